@@ -1,0 +1,91 @@
+"""ARNs as typed parts: parsed once, by strict grammars, and built from parts only.
+
+Source: AWS Private CA User Guide; the ``Arn`` shape of the model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({_UUID})", re.ASCII)
+_CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
+_TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([0-9]+)", re.ASCII)
+
+
+class ArnError(ValueError):
+    """The text is no ARN of the kind asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAuthorityArn:
+    """``arn:{partition}:acm-pca:{region}:{account}:certificate-authority/{uuid}``."""
+
+    partition: str
+    region: str
+    account_id: str
+    ca_id: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:acm-pca:{self.region}:{self.account_id}:certificate-authority/{self.ca_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateArn:
+    """``{ca-arn}/certificate/{serial}``; the serial is 32 lower-case hex digits."""
+
+    ca: CertificateAuthorityArn
+    serial_number: int
+
+    def __str__(self) -> str:
+        return f"{self.ca}/certificate/{serial_hex(self.serial_number)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateArn:
+    """``arn:{partition}:acm-pca:::template/{name}/V{version}``: region and account are empty."""
+
+    partition: str
+    name: str
+    version: int = 1
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:acm-pca:::template/{self.name}/V{self.version}"
+
+
+def serial_hex(serial_number: int) -> str:
+    """The serial as certificate ARNs and records name it: 32 hex digits, without separators."""
+    return f"{serial_number:032x}"
+
+
+def parse_ca_arn(text: str) -> CertificateAuthorityArn:
+    """Parse the ARN of a CA, or raise `ArnError`."""
+    match = _CA.fullmatch(text)
+    if match is None:
+        raise ArnError(f"'{text}' is not the ARN of a certificate authority")
+    return CertificateAuthorityArn(*match.groups())
+
+
+def parse_certificate_arn(text: str) -> CertificateArn:
+    """Parse the ARN of a certificate, or raise `ArnError`."""
+    match = _CERTIFICATE.fullmatch(text)
+    if match is None:
+        raise ArnError(f"'{text}' is not the ARN of a certificate")
+    _, partition, region, account_id, ca_id, serial = match.groups()
+    return CertificateArn(CertificateAuthorityArn(partition, region, account_id, ca_id), int(serial, 16))
+
+
+def parse_template_arn(text: str) -> TemplateArn:
+    """Parse the ARN of a certificate template, or raise `ArnError`."""
+    match = _TEMPLATE.fullmatch(text)
+    if match is None:
+        raise ArnError(f"'{text}' is not the ARN of a certificate template")
+    return TemplateArn(match[1], match[2], int(match[3]))
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region belongs to."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

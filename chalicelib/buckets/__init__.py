@@ -1,0 +1,87 @@
+"""The bucket port: where CRLs and reports are put. Adapters lie beside this file; `runtime` alone picks one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class BucketError(Exception):
+    """An object could not be read or written.
+
+    Attributes:
+        misconfigured: the owner of the bucket has to change something (policy, ownership, Block Public Access).
+    """
+
+    def __init__(self, message: str, *, misconfigured: bool = False) -> None:
+        super().__init__(message)
+        self.misconfigured = misconfigured
+
+
+class PreconditionFailedError(BucketError):
+    """The object is not the one that the put was conditional on: look again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object as read."""
+
+    body: bytes
+    etag: str
+    last_modified: datetime
+    content_type: str
+    cache_control: str = ""
+
+
+class Buckets(Protocol):
+    """Keeps objects in named buckets."""
+
+    def check(self, bucket: str, acl: str, ca_arn: str) -> None:
+        """See that CRLs can be written, as AWS does: with a probe object that stays.
+
+        Args:
+            bucket: its name.
+            acl: `S3ObjectAcl` of the configuration, PUBLIC_READ or BUCKET_OWNER_FULL_CONTROL.
+            ca_arn: for the text of the error (a bucket policy may name the CA).
+
+        Raises:
+            BucketError: with a text that names which action, Block Public Access or ownership setting is missing.
+        """
+        ...
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        """Read an object; None if there is none (or no such bucket).
+
+        Raises:
+            BucketError: it could not be read.
+        """
+        ...
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        expected_etag: str | None,
+        content_type: str,
+        cache_control: str = "",
+        acl: str = "BUCKET_OWNER_FULL_CONTROL",
+    ) -> str:
+        """Write an object and return its entity tag.
+
+        The put is atomic, durable when it returns, and conditional: on the object still having `expected_etag`, or on
+        there being none where that is None.
+
+        Raises:
+            PreconditionFailedError: somebody else wrote or removed it meanwhile.
+            BucketError: it could not be written.
+        """
+        ...
+
+    def object_url(self, bucket: str, key: str) -> str:
+        """The address at which everybody can fetch the object."""
+        ...

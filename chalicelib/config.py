@@ -1,0 +1,118 @@
+"""Settings: the sole reader of the environment.
+
+Each setting is one field with its variable, its default and one line of help; `signet settings` prints this table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, malformed or contradicts another; the text is one sentence for a person."""
+
+
+def _setting(variable: str, default: str, help_text: str, *, choices: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    """One setting: its environment variable, its default as text, what it does and what it may be."""
+    metadata = {"variable": variable, "default": default, "help": help_text, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that differs between the homes. Values are text as in the environment; properties give the typed form."""
+
+    state: str = _setting("SIGNET_STATE", "sqlite", "where state is kept", choices=("sqlite", "dynamodb"))
+    buckets: str = _setting("SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3"))
+    keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software",))
+    data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
+    port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
+    public_url: str = _setting("SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT")
+    account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "the account of the root access key, 12 digits")
+    region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
+    table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
+    key_passphrase: str = _setting(
+        "SIGNET_KEY_PASSPHRASE", "", "wraps the software keys; default: a key file of mode 0600 in SIGNET_DATA"
+    )
+    idempotency_seconds: str = _setting("SIGNET_IDEMPOTENCY_SECONDS", "300", "how long an idempotency token counts")
+    pending_seconds: str = _setting(
+        "SIGNET_PENDING_SECONDS", "120", "after how long an unfinished issuance or creation is given up (at most 900)"
+    )
+    log_level: str = _setting(
+        "SIGNET_LOG_LEVEL", "INFO", "least severity that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
+
+    @property
+    def base_url(self) -> str:
+        """Base of the addresses in certificates, without a final slash."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def data_path(self) -> Path:
+        """The laptop home's directory."""
+        return Path(self.data)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the settings.
+
+        Raises:
+            SettingsError: a variable that begins with SIGNET_ is unknown, or a value is not what its setting takes.
+        """
+        source = os.environ if environ is None else environ  # noqa: TID251  the one reader
+        known = {str(entry.metadata["variable"]): entry.name for entry in fields(cls)}
+        unknown = sorted(name for name in source if name.startswith("SIGNET_") and name not in known)
+        if unknown:
+            raise SettingsError(f"{unknown[0]} is not a setting of Signet; `signet settings` lists them.")
+        settings = cls(**{name: source[variable] for variable, name in known.items() if source.get(variable)})
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise `SettingsError` for the first value that is not what its setting takes."""
+        for entry in fields(self):
+            value, choices = getattr(self, entry.name), entry.metadata["choices"]
+            if choices and value not in choices:
+                raise SettingsError(f"{entry.metadata['variable']} is '{value}', but must be one of: {', '.join(choices)}.")
+        for name, pattern, rule in _RULES:
+            value = getattr(self, name)
+            if re.fullmatch(pattern, value, re.ASCII) is None:
+                raise SettingsError(f"{variable_of(name)} is '{value}', but must be {rule}.")
+        if not 1 <= int(self.port) <= 65535:
+            raise SettingsError(f"SIGNET_PORT is '{self.port}', but must be a port from 1 to 65535.")
+        if not 30 <= int(self.pending_seconds) <= 900:
+            raise SettingsError(f"SIGNET_PENDING_SECONDS is '{self.pending_seconds}', but must be from 30 to 900.")
+        if self.public_url:
+            _check_url(self.public_url)
+        if self.public_url and self.buckets == "s3":
+            raise SettingsError("SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs itself.")
+
+
+_RULES = (
+    ("account_id", r"[0-9]{12}", "12 digits"),
+    ("region", r"[a-z]{2}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
+    ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
+    ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
+    ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
+    ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
+)
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    if not plain or not url.isascii() or any(character.isspace() for character in url):
+        raise SettingsError(f"SIGNET_PUBLIC_URL is '{url}', but must be an http or https address without query.")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return next(str(entry.metadata["variable"]) for entry in fields(Settings) if entry.name == name)

@@ -1,0 +1,62 @@
+"""The keystore port: who holds CA keys. Adapters lie beside this file; `runtime` alone picks one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+CaPrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
+
+
+class KeyStoreError(Exception):
+    """A key cannot be made, found, opened or used; the text holds no key material."""
+
+
+class KeyNotFoundError(KeyStoreError):
+    """There is no such key, or it cannot be opened for this CA."""
+
+
+class KeyStore(Protocol):
+    """Holds the private keys of CAs and seals small secrets."""
+
+    def create_key(self, ca_arn: str, key_algorithm: str) -> str:
+        """Make a key for a CA and return its id.
+
+        Args:
+            ca_arn: the CA; the key can be opened for no other.
+            key_algorithm: a `KeyAlgorithm` of the model.
+
+        Raises:
+            KeyStoreError: the algorithm is not supported here, or the key could not be kept.
+        """
+        ...
+
+    def private_key(self, key_id: str, ca_arn: str) -> CaPrivateKey:
+        """The key as an object of cryptography's; its private part may live elsewhere.
+
+        Raises:
+            KeyNotFoundError: there is no such key for this CA.
+        """
+        ...
+
+    def delete_key(self, key_id: str, ca_arn: str) -> None:
+        """Destroy a key for good; no error where there is none."""
+        ...
+
+    def key_id_of(self, ca_arn: str) -> str:
+        """The id that `create_key` gives for this CA: known before the key exists, so that a crash leaves no orphan."""
+        ...
+
+    def seal(self, plaintext: bytes, context: str) -> bytes:
+        """Encrypt and authenticate a small secret; it can be opened only with the same context."""
+        ...
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Open what `seal` made.
+
+        Raises:
+            KeyStoreError: it was altered, or sealed under another context or key.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""JSON log lines, and the audit of signatures: one line before and one after each use of a CA key.
+
+Values are escaped by the JSON encoder, so no name in a certificate can forge a line. Nothing secret is ever passed in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOGGER = logging.getLogger("signet")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, event and what belongs to it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Encode a record; `extra={"data": {...}}` becomes members of the object."""
+        line: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
+            "level": record.levelname,
+            "event": record.getMessage(),
+        }
+        line |= getattr(record, "data", {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Send Signet's log to a stream (standard error by default), one JSON object per line."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+def log(event: str, level: int = logging.INFO, **data: object) -> None:
+    """Log an event with its data."""
+    LOGGER.log(level, event, extra={"data": data})
+
+
+def log_exception(event: str, **data: object) -> None:
+    """Log the exception being handled, with its traceback."""
+    LOGGER.exception(event, extra={"data": data})
+
+
+def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) -> None:
+    """Log a use of a CA key.
+
+    Args:
+        phase: "before", "after" or "failed".
+        purpose: "CSR", "CERTIFICATE" or "CRL".
+        ca_arn: whose key.
+        details: the serial or CRL number, and `tbs_sha256`, the hex SHA-256 of what is signed.
+    """
+    log("signature", phase=phase, purpose=purpose, ca=ca_arn, **details)

@@ -1,0 +1,166 @@
+"""What the store keeps: frozen values and nothing else.
+
+Times are aware UTC datetimes. Wire-shaped members (`configuration`, `revocation_configuration`) hold the dictionaries of
+the AWS model unchanged. Serial numbers are `int`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# EXPIRED is not stored: it is how ACTIVE and DISABLED look once the CA certificate has ended.
+StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
+CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
+DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey:
+    """A credential of a caller; the secret is sealed by the keystore with the access key id as context."""
+
+    access_key_id: str
+    account_id: str
+    sealed_secret: bytes
+    created_at: datetime
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyToken:
+    """A client's token inside its scope.
+
+    Attributes:
+        scope: account, operation and CA (or "-" where there is none yet) joined by "/".
+        fingerprint: SHA-256 of the parameters that must not differ under one token.
+        expires_at: from then on the token counts as never used.
+    """
+
+    scope: str
+    token: str
+    fingerprint: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlLocation:
+    """Where a CRL object lies."""
+
+    bucket: str
+    key: str
+    acl: str = "PUBLIC_READ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAuthority:
+    """A CA.
+
+    Attributes:
+        version: grows by one with every write; an update is conditional on it.
+        issuing_epoch: grows with every change of what issuance depends on (status, certificate, revocation
+            configuration); reserving a certificate is conditional on it.
+        csr_der: the CA's own CSR, made once.
+        certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
+        crl_locations: every place that a CDP of an issued certificate was ever given for, newest last.
+    """
+
+    arn: str
+    type: Literal["ROOT", "SUBORDINATE"]
+    status: StoredStatus
+    created_at: datetime
+    last_state_change_at: datetime
+    configuration: dict[str, Any]
+    revocation_configuration: dict[str, Any]
+    key_storage_security_standard: str
+    usage_mode: str
+    version: int = 1
+    issuing_epoch: int = 1
+    key_id: str | None = None
+    csr_tbs_sha256: str | None = None
+    csr_der: bytes | None = None
+    certificate_der: bytes | None = None
+    chain_der: tuple[bytes, ...] = ()
+    failure_reason: str | None = None
+    restorable_until: datetime | None = None
+    status_before_deletion: StoredStatus | None = None
+    tags: tuple[tuple[str, str | None], ...] = ()
+    crl_locations: tuple[CrlLocation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate, from the intent to sign it until for ever.
+
+    Attributes:
+        tbs_der: exactly what is going to be signed; kept until `certificate_der` holds it.
+        tbs_sha256: hex SHA-256 of it.
+        requested_by: access key id of the caller.
+        revoked_at, revocation_reason: set by the first revocation and never changed; the reason is AWS's enum name.
+    """
+
+    arn: str
+    ca_arn: str
+    serial_number: int
+    status: CertificateStatus
+    template_arn: str
+    tbs_sha256: str
+    not_before: datetime
+    not_after: datetime
+    reserved_at: datetime
+    requested_by: str
+    tbs_der: bytes | None = None
+    certificate_der: bytes | None = None
+    issued_at: datetime | None = None
+    failure: str | None = None
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """One entry of a CA's CRL: encoded once, when the certificate is revoked.
+
+    Attributes:
+        not_after: when the certificate ends; the entry stays for one CRL longer (RFC 5280 section 3.3).
+        entry_der: the element of `revokedCertificates` (RFC 5280 section 5.1).
+    """
+
+    ca_arn: str
+    serial_number: int
+    revoked_at: datetime
+    reason: str
+    not_after: datetime
+    entry_der: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlState:
+    """Numbering, schedule and lease of a CA's CRL.
+
+    Attributes:
+        next_crl_at: when the next CRL is due; None: not scheduled.
+        revision: grows with every revocation; a run moves `next_crl_at` only if it is still the one it started from.
+        crl_number: the last number reserved, whether published or not.
+        lease_until: a run may work on this CRL until then; None: nobody does.
+        tbs_sha256: hex SHA-256 of what the last reserved number was to sign.
+        published_number, published_at, next_update: of the CRL that was put last; `published_at` is the true time, not
+            the backdated thisUpdate.
+        published_entries: how many entries it has.
+        failures, last_error: runs that failed since the last success, and why the last one did.
+    """
+
+    ca_arn: str
+    next_crl_at: datetime | None = None
+    revision: int = 0
+    crl_number: int = 0
+    lease_until: datetime | None = None
+    tbs_sha256: str | None = None
+    published_number: int = 0
+    published_at: datetime | None = None
+    next_update: datetime | None = None
+    published_entries: int = 0
+    failures: int = 0
+    last_error: str | None = None

@@ -1,0 +1,94 @@
+"""The Runtime: adapters and clock that every operation gets. This module alone picks adapters."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.buckets import Buckets
+    from chalicelib.keystore import KeyStore
+    from chalicelib.store import Store
+
+
+def system_clock() -> datetime:
+    """The time of the machine."""
+    return datetime.now(UTC)  # noqa: TID251  the one clock
+
+
+def random_serial_number() -> int:
+    """A serial number: 128 random bits, never zero (RFC 5280 section 4.1.2.2; AWS's serials have 128 bits)."""
+    return secrets.randbits(128) or random_serial_number()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who signed a request."""
+
+    account_id: str
+    access_key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """What an operation may use.
+
+    Attributes:
+        now: the only clock.
+        serial_number: a source of random serial numbers.
+    """
+
+    settings: Settings
+    store: Store
+    keys: KeyStore
+    buckets: Buckets
+    now: Callable[[], datetime] = system_clock
+    serial_number: Callable[[], int] = random_serial_number
+
+
+def from_env() -> Runtime:
+    """Build the runtime that the environment asks for.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    return from_settings(Settings.from_env())
+
+
+def from_settings(settings: Settings) -> Runtime:
+    """Build the runtime of these settings; adapters that are not chosen are not imported."""
+    return Runtime(
+        settings=settings, store=_store(settings), keys=_keys(settings), buckets=_buckets(settings)
+    )
+
+
+def _store(settings: Settings) -> Store:
+    if settings.state == "dynamodb":
+        from chalicelib.store.dynamodb import open_store as open_dynamodb  # noqa: PLC0415
+
+        return open_dynamodb(settings.table, settings.region)
+    from chalicelib.store.sqlite import open_store as open_sqlite  # noqa: PLC0415
+
+    return open_sqlite(settings.data_path / "signet.db")
+
+
+def _keys(settings: Settings) -> KeyStore:
+    from chalicelib.keystore.software import SoftwareKeyStore  # noqa: PLC0415
+
+    return SoftwareKeyStore(settings.data_path / "keys", passphrase=settings.key_passphrase or None)
+
+
+def _buckets(settings: Settings) -> Buckets:
+    if settings.buckets == "s3":
+        from chalicelib.buckets.s3 import S3Buckets  # noqa: PLC0415
+
+        return S3Buckets(settings.region)
+    from chalicelib.buckets.directory import DirectoryBuckets  # noqa: PLC0415
+
+    return DirectoryBuckets(settings.data_path / "buckets", base_url=settings.base_url)

@@ -1,0 +1,260 @@
+"""The store port: what Signet remembers, and the only ways in which it changes.
+
+Each method is one conditional write, one transaction of at most 100 items, or a query on a key that one busy CA does not
+heat (docs/architecture.md lists keys and costs). Times are given by the caller: a store reads no clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.records import (
+        AccessKey,
+        Certificate,
+        CertificateAuthority,
+        CrlLocation,
+        CrlState,
+        DueKind,
+        IdempotencyToken,
+        Revocation,
+    )
+
+
+class StoreError(Exception):
+    """The store cannot answer at the moment."""
+
+
+class ThrottledError(StoreError):
+    """The store is out of capacity; trying again later helps."""
+
+
+class ConflictError(Exception):
+    """Somebody else's write came first: what the write was conditional on does not hold any more."""
+
+
+class StaleAuthorityError(ConflictError):
+    """The CA changed since it was read."""
+
+
+class SerialTakenError(ConflictError):
+    """The CA has used this serial number before."""
+
+
+class TokenMismatchError(Exception):
+    """The idempotency token was used with other parameters."""
+
+
+class Store(Protocol):
+    """Everything that Signet remembers."""
+
+    # access keys
+
+    def put_access_key(self, key: AccessKey) -> None:
+        """Add an access key; `ConflictError` if its id exists."""
+        ...
+
+    def get_access_key(self, access_key_id: str) -> AccessKey | None:
+        """The access key, or None."""
+        ...
+
+    def list_access_keys(self) -> list[AccessKey]:
+        """All access keys, oldest first."""
+        ...
+
+    def delete_access_key(self, access_key_id: str) -> None:
+        """Remove an access key; no error where there is none."""
+        ...
+
+    # certificate authorities
+
+    def reserve_certificate_authority(
+        self, ca: CertificateAuthority, token: IdempotencyToken | None, *, now: datetime
+    ) -> str:
+        """Record a new CA (status CREATING) and its token in one transaction.
+
+        Returns:
+            the ARN of `ca`, or of the CA that a live token with the same fingerprint already made. A token whose CA has
+            FAILED or is gone counts as never used.
+
+        Raises:
+            TokenMismatchError: the live token has another fingerprint.
+        """
+        ...
+
+    def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
+        """The CA, or None.
+
+        Args:
+            arn: of the CA, as `arn.parse_ca_arn` accepts it.
+            cached: a copy read by this process earlier will do; `reserve_certificate` finds out when it is stale.
+        """
+        ...
+
+    def list_certificate_authorities(
+        self, account_id: str, *, limit: int, after: str | None = None
+    ) -> list[CertificateAuthority]:
+        """Up to `limit` CAs of an account, ordered by CA id, beginning behind the CA id `after`; read consistently."""
+        ...
+
+    def list_accounts(self) -> list[str]:
+        """Accounts that have, or had, a CA."""
+        ...
+
+    def update_certificate_authority(
+        self, old: CertificateAuthority, new: CertificateAuthority
+    ) -> CertificateAuthority:
+        """Replace a CA; returns `new` with its version (and where needed its issuing epoch) grown.
+
+        The issuing epoch grows when status, certificate, chain or revocation configuration differ.
+
+        Raises:
+            ConflictError: the CA is not at `old.version` any more.
+        """
+        ...
+
+    def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
+        """Forget a CA and its CRL state; certificates and revocations stay on record.
+
+        Raises:
+            ConflictError: the CA is not at `ca.version` any more.
+        """
+        ...
+
+    # certificates
+
+    def reserve_certificate(
+        self,
+        certificate: Certificate,
+        ca: CertificateAuthority,
+        token: IdempotencyToken | None,
+        *,
+        now: datetime,
+    ) -> tuple[Certificate, bool]:
+        """Record the intent to sign: serial, plan and token in one transaction.
+
+        Returns:
+            `certificate` and True; or, where a live token with the same fingerprint already made one, that certificate
+            and False. A token whose certificate has FAILED counts as never used.
+
+        Raises:
+            StaleAuthorityError: the CA is not at `ca.issuing_epoch` any more: read it again, plan again.
+            SerialTakenError: take another serial number.
+            TokenMismatchError: the live token has another fingerprint.
+        """
+        ...
+
+    def complete_certificate(self, certificate: Certificate, certificate_der: bytes, *, issued_at: datetime) -> None:
+        """PENDING becomes ISSUED.
+
+        Raises:
+            ConflictError: it is not PENDING any more; the signed certificate must not be given out.
+        """
+        ...
+
+    def fail_certificate(self, certificate: Certificate, failure: str) -> None:
+        """PENDING becomes FAILED; `ConflictError` if it is not PENDING any more."""
+        ...
+
+    def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
+        """The certificate with this serial, in whatever status, or None; read consistently."""
+        ...
+
+    def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
+        """All certificates of a CA, in no promised order, read in pages."""
+        ...
+
+    # revocation
+
+    def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
+        """Record a revocation once and for all, and make the CA's CRL due, in one transaction.
+
+        Where the CA has a CRL state, its `next_crl_at` moves forward to `revocation.revoked_at` (never back) and its
+        revision grows; where it has none, only the revocation is recorded.
+
+        Raises:
+            ConflictError: it is revoked already, or its status changed meanwhile.
+        """
+        ...
+
+    def list_revocations(self, ca_arn: str) -> Iterator[Revocation]:
+        """All revocations of a CA ordered by serial number, consistent with every `revoke_certificate` that returned."""
+        ...
+
+    # CRLs
+
+    def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
+        """Add a CRL location to a CA and make its CRL due, in one transaction, before anything refers to the location.
+
+        Returns:
+            the CA as it now is.
+
+        Raises:
+            ConflictError: the CA is not at `ca.version` any more.
+        """
+        ...
+
+    def get_crl_state(self, ca_arn: str) -> CrlState | None:
+        """Numbering and schedule of a CA's CRL; None before `start_crl`."""
+        ...
+
+    def schedule_crl(self, ca_arn: str, *, due_at: datetime) -> None:
+        """Move the next CRL forward to `due_at` (never back) and grow the revision; nothing happens without CRL state."""
+        ...
+
+    def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+        """Take the lease and reserve a CRL number in one conditional write.
+
+        The number reserved is `number`, or one more than the last where that is greater.
+
+        Returns:
+            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds an unexpired lease.
+        """
+        ...
+
+    def intend_crl(self, state: CrlState, tbs_sha256: str) -> None:
+        """Record what the reserved number is about to sign.
+
+        Raises:
+            ConflictError: the lease has gone to somebody else.
+        """
+        ...
+
+    def complete_crl(
+        self,
+        state: CrlState,
+        *,
+        published_at: datetime,
+        next_update: datetime,
+        entries: int,
+        next_crl_at: datetime | None,
+    ) -> None:
+        """Record a publication, give the lease back and reset failures.
+
+        `next_crl_at` is set only if the revision is still `state.revision`; otherwise the CRL stays due.
+
+        Raises:
+            ConflictError: the lease has gone to somebody else.
+        """
+        ...
+
+    def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
+        """Record a failed run, give the lease back, and make the CRL due at `retry_at`.
+
+        Raises:
+            ConflictError: the lease has gone to somebody else.
+        """
+        ...
+
+    # what is due
+
+    def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
+        """ARNs whose time has come, longest overdue first; reads only what is due.
+
+        CRL: CAs by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by `created_at`. PURGE: DELETED
+        CAs by `restorable_until`. The answer may lag a little behind writes: look at the record itself before acting.
+        """
+        ...
