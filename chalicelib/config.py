@@ -31,11 +31,15 @@ class Settings:
     """Everything that differs between the homes. Values are text as in the environment; properties give the typed form."""
 
     state: str = _setting("SIGNET_STATE", "sqlite", "where state is kept", choices=("sqlite", "dynamodb"))
-    buckets: str = _setting("SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3"))
+    buckets: str = _setting(
+        "SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3")
+    )
     keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software",))
     data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
     port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
-    public_url: str = _setting("SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT")
+    public_url: str = _setting(
+        "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT"
+    )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "the account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
@@ -81,7 +85,9 @@ class Settings:
         for entry in fields(self):
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
             if choices and value not in choices:
-                raise SettingsError(f"{entry.metadata['variable']} is '{value}', but must be one of: {', '.join(choices)}.")
+                raise SettingsError(
+                    f"{entry.metadata['variable']} is '{value}', but must be one of: {', '.join(choices)}."
+                )
         for name, pattern, rule in _RULES:
             value = getattr(self, name)
             if re.fullmatch(pattern, value, re.ASCII) is None:
@@ -93,7 +99,9 @@ class Settings:
         if self.public_url:
             _check_url(self.public_url)
         if self.public_url and self.buckets == "s3":
-            raise SettingsError("SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs itself.")
+            raise SettingsError(
+                "SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs itself."
+            )
 
 
 _RULES = (

@@ -60,4 +60,4 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
         ca_arn: whose key.
         details: the serial or CRL number, and `tbs_sha256`, the hex SHA-256 of what is signed.
     """
-    log("signature", phase=phase, purpose=purpose, ca=ca_arn, **details)
+    LOGGER.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})

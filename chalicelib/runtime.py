@@ -63,9 +63,7 @@ def from_env() -> Runtime:
 
 def from_settings(settings: Settings) -> Runtime:
     """Build the runtime of these settings; adapters that are not chosen are not imported."""
-    return Runtime(
-        settings=settings, store=_store(settings), keys=_keys(settings), buckets=_buckets(settings)
-    )
+    return Runtime(settings=settings, store=_store(settings), keys=_keys(settings), buckets=_buckets(settings))
 
 
 def _store(settings: Settings) -> Store:

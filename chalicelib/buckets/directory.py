@@ -1,0 +1,139 @@
+"""Buckets as directories, for the laptop home: objects are whole files, and puts are conditional among all processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from chalicelib import files
+from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
+from chalicelib.buckets.names import check_bucket_name, check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROBE = "acm-pca-permission-test-key"
+PRIVATE_PROBE = "acm-pca-permission-test-key-private"
+_PUBLIC = re.compile(r"crl/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
+_HEADERS = ".headers"  # directory beside the objects; no key begins with a dot
+
+
+class DirectoryBuckets:
+    """A directory of buckets; a bucket is made when it is first named."""
+
+    def __init__(self, path: Path, *, base_url: str) -> None:
+        self._path, self._base_url = path, base_url
+
+    def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  a directory has no policy
+        """Write the probe object, as AWS does."""
+        private = acl == "BUCKET_OWNER_FULL_CONTROL"
+        for probe in (PROBE, PRIVATE_PROBE) if private else (PROBE,):
+            found = self.get(bucket, probe)
+            self.put(bucket, probe, b"", expected_etag=found.etag if found else None, content_type="text/plain")
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        """Read an object with the headers that were stored with it."""
+        path = self._object(bucket, key)
+        with _errors(bucket):
+            try:
+                body = path.read_bytes()
+                modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        headers = self._headers(bucket, key)
+        return StoredObject(
+            body=body,
+            etag=_etag(body),
+            last_modified=modified,
+            content_type=headers.get("content_type", "application/octet-stream"),
+            cache_control=headers.get("cache_control", ""),
+        )
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        expected_etag: str | None,
+        content_type: str,
+        cache_control: str = "",
+        acl: str = "BUCKET_OWNER_FULL_CONTROL",  # noqa: ARG002  a directory has no access control lists
+    ) -> str:
+        """Write an object under the bucket's lock, if it is still the expected one."""
+        path = self._object(bucket, key)
+        headers = json.dumps({"content_type": content_type, "cache_control": cache_control}).encode()
+        with _errors(bucket):
+            files.make_directory(path.parent)
+            with files.locked(self._path / bucket / ".lock"):
+                current = self.get(bucket, key)
+                if (current.etag if current else None) != expected_etag:
+                    raise PreconditionFailedError(f"The object {bucket}/{key} is not the expected one.")
+                beside = self._headers_file(bucket, key)
+                files.make_directory(beside.parent)
+                # The headers say the same for every version of an object, so their order with the body does not matter.
+                files.write_atomically(beside, headers)
+                files.write_atomically(path, body)
+        return _etag(body)
+
+    def object_url(self, bucket: str, key: str) -> str:
+        """The address under which the laptop home serves the object, if it is a CRL."""
+        return f"{self._base_url}/{bucket}/{key}"
+
+    def public_object(self, bucket: str | None, key: str) -> StoredObject | None:
+        """A CRL, which everybody may read; nothing else of a bucket is public.
+
+        Args:
+            bucket: its name, or None to take the newest object with this key in any bucket, as a name of the owner's
+                that points here would.
+            key: only `crl/{CA id}.crl` is found.
+        """
+        if _PUBLIC.fullmatch(key) is None:
+            return None
+        try:
+            found = [self.get(name, key) for name in ([bucket] if bucket else self.list_buckets())]
+        except BucketError:
+            return None
+        return max((each for each in found if each), key=lambda each: each.last_modified, default=None)
+
+    def list_buckets(self) -> list[str]:
+        """The names of the buckets there are."""
+        if not self._path.is_dir():
+            return []
+        return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
+
+    def _object(self, bucket: str, key: str) -> Path:
+        check_bucket_name(bucket)
+        check_key(key)
+        path = self._path / bucket / key
+        parents = [path, *path.parents][: len(key.split("/")) + 1]
+        if any(each.is_symlink() for each in parents):
+            raise BucketError(f"The object {bucket}/{key} lies behind a symbolic link.", misconfigured=True)
+        return path
+
+    def _headers_file(self, bucket: str, key: str) -> Path:
+        return self._path / bucket / _HEADERS / key
+
+    def _headers(self, bucket: str, key: str) -> dict[str, str]:
+        try:
+            headers: dict[str, str] = json.loads(self._headers_file(bucket, key).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return headers
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+@contextmanager
+def _errors(bucket: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BucketError(f"The bucket {bucket} cannot be used: {error.strerror}.", misconfigured=True) from error

@@ -1,0 +1,30 @@
+"""Which names buckets and objects may have: checked before any path or request is built of them.
+
+Source: Amazon S3 User Guide, "General purpose bucket naming rules".
+"""
+
+from __future__ import annotations
+
+import re
+
+from chalicelib.buckets import BucketError
+
+_BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
+_KEY = re.compile(r"(?=.{1,512}$)[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+
+
+def check_bucket_name(bucket: str) -> None:
+    """Raise `BucketError` unless S3 would take the name."""
+    if _BUCKET.fullmatch(bucket) is None or _ADDRESS.fullmatch(bucket):
+        raise BucketError(
+            f"'{bucket}' is not a bucket name: 3 to 63 lower-case letters, digits, hyphens and single dots, beginning and "
+            "ending with a letter or digit, and not an IP address.",
+            misconfigured=True,
+        )
+
+
+def check_key(key: str) -> None:
+    """Raise `BucketError` unless the key consists of plain segments."""
+    if _KEY.fullmatch(key) is None:
+        raise BucketError(f"'{key}' is not an object key that is used here.")

@@ -1,0 +1,144 @@
+"""Buckets in S3: conditional puts with a checksum, and errors that say what the owner has to change."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
+from chalicelib.buckets.names import check_bucket_name, check_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PROBE = "acm-pca-permission-test-key"
+PRIVATE_PROBE = "acm-pca-permission-test-key-private"
+_ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+# What the owner has to change, by the error code and the call that met it.
+_REMEDIES = {
+    "AccessControlListNotSupported": (
+        "The bucket's Object Ownership is BucketOwnerEnforced, which allows no ACLs: set BucketOwnerPreferred."
+    ),
+    "NoSuchBucket": "The bucket does not exist.",
+    "PermanentRedirect": "The bucket is in another region.",
+    "IllegalLocationConstraintException": "The bucket is in another region.",
+}
+_ACTIONS = {
+    "GetBucketLocation": "s3:GetBucketLocation is not allowed by the bucket policy.",
+    "GetBucketAcl": "s3:GetBucketAcl is not allowed by the bucket policy.",
+    "PutObject": (
+        "s3:PutObject or s3:PutObjectAcl is not allowed by the bucket policy, or S3 Block Public Access refuses the ACL "
+        "{acl}: with Block Public Access use S3ObjectAcl BUCKET_OWNER_FULL_CONTROL."
+    ),
+    "GetObject": "s3:GetObject is not allowed by the bucket policy.",
+}
+
+
+class S3Buckets:
+    """Buckets of the account; the client is made at the first call."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    @cached_property
+    def _client(self) -> S3Client:
+        config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+        return boto3.client("s3", region_name=self._region, config=config)
+
+    def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  the policy may name the CA; S3 decides
+        """Ask for location and ACL and write the probe object with the ACL of the configuration."""
+        check_bucket_name(bucket)
+        self._call("GetBucketLocation", "get_bucket_location", Bucket=bucket)
+        self._call("GetBucketAcl", "get_bucket_acl", Bucket=bucket)
+        probe = PRIVATE_PROBE if acl == "BUCKET_OWNER_FULL_CONTROL" else PROBE
+        self._call("PutObject", "put_object", Bucket=bucket, Key=probe, Body=b"", ACL=_ACLS[acl])
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        """Read an object."""
+        try:
+            answer = self._call("GetObject", "get_object", Bucket=bucket, Key=key)
+        except _MissingError:
+            return None
+        return StoredObject(
+            body=answer["Body"].read(),
+            etag=answer["ETag"],
+            last_modified=answer["LastModified"],
+            content_type=answer.get("ContentType", ""),
+            cache_control=answer.get("CacheControl", ""),
+        )
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        expected_etag: str | None,
+        content_type: str,
+        cache_control: str = "",
+        acl: str = "BUCKET_OWNER_FULL_CONTROL",
+    ) -> str:
+        """Write an object with If-Match, or If-None-Match where there must be none."""
+        check_bucket_name(bucket)
+        check_key(key)
+        condition = {"IfNoneMatch": "*"} if expected_etag is None else {"IfMatch": expected_etag}
+        try:
+            answer = self._call(
+                "PutObject",
+                "put_object",
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ACL=_ACLS[acl],
+                ContentType=content_type,
+                CacheControl=cache_control,
+                ChecksumAlgorithm="SHA256",
+                **condition,
+            )
+        except _MissingError as error:
+            if error.code == "NoSuchBucket":
+                raise
+            raise PreconditionFailedError(f"The object {bucket}/{key} was removed meanwhile.") from error
+        return str(answer["ETag"])
+
+    def object_url(self, bucket: str, key: str) -> str:
+        """The address as AWS forms it; a name with dots goes into the path, where certificates need not match it."""
+        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        host = f"s3.{self._region}.{suffix}"
+        return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
+
+    def _call(self, action: str, method: str, **parameters: Any) -> Any:  # noqa: ANN401  boto3's parameters and answers
+        try:
+            return getattr(self._client, method)(**parameters)
+        except ClientError as error:
+            raise _bucket_error(action, error, parameters) from error
+        except BotoCoreError as error:
+            raise BucketError(f"S3 does not answer: {type(error).__name__}.") from error
+
+
+class _MissingError(BucketError):
+    """There is no such object, or no such bucket."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, misconfigured=code == "NoSuchBucket")
+        self.code = code
+
+
+def _bucket_error(action: str, error: ClientError, parameters: dict[str, Any]) -> BucketError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    if code in _LOST or status in {409, 412}:
+        return PreconditionFailedError(f"The object {parameters['Bucket']}/{parameters.get('Key')} changed meanwhile.")
+    if code in _MISSING:
+        return _MissingError(code, _REMEDIES.get(code, "There is no such object."))
+    if code in _REMEDIES:
+        return BucketError(_REMEDIES[code], misconfigured=True)
+    if status == 403:
+        return BucketError(_ACTIONS[action].format(acl=parameters.get("ACL", "")), misconfigured=True)
+    return BucketError(f"S3 refused {action}: {code or status}.")

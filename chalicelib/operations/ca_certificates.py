@@ -1,0 +1,94 @@
+"""A CA's own CSR and certificate: GetCertificateAuthorityCsr, Import- and GetCertificateAuthorityCertificate.
+
+Source: AWS Private CA API; User Guide, "Installing the CA certificate".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalicelib import errors
+from chalicelib.operations import lookup
+from chalicelib.operations.refusals import as_api_errors
+from chalicelib.pki import chain
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+_WITH_CSR = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
+_WITH_CERTIFICATE = frozenset({"ACTIVE", "DISABLED", "EXPIRED"})
+# AWS gives this text for both reads, also where it is a certificate that is missing.
+_NO_CSR = "The certificate authority {arn} is not in the correct state to have a certificate signing request."
+_NOT_IMPORTABLE = "The certificate authority {arn} is not in a valid state for importing a certificate."
+
+
+def get_certificate_authority_csr(
+    rt: Runtime, caller: Caller, request: shapes.GetCertificateAuthorityCsrRequest
+) -> shapes.GetCertificateAuthorityCsrResponse:
+    """The CA's CSR: the same bytes every time, also for a renewal.
+
+    Raises:
+        RequestInProgressException: the CA is being created.
+        InvalidStateException: the CA is FAILED or DELETED.
+    """
+    ca = lookup.find(rt, caller, request["CertificateAuthorityArn"])
+    if ca.status == "CREATING":
+        raise errors.RequestInProgressException("The certificate signing request is being created; try again.")
+    lookup.check_state(ca, rt.now(), _WITH_CSR, _NO_CSR)
+    return {"Csr": chain.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
+
+
+def import_certificate_authority_certificate(
+    rt: Runtime, caller: Caller, request: shapes.ImportCertificateAuthorityCertificateRequest
+) -> None:
+    """Install the CA's certificate and chain, or its renewal; a DISABLED CA stays disabled.
+
+    Raises:
+        InvalidStateException: the CA is CREATING, FAILED or DELETED.
+        MalformedCertificateException: something does not parse, or a field is invalid.
+        CertificateMismatchException: the certificate is not for this CA, or breaks a condition of its signer.
+        InvalidRequestException: a chain is missing, or given for a root; or the certificate is self-signed for a
+            subordinate.
+        ValidationException: basic constraints or path lengths do not hold.
+    """
+
+    def change(ca: CertificateAuthority) -> CertificateAuthority:
+        now = rt.now()
+        lookup.check_state(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
+        with as_api_errors():
+            imported = chain.check_import(
+                certificate_pem=request["Certificate"],
+                chain_pem=request.get("CertificateChain"),
+                ca_type=ca.type,
+                csr_der=ca.csr_der or b"",
+                now=now,
+            )
+        installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
+        if lookup.status_of(ca, now) == "PENDING_CERTIFICATE":
+            return replace(installed, status="ACTIVE", last_state_change_at=now)
+        if lookup.status_of(ca, now) == "EXPIRED":
+            return replace(installed, last_state_change_at=now)
+        return installed
+
+    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    rt.store.schedule_crl(ca.arn, due_at=rt.now())
+
+
+def get_certificate_authority_certificate(
+    rt: Runtime, caller: Caller, request: shapes.GetCertificateAuthorityCertificateRequest
+) -> shapes.GetCertificateAuthorityCertificateResponse:
+    """The CA's certificate, and its chain from the parent to the root; a root has no chain.
+
+    Raises:
+        InvalidStateException: the CA has no certificate, or is FAILED or DELETED.
+    """
+    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _WITH_CERTIFICATE, _NO_CSR)
+    response: shapes.GetCertificateAuthorityCertificateResponse = {
+        "Certificate": chain.pem_of(ca.certificate_der or b"")
+    }
+    if ca.chain_der:
+        response["CertificateChain"] = chain.pem_chain(ca.chain_der)
+    return response

@@ -1,0 +1,227 @@
+"""IssueCertificate and GetCertificate: the one path that issues, whoever calls.
+
+Source: AWS Private CA API, IssueCertificate, GetCertificate; User Guide, "Issuing private end-entity certificates".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib import errors, logs
+from chalicelib.operations import idempotency, lookup, publication, revocation_configuration, signing
+from chalicelib.operations.refusals import as_api_errors
+from chalicelib.pki import certificate, chain, csr, templates
+from chalicelib.records import Certificate
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, StoreError, TokenMismatchError
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.pki.certificate import Issuer, Plan
+    from chalicelib.pki.csr import CertificateRequest
+    from chalicelib.pki.templates import Template
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+DEFAULT_TEMPLATE = "EndEntityCertificate"
+_ATTEMPTS = 8
+_NOT_ISSUING = "The certificate authority is not in a valid state for issuing certificates"
+_NO_CERTIFICATES = "The certificate authority {arn} is not in the correct state to have issued certificates."
+_READABLE = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
+
+
+def is_root_certificate(record: Certificate) -> bool:
+    """Whether this is a root's own certificate: it has no chain, and its root cannot revoke it."""
+    return templates.template_named(arns.parse_template_arn(record.template_arn).name).is_root
+
+
+class _Order(NamedTuple):
+    """A request whose parts have been parsed."""
+
+    request: shapes.IssueCertificateRequest
+    template: Template
+    template_arn: str
+    csr: CertificateRequest
+
+
+def issue_certificate(
+    rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
+) -> shapes.IssueCertificateResponse:
+    """Issue a certificate.
+
+    An ACTIVE CA issues by every template; a root without a valid certificate of its own issues just that, by a
+    RootCACertificate template from its own CSR.
+
+    Raises:
+        InvalidStateException: the CA may not issue in its state.
+        InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, or the token
+            was used with other parameters.
+        MalformedCSRException: the CSR does not parse, does not verify, or breaks a rule.
+        ValidationException: the validity or the path length does not fit into the CA's.
+
+    Source: RFC 5280 section 4; RFC 2986 section 4.2.
+    """
+    arn = request["CertificateAuthorityArn"]
+    order: _Order | None = None
+    first_crl = False
+    for attempt in range(_ATTEMPTS):
+        ca = _issuing_authority(rt, caller, arn, cached=attempt == 0)
+        order = order or _parsed(rt, request)
+        issuer = _issuer_for(rt, ca, order)
+        ca, started = _with_crl_started(rt, ca, order.template)
+        first_crl = first_crl or started
+        plan = _plan(rt, ca, issuer, order)
+        try:
+            record, is_new = _reserve(rt, caller, ca, order, plan)
+        except (StaleAuthorityError, SerialTakenError):
+            continue
+        if is_new:
+            _sign(rt, ca, record, request["SigningAlgorithm"])
+        if first_crl:
+            publication.publish_crl(rt, arn)
+        return {"CertificateArn": record.arn}
+    raise errors.ThrottlingException("The certificate authority is being changed; try again.", retry_after_seconds=1)
+
+
+def _issuing_authority(rt: Runtime, caller: Caller, arn: str, *, cached: bool) -> CertificateAuthority:
+    ca = lookup.find(rt, caller, arn, cached=cached)
+    if cached and lookup.status_of(ca, rt.now()) != "ACTIVE":
+        ca = lookup.find(rt, caller, arn)
+    states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
+    lookup.check_state(ca, rt.now(), states, _NOT_ISSUING)
+    return ca
+
+
+def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
+    partition = arns.partition_of(rt.settings.region)
+    template_arn = request.get("TemplateArn") or str(arns.TemplateArn(partition, DEFAULT_TEMPLATE))
+    try:
+        parsed = arns.parse_template_arn(template_arn)
+    except arns.ArnError as error:
+        raise errors.InvalidArnException(f"{error}.") from error
+    if parsed.partition != partition or parsed.version != 1:
+        raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.")
+    with as_api_errors():
+        return _Order(request, templates.template_named(parsed.name), template_arn, csr.parse_csr(request["Csr"]))
+
+
+def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
+    """The issuer; a root that is not ACTIVE is one only for the certificate that makes it so."""
+    if lookup.status_of(ca, rt.now()) == "ACTIVE":
+        return lookup.issuer_of(ca)
+    if not order.template.is_root or order.csr.der != ca.csr_der:
+        raise errors.InvalidStateException(_NOT_ISSUING)
+    return certificate.root_in_making(order.csr)
+
+
+def _with_crl_started(rt: Runtime, ca: CertificateAuthority, template: Template) -> tuple[CertificateAuthority, bool]:
+    """See that a CRL will be published before a certificate points to it; True if this is the first for its address."""
+    if not revocation_configuration.crl_enabled(ca) or template.is_root:
+        return ca, False
+    location = revocation_configuration.crl_location(ca)
+    if location in ca.crl_locations:
+        return ca, False
+    try:
+        return rt.store.start_crl(ca, location, due_at=rt.now()), True
+    except ConflictError:
+        return ca, False  # the reservation finds out that the CA changed, and the next attempt reads it again
+
+
+def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order) -> Plan:
+    request = order.request
+    with as_api_errors():
+        return certificate.plan(
+            issuer=issuer,
+            request=order.csr,
+            template=order.template,
+            validity=dict(request["Validity"]),
+            validity_not_before=dict(request["ValidityNotBefore"]) if "ValidityNotBefore" in request else None,
+            signing_algorithm=request["SigningAlgorithm"],
+            serial_number=rt.serial_number(),
+            now=rt.now(),
+            short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
+            crl_url=revocation_configuration.crl_address(rt, ca),
+        )
+
+
+def _reserve(
+    rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan
+) -> tuple[Certificate, bool]:
+    """Record the intent, or find what the same token has made already."""
+    ca_arn = arns.parse_ca_arn(ca.arn)
+    record = Certificate(
+        arn=str(arns.CertificateArn(ca_arn, plan.serial_number)),
+        ca_arn=ca.arn,
+        serial_number=plan.serial_number,
+        status="PENDING",
+        template_arn=order.template_arn,
+        tbs_der=plan.tbs_der,
+        tbs_sha256=plan.tbs_sha256,
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        reserved_at=rt.now(),
+        requested_by=caller.access_key_id,
+    )
+    token = order.request.get("IdempotencyToken")
+    # Retries compute their end date anew, so the validity is not among what must not differ under one token.
+    counting = ("ApiPassthrough", "Csr", "SigningAlgorithm")
+    parameters = {name: value for name, value in order.request.items() if name in counting}
+    parameters["TemplateArn"] = order.template_arn
+    reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_arn.ca_id)
+    try:
+        return rt.store.reserve_certificate(record, ca, reservation, now=rt.now())
+    except TokenMismatchError as error:
+        raise errors.InvalidArgsException(idempotency.mismatch(rt, token)) from error
+
+
+def _sign(rt: Runtime, ca: CertificateAuthority, record: Certificate, signing_algorithm: str) -> None:
+    """Sign what was reserved and record the result; a failure closes the record, and its serial is never used again."""
+    serial = arns.serial_hex(record.serial_number)
+    try:
+        certificate_der = signing.sign(rt, ca, "CERTIFICATE", record.tbs_der or b"", signing_algorithm, serial=serial)
+    except Exception as error:
+        _fail(rt, record, error)
+        raise
+    try:
+        rt.store.complete_certificate(record, certificate_der, issued_at=rt.now())
+    except ConflictError:
+        # Given up meanwhile: GetCertificate tells the caller so. What was signed is given to nobody.
+        logs.log("certificate_given_up", certificate=record.arn)
+
+
+def _fail(rt: Runtime, record: Certificate, error: Exception) -> None:
+    try:
+        rt.store.fail_certificate(record, f"The signature failed ({type(error).__name__}).")
+    except (ConflictError, StoreError):
+        logs.log_exception("certificate_not_failed", certificate=record.arn)
+
+
+def get_certificate(
+    rt: Runtime, caller: Caller, request: shapes.GetCertificateRequest
+) -> shapes.GetCertificateResponse:
+    """A certificate of a CA, also when it is revoked or expired, and its chain from the CA to the root.
+
+    Raises:
+        RequestInProgressException: it is being issued.
+        RequestFailedException: its issuance failed.
+        InvalidStateException: the CA is DELETED, or was never made.
+        ResourceNotFoundException: the CA has no such certificate.
+        InvalidArnException: the certificate's ARN is not one.
+    """
+    arn = request["CertificateArn"]
+    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _READABLE, _NO_CERTIFICATES)
+    try:
+        parsed = arns.parse_certificate_arn(arn)
+    except arns.ArnError as error:
+        raise errors.InvalidArnException(f"{error}.") from error
+    record = rt.store.get_certificate(ca.arn, parsed.serial_number) if str(parsed.ca) == ca.arn else None
+    if record is None:
+        raise errors.ResourceNotFoundException(f"Could not find certificate {arn}.")
+    if record.status == "FAILED":
+        raise errors.RequestFailedException(f"The certificate was not issued. {record.failure or ''}".rstrip())
+    if record.status == "PENDING" or record.certificate_der is None:
+        raise errors.RequestInProgressException("The certificate is being issued; try again.")
+    response: shapes.GetCertificateResponse = {"Certificate": chain.pem_of(record.certificate_der)}
+    if not is_root_certificate(record) and ca.certificate_der is not None:
+        response["CertificateChain"] = chain.pem_chain((ca.certificate_der, *ca.chain_der))
+    return response

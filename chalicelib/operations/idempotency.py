@@ -1,0 +1,49 @@
+"""Idempotency tokens: scoped to account, operation and CA; bound to the parameters that decide what is made.
+
+The client of a retry may compute some parameters anew (an end date from "now + duration", say), so the caller of `token`
+names those that count.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.records import IdempotencyToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.runtime import Caller, Runtime
+
+MISMATCH = (
+    "The idempotency token '{token}' was used within the last {seconds} seconds for a request with other parameters; "
+    "use another token."
+)
+
+
+def token_of(
+    rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], ca_id: str = "-"
+) -> IdempotencyToken | None:
+    """The token as the store keeps it; None where the client gave none."""
+    if token is None:
+        return None
+    text = json.dumps(parameters, sort_keys=True, default=_as_text)
+    return IdempotencyToken(
+        scope=f"{caller.account_id}/{operation}/{ca_id}",
+        token=token,
+        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+        expires_at=rt.now() + timedelta(seconds=int(rt.settings.idempotency_seconds)),
+    )
+
+
+def mismatch(rt: Runtime, token: str | None) -> str:
+    """The refusal of a token that was used with other parameters."""
+    return MISMATCH.format(token=token, seconds=rt.settings.idempotency_seconds)
+
+
+def _as_text(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,102 @@
+"""Finding a CA for a caller, its state as the clock shows it, and changing it without losing anybody's update."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.pki import certificate
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+
+    from chalicelib.pki.certificate import Issuer
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+_ATTEMPTS = 8
+_CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority/[^/]+")
+
+
+@lru_cache(maxsize=256)
+def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
+    return certificate.issuer_of(certificate_der, chain_der)
+
+
+def issuer_of(ca: CertificateAuthority) -> Issuer:
+    """The CA as an issuer; it must have a certificate."""
+    if ca.certificate_der is None:
+        raise ValueError(f"{ca.arn} has no certificate.")
+    return _issuer(ca.certificate_der, ca.chain_der)
+
+
+def status_of(ca: CertificateAuthority, now: datetime) -> str:
+    """The state as Describe shows it: EXPIRED is what ACTIVE and DISABLED become when the certificate has ended."""
+    ends = issuer_of(ca).not_after if ca.status in {"ACTIVE", "DISABLED"} else None
+    return "EXPIRED" if ends is not None and now > ends else ca.status
+
+
+def find(rt: Runtime, caller: Caller, arn: str, *, cached: bool = False) -> CertificateAuthority:
+    """The caller's CA.
+
+    Raises:
+        InvalidArnException: the ARN names something that is not a CA.
+        ResourceNotFoundException: the caller has no such CA; the same text whether it exists for others or not.
+    """
+    missing = errors.ResourceNotFoundException(f"Could not find Certificate Authority {arn}.")
+    try:
+        parsed = arns.parse_ca_arn(arn)
+    except arns.ArnError as error:
+        if _CA_RESOURCE.fullmatch(arn):
+            raise missing from None
+        raise errors.InvalidArnException(f"{error}.") from error
+    if parsed.account_id != caller.account_id or parsed.region != rt.settings.region:
+        raise missing
+    ca = rt.store.get_certificate_authority(arn, cached=cached)
+    if ca is None or (ca.restorable_until is not None and ca.restorable_until <= rt.now()):
+        raise missing
+    return ca
+
+
+def require(
+    rt: Runtime, caller: Caller, arn: str, states: Collection[str], refusal: str, *, cached: bool = False
+) -> CertificateAuthority:
+    """The caller's CA in one of these states; otherwise `InvalidStateException` with `refusal` ({arn} is filled in)."""
+    ca = find(rt, caller, arn, cached=cached)
+    if cached and status_of(ca, rt.now()) not in states:
+        ca = find(rt, caller, arn)
+    check_state(ca, rt.now(), states, refusal)
+    return ca
+
+
+def check_state(ca: CertificateAuthority, now: datetime, states: Collection[str], refusal: str) -> None:
+    """Raise `InvalidStateException` unless the CA is in one of these states."""
+    if status_of(ca, now) not in states:
+        raise errors.InvalidStateException(refusal.format(arn=ca.arn))
+
+
+def modify(
+    rt: Runtime, caller: Caller, arn: str, change: Callable[[CertificateAuthority], CertificateAuthority]
+) -> CertificateAuthority:
+    """Change a CA: read, decide, write if nobody wrote meanwhile; else again.
+
+    `change` gets the CA as it is and returns it as it shall be, or raises; it may run several times.
+
+    Raises:
+        ConcurrentModificationException: others kept winning.
+    """
+    for _ in range(_ATTEMPTS):
+        old = find(rt, caller, arn)
+        new = change(old)
+        if new == old:
+            return old
+        try:
+            return rt.store.update_certificate_authority(old, new)
+        except ConflictError:
+            continue
+    raise errors.ConcurrentModificationException(f"Other updates of {arn} are still running; try again.")

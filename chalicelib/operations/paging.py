@@ -1,0 +1,40 @@
+"""Opaque, tamper-evident tokens for lists: sealed by the keystore for one account and one list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from chalicelib.keystore import KeyStoreError
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Caller, Runtime
+
+
+class TokenError(ValueError):
+    """The token was not given out for this list."""
+
+
+def encode(rt: Runtime, caller: Caller, list_name: str, position: str) -> str:
+    """The token for the page behind `position`."""
+    return base64.urlsafe_b64encode(rt.keys.seal(position.encode(), _context(caller, list_name))).decode()
+
+
+def decode(rt: Runtime, caller: Caller, list_name: str, token: str | None) -> str | None:
+    """The position in a token that `encode` made for the same caller's account and list; None for no token.
+
+    Raises:
+        TokenError: it did not.
+    """
+    if token is None:
+        return None
+    try:
+        sealed = base64.b64decode(token, altchars=b"-_", validate=True)
+        return rt.keys.unseal(sealed, _context(caller, list_name)).decode()
+    except (binascii.Error, ValueError, KeyStoreError) as error:
+        raise TokenError("The NextToken was not given out for this list.") from error
+
+
+def _context(caller: Caller, list_name: str) -> str:
+    return f"next-token/{caller.account_id}/{list_name}"

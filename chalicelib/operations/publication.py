@@ -1,0 +1,215 @@
+"""The one path that publishes CRLs, whoever calls: the schedule, the command line, the first certificate of a CA.
+
+Reserve number and lease, read the revocations, build, record what will be signed, sign, compare with what is published,
+put conditionally on what was compared, and set the next due time unless a revocation has moved it meanwhile.
+
+Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate revocation list (CRL)".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib import logs
+from chalicelib.buckets import PreconditionFailedError
+from chalicelib.operations import lookup, revocation_configuration, signing
+from chalicelib.pki import crl
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.buckets import StoredObject
+    from chalicelib.pki.crl import CrlSummary
+    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
+    from chalicelib.runtime import Runtime
+
+CONTENT_TYPE = "application/pkix-crl"
+CACHE_CONTROL = "public, max-age=60"
+_BACKDATED = timedelta(hours=1)
+_LEASE = timedelta(seconds=45)
+_NOT_KEPT_UP_RETRY = timedelta(days=1)
+_AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
+_FIRST_RETRY_SECONDS = 15
+_LAST_RETRY_SECONDS = 240
+_BATCH = 100
+_LOOKS = 3
+# A DELETED CA may be restored, and its certificates are still out there; an EXPIRED one has no valid certificate left.
+_KEPT_UP = frozenset({"ACTIVE", "DISABLED", "DELETED"})
+
+
+class PublicationRefusedError(Exception):
+    """The CRL must not replace the one that is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did for one CA: `result` is "published", "skipped" or "failed"."""
+
+    ca_arn: str
+    result: str
+    crl_number: int = 0
+    entries: int = 0
+    error: str = ""
+
+
+def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
+    """Publish the CRLs that are due, longest overdue first, until none is left or the time is used up.
+
+    One CA's failure never stops the others: it is recorded and retried with a growing delay.
+    """
+    deadline = rt.now() + timedelta(seconds=seconds)
+    outcomes: dict[str, Outcome] = {}
+    while rt.now() < deadline:
+        due = [
+            arn for arn in rt.store.list_due("CRL", now=rt.now(), limit=_BATCH + len(outcomes)) if arn not in outcomes
+        ]
+        if not due:
+            break
+        for arn in due:
+            if rt.now() >= deadline:
+                break
+            outcomes[arn] = publish_crl(rt, arn)
+    return list(outcomes.values())
+
+
+def publish_crl(rt: Runtime, ca_arn: str) -> Outcome:
+    """Publish one CA's CRL if it is due and nobody else is at it; never raises."""
+    outcome = Outcome(ca_arn, "skipped")
+    for _ in range(_LOOKS):
+        try:
+            outcome, again = _publish_once(rt, ca_arn)
+        except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
+            logs.log_exception("crl_failed", ca=ca_arn)
+            return Outcome(ca_arn, "failed", error=_text(error))
+        if not again:
+            break
+    return outcome
+
+
+def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
+    """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
+    now = rt.now()
+    ca = rt.store.get_certificate_authority(ca_arn)
+    published = _published(rt, ca)
+    number = max([int(now.timestamp() * 1000), *(each.summary.crl_number + 1 for each in published if each.summary)])
+    state = rt.store.reserve_crl(ca_arn, number=number, now=now, lease_until=now + _LEASE)
+    if state is None:
+        return Outcome(ca_arn, "skipped"), False
+    if ca is None or lookup.status_of(ca, now) not in _KEPT_UP:
+        rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
+        return Outcome(ca_arn, "skipped"), False
+    try:
+        entries = _publish(rt, ca, state, published, now)
+    except Exception as error:  # noqa: BLE001  recorded and retried
+        lost = isinstance(error, PreconditionFailedError | ConflictError)
+        delay = 0 if lost else min(_FIRST_RETRY_SECONDS * 2 ** min(state.failures, 10), _LAST_RETRY_SECONDS)
+        logs.log_exception("crl_failed", ca=ca_arn, crl_number=state.crl_number)
+        rt.store.fail_crl(state, _text(error), retry_at=now + timedelta(seconds=delay))
+        return Outcome(ca_arn, "failed", state.crl_number, error=_text(error)), lost
+    return Outcome(ca_arn, "published", state.crl_number, entries), False
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What lies at a location now; `summary` is None where there is nothing, or nothing that is a CRL of this CA."""
+
+    location: CrlLocation
+    etag: str | None
+    summary: CrlSummary | None
+
+
+def _published(rt: Runtime, ca: CertificateAuthority | None) -> list[_Published]:
+    found = []
+    for location in ca.crl_locations if ca else ():
+        stored = rt.buckets.get(location.bucket, location.key)
+        summary = _summary(ca, stored) if ca and stored else None
+        found.append(_Published(location, stored.etag if stored else None, summary))
+    return found
+
+
+def _summary(ca: CertificateAuthority, stored: StoredObject) -> CrlSummary | None:
+    try:
+        summary = crl.summarize_crl(stored.body)
+    except ValueError:
+        logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
+        return None
+    return summary if summary.issuer_der == lookup.issuer_of(ca).name_der else None
+
+
+def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
+    """Build, sign and put the CRL with the reserved number; returns how many entries it has."""
+    generated_at = now.replace(microsecond=0)
+    this_update = max([generated_at - _BACKDATED, *(each.summary.this_update for each in published if each.summary)])
+    next_update = generated_at + _validity(ca, state)
+    entries = list(_entries(rt, ca, state))
+    signing_algorithm = ca.configuration["SigningAlgorithm"]
+    tbs_der = crl.build_crl_tbs(
+        issuer=lookup.issuer_of(ca),
+        signing_algorithm=signing_algorithm,
+        crl_number=state.crl_number,
+        this_update=this_update,
+        next_update=next_update,
+        entries=entries,
+    )
+    rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
+    crl_der = signing.sign(rt, ca, "CRL", tbs_der, signing_algorithm, crl_number=state.crl_number)
+    _check(ca, crl.summarize_crl(crl_der), published)
+    for each in published:
+        rt.buckets.put(
+            each.location.bucket,
+            each.location.key,
+            crl_der,
+            expected_etag=each.etag,
+            content_type=CONTENT_TYPE,
+            cache_control=CACHE_CONTROL,
+            acl=each.location.acl,
+        )
+    rt.store.complete_crl(
+        state,
+        published_at=now,
+        next_update=next_update,
+        entries=len(entries),
+        next_crl_at=now + (next_update - generated_at) / 2 - _AHEAD,
+    )
+    logs.log("crl_published", ca=ca.arn, crl_number=state.crl_number, entries=len(entries), next_update=next_update)
+    return len(entries)
+
+
+def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
+    """How long a CRL is valid; after CRLs were switched off, as long as the last one was."""
+    crl_configuration = ca.revocation_configuration["CrlConfiguration"]
+    if crl_configuration["Enabled"]:
+        return timedelta(days=crl_configuration["ExpirationInDays"])
+    if state.next_update is not None and state.published_at is not None:
+        return state.next_update - state.published_at.replace(microsecond=0)
+    return timedelta(days=revocation_configuration.DEFAULT_EXPIRATION_DAYS)
+
+
+def _entries(rt: Runtime, ca: CertificateAuthority, state: CrlState) -> Iterator[bytes]:
+    """The entries of the CRL: each stays until it has been in one CRL made after its certificate ended (RFC 5280 3.3)."""
+    shown_after_expiry = state.published_at - _BACKDATED if state.published_at else None
+    for revocation in rt.store.list_revocations(ca.arn):
+        last_needed = max(revocation.not_after, revocation.revoked_at)
+        if shown_after_expiry is None or last_needed >= shown_after_expiry:
+            yield revocation.entry_der
+
+
+def _check(ca: CertificateAuthority, new: CrlSummary, published: list[_Published]) -> None:
+    """Refuse what must not replace a published CRL: another issuer, a number not above it, an earlier thisUpdate."""
+    if new.issuer_der != lookup.issuer_of(ca).name_der:
+        raise PublicationRefusedError("The CRL's issuer is not the subject of the CA certificate.")
+    if new.next_update <= new.this_update:
+        raise PublicationRefusedError("The CRL's nextUpdate is not after its thisUpdate.")
+    for old in (each.summary for each in published if each.summary):
+        if new.crl_number <= old.crl_number:
+            raise PublicationRefusedError(f"CRL number {new.crl_number} is not above the published {old.crl_number}.")
+        if new.this_update < old.this_update:
+            raise PublicationRefusedError("The CRL's thisUpdate is before that of the published CRL.")
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,97 @@
+"""What a crash left behind: issuances and creations that never ended, deletion windows that have.
+
+Run by a schedule; each step is conditional on the record still being as it was read, so runs may overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import logs
+from chalicelib.operations import authorities
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.records import DueKind
+    from chalicelib.runtime import Runtime
+
+_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """How many records a run closed, by kind, and how many it could not."""
+
+    certificates_failed: int = 0
+    creations_failed: int = 0
+    authorities_purged: int = 0
+    errors: int = 0
+
+
+def reconcile(rt: Runtime) -> Reconciled:
+    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs past their window."""
+    patience = timedelta(seconds=int(rt.settings.pending_seconds))
+    counts = Reconciled()
+    for kind, age, close, counter in _STEPS:
+        for arn in rt.store.list_due(kind, now=rt.now() - age * patience, limit=_LIMIT):
+            try:
+                closed = close(rt, arn)
+            except Exception:  # noqa: BLE001  one broken record must not stop the others
+                logs.log_exception("reconcile_failed", arn=arn, kind=kind)
+                counts = replace(counts, errors=counts.errors + 1)
+            else:
+                counts = replace(counts, **{counter: getattr(counts, counter) + closed})
+    if counts != Reconciled():
+        logs.log("reconciled", **{name: getattr(counts, name) for name in Reconciled.__slots__})
+    return counts
+
+
+def _fail_certificate(rt: Runtime, arn: str) -> bool:
+    """A signature may exist that nobody has seen: the serial stays on record, revocable, and is never signed again."""
+    parsed = arns.parse_certificate_arn(arn)
+    certificate = rt.store.get_certificate(str(parsed.ca), parsed.serial_number)
+    if certificate is None or certificate.status != "PENDING":
+        return False
+    try:
+        rt.store.fail_certificate(certificate, "The issuance was interrupted before the certificate was recorded.")
+    except ConflictError:
+        return False
+    return True
+
+
+def _fail_creation(rt: Runtime, arn: str) -> bool:
+    ca = rt.store.get_certificate_authority(arn)
+    if ca is None or ca.status != "CREATING":
+        return False
+    failed = replace(
+        ca, status="FAILED", failure_reason="REQUEST_TIMED_OUT", last_state_change_at=rt.now(), key_id=None
+    )
+    try:
+        rt.store.update_certificate_authority(ca, failed)
+    except ConflictError:
+        return False
+    rt.keys.delete_key(rt.keys.key_id_of(arn), arn)
+    return True
+
+
+def _purge(rt: Runtime, arn: str) -> bool:
+    ca = rt.store.get_certificate_authority(arn)
+    if ca is None or ca.status != "DELETED" or ca.restorable_until is None or ca.restorable_until > rt.now():
+        return False
+    try:
+        authorities.purge(rt, ca)
+    except ConflictError:
+        return False
+    return True
+
+
+_STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str], ...] = (
+    ("PENDING", 1, _fail_certificate, "certificates_failed"),
+    ("CREATING", 1, _fail_creation, "creations_failed"),
+    ("PURGE", 0, _purge, "authorities_purged"),
+)

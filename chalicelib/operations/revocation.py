@@ -1,0 +1,88 @@
+"""RevokeCertificate: final, recorded before it is answered, and in the CRL by the next scheduled run.
+
+Source: AWS Private CA API, RevokeCertificate; RFC 5280 section 5.3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from chalicelib import errors
+from chalicelib.operations import certificates, lookup, revocation_configuration
+from chalicelib.pki import crl
+from chalicelib.records import Revocation
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.records import Certificate, CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+_STATES = frozenset({"ACTIVE", "DISABLED"})
+_NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
+_SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+", re.ASCII)
+_ATTEMPTS = 8
+
+
+def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertificateRequest) -> None:
+    """Revoke a certificate by its serial number, also one whose issuance failed or is not finished.
+
+    Raises:
+        InvalidStateException: the CA is neither ACTIVE nor DISABLED.
+        InvalidRequestException: the serial is not hexadecimal, names the CA's own self-signed certificate, or the
+            certificate has expired.
+        ResourceNotFoundException: the CA has given out no such serial.
+        RequestAlreadyProcessedException: it is revoked already.
+    """
+    text = request["CertificateSerial"]
+    if _SERIAL.fullmatch(text) is None:
+        raise errors.InvalidRequestException(
+            f"CertificateSerial '{text}' must be hexadecimal digits, in pairs with colons or without separators."
+        )
+    serial_number = int(text.replace(":", ""), 16)
+    for _ in range(_ATTEMPTS):
+        ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _STATES, _NOT_REVOKING)
+        record = _revocable(rt, ca, serial_number)
+        revoked_at = rt.now()
+        reason = request["RevocationReason"]
+        revocation = Revocation(
+            ca_arn=ca.arn,
+            serial_number=serial_number,
+            revoked_at=revoked_at,
+            reason=reason,
+            not_after=record.not_after,
+            entry_der=crl.encode_entry(serial_number, revoked_at, reason),
+        )
+        try:
+            _start_crl(rt, ca)
+            rt.store.revoke_certificate(record, revocation)
+        except ConflictError:
+            continue  # somebody changed the CA or the certificate: look at it again
+        return
+    raise errors.ConcurrentModificationException(f"Other updates of {ca.arn} are still running; try again.")
+
+
+def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Certificate:
+    own = lookup.issuer_of(ca).serial_number if ca.type == "ROOT" else None
+    record = rt.store.get_certificate(ca.arn, serial_number) if serial_number < 1 << 128 else None
+    if serial_number == own or (record is not None and certificates.is_root_certificate(record)):
+        raise errors.InvalidRequestException("Self-signed certificate can not be revoked")
+    if record is None:
+        raise errors.ResourceNotFoundException(
+            f"Could not find a certificate with serial {serial_number:x} of certificate authority {ca.arn}."
+        )
+    if record.revoked_at is not None:
+        raise errors.RequestAlreadyProcessedException(f"The certificate {record.arn} is revoked already.")
+    if record.not_after < rt.now():
+        raise errors.InvalidRequestException(f"The certificate {record.arn} has expired and cannot be revoked.")
+    return record
+
+
+def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:
+    """A CA whose CRLs were switched on after its certificates were issued gets its first CRL now."""
+    if not revocation_configuration.crl_enabled(ca):
+        return
+    location = revocation_configuration.crl_location(ca)
+    if location not in ca.crl_locations:
+        rt.store.start_crl(ca, location, due_at=rt.now())

@@ -1,0 +1,129 @@
+"""The revocation configuration of a CA: its rules, its defaults, and the addresses that follow from it.
+
+Source: AWS Private CA API, RevocationConfiguration, CrlConfiguration, OcspConfiguration; User Guide, "Planning a
+certificate revocation list (CRL)".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.buckets import BucketError
+from chalicelib.records import CrlLocation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+DISABLED: dict[str, Any] = {"Enabled": False}
+DEFAULT_EXPIRATION_DAYS = 7
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::[0-9]{{1,5}})?", re.ASCII)
+_BUCKET_SENTENCE = (
+    "Permission error with your S3 bucket '{bucket}'. Check that your bucket policy, encryption settings, S3 Block Public "
+    "Access settings, and global account permissions are configured correctly. For more information, check the service "
+    "documentation. {detail}"
+)
+
+
+def normalized(given: Mapping[str, Any] | None, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The configuration to keep: checked, with AWS's defaults.
+
+    Args:
+        given: `RevocationConfiguration` of a request, or None.
+        current: what the CA has now; a part that `given` leaves out stays as it is (off for a new CA).
+
+    Raises:
+        InvalidArgsException: members contradict one another.
+    """
+    given = given or {}
+    current = current or {}
+    crl = given.get("CrlConfiguration", current.get("CrlConfiguration", DISABLED))
+    ocsp = given.get("OcspConfiguration", current.get("OcspConfiguration", DISABLED))
+    return {"CrlConfiguration": _crl(crl), "OcspConfiguration": _ocsp(ocsp)}
+
+
+def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
+    _check_disabled_stands_alone("CrlConfiguration", crl)
+    if not crl["Enabled"]:
+        return dict(DISABLED)
+    if not crl.get("S3BucketName"):
+        raise errors.InvalidArgsException("CrlConfiguration.S3BucketName is required when Enabled is true.")
+    omit = crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension", False)
+    if omit and crl.get("CustomCname"):
+        raise errors.InvalidArgsException("CrlConfiguration.CustomCname cannot be given when OmitExtension is true.")
+    if crl.get("CrlType", "COMPLETE") != "COMPLETE" or crl.get("CustomPath"):
+        raise errors.InvalidArgsException(
+            "CrlConfiguration.CrlType PARTITIONED and CustomPath are not supported here: only COMPLETE CRLs are published."
+        )
+    _check_host("CrlConfiguration.CustomCname", crl.get("CustomCname"))
+    return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
+
+
+def _ocsp(ocsp: Mapping[str, Any]) -> dict[str, Any]:
+    _check_disabled_stands_alone("OcspConfiguration", ocsp)
+    _check_host("OcspConfiguration.OcspCustomCname", ocsp.get("OcspCustomCname"))
+    return _without_empty(ocsp)
+
+
+def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value != ""}
+
+
+def _check_disabled_stands_alone(name: str, configuration: Mapping[str, Any]) -> None:
+    others = sorted(member for member in configuration if member != "Enabled")
+    if not configuration["Enabled"] and others:
+        raise errors.InvalidArgsException(f"{name}.{others[0]} cannot be given when Enabled is false.")
+
+
+def _check_host(name: str, host: str | None) -> None:
+    if host and _HOST.fullmatch(host) is None:
+        raise errors.InvalidArgsException(
+            f"{name} '{host}' must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path."
+        )
+
+
+def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> None:
+    """See that the CRL bucket can be written, as AWS does in the call itself.
+
+    Raises:
+        ValidationException: AWS's sentence, and then what exactly is missing.
+    """
+    crl = configuration["CrlConfiguration"]
+    if not crl["Enabled"]:
+        return
+    try:
+        rt.buckets.check(crl["S3BucketName"], crl["S3ObjectAcl"], ca_arn)
+    except BucketError as error:
+        if not error.misconfigured:
+            raise
+        text = _BUCKET_SENTENCE.format(bucket=crl["S3BucketName"], detail=error)
+        raise errors.ValidationException(text) from error
+
+
+def crl_enabled(ca: CertificateAuthority) -> bool:
+    """Whether CRLs are on in the CA's configuration."""
+    return bool(ca.revocation_configuration["CrlConfiguration"]["Enabled"])
+
+
+def crl_location(ca: CertificateAuthority) -> CrlLocation:
+    """Where the CA's configuration wants its CRL: `crl/{CA id}.crl` in its bucket. CRLs must be on."""
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    key = f"crl/{arns.parse_ca_arn(ca.arn).ca_id}.crl"
+    return CrlLocation(bucket=crl["S3BucketName"], key=key, acl=crl["S3ObjectAcl"])
+
+
+def crl_address(rt: Runtime, ca: CertificateAuthority) -> str | None:
+    """The CRL distribution point for certificates issued now; None where the CA gives none."""
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    if not crl["Enabled"] or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
+        return None
+    location = crl_location(ca)
+    if crl.get("CustomCname"):
+        return f"http://{crl['CustomCname']}/{location.key}"
+    return rt.buckets.object_url(location.bucket, location.key)

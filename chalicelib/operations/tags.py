@@ -1,0 +1,99 @@
+"""Tags of CAs: TagCertificateAuthority, UntagCertificateAuthority, ListTags.
+
+Source: AWS Private CA API; User Guide, "Managing tags".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalicelib import errors
+from chalicelib.operations import lookup, paging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib import shapes
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+MAX_TAGS = 50
+_DELETED = "The certificate authority is in the DELETED state"
+_STATES = frozenset({"CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED", "FAILED"})
+
+
+def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]) -> tuple[tuple[str, str | None], ...]:
+    """The tags with `tags` set; a key that exists gets the new value.
+
+    Raises:
+        InvalidTagException: a key is reserved, or given twice.
+        TooManyTagsException: there would be more than 50.
+    """
+    keys = [tag["Key"] for tag in tags]
+    for key in keys:
+        if key.lower().startswith("aws:"):
+            raise errors.InvalidTagException(f"The tag key '{key}' begins with 'aws:', which is reserved.")
+        if keys.count(key) > 1:
+            raise errors.InvalidTagException(f"The tag key '{key}' is given more than once.")
+    result = dict(current) | {tag["Key"]: tag.get("Value") for tag in tags}
+    if len(result) > MAX_TAGS:
+        raise errors.TooManyTagsException(f"A certificate authority has at most {MAX_TAGS} tags.")
+    return tuple(result.items())
+
+
+def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCertificateAuthorityRequest) -> None:
+    """Add tags to a CA, or change their values.
+
+    Raises:
+        InvalidStateException: the CA is DELETED.
+        InvalidTagException: a key is reserved, or given twice.
+        TooManyTagsException: there would be more than 50.
+    """
+
+    def change(ca: CertificateAuthority) -> CertificateAuthority:
+        lookup.check_state(ca, rt.now(), _STATES, _DELETED)
+        return replace(ca, tags=merged(ca.tags, request["Tags"]))
+
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+
+
+def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.UntagCertificateAuthorityRequest) -> None:
+    """Remove tags: with a value only if it is equal, without one whatever the value. A key that is not there is no error.
+
+    Raises:
+        InvalidStateException: the CA is DELETED.
+    """
+
+    def unwanted(key: str, value: str | None) -> bool:
+        return any(tag["Key"] == key and tag.get("Value") in {None, value} for tag in request["Tags"])
+
+    def change(ca: CertificateAuthority) -> CertificateAuthority:
+        lookup.check_state(ca, rt.now(), _STATES, _DELETED)
+        return replace(ca, tags=tuple(tag for tag in ca.tags if not unwanted(*tag)))
+
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+
+
+def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
+    """The tags of a CA in the order in which their keys were first set.
+
+    Raises:
+        InvalidStateException: the CA is DELETED.
+        ValidationException: the NextToken is not one of this list (the model has no exception of its own here).
+    """
+    arn = request["CertificateAuthorityArn"]
+    ca = lookup.require(rt, caller, arn, _STATES, _DELETED)
+    try:
+        start = int(paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or 0)
+    except paging.TokenError as error:
+        raise errors.ValidationException(str(error)) from error
+    end = start + request.get("MaxResults", MAX_TAGS)
+    page: shapes.ListTagsResponse = {"Tags": [_wire(key, value) for key, value in ca.tags[start:end]]}
+    if end < len(ca.tags):
+        page["NextToken"] = paging.encode(rt, caller, f"ListTags/{arn}", str(end))
+    return page
+
+
+def _wire(key: str, value: str | None) -> shapes.Tag:
+    return {"Key": key} if value is None else {"Key": key, "Value": value}

@@ -1,0 +1,208 @@
+"""Writing DER, and reading it strictly: definite minimal lengths, bounded depth, nothing left over.
+
+Source: ITU-T X.690 sections 8 and 10; RFC 5280 section 4.1.2.5 for times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.pki.errors import DerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
+UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
+SEQUENCE, SET = 0x30, 0x31
+MAX_DEPTH = 24
+
+
+# writing
+
+
+def tlv(tag: int, *parts: bytes) -> bytes:
+    """An element of the given tag octet whose content is the parts joined."""
+    size = sum(map(len, parts))
+    if size < 0x80:
+        header = bytes((tag, size))
+    else:
+        octets = size.to_bytes((size.bit_length() + 7) // 8)
+        header = bytes((tag, 0x80 | len(octets))) + octets
+    return b"".join((header, *parts))
+
+
+def sequence(*parts: bytes) -> bytes:
+    """A SEQUENCE."""
+    return tlv(SEQUENCE, *parts)
+
+
+def integer(value: int) -> bytes:
+    """An INTEGER, zero or positive."""
+    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def oid(dotted: str) -> bytes:
+    """An OBJECT IDENTIFIER."""
+    first, second, *rest = (int(arc) for arc in dotted.split("."))
+    return tlv(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
+
+
+def _base128(arc: int) -> bytes:
+    octets = [arc & 0x7F]
+    while arc := arc >> 7:
+        octets.append(0x80 | arc & 0x7F)
+    return bytes(reversed(octets))
+
+
+def bit_string(content: bytes) -> bytes:
+    """A BIT STRING of whole octets."""
+    return tlv(BIT_STRING, b"\x00", content)
+
+
+def named_bits(bits: list[bool]) -> bytes:
+    """A BIT STRING of named bits: without trailing zero bits (X.690 section 11.2.2)."""
+    while bits and not bits[-1]:
+        bits = bits[:-1]
+    unused = -len(bits) % 8
+    value = sum(1 << (len(bits) + unused - 1 - position) for position, bit in enumerate(bits) if bit)
+    return tlv(BIT_STRING, bytes((unused,)), value.to_bytes((len(bits) + unused) // 8))
+
+
+def boolean_true() -> bytes:
+    """BOOLEAN TRUE."""
+    return tlv(BOOLEAN, b"\xff")
+
+
+def time(moment: datetime) -> bytes:
+    """UTCTime through 2049, GeneralizedTime from 2050 on (RFC 5280 section 4.1.2.5)."""
+    if moment.year < 2050:
+        return tlv(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
+    return tlv(GENERALIZED_TIME, f"{moment.year:04d}{moment.strftime('%m%d%H%M%SZ')}".encode())
+
+
+# reading
+
+
+class Element(NamedTuple):
+    """An element inside its buffer: tag octet, and where it, its content and what follows it begin."""
+
+    buffer: bytes
+    tag: int
+    start: int
+    content_start: int
+    end: int
+
+    @property
+    def der(self) -> bytes:
+        """The whole element."""
+        return self.buffer[self.start : self.end]
+
+    @property
+    def content(self) -> bytes:
+        """What is inside."""
+        return self.buffer[self.content_start : self.end]
+
+    def children(self) -> Iterator[Element]:
+        """The elements inside, which must fill it exactly."""
+        position = self.content_start
+        while position < self.end:
+            child = read(self.buffer, position, self.end)
+            yield child
+            position = child.end
+
+    def expect(self, tag: int, what: str) -> Element:
+        """This element, if it has that tag."""
+        if self.tag != tag:
+            raise DerError(f"{what} has tag 0x{self.tag:02x} instead of 0x{tag:02x}.")
+        return self
+
+
+def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
+    """The element that begins at `start` and ends at `limit` at the latest.
+
+    Raises:
+        DerError: it is not strict DER.
+    """
+    limit = len(buffer) if limit is None else limit
+    if limit - start < 2:
+        raise DerError("An element is cut off.")
+    tag, size, content_start = buffer[start], buffer[start + 1], start + 2
+    if tag & 0x1F == 0x1F:
+        raise DerError("A tag number above 30 is not used in certificates.")
+    if size >= 0x80:
+        count = size & 0x7F
+        if not 1 <= count <= 4 or limit - content_start < count:
+            raise DerError("A length is indefinite, too large or cut off.")
+        size = int.from_bytes(buffer[content_start : content_start + count])
+        if size < 0x80 or size < 1 << (8 * (count - 1)):
+            raise DerError("A length is not encoded minimally.")
+        content_start += count
+    end = content_start + size
+    if end > limit:
+        raise DerError("An element is longer than what holds it.")
+    return Element(buffer, tag, start, content_start, end)
+
+
+def parse(buffer: bytes) -> Element:
+    """The one element that fills the buffer, with everything inside it strictly encoded.
+
+    Raises:
+        DerError: it is not strict DER, nested too deeply, or followed by something.
+    """
+    root = read(buffer)
+    if root.end != len(buffer):
+        raise DerError("Something follows the outermost element.")
+    _check(root, 0)
+    return root
+
+
+def _check(element: Element, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
+    if element.tag & 0x20:
+        for child in element.children():
+            _check(child, depth + 1)
+    elif element.tag in _PRIMITIVE_RULES:
+        holds, rule = _PRIMITIVE_RULES[element.tag]
+        if not holds(element.content):
+            raise DerError(rule)
+    elif element.tag in {0x10, 0x11}:
+        raise DerError("A SEQUENCE or SET is not constructed.")
+
+
+def _minimal_integer(content: bytes) -> bool:
+    if len(content) > 1 and content[0] in {0x00, 0xFF}:
+        return (content[0] ^ content[1]) & 0x80 != 0
+    return bool(content)
+
+
+def _oid_content(content: bytes) -> bool:
+    starts = [0, *(position + 1 for position, octet in enumerate(content[:-1]) if not octet & 0x80)]
+    return bool(content) and not content[-1] & 0x80 and all(content[start] != 0x80 for start in starts)
+
+
+_PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
+    BOOLEAN: (lambda content: content in {b"\x00", b"\xff"}, "A BOOLEAN is neither 00 nor FF."),
+    INTEGER: (_minimal_integer, "An INTEGER is empty or not encoded minimally."),
+    BIT_STRING: (
+        lambda content: bool(content) and content[0] <= 7 and (len(content) > 1 or content[0] == 0),
+        "A BIT STRING has an invalid count of unused bits.",
+    ),
+    NULL: (lambda content: not content, "A NULL has content."),
+    OID: (_oid_content, "An OBJECT IDENTIFIER is malformed."),
+}
+
+
+def oid_text(element: Element) -> str:
+    """An OBJECT IDENTIFIER as dotted numbers."""
+    arcs, value = [], 0
+    for octet in element.expect(OID, "An object identifier").content:
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(value)
+            value = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))

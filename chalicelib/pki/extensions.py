@@ -1,0 +1,135 @@
+"""X.509 extensions: their encodings, and reading a list of them.
+
+Source: RFC 5280 section 4.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib.pki import der
+from chalicelib.pki.errors import DerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from chalicelib.pki.der import Element
+
+SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
+KEY_USAGE = "2.5.29.15"
+SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+BASIC_CONSTRAINTS = "2.5.29.19"
+CRL_NUMBER = "2.5.29.20"
+REASON_CODE = "2.5.29.21"
+NAME_CONSTRAINTS = "2.5.29.30"
+CRL_DISTRIBUTION_POINTS = "2.5.29.31"
+AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+EXTENDED_KEY_USAGE = "2.5.29.37"
+SUBJECT_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.11"
+
+# The bits of KeyUsage in their order, by the API's names.
+KEY_USAGE_BITS = (
+    "DigitalSignature",
+    "NonRepudiation",
+    "KeyEncipherment",
+    "DataEncipherment",
+    "KeyAgreement",
+    "KeyCertSign",
+    "CRLSign",
+    "EncipherOnly",
+    "DecipherOnly",
+)
+
+
+class Extension(NamedTuple):
+    """An extension: its object identifier, whether it is critical, and the DER of its value."""
+
+    oid: str
+    critical: bool
+    value_der: bytes
+
+    @property
+    def der(self) -> bytes:
+        """The Extension SEQUENCE; a FALSE is left out, as DER wants it."""
+        critical = der.boolean_true() if self.critical else b""
+        return der.sequence(der.oid(self.oid), critical, der.tlv(der.OCTET_STRING, self.value_der))
+
+
+def encode_extensions(extensions: Iterable[Extension]) -> bytes:
+    """The SEQUENCE of the extensions."""
+    return der.sequence(*(each.der for each in extensions))
+
+
+def parse_extensions(extensions: Element) -> tuple[Extension, ...]:
+    """The extensions of a SEQUENCE OF Extension; the values are checked to be strict DER.
+
+    Raises:
+        DerError: the list is empty, malformed or names an extension twice.
+    """
+    found = [_parse_extension(each) for each in extensions.expect(der.SEQUENCE, "A list of extensions").children()]
+    oids = [each.oid for each in found]
+    if not found:
+        raise DerError("A list of extensions is empty.")
+    for oid in oids:
+        if oids.count(oid) > 1:
+            raise DerError(f"Extension {oid} is there more than once.")
+    return tuple(found)
+
+
+def _parse_extension(element: Element) -> Extension:
+    parts = list(element.expect(der.SEQUENCE, "An extension").children())
+    critical = len(parts) == 3 and parts[1].expect(der.BOOLEAN, "The criticality").content == b"\xff"
+    if not 2 <= len(parts) <= 3:
+        raise DerError("An extension does not consist of identifier, criticality and value.")
+    value = parts[-1].expect(der.OCTET_STRING, "The value of an extension").content
+    der.parse(value)
+    return Extension(der.oid_text(parts[0]), critical, value)
+
+
+def basic_constraints(*, ca: bool, path_length: int | None = None, critical: bool) -> Extension:
+    """BasicConstraints; CA:FALSE is the empty SEQUENCE."""
+    length = b"" if path_length is None else der.integer(path_length)
+    value = der.sequence(der.boolean_true(), length) if ca else der.sequence()
+    return Extension(BASIC_CONSTRAINTS, critical, value)
+
+
+def subject_key_identifier(key_identifier: bytes) -> Extension:
+    """SubjectKeyIdentifier."""
+    return Extension(SUBJECT_KEY_IDENTIFIER, critical=False, value_der=der.tlv(der.OCTET_STRING, key_identifier))
+
+
+def authority_key_identifier(key_identifier: bytes) -> Extension:
+    """AuthorityKeyIdentifier with the key identifier alone."""
+    value = der.sequence(der.tlv(0x80, key_identifier))
+    return Extension(AUTHORITY_KEY_IDENTIFIER, critical=False, value_der=value)
+
+
+def key_usage(usages: Mapping[str, Any], *, critical: bool = True) -> Extension:
+    """KeyUsage from the API's nine booleans, minimally encoded."""
+    bits = [bool(usages.get(name)) for name in KEY_USAGE_BITS]
+    return Extension(KEY_USAGE, critical, der.named_bits(bits))
+
+
+def extended_key_usage(purposes: Iterable[str], *, critical: bool = False) -> Extension:
+    """ExtendedKeyUsage from object identifiers."""
+    return Extension(EXTENDED_KEY_USAGE, critical, der.sequence(*map(der.oid, purposes)))
+
+
+def crl_distribution_points(url: str) -> Extension:
+    """One distribution point with one full name, without reasons and without an issuer."""
+    full_name = der.tlv(0xA0, der.tlv(0x86, url.encode("ascii")))
+    return Extension(
+        CRL_DISTRIBUTION_POINTS, critical=False, value_der=der.sequence(der.sequence(der.tlv(0xA0, full_name)))
+    )
+
+
+def crl_number(number: int) -> Extension:
+    """CRLNumber."""
+    return Extension(CRL_NUMBER, critical=False, value_der=der.integer(number))
+
+
+def key_identifier_of(spki_der: bytes) -> bytes:
+    """SHA-1 of the subjectPublicKey bits (RFC 5280 section 4.2.1.2, method 1)."""
+    _, bits = der.read(spki_der).children()
+    return hashlib.sha1(bits.content[1:], usedforsecurity=False).digest()

@@ -1,0 +1,98 @@
+"""Which subject keys are certified: the gate against weak keys.
+
+Source: CA/Browser Forum Baseline Requirements 6.1.1.3 and 6.1.6; Nemec et al., "The Return of Coppersmith's Attack" (ROCA).
+"""
+
+from __future__ import annotations
+
+from math import isqrt, prod
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from chalicelib.pki.errors import PkiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+FERMAT_ROUNDS = 100
+
+
+def _primes(limit: int) -> list[int]:
+    return [number for number in range(2, limit) if all(number % divisor for divisor in range(2, isqrt(number) + 1))]
+
+
+_SMALL_PRIMES = _primes(752)
+_SMALL_PRODUCT = prod(_SMALL_PRIMES)
+
+
+def _powers(prime: int) -> frozenset[int]:
+    """The subgroup that 65537 generates modulo a prime."""
+    found, value = set(), 1
+    while value not in found:
+        found.add(value)
+        value = value * 65537 % prime
+    return frozenset(found)
+
+
+_ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
+
+
+def check_subject_key(public_key: PublicKeyTypes) -> None:
+    """Refuse a key that must not be certified.
+
+    Raises:
+        PkiError: which rule it breaks.
+    """
+    if isinstance(public_key, rsa.RSAPublicKey):
+        numbers = public_key.public_numbers()
+        for broken, rule in _RSA_RULES:
+            if broken(numbers.n, numbers.e):
+                raise PkiError(f"The RSA key is refused: {rule}.")
+    elif isinstance(public_key, ec.EllipticCurvePublicKey):
+        if not isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1):
+            raise PkiError(f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified.")
+    else:
+        raise PkiError("The key is refused: only RSA and elliptic-curve keys are certified.")
+
+
+def _has_small_factor(modulus: int) -> bool:
+    remainder = modulus % _SMALL_PRODUCT
+    return any(remainder % prime == 0 for prime in _SMALL_PRIMES)
+
+
+def _is_probable_prime(modulus: int) -> bool:
+    return pow(2, modulus - 1, modulus) == 1
+
+
+def _has_close_factors(modulus: int) -> bool:
+    """Fermat's factorization, and a perfect square as its first step."""
+    candidate = isqrt(modulus)
+    if candidate * candidate == modulus:
+        return True
+    for step in range(1, FERMAT_ROUNDS + 1):
+        square = (candidate + step) ** 2 - modulus
+        if isqrt(square) ** 2 == square:
+            return True
+    return False
+
+
+def _is_roca(modulus: int) -> bool:
+    return all(modulus % prime in powers for prime, powers in _ROCA.items())
+
+
+# Cheap rules come first, so that a huge modulus or exponent never reaches the arithmetic.
+_RSA_RULES: tuple[tuple[Callable[[int, int], bool], str], ...] = (
+    (lambda n, _e: n.bit_length() < MIN_RSA_BITS, f"its modulus has fewer than {MIN_RSA_BITS} bits"),
+    (lambda n, _e: n.bit_length() > MAX_RSA_BITS, f"its modulus has more than {MAX_RSA_BITS} bits"),
+    (lambda n, _e: n.bit_length() % 8 != 0, "the size of its modulus is not a multiple of 8 bits"),
+    (lambda _n, e: e < 3 or e % 2 == 0, "its exponent is even or below 3"),
+    (lambda _n, e: e >= 1 << 256, "its exponent is 2^256 or more"),
+    (lambda n, _e: _has_small_factor(n), "its modulus has a factor below 752"),
+    (lambda n, _e: _has_close_factors(n), "its factors are too close together"),
+    (lambda n, _e: _is_roca(n), "its modulus has the pattern of a weak generator (ROCA)"),
+    (lambda n, _e: _is_probable_prime(n), "its modulus is a prime"),
+)

@@ -1,0 +1,258 @@
+"""The table in DynamoDB: one conditional write or one TransactWriteItems for each write, consistent reads of the base table."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.store import StoreError, ThrottledError, table
+from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.table_store import TableStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
+
+    from chalicelib.store.table import Condition, Index, Value, Write
+
+_CONFLICT_ATTEMPTS = 8
+_THROTTLES = frozenset(
+    {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "ThrottlingError"}
+)
+_CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
+
+
+def open_store(table_name: str, region: str, *, page: int = table.PAGE) -> TableStore:
+    """The store in a DynamoDB table; nothing is asked before the first call."""
+    return TableStore(DynamoTable(table_name, region, page=page))
+
+
+def create_table(client: DynamoDBClient, table_name: str) -> None:
+    """Make the table with its two sparse indexes, and wait until it can be used."""
+    names = ("pk", "sk", "due_pk", "due_sk", "list_pk", "list_sk")
+    client.create_table(
+        TableName=table_name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[_index("due", "KEYS_ONLY"), _index("list", "ALL")],
+    )
+    client.get_waiter("table_exists").wait(TableName=table_name)
+
+
+def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecondaryIndexTypeDef:
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": f"{name}_pk", "KeyType": "HASH"},
+            {"AttributeName": f"{name}_sk", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": projection},
+    }
+
+
+class DynamoTable:
+    """One client per process, made at the first call."""
+
+    def __init__(self, table_name: str, region: str, *, page: int = table.PAGE) -> None:
+        self._name, self._region, self._page = table_name, region, page
+
+    @cached_property
+    def _client(self) -> DynamoDBClient:
+        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
+        return boto3.client("dynamodb", region_name=self._region, config=config)
+
+    def get(self, key: Key) -> Item | None:
+        """Read an item consistently."""
+        answer = _answer(lambda: self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True))
+        return _decode(answer["Item"]) if "Item" in answer else None
+
+    def write(self, *writes: Write) -> None:
+        """One write by itself, several as a transaction; conflicts with other transactions are tried again."""
+        if len(writes) == 1 and not isinstance(writes[0], Check):
+            self._write_one(writes[0])
+            return
+        token = str(uuid.uuid4())  # a repetition after a lost answer does nothing twice
+        actions: list[Any] = [self._action(write) for write in writes]
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            try:
+                _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
+            except _CancelledError as error:
+                _raise_failed(error.reasons)
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
+                token = str(uuid.uuid4())
+            else:
+                return
+        raise ThrottledError("Other transactions on the same items kept winning.")
+
+    def _write_one(self, write: Write) -> None:
+        ((kind, parameters),) = self._action(write).items()
+        method = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item", "ConditionCheck": ""}[kind]
+        try:
+            _answer(lambda: getattr(self._client, method)(**parameters))
+        except _ConditionError as error:
+            raise ConditionFailedError({0: error.item}) from error
+
+    def _action(self, write: Write) -> dict[str, dict[str, Any]]:
+        expression = _Expression()
+        parameters: dict[str, Any] = {"TableName": self._name}
+        if write.condition:
+            parameters["ConditionExpression"] = expression.condition(write.condition)
+            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if isinstance(write, Put):
+            kind = "Put"
+            parameters["Item"] = {name: _attribute(value) for name, value in write.item.items()}
+        else:
+            kind = {Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
+            parameters["Key"] = _key(write.key)
+        if isinstance(write, Update):
+            parameters["UpdateExpression"] = expression.update(write)
+        return {kind: parameters | expression.parameters()}
+
+    def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
+        """Items of a partition, read consistently in pages."""
+        return self._pages(
+            limit,
+            KeyConditionExpression="pk = :pk AND sk > :after" if after else "pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}, **({":after": {"S": after}} if after else {})},
+            ConsistentRead=True,
+        )
+
+    def query_index(
+        self, index: Index, pk: str, *, up_to: str | None = None, limit: int | None = None
+    ) -> Iterator[Item]:
+        """Items of an index partition, read in pages; the index may lag behind writes."""
+        bound = f" AND {index}_sk <= :up_to" if up_to is not None else ""
+        return self._pages(
+            limit,
+            IndexName=index,
+            KeyConditionExpression=f"{index}_pk = :pk{bound}",
+            ExpressionAttributeValues={":pk": {"S": pk}, **({":up_to": {"S": up_to}} if up_to is not None else {})},
+        )
+
+    def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:  # noqa: ANN401  boto3's parameters
+        left = limit
+        while left is None or left > 0:
+            size = self._page if left is None else min(left, self._page)
+            answer = _answer(lambda size=size: self._client.query(TableName=self._name, Limit=size, **parameters))  # type: ignore[misc]  # size is bound now
+            for item in answer["Items"]:
+                yield _decode(item)
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            left = None if left is None else left - len(answer["Items"])
+
+
+class _ConditionError(Exception):
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("condition failed")
+        self.item = item
+
+
+class _CancelledError(Exception):
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        super().__init__("transaction cancelled")
+        self.reasons = reasons
+
+
+def _answer(call: Callable[[], Any]) -> Any:  # noqa: ANN401  boto3's answers
+    """The answer of a call, or what its error means for the store."""
+    try:
+        return call()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            item: Any = error.response.get("Item")
+            raise _ConditionError(_decode(item) if item else None) from error
+        if code == "TransactionCanceledException" or code in _CONFLICTS:
+            reasons: Any = error.response.get("CancellationReasons", [{"Code": "TransactionConflict"}])
+            raise _CancelledError(reasons) from error
+        if code in _THROTTLES:
+            raise ThrottledError("The table is out of capacity for the moment.") from error
+        raise StoreError(f"DynamoDB refused: {code}.") from error
+    except BotoCoreError as error:
+        raise StoreError(f"DynamoDB does not answer: {type(error).__name__}.") from error
+
+
+def _raise_failed(reasons: list[dict[str, Any]]) -> None:
+    """Raise what a cancelled transaction says, unless it met another one and may be tried again."""
+    failed: dict[int, Item | None] = {
+        position: _decode(reason["Item"]) if reason.get("Item") else None
+        for position, reason in enumerate(reasons)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    }
+    if failed:
+        raise ConditionFailedError(failed)
+    codes = {str(reason.get("Code", "None")) for reason in reasons} - {"None"}
+    if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+        raise ThrottledError("The table is out of capacity for the moment.")
+    if codes - _CONFLICTS:
+        raise StoreError(f"DynamoDB cancelled the transaction: {', '.join(sorted(codes))}.")
+
+
+class _Expression:
+    """Names and values of one write's expressions."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._values: dict[str, dict[str, Any]] = {}
+
+    def condition(self, condition: Condition) -> str:
+        return " OR ".join(
+            "(" + " AND ".join(self._clause(*clause) for clause in clauses) + ")" for clauses in condition
+        )
+
+    def _clause(self, attribute: str, operator: str, value: Value) -> str:
+        name = self._name(attribute)
+        if operator == "absent":
+            return f"attribute_not_exists({name})"
+        if operator == "present":
+            return f"attribute_exists({name})"
+        return f"{name} {operator} {self._value(value)}"
+
+    def update(self, write: Update) -> str:
+        parts = {
+            "SET": [f"{self._name(name)} = {self._value(value)}" for name, value in write.values.items()],
+            "REMOVE": [self._name(name) for name in write.removed],
+            "ADD": [f"{self._name(name)} {self._value(number)}" for name, number in write.added.items()],
+        }
+        return " ".join(f"{verb} {', '.join(terms)}" for verb, terms in parts.items() if terms)
+
+    def parameters(self) -> dict[str, Any]:
+        names = {"ExpressionAttributeNames": {alias: name for name, alias in self._names.items()}}
+        values = {"ExpressionAttributeValues": self._values}
+        return (names if self._names else {}) | (values if self._values else {})
+
+    def _name(self, name: str) -> str:
+        return self._names.setdefault(name, f"#n{len(self._names)}")
+
+    def _value(self, value: Value) -> str:
+        alias = f":v{len(self._values)}"
+        self._values[alias] = _attribute(value)
+        return alias
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def _attribute(value: Value) -> dict[str, Any]:
+    if isinstance(value, bytes):
+        return {"B": value}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _decode(item: dict[str, Any]) -> Item:
+    return {
+        name: int(attribute["N"]) if "N" in attribute else next(iter(attribute.values()))
+        for name, attribute in item.items()
+    }

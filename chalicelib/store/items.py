@@ -1,0 +1,192 @@
+"""Records as items and back: one table of how each kind of member is kept.
+
+Times are integers of microseconds since 1970, serial numbers hex text (a DynamoDB number has 38 digits), members that are
+not scalars JSON text; what is None is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from chalicelib import arn as arns
+from chalicelib.records import Certificate, CertificateAuthority, CrlLocation, CrlState, Revocation
+from chalicelib.store.table import Item, Key
+
+T = TypeVar("T")
+GUARDS = 16
+LIST_SHARDS = 16
+DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(microseconds: int) -> datetime:
+    """The inverse of `micros`."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401  wire-shaped members
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _join(parts: tuple[bytes, ...]) -> str:
+    return _json([part.hex() for part in parts])
+
+
+def _locations(locations: tuple[CrlLocation, ...]) -> str:
+    return _json([[each.bucket, each.key, each.acl] for each in locations])
+
+
+def _serial(text: str) -> int:
+    return int(text, 16)
+
+
+_Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+_AS_TIME: _Codec = (micros, moment)
+_AS_JSON: _Codec = (_json, json.loads)
+# How members that are not plain are written and read; by name, which means the same in every record.
+_CODECS: dict[str, _Codec] = {
+    "serial_number": (arns.serial_hex, _serial),
+    "configuration": _AS_JSON,
+    "revocation_configuration": _AS_JSON,
+    "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
+    "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
+    "crl_locations": (
+        _locations,
+        lambda text: tuple(CrlLocation(bucket=bucket, key=key, acl=acl) for bucket, key, acl in json.loads(text)),
+    ),
+}
+_TIMES = (
+    "created_at",
+    "last_state_change_at",
+    "restorable_until",
+    "not_before",
+    "not_after",
+    "reserved_at",
+    "issued_at",
+    "revoked_at",
+    "next_crl_at",
+    "lease_until",
+    "published_at",
+    "next_update",
+    "expires_at",
+)
+_CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
+
+
+def encode(name: str, value: Any) -> Any:  # noqa: ANN401  any member of any record
+    """A member as its attribute."""
+    codec = _CODECS.get(name)
+    return value if codec is None else codec[0](value)
+
+
+def to_item(record: Any, key: Key, **index: str) -> Item:  # noqa: ANN401  any record
+    """A record as an item under a key, with the attributes of the indexes it is in."""
+    item: Item = {"pk": key.pk, "sk": key.sk, **index}
+    for each in fields(record):
+        value = getattr(record, each.name)
+        if value is not None:
+            item[each.name] = encode(each.name, value)
+    return item
+
+
+def from_item(kind: type[T], item: Item) -> T:
+    """The record in an item."""
+    members = {}
+    for each in fields(kind):  # type: ignore[arg-type]  # a record class
+        if each.name in item:
+            codec = _CODECS.get(each.name)
+            members[each.name] = item[each.name] if codec is None else codec[1](item[each.name])
+    return kind(**members)
+
+
+# keys
+
+
+def authority_key(ca_arn: str) -> Key:
+    """Where a CA lies: in its account's partition."""
+    parsed = arns.parse_ca_arn(ca_arn)
+    return Key(f"ACCOUNT#{parsed.account_id}", f"CA#{parsed.ca_id}")
+
+
+def ca_id_of(ca_arn: str) -> str:
+    """The UUID of a CA."""
+    return arns.parse_ca_arn(ca_arn).ca_id
+
+
+def guard_key(ca_arn: str, number: int) -> Key:
+    """One of a CA's guards: copies of its issuing epoch, so that issuances do not meet on one item."""
+    return Key(f"GUARD#{ca_id_of(ca_arn)}#{number % GUARDS:x}", "GUARD")
+
+
+def certificate_key(ca_arn: str, serial_number: int) -> Key:
+    """Where a certificate lies: a partition of its own."""
+    return Key(f"CERT#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}", "CERT")
+
+
+def revocation_partition(ca_arn: str, shard: int) -> str:
+    """One of 16 partitions of a CA's revocations, by the first hex digit of the serial."""
+    return f"REV#{ca_id_of(ca_arn)}#{shard:x}"
+
+
+def crl_key(ca_arn: str) -> Key:
+    """Where a CA's CRL state lies."""
+    return Key(f"CRL#{ca_id_of(ca_arn)}", "CRL")
+
+
+def list_partition(ca_arn: str, shard: int) -> str:
+    """One of the index partitions that list a CA's certificates."""
+    return f"LIST#{ca_id_of(ca_arn)}#{shard % LIST_SHARDS:x}"
+
+
+# index attributes
+
+
+def due(kind: str, at: datetime | None, arn: str, shard: int = 0) -> dict[str, str]:
+    """The attributes that make an item due; none without a time."""
+    if at is None:
+        return {}
+    return {"due_pk": due_partition(kind, shard), "due_sk": f"{micros(at):020d}#{arn}"}
+
+
+def due_partition(kind: str, shard: int) -> str:
+    """One of the index partitions of what is due."""
+    return f"{kind}#{shard % DUE_SHARDS[kind]}"
+
+
+def authority_item(ca: CertificateAuthority) -> Item:
+    """A CA; due while it is being created, and when its deletion window ends."""
+    if ca.status == "CREATING":
+        index = due("CREATING", ca.created_at, ca.arn)
+    else:
+        index = due("PURGE", ca.restorable_until, ca.arn)
+    return to_item(ca, authority_key(ca.arn), **index)
+
+
+def certificate_item(certificate: Certificate) -> Item:
+    """A certificate that has just been reserved."""
+    shard = certificate.serial_number
+    index = due("PENDING", certificate.reserved_at, certificate.arn, shard) | {
+        "list_pk": list_partition(certificate.ca_arn, shard),
+        "list_sk": f"{micros(certificate.reserved_at):020d}#{arns.serial_hex(certificate.serial_number)}",
+    }
+    return to_item(certificate, certificate_key(certificate.ca_arn, certificate.serial_number), **index)
+
+
+def revocation_item(revocation: Revocation) -> Item:
+    """A revocation, in the partition of its serial's first digit."""
+    serial = arns.serial_hex(revocation.serial_number)
+    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, int(serial[0], 16)), serial))
+
+
+def crl_item(state: CrlState) -> Item:
+    """A CRL state; due at `next_crl_at`."""
+    return to_item(state, crl_key(state.ca_arn), **due("CRL", state.next_crl_at, state.ca_arn))

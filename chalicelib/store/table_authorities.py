@@ -1,0 +1,176 @@
+"""Access keys and CAs in the table. What the methods promise is said in `chalicelib.store.Store`."""
+# ruff: noqa: D102  the port documents its methods
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib.records import AccessKey, CertificateAuthority
+from chalicelib.store import ConflictError, TokenMismatchError, items
+from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Item, Key, Put
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.records import DueKind, IdempotencyToken
+    from chalicelib.store.table import Table, Write
+
+_KEYS = "KEYS"
+_ACCOUNTS = "ACCOUNTS"
+_CACHED = 1000
+
+
+class Base:
+    """A table, and what this process has read of CAs."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._cache: dict[str, CertificateAuthority] = {}
+
+    def _remember(self, ca: CertificateAuthority) -> CertificateAuthority:
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[ca.arn] = ca
+        return ca
+
+    def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
+        bound = f"{items.micros(now):020d}~"  # sorts behind every "#"
+        found: list[str] = []
+        for shard in range(items.DUE_SHARDS[kind]):
+            partition = items.due_partition(kind, shard)
+            due = self.table.query_index("due", partition, up_to=bound, limit=limit)
+            found += [str(item["due_sk"]) for item in due]
+        return [key.split("#", 1)[1] for key in sorted(found)[:limit]]
+
+
+def version_is(version: int) -> tuple[tuple[Clause, ...], ...]:
+    """The condition of an optimistic write."""
+    return ((Clause("version", "=", version),),)
+
+
+def token_key(token: IdempotencyToken) -> Key:
+    """Where a token lies; tokens hold any characters, so the key is their hash."""
+    digest = hashlib.sha256(f"{token.scope}/{token.token}".encode()).hexdigest()
+    return Key(f"TOKEN#{digest}", "TOKEN")
+
+
+def token_write(token: IdempotencyToken, arn: str, now: datetime, dead_arn: str | None) -> Put:
+    """Take a token that was never used, has expired, or belongs to `dead_arn`, which came to nothing."""
+    key = token_key(token)
+    item: Item = {
+        "pk": key.pk,
+        "sk": key.sk,
+        "arn": arn,
+        "fingerprint": token.fingerprint,
+        "expires_at": items.micros(token.expires_at),
+        "ttl": int(token.expires_at.timestamp()) + 86400,
+    }
+    condition = (*ABSENT, (Clause("expires_at", "<=", items.micros(now)),))
+    if dead_arn is not None:
+        condition = (*condition, (Clause("arn", "=", dead_arn),))
+    return Put(item, condition)
+
+
+def check_fingerprint(token: IdempotencyToken | None, item: Item) -> None:
+    """Raise `TokenMismatchError` if the token was used with other parameters."""
+    if token is not None and item["fingerprint"] != token.fingerprint:
+        raise TokenMismatchError
+
+
+class Authorities(Base):
+    """Access keys and CAs."""
+
+    def put_access_key(self, key: AccessKey) -> None:
+        try:
+            self.table.write(Put(items.to_item(key, Key(_KEYS, key.access_key_id)), ABSENT))
+        except ConditionFailedError as error:
+            raise ConflictError(f"Access key {key.access_key_id} exists.") from error
+
+    def get_access_key(self, access_key_id: str) -> AccessKey | None:
+        item = self.table.get(Key(_KEYS, access_key_id))
+        return None if item is None else items.from_item(AccessKey, item)
+
+    def list_access_keys(self) -> list[AccessKey]:
+        found = [items.from_item(AccessKey, item) for item in self.table.query(_KEYS)]
+        return sorted(found, key=lambda key: (key.created_at, key.access_key_id))
+
+    def delete_access_key(self, access_key_id: str) -> None:
+        self.table.write(Delete(Key(_KEYS, access_key_id)))
+
+    def reserve_certificate_authority(
+        self, ca: CertificateAuthority, token: IdempotencyToken | None, *, now: datetime
+    ) -> str:
+        account: Item = {"pk": _ACCOUNTS, "sk": arns.parse_ca_arn(ca.arn).account_id}
+        base: list[Write] = [Put(items.authority_item(ca), ABSENT), *_guards(ca), Put(account)]
+        dead_arn: str | None = None
+        while True:
+            writes = base if token is None else [*base, token_write(token, ca.arn, now, dead_arn)]
+            try:
+                self.table.write(*writes)
+            except ConditionFailedError as error:
+                held = error.items.get(len(base))
+                if held is None:
+                    raise ConflictError(f"{ca.arn} exists.") from error
+                existing = self.get_certificate_authority(str(held["arn"]))
+                if existing is not None and existing.status != "FAILED":
+                    check_fingerprint(token, held)
+                    return existing.arn
+                dead_arn = str(held["arn"])
+            else:
+                return ca.arn
+
+    def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
+        if cached and (known := self._cache.get(arn)) is not None:
+            return known
+        item = self.table.get(items.authority_key(arn))
+        ca = None if item is None else items.from_item(CertificateAuthority, item)
+        if ca is None or ca.arn != arn:
+            self._cache.pop(arn, None)
+            return None
+        return self._remember(ca)
+
+    def list_certificate_authorities(
+        self, account_id: str, *, limit: int, after: str | None = None
+    ) -> list[CertificateAuthority]:
+        behind = "CA#" if after is None else f"CA#{after}"
+        found = self.table.query(f"ACCOUNT#{account_id}", after=behind, limit=limit)
+        return [items.from_item(CertificateAuthority, item) for item in found]
+
+    def list_accounts(self) -> list[str]:
+        return [str(item["sk"]) for item in self.table.query(_ACCOUNTS)]
+
+    def update_certificate_authority(
+        self, old: CertificateAuthority, new: CertificateAuthority
+    ) -> CertificateAuthority:
+        changed = _issues_differently(old, new)
+        new = replace(new, version=old.version + 1, issuing_epoch=old.issuing_epoch + changed)
+        writes: list[Write] = [Put(items.authority_item(new), version_is(old.version))]
+        self._write_authority(old, [*writes, *_guards(new)] if changed else writes)
+        return self._remember(new)
+
+    def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
+        guards = [Delete(items.guard_key(ca.arn, number)) for number in range(items.GUARDS)]
+        doomed: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
+        self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn))])
+        self._cache.pop(ca.arn, None)
+
+    def _write_authority(self, ca: CertificateAuthority, writes: list[Write]) -> None:
+        try:
+            self.table.write(*writes)
+        except ConditionFailedError as error:
+            self._cache.pop(ca.arn, None)
+            raise ConflictError(f"{ca.arn} is not at version {ca.version} any more.") from error
+
+
+def _guards(ca: CertificateAuthority) -> list[Write]:
+    """The CA's guards with its issuing epoch."""
+    keys = [items.guard_key(ca.arn, number) for number in range(items.GUARDS)]
+    return [Put({"pk": key.pk, "sk": key.sk, "issuing_epoch": ca.issuing_epoch}) for key in keys]
+
+
+def _issues_differently(old: CertificateAuthority, new: CertificateAuthority) -> bool:
+    members = ("status", "certificate_der", "chain_der", "revocation_configuration")
+    return any(getattr(old, name) != getattr(new, name) for name in members)

@@ -1,0 +1,119 @@
+"""Certificates and revocations in the table. What the methods promise is said in `chalicelib.store.Store`."""
+# ruff: noqa: D102  the port documents its methods
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib.records import Certificate, Revocation
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
+from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
+from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
+from chalicelib.store.table_crls import forward_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.records import CertificateAuthority, IdempotencyToken
+    from chalicelib.store.table import Condition, Value, Write
+
+_PENDING: Condition = ((Clause("status", "=", "PENDING"),),)
+_NOT_REVOKED: Condition = ((Clause("pk", "present"), Clause("revoked_at", "absent")),)
+_DUE = ("due_pk", "due_sk")
+
+
+class Certificates(Base):
+    """Certificates and revocations."""
+
+    def reserve_certificate(
+        self,
+        certificate: Certificate,
+        ca: CertificateAuthority,
+        token: IdempotencyToken | None,
+        *,
+        now: datetime,
+    ) -> tuple[Certificate, bool]:
+        guard = items.guard_key(ca.arn, certificate.serial_number)
+        base: list[Write] = [
+            Put(items.certificate_item(certificate), ABSENT),
+            Check(guard, ((Clause("issuing_epoch", "=", ca.issuing_epoch),),)),
+        ]
+        dead_arn: str | None = None
+        while True:
+            writes = base if token is None else [*base, token_write(token, certificate.arn, now, dead_arn)]
+            try:
+                self.table.write(*writes)
+            except ConditionFailedError as error:
+                held = error.items.get(len(base))
+                existing = None if held is None else self._by_arn(str(held["arn"]))
+                if held is not None and existing is not None and existing.status != "FAILED":
+                    check_fingerprint(token, held)
+                    return existing, False
+                if 1 in error.items:
+                    self._cache.pop(ca.arn, None)
+                    raise StaleAuthorityError(f"{ca.arn} has changed.") from error
+                if held is None:
+                    raise SerialTakenError(f"{certificate.arn} exists.") from error
+                dead_arn = str(held["arn"])
+            else:
+                return certificate, True
+
+    def _by_arn(self, arn: str) -> Certificate | None:
+        parsed = arns.parse_certificate_arn(arn)
+        return self.get_certificate(str(parsed.ca), parsed.serial_number)
+
+    def complete_certificate(self, certificate: Certificate, certificate_der: bytes, *, issued_at: datetime) -> None:
+        values: dict[str, Value] = {
+            "status": "ISSUED",
+            "certificate_der": certificate_der,
+            "issued_at": items.micros(issued_at),
+        }
+        key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
+        self._write_certificate(certificate, Update(key, _PENDING, values, (*_DUE, "tbs_der")))
+
+    def fail_certificate(self, certificate: Certificate, failure: str) -> None:
+        key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
+        self._write_certificate(certificate, Update(key, _PENDING, {"status": "FAILED", "failure": failure}, _DUE))
+
+    def _write_certificate(self, certificate: Certificate, write: Write) -> None:
+        try:
+            self.table.write(write)
+        except ConditionFailedError as error:
+            raise ConflictError(f"{certificate.arn} is not PENDING any more.") from error
+
+    def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
+        item = self.table.get(items.certificate_key(ca_arn, serial_number))
+        return None if item is None else items.from_item(Certificate, item)
+
+    def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
+        for shard in range(items.LIST_SHARDS):
+            for item in self.table.query_index("list", items.list_partition(ca_arn, shard)):
+                yield items.from_item(Certificate, item)
+
+    def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
+        key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
+        values: dict[str, Value] = {
+            "revoked_at": items.micros(revocation.revoked_at),
+            "revocation_reason": revocation.reason,
+        }
+        base: list[Write] = [
+            Update(key, _NOT_REVOKED, values),
+            Put(items.revocation_item(revocation), ABSENT),
+        ]
+        wake = forward_write(certificate.ca_arn, revocation.revoked_at)
+        while True:
+            try:
+                self.table.write(*base, wake)
+            except ConditionFailedError as error:
+                if error.items.keys() != {len(base)}:
+                    raise ConflictError(f"{certificate.arn} is revoked already, or gone.") from error
+                wake = forward_write(certificate.ca_arn, revocation.revoked_at, error.items[len(base)])
+            else:
+                return
+
+    def list_revocations(self, ca_arn: str) -> Iterator[Revocation]:
+        for shard in range(16):
+            for item in self.table.query(items.revocation_partition(ca_arn, shard)):
+                yield items.from_item(Revocation, item)

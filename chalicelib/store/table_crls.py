@@ -1,0 +1,160 @@
+"""CRL numbering, leases and due times in the table. What the methods promise is said in `chalicelib.store.Store`."""
+# ruff: noqa: D102  the port documents its methods
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.records import CrlState
+from chalicelib.store import ConflictError, items
+from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
+from chalicelib.store.table_authorities import Base, version_is
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.records import CertificateAuthority, CrlLocation
+    from chalicelib.store.table import Item, Value, Write
+
+_UNKNOWN: Final[Item] = {"pk": "", "sk": ""}
+
+
+def forward_write(ca_arn: str, due_at: datetime, found: Item | None = _UNKNOWN) -> Write:
+    """Make a CA's CRL due at `due_at` at the latest, and grow its revision.
+
+    Args:
+        ca_arn: the CA.
+        due_at: never moves a due time back.
+        found: the CRL state as it is (None: there is none); by default the write assumes one that is due later. Each
+            form is conditional on what it assumes, so that a failure tells which form is right.
+    """
+    key, due = items.crl_key(ca_arn), items.micros(due_at)
+    if found is None:
+        return Check(key, ABSENT)
+    if int(found.get("next_crl_at", due + 1)) <= due:
+        return Update(key, ((Clause("next_crl_at", "<=", due),),), added={"revision": 1})
+    condition = (
+        (Clause("pk", "present"), Clause("next_crl_at", "absent")),
+        (Clause("next_crl_at", ">", due),),
+    )
+    values: dict[str, Value] = {"next_crl_at": due, **items.due("CRL", due_at, ca_arn)}
+    return Update(key, condition, values, added={"revision": 1})
+
+
+class Crls(Base):
+    """CRL states."""
+
+    def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
+        new = replace(ca, crl_locations=(*ca.crl_locations, location), version=ca.version + 1)
+        first = Put(items.crl_item(CrlState(ca_arn=ca.arn, next_crl_at=due_at)), ABSENT)
+        state: Write = first
+        while True:
+            try:
+                self.table.write(Put(items.authority_item(new), version_is(ca.version)), state)
+            except ConditionFailedError as error:
+                if 0 in error.items:
+                    self._cache.pop(ca.arn, None)
+                    raise ConflictError(f"{ca.arn} is not at version {ca.version} any more.") from error
+                found = error.items[1]
+                state = first if found is None else forward_write(ca.arn, due_at, found)
+            else:
+                return self._remember(new)
+
+    def get_crl_state(self, ca_arn: str) -> CrlState | None:
+        item = self.table.get(items.crl_key(ca_arn))
+        return None if item is None else items.from_item(CrlState, item)
+
+    def schedule_crl(self, ca_arn: str, *, due_at: datetime) -> None:
+        write = forward_write(ca_arn, due_at)
+        while True:
+            try:
+                self.table.write(write)
+            except ConditionFailedError as error:
+                write = forward_write(ca_arn, due_at, error.items[0])
+            else:
+                return
+
+    def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+        state = self.get_crl_state(ca_arn)
+        if state is None or state.next_crl_at is None or state.next_crl_at > now:
+            return None
+        if state.lease_until is not None and state.lease_until > now:
+            return None
+        reserved = replace(
+            state, crl_number=max(number, state.crl_number + 1), lease_until=lease_until, tbs_sha256=None
+        )
+        values: dict[str, Value] = {
+            "crl_number": reserved.crl_number,
+            "lease_until": items.micros(lease_until),
+        }
+        unchanged = ((Clause("crl_number", "=", state.crl_number), Clause("revision", "=", state.revision)),)
+        try:
+            self.table.write(Update(items.crl_key(ca_arn), unchanged, values, ("tbs_sha256",)))
+        except ConditionFailedError:
+            return None
+        return reserved
+
+    def intend_crl(self, state: CrlState, tbs_sha256: str) -> None:
+        self._write_crl(state, {"tbs_sha256": tbs_sha256})
+
+    def complete_crl(
+        self,
+        state: CrlState,
+        *,
+        published_at: datetime,
+        next_update: datetime,
+        entries: int,
+        next_crl_at: datetime | None,
+    ) -> None:
+        values: dict[str, Value] = {
+            "published_number": state.crl_number,
+            "published_at": items.micros(published_at),
+            "next_update": items.micros(next_update),
+            "published_entries": entries,
+            "failures": 0,
+        }
+        removed = ("lease_until", "last_error")
+        try:
+            self._write_crl(
+                state, values | _due_values(state, next_crl_at), (*removed, *_due_removed(next_crl_at)), strict=True
+            )
+        except _RevisionMovedError:  # a revocation came meanwhile: the CRL stays due
+            self._write_crl(state, values, removed)
+
+    def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
+        values = {"last_error": error, **_due_values(state, retry_at)}
+        self._write_crl(state, values, ("lease_until",), added={"failures": 1})
+
+    def _write_crl(
+        self,
+        state: CrlState,
+        values: dict[str, Value],
+        removed: tuple[str, ...] = (),
+        *,
+        added: dict[str, int] | None = None,
+        strict: bool = False,
+    ) -> None:
+        """Write as the holder of the lease: the one who reserved the last number. `strict`: and no revocation came."""
+        clauses = [Clause("crl_number", "=", state.crl_number), Clause("lease_until", "present")]
+        if strict:
+            clauses.append(Clause("revision", "=", state.revision))
+        try:
+            self.table.write(Update(items.crl_key(state.ca_arn), (tuple(clauses),), values, removed, added or {}))
+        except ConditionFailedError as error:
+            found = error.items[0] or {}
+            if strict and found.get("crl_number") == state.crl_number and "lease_until" in found:
+                raise _RevisionMovedError from error
+            raise ConflictError(f"The lease on the CRL of {state.ca_arn} has gone to another run.") from error
+
+
+class _RevisionMovedError(Exception):
+    """A revocation came while the lease was held."""
+
+
+def _due_values(state: CrlState, at: datetime | None) -> dict[str, Value]:
+    return {} if at is None else {"next_crl_at": items.micros(at), **items.due("CRL", at, state.ca_arn)}
+
+
+def _due_removed(at: datetime | None) -> tuple[str, ...]:
+    return ("next_crl_at", "due_pk", "due_sk") if at is None else ()
