@@ -38,9 +38,7 @@ def test_create_of_each_key_algorithm_gives_a_csr_that_verifies(
 ) -> None:
     configuration = EC_CONFIGURATION | {"KeyAlgorithm": key_algorithm, "SigningAlgorithm": signing_algorithm}
     arn = create(acm_pca, CertificateAuthorityConfiguration=configuration)
-    request = x509.load_pem_x509_csr(
-        acm_pca.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"].encode()
-    )
+    request = x509.load_pem_x509_csr(acm_pca.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"].encode())
     assert request.is_signature_valid
     constraints = request.extensions.get_extension_for_class(x509.BasicConstraints)
     assert constraints.critical
@@ -113,7 +111,10 @@ BAD_CREATES: dict[str, tuple[dict[str, Any], str]] = {
         "InvalidArgsException",
     ),
     "sm2": (
-        {"CertificateAuthorityConfiguration": EC_CONFIGURATION | {"KeyAlgorithm": "SM2", "SigningAlgorithm": "SM3WITHSM2"}},
+        {
+            "CertificateAuthorityConfiguration": EC_CONFIGURATION
+            | {"KeyAlgorithm": "SM2", "SigningAlgorithm": "SM3WITHSM2"}
+        },
         "InvalidArgsException",
     ),
     "custom-and-standard-subject": (
@@ -251,7 +252,9 @@ def test_deleted_ca_past_its_window_is_gone_with_its_key(acm_pca: Any, clock: An
     key_file = next(rt.settings.data_path.glob("keys/*-*.key"))
     acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
     clock.forward(days=7)
-    assert refusal(acm_pca.describe_certificate_authority, CertificateAuthorityArn=arn)[0] == "ResourceNotFoundException"
+    assert (
+        refusal(acm_pca.describe_certificate_authority, CertificateAuthorityArn=arn)[0] == "ResourceNotFoundException"
+    )
     assert acm_pca.list_certificate_authorities()["CertificateAuthorities"] == []
     assert key_file.exists()
     assert reconcile(rt).authorities_purged == 1

@@ -47,9 +47,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_revocation_is_in_the_next_crl_with_its_reason_and_time(
-    acm_pca: Any, rt: Any, clock: Any, reason: str
-) -> None:
+def test_revocation_is_in_the_next_crl_with_its_reason_and_time(acm_pca: Any, rt: Any, clock: Any, reason: str) -> None:
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)
     clock.forward(minutes=5)
@@ -227,7 +225,9 @@ def test_revoked_certificate_stays_until_one_crl_after_its_expiry(acm_pca: Any, 
     seen = []
     for _ in range(4):
         publish_due_crls(rt, seconds=60)
-        seen.append((published(rt, arn).last_update_utc > clock() - timedelta(days=1), serial in serials(published(rt, arn))))
+        seen.append(
+            (published(rt, arn).last_update_utc > clock() - timedelta(days=1), serial in serials(published(rt, arn)))
+        )
         clock.forward(days=3.5)
     # at 0 and 3.5 days it is valid; at 7 days it has expired and is shown once more; at 10.5 days it is gone
     assert seen == [(True, True), (True, True), (True, True), (True, False)]

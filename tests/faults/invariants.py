@@ -154,5 +154,3 @@ def _strangers(world: World, ca: CertificateAuthority) -> Iterator[str]:
             if error.code == "ResourceNotFoundException":
                 continue
         yield f"I12: another account can {name} {ca.arn}"
-
-

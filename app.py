@@ -1,0 +1,116 @@
+"""Every route and schedule of Signet, each one call. Importing this module builds no client and reads no environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalice.app import Chalice, Rate, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalice.app import CloudWatchEvent
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.runtime import Runtime
+
+app = Chalice(app_name="signet")
+app.api.binary_types[:] = [
+    "application/x-amz-json-1.1",
+    "application/octet-stream",
+    "application/pkix-crl",
+    "application/json",
+]
+SCHEDULE_SECONDS = 50.0  # a run ends before the next one begins
+
+_state: dict[str, Runtime] = {}
+
+
+def runtime() -> Runtime:
+    """The runtime of this process, built by the first request."""
+    if "runtime" not in _state:
+        from chalicelib import logs
+        from chalicelib.runtime import from_env
+
+        built = from_env()
+        logs.configure(built.settings.log_level)
+        _state["runtime"] = built
+    return _state["runtime"]
+
+
+def use_runtime(rt: Runtime) -> None:
+    """Let this process answer from a given runtime."""
+    _state["runtime"] = rt
+
+
+@app.middleware("http")
+def accept_anything(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Clients of CRLs and of AWS send no Accept, for which Chalice refuses binary answers."""
+    event.headers._dict["accept"] = "*/*"  # noqa: SLF001  the mapping offers no other way
+    return get_response(event)
+
+
+@app.route("/", methods=["POST"], content_types=["application/x-amz-json-1.1"])
+def acm_pca() -> Response:
+    """The AWS API."""
+    from chalicelib.api import chalice_events, dispatch
+
+    return _response(dispatch.handle(runtime(), chalice_events.wire_request(_request())))
+
+
+@app.route("/healthz", methods=["GET"])
+def healthz() -> Response:
+    """Version and adapters."""
+    from chalicelib.api import health
+
+    return _response(health.health(runtime()))
+
+
+@app.route("/{bucket}/crl/{name}", methods=["GET", "HEAD"])
+def crl_in_bucket(bucket: str, name: str) -> Response:
+    """A CRL under its own address."""
+    return _crl(bucket, name)
+
+
+@app.route("/crl/{name}", methods=["GET", "HEAD"])
+def crl_by_custom_name(name: str) -> Response:
+    """A CRL under a name of the owner's that points here."""
+    return _crl(None, name)
+
+
+def _request() -> Request:
+    """The request being answered."""
+    request = app.current_request
+    if request is None:
+        raise RuntimeError("There is no request.")
+    return request
+
+
+def _crl(bucket: str | None, name: str) -> Response:
+    from chalicelib.api import crl_files
+
+    if_none_match = _request().headers.get("if-none-match")
+    return _response(crl_files.crl_file(runtime(), bucket, name, if_none_match))
+
+
+def _response(answer: WireResponse) -> Response:
+    return Response(body=answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
+def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
+    """Publish the CRLs that are due."""
+    from chalicelib.operations import publication
+
+    outcomes = publication.publish_due_crls(runtime(), seconds=SCHEDULE_SECONDS)
+    return {"results": [outcome.result for outcome in outcomes]}
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="reconcile")
+def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
+    """Close what a crash left open."""
+    from dataclasses import asdict
+
+    from chalicelib.operations import reconcile as reconciliation
+
+    return asdict(reconciliation.reconcile(runtime()))

@@ -1,0 +1,47 @@
+"""CRLs over HTTP in the laptop home: what S3 does elsewhere. Nothing else of a bucket can be read.
+
+Source: RFC 9110 sections 8.8 and 13.1.2; RFC 2585 section 4.2 for the media type.
+"""
+
+from __future__ import annotations
+
+import json
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.api.dispatch import WireResponse
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Runtime
+
+
+def crl_file(rt: Runtime, bucket: str | None, name: str, if_none_match: str | None) -> WireResponse:
+    """The CRL `crl/{name}` of a bucket, or of whichever bucket has it.
+
+    Args:
+        rt: the runtime; with S3 buckets there is nothing to serve here.
+        bucket: from the path; None for a host name of the owner's that points here.
+        name: `{CA id}.crl`.
+        if_none_match: the request's header of that name.
+    """
+    public_object = getattr(rt.buckets, "public_object", None)
+    found = public_object(bucket, f"crl/{name}") if public_object else None
+    if found is None:
+        return not_found()
+    etag = f'"{found.etag}"'
+    headers = {
+        "Content-Type": found.content_type,
+        "ETag": etag,
+        "Last-Modified": format_datetime(found.last_modified, usegmt=True),
+        "Cache-Control": found.cache_control,
+    }
+    known = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
+    if etag in known or "*" in known:
+        return WireResponse(304, b"", headers)
+    return WireResponse(200, found.body, headers)
+
+
+def not_found() -> WireResponse:
+    """What every other path answers."""
+    body = json.dumps({"__type": "ResourceNotFoundException", "message": "There is nothing here."}).encode()
+    return WireResponse(404, body, {"Content-Type": "application/json"})

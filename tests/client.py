@@ -1,0 +1,88 @@
+"""A real boto3 client that talks to the app in this process: serializer, signature and typed exceptions are the real ones."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.httpchecksum import AwsChunkedWrapper
+
+import app as signet_app
+from chalicelib.operations import access
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Runtime
+
+
+class Context:
+    """What Lambda gives a function; Chalice only passes it on."""
+
+    aws_request_id = "test"
+
+
+def gateway_event(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
+    """A request as API Gateway hands it to Lambda."""
+    parts = urlsplit(url)
+    multi: dict[str, list[str]] = {}
+    for name, value in headers:
+        multi.setdefault(name, []).append(value)
+    return {
+        "requestContext": {"httpMethod": method, "resourcePath": parts.path or "/", "path": parts.path or "/"},
+        "headers": {name: values[-1] for name, values in multi.items()},
+        "multiValueHeaders": multi,
+        "pathParameters": {},
+        "multiValueQueryStringParameters": None,
+        "stageVariables": {},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+class Raw:
+    """The body of an answer, as urllib3 would stream it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> Any:
+        yield self._body
+
+
+def send(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Answer a request in this process."""
+    answer = signet_app.app(gateway_event(method, url, headers, body), Context())
+    content = answer["body"]
+    raw = base64.b64decode(content) if answer.get("isBase64Encoded") else content.encode()
+    found = {name: str(value) for name, value in answer["headers"].items()}
+    return answer["statusCode"], found, raw
+
+
+def _before_send(request: Any, **_: Any) -> AWSResponse:
+    assert not isinstance(request.body, AwsChunkedWrapper)
+    headers = [(name, value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()]
+    headers.append(("Host", urlsplit(request.url).netloc))
+    body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+    status, found, raw = send(request.method, request.url, headers, body)
+    return AWSResponse(request.url, status, found, Raw(raw))
+
+
+def client_for(rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None) -> Any:
+    """A client of a runtime, with its root key or the given one."""
+    signet_app.use_runtime(rt)
+    if access_key_id is None:
+        root = access.ensure_root_key(rt)
+        access_key_id, secret = root.access_key_id, root.secret
+    client = boto3.session.Session().client(
+        "acm-pca",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:8000",
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret,
+        config=Config(retries={"max_attempts": 0}, parameter_validation=False),
+    )
+    client.meta.events.register("before-send.acm-pca", _before_send)
+    return client
