@@ -50,9 +50,9 @@ def accept_anything(event: Request, get_response: Callable[[Request], Response])
     return get_response(event)
 
 
-@app.route("/", methods=["POST"], content_types=["application/x-amz-json-1.1"])
+@app.route("/", methods=["POST"], content_types=[])
 def acm_pca() -> Response:
-    """The AWS API."""
+    """The AWS API; dispatch judges the content type, so that its refusal has AWS's form."""
     from chalicelib.api import chalice_events, dispatch
 
     return _response(dispatch.handle(runtime(), chalice_events.wire_request(_request())))

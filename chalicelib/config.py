@@ -20,10 +20,12 @@ class SettingsError(ValueError):
     """A setting is unknown, malformed or contradicts another; the text is one sentence for a person."""
 
 
-def _setting(variable: str, default: str, help_text: str, *, choices: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+def _setting(
+    variable: str, default: str, help_text: str, *, choices: tuple[str, ...] = (), secret: bool = False
+) -> Any:  # noqa: ANN401  what dataclasses.field gives
     """One setting: its environment variable, its default as text, what it does and what it may be."""
-    metadata = {"variable": variable, "default": default, "help": help_text, "choices": choices}
-    return field(default=default, metadata=metadata)
+    metadata = {"variable": variable, "default": default, "help": help_text, "choices": choices, "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,10 @@ class Settings:
     region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
     key_passphrase: str = _setting(
-        "SIGNET_KEY_PASSPHRASE", "", "wraps the software keys; default: a key file of mode 0600 in SIGNET_DATA"
+        "SIGNET_KEY_PASSPHRASE",
+        "",
+        "wraps the software keys; default: a key file of mode 0600 in SIGNET_DATA",
+        secret=True,
     )
     idempotency_seconds: str = _setting("SIGNET_IDEMPOTENCY_SECONDS", "300", "how long an idempotency token counts")
     pending_seconds: str = _setting(
@@ -124,3 +129,12 @@ def _check_url(url: str) -> None:
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return next(str(entry.metadata["variable"]) for entry in fields(Settings) if entry.name == name)
+
+
+def aws_files() -> tuple[Path, Path]:
+    """The AWS configuration and credentials files of the person, wherever they have put them."""
+    home = Path.home() / ".aws"
+    return (
+        Path(os.environ.get("AWS_CONFIG_FILE") or home / "config").expanduser(),  # noqa: TID251  the one reader
+        Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials").expanduser(),  # noqa: TID251  the one reader
+    )

@@ -193,7 +193,7 @@ def test_describe_of_what_is_not_the_caller_s_ca_is_refused(acm_pca: Any, case: 
 
 def test_list_pages_through_all_cas_once(acm_pca: Any) -> None:
     made = {create(acm_pca) for _ in range(5)}
-    pages = acm_pca.get_paginator("list_certificate_authorities").paginate(PaginationConfig={"PageSize": 2})
+    pages = list(acm_pca.get_paginator("list_certificate_authorities").paginate(PaginationConfig={"PageSize": 2}))
     sizes = [len(page["CertificateAuthorities"]) for page in pages]
     assert sizes == [2, 2, 1]
     listed = [ca["Arn"] for page in pages for ca in page["CertificateAuthorities"]]

@@ -1,0 +1,73 @@
+# Targets are documented by the text after "##"; `make help` lists them.
+SHELL := /bin/sh
+PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# What a release of uv writes lock files with; only `make lock` needs it.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help run test lint format types layers unit fast e2e bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
+	@exec $(BIN)/signet serve
+
+test: lint types layers $(VENV)/openssl.stamp ## set up, then lint, types, import layers and all tests with coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+lint: $(VENV)/dev.stamp ## formatting and lint rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/dev.stamp ## rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/dev.stamp ## static types
+	$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp ## which module may import which
+	$(BIN)/lint-imports
+
+fast: $(VENV)/dev.stamp ## unit, contract and property tests
+	$(BIN)/pytest tests/unit tests/contract tests/property
+
+e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real clients
+	$(BIN)/pytest tests/e2e
+
+bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
+	$(BIN)/python tests/bench/run.py
+
+lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
+	$(COMPILE) --upgrade --extra laptop -c requirements.txt pyproject.toml -o requirements/laptop.txt
+	$(COMPILE) --upgrade --extra laptop --extra dev -c requirements/laptop.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## remove what the targets made, but not the laptop home's data
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Signet needs Python 3.11 or later on the PATH." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is needed (Debian: python3-venv)." >&2; exit 1; }
+
+$(VENV)/laptop.stamp: requirements/laptop.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Signet into $(VENV) ..."
+	@$(PIP) -r requirements/laptop.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/laptop.stamp
+	@echo "Installing the development tools into $(VENV) ..."
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/openssl.stamp: | $(VENV)/bin/python
+	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,57 @@
+"""The `signet` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from chalicelib import __version__
+from chalicelib.buckets import BucketError
+from chalicelib.cli import credentials, crl, demo, environment, serve, settings, status
+from chalicelib.config import SettingsError
+from chalicelib.errors import ApiError
+from chalicelib.keystore import KeyStoreError
+from chalicelib.local.server import ServeError
+from chalicelib.store import StoreError
+
+_REFUSALS = (ApiError, BucketError, KeyStoreError, ServeError, StoreError)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="signet")
+def signet() -> None:
+    """A private certificate authority that speaks the AWS Private CA API.
+
+    Settings come from the environment; `signet settings` lists them.
+    """
+
+
+for command in (
+    serve.serve,
+    environment.env,
+    environment.profile,
+    status.status,
+    crl.crl,
+    demo.demo,
+    credentials.credentials,
+    settings.settings,
+):
+    signet.add_command(command)
+
+
+def main() -> None:
+    """Run the command: exit code 0 for done, 1 for refused or failed, 2 for a wrong call or setting."""
+    try:
+        signet.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SettingsError as error:
+        click.echo(f"signet: {error}", err=True)
+        sys.exit(2)
+    except _REFUSALS as error:
+        click.echo(f"signet: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,84 @@
+"""`signet env` and `signet profile`: how the AWS CLI and SDKs find this home."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chalicelib import config, files, runtime
+from chalicelib.local import server
+from chalicelib.operations import access
+
+if TYPE_CHECKING:
+    from chalicelib.config import Settings
+
+PROFILE = "signet"
+
+
+def endpoint(settings: Settings) -> str:
+    """The address of the API in this home."""
+    return f"http://{server.ADDRESS}:{settings.port}"
+
+
+@click.command()
+def env() -> None:
+    """Print exports for the AWS CLI and SDKs: eval "$(signet env)"."""
+    rt = runtime.from_env()
+    root = access.ensure_root_key(rt)
+    exports = {
+        "AWS_ENDPOINT_URL_ACM_PCA": endpoint(rt.settings),
+        "AWS_ACCESS_KEY_ID": root.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": root.secret,
+        "AWS_REGION": rt.settings.region,
+        "AWS_DEFAULT_REGION": rt.settings.region,
+    }
+    click.echo("export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items()))
+
+
+@click.command()
+def profile() -> None:
+    """Write the profile "signet" into the AWS configuration files; everything else in them stays as it is."""
+    rt = runtime.from_env()
+    root = access.ensure_root_key(rt)
+    config_file, credentials_file = config.aws_files()
+    sections = {
+        config_file: {
+            f"profile {PROFILE}": f"region = {rt.settings.region}\nservices = {PROFILE}\n",
+            f"services {PROFILE}": f"acm_pca =\n  endpoint_url = {endpoint(rt.settings)}\n",
+        },
+        credentials_file: {
+            PROFILE: f"aws_access_key_id = {root.access_key_id}\naws_secret_access_key = {root.secret}\n",
+        },
+    }
+    for path, wanted in sections.items():
+        _rewrite(path, wanted)
+        click.echo(f"wrote {', '.join(f'[{name}]' for name in wanted)} to {path}")
+    click.echo(f"Try: aws --profile {PROFILE} acm-pca list-certificate-authorities")
+
+
+def _rewrite(path: Path, sections: dict[str, str]) -> None:
+    """Replace or append these sections; all other lines are kept to the letter."""
+    path = path.resolve()  # a symbolic link stays one
+    text = path.read_text() if path.exists() else ""
+    for name, body in sections.items():
+        header = re.compile(rf"^\[\s*{re.escape(name)}\s*\][^\n]*\n(?:(?!\s*\[)[^\n]*(?:\n|\Z))*", re.MULTILINE)
+        section = f"[{name}]\n{body}"
+        if header.search(text):
+            text = header.sub(lambda _, section=section: section + "\n", text, count=1)  # type: ignore[misc]  # bound now
+        else:
+            text += ("" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n") + section
+    _check(text, path)
+    files.make_directory(path.parent)
+    files.write_atomically(path, text.encode())
+
+
+def _check(text: str, path: Path) -> None:
+    try:
+        configparser.RawConfigParser(strict=False).read_string(text)
+    except configparser.Error as error:
+        raise click.ClickException(f"{path} is not an AWS configuration file: {error.message}") from error

@@ -1,0 +1,37 @@
+"""`signet serve`: the laptop home."""
+
+from __future__ import annotations
+
+import click
+
+from chalicelib import logs, runtime
+from chalicelib.local import server
+from chalicelib.operations import access
+
+
+@click.command()
+def serve() -> None:
+    """Serve on 127.0.0.1 until Ctrl-C; data is kept in SIGNET_DATA."""
+    import app as signet_app  # noqa: PLC0415  the deployed module; importing it is cheap, but only this command needs it
+
+    rt = runtime.from_env()
+    logs.configure(rt.settings.log_level)
+    access.ensure_root_key(rt)
+    signet_app.use_runtime(rt)
+
+    def ready() -> None:
+        settings = rt.settings
+        home = "".join(
+            f"{name}={value} "
+            for name, value, default in (
+                ("SIGNET_DATA", settings.data, ".signet"),
+                ("SIGNET_PORT", settings.port, "8000"),
+            )
+            if value != default
+        )
+        click.echo(f"Signet serves http://{server.ADDRESS}:{settings.port}. In another shell:")
+        click.echo(f'  eval "$({home}.venv/bin/signet env)"')
+        click.echo("  aws acm-pca list-certificate-authorities")
+        click.echo(f"  {home}.venv/bin/signet status")
+
+    server.serve(rt, signet_app.app, ready)

@@ -1,0 +1,40 @@
+"""`signet settings`: what can be set, and what is in force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from chalicelib.cli.status import table
+from chalicelib.config import Settings
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def settings(*, as_json: bool) -> None:
+    """List every setting: its environment variable, the value in force, and what it does."""
+    current = Settings.from_env()
+    found: list[dict[str, Any]] = [
+        {
+            "Variable": str(entry.metadata["variable"]),
+            "Value": "(set)"
+            if entry.metadata["secret"] and getattr(current, entry.name)
+            else getattr(current, entry.name),
+            "Default": str(entry.metadata["default"]),
+            "Help": str(entry.metadata["help"]),
+            "Choices": list(entry.metadata["choices"]),
+        }
+        for entry in fields(Settings)
+    ]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    rows = [(each["Variable"], each["Value"], _help(each["Help"], each["Choices"])) for each in found]
+    click.echo(table(("Variable", "Value", "What it does"), rows))
+
+
+def _help(text: str, choices: list[str]) -> str:
+    return f"{text} ({', '.join(choices)})" if choices else text

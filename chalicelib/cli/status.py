@@ -1,0 +1,119 @@
+"""`signet status`: CAs, how fresh their CRLs are, and counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chalicelib import runtime
+from chalicelib.operations import lookup
+from chalicelib.pki import names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+_PAGE = 100
+_COLUMNS = ("Name", "Type", "State", "Issued", "Revoked", "CRL", "Next update", "Next run", "ARN")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(*, as_json: bool) -> None:
+    """Show the CAs of this home, how fresh their CRLs are, and how many certificates they issued."""
+    rt = runtime.from_env()
+    found = [describe(rt, ca) for account in rt.store.list_accounts() for ca in _authorities(rt, account)]
+    if as_json:
+        click.echo(json.dumps({"CertificateAuthorities": found}, indent=2, default=str))
+        return
+    if not found:
+        click.echo("There is no CA yet.")
+        return
+    click.echo(table(_COLUMNS, [_row(each) for each in found]))
+    for each in found:
+        if each["Crl"] and each["Crl"]["LastError"]:
+            click.echo(f"{each['Arn']}: CRL failed {each['Crl']['Failures']} times: {each['Crl']['LastError']}")
+
+
+def _authorities(rt: Runtime, account_id: str) -> list[CertificateAuthority]:
+    found: list[CertificateAuthority] = []
+    after: str | None = None
+    while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
+        found += page
+        after = page[-1].arn.rsplit("/", 1)[1]
+    return sorted(found, key=lambda ca: (ca.created_at, ca.arn))
+
+
+def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
+    """What a program may want to know of a CA."""
+    certificates = Counter[str]()
+    for record in rt.store.list_certificates(ca.arn):
+        certificates[record.status] += 1
+        certificates["REVOKED"] += record.revoked_at is not None
+    subject = names.encode_subject(ca.configuration["Subject"])
+    return {
+        "Arn": ca.arn,
+        "Name": dict(ca.tags).get("Name"),
+        "CommonName": names.common_name(subject),
+        "Type": ca.type,
+        "Status": lookup.status_of(ca, rt.now()),
+        "NotAfter": lookup.issuer_of(ca).not_after if ca.certificate_der else None,
+        "Certificates": {name: certificates[name] for name in ("ISSUED", "PENDING", "FAILED", "REVOKED")},
+        "Crl": _crl(rt, ca),
+    }
+
+
+def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
+    state = rt.store.get_crl_state(ca.arn)
+    if state is None:
+        return None
+    return {
+        "Number": state.published_number,
+        "Entries": state.published_entries,
+        "PublishedAt": state.published_at,
+        "NextUpdate": state.next_update,
+        "Fresh": state.next_update is not None and state.next_update > rt.now(),
+        "NextRun": state.next_crl_at,
+        "Failures": state.failures,
+        "LastError": state.last_error,
+        "Urls": [rt.buckets.object_url(each.bucket, each.key) for each in ca.crl_locations],
+    }
+
+
+def _row(ca: dict[str, Any]) -> tuple[str, ...]:
+    crl, counts = ca["Crl"], ca["Certificates"]
+    if crl is None:
+        crl_columns = ("-", "-", "-")
+    else:
+        state = "failing" if crl["LastError"] else "fresh" if crl["Fresh"] else "due"
+        crl_columns = (state, _time(crl["NextUpdate"]), _time(crl["NextRun"]))
+    return (
+        ca["Name"] or ca["CommonName"] or "-",
+        ca["Type"],
+        ca["Status"],
+        str(counts["ISSUED"]),
+        str(counts["REVOKED"]),
+        *crl_columns,
+        ca["Arn"],
+    )
+
+
+def _time(moment: Any) -> str:  # noqa: ANN401  a datetime or None
+    return "-" if moment is None else moment.strftime("%Y-%m-%d %H:%MZ")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under their headings, each column as wide as its widest value; control characters are shown as '?'."""
+    shown = [[_printable(value) for value in row] for row in [columns, *rows]]
+    widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
+    lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    return "\n".join(lines)
+
+
+def _printable(value: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in value)

@@ -1,0 +1,166 @@
+"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 alone."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from chalicelib import files
+from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
+from chalicelib.local.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from chalice.app import Chalice
+
+    from chalicelib.runtime import Runtime
+
+ADDRESS = "127.0.0.1"
+MAX_BODY_BYTES = 6 * 1024 * 1024
+_THREADS = 16
+_HEADER_MILLISECONDS = 10_000
+_BODY_SECONDS = 30
+
+
+class ServeError(Exception):
+    """The server cannot start; the text is one sentence for a person."""
+
+
+def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        rt: the runtime that the app answers from.
+        app: the Chalice app.
+        ready: called once connections are accepted.
+
+    Raises:
+        ServeError: the port or the data directory is in use.
+    """
+    port = int(rt.settings.port)
+    with _only_server_of(rt.settings.data_path):
+        _check_port(port)
+        scheduler = Scheduler(app, rt)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="request") as pool:
+            try:
+                asyncio.run(_serve(Gateway(app), pool, port, scheduler, ready))
+            finally:
+                scheduler.stop()
+
+
+async def _serve(
+    gateway: Gateway, pool: ThreadPoolExecutor, port: int, scheduler: Scheduler, ready: Callable[[], None]
+) -> None:
+    server = Server(
+        _application(gateway, pool),
+        address=ADDRESS,
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
+        websockets=False,
+        log_enabled=False,
+        backlog=1024,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+    serving = loop.create_task(server.serve())
+    await _accepting(port, serving)
+    scheduler.start()
+    ready()
+    await serving
+
+
+async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
+    """Wait until the port answers."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(ADDRESS, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+
+
+def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:  # noqa: ANN401  RSGI has no types
+    async def application(scope: Any, protocol: Any) -> None:  # noqa: ANN401  RSGI has no types
+        if scope.proto != "http":
+            return
+        headers = tuple((name.lower(), value) for name, value in scope.headers.items())
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await _body(headers, protocol)
+        except TimeoutError:
+            protocol.response_empty(408, [("connection", "close")])
+            return
+        if body is None:
+            response = refusal(413, (("Connection", "close"),))
+        else:
+            request = HttpRequest(scope.method, scope.path, scope.query_string, headers, body)
+            response = await asyncio.get_running_loop().run_in_executor(pool, gateway.answer, request)
+        _send(protocol, response)
+
+    return application
+
+
+async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | None:  # noqa: ANN401  RSGI has no types
+    """The whole body; None if it is too long."""
+    declared = next((value for name, value in headers if name == "content-length"), "0")
+    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+        return None
+    chunks, size = [], 0
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            return None
+        chunks.append(bytes(chunk))
+    return b"".join(chunks)
+
+
+def _send(protocol: Any, response: HttpResponse) -> None:  # noqa: ANN401  RSGI has no types
+    headers = [(name.lower(), value) for name, value in response.headers]
+    if response.body:
+        protocol.response_bytes(response.status, headers, response.body)
+    else:
+        protocol.response_empty(response.status, headers)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise ServeError(f"Port {port} on {ADDRESS} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
+
+
+@contextmanager
+def _only_server_of(data: Path) -> Iterator[None]:
+    """Hold the home's server lock; it ends with the process, also by kill -9."""
+    files.make_directory(data)
+    descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            raise ServeError(f"Process {holder} serves {data} already.") from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
