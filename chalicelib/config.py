@@ -22,7 +22,7 @@ class SettingsError(ValueError):
 
 def _setting(
     variable: str, default: str, help_text: str, *, choices: tuple[str, ...] = (), secret: bool = False
-) -> Any:  # noqa: ANN401  what dataclasses.field gives
+) -> Any:
     """One setting: its environment variable, its default as text, what it does and what it may be."""
     metadata = {"variable": variable, "default": default, "help": help_text, "choices": choices, "secret": secret}
     return field(default=default, metadata=metadata, repr=not secret)
@@ -30,7 +30,7 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that differs between the homes. Values are text as in the environment; properties give the typed form."""
+    """What differs between the homes. Values are text as in the environment; properties give the typed form."""
 
     state: str = _setting("SIGNET_STATE", "sqlite", "where state is kept", choices=("sqlite", "dynamodb"))
     buckets: str = _setting(
@@ -90,23 +90,23 @@ class Settings:
         for entry in fields(self):
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
             if choices and value not in choices:
-                raise SettingsError(
-                    f"{entry.metadata['variable']} is '{value}', but must be one of: {', '.join(choices)}."
-                )
+                raise SettingsError(_refusal(entry.name, value, f"one of: {', '.join(choices)}"))
         for name, pattern, rule in _RULES:
-            value = getattr(self, name)
-            if re.fullmatch(pattern, value, re.ASCII) is None:
-                raise SettingsError(f"{variable_of(name)} is '{value}', but must be {rule}.")
-        if not 1 <= int(self.port) <= 65535:
-            raise SettingsError(f"SIGNET_PORT is '{self.port}', but must be a port from 1 to 65535.")
-        if not 30 <= int(self.pending_seconds) <= 900:
-            raise SettingsError(f"SIGNET_PENDING_SECONDS is '{self.pending_seconds}', but must be from 30 to 900.")
+            if re.fullmatch(pattern, getattr(self, name), re.ASCII) is None:
+                raise SettingsError(_refusal(name, getattr(self, name), rule))
+        for name, least, most in _RANGES:
+            if not least <= int(getattr(self, name)) <= most:
+                raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
         if self.public_url:
             _check_url(self.public_url)
-        if self.public_url and self.buckets == "s3":
-            raise SettingsError(
-                "SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs itself."
-            )
+            if self.buckets == "s3":
+                raise SettingsError(
+                    "SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs."
+                )
+
+
+def _refusal(name: str, value: str, rule: str) -> str:
+    return f"{variable_of(name)} is '{value}', but must be {rule}."
 
 
 _RULES = (
@@ -117,6 +117,7 @@ _RULES = (
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
 )
+_RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900))
 
 
 def _check_url(url: str) -> None:

@@ -147,13 +147,13 @@ class RequestEntityTooLargeException(ApiError):
     status = 413
 
 
-class InternalFailure(ApiError):  # noqa: N818  AWS's own name
+class InternalFailure(ApiError):
     """A bug or an outage of ours; the answer carries no detail."""
 
     status = 500
 
 
-class ServiceUnavailable(ApiError):  # noqa: N818  AWS's own name
+class ServiceUnavailable(ApiError):
     """A dependency does not answer."""
 
     status = 503

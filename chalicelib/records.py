@@ -1,7 +1,7 @@
 """What the store keeps: frozen values and nothing else.
 
-Times are aware UTC datetimes. Wire-shaped members (`configuration`, `revocation_configuration`) hold the dictionaries of
-the AWS model unchanged. Serial numbers are `int`.
+Times are aware UTC datetimes. Wire-shaped members (`configuration`, `revocation_configuration`) hold the dictionaries
+of the AWS model unchanged. Serial numbers are `int`.
 """
 
 from __future__ import annotations

@@ -68,25 +68,25 @@ def from_settings(settings: Settings) -> Runtime:
 
 def _store(settings: Settings) -> Store:
     if settings.state == "dynamodb":
-        from chalicelib.store.dynamodb import open_store as open_dynamodb  # noqa: PLC0415
+        from chalicelib.store.dynamodb import open_store as open_dynamodb
 
         return open_dynamodb(settings.table, settings.region)
-    from chalicelib.store.sqlite import open_store as open_sqlite  # noqa: PLC0415
+    from chalicelib.store.sqlite import open_store as open_sqlite
 
     return open_sqlite(settings.data_path / "signet.db")
 
 
 def _keys(settings: Settings) -> KeyStore:
-    from chalicelib.keystore.software import SoftwareKeyStore  # noqa: PLC0415
+    from chalicelib.keystore.software import SoftwareKeyStore
 
     return SoftwareKeyStore(settings.data_path / "keys", passphrase=settings.key_passphrase or None)
 
 
 def _buckets(settings: Settings) -> Buckets:
     if settings.buckets == "s3":
-        from chalicelib.buckets.s3 import S3Buckets  # noqa: PLC0415
+        from chalicelib.buckets.s3 import S3Buckets
 
         return S3Buckets(settings.region)
-    from chalicelib.buckets.directory import DirectoryBuckets  # noqa: PLC0415
+    from chalicelib.buckets.directory import DirectoryBuckets
 
     return DirectoryBuckets(settings.data_path / "buckets", base_url=settings.base_url)

@@ -1,4 +1,4 @@
-"""A real boto3 client that talks to the app in this process: serializer, signature and typed exceptions are the real ones."""
+"""A real boto3 client that talks to the app in this process: serializer, signature and exceptions are the real ones."""
 
 from __future__ import annotations
 
@@ -61,13 +61,14 @@ def send(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> 
     return answer["statusCode"], found, raw
 
 
-def _before_send(request: Any, **_: Any) -> AWSResponse:
+def _before_send(request: Any, **_: Any) -> Any:
     assert not isinstance(request.body, AwsChunkedWrapper)
     headers = [(name, value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()]
     headers.append(("Host", urlsplit(request.url).netloc))
     body = request.body.encode() if isinstance(request.body, str) else request.body or b""
     status, found, raw = send(request.method, request.url, headers, body)
-    return AWSResponse(request.url, status, found, Raw(raw))
+    answer: Any = found
+    return AWSResponse(request.url, status, answer, Raw(raw))
 
 
 def client_for(rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None) -> Any:

@@ -16,6 +16,7 @@ from chalicelib.runtime import Runtime, from_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -48,10 +49,9 @@ def rt(tmp_path: Path, clock: Clock) -> Runtime:
 def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client whose signatures bear the time of the test's clock."""
     import botocore.auth
-    import botocore.compat
 
-    monkeypatch.setattr(
-        botocore.compat, "get_current_datetime", lambda remove_tzinfo=True: clock().replace(tzinfo=None)
-    )
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: clock().replace(tzinfo=None))
+    def now(*, remove_tzinfo: bool = True) -> datetime:
+        return clock().replace(tzinfo=None) if remove_tzinfo else clock()
+
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
     return client_for(rt)

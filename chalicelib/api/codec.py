@@ -38,7 +38,7 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
     return decoded
 
 
-def _parse(body: bytes) -> Any:  # noqa: ANN401  any JSON
+def _parse(body: bytes) -> Any:
     try:
         document = json.loads(
             body.decode("utf-8"),
@@ -81,7 +81,7 @@ def _constant(_text: str) -> None:
     raise SerializationException("The body is not JSON in UTF-8.")
 
 
-def _check_depth(document: Any) -> None:  # noqa: ANN401  any JSON
+def _check_depth(document: Any) -> None:
     level, depth = [document], 0
     while level:
         if depth > MAX_DEPTH:
@@ -91,7 +91,7 @@ def _check_depth(document: Any) -> None:  # noqa: ANN401  any JSON
         depth += 1
 
 
-def _decode(shape_name: str, value: Any, path: str) -> Any:  # noqa: ANN401  as the shape says
+def _decode(shape_name: str, value: Any, path: str) -> Any:
     described = shape(shape_name)
     return _DECODERS[described["type"]](described, value, path)
 
@@ -100,7 +100,7 @@ def _refuse(path: str, expected: str) -> SerializationException:
     return SerializationException(f"The value at '{path}' must be {expected}.")
 
 
-def _structure(described: Mapping[str, Any], value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
+def _structure(described: Mapping[str, Any], value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _refuse(path, "an object")
     members = described["members"]
@@ -112,13 +112,13 @@ def _structure(described: Mapping[str, Any], value: Any, path: str) -> dict[str,
     }
 
 
-def _list(described: Mapping[str, Any], value: Any, path: str) -> list[Any]:  # noqa: ANN401
+def _list(described: Mapping[str, Any], value: Any, path: str) -> list[Any]:
     if not isinstance(value, list):
         raise _refuse(path, "a list")
     return [_decode(described["member"], member, f"{path}[{position}]") for position, member in enumerate(value)]
 
 
-def _string(_described: Mapping[str, Any], value: Any, path: str) -> str:  # noqa: ANN401
+def _string(_described: Mapping[str, Any], value: Any, path: str) -> str:
     if not isinstance(value, str):
         raise _refuse(path, "a string")
     try:
@@ -128,27 +128,27 @@ def _string(_described: Mapping[str, Any], value: Any, path: str) -> str:  # noq
     return value
 
 
-def _blob(_described: Mapping[str, Any], value: Any, path: str) -> bytes:  # noqa: ANN401
+def _blob(_described: Mapping[str, Any], value: Any, path: str) -> bytes:
     try:
         return base64.b64decode(_string(_described, value, path), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _refuse(path, "base64") from error
 
 
-def _boolean(_described: Mapping[str, Any], value: Any, path: str) -> bool:  # noqa: ANN401
+def _boolean(_described: Mapping[str, Any], value: Any, path: str) -> bool:
     if not isinstance(value, bool):
         raise _refuse(path, "true or false")
     return value
 
 
-def _number(described: Mapping[str, Any], value: Any, path: str) -> int:  # noqa: ANN401
+def _number(described: Mapping[str, Any], value: Any, path: str) -> int:
     bound = _INTEGERS[described["type"]]
     if not isinstance(value, int) or isinstance(value, bool) or not -bound <= value < bound:
         raise _refuse(path, f"an integer of {bound.bit_length()} bits")
     return value
 
 
-def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:  # noqa: ANN401
+def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refuse(path, "a number of seconds")
     try:
@@ -176,7 +176,7 @@ def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     return json.dumps(_encode(shape_name, value), separators=(",", ":")).encode()
 
 
-def _encode(shape_name: str, value: Any) -> Any:  # noqa: ANN401  as the shape says
+def _encode(shape_name: str, value: Any) -> Any:
     described = shape(shape_name)
     kind = described["type"]
     if kind == "structure":

@@ -27,7 +27,7 @@ def check(shape_name: str, value: Mapping[str, Any]) -> None:
         raise ValidationException(f"{count} validation {noun} detected: {text}")
 
 
-def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401  as the shape says
+def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
     described = shape(shape_name)
     kind = described["type"]
     if kind == "structure":
@@ -45,7 +45,7 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:  # noq
             yield from _violations(described["member"], member, f"{path}.{position}.member")
 
 
-def _broken_rules(described: Mapping[str, Any], value: Any) -> Iterator[str]:  # noqa: ANN401  as the shape says
+def _broken_rules(described: Mapping[str, Any], value: Any) -> Iterator[str]:
     numeric = described["type"] in {"integer", "long"}
     measured = value if numeric else len(value) if described["type"] in {"string", "blob", "list"} else None
     noun = "value" if numeric else "length"
@@ -63,7 +63,7 @@ def _camel(name: str) -> str:
     return name[0].lower() + name[1:]
 
 
-def _shown(kind: str, value: Any) -> str:  # noqa: ANN401  as the shape says
+def _shown(kind: str, value: Any) -> str:
     text = f"[{len(value)} bytes]" if kind == "blob" else f"[{len(value)} members]" if kind == "list" else str(value)
     return f"'{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}'"
 

@@ -32,7 +32,7 @@ _CREDENTIAL = re.compile(r"([A-Za-z0-9_]{1,128})/([0-9]{8})/([a-z0-9-]{1,64})/([
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _ALWAYS_SIGNED = ("host", "x-amz-date", "x-amz-target")
 _ONCE = frozenset({"authorization", "host", "date", "content-type", "content-length"})
-_DUMMY_SECRET = "0" * 40  # noqa: S105  what an unknown key is verified with
+_DUMMY_SECRET = "0" * 40
 _REFUSED = "The security token included in the request is invalid."
 
 

@@ -113,7 +113,7 @@ class S3Buckets:
         host = f"s3.{self._region}.{suffix}"
         return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
 
-    def _call(self, action: str, method: str, **parameters: Any) -> Any:  # noqa: ANN401  boto3's parameters and answers
+    def _call(self, action: str, method: str, **parameters: Any) -> Any:
         try:
             return getattr(self._client, method)(**parameters)
         except ClientError as error:

@@ -78,7 +78,7 @@ class _Demo:
         for path in self.written:
             click.echo(f"  {path.name}")
 
-    def _call(self, command: str, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:  # noqa: ANN401  answers of any operation
+    def _call(self, command: str, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
         """Print the AWS CLI's command for a call, and make the call."""
         words = [f"aws acm-pca {command}"]
         for member, value in request.items():
@@ -172,7 +172,7 @@ class _Demo:
         """What OpenSSL says of the two certificates, where it is installed."""
         openssl = shutil.which("openssl")
         for name in ("good", "revoked"):
-            words = "openssl verify -crl_check -CAfile ca-chain.pem -CRLfile crl.pem".split()
+            words = ["openssl", "verify", "-crl_check", "-CAfile", "ca-chain.pem", "-CRLfile", "crl.pem"]
             words.append(f"{name}.pem")
             click.echo(f"$ {shlex.join(words)}")
             if openssl is not None:
@@ -184,7 +184,7 @@ def _kebab(member: str) -> str:
     return "".join("-" + letter.lower() if letter.isupper() else letter for letter in member).lstrip("-")
 
 
-def _argument(value: Any) -> str:  # noqa: ANN401  any member of a request
+def _argument(value: Any) -> str:
     if isinstance(value, bytes):
         return "fileb://FILE"
     return shlex.quote(value if isinstance(value, str) else json.dumps(value))

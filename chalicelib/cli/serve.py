@@ -12,7 +12,7 @@ from chalicelib.operations import access
 @click.command()
 def serve() -> None:
     """Serve on 127.0.0.1 until Ctrl-C; data is kept in SIGNET_DATA."""
-    import app as signet_app  # noqa: PLC0415  the deployed module; importing it is cheap, but only this command needs it
+    import app as signet_app
 
     rt = runtime.from_env()
     logs.configure(rt.settings.log_level)

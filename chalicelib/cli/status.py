@@ -103,7 +103,7 @@ def _row(ca: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _time(moment: Any) -> str:  # noqa: ANN401  a datetime or None
+def _time(moment: Any) -> str:
     return "-" if moment is None else moment.strftime("%Y-%m-%d %H:%MZ")
 
 

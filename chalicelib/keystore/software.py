@@ -1,8 +1,8 @@
 """CA keys in files, each in an AES-256-GCM envelope that is bound to its CA.
 
 The wrapping key comes from a passphrase (scrypt) or from a file of mode 0600 that the first start makes. Every envelope
-is `version || nonce || ciphertext`; its purpose and CA (or context) are authenticated with it, and each purpose has a key
-of its own (HKDF), so that no envelope opens in another's place.
+is `version || nonce || ciphertext`; its purpose and CA (or context) are authenticated with it, and each purpose has a
+key of its own (HKDF), so that no envelope opens in another's place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Chalice's local gateway in its thread-safe form: what API Gateway is on AWS.
 
-Requests become the events of API Gateway, with repeated headers and exact bytes. What Chalice itself refuses is answered
-in AWS's form.
+Requests become the events of API Gateway, with repeated headers and exact bytes. What Chalice itself refuses is
+answered in AWS's form.
 """
 
 from __future__ import annotations

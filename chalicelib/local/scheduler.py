@@ -1,4 +1,4 @@
-"""The scheduler of the laptop home: what EventBridge is on AWS. It invokes the very handlers that are deployed there."""
+"""The scheduler of the laptop home: what EventBridge is on AWS, invoking the very handlers that are deployed there."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
             return
 
 
-def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:  # noqa: ANN401  RSGI has no types
-    async def application(scope: Any, protocol: Any) -> None:  # noqa: ANN401  RSGI has no types
+def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:
+    async def application(scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
             return
         headers = tuple((name.lower(), value) for name, value in scope.headers.items())
@@ -117,11 +117,14 @@ def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:  # noqa: AN
     return application
 
 
-async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | None:  # noqa: ANN401  RSGI has no types
-    """The whole body; None if it is too long."""
-    declared = next((value for name, value in headers if name == "content-length"), "0")
-    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-        return None
+async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | None:
+    """The whole body; None if it is too long. A body of unknown length is counted while it comes."""
+    named = dict(headers)
+    if "chunked" not in named.get("transfer-encoding", "").lower():
+        declared = named.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+            return None
+        return bytes(await protocol()) if int(declared) else b""
     chunks, size = [], 0
     async for chunk in protocol:
         size += len(chunk)
@@ -131,7 +134,7 @@ async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | 
     return b"".join(chunks)
 
 
-def _send(protocol: Any, response: HttpResponse) -> None:  # noqa: ANN401  RSGI has no types
+def _send(protocol: Any, response: HttpResponse) -> None:
     headers = [(name.lower(), value) for name, value in response.headers]
     if response.body:
         protocol.response_bytes(response.status, headers, response.body)

@@ -114,7 +114,7 @@ def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
         raise
 
 
-def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> CertificateAuthority:  # noqa: ANN401  fields of the record
+def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> CertificateAuthority:
     """Change a CA that is being created; tags may be set meanwhile, but it must still be in CREATING."""
     while True:
         try:

@@ -167,7 +167,7 @@ def _reserve(
     counting = ("ApiPassthrough", "Csr", "SigningAlgorithm")
     parameters = {name: value for name, value in order.request.items() if name in counting}
     parameters["TemplateArn"] = order.template_arn
-    reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_arn.ca_id)
+    reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_id=ca_arn.ca_id)
     try:
         return rt.store.reserve_certificate(record, ca, reservation, now=rt.now())
     except TokenMismatchError as error:

@@ -1,7 +1,7 @@
 """Idempotency tokens: scoped to account, operation and CA; bound to the parameters that decide what is made.
 
-The client of a retry may compute some parameters anew (an end date from "now + duration", say), so the caller of `token`
-names those that count.
+The client of a retry may compute some parameters anew (an end date from "now + duration", say), so the caller of
+`token_of` names those that count.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MISMATCH = (
 
 
 def token_of(
-    rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], ca_id: str = "-"
+    rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], *, ca_id: str = "-"
 ) -> IdempotencyToken | None:
     """The token as the store keeps it; None where the client gave none."""
     if token is None:

@@ -190,7 +190,7 @@ def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
 
 
 def _entries(rt: Runtime, ca: CertificateAuthority, state: CrlState) -> Iterator[bytes]:
-    """The entries of the CRL: each stays until it has been in one CRL made after its certificate ended (RFC 5280 3.3)."""
+    """The entries: each stays until it has been in one CRL made after its certificate ended (RFC 5280 section 3.3)."""
     shown_after_expiry = state.published_at - _BACKDATED if state.published_at else None
     for revocation in rt.store.list_revocations(ca.arn):
         last_needed = max(revocation.not_after, revocation.revoked_at)

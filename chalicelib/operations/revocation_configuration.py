@@ -25,9 +25,9 @@ DEFAULT_EXPIRATION_DAYS = 7
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::[0-9]{{1,5}})?", re.ASCII)
 _BUCKET_SENTENCE = (
-    "Permission error with your S3 bucket '{bucket}'. Check that your bucket policy, encryption settings, S3 Block Public "
-    "Access settings, and global account permissions are configured correctly. For more information, check the service "
-    "documentation. {detail}"
+    "Permission error with your S3 bucket '{bucket}'. Check that your bucket policy, encryption settings, "
+    "S3 Block Public Access settings, and global account permissions are configured correctly. "
+    "For more information, check the service documentation. {detail}"
 )
 
 
@@ -59,7 +59,7 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
         raise errors.InvalidArgsException("CrlConfiguration.CustomCname cannot be given when OmitExtension is true.")
     if crl.get("CrlType", "COMPLETE") != "COMPLETE" or crl.get("CustomPath"):
         raise errors.InvalidArgsException(
-            "CrlConfiguration.CrlType PARTITIONED and CustomPath are not supported here: only COMPLETE CRLs are published."
+            "CrlConfiguration.CrlType PARTITIONED and CustomPath are not supported here: CRLs are COMPLETE."
         )
     _check_host("CrlConfiguration.CustomCname", crl.get("CustomCname"))
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)

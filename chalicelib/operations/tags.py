@@ -59,7 +59,7 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
 
 
 def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.UntagCertificateAuthorityRequest) -> None:
-    """Remove tags: with a value only if it is equal, without one whatever the value. A key that is not there is no error.
+    """Remove tags: with a value only if it is equal, without one whatever the value. A missing key is no error.
 
     Raises:
         InvalidStateException: the CA is DELETED.

@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chalicelib.pki import der
-from chalicelib.pki.errors import ArgumentError
+from chalicelib.pki.errors import ArgumentError, PkiError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from chalicelib.pki.der import Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,41 @@ def valid_signing_algorithms(key_algorithm: str) -> tuple[str, ...]:
     return tuple(name for name, each in SIGNING_ALGORITHMS.items() if each.family == family)
 
 
-def require_compatible(signing_algorithm: str, key_algorithm: str) -> None:
+def require_compatible(signing_algorithm: str, key_algorithm: str | None) -> None:
     """Raise `ArgumentError`, in AWS's words, unless the key can sign so."""
+    if key_algorithm is None:
+        raise ArgumentError("The key of the certificate authority is of no algorithm that it can sign with.")
     valid = valid_signing_algorithms(key_algorithm)
     if signing_algorithm not in valid:
         raise ArgumentError(
             f"Signing algorithm {signing_algorithm} cannot be used with key type {key_algorithm}. "
             f"Valid signing algorithms are: {', '.join(valid)}."
         )
+
+
+_BY_OID = {algorithm.oid: algorithm for algorithm in SIGNING_ALGORITHMS.values()}
+_RSASSA_PSS = "1.2.840.113549.1.1.10"
+HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+
+def check_foreign_algorithm(identifier: Element) -> None:
+    """Check the AlgorithmIdentifier of a signature that others made: RSA (also PSS) or ECDSA with SHA-2.
+
+    Which hash RSASSA-PSS uses is for the caller to check.
+
+    Raises:
+        PkiError: it is another algorithm, or its parameters are not what RFC 4055 and RFC 5758 say.
+    """
+    parts = list(identifier.expect(der.SEQUENCE, "A signature algorithm").children())
+    oid = der.oid_text(parts[0]) if parts else ""
+    if oid == _RSASSA_PSS:
+        return
+    algorithm = _BY_OID.get(oid)
+    if algorithm is None:
+        raise PkiError(f"The signature algorithm {oid} is neither RSA nor ECDSA with SHA-256, SHA-384 or SHA-512.")
+    parameters = [part.der for part in parts[1:]]
+    if parameters and (algorithm.family != "RSA" or parameters != [der.tlv(der.NULL)]):
+        raise PkiError(f"The signature algorithm {oid} has parameters that it must not have.")
 
 
 def key_algorithm_of(public_key: PublicKeyTypes) -> str | None:

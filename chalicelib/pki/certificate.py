@@ -9,10 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-
-from chalicelib.pki import algorithms, der, extensions
-from chalicelib.pki.errors import ConstraintError
+from chalicelib.pki import algorithms, der, extension_syntax, extensions, name_constraints, parsed, passthrough
+from chalicelib.pki.errors import ConstraintError, CsrError, PkiError
 from chalicelib.pki.validity import SHORT_LIVED, validity_period
 
 if TYPE_CHECKING:
@@ -23,7 +21,10 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.csr import CertificateRequest
     from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.name_constraints import NameConstraints
     from chalicelib.pki.templates import Template
+
+_EMPTY_NAME = der.sequence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,66 +33,65 @@ class Issuer:
 
     Attributes:
         key_identifier: for AKI: the SKI of the CA certificate, or SHA-1 of its key where it has none.
-        serial_number, not_before, not_after: of the CA certificate; a root in the making has none yet.
-        depth: how many CAs may still follow below, by its own path length and those above it; None: any number.
+        is_root: whether the CA certificate is self-issued, or will be.
+        is_root_in_making: a root that has no certificate yet; serial number and validity are empty then.
+        path_length: how many CAs may still follow below, by its own path length and those above it; None: any number.
+        constraints: the name constraints of the CA certificate and of every one above it.
     """
 
     name_der: bytes
     spki_der: bytes
     public_key: PublicKeyTypes
     key_identifier: bytes
+    is_root: bool
     is_root_in_making: bool = False
     serial_number: int = 0
     not_before: datetime | None = None
     not_after: datetime | None = None
-    depth: int | None = None
+    path_length: int | None = None
+    constraints: tuple[NameConstraints, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will be signed, and what is said of it in records."""
+    """What will be signed, and what is said of it in records.
+
+    Attributes:
+        tbs_sha256: hex SHA-256 of `tbs_der`.
+        has_crl_distribution_point: whether the certificate points to the CA's CRL.
+    """
 
     tbs_der: bytes
     tbs_sha256: str
     serial_number: int
     not_before: datetime
     not_after: datetime
-
-
-def tbs_members(certificate_der: bytes) -> dict[str, bytes]:
-    """The encoded issuer, subject and key of a certificate."""
-    tbs = next(der.read(certificate_der).children())
-    members = [member for member in tbs.children() if member.tag != 0xA0]
-    return {"issuer": members[2].der, "subject": members[4].der, "spki": members[5].der}
+    template_name: str
+    signing_algorithm: str
+    has_crl_distribution_point: bool
 
 
 def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issuer:
-    """The CA of a certificate, whose chain goes from its issuer to the root."""
-    certificate = x509.load_der_x509_certificate(certificate_der)
-    members = tbs_members(certificate_der)
-    try:
-        key_identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        key_identifier = extensions.key_identifier_of(members["spki"])
-    lengths = [_path_length(each) for each in (certificate, *map(x509.load_der_x509_certificate, chain_der))]
-    depths = [length - above for above, length in enumerate(lengths) if length is not None]
+    """The CA of a certificate, whose chain goes from its issuer to the root.
+
+    Raises:
+        CertificateParseError: one of them does not parse.
+    """
+    own, *above = path = [parsed.parse_certificate(each) for each in (certificate_der, *chain_der)]
+    lengths = [each.basic_constraints.path_length if each.basic_constraints else None for each in path]
+    remaining = [length - below for below, length in enumerate(lengths) if length is not None]
     return Issuer(
-        name_der=members["subject"],
-        spki_der=members["spki"],
-        public_key=certificate.public_key(),
-        key_identifier=key_identifier,
-        serial_number=certificate.serial_number,
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        depth=min(depths) if depths else None,
+        name_der=own.subject_der,
+        spki_der=own.spki_der,
+        public_key=own.public_key,
+        key_identifier=own.key_identifier,
+        is_root=own.is_self_issued and not above,
+        serial_number=own.serial_number,
+        not_before=own.not_before,
+        not_after=own.not_after,
+        path_length=min(remaining) if remaining else None,
+        constraints=tuple(each.name_constraints for each in path if each.name_constraints),
     )
-
-
-def _path_length(certificate: x509.Certificate) -> int | None:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    except x509.ExtensionNotFound:
-        return None
 
 
 def root_in_making(request: CertificateRequest) -> Issuer:
@@ -101,6 +101,7 @@ def root_in_making(request: CertificateRequest) -> Issuer:
         spki_der=request.spki_der,
         public_key=request.public_key,
         key_identifier=extensions.key_identifier_of(request.spki_der),
+        is_root=True,
         is_root_in_making=True,
     )
 
@@ -117,31 +118,42 @@ def plan(
     now: datetime,
     short_lived: bool = False,
     crl_url: str | None = None,
+    ocsp_url: str | None = None,
+    api_passthrough: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Everything that will be in a certificate, frozen as the bytes to be signed.
 
+    ApiPassthrough is ignored unless the template heeds it, as AWS has it.
+
     Raises:
-        ArgumentError: the signing algorithm is not of the issuer key's family.
-        ConstraintError: validity, path length or the template's use do not fit the issuer.
+        ArgumentError: the signing algorithm is not of the issuer key's family, or ApiPassthrough contradicts itself.
+        ConstraintError: validity, path length, names or the template's use do not fit the issuer.
+        CsrError: an extension of the CSR that the template copies is not DER.
     """
-    algorithms.require_compatible(signing_algorithm, algorithms.key_algorithm_of(issuer.public_key) or "")
+    algorithms.require_compatible(signing_algorithm, algorithms.key_algorithm_of(issuer.public_key))
     not_before, not_after = validity_period(validity, validity_not_before, now)
+    api = api_passthrough if template.from_api and api_passthrough is not None else {}
+    subject_der = passthrough.subject_of(api) or request.subject_der
+    found = _extensions(issuer, request, template, api, _addresses(template, crl_url, ocsp_url))
+    found = _with_alternative_names_critical(found, critical=subject_der == _EMPTY_NAME)
     if template.is_root:
-        _check_root(issuer, request)
+        _check_root(issuer, request, subject_der)
     else:
-        _check_validity(
-            issuer, not_before, not_after, now, short_lived=short_lived, asked=validity_not_before is not None
-        )
-        _check_path_length(issuer, request, template)
+        _check_issuer(issuer)
+        _check_validity(issuer, not_before, not_after, asked=validity_not_before is not None)
+        _check_short_lived(not_after, now, short_lived=short_lived)
+        _check_names(issuer, template, subject_der, found)
+    _check_ca(issuer, template, subject_der)
+    _check_usage(template, found)
     tbs_der = der.sequence(
         der.tlv(0xA0, der.integer(2)),
         der.integer(serial_number),
         algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der,
         issuer.name_der,
         der.sequence(der.time(not_before), der.time(not_after)),
-        request.subject_der,
+        subject_der,
         request.spki_der,
-        der.tlv(0xA3, extensions.encode_extensions(_extensions(issuer, request, template, crl_url))),
+        der.tlv(0xA3, extensions.encode_extensions(found)),
     )
     return Plan(
         tbs_der=tbs_der,
@@ -149,49 +161,150 @@ def plan(
         serial_number=serial_number,
         not_before=not_before,
         not_after=not_after,
+        template_name=template.name,
+        signing_algorithm=signing_algorithm,
+        has_crl_distribution_point=crl_url is not None and not template.is_root,
     )
 
 
-def _extensions(
-    issuer: Issuer, request: CertificateRequest, template: Template, crl_url: str | None
-) -> list[Extension]:
-    """In AWS's order: BC, AKI, SKI, KU, EKU, CDP; then SAN, the one extension that base templates take from the CSR."""
-    found = [template.basic_constraints]
-    if not template.is_root:
-        found.append(extensions.authority_key_identifier(issuer.key_identifier))
-    found.append(extensions.subject_key_identifier(extensions.key_identifier_of(request.spki_der)))
-    found += template.usages
+# AWS's order; what is not named here follows in the order in which it was asked for.
+_ORDER = {
+    oid: position
+    for position, oid in enumerate(
+        (
+            extensions.BASIC_CONSTRAINTS,
+            extensions.AUTHORITY_KEY_IDENTIFIER,
+            extensions.SUBJECT_KEY_IDENTIFIER,
+            extensions.KEY_USAGE,
+            extensions.EXTENDED_KEY_USAGE,
+            extensions.CRL_DISTRIBUTION_POINTS,
+            extensions.AUTHORITY_INFORMATION_ACCESS,
+            extensions.SUBJECT_ALTERNATIVE_NAME,
+        )
+    )
+}
+
+
+def _addresses(template: Template, crl_url: str | None, ocsp_url: str | None) -> list[Extension]:
+    """Where the status of the certificate is to be had; nobody revokes a root's own certificate."""
+    found = []
     if crl_url is not None and not template.is_root:
         found.append(extensions.crl_distribution_points(crl_url))
-    if alternative_names := request.extension(extensions.SUBJECT_ALTERNATIVE_NAME):
-        # RFC 5280 section 4.2.1.6: critical where there is no subject
-        found.append(alternative_names._replace(critical=request.subject_der == der.sequence()))
+    if ocsp_url is not None and not template.is_root:
+        found.append(extensions.authority_information_access(ocsp_url))
     return found
 
 
-def _check_root(issuer: Issuer, request: CertificateRequest) -> None:
-    if (request.spki_der, request.subject_der) != (issuer.spki_der, issuer.name_der):
-        raise ConstraintError("A RootCACertificate template issues only the root's own certificate, from its own CSR.")
+def _extensions(
+    issuer: Issuer,
+    request: CertificateRequest,
+    template: Template,
+    api: Mapping[str, Any],
+    addresses: list[Extension],
+) -> list[Extension]:
+    """The extensions: what template and CA fix wins over what the request asks for, and that over the CSR."""
+    fixed = [
+        template.basic_constraints,
+        extensions.subject_key_identifier(extensions.key_identifier_of(request.spki_der)),
+        *template.usages,
+        *addresses,
+    ]
+    if not template.is_root:
+        fixed.append(extensions.authority_key_identifier(issuer.key_identifier))
+    merged: dict[str, Extension] = {}
+    for extension in (*fixed, *passthrough.extensions_of(api), *_from_csr(request, template)):
+        merged.setdefault(extension.oid, extension)
+    if template.is_root:
+        merged.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
+    return sorted(merged.values(), key=lambda extension: _ORDER.get(extension.oid, len(_ORDER)))
 
 
-def _check_validity(
-    issuer: Issuer, not_before: datetime, not_after: datetime, now: datetime, *, short_lived: bool, asked: bool
-) -> None:
+def _from_csr(request: CertificateRequest, template: Template) -> list[Extension]:
+    if not template.from_csr:
+        return [each for each in request.extensions if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME]
+    for extension in request.extensions:
+        try:
+            extension_syntax.check_value(extension)
+        except PkiError as error:
+            raise CsrError(f"The CSR is refused. {error}") from error
+    return list(request.extensions)
+
+
+def _with_alternative_names_critical(found: list[Extension], *, critical: bool) -> list[Extension]:
+    """Subject alternative names are critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)."""
+    return [
+        each._replace(critical=critical) if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME else each for each in found
+    ]
+
+
+# rules
+
+
+def _check_root(issuer: Issuer, request: CertificateRequest, subject_der: bytes) -> None:
+    own = (issuer.spki_der, issuer.name_der)
+    if not issuer.is_root or (request.spki_der, request.subject_der) != own or subject_der != issuer.name_der:
+        raise ConstraintError(
+            "A RootCACertificate template issues only a root's own certificate: from its own CSR, with its subject."
+        )
+
+
+def _check_issuer(issuer: Issuer) -> None:
+    if issuer.is_root_in_making:
+        raise ConstraintError("A root without a certificate issues only its own, by a RootCACertificate template.")
+
+
+def _check_validity(issuer: Issuer, not_before: datetime, not_after: datetime, *, asked: bool) -> None:
+    """The CA's validity bounds the certificate's; but the hour of backdating may reach before the CA's beginning."""
     if issuer.not_after is not None and not_after > issuer.not_after:
         raise ConstraintError("The certificate validity specified exceeds the certificate authority validity")
     if asked and issuer.not_before is not None and not_before < issuer.not_before:
         raise ConstraintError("The certificate validity begins before the certificate authority validity.")
+
+
+def _check_short_lived(not_after: datetime, now: datetime, *, short_lived: bool) -> None:
     if short_lived and not_after > now.replace(microsecond=0) + SHORT_LIVED:
         raise ConstraintError("A SHORT_LIVED_CERTIFICATE certificate authority issues for at most 7 days.")
 
 
-def _check_path_length(issuer: Issuer, request: CertificateRequest, template: Template) -> None:
+def _check_names(issuer: Issuer, template: Template, subject_der: bytes, found: list[Extension]) -> None:
+    if issuer.constraints:
+        alternative = next((each.value_der for each in found if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
+        all_names = name_constraints.names_of(subject_der, alternative, common_names=not template.is_ca)
+        name_constraints.check(issuer.constraints, all_names)
+
+
+def _check_ca(issuer: Issuer, template: Template, subject_der: bytes) -> None:
     if not template.is_ca:
         return
-    if request.subject_der == issuer.name_der:
+    if subject_der == _EMPTY_NAME:
+        raise ConstraintError("A certificate authority needs a subject (RFC 5280 section 4.1.2.6).")
+    if template.is_root:
+        return
+    if subject_der == issuer.name_der:
         raise ConstraintError("A subordinate certificate authority cannot have the subject of its issuer.")
-    if issuer.depth is not None and (template.path_length or 0) >= issuer.depth:
+    if issuer.path_length is not None and (template.path_length or 0) >= issuer.path_length:
         raise ConstraintError(
-            f"Path length check failed for CA: path length {template.path_length} must be less than {issuer.depth}, "
-            "which the issuing certificate authority and its chain allow."
+            f"Path length check failed for CA: path length {template.path_length} must be less than "
+            f"{max(issuer.path_length, 0)}, which the issuing certificate authority and its chain allow."
         )
+
+
+_FOR_CAS_ONLY = {
+    extensions.NAME_CONSTRAINTS: "Name constraints",
+    extensions.POLICY_MAPPINGS: "Policy mappings",
+    extensions.POLICY_CONSTRAINTS: "Policy constraints",
+    extensions.INHIBIT_ANY_POLICY: "Inhibit anyPolicy",
+}
+
+
+def _check_usage(template: Template, found: list[Extension]) -> None:
+    """What only a CA may have, an end-entity certificate does not get by passthrough either."""
+    if template.is_ca:
+        return
+    for extension in found:
+        if extension.oid in _FOR_CAS_ONLY:
+            raise ConstraintError(
+                f"{_FOR_CAS_ONLY[extension.oid]} are for CA certificates only (RFC 5280 section 4.2.1)."
+            )
+        if extension.oid == extensions.KEY_USAGE and "KeyCertSign" in extension_syntax.key_usages(extension.value_der):
+            raise ConstraintError("Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).")

@@ -11,13 +11,9 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from chalicelib.pki import csr, der, extensions, keys, pem
-from chalicelib.pki.certificate import tbs_members
+from chalicelib.pki import algorithms, csr, der, extension_syntax, extensions, keys, name_constraints, names, pem
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -25,31 +21,32 @@ from chalicelib.pki.errors import (
     PkiError,
     RequestError,
 )
+from chalicelib.pki.parsed import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 _SKEW = timedelta(minutes=5)
-_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+MAX_CERTIFICATE_BYTES = 32768
+MAX_CHAIN = 16
 _MAY_BE_CRITICAL = frozenset(
     {
         extensions.AUTHORITY_KEY_IDENTIFIER,
         extensions.BASIC_CONSTRAINTS,
+        extensions.CERTIFICATE_POLICIES,
         extensions.EXTENDED_KEY_USAGE,
+        extensions.INHIBIT_ANY_POLICY,
         extensions.KEY_USAGE,
         extensions.NAME_CONSTRAINTS,
+        extensions.POLICY_MAPPINGS,
         extensions.SUBJECT_ALTERNATIVE_NAME,
         extensions.SUBJECT_KEY_IDENTIFIER,
         extensions.SUBJECT_INFORMATION_ACCESS,
-        "2.5.29.32",  # CertificatePolicies
-        "2.5.29.54",  # InhibitAnyPolicy
-        "2.5.29.18",  # IssuerAltName
-        "2.5.29.33",  # PolicyMappings
         "2.5.29.9",  # SubjectDirectoryAttributes
+        "2.5.29.18",  # IssuerAltName
     }
 )
-_CONSTRAINABLE = (x509.DNSName, x509.IPAddress, x509.DirectoryName, x509.UniformResourceIdentifier, x509.RFC822Name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,142 +74,135 @@ def check_import(
 
     Raises:
         CertificateParseError: something does not parse, or a field is invalid.
-        CertificateMismatchError: other key or subject, or a signature or the order of the chain does not hold.
+        CertificateMismatchError: other key or subject; a signature, a name constraint or the order of the chain fails.
         RequestError: a chain is missing or superfluous, or the certificate is self-signed where it must not be.
         ConstraintError: basic constraints, key usage, path lengths or validity do not hold.
     """
-    own = _load(certificate_pem, "Certificate")
-    if len(own) != 1:
-        raise CertificateParseError("Certificate must hold exactly one certificate in PEM.")
-    above = _load(chain_pem, "CertificateChain") if chain_pem and chain_pem.strip() else []
-    certificate = own[0]
+    own = _load(certificate_pem, "Certificate", 1)
+    above = _load(chain_pem, "CertificateChain", MAX_CHAIN) if chain_pem and chain_pem.strip() else []
+    certificate, path = own[0], [*own, *above]
     _check_subject(certificate, csr.parse_csr_der(csr_der))
     _check_type(ca_type, certificate, above)
-    path = [certificate, *above]
     for position, each in enumerate(path):
-        _check_ca(each, "the certificate" if position == 0 else f"certificate {position} of the chain", now)
+        _check_one(each, _what(position), now)
     _check_links(path)
     _check_path_lengths(path)
-    return ImportedCertificate(_der(certificate), tuple(map(_der, above)))
+    _check_names(path)
+    return ImportedCertificate(certificate.der, tuple(each.der for each in above))
 
 
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)
+def _what(position: int) -> str:
+    return f"certificate {position} of the chain" if position else "the certificate"
 
 
-def _load(text: bytes, member: str) -> list[x509.Certificate]:
+def _load(text: bytes, member: str, most: int) -> list[ParsedCertificate]:
     try:
         found = pem.blocks(text)
-        if not found or any(label != "CERTIFICATE" for label, _ in found):
-            raise CertificateParseError(f"{member} must hold PEM blocks with the label CERTIFICATE, and no others.")
-        for _, each in found:
-            der.parse(each)
-        loaded = [x509.load_der_x509_certificate(each) for _, each in found]
-        for certificate in loaded:
-            certificate.extensions  # noqa: B018  parsing them is the check
-            certificate.public_key()
-    except CertificateParseError:
-        raise
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-        raise CertificateParseError(f"{member} does not parse: {error}") from error
-    return loaded
+    except PkiError as error:
+        raise CertificateParseError(f"{member} is refused. {error}") from error
+    if not found or any(label != "CERTIFICATE" for label, _ in found):
+        raise CertificateParseError(f"{member} must hold PEM blocks with the label CERTIFICATE, and no others.")
+    if len(found) > most:
+        raise CertificateParseError(f"{member} must not hold more than {most} certificates in PEM.")
+    if any(len(each) > MAX_CERTIFICATE_BYTES for _, each in found):
+        raise CertificateParseError(f"{member} holds a certificate of more than {MAX_CERTIFICATE_BYTES} bytes.")
+    return [parse_certificate(each) for _, each in found]
 
 
-def _check_subject(certificate: x509.Certificate, request: csr.CertificateRequest) -> None:
-    members = tbs_members(_der(certificate))
-    if members["spki"] != request.spki_der:
+def _check_subject(certificate: ParsedCertificate, request: csr.CertificateRequest) -> None:
+    if certificate.spki_der != request.spki_der:
         raise CertificateMismatchError("The certificate is for another key than the CA's.")
-    if members["subject"] != request.subject_der and certificate.subject != _name(request.subject_der):
+    if not _same_name(certificate.subject_der, request.subject_der):
         raise CertificateMismatchError("The certificate's subject is not the one in the CA's CSR.")
 
 
-def _name(name_der: bytes) -> x509.Name:
-    return x509.Name([x509.RelativeDistinguishedName(_attributes(rdn)) for rdn in der.read(name_der).children()])
+def _same_name(first_der: bytes, second_der: bytes) -> bool:
+    """Whether two names have the same attributes with the same text; other signers may choose other string types."""
+    if first_der == second_der:
+        return True
+    try:
+        first, second = (names.parse_name(der.read(each)) for each in (first_der, second_der))
+    except PkiError:
+        return False
+    return first == second and names.normalized(first_der) == names.normalized(second_der)
 
 
-def _attributes(rdn: der.Element) -> list[x509.NameAttribute[str]]:
-    found = []
-    for attribute in rdn.children():
-        kind, value = attribute.children()
-        text = value.content.decode("utf-8")
-        found.append(x509.NameAttribute(x509.ObjectIdentifier(der.oid_text(kind)), text, _validate=False))
-    return found
-
-
-def _check_type(ca_type: str, certificate: x509.Certificate, above: list[x509.Certificate]) -> None:
-    self_signed = certificate.issuer == certificate.subject
+def _check_type(ca_type: str, certificate: ParsedCertificate, above: list[ParsedCertificate]) -> None:
     if ca_type == "ROOT":
         if above:
             raise RequestError("A root CA's certificate has no chain.")
-        if not self_signed:
+        if not certificate.is_self_issued:
             raise RequestError("A root CA's certificate must be self-signed.")
     else:
-        if self_signed:
+        if certificate.is_self_issued:
             raise RequestError("A subordinate CA's certificate must not be self-signed.")
         if not above:
             raise RequestError("A subordinate CA's certificate needs its chain.")
 
 
-def _check_ca(certificate: x509.Certificate, what: str, now: datetime) -> None:
+def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None:
     """What must hold for every certificate of the path by itself."""
-    _check_validity(certificate, what, now)
-    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+    if certificate.not_after < now:
+        raise ConstraintError(f"The validity of {what} has ended.")
+    if certificate.not_before > now + _SKEW:
+        raise ConstraintError(f"The validity of {what} has not begun.")
+    if not isinstance(certificate.certificate.signature_hash_algorithm, algorithms.HASHES):
         raise CertificateParseError(f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512.")
     try:
-        keys.check_subject_key(certificate.public_key())
+        keys.check_subject_key(certificate.public_key)
     except PkiError as error:
-        raise CertificateParseError(f"The key of {what}: {error}") from error
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid.dotted_string not in _MAY_BE_CRITICAL:
-            raise CertificateParseError(
-                f"Extension {extension.oid.dotted_string} of {what} is critical, which is not supported."
-            )
-    _check_basic_constraints(certificate, what)
-    _check_name_constraints(certificate, what)
+        raise CertificateParseError(f"The key of {what} must not be used. {error}") from error
+    for extension in certificate.extensions.values():
+        if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
+            raise CertificateParseError(f"Extension {extension.oid} of {what} is critical, which is not supported.")
+    _check_is_ca(certificate, what)
 
 
-def _check_validity(certificate: x509.Certificate, what: str, now: datetime) -> None:
-    if certificate.not_valid_after_utc < now:
-        raise ConstraintError(f"The validity of {what} has ended.")
-    if certificate.not_valid_before_utc > now + _SKEW:
-        raise ConstraintError(f"The validity of {what} has not begun.")
-
-
-def _check_basic_constraints(certificate: x509.Certificate, what: str) -> None:
-    found = {type(each.value): each for each in certificate.extensions}
-    constraints = found.get(x509.BasicConstraints)
-    if constraints is None or not constraints.critical or not constraints.value.ca:
+def _check_is_ca(certificate: ParsedCertificate, what: str) -> None:
+    constraints = certificate.basic_constraints
+    if (
+        constraints is None
+        or not constraints.is_ca
+        or not certificate.extensions[extensions.BASIC_CONSTRAINTS].critical
+    ):
         raise ConstraintError(f"The basic constraints of {what} must be there, critical, and say that it is a CA.")
-    usage = found.get(x509.KeyUsage)
-    if usage is not None and not usage.value.key_cert_sign:
+    usage = certificate.value(extensions.KEY_USAGE)
+    if usage is not None and "KeyCertSign" not in extension_syntax.key_usages(usage):
         raise ConstraintError(f"The key usage of {what} does not allow signing certificates.")
 
 
-def _check_name_constraints(certificate: x509.Certificate, what: str) -> None:
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.NameConstraints):
-            forms = [*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ())]
-            if not all(isinstance(form, _CONSTRAINABLE) for form in forms):
-                raise CertificateMismatchError(f"The name constraints of {what} use a form that is not supported.")
-
-
-def _check_links(path: list[x509.Certificate]) -> None:
+def _check_links(path: list[ParsedCertificate]) -> None:
     """Each certificate is signed by the next one, and the last by itself."""
     for position, (child, parent) in enumerate(pairwise([*path, path[-1]])):
         what = "The certificate" if position == 0 else f"Certificate {position} of the chain"
         by = "itself, as a root has to be" if position == len(path) - 1 else f"certificate {position + 1} of the chain"
+        if position < len(path) - 1 and child.is_self_issued and child.spki_der == parent.spki_der:
+            raise CertificateMismatchError(f"{what} is self-signed, so it must be the last one.")
         try:
-            child.verify_directly_issued_by(parent)
+            child.certificate.verify_directly_issued_by(parent.certificate)
         except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise CertificateMismatchError(f"{what} is not signed by {by}.") from error
 
 
-def _check_path_lengths(path: list[x509.Certificate]) -> None:
+def _check_path_lengths(path: list[ParsedCertificate]) -> None:
     for position, certificate in enumerate(path):
-        length = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-        below = sum(1 for each in path[:position] if each.issuer != each.subject)
+        length = certificate.basic_constraints.path_length if certificate.basic_constraints else None
+        below = sum(1 for each in path[:position] if not each.is_self_issued)
         if length is not None and below > length:
             raise ConstraintError(
-                f"Path length check failed: certificate {position} of the chain allows {length} CAs below it, "
-                f"but there are {below}."
+                f"Path length check failed: {_what(position)} allows {length} CAs below it, but there are {below}."
             )
+
+
+def _check_names(path: list[ParsedCertificate]) -> None:
+    """Every certificate obeys the name constraints of all above it (RFC 5280 section 6.1.3)."""
+    for position, certificate in enumerate(path):
+        constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
+        if not constraints:
+            return
+        alternative_names = certificate.value(extensions.SUBJECT_ALTERNATIVE_NAME)
+        try:
+            found = name_constraints.names_of(certificate.subject_der, alternative_names, common_names=False)
+            name_constraints.check(constraints, found)
+        except PkiError as error:
+            raise CertificateMismatchError(f"The names of {_what(position)} are refused. {error}") from error

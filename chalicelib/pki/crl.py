@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.pki import algorithms, der, extensions
-from chalicelib.pki.errors import DerError
+from chalicelib.pki.errors import ArgumentError, DerError
 from chalicelib.pki.extensions import Extension
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from chalicelib.pki.certificate import Issuer
     from chalicelib.pki.der import Element
 
-# UNSPECIFIED is left out of entries (RFC 5280 section 5.3.1).
+# Zero is left out of entries (RFC 5280 section 5.3.1).
 REASON_CODES = {
+    "UNSPECIFIED": 0,
     "KEY_COMPROMISE": 1,
     "CERTIFICATE_AUTHORITY_COMPROMISE": 2,
     "AFFILIATION_CHANGED": 3,
@@ -38,13 +39,20 @@ class CrlSummary(NamedTuple):
     crl_number: int
     this_update: datetime
     next_update: datetime
+    entry_count: int
 
 
 def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes:
-    """One element of revokedCertificates; `reason` is AWS's name."""
+    """One element of revokedCertificates; `reason` is AWS's name.
+
+    Raises:
+        ArgumentError: there is no such reason.
+    """
     code = REASON_CODES.get(reason)
+    if code is None:
+        raise ArgumentError(f"There is no revocation reason {reason}.")
     extension = b""
-    if code is not None:
+    if code:
         value = der.tlv(_ENUMERATED, bytes((code,)))
         extension = der.sequence(Extension(extensions.REASON_CODE, critical=False, value_der=value).der)
     return der.sequence(der.integer(serial_number), der.time(revoked_at), extension)
@@ -79,27 +87,44 @@ def summarize_crl(crl_der: bytes) -> CrlSummary:
     Raises:
         DerError: it is not a CRL of the kind that is published here.
     """
-    tbs = next(der.read(crl_der).expect(der.SEQUENCE, "A CRL").children())
-    members = list(tbs.children())
-    if len(members) < 6 or members[-1].tag != 0xA0:
-        raise DerError("A CRL lacks a member.")
-    (extension_list,) = members[-1].children()
-    numbers = [each for each in extensions.parse_extensions(extension_list) if each.oid == extensions.CRL_NUMBER]
-    if not numbers:
-        raise DerError("A CRL has no number.")
+    try:
+        return _summary(der.read(crl_der).expect(der.SEQUENCE, "A CRL"))
+    except DerError:
+        raise
+    except ValueError as error:
+        raise DerError("A CRL does not have the members it must have.") from error
+
+
+def _summary(crl: Element) -> CrlSummary:
+    tbs, _, _ = crl.children()
+    _, _, issuer, this_update, next_update, *rest = tbs.expect(der.SEQUENCE, "A CRL's content").children()
+    *revoked, wrapper = rest
+    (extension_list,) = wrapper.expect(0xA0, "The extensions of a CRL").children()
+    (number,) = [each for each in extensions.parse_extensions(extension_list) if each.oid == extensions.CRL_NUMBER]
+    (entries,) = revoked or (None,)
     return CrlSummary(
-        issuer_der=members[2].der,
-        crl_number=int.from_bytes(der.read(numbers[0].value_der).content),
-        this_update=_time(members[3]),
-        next_update=_time(members[4]),
+        issuer_der=issuer.der,
+        crl_number=der.unsigned(der.read(number.value_der), "A CRL number"),
+        this_update=_time(this_update),
+        next_update=_time(next_update),
+        entry_count=_count(entries.expect(der.SEQUENCE, "The entries of a CRL")) if entries else 0,
     )
 
 
+def _count(entries: Element) -> int:
+    """How many elements there are: a loop that only adds up lengths, for lists of a million."""
+    buffer, position, end, count = entries.buffer, entries.content_start, entries.end, 0
+    while position < end:
+        size = buffer[position + 1] if position + 1 < end else 0x80
+        position = position + 2 + size if size < 0x80 else der.read(buffer, position, end).end
+        count += 1
+    if position != end:
+        raise DerError("The last entry of a CRL is cut off.")
+    return count
+
+
 def _time(element: Element) -> datetime:
-    text = element.content.decode("ascii", "replace")
+    text = element.content.decode("ascii")
     if element.tag == der.UTC_TIME:
-        text = ("20" if int(text[:2]) < 50 else "19") + text
-    try:
-        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise DerError("A CRL holds a malformed time.") from error
+        text = ("20" if text[:2] < "50" else "19") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from chalicelib.pki import der, extensions, general_names, keys, names, pem
+from chalicelib.pki import algorithms, der, extensions, general_names, keys, names, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError
+from chalicelib.pki.extension_syntax import check_value, is_opaque
 from chalicelib.pki.extensions import Extension
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from chalicelib.pki.der import Element
 
 MAX_BYTES = 32768
-MAX_ALTERNATIVE_NAMES = 1000
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
-_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +55,16 @@ def parse_csr(text: bytes) -> CertificateRequest:
     """
     try:
         return parse_csr_der(_single_block(text))
-    except CsrError:
-        raise
     except PkiError as error:
-        raise CsrError(f"The CSR is refused: {error}") from error
+        raise CsrError(f"The CSR is refused. {error}") from error
 
 
 def _single_block(text: bytes) -> bytes:
     if len(text) > MAX_BYTES:
-        raise CsrError(f"The CSR is refused: it has more than {MAX_BYTES} bytes.")
+        raise DerError(f"It has more than {MAX_BYTES} bytes.")
     found = pem.blocks(text)
     if len(found) != 1 or found[0][0] not in _LABELS:
-        raise CsrError("The CSR is refused: it must be one PEM block with the label CERTIFICATE REQUEST.")
+        raise DerError("It must be exactly one PEM block with the label CERTIFICATE REQUEST.")
     return found[0][1]
 
 
@@ -78,49 +74,46 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
     Raises:
         PkiError: it does not parse, does not verify, or which rule it breaks.
     """
-    parts = list(der.parse(csr_der).expect(der.SEQUENCE, "A CSR").children())
-    if len(parts) != 3:
-        raise DerError("a CSR consists of request, algorithm and signature.")
-    members = list(parts[0].expect(der.SEQUENCE, "The request").children())
-    if not 3 <= len(members) <= 4:
-        raise DerError("a request consists of version, subject, key and attributes.")
-    version, subject, spki = members[:3]
-    if version.der != der.integer(0):
-        raise DerError("its version is not 0.")
-    attributes = names.parse_name(subject)
-    requested = _requested_extensions(members[3]) if len(members) == 4 else ()
-    alternative_names = _check_alternative_names(requested)
-    if not attributes and not alternative_names:
-        raise CsrError("The CSR is refused: it has neither a subject nor a subject alternative name.")
-    public_key = _public_key(spki.expect(der.SEQUENCE, "The key").der)
+    request, algorithm, _ = der.fields(der.parse(csr_der), "A CSR", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+    members = list(request.children())
+    if [member.tag for member in members] not in _REQUEST_SHAPES:
+        raise DerError("A request does not consist of version, subject, key and attributes.")
+    version, subject, spki, *attributes = members
+    if version.content != b"\x00":
+        raise DerError("The version is not 0.")
+    subject_attributes = names.parse_name(subject)
+    requested = _requested_extensions(attributes[0]) if attributes else ()
+    if not subject_attributes and not any(each.oid == extensions.SUBJECT_ALTERNATIVE_NAME for each in requested):
+        raise PkiError("It has neither a subject nor a subject alternative name.")
+    algorithms.check_foreign_algorithm(algorithm)
+    public_key = _public_key(spki.der)
     _verify(csr_der)
     return CertificateRequest(csr_der, subject.der, spki.der, public_key, requested)
 
 
+# Attributes may be missing: old tools leave out what is empty.
+_REQUEST_SHAPES = (
+    [der.INTEGER, der.SEQUENCE, der.SEQUENCE],
+    [der.INTEGER, der.SEQUENCE, der.SEQUENCE, 0xA0],
+)
+
+
 def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
     found: list[tuple[Extension, ...]] = []
-    for attribute in attributes.expect(0xA0, "The attributes").children():
-        parts = list(attribute.expect(der.SEQUENCE, "An attribute").children())
-        if len(parts) != 2:
-            raise DerError("an attribute consists of type and values.")
-        values = list(parts[1].expect(der.SET, "The values of an attribute").children())
-        if der.oid_text(parts[0]) == _EXTENSION_REQUEST:
-            if len(values) != 1:
-                raise DerError("an extension request holds exactly one list of extensions.")
-            found.append(extensions.parse_extensions(values[0]))
-    if len(found) > 1:
-        raise DerError("it holds more than one extension request.")
-    return found[0] if found else ()
-
-
-def _check_alternative_names(requested: tuple[Extension, ...]) -> int:
+    for attribute in attributes.children():
+        kind, values = der.fields(attribute, "An attribute", der.OID, der.SET)
+        members = list(values.children())
+        if not members:
+            raise DerError("An attribute has no value.")
+        if der.oid_text(kind) == _EXTENSION_REQUEST:
+            if len(members) != 1 or found:
+                raise DerError("There is more than one extension request.")
+            found.append(extensions.parse_extensions(members[0]))
+    requested = found[0] if found else ()
     for extension in requested:
-        if extension.oid == extensions.SUBJECT_ALTERNATIVE_NAME:
-            count = sum(1 for _ in names.walk_general_names(der.read(extension.value_der)))
-            if count > MAX_ALTERNATIVE_NAMES:
-                raise PkiError(f"it has more than {MAX_ALTERNATIVE_NAMES} alternative names.")
-            return count
-    return 0
+        if not is_opaque(extension):
+            check_value(extension)
+    return requested
 
 
 def _public_key(spki_der: bytes) -> PublicKeyTypes:
@@ -128,39 +121,41 @@ def _public_key(spki_der: bytes) -> PublicKeyTypes:
     try:
         public_key = load_der_public_key(spki_der)
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
-        raise PkiError("its key is malformed or of an unsupported kind.") from error
+        raise PkiError("The key is malformed or of an unsupported kind.") from error
     keys.check_subject_key(public_key)
-    if public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki_der:
-        _check_point_compression(spki_der, public_key)
+    _check_key_encoding(spki_der, public_key)
     return public_key
 
 
 def _check_size(spki_der: bytes) -> None:
     """Keep what is larger than any key we certify away from the arithmetic."""
     if len(spki_der) > 2 * keys.MAX_RSA_BITS // 8:
-        raise PkiError("its key is too large.")
+        raise PkiError("The key is too large.")
 
 
-def _check_point_compression(spki_der: bytes, public_key: PublicKeyTypes) -> None:
-    """A key may differ from its usual encoding only by a compressed point."""
+def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
+    """A key may differ from its usual encoding only by a compressed point: no explicit curves, no RSASSA-PSS keys."""
+    usual = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if usual == spki_der:
+        return
     algorithm, bits = der.read(spki_der).children()
-    usual_algorithm, _ = der.read(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).children()
+    usual_algorithm = next(der.read(usual).children())
     if algorithm.der != usual_algorithm.der or bits.content[1:2] not in {b"\x02", b"\x03"}:
-        raise PkiError("its key is not encoded as RFC 3279 and RFC 5480 want it.")
+        raise PkiError("The key is not encoded as RFC 3279 and RFC 5480 want it.")
 
 
 def _verify(csr_der: bytes) -> None:
     """The signature proves that whoever asks holds the key (RFC 2986 section 4.2)."""
     try:
         request = x509.load_der_x509_csr(csr_der)
-        algorithm = request.signature_hash_algorithm
-        verified = isinstance(algorithm, _HASHES) and request.is_signature_valid
+        strong = isinstance(request.signature_hash_algorithm, algorithms.HASHES)
+        verified = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise PkiError("its signature cannot be verified.") from error
-    if not isinstance(algorithm, _HASHES):
-        raise PkiError("its signature does not use SHA-256, SHA-384 or SHA-512.")
+        raise PkiError("The signature cannot be verified.") from error
+    if not strong:
+        raise PkiError("The signature does not use SHA-256, SHA-384 or SHA-512.")
     if not verified:
-        raise PkiError("its signature does not verify.")
+        raise PkiError("The signature does not verify.")
 
 
 # a CA's own CSR
@@ -179,7 +174,8 @@ def _ca_extensions(csr_extensions: Mapping[str, Any] | None) -> list[Extension]:
             raise ArgumentError("CsrExtensions.KeyUsage needs at least one usage that is true.")
         found.append(extensions.key_usage(given["KeyUsage"]))
     if "SubjectInformationAccess" in given:
-        found.append(general_names.subject_information_access(given["SubjectInformationAccess"]))
+        value_der = general_names.access_descriptions(given["SubjectInformationAccess"])
+        found.append(Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der))
     return found
 
 

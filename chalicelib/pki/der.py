@@ -18,6 +18,7 @@ UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 24
+MAX_OID_BYTES = 128
 
 
 # writing
@@ -77,8 +78,8 @@ def boolean_true() -> bytes:
 
 
 def time(moment: datetime) -> bytes:
-    """UTCTime through 2049, GeneralizedTime from 2050 on (RFC 5280 section 4.1.2.5)."""
-    if moment.year < 2050:
+    """UTCTime from 1950 through 2049, otherwise GeneralizedTime (RFC 5280 section 4.1.2.5)."""
+    if 1950 <= moment.year < 2050:
         return tlv(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
     return tlv(GENERALIZED_TIME, f"{moment.year:04d}{moment.strftime('%m%d%H%M%SZ')}".encode())
 
@@ -162,6 +163,8 @@ def parse(buffer: bytes) -> Element:
 def _check(element: Element, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
+    if element.tag in _NEVER:
+        raise DerError(f"Tag 0x{element.tag:02x} is not used in DER.")
     if element.tag & 0x20:
         for child in element.children():
             _check(child, depth + 1)
@@ -169,8 +172,30 @@ def _check(element: Element, depth: int) -> None:
         holds, rule = _PRIMITIVE_RULES[element.tag]
         if not holds(element.content):
             raise DerError(rule)
-    elif element.tag in {0x10, 0x11}:
-        raise DerError("A SEQUENCE or SET is not constructed.")
+
+
+def fields(element: Element, what: str, *tags: int) -> list[Element]:
+    """The members of a SEQUENCE, which must have exactly these tags.
+
+    Raises:
+        DerError: it is no SEQUENCE, or has other members.
+    """
+    members = list(element.expect(SEQUENCE, what).children())
+    if tuple(member.tag for member in members) != tags:
+        raise DerError(f"{what} does not have the members it must have.")
+    return members
+
+
+def unsigned(element: Element, what: str) -> int:
+    """An INTEGER that is zero or positive.
+
+    Raises:
+        DerError: it is not.
+    """
+    value = int.from_bytes(element.expect(INTEGER, what).content, signed=True)
+    if value < 0:
+        raise DerError(f"{what} is negative.")
+    return value
 
 
 def _minimal_integer(content: bytes) -> bool:
@@ -179,21 +204,37 @@ def _minimal_integer(content: bytes) -> bool:
     return bool(content)
 
 
-def _oid_content(content: bytes) -> bool:
+def is_oid_content(content: bytes) -> bool:
+    """Whether this is the content of an OBJECT IDENTIFIER, of a length that occurs."""
+    if len(content) > MAX_OID_BYTES:
+        return False
     starts = [0, *(position + 1 for position, octet in enumerate(content[:-1]) if not octet & 0x80)]
     return bool(content) and not content[-1] & 0x80 and all(content[start] != 0x80 for start in starts)
 
 
+def _bit_string_content(content: bytes) -> bool:
+    if not content or content[0] > 7 or (len(content) == 1 and content[0]):
+        return False
+    return content[0] == 0 or content[-1] & (1 << content[0]) - 1 == 0
+
+
+# End-of-contents, SEQUENCE and SET as primitives, and every other universal type as constructed (X.690 section 10.2).
+_NEVER = frozenset({0x00, 0x10, 0x11, *range(0x20, 0x40)} - {SEQUENCE, SET})
 _PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
     BOOLEAN: (lambda content: content in {b"\x00", b"\xff"}, "A BOOLEAN is neither 00 nor FF."),
     INTEGER: (_minimal_integer, "An INTEGER is empty or not encoded minimally."),
     BIT_STRING: (
-        lambda content: bool(content) and content[0] <= 7 and (len(content) > 1 or content[0] == 0),
-        "A BIT STRING has an invalid count of unused bits.",
+        _bit_string_content,
+        "A BIT STRING has an invalid count of unused bits, or one of them is set.",
     ),
     NULL: (lambda content: not content, "A NULL has content."),
-    OID: (_oid_content, "An OBJECT IDENTIFIER is malformed."),
+    OID: (is_oid_content, "An OBJECT IDENTIFIER is malformed."),
 }
+
+
+def canonical_oid(dotted: str) -> str:
+    """The same object identifier as everybody writes it: "2.5.29.019" is 2.5.29.19."""
+    return oid_text(read(oid(dotted)))
 
 
 def oid_text(element: Element) -> str:

@@ -12,7 +12,7 @@ from chalicelib.pki import der
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from chalicelib.pki.der import Element
 
@@ -24,9 +24,15 @@ CRL_NUMBER = "2.5.29.20"
 REASON_CODE = "2.5.29.21"
 NAME_CONSTRAINTS = "2.5.29.30"
 CRL_DISTRIBUTION_POINTS = "2.5.29.31"
+CERTIFICATE_POLICIES = "2.5.29.32"
+POLICY_MAPPINGS = "2.5.29.33"
 AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
+INHIBIT_ANY_POLICY = "2.5.29.54"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 SUBJECT_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.11"
+_OCSP, _CPS_QUALIFIER = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.2.1"
 
 # The bits of KeyUsage in their order, by the API's names.
 KEY_USAGE_BITS = (
@@ -62,29 +68,31 @@ def encode_extensions(extensions: Iterable[Extension]) -> bytes:
 
 
 def parse_extensions(extensions: Element) -> tuple[Extension, ...]:
-    """The extensions of a SEQUENCE OF Extension; the values are checked to be strict DER.
+    """The extensions of a SEQUENCE OF Extension; their values are not looked into.
 
     Raises:
         DerError: the list is empty, malformed or names an extension twice.
     """
-    found = [_parse_extension(each) for each in extensions.expect(der.SEQUENCE, "A list of extensions").children()]
-    oids = [each.oid for each in found]
+    found: dict[str, Extension] = {}
+    for element in extensions.expect(der.SEQUENCE, "A list of extensions").children():
+        extension = _parse_extension(element)
+        if extension.oid in found:
+            raise DerError(f"Extension {extension.oid} is there more than once.")
+        found[extension.oid] = extension
     if not found:
         raise DerError("A list of extensions is empty.")
-    for oid in oids:
-        if oids.count(oid) > 1:
-            raise DerError(f"Extension {oid} is there more than once.")
-    return tuple(found)
+    return tuple(found.values())
 
 
 def _parse_extension(element: Element) -> Extension:
     parts = list(element.expect(der.SEQUENCE, "An extension").children())
-    critical = len(parts) == 3 and parts[1].expect(der.BOOLEAN, "The criticality").content == b"\xff"
-    if not 2 <= len(parts) <= 3:
+    if [part.tag for part in parts] not in _SHAPES:
         raise DerError("An extension does not consist of identifier, criticality and value.")
-    value = parts[-1].expect(der.OCTET_STRING, "The value of an extension").content
-    der.parse(value)
-    return Extension(der.oid_text(parts[0]), critical, value)
+    critical = len(parts) == 3 and parts[1].content == b"\xff"
+    return Extension(der.oid_text(parts[0]), critical, parts[-1].content)
+
+
+_SHAPES = ([der.OID, der.OCTET_STRING], [der.OID, der.BOOLEAN, der.OCTET_STRING])
 
 
 def basic_constraints(*, ca: bool, path_length: int | None = None, critical: bool) -> Extension:
@@ -122,6 +130,28 @@ def crl_distribution_points(url: str) -> Extension:
     return Extension(
         CRL_DISTRIBUTION_POINTS, critical=False, value_der=der.sequence(der.sequence(der.tlv(0xA0, full_name)))
     )
+
+
+def authority_information_access(ocsp_url: str) -> Extension:
+    """The address of an OCSP responder."""
+    location = der.tlv(0x86, ocsp_url.encode("ascii"))
+    value = der.sequence(der.sequence(der.oid(_OCSP), location))
+    return Extension(AUTHORITY_INFORMATION_ACCESS, critical=False, value_der=value)
+
+
+def certificate_policies(policies: Mapping[str, Sequence[str]]) -> Extension:
+    """CertificatePolicies: for each policy identifier the addresses of its practice statements."""
+    value = der.sequence(
+        *(
+            der.sequence(der.oid(policy), der.sequence(*map(_cps_qualifier, uris)) if uris else b"")
+            for policy, uris in policies.items()
+        )
+    )
+    return Extension(CERTIFICATE_POLICIES, critical=False, value_der=value)
+
+
+def _cps_qualifier(uri: str) -> bytes:
+    return der.sequence(der.oid(_CPS_QUALIFIER), der.tlv(der.IA5_STRING, uri.encode("ascii")))
 
 
 def crl_number(number: int) -> Extension:

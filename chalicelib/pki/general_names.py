@@ -1,4 +1,4 @@
-"""General names from the API's members, and the extension that holds them.
+"""General names: writing them from the API's members, and checking those that others wrote.
 
 Source: AWS Private CA API, GeneralName, AccessDescription; RFC 5280 sections 4.2.1.6 and 4.2.2.2.
 """
@@ -6,20 +6,141 @@ Source: AWS Private CA API, GeneralName, AccessDescription; RFC 5280 sections 4.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import der, extensions, names
-from chalicelib.pki.errors import ArgumentError
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki import der, names
+from chalicelib.pki.errors import ArgumentError, DerError, PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from chalicelib.pki.der import Element
+
+OTHER_NAME, MAIL, DNS, X400, DIRECTORY, EDI_PARTY, URI, IP, REGISTERED_ID = (
+    *(0xA0, 0x81, 0x82, 0xA3, 0xA4, 0xA5),
+    *(0x86, 0x87, 0x88),
+)
+MAX_NAMES = 1000
 ACCESS_METHODS = {
     "CA_REPOSITORY": "1.3.6.1.5.5.7.48.5",
     "RESOURCE_PKI_MANIFEST": "1.3.6.1.5.5.7.48.10",
     "RESOURCE_PKI_NOTIFY": "1.3.6.1.5.5.7.48.13",
 }
+
+
+# reading
+
+
+def parse_general_names(value_der: bytes) -> list[Element]:
+    """The members of GeneralNames, each one checked.
+
+    Raises:
+        PkiError: which rule a name breaks.
+    """
+    members = []
+    for member in der.read(value_der).expect(der.SEQUENCE, "A list of alternative names").children():
+        members.append(member)
+        if len(members) > MAX_NAMES:
+            raise PkiError(f"There are more than {MAX_NAMES} alternative names.")
+        check_general_name(member)
+    if not members:
+        raise PkiError("A list of alternative names is empty.")
+    return members
+
+
+def check_general_name(member: Element) -> None:
+    """Check one GeneralName against the grammar of its kind.
+
+    Raises:
+        PkiError: which rule it breaks.
+    """
+    check = _CHECKS.get(member.tag)
+    if check is None:
+        raise PkiError(f"An alternative name has tag 0x{member.tag:02x}, which is not supported.")
+    check(member)
+
+
+# Letters, digits and hyphens as RFC 1034 has them, and the underscore that private names use.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAILBOX = re.compile(rf"(?=.{{1,64}}$){_ATOM}(?:\.{_ATOM})*", re.ASCII)
+# RFC 3986: a scheme, and something after it; with an authority, that is not empty.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$))(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+", re.ASCII)
+
+
+def is_host_name(text: str) -> bool:
+    """Whether this is a DNS name without wildcard; what looks like an IPv4 address is none."""
+    return _HOST.fullmatch(text) is not None and not text.rsplit(".", 1)[-1].isdigit()
+
+
+def _ia5(member: Element) -> str:
+    return names.decode_string(der.IA5_STRING, member.content)
+
+
+def _check_dns(member: Element) -> None:
+    name = _ia5(member)
+    if not is_host_name(name.removeprefix("*.")) or len(name) > 253:
+        raise PkiError(f"The DNS name '{name[:80]}' is malformed.")
+
+
+def _check_mail(member: Element) -> None:
+    mailbox, _, host = _ia5(member).rpartition("@")
+    if _MAILBOX.fullmatch(mailbox) is None or _HOST.fullmatch(host) is None:
+        raise PkiError("An email address among the alternative names is malformed.")
+
+
+def _check_uri(member: Element) -> None:
+    if _URI.fullmatch(_ia5(member)) is None:
+        raise PkiError("A URI among the alternative names is malformed or not absolute.")
+
+
+def _check_ip(member: Element) -> None:
+    if len(member.content) not in {4, 16}:
+        raise PkiError("An IP address among the alternative names has neither 4 nor 16 octets.")
+
+
+def _check_directory(member: Element) -> None:
+    inner = list(member.children())
+    if len(inner) != 1 or not names.parse_name(inner[0]):
+        raise PkiError("A directory name among the alternative names is empty or malformed.")
+
+
+def _check_other(member: Element) -> None:
+    parts = list(member.children())
+    if [part.tag for part in parts] != [der.OID, 0xA0] or len(list(parts[1].children())) != 1:
+        raise PkiError("An other name among the alternative names is malformed.")
+
+
+def _check_edi_party(member: Element) -> None:
+    parts = list(member.children())
+    if [part.tag for part in parts] not in ([0xA1], [0xA0, 0xA1]):
+        raise PkiError("An EDI party name among the alternative names is malformed.")
+    for part in parts:
+        strings = list(part.children())
+        if len(strings) != 1 or not names.decode_string(strings[0].tag, strings[0].content):
+            raise PkiError("An EDI party name among the alternative names is empty or malformed.")
+
+
+def _check_registered(member: Element) -> None:
+    if not der.is_oid_content(member.content):
+        raise PkiError("A registered id among the alternative names is malformed.")
+
+
+_CHECKS: dict[int, Callable[[Element], None]] = {
+    OTHER_NAME: _check_other,
+    MAIL: _check_mail,
+    DNS: _check_dns,
+    DIRECTORY: _check_directory,
+    EDI_PARTY: _check_edi_party,
+    URI: _check_uri,
+    IP: _check_ip,
+    REGISTERED_ID: _check_registered,
+}
+
+
+# writing
 
 
 def general_name(value: Mapping[str, Any]) -> bytes:
@@ -32,47 +153,46 @@ def general_name(value: Mapping[str, Any]) -> bytes:
         raise ArgumentError("A GeneralName has exactly one member.")
     ((kind, content),) = value.items()
     try:
-        return _KINDS[kind](content)
-    except (UnicodeEncodeError, ValueError) as error:
-        raise ArgumentError(f"The {kind} '{content}' cannot be written: {error}") from error
+        encoded = _KINDS[kind](content)
+        check_general_name(der.read(encoded))
+    except ValueError as error:
+        raise ArgumentError(f"The {kind} of a GeneralName cannot be written. {error}") from error
+    return encoded
 
 
-def _checked(tag: int, text: str) -> bytes:
-    """A name in ASCII that obeys the grammar of its kind."""
-    name = der.tlv(tag, text.encode("ascii"))
-    list(names.walk_general_names(der.read(der.sequence(name))))
-    return name
+def _utf8(text: str) -> bytes:
+    return der.tlv(der.UTF8_STRING, text.encode())
 
 
 def _other_name(content: Mapping[str, str]) -> bytes:
-    value = der.tlv(0xA0, der.tlv(der.UTF8_STRING, content["Value"].encode()))
-    return der.tlv(0xA0, der.oid(content["TypeId"]), value)
+    return der.tlv(OTHER_NAME, der.oid(content["TypeId"]), der.tlv(0xA0, _utf8(content["Value"])))
 
 
 def _edi_party_name(content: Mapping[str, str]) -> bytes:
-    assigner = content.get("NameAssigner")
-    parts = [der.tlv(0xA0, der.tlv(der.UTF8_STRING, assigner.encode()))] if assigner else []
-    return der.tlv(0xA5, *parts, der.tlv(0xA1, der.tlv(der.UTF8_STRING, content["PartyName"].encode())))
+    assigner = [der.tlv(0xA0, _utf8(content["NameAssigner"]))] if "NameAssigner" in content else []
+    return der.tlv(EDI_PARTY, *assigner, der.tlv(0xA1, _utf8(content["PartyName"])))
 
 
-def _registered_id(content: str) -> bytes:
-    return der.tlv(0x88, der.read(der.oid(content)).content)
+def _ip_address(content: str) -> bytes:
+    if "%" in content:
+        raise DerError("A certificate cannot hold the zone of an IPv6 address.")
+    return der.tlv(IP, ipaddress.ip_address(content).packed)
 
 
 _KINDS: dict[str, Callable[[Any], bytes]] = {
     "OtherName": _other_name,
-    "Rfc822Name": lambda text: _checked(0x81, text),
-    "DnsName": lambda text: _checked(0x82, text),
-    "DirectoryName": lambda subject: der.tlv(0xA4, names.encode_subject(subject)),
+    "Rfc822Name": lambda text: der.tlv(MAIL, text.encode("ascii")),
+    "DnsName": lambda text: der.tlv(DNS, text.encode("ascii")),
+    "DirectoryName": lambda subject: der.tlv(DIRECTORY, names.encode_subject(subject)),
     "EdiPartyName": _edi_party_name,
-    "UniformResourceIdentifier": lambda text: _checked(0x86, text),
-    "IpAddress": lambda text: der.tlv(0x87, ipaddress.ip_address(text).packed),
-    "RegisteredId": _registered_id,
+    "UniformResourceIdentifier": lambda text: der.tlv(URI, text.encode("ascii")),
+    "IpAddress": _ip_address,
+    "RegisteredId": lambda text: der.tlv(REGISTERED_ID, der.read(der.oid(text)).content),
 }
 
 
-def subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Extension:
-    """The SubjectInformationAccess extension of a list of AccessDescriptions.
+def access_descriptions(descriptions: Iterable[Mapping[str, Any]]) -> bytes:
+    """The DER of a list of AccessDescriptions, the value of SubjectInformationAccess.
 
     Raises:
         ArgumentError: a method or location does not have exactly one member.
@@ -84,4 +204,4 @@ def subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Ext
             raise ArgumentError("An AccessMethod has either CustomObjectIdentifier or AccessMethodType.")
         oid = method.get("CustomObjectIdentifier") or ACCESS_METHODS[method["AccessMethodType"]]
         encoded.append(der.sequence(der.oid(oid), general_name(description["AccessLocation"])))
-    return Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=der.sequence(*encoded))
+    return der.sequence(*encoded)

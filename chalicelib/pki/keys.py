@@ -1,6 +1,7 @@
 """Which subject keys are certified: the gate against weak keys.
 
-Source: CA/Browser Forum Baseline Requirements 6.1.1.3 and 6.1.6; Nemec et al., "The Return of Coppersmith's Attack" (ROCA).
+Source: CA/Browser Forum Baseline Requirements 6.1.1.3 and 6.1.6;
+Nemec et al., "The Return of Coppersmith's Attack" (ROCA).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+MAX_TESTED_BITS = 6144
 FERMAT_ROUNDS = 100
 
 
@@ -65,7 +67,8 @@ def _has_small_factor(modulus: int) -> bool:
 
 
 def _is_probable_prime(modulus: int) -> bool:
-    return pow(2, modulus - 1, modulus) == 1
+    """Fermat's test; above MAX_TESTED_BITS it would take seconds, which whoever sends CSRs could make us spend."""
+    return modulus.bit_length() <= MAX_TESTED_BITS and pow(2, modulus - 1, modulus) == 1
 
 
 def _has_close_factors(modulus: int) -> bool:
@@ -78,6 +81,20 @@ def _has_close_factors(modulus: int) -> bool:
         if isqrt(square) ** 2 == square:
             return True
     return False
+
+
+def _is_perfect_power(modulus: int) -> bool:
+    """Whether it is p^k for a prime k above 2, given that no factor is below 752."""
+    exponents = [prime for prime in _SMALL_PRIMES if 2 < prime <= modulus.bit_length() // 9]
+    return any(_root(modulus, exponent) ** exponent == modulus for exponent in exponents)
+
+
+def _root(value: int, degree: int) -> int:
+    """The integer part of a root, by Newton's method from above."""
+    guess = 1 << -(-value.bit_length() // degree)
+    while (better := ((degree - 1) * guess + value // guess ** (degree - 1)) // degree) < guess:
+        guess = better
+    return guess
 
 
 def _is_roca(modulus: int) -> bool:
@@ -93,6 +110,7 @@ _RSA_RULES: tuple[tuple[Callable[[int, int], bool], str], ...] = (
     (lambda _n, e: e >= 1 << 256, "its exponent is 2^256 or more"),
     (lambda n, _e: _has_small_factor(n), "its modulus has a factor below 752"),
     (lambda n, _e: _has_close_factors(n), "its factors are too close together"),
+    (lambda n, _e: _is_perfect_power(n), "its modulus is a perfect power"),
     (lambda n, _e: _is_roca(n), "its modulus has the pattern of a weak generator (ROCA)"),
     (lambda n, _e: _is_probable_prime(n), "its modulus is a prime"),
 )

@@ -11,10 +11,7 @@ import re
 
 from chalicelib.pki.errors import DerError
 
-_BLOCK = re.compile(
-    rb"^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n(.*?)^-----END \1-----[ \t]*\r?$", re.MULTILINE | re.DOTALL
-)
-_BOUNDARY = re.compile(rb"-----(BEGIN|END) ")
+_BOUNDARY = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*")
 
 
 def blocks(text: bytes) -> list[tuple[str, bytes]]:
@@ -23,18 +20,37 @@ def blocks(text: bytes) -> list[tuple[str, bytes]]:
     Raises:
         DerError: a block is broken.
     """
-    found = []
-    boundaries = 0
-    for match in _BLOCK.finditer(text if text.endswith(b"\n") else text + b"\n"):
-        try:
-            der = base64.b64decode(b"".join(match[2].split()), validate=True)
-        except binascii.Error as error:
-            raise DerError("A PEM block is not base64.") from error
-        found.append((match[1].decode(), der))
-        boundaries += 2
-    if len(_BOUNDARY.findall(text)) != boundaries:
-        raise DerError("A PEM block has no matching end.")
+    found: list[tuple[str, bytes]] = []
+    label: bytes | None = None
+    lines: list[bytes] = []
+    for line in text.splitlines():
+        boundary = _BOUNDARY.fullmatch(line)
+        if boundary is None:
+            if b"-----BEGIN " in line or b"-----END " in line:
+                raise DerError("The boundary of a PEM block does not stand alone on its line.")
+            lines.append(line)
+        elif boundary[1] == b"BEGIN" and label is None:
+            label, lines = boundary[2], []
+        elif boundary[1] == b"END" and label is not None and label == boundary[2]:
+            found.append((label.decode(), _decode(b"".join(lines))))
+            label = None
+        else:
+            raise DerError("The boundaries of a PEM block do not match.")
+    if label is not None:
+        raise DerError("A PEM block has no end.")
     return found
+
+
+def _decode(text: bytes) -> bytes:
+    """Canonical base64 with white space; what a decoder would silently drop is refused."""
+    joined = b"".join(text.split())
+    try:
+        decoded = base64.b64decode(joined, validate=True)
+    except binascii.Error as error:
+        raise DerError("A PEM block is not base64.") from error
+    if base64.b64encode(decoded) != joined:
+        raise DerError("A PEM block is not canonical base64.")
+    return decoded
 
 
 def encode(der: bytes, label: str = "CERTIFICATE") -> str:

@@ -1,18 +1,21 @@
-"""Certificate templates: one table; what a row fixes wins over what a request or a CSR asks for.
+"""Certificate templates: one table; what a row fixes wins over what a request asks for, and that over the CSR.
 
-Source: AWS Private CA User Guide, "Certificate template definitions".
+Source: AWS Private CA User Guide, "Certificate template varieties" and "Certificate template definitions".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chalicelib.pki import extensions
 from chalicelib.pki.errors import ArgumentError
-from chalicelib.pki.extensions import Extension
 
-_SERVER_AUTH, _CLIENT_AUTH = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
-_CODE_SIGNING, _OCSP_SIGNING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.9"
+if TYPE_CHECKING:
+    from chalicelib.pki.extensions import Extension
+
+SERVER_AUTH, CLIENT_AUTH = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
+CODE_SIGNING, OCSP_SIGNING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.9"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,60 +26,103 @@ class Template:
         is_ca: cA of BasicConstraints.
         path_length: of BasicConstraints; None: absent.
         is_root: for a root's own certificate: self-signed, without AKI and CRL distribution point.
-        key_usage: the API's names of the bits that are set; the extension is critical.
-        extended_key_usage: purposes; none: no such extension.
+        basic_constraints_critical: whether BasicConstraints are critical; those of CAs always are.
+        key_usage: the API's names of the bits that are set, and the extension is critical; none: left free.
+        extended_key_usage: purposes; none: left free.
         extended_key_usage_critical: whether that extension is critical.
+        from_api: ApiPassthrough is heeded.
+        from_csr: every extension of the CSR is heeded, not the subject alternative names alone.
     """
 
     name: str
     is_ca: bool = False
     path_length: int | None = None
     is_root: bool = False
+    basic_constraints_critical: bool = False
     key_usage: tuple[str, ...] = ()
     extended_key_usage: tuple[str, ...] = ()
     extended_key_usage_critical: bool = False
+    from_api: bool = False
+    from_csr: bool = False
 
     @property
     def basic_constraints(self) -> Extension:
-        """Critical in CA certificates alone."""
-        return extensions.basic_constraints(ca=self.is_ca, path_length=self.path_length, critical=self.is_ca)
+        """BasicConstraints, which every template fixes."""
+        return extensions.basic_constraints(
+            ca=self.is_ca, path_length=self.path_length, critical=self.is_ca or self.basic_constraints_critical
+        )
 
     @property
     def usages(self) -> tuple[Extension, ...]:
-        """KeyUsage and ExtendedKeyUsage, as far as the template has them."""
-        usage = extensions.key_usage(dict.fromkeys(self.key_usage, True))
-        if not self.extended_key_usage:
-            return (usage,)
-        purposes = extensions.extended_key_usage(self.extended_key_usage, critical=self.extended_key_usage_critical)
-        return (usage, purposes)
+        """KeyUsage and ExtendedKeyUsage, as far as the template fixes them."""
+        found = []
+        if self.key_usage:
+            found.append(extensions.key_usage(dict.fromkeys(self.key_usage, True)))
+        if self.extended_key_usage:
+            critical = self.extended_key_usage_critical
+            found.append(extensions.extended_key_usage(self.extended_key_usage, critical=critical))
+        return tuple(found)
 
 
 _END_ENTITY = ("DigitalSignature", "KeyEncipherment")
+_SIGNER = ("DigitalSignature",)
 _CA = ("DigitalSignature", "KeyCertSign", "CRLSign")
+_DEPTHS = range(4)
+
+_BASES: tuple[Template, ...] = (
+    Template(name="EndEntityCertificate", key_usage=_END_ENTITY, extended_key_usage=(SERVER_AUTH, CLIENT_AUTH)),
+    Template(name="EndEntityClientAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(CLIENT_AUTH,)),
+    Template(name="EndEntityServerAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(SERVER_AUTH,)),
+    Template(
+        name="CodeSigningCertificate",
+        key_usage=_SIGNER,
+        extended_key_usage=(CODE_SIGNING,),
+        extended_key_usage_critical=True,
+    ),
+    Template(
+        name="OCSPSigningCertificate",
+        key_usage=_SIGNER,
+        extended_key_usage=(OCSP_SIGNING,),
+        extended_key_usage_critical=True,
+    ),
+    *(
+        Template(name=f"SubordinateCACertificate_PathLen{depth}", is_ca=True, path_length=depth, key_usage=_CA)
+        for depth in _DEPTHS
+    ),
+    Template(name="RootCACertificate", is_ca=True, is_root=True, key_usage=_CA),
+)
+_BLANKS: tuple[Template, ...] = (
+    Template(name="BlankEndEntityCertificate"),
+    Template(name="BlankEndEntityCertificate_CriticalBasicConstraints", basic_constraints_critical=True),
+    *(
+        Template(name=f"BlankSubordinateCACertificate_PathLen{depth}", is_ca=True, path_length=depth)
+        for depth in _DEPTHS
+    ),
+    Template(name="BlankRootCACertificate", is_ca=True, is_root=True),
+    *(
+        Template(name=f"BlankRootCACertificate_PathLen{depth}", is_ca=True, is_root=True, path_length=depth)
+        for depth in _DEPTHS
+    ),
+)
+
+
+def _varieties(template: Template) -> tuple[Template, ...]:
+    """The passthrough templates of a base; a root's own certificate takes nothing from a CSR."""
+    api = replace(template, name=f"{template.name}_APIPassthrough", from_api=True)
+    if template.is_root:
+        return (api,)
+    return (
+        api,
+        replace(template, name=f"{template.name}_CSRPassthrough", from_csr=True),
+        replace(template, name=f"{template.name}_APICSRPassthrough", from_api=True, from_csr=True),
+    )
+
 
 TEMPLATES: dict[str, Template] = {
     template.name: template
     for template in (
-        Template(name="EndEntityCertificate", key_usage=_END_ENTITY, extended_key_usage=(_SERVER_AUTH, _CLIENT_AUTH)),
-        Template(name="EndEntityClientAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(_CLIENT_AUTH,)),
-        Template(name="EndEntityServerAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(_SERVER_AUTH,)),
-        Template(
-            name="CodeSigningCertificate",
-            key_usage=("DigitalSignature",),
-            extended_key_usage=(_CODE_SIGNING,),
-            extended_key_usage_critical=True,
-        ),
-        Template(
-            name="OCSPSigningCertificate",
-            key_usage=("DigitalSignature",),
-            extended_key_usage=(_OCSP_SIGNING,),
-            extended_key_usage_critical=True,
-        ),
-        Template(name="RootCACertificate", is_ca=True, is_root=True, key_usage=_CA),
-        *(
-            Template(name=f"SubordinateCACertificate_PathLen{depth}", is_ca=True, path_length=depth, key_usage=_CA)
-            for depth in range(4)
-        ),
+        *_BASES,
+        *(variety for base in (*_BASES, *_BLANKS) for variety in _varieties(base)),
     )
 }
 
@@ -89,5 +135,5 @@ def template_named(name: str) -> Template:
     """
     template = TEMPLATES.get(name)
     if template is None:
-        raise ArgumentError(f"There is no certificate template {name}. Templates are: {', '.join(TEMPLATES)}.")
+        raise ArgumentError(f"There is no certificate template {name[:128]}.")
     return template

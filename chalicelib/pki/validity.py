@@ -30,6 +30,8 @@ def validity_period(
         ConstraintError: a time does not exist, is past, or the end is not after the beginning.
     """
     now = now.replace(microsecond=0)
+    if not_before is not None and not_before["Type"] != "ABSOLUTE":
+        raise ConstraintError("ValidityNotBefore must be of type ABSOLUTE.")
     not_after = _moment(validity, now)
     begins = now - BACKDATED if not_before is None else _moment(not_before, now)
     if not_after <= now:
@@ -44,7 +46,7 @@ def _moment(validity: Mapping[str, Any], now: datetime) -> datetime:
     try:
         return _KINDS[kind](value, now)
     except (ValueError, OverflowError, OSError) as error:
-        raise ConstraintError(f"The validity {kind} {value} is not a time that a certificate can hold.") from error
+        raise ConstraintError(f"The validity value is not a time that a certificate can hold as {kind}.") from error
 
 
 def _end_date(value: int, _now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """The store port: what Signet remembers, and the only ways in which it changes.
 
-Each method is one conditional write, one transaction of at most 100 items, or a query on a key that one busy CA does not
-heat (docs/architecture.md lists keys and costs). Times are given by the caller: a store reads no clock.
+Each method is one conditional write, one transaction of at most 100 items, or a query on a key that one busy CA does
+not heat (docs/architecture.md lists keys and costs). Times are given by the caller: a store reads no clock.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Store(Protocol):
         ...
 
     def list_revocations(self, ca_arn: str) -> Iterator[Revocation]:
-        """All revocations of a CA ordered by serial number, consistent with every `revoke_certificate` that returned."""
+        """All revocations of a CA by serial number, consistent with every `revoke_certificate` that returned."""
         ...
 
     # CRLs
@@ -202,7 +202,7 @@ class Store(Protocol):
         ...
 
     def schedule_crl(self, ca_arn: str, *, due_at: datetime) -> None:
-        """Move the next CRL forward to `due_at` (never back) and grow the revision; nothing happens without CRL state."""
+        """Move the next CRL forward to `due_at` (never back) and grow the revision; no CRL state, no change."""
         ...
 
     def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
@@ -211,7 +211,7 @@ class Store(Protocol):
         The number reserved is `number`, or one more than the last where that is greater.
 
         Returns:
-            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds an unexpired lease.
+            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds the lease.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The table in DynamoDB: one conditional write or one TransactWriteItems for each write, consistent reads of the base table."""
+"""The table in DynamoDB: a conditional write or a TransactWriteItems for each write, consistent reads of the table."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class DynamoTable:
         actions: list[Any] = [self._action(write) for write in writes]
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
-                _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
+                self._transact(actions, token)
             except _CancelledError as error:
                 _raise_failed(error.reasons)
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
@@ -93,6 +93,9 @@ class DynamoTable:
             else:
                 return
         raise ThrottledError("Other transactions on the same items kept winning.")
+
+    def _transact(self, actions: list[Any], token: str) -> None:
+        _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
 
     def _write_one(self, write: Write) -> None:
         ((kind, parameters),) = self._action(write).items()
@@ -139,7 +142,7 @@ class DynamoTable:
             ExpressionAttributeValues={":pk": {"S": pk}, **({":up_to": {"S": up_to}} if up_to is not None else {})},
         )
 
-    def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:  # noqa: ANN401  boto3's parameters
+    def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:
         left = limit
         while left is None or left > 0:
             size = self._page if left is None else min(left, self._page)
@@ -164,7 +167,7 @@ class _CancelledError(Exception):
         self.reasons = reasons
 
 
-def _answer(call: Callable[[], Any]) -> Any:  # noqa: ANN401  boto3's answers
+def _answer(call: Callable[[], Any]) -> Any:
     """The answer of a call, or what its error means for the store."""
     try:
         return call()

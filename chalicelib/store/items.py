@@ -1,7 +1,7 @@
 """Records as items and back: one table of how each kind of member is kept.
 
-Times are integers of microseconds since 1970, serial numbers hex text (a DynamoDB number has 38 digits), members that are
-not scalars JSON text; what is None is left out.
+Times are integers of microseconds since 1970, serial numbers hex text (a DynamoDB number has 38 digits), members that
+are not scalars JSON text; what is None is left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _json(value: Any) -> str:  # noqa: ANN401  wire-shaped members
+def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
@@ -82,13 +82,13 @@ _TIMES = (
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 
 
-def encode(name: str, value: Any) -> Any:  # noqa: ANN401  any member of any record
+def encode(name: str, value: Any) -> Any:
     """A member as its attribute."""
     codec = _CODECS.get(name)
     return value if codec is None else codec[0](value)
 
 
-def to_item(record: Any, key: Key, **index: str) -> Item:  # noqa: ANN401  any record
+def to_item(record: Any, key: Key, **index: str) -> Item:
     """A record as an item under a key, with the attributes of the indexes it is in."""
     item: Item = {"pk": key.pk, "sk": key.sk, **index}
     for each in fields(record):

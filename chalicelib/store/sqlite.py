@@ -1,4 +1,4 @@
-"""The table in one SQLite file: write-ahead log, durable when a write returns, safe for threads, processes and kill -9."""
+"""The table in one SQLite file: durable when a write returns, safe for threads, processes and kill -9."""
 
 from __future__ import annotations
 

@@ -107,8 +107,10 @@ BAD_ISSUES: dict[str, tuple[dict[str, Any], str, str]] = {
     "value-0": (
         {"Validity": {"Type": "DAYS", "Value": 0}},
         "ValidationException",
-        "1 validation error detected: Value '0' at 'validity.value' failed to satisfy constraint: "
-        "Member must have value greater than or equal to 1",
+        (
+            "1 validation error detected: Value '0' at 'validity.value' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 1"
+        ),
     ),
     "past": ({"Validity": {"Type": "ABSOLUTE", "Value": 1}}, "ValidationException", ""),
     "huge": ({"Validity": {"Type": "YEARS", "Value": 2**62}}, "ValidationException", ""),
@@ -116,8 +118,10 @@ BAD_ISSUES: dict[str, tuple[dict[str, Any], str, str]] = {
     "family": (
         {"SigningAlgorithm": "SHA384WITHRSA"},
         "InvalidArgsException",
-        "Signing algorithm SHA384WITHRSA cannot be used with key type EC_prime256v1. "
-        "Valid signing algorithms are: SHA256WITHECDSA, SHA384WITHECDSA, SHA512WITHECDSA.",
+        (
+            "Signing algorithm SHA384WITHRSA cannot be used with key type EC_prime256v1. "
+            "Valid signing algorithms are: SHA256WITHECDSA, SHA384WITHECDSA, SHA512WITHECDSA."
+        ),
     ),
     "no-csr": ({"Csr": b"not a csr"}, "MalformedCSRException", ""),
     "certificate-as-csr": ({"Csr": pem(root_certificate())}, "MalformedCSRException", ""),
@@ -320,7 +324,7 @@ def bad_imports(request: str, now: datetime) -> dict[str, tuple[dict[str, Any], 
         "foreign-root": ({"Certificate": pem(good), "CertificateChain": pem(other_root)}, mismatch),
         "chain-with-itself": ({"Certificate": pem(good), "CertificateChain": pem(good, root)}, mismatch),
         "another-key": ({"Certificate": pem(other_key), **chain}, mismatch),
-        "not-a-ca": ({"Certificate": pem(leaf), **chain}, {"ValidationException"}),
+        "not-a-ca": ({"Certificate": pem(leaf), **chain}, {"ValidationException", *malformed}),
         "expired": (
             {"Certificate": pem(sign_csr(request, issuer=root, now=now - timedelta(days=30), days=9)), **chain},
             {"ValidationException", "MalformedCertificateException", "CertificateMismatchException"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from authority_steps import active_root, active_subordinate, create, fetch, issue, serial_of
@@ -13,6 +13,9 @@ from test_authorities import refusal
 
 from chalicelib.operations.publication import Outcome, publish_due_crls
 from chalicelib.operations.reconcile import reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "KEY_COMPROMISE") -> None:
@@ -61,7 +64,7 @@ def test_revocation_is_in_the_next_crl_with_its_reason_and_time(acm_pca: Any, rt
     assert reasons == ([] if REASONS[reason] is None else [REASONS[reason]])
 
 
-SERIAL_FORMS = {
+SERIAL_FORMS: dict[str, Callable[[str], str]] = {
     "bare": lambda text: text,
     "upper": str.upper,
     "pairs": lambda text: ":".join(text[index : index + 2] for index in range(0, 32, 2)),
@@ -187,7 +190,8 @@ def test_crl_appears_with_the_first_certificate_and_has_aws_s_profile(acm_pca: A
     ca = x509.load_pem_x509_certificate(
         acm_pca.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"].encode()
     )
-    assert crl.is_signature_valid(ca.public_key())
+    key: Any = ca.public_key()
+    assert crl.is_signature_valid(key)
     assert crl.issuer.public_bytes() == ca.subject.public_bytes()
     assert crl.last_update_utc == clock() - timedelta(hours=1)
     assert crl.next_update_utc == clock() + timedelta(days=7)

@@ -131,7 +131,7 @@ class _WitnessedEc(ec.EllipticCurvePrivateKey):
     def exchange(self, *args: Any) -> Any:
         raise NotImplementedError
 
-    private_numbers = private_bytes = __copy__ = __deepcopy__ = exchange
+    private_numbers = private_bytes = __copy__ = __deepcopy__ = exchange  # type: ignore[assignment]  # never called
 
 
 class _WitnessedRsa(rsa.RSAPrivateKey):
@@ -152,7 +152,7 @@ class _WitnessedRsa(rsa.RSAPrivateKey):
     def decrypt(self, *args: Any) -> Any:
         raise NotImplementedError
 
-    private_numbers = private_bytes = __copy__ = __deepcopy__ = decrypt
+    private_numbers = private_bytes = __copy__ = __deepcopy__ = decrypt  # type: ignore[assignment]  # never called
 
 
 def _digest(data: Any, algorithm: Any) -> str:

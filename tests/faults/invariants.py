@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-
 from chalicelib import arn as arns
 from chalicelib.errors import ApiError
 from chalicelib.operations import certificates, lookup, revocation
@@ -147,9 +146,13 @@ def _secrets(world: World) -> Iterator[str]:
 
 def _strangers(world: World, ca: CertificateAuthority) -> Iterator[str]:
     request: Any = {"CertificateAuthorityArn": ca.arn, "CertificateSerial": "01", "RevocationReason": "SUPERSEDED"}
-    for name, operation in (("find", lookup.find), ("revoke", revocation.revoke_certificate)):
+    attempts: tuple[tuple[str, Any, Any], ...] = (
+        ("find", lookup.find, ca.arn),
+        ("revoke", revocation.revoke_certificate, request),
+    )
+    for name, operation, argument in attempts:
         try:
-            operation(world.rt, STRANGER, ca.arn if name == "find" else request)  # type: ignore[operator]  # two signatures
+            operation(world.rt, STRANGER, argument)
         except ApiError as error:
             if error.code == "ResourceNotFoundException":
                 continue

@@ -177,8 +177,8 @@ class ForgetfulStore:
 class DeafStore(ForgetfulStore):
     """Loses the wake-up and the entry of a revocation, and sets the next due time whatever happened."""
 
-    reserve_certificate = property(lambda self: self._inner.reserve_certificate)  # type: ignore[assignment]
-    complete_certificate = property(lambda self: self._inner.complete_certificate)  # type: ignore[assignment]
+    reserve_certificate = property(lambda self: self._inner.reserve_certificate)
+    complete_certificate = property(lambda self: self._inner.complete_certificate)
 
     def list_revocations(self, ca_arn: str) -> Any:
         return iter(())

@@ -9,8 +9,7 @@ import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,8 +19,12 @@ from fault_ports import Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
 from chalicelib.config import Settings
 from chalicelib.operations import access, authorities, ca_certificates, certificates, publication, reconcile, revocation
-from chalicelib.records import CertificateAuthority
 from chalicelib.runtime import Caller, Runtime, from_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chalicelib.records import CertificateAuthority
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST")
@@ -155,7 +158,8 @@ class World:
         validity = {"Type": "YEARS", "Value": 10}
         issued = self.issue(rt, ca_arn, token, Csr=csr.encode(), TemplateArn=ROOT_TEMPLATE, Validity=validity)
         answer = certificates.get_certificate(rt, self.caller, named | {"CertificateArn": issued})
-        return named | {"Certificate": answer["Certificate"].encode()}
+        imported: dict[str, Any] = named | {"Certificate": answer["Certificate"].encode()}
+        return imported
 
     def install(self, rt: Runtime, imported: Any) -> None:
         ca_certificates.import_certificate_authority_certificate(rt, self.caller, imported)

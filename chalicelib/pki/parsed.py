@@ -1,0 +1,128 @@
+"""A certificate read strictly: the parts that issuing, importing and publishing need.
+
+Source: RFC 5280 section 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from chalicelib.pki import algorithms, der, extension_syntax, extensions, name_constraints
+from chalicelib.pki.errors import CertificateParseError, PkiError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from chalicelib.pki.extension_syntax import BasicConstraints
+    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.name_constraints import NameConstraints
+
+_VERSION_3 = der.tlv(0xA0, der.integer(2))
+_TIMES = frozenset({der.UTC_TIME, der.GENERALIZED_TIME})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedCertificate:
+    """A certificate; names and key as they are encoded.
+
+    Attributes:
+        key_identifier: its SKI, or SHA-1 of its key where it has none.
+    """
+
+    der: bytes
+    certificate: x509.Certificate
+    public_key: PublicKeyTypes
+    subject_der: bytes
+    issuer_der: bytes
+    spki_der: bytes
+    serial_number: int
+    not_before: datetime
+    not_after: datetime
+    extensions: dict[str, Extension]
+    key_identifier: bytes
+    basic_constraints: BasicConstraints | None
+    name_constraints: NameConstraints | None
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Whether subject and issuer are the same name."""
+        return self.subject_der == self.issuer_der
+
+    def value(self, oid: str) -> bytes | None:
+        """The value of an extension, or None."""
+        return self.extensions[oid].value_der if oid in self.extensions else None
+
+
+def parse_certificate(certificate_der: bytes) -> ParsedCertificate:
+    """Read a certificate of version 3; its signature is not verified.
+
+    Raises:
+        CertificateParseError: it does not parse, or a field of it is invalid.
+    """
+    try:
+        return _parse(certificate_der)
+    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
+        raise CertificateParseError(f"A certificate is refused. {error}") from error
+
+
+def _parse(certificate_der: bytes) -> ParsedCertificate:
+    tbs, algorithm, _ = der.fields(
+        der.parse(certificate_der), "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING
+    )
+    members = list(tbs.children())
+    # version, serial number, algorithm, issuer, validity, subject, key, extensions; unique identifiers are for nobody
+    if [member.tag for member in members] != [0xA0, der.INTEGER, *[der.SEQUENCE] * 5, 0xA3]:
+        raise PkiError("It does not have the fields of version 3, with extensions and without unique identifiers.")
+    version, serial, inner_algorithm, issuer, validity, subject, spki, wrapper = members
+    if version.der != _VERSION_3:
+        raise PkiError("Its version is not 3.")
+    if inner_algorithm.der != algorithm.der:
+        raise PkiError("It names two different signature algorithms.")
+    algorithms.check_foreign_algorithm(algorithm)
+    serial_number = der.unsigned(serial, "The serial number")
+    if not serial_number:
+        raise PkiError("Its serial number is zero.")
+    if not {member.tag for member in validity.children()} <= _TIMES:
+        raise PkiError("Its validity does not consist of times.")
+    (extension_list,) = wrapper.children()
+    found = {each.oid: each for each in extensions.parse_extensions(extension_list)}
+    for extension in found.values():
+        if not extension_syntax.is_opaque(extension):
+            extension_syntax.check_value(extension)
+    certificate = x509.load_der_x509_certificate(certificate_der)
+    return ParsedCertificate(
+        der=certificate_der,
+        certificate=certificate,
+        public_key=certificate.public_key(),
+        subject_der=subject.der,
+        issuer_der=issuer.der,
+        spki_der=spki.der,
+        serial_number=serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        extensions=found,
+        key_identifier=_key_identifier(found, spki.der),
+        basic_constraints=_basic_constraints(found),
+        name_constraints=_name_constraints(found),
+    )
+
+
+def _key_identifier(found: dict[str, Extension], spki_der: bytes) -> bytes:
+    own = found.get(extensions.SUBJECT_KEY_IDENTIFIER)
+    return der.read(own.value_der).content if own else extensions.key_identifier_of(spki_der)
+
+
+def _basic_constraints(found: dict[str, Extension]) -> BasicConstraints | None:
+    own = found.get(extensions.BASIC_CONSTRAINTS)
+    return extension_syntax.parse_basic_constraints(own.value_der) if own else None
+
+
+def _name_constraints(found: dict[str, Extension]) -> NameConstraints | None:
+    own = found.get(extensions.NAME_CONSTRAINTS)
+    return name_constraints.parse_name_constraints(own.value_der) if own else None

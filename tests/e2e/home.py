@@ -1,0 +1,134 @@
+"""A real laptop home in a process of its own, for real clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(sys.executable).parent
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """A port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Home:
+    """A data directory and a port; its server is started and stopped by tests."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data, self.port = data, free_port()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SIGNET_"))}
+        none = str(data.parent / "none")
+        self.environment = kept | {
+            "SIGNET_DATA": str(data),
+            "SIGNET_PORT": str(self.port),
+            "AWS_CONFIG_FILE": none,
+            "AWS_SHARED_CREDENTIALS_FILE": none,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+            **settings,
+        }
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with (self.data.parent / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [BIN / "signet", "serve"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
+                    return
+            except OSError:
+                assert self.process.poll() is None, (self.data.parent / "server.log").read_text()
+                time.sleep(0.05)
+        raise AssertionError("the server does not answer")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send a signal to the server and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = None
+        return code
+
+    def signet(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the `signet` command in this home."""
+        found = subprocess.run(
+            [BIN / "signet", *words],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert found.returncode == 0 or not check, found.stderr
+        return found
+
+    def exports(self) -> dict[str, str]:
+        """What `signet env` sets."""
+        text = self.signet("env").stdout
+        assert text.startswith("export ")
+        return dict(word.split("=", 1) for word in text.removeprefix("export ").split())
+
+    def aws(self, *words: str, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the AWS CLI as a person would after `eval "$(signet env)"`."""
+        found = subprocess.run(
+            [BIN / "aws", "acm-pca", *words],
+            cwd=cwd,
+            env=self.environment | self.exports(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert found.returncode == 0 or not check, found.stderr
+        return found
+
+    def status(self) -> list[dict[str, Any]]:
+        """What `signet status --json` says."""
+        found: list[dict[str, Any]] = json.loads(self.signet("status", "--json").stdout)["CertificateAuthorities"]
+        return found
+
+    def client(self, **more: Any) -> Any:
+        """A boto3 client of the server."""
+        exports = self.exports()
+        arguments = {
+            "region_name": exports["AWS_REGION"],
+            "endpoint_url": self.url,
+            "aws_access_key_id": exports["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": exports["AWS_SECRET_ACCESS_KEY"],
+            "config": Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
+        } | more
+        return boto3.session.Session().client("acm-pca", **arguments)

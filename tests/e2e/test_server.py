@@ -1,0 +1,306 @@
+"""The laptop home's server and command, as processes (README, "Two commands")."""
+
+from __future__ import annotations
+
+import configparser
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from authority_steps import active_root, issue
+from botocore.exceptions import ClientError
+from builders import csr
+from home import BIN, ROOT, Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    made = Home(tmp_path_factory.mktemp("server") / "home")
+    made.start()
+    yield made
+    if made.process is not None:
+        made.stop()
+
+
+def post(home: Home, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=10)
+    connection.request("POST", "/", body, headers)
+    answer = connection.getresponse()
+    found = answer.status, json.loads(answer.read())
+    connection.close()
+    return found
+
+
+JSON = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "ACMPrivateCA.ListCertificateAuthorities"}
+
+
+def test_unsigned_request_is_refused_in_aws_s_form(home: Home) -> None:
+    status, body = post(home, JSON)
+    assert status == 400
+    assert body == {"__type": "MissingAuthenticationTokenException", "message": "Missing Authentication Token"}
+
+
+def test_wrong_secret_is_refused(home: Home) -> None:
+    with pytest.raises(ClientError) as caught:
+        home.client(aws_secret_access_key="x" * 40).list_certificate_authorities()
+    assert caught.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+def test_stale_date_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    import botocore.auth
+
+    stale = datetime.now(UTC) - timedelta(minutes=6)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: stale.replace(tzinfo=None))
+    with pytest.raises(ClientError, match="Signature expired"):
+        home.client().list_certificate_authorities()
+
+
+PATHS = [
+    ("GET", "/", 405),
+    ("PUT", "/", 405),
+    ("GET", "/nothing", 404),
+    ("POST", "/healthz", 405),
+    ("GET", "/a/b/c", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), PATHS)
+def test_other_paths_and_methods_are_refused_in_aws_s_form(home: Home, method: str, path: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=10)
+    connection.request(method, path, headers={"Authorization": "x"})
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert json.loads(answer.read()).keys() == {"__type", "message"}
+    connection.close()
+
+
+def test_oversized_body_is_refused_before_it_is_read(home: Home) -> None:
+    with socket.create_connection(("127.0.0.1", home.port), timeout=10) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\nx")
+        assert b" 413 " in raw.recv(4096).split(b"\r\n")[0]
+
+
+def test_slow_client_does_not_block_others(home: Home) -> None:
+    slow = [socket.create_connection(("127.0.0.1", home.port), timeout=10) for _ in range(40)]
+    for each in slow:
+        each.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx")
+    assert post(home, JSON)[0] == 400
+    for each in slow:
+        each.close()
+
+
+def test_eight_threads_never_see_each_other_s_requests(home: Home) -> None:
+    """Each thread tags its own CA with its own value, over and over, and reads it back."""
+    client = home.client()
+    arns = [active_root(client) for _ in range(8)]
+    mixed: list[str] = []
+
+    def work(number: int) -> None:
+        own = home.client()
+        for round_ in range(25):
+            value = f"{number}-{round_}"
+            own.tag_certificate_authority(CertificateAuthorityArn=arns[number], Tags=[{"Key": "k", "Value": value}])
+            found = own.list_tags(CertificateAuthorityArn=arns[number])["Tags"]
+            if found != [{"Key": "k", "Value": value}]:
+                mixed.append(f"{value}: {found}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert mixed == []
+
+
+def test_second_server_of_a_home_is_refused(home: Home) -> None:
+    found = home.signet("serve", check=False)
+    assert found.returncode == 1
+    assert "serves" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_port_in_use_is_refused_in_one_sentence(home: Home, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other")
+    other.environment["SIGNET_PORT"] = str(home.port)
+    found = other.signet("serve", check=False)
+    assert found.returncode == 1
+    assert str(home.port) in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_server_stops_cleanly(tmp_path: Path, number: int) -> None:
+    home = Home(tmp_path / "home")
+    home.start()
+    assert home.stop(number) == 0
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def test_server_prints_lines_to_paste_that_work(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.start()
+    assert home.process is not None
+    assert home.process.stdout is not None
+    lines = [home.process.stdout.readline().strip() for _ in range(4)]
+    script = "\n".join(lines[1:]).replace(".venv/bin/", f"{BIN}/")
+    environment = home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    found = subprocess.run(
+        ["bash", "-ec", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert "CertificateAuthorities" in found.stdout
+    home.stop()
+
+
+def test_unknown_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", SIGNET_BUKETS="s3")
+    found = home.signet("serve", check=False)
+    assert found.returncode == 2
+    assert "SIGNET_BUKETS" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Eight writers, a kill at a random moment, a restart: what was answered is there, and every record ends."""
+    import random
+
+    home = Home(tmp_path / "home", SIGNET_PENDING_SECONDS="30")
+    home.start()
+    arn = active_root(home.client())
+    issued: list[str] = []
+    revoked: list[str] = []
+    chance = random.Random(7)
+    for _ in range(6):
+        stopping = threading.Event()
+        threads = [
+            threading.Thread(target=_write, args=(home.client(), arn, issued, revoked, stopping)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        stopping.wait(chance.uniform(0.2, 1.2))
+        home.stop(signal.SIGKILL)
+        stopping.set()
+        for thread in threads:
+            thread.join()
+        home.start()
+    client = home.client()
+    assert len(issued) > 20
+    assert revoked
+    for certificate_arn in issued:
+        answer = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=certificate_arn)
+        assert answer["Certificate"]
+    for certificate_arn in revoked:
+        serial = certificate_arn.rsplit("/", 1)[1]
+        with pytest.raises(client.exceptions.RequestAlreadyProcessedException):
+            client.revoke_certificate(
+                CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED"
+            )
+    assert len(set(issued)) == len(issued)
+    issue(client, arn)
+    home.stop()
+
+
+def _write(client: Any, arn: str, issued: list[str], revoked: list[str], stopping: threading.Event) -> None:
+    request = csr()
+    while not stopping.is_set():
+        try:
+            made = issue(client, arn, Csr=request)
+            issued.append(made)
+            if len(issued) % 5 == 0:
+                serial = made.rsplit("/", 1)[1]
+                client.revoke_certificate(
+                    CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED"
+                )
+                revoked.append(made)
+        except Exception:
+            return  # the server was killed: nothing was acknowledged
+
+
+def test_profile_is_added_beside_a_person_s_own(home: Home, tmp_path: Path) -> None:
+    config, credentials = tmp_path / "aws" / "config", tmp_path / "aws" / "credentials"
+    config.parent.mkdir()
+    own = "# mine\n[default]\nregion = eu-west-1\n"
+    config.write_text(own)
+    home_environment = dict(home.environment)
+    home.environment |= {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    try:
+        for _ in range(2):
+            home.signet("profile")
+        listed = subprocess.run(
+            [BIN / "aws", "--profile", "signet", "acm-pca", "list-certificate-authorities"],
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        home.environment = home_environment
+    assert listed.returncode == 0, listed.stderr
+    assert config.read_text().startswith(own)
+    assert config.read_text().count("[profile signet]") == 1
+    parsed = configparser.RawConfigParser()
+    parsed.read(credentials)
+    assert parsed["signet"]["aws_access_key_id"] == home.exports()["AWS_ACCESS_KEY_ID"]
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+
+
+def test_demo_shows_a_revocation(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    found = home.signet("demo", "--into", str(tmp_path / "demo")).stdout
+    assert "certificate revoked" in found
+    assert "good.pem: OK" in found
+    assert "aws acm-pca create-certificate-authority" in found
+    assert (tmp_path / "demo" / "crl.pem").exists()
+    assert stat.S_IMODE((tmp_path / "demo" / "good.key").stat().st_mode) == 0o600
+
+
+def test_credentials_are_made_listed_and_deleted(home: Home) -> None:
+    made = dict(line.split("=", 1) for line in home.signet("credentials", "create").stdout.splitlines())
+    keys = {"aws_access_key_id": made["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": made["AWS_SECRET_ACCESS_KEY"]}
+    client = home.client(**keys)
+    client.list_certificate_authorities()
+    listed = home.signet("credentials", "list").stdout
+    assert made["AWS_ACCESS_KEY_ID"] in listed
+    assert made["AWS_SECRET_ACCESS_KEY"] not in listed
+    home.signet("credentials", "delete", made["AWS_ACCESS_KEY_ID"])
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        client.list_certificate_authorities()
+    assert home.signet("credentials", "delete", made["AWS_ACCESS_KEY_ID"], check=False).returncode == 1
+
+
+def test_crl_publish_says_what_it_did(home: Home) -> None:
+    home.signet("crl", "publish")
+    assert home.signet("crl", "publish").stdout.strip() == "No CRL is due."
+
+
+def test_settings_hides_the_passphrase(home: Home) -> None:
+    home_environment = dict(home.environment)
+    home.environment["SIGNET_KEY_PASSPHRASE"] = "swordfish"
+    try:
+        found = home.signet("settings").stdout + home.signet("settings", "--json").stdout
+    finally:
+        home.environment = home_environment
+    assert "swordfish" not in found
+    assert "SIGNET_KEY_PASSPHRASE" in found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("serve",), ("env",), ("profile",), ("status",), ("crl",), ("crl", "publish"), ("demo",), ("settings",)],
+)
+def test_every_command_has_help(home: Home, words: tuple[str, ...]) -> None:
+    assert "Usage: signet" in home.signet(*words, "--help").stdout
