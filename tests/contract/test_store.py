@@ -1,0 +1,477 @@
+"""What every store promises, on SQLite and on DynamoDB (moto's, in this process)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from builders import START
+from moto import mock_aws
+
+from chalicelib.pki import crl
+from chalicelib.records import (
+    AccessKey,
+    Certificate,
+    CertificateAuthority,
+    CrlLocation,
+    IdempotencyToken,
+    Revocation,
+)
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError
+from chalicelib.store.dynamodb import create_table
+from chalicelib.store.dynamodb import open_store as open_dynamodb
+from chalicelib.store.sqlite import open_store as open_sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from chalicelib.store.table_store import TableStore
+
+ACCOUNT = "000000000000"
+LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
+
+
+@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableStore]:
+    """A store of each kind; with pages of one item every read pages."""
+    kind, _, page = request.param.partition("-page-")
+    size = int(page or 1000)
+    if kind == "sqlite":
+        yield open_sqlite(tmp_path / "signet.db", page=size)
+        return
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        create_table(boto3.client("dynamodb", region_name="us-east-1"), "signet")
+        yield open_dynamodb("signet", "us-east-1", page=size)
+
+
+def at(**later: float) -> datetime:
+    return START + timedelta(**later)
+
+
+def authority(number: int = 1, *, account: str = ACCOUNT, **more: Any) -> CertificateAuthority:
+    arn = f"arn:aws:acm-pca:us-east-1:{account}:certificate-authority/00000000-0000-0000-0000-{number:012d}"
+    return CertificateAuthority(
+        arn=arn,
+        type="ROOT",
+        status="CREATING",
+        created_at=START,
+        last_state_change_at=START,
+        configuration={"KeyAlgorithm": "RSA_2048"},
+        revocation_configuration={"CrlConfiguration": {"Enabled": False}},
+        key_storage_security_standard="FIPS_140_2_LEVEL_3_OR_HIGHER",
+        usage_mode="GENERAL_PURPOSE",
+        **more,
+    )
+
+
+def certificate(ca: CertificateAuthority, serial_number: int = 1, **more: Any) -> Certificate:
+    fields: dict[str, Any] = {
+        "arn": f"{ca.arn}/certificate/{serial_number:032x}",
+        "ca_arn": ca.arn,
+        "serial_number": serial_number,
+        "status": "PENDING",
+        "template_arn": "arn:aws:acm-pca:::template/EndEntityCertificate/V1",
+        "tbs_der": b"tbs",
+        "tbs_sha256": "00" * 32,
+        "not_before": START,
+        "not_after": at(days=30),
+        "reserved_at": START,
+        "requested_by": "AKIATEST",
+    }
+    return Certificate(**fields | more)
+
+
+def token(text: str = "token", fingerprint: str = "f", **more: Any) -> IdempotencyToken:
+    fields: dict[str, Any] = {
+        "scope": "scope",
+        "token": text,
+        "fingerprint": fingerprint,
+        "expires_at": at(minutes=5),
+    }
+    return IdempotencyToken(**fields | more)
+
+
+def revocation(record: Certificate, revoked_at: datetime = START) -> Revocation:
+    return Revocation(
+        ca_arn=record.ca_arn,
+        serial_number=record.serial_number,
+        revoked_at=revoked_at,
+        reason="SUPERSEDED",
+        not_after=record.not_after,
+        entry_der=crl.encode_entry(record.serial_number, revoked_at, "SUPERSEDED"),
+    )
+
+
+@pytest.fixture
+def ca(store: TableStore) -> CertificateAuthority:
+    store.reserve_certificate_authority(authority(), None, now=START)
+    found = store.get_certificate_authority(authority().arn)
+    assert found is not None
+    return found
+
+
+# access keys
+
+
+def test_access_keys_are_kept_listed_by_age_and_removed(store: TableStore) -> None:
+    keys = [
+        AccessKey(
+            access_key_id=f"AKIA{number}", account_id=ACCOUNT, sealed_secret=b"\x00s", created_at=at(hours=-number)
+        )
+        for number in range(3)
+    ]
+    for key in keys:
+        store.put_access_key(key)
+    assert store.get_access_key("AKIA1") == keys[1]
+    assert store.list_access_keys() == keys[::-1]
+    with pytest.raises(ConflictError):
+        store.put_access_key(keys[0])
+    for _ in range(2):
+        store.delete_access_key("AKIA1")
+    assert store.get_access_key("AKIA1") is None
+
+
+# certificate authorities
+
+
+def test_authority_is_read_as_it_was_written(store: TableStore, ca: CertificateAuthority) -> None:
+    assert ca == authority()
+    full = replace(
+        ca,
+        status="DELETED",
+        key_id="key",
+        csr_tbs_sha256="ab",
+        csr_der=b"\x30\x00",
+        certificate_der=b"\x30\xff",
+        chain_der=(b"\x01", b"\x02"),
+        failure_reason="OTHER",
+        restorable_until=at(days=7),
+        status_before_deletion="DISABLED",
+        tags=(("k", "v"), ("n", None)),
+        crl_locations=(LOCATION,),
+    )
+    assert store.update_certificate_authority(ca, full) == replace(full, version=2, issuing_epoch=2)
+    assert store.get_certificate_authority(ca.arn) == replace(full, version=2, issuing_epoch=2)
+
+
+def test_update_is_conditional_on_the_version(store: TableStore, ca: CertificateAuthority) -> None:
+    store.update_certificate_authority(ca, replace(ca, tags=(("a", "b"),)))
+    with pytest.raises(ConflictError):
+        store.update_certificate_authority(ca, replace(ca, status="FAILED"))
+    found = store.get_certificate_authority(ca.arn)
+    assert found is not None
+    assert (found.status, found.version, found.issuing_epoch) == ("CREATING", 2, 1)
+
+
+def test_list_pages_in_order_and_stays_in_the_account(store: TableStore) -> None:
+    for number in (3, 1, 2):
+        store.reserve_certificate_authority(authority(number), None, now=START)
+    store.reserve_certificate_authority(authority(4, account="111111111111"), None, now=START)
+    listed = store.list_certificate_authorities(ACCOUNT, limit=2)
+    assert [each.arn for each in listed] == [authority(1).arn, authority(2).arn]
+    rest = store.list_certificate_authorities(ACCOUNT, limit=2, after=listed[-1].arn.rsplit("/", 1)[1])
+    assert [each.arn for each in rest] == [authority(3).arn]
+    assert store.list_accounts() == [ACCOUNT, "111111111111"]
+
+
+def test_creation_with_a_live_token_gives_the_first_authority(store: TableStore) -> None:
+    first = store.reserve_certificate_authority(authority(1), token(), now=START)
+    assert store.reserve_certificate_authority(authority(2), token(), now=at(seconds=299)) == first
+    assert store.get_certificate_authority(authority(2).arn) is None
+    with pytest.raises(TokenMismatchError):
+        store.reserve_certificate_authority(authority(2), token(fingerprint="g"), now=START)
+    again = token(expires_at=at(minutes=10))
+    assert store.reserve_certificate_authority(authority(3), again, now=at(minutes=5)) == authority(3).arn
+
+
+@pytest.mark.parametrize("end", ["failed", "purged"])
+def test_token_of_an_authority_that_came_to_nothing_counts_as_unused(store: TableStore, end: str) -> None:
+    store.reserve_certificate_authority(authority(1), token(), now=START)
+    found = store.get_certificate_authority(authority(1).arn)
+    assert found is not None
+    if end == "failed":
+        store.update_certificate_authority(found, replace(found, status="FAILED"))
+    else:
+        store.purge_certificate_authority(found)
+    assert store.reserve_certificate_authority(authority(2), token(), now=START) == authority(2).arn
+
+
+def test_purge_forgets_the_authority_but_not_its_certificates(store: TableStore, ca: CertificateAuthority) -> None:
+    store.reserve_certificate(certificate(ca), ca, None, now=START)
+    started = store.start_crl(ca, LOCATION, due_at=START)
+    with pytest.raises(ConflictError):
+        store.purge_certificate_authority(ca)
+    store.purge_certificate_authority(started)
+    assert store.get_certificate_authority(ca.arn) is None
+    assert store.get_crl_state(ca.arn) is None
+    assert store.list_due("CRL", now=at(days=1), limit=9) == []
+    assert store.get_certificate(ca.arn, 1) is not None
+    with pytest.raises(StaleAuthorityError):
+        store.reserve_certificate(certificate(ca, 2), ca, None, now=START)
+
+
+# certificates
+
+
+def test_certificate_goes_from_pending_to_issued(store: TableStore, ca: CertificateAuthority) -> None:
+    reserved, is_new = store.reserve_certificate(certificate(ca), ca, None, now=START)
+    assert is_new
+    assert store.get_certificate(ca.arn, 1) == reserved == certificate(ca)
+    store.complete_certificate(reserved, b"\x30der", issued_at=at(seconds=1))
+    issued = replace(reserved, status="ISSUED", certificate_der=b"\x30der", issued_at=at(seconds=1), tbs_der=None)
+    assert store.get_certificate(ca.arn, 1) == issued
+    assert list(store.list_certificates(ca.arn)) == [issued]
+    for write in (
+        lambda: store.complete_certificate(reserved, b"x", issued_at=START),
+        lambda: store.fail_certificate(reserved, "x"),
+    ):
+        with pytest.raises(ConflictError):
+            write()
+    assert store.get_certificate(ca.arn, 1) == issued
+
+
+def test_serial_is_used_once_whatever_became_of_it(store: TableStore, ca: CertificateAuthority) -> None:
+    biggest = (1 << 128) - 1
+    store.reserve_certificate(certificate(ca, biggest), ca, None, now=START)
+    store.fail_certificate(certificate(ca, biggest), "why")
+    with pytest.raises(SerialTakenError):
+        store.reserve_certificate(certificate(ca, biggest), ca, None, now=START)
+    found = store.get_certificate(ca.arn, biggest)
+    assert found is not None
+    assert (found.status, found.failure, found.tbs_der) == ("FAILED", "why", b"tbs")
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "status": {"status": "DISABLED"},
+    "certificate": {"certificate_der": b"x"},
+    "chain": {"chain_der": (b"x",)},
+    "revocation": {"revocation_configuration": {"CrlConfiguration": {"Enabled": True}}},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_that_returned_precedes_every_later_reservation(
+    store: TableStore, ca: CertificateAuthority, change: str
+) -> None:
+    assert store.get_certificate_authority(ca.arn, cached=True) == ca
+    changed = store.update_certificate_authority(ca, replace(ca, **CHANGES[change]))
+    for serial_number in range(1, 40):  # every guard
+        with pytest.raises(StaleAuthorityError):
+            store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
+    assert list(store.list_certificates(ca.arn)) == []
+    assert store.reserve_certificate(certificate(ca), changed, None, now=START)[1]
+
+
+def test_change_of_tags_does_not_disturb_reservations(store: TableStore, ca: CertificateAuthority) -> None:
+    store.update_certificate_authority(ca, replace(ca, tags=(("a", "b"),)))
+    assert store.reserve_certificate(certificate(ca), ca, None, now=START)[1]
+
+
+def test_one_token_reserves_one_certificate(store: TableStore, ca: CertificateAuthority) -> None:
+    first, _ = store.reserve_certificate(certificate(ca, 1), ca, token(), now=START)
+    assert store.reserve_certificate(certificate(ca, 2), ca, token(), now=at(seconds=299)) == (first, False)
+    assert store.get_certificate(ca.arn, 2) is None
+    with pytest.raises(TokenMismatchError):
+        store.reserve_certificate(certificate(ca, 2), ca, token(fingerprint="g"), now=START)
+    assert store.reserve_certificate(certificate(ca, 2), ca, token(scope="other"), now=START)[1]
+    assert store.reserve_certificate(certificate(ca, 3), ca, token(), now=at(minutes=5))[1]
+
+
+def test_token_of_a_failed_certificate_counts_as_unused(store: TableStore, ca: CertificateAuthority) -> None:
+    first, _ = store.reserve_certificate(certificate(ca, 1), ca, token(), now=START)
+    store.fail_certificate(first, "x")
+    second, is_new = store.reserve_certificate(certificate(ca, 2), ca, token(), now=START)
+    assert is_new
+    assert store.reserve_certificate(certificate(ca, 3), ca, token(), now=START) == (second, False)
+
+
+def test_many_certificates_are_listed_once_each(store: TableStore, ca: CertificateAuthority) -> None:
+    serials = {number * 7919 for number in range(1, 40)}
+    for serial_number in serials:
+        store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
+    listed = [each.serial_number for each in store.list_certificates(ca.arn)]
+    assert sorted(listed) == sorted(serials)
+
+
+# revocation
+
+
+def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority) -> None:
+    record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
+    wanted = revocation(record, at(minutes=1))
+    store.revoke_certificate(record, wanted)
+    found = store.get_certificate(ca.arn, 1)
+    assert found is not None
+    assert (found.revoked_at, found.revocation_reason, found.status) == (at(minutes=1), "SUPERSEDED", "PENDING")
+    assert list(store.list_revocations(ca.arn)) == [wanted]
+    with pytest.raises(ConflictError):
+        store.revoke_certificate(record, revocation(record, at(minutes=2)))
+    store.complete_certificate(record, b"x", issued_at=at(minutes=3))
+    found = store.get_certificate(ca.arn, 1)
+    assert found is not None
+    assert (found.status, found.revoked_at) == ("ISSUED", at(minutes=1))
+
+
+def test_revocation_of_what_does_not_exist_leaves_nothing(store: TableStore, ca: CertificateAuthority) -> None:
+    with pytest.raises(ConflictError):
+        store.revoke_certificate(certificate(ca), revocation(certificate(ca)))
+    assert store.get_certificate(ca.arn, 1) is None
+    assert list(store.list_revocations(ca.arn)) == []
+
+
+def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: CertificateAuthority) -> None:
+    serials = [number << 120 | number for number in (200, 3, 90, 17, 255)]
+    for serial_number in serials:
+        record, _ = store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
+        store.revoke_certificate(record, revocation(record))
+    assert [each.serial_number for each in store.list_revocations(ca.arn)] == sorted(serials)
+
+
+# CRLs
+
+
+def started(store: TableStore, ca: CertificateAuthority) -> CertificateAuthority:
+    return store.start_crl(ca, LOCATION, due_at=START)
+
+
+def reserve(store: TableStore, ca: CertificateAuthority, now: datetime = START, number: int = 100) -> Any:
+    return store.reserve_crl(ca.arn, number=number, now=now, lease_until=now + timedelta(seconds=45))
+
+
+def complete(store: TableStore, state: Any, next_crl_at: datetime | None) -> None:
+    store.complete_crl(state, published_at=START, next_update=at(days=7), entries=3, next_crl_at=next_crl_at)
+
+
+def test_start_adds_the_location_and_makes_the_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
+    changed = started(store, ca)
+    assert changed.crl_locations == (LOCATION,)
+    assert changed == store.get_certificate_authority(ca.arn)
+    assert store.list_due("CRL", now=START, limit=9) == [ca.arn]
+    with pytest.raises(ConflictError):
+        store.start_crl(ca, LOCATION, due_at=START)
+    other = replace(LOCATION, bucket="other")
+    complete(store, reserve(store, ca), at(days=3))
+    assert store.start_crl(changed, other, due_at=at(days=1)).crl_locations == (LOCATION, other)
+    assert store.list_due("CRL", now=at(days=1), limit=9) == [ca.arn]
+
+
+def test_crl_is_reserved_by_one_run_and_only_when_due(store: TableStore, ca: CertificateAuthority) -> None:
+    assert reserve(store, ca) is None
+    started(store, ca)
+    assert reserve(store, ca, at(seconds=-1)) is None
+    state = reserve(store, ca)
+    assert state.crl_number == 100
+    assert reserve(store, ca, at(seconds=44)) is None
+    later = reserve(store, ca, at(seconds=45), number=5)
+    assert later.crl_number == 101
+    for write in (
+        lambda: store.intend_crl(state, "ab"),
+        lambda: complete(store, state, None),
+        lambda: store.fail_crl(state, "x", retry_at=START),
+    ):
+        with pytest.raises(ConflictError):
+            write()
+    store.intend_crl(later, "cd")
+    found = store.get_crl_state(ca.arn)
+    assert found is not None
+    assert found.tbs_sha256 == "cd"
+
+
+def test_publication_is_recorded_and_the_next_one_scheduled(store: TableStore, ca: CertificateAuthority) -> None:
+    started(store, ca)
+    complete(store, reserve(store, ca), at(days=3))
+    state = store.get_crl_state(ca.arn)
+    assert state is not None
+    assert (state.published_number, state.published_at, state.next_update) == (100, START, at(days=7))
+    assert (state.published_entries, state.next_crl_at, state.lease_until) == (3, at(days=3), None)
+    assert store.list_due("CRL", now=at(days=3, seconds=-1), limit=9) == []
+    assert store.list_due("CRL", now=at(days=3), limit=9) == [ca.arn]
+
+
+def test_publication_may_leave_nothing_due(store: TableStore, ca: CertificateAuthority) -> None:
+    started(store, ca)
+    complete(store, reserve(store, ca), None)
+    assert store.list_due("CRL", now=at(days=999), limit=9) == []
+    store.schedule_crl(ca.arn, due_at=at(days=1))
+    assert store.list_due("CRL", now=at(days=1), limit=9) == [ca.arn]
+
+
+def test_revocation_during_a_run_keeps_the_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
+    """The lost wake-up: the run had read the revocations before this one came."""
+    changed = started(store, ca)
+    record, _ = store.reserve_certificate(certificate(ca), changed, None, now=START)
+    state = reserve(store, ca)
+    store.revoke_certificate(record, revocation(record, at(seconds=5)))
+    complete(store, state, at(days=3))
+    assert store.list_due("CRL", now=at(seconds=5), limit=9) == [ca.arn]
+    found = store.get_crl_state(ca.arn)
+    assert found is not None
+    assert (found.published_number, found.lease_until, found.revision) == (100, None, 1)
+
+
+def test_revocation_brings_the_next_crl_forward_and_never_back(store: TableStore, ca: CertificateAuthority) -> None:
+    changed = started(store, ca)
+    complete(store, reserve(store, ca), at(days=3))
+    for serial_number, revoked_at, due_at in ((1, at(days=1), at(days=1)), (2, at(days=2), at(days=1))):
+        record, _ = store.reserve_certificate(certificate(ca, serial_number), changed, None, now=START)
+        store.revoke_certificate(record, revocation(record, revoked_at))
+        found = store.get_crl_state(ca.arn)
+        assert found is not None
+        assert found.next_crl_at == due_at
+
+
+def test_failed_run_is_recorded_and_due_again(store: TableStore, ca: CertificateAuthority) -> None:
+    started(store, ca)
+    store.fail_crl(reserve(store, ca), "broken", retry_at=at(seconds=15))
+    state = store.get_crl_state(ca.arn)
+    assert state is not None
+    assert (state.failures, state.last_error, state.lease_until) == (1, "broken", None)
+    assert store.list_due("CRL", now=at(seconds=14), limit=9) == []
+    complete(store, reserve(store, ca, at(seconds=15), 200), at(days=3))
+    state = store.get_crl_state(ca.arn)
+    assert state is not None
+    assert (state.failures, state.last_error, state.published_number) == (0, None, 200)
+
+
+def test_schedule_without_crl_state_changes_nothing(store: TableStore, ca: CertificateAuthority) -> None:
+    store.schedule_crl(ca.arn, due_at=START)
+    assert store.get_crl_state(ca.arn) is None
+
+
+# what is due
+
+
+def test_due_lists_the_longest_overdue_first_up_to_the_limit(store: TableStore) -> None:
+    for number in range(1, 5):
+        created = replace(authority(number), created_at=at(minutes=-number))
+        store.reserve_certificate_authority(created, None, now=START)
+    assert store.list_due("CREATING", now=at(minutes=-2), limit=9) == [authority(each).arn for each in (4, 3, 2)]
+    assert store.list_due("CREATING", now=START, limit=2) == [authority(4).arn, authority(3).arn]
+
+
+def test_pending_certificates_are_due_until_they_end(store: TableStore, ca: CertificateAuthority) -> None:
+    records = [
+        store.reserve_certificate(certificate(ca, number, reserved_at=at(seconds=number)), ca, None, now=START)[0]
+        for number in range(1, 30)
+    ]
+    assert store.list_due("PENDING", now=at(seconds=20), limit=5) == [each.arn for each in records[:5]]
+    for record in records[:10]:
+        store.complete_certificate(record, b"x", issued_at=START)
+    store.fail_certificate(records[10], "x")
+    assert store.list_due("PENDING", now=at(minutes=1), limit=99) == [each.arn for each in records[11:]]
+
+
+def test_deleted_authorities_are_due_when_their_window_ends(store: TableStore, ca: CertificateAuthority) -> None:
+    deleted = replace(ca, status="DELETED", restorable_until=at(days=7))
+    changed = store.update_certificate_authority(ca, deleted)
+    assert store.list_due("PURGE", now=at(days=7, seconds=-1), limit=9) == []
+    assert store.list_due("PURGE", now=at(days=7), limit=9) == [ca.arn]
+    store.update_certificate_authority(changed, replace(changed, status="DISABLED", restorable_until=None))
+    assert store.list_due("PURGE", now=at(days=8), limit=9) == []
