@@ -1,0 +1,283 @@
+"""What every bucket adapter promises, on a directory and on S3 (moto's, in this process)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib.buckets import BucketError, PreconditionFailedError
+from chalicelib.buckets.directory import DirectoryBuckets
+from chalicelib.buckets.s3 import S3Buckets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CA_ARN = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-000000000001"
+KEY = "crl/00000000-0000-0000-0000-000000000001.crl"
+CRL = {"content_type": "application/pkix-crl", "cache_control": "public, max-age=60"}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> DirectoryBuckets:
+    return DirectoryBuckets(tmp_path / "buckets", base_url="http://127.0.0.1:8000")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket", ObjectOwnership="BucketOwnerPreferred")
+        yield client
+
+
+@pytest.fixture(params=["directory", "s3"])
+def buckets(request: pytest.FixtureRequest, directory: DirectoryBuckets) -> Any:
+    if request.param == "directory":
+        return directory
+    request.getfixturevalue("s3")
+    return S3Buckets("us-east-1")
+
+
+def test_object_is_read_as_it_was_put(buckets: Any) -> None:
+    etag = buckets.put("bucket", KEY, b"\x00one", expected_etag=None, **CRL)
+    found = buckets.get("bucket", KEY)
+    assert (found.body, found.etag) == (b"\x00one", etag)
+    assert (found.content_type, found.cache_control) == (CRL["content_type"], CRL["cache_control"])
+    assert found.last_modified.tzinfo is not None
+
+
+def test_missing_object_is_none(buckets: Any) -> None:
+    assert buckets.get("bucket", KEY) is None
+
+
+def test_put_is_conditional_on_what_is_there(buckets: Any) -> None:
+    first = buckets.put("bucket", KEY, b"one", expected_etag=None, **CRL)
+    for wrong in (None, first[:-1] + "0" if first[-1] != "0" else first[:-1] + "1"):
+        with pytest.raises(PreconditionFailedError):
+            buckets.put("bucket", KEY, b"two", expected_etag=wrong, **CRL)
+    second = buckets.put("bucket", KEY, b"two", expected_etag=first, **CRL)
+    assert second != first
+    with pytest.raises(PreconditionFailedError):
+        buckets.put("bucket", KEY, b"three", expected_etag=first, **CRL)
+    assert buckets.get("bucket", KEY).body == b"two"
+
+
+def test_put_over_an_object_that_is_gone_is_refused(buckets: Any) -> None:
+    with pytest.raises(PreconditionFailedError):
+        buckets.put("bucket", KEY, b"one", expected_etag="0" * 64, **CRL)
+    assert buckets.get("bucket", KEY) is None
+
+
+@pytest.mark.parametrize("acl", ["PUBLIC_READ", "BUCKET_OWNER_FULL_CONTROL"])
+def test_check_leaves_the_probe_object(buckets: Any, acl: str) -> None:
+    for _ in range(2):
+        buckets.check("bucket", acl, CA_ARN)
+    probe = "acm-pca-permission-test-key" + ("" if acl == "PUBLIC_READ" else "-private")
+    assert buckets.get("bucket", probe) is not None
+
+
+BAD_NAMES = [
+    "ab",
+    "UPPER",
+    "a..b",
+    "-ab",
+    "ab-",
+    "a/b",
+    "192.168.1.1",
+    "../up",
+    "a" * 64,
+    "a_b",
+    ".ab",
+    "a b",
+    "b\u00fccket",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_name_that_s3_refuses_is_refused(buckets: Any, name: str) -> None:
+    with pytest.raises(BucketError) as caught:
+        buckets.check(name, "PUBLIC_READ", CA_ARN)
+    assert caught.value.misconfigured
+
+
+@pytest.mark.parametrize("key", ["../x", "/x", "crl//x", "crl/../../x", "crl/.hidden", "", "crl/x\0", "crl/x\n"])
+def test_key_that_is_not_plain_is_refused(buckets: Any, key: str) -> None:
+    with pytest.raises(BucketError):
+        buckets.put("bucket", key, b"x", expected_etag=None, **CRL)
+
+
+# directories
+
+
+def test_only_crls_are_public(directory: DirectoryBuckets) -> None:
+    directory.put("bucket", KEY, b"crl", expected_etag=None, **CRL)
+    directory.put("bucket", "audit-report/x.json", b"x", expected_etag=None, content_type="application/json")
+    found = directory.public_object("bucket", KEY)
+    assert found is not None
+    assert found.body == b"crl"
+    assert directory.public_object(None, KEY) == found
+    for key in ("audit-report/x.json", "acm-pca-permission-test-key", "crl/x.crl", "crl/../" + KEY, KEY + "\n"):
+        assert directory.public_object("bucket", key) is None
+    assert directory.public_object("../bucket", KEY) is None
+    assert directory.object_url("bucket", KEY) == f"http://127.0.0.1:8000/bucket/{KEY}"
+
+
+def test_symbolic_links_are_not_followed(directory: DirectoryBuckets, tmp_path: Path) -> None:
+    directory.check("bucket", "PUBLIC_READ", CA_ARN)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / Path(KEY).name).write_text("secret")
+    (tmp_path / "buckets" / "bucket" / "crl").symlink_to(outside)
+    assert directory.public_object("bucket", KEY) is None
+    with pytest.raises(BucketError):
+        directory.put("bucket", KEY, b"x", expected_etag=None, **CRL)
+
+
+def test_directory_that_cannot_be_written_is_a_bucket_error(tmp_path: Path) -> None:
+    (tmp_path / "buckets").write_text("a file")
+    with pytest.raises(BucketError) as caught:
+        DirectoryBuckets(tmp_path / "buckets", base_url="x").check("bucket", "PUBLIC_READ", CA_ARN)
+    assert caught.value.misconfigured
+
+
+def test_of_simultaneous_puts_one_wins(directory: DirectoryBuckets) -> None:
+    etag = directory.put("bucket", KEY, b"start", expected_etag=None, **CRL)
+    for round_ in range(10):
+        won: list[str] = []
+        gate = threading.Barrier(8)
+
+        def put(
+            number: int,
+            gate: threading.Barrier = gate,
+            won: list[str] = won,
+            expected: str = etag,
+            round_: int = round_,
+        ) -> None:
+            gate.wait()
+            try:
+                won.append(directory.put("bucket", KEY, f"{round_}-{number}".encode(), expected_etag=expected, **CRL))
+            except PreconditionFailedError:
+                return
+
+        threads = [threading.Thread(target=put, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (etag,) = won
+
+
+CHILD = """
+import sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from chalicelib.buckets.directory import DirectoryBuckets
+buckets = DirectoryBuckets(Path({path!r}), base_url="x")
+found = buckets.get("bucket", {key!r})
+etag = found.etag if found else None
+for number in range(100000):
+    body = bytes([number % 256]) * 100000
+    etag = buckets.put("bucket", {key!r}, body, expected_etag=etag, content_type="application/pkix-crl")
+    print(number, flush=True)
+"""
+
+
+def test_reader_sees_whole_objects_though_the_writer_is_killed(directory: DirectoryBuckets, tmp_path: Path) -> None:
+    for _ in range(3):
+        code = CHILD.format(root=str(ROOT), path=str(tmp_path / "buckets"), key=KEY)
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        child.stdout.readline()
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            found = directory.get("bucket", KEY)
+            assert found is not None
+            assert len(found.body) == 100000
+            assert len(set(found.body)) == 1
+        os.kill(child.pid, signal.SIGKILL)
+        last = int(child.communicate()[0].split()[-1])
+        found = directory.get("bucket", KEY)
+        assert found is not None
+        assert found.body[0] in {last % 256, (last + 1) % 256}
+
+
+# S3
+
+
+def test_s3_addresses_are_formed_as_aws_forms_them() -> None:
+    assert S3Buckets("eu-west-1").object_url("bucket", KEY) == f"http://bucket.s3.eu-west-1.amazonaws.com/{KEY}"
+    assert S3Buckets("eu-west-1").object_url("a.b", KEY) == f"http://s3.eu-west-1.amazonaws.com/a.b/{KEY}"
+    assert S3Buckets("cn-north-1").object_url("bucket", KEY) == f"http://bucket.s3.cn-north-1.amazonaws.com.cn/{KEY}"
+
+
+@pytest.mark.usefixtures("s3")
+def test_s3_bucket_that_does_not_exist_is_named() -> None:
+    with pytest.raises(BucketError, match="does not exist") as caught:
+        S3Buckets("us-east-1").check("no-such-bucket", "PUBLIC_READ", CA_ARN)
+    assert caught.value.misconfigured
+
+
+def refusal(code: str, status: int) -> Any:
+    def refuse(**_: Any) -> Any:
+        from botocore.awsrequest import AWSResponse
+
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+
+        class Raw:
+            def stream(self, **_: Any) -> Any:
+                yield body
+
+        return AWSResponse("http://s3", status, {"content-type": "application/xml"}, Raw())  # type: ignore[arg-type]  # enough of one
+
+    return refuse
+
+
+REFUSALS = {
+    "location": ("GetBucketLocation", "AccessDenied", 403, "s3:GetBucketLocation"),
+    "acl": ("GetBucketAcl", "AccessDenied", 403, "s3:GetBucketAcl"),
+    "put": ("PutObject", "AccessDenied", 403, "Block Public Access"),
+    "ownership": ("PutObject", "AccessControlListNotSupported", 400, "BucketOwnerEnforced"),
+}
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize("case", REFUSALS)
+def test_s3_check_says_what_is_missing(case: str) -> None:
+    """The answers are S3's own documents, given by the HTTP layer of the real client."""
+    operation, code, status, text = REFUSALS[case]
+    buckets = S3Buckets("us-east-1")
+    buckets._client.meta.events.register(f"before-send.s3.{operation}", refusal(code, status))
+    with pytest.raises(BucketError, match=text) as caught:
+        buckets.check("bucket", "PUBLIC_READ", CA_ARN)
+    assert caught.value.misconfigured
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409)])
+def test_s3_conflict_means_look_again(code: str, status: int) -> None:
+    buckets = S3Buckets("us-east-1")
+    buckets._client.meta.events.register("before-send.s3.PutObject", refusal(code, status))
+    with pytest.raises(PreconditionFailedError):
+        buckets.put("bucket", KEY, b"x", expected_etag="x", **CRL)
+
+
+def test_s3_that_does_not_answer_is_a_bucket_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    with pytest.raises(BucketError, match="does not answer") as caught:
+        S3Buckets("us-east-1").get("bucket", KEY)
+    assert not caught.value.misconfigured
