@@ -46,49 +46,20 @@ class CertificateAuthority(TypedDict):
     LastStateChangeAt: NotRequired[datetime]
     Type: NotRequired[Literal["ROOT", "SUBORDINATE"]]
     Serial: NotRequired[str]
-    Status: NotRequired[
-        Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED"]
-    ]
+    Status: NotRequired[Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED"]]
     NotBefore: NotRequired[datetime]
     NotAfter: NotRequired[datetime]
     FailureReason: NotRequired[Literal["REQUEST_TIMED_OUT", "UNSUPPORTED_ALGORITHM", "OTHER"]]
     CertificateAuthorityConfiguration: NotRequired[CertificateAuthorityConfiguration]
     RevocationConfiguration: NotRequired[RevocationConfiguration]
     RestorableUntil: NotRequired[datetime]
-    KeyStorageSecurityStandard: NotRequired[
-        Literal["FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER", "CCPC_LEVEL_1_OR_HIGHER"]
-    ]
+    KeyStorageSecurityStandard: NotRequired[Literal["FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER", "CCPC_LEVEL_1_OR_HIGHER"]]
     UsageMode: NotRequired[Literal["GENERAL_PURPOSE", "SHORT_LIVED_CERTIFICATE"]]
 
 
 class CertificateAuthorityConfiguration(TypedDict):
-    KeyAlgorithm: Literal[
-        "RSA_2048",
-        "RSA_3072",
-        "RSA_4096",
-        "EC_prime256v1",
-        "EC_secp384r1",
-        "EC_secp521r1",
-        "ML_DSA_44",
-        "ML_DSA_65",
-        "ML_DSA_87",
-        "SM2",
-    ]
-    SigningAlgorithm: Literal[
-        "SHA256WITHECDSA",
-        "SHA384WITHECDSA",
-        "SHA512WITHECDSA",
-        "SHA256WITHRSA",
-        "SHA384WITHRSA",
-        "SHA512WITHRSA",
-        "SHA256WITHRSA_PSS",
-        "SHA384WITHRSA_PSS",
-        "SHA512WITHRSA_PSS",
-        "SM3WITHSM2",
-        "ML_DSA_44",
-        "ML_DSA_65",
-        "ML_DSA_87",
-    ]
+    KeyAlgorithm: Literal["RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "SM2"]
+    SigningAlgorithm: Literal["SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA", "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA", "SHA256WITHRSA_PSS", "SHA384WITHRSA_PSS", "SHA512WITHRSA_PSS", "SM3WITHSM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"]
     Subject: ASN1Subject
     CsrExtensions: NotRequired[CsrExtensions]
 
@@ -109,9 +80,7 @@ class CreateCertificateAuthorityRequest(TypedDict):
     RevocationConfiguration: NotRequired[RevocationConfiguration]
     CertificateAuthorityType: Literal["ROOT", "SUBORDINATE"]
     IdempotencyToken: NotRequired[str]
-    KeyStorageSecurityStandard: NotRequired[
-        Literal["FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER", "CCPC_LEVEL_1_OR_HIGHER"]
-    ]
+    KeyStorageSecurityStandard: NotRequired[Literal["FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER", "CCPC_LEVEL_1_OR_HIGHER"]]
     Tags: NotRequired[list[Tag]]
     UsageMode: NotRequired[Literal["GENERAL_PURPOSE", "SHORT_LIVED_CERTIFICATE"]]
 
@@ -199,19 +168,7 @@ class EdiPartyName(TypedDict):
 
 
 class ExtendedKeyUsage(TypedDict):
-    ExtendedKeyUsageType: NotRequired[
-        Literal[
-            "SERVER_AUTH",
-            "CLIENT_AUTH",
-            "CODE_SIGNING",
-            "EMAIL_PROTECTION",
-            "TIME_STAMPING",
-            "OCSP_SIGNING",
-            "SMART_CARD_LOGIN",
-            "DOCUMENT_SIGNING",
-            "CERTIFICATE_TRANSPARENCY",
-        ]
-    ]
+    ExtendedKeyUsageType: NotRequired[Literal["SERVER_AUTH", "CLIENT_AUTH", "CODE_SIGNING", "EMAIL_PROTECTION", "TIME_STAMPING", "OCSP_SIGNING", "SMART_CARD_LOGIN", "DOCUMENT_SIGNING", "CERTIFICATE_TRANSPARENCY"]]
     ExtendedKeyUsageObjectIdentifier: NotRequired[str]
 
 
@@ -279,21 +236,7 @@ class IssueCertificateRequest(TypedDict):
     ApiPassthrough: NotRequired[ApiPassthrough]
     CertificateAuthorityArn: str
     Csr: bytes
-    SigningAlgorithm: Literal[
-        "SHA256WITHECDSA",
-        "SHA384WITHECDSA",
-        "SHA512WITHECDSA",
-        "SHA256WITHRSA",
-        "SHA384WITHRSA",
-        "SHA512WITHRSA",
-        "SHA256WITHRSA_PSS",
-        "SHA384WITHRSA_PSS",
-        "SHA512WITHRSA_PSS",
-        "SM3WITHSM2",
-        "ML_DSA_44",
-        "ML_DSA_65",
-        "ML_DSA_87",
-    ]
+    SigningAlgorithm: Literal["SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA", "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA", "SHA256WITHRSA_PSS", "SHA384WITHRSA_PSS", "SHA512WITHRSA_PSS", "SM3WITHSM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"]
     TemplateArn: NotRequired[str]
     Validity: Validity
     ValidityNotBefore: NotRequired[Validity]
@@ -399,16 +342,7 @@ class RevocationConfiguration(TypedDict):
 class RevokeCertificateRequest(TypedDict):
     CertificateAuthorityArn: str
     CertificateSerial: str
-    RevocationReason: Literal[
-        "UNSPECIFIED",
-        "KEY_COMPROMISE",
-        "CERTIFICATE_AUTHORITY_COMPROMISE",
-        "AFFILIATION_CHANGED",
-        "SUPERSEDED",
-        "CESSATION_OF_OPERATION",
-        "PRIVILEGE_WITHDRAWN",
-        "A_A_COMPROMISE",
-    ]
+    RevocationReason: Literal["UNSPECIFIED", "KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "AFFILIATION_CHANGED", "SUPERSEDED", "CESSATION_OF_OPERATION", "PRIVILEGE_WITHDRAWN", "A_A_COMPROMISE"]
 
 
 class Tag(TypedDict):
@@ -429,9 +363,7 @@ class UntagCertificateAuthorityRequest(TypedDict):
 class UpdateCertificateAuthorityRequest(TypedDict):
     CertificateAuthorityArn: str
     RevocationConfiguration: NotRequired[RevocationConfiguration]
-    Status: NotRequired[
-        Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED"]
-    ]
+    Status: NotRequired[Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DELETED", "DISABLED", "EXPIRED", "FAILED"]]
 
 
 class Validity(TypedDict):

@@ -1,0 +1,295 @@
+"""The wire from outside: every operation's form, the one error exit, and routes (AWS JSON 1.1)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import START
+from client import send
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import errors, logs
+from chalicelib.api import dispatch, model
+from chalicelib.api.sigv4 import WireRequest
+from chalicelib.buckets import BucketError
+from chalicelib.keystore import KeyStoreError
+from chalicelib.operations import access
+from chalicelib.store import StoreError, ThrottledError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+JSON = ("content-type", "application/x-amz-json-1.1")
+TARGET = ("x-amz-target", "ACMPrivateCA.ListCertificateAuthorities")
+
+
+def request(rt: Any, body: bytes = b"{}", *, target: str = TARGET[1]) -> WireRequest:
+    """A signed request."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    root = access.ensure_root_key(rt)
+    headers = {"host": "x", "content-type": JSON[1], "x-amz-target": target}
+    made = AWSRequest("POST", "http://x/", headers=headers, data=body)
+    SigV4Auth(Credentials(root.access_key_id, root.secret), "acm-pca", "us-east-1").add_auth(made)
+    found = tuple((name.lower(), value) for name, value in made.headers.items())
+    return WireRequest(method="POST", path="/", query="", headers=found, body=body)
+
+
+@pytest.fixture
+def signed(acm_pca: Any, rt: Any) -> Any:
+    """Make signed requests at the time of the test's clock."""
+    return lambda body=b"{}", **more: request(rt, body, **more)
+
+
+def refusal(response: dispatch.WireResponse) -> str:
+    body = json.loads(response.body)
+    assert body.keys() == {"__type", "message"}
+    assert response.headers["x-amzn-ErrorType"] == body["__type"]
+    return str(body["__type"])
+
+
+def test_answer_has_content_type_and_request_id(rt: Any, signed: Any) -> None:
+    response = dispatch.handle(rt, signed())
+    assert (response.status, response.body) == (200, b'{"CertificateAuthorities":[]}')
+    assert response.headers["Content-Type"] == JSON[1]
+    assert len(response.headers["x-amzn-RequestId"]) == 36
+
+
+WIRE_REFUSALS: dict[str, tuple[tuple[tuple[str, str], ...], bytes, str, int]] = {
+    "no target": ((JSON,), b"{}", "UnknownOperationException", 400),
+    "unknown operation": ((JSON, ("x-amz-target", "ACMPrivateCA.Nothing")), b"{}", "UnknownOperationException", 400),
+    "other service": (
+        (JSON, ("x-amz-target", "DynamoDB_20120810.ListTables")),
+        b"{}",
+        "UnknownOperationException",
+        400,
+    ),
+    "content type": ((("content-type", "text/xml"), TARGET), b"{}", "SerializationException", 400),
+    "no content type": ((TARGET,), b"{}", "SerializationException", 400),
+    "unsigned": ((JSON, TARGET), b"{}", "MissingAuthenticationTokenException", 400),
+    "too long": ((JSON, TARGET), b" " * (5 * 1024 * 1024 + 1), "RequestEntityTooLargeException", 413),
+}
+
+
+@pytest.mark.parametrize("case", WIRE_REFUSALS)
+def test_request_that_is_not_the_service_s_is_refused_by_name(rt: Any, case: str) -> None:
+    headers, body, code, status = WIRE_REFUSALS[case]
+    response = dispatch.handle(rt, WireRequest(method="POST", path="/", query="", headers=headers, body=body))
+    assert (refusal(response), response.status) == (code, status)
+
+
+def test_operation_of_the_model_that_is_not_there_says_so(rt: Any, signed: Any) -> None:
+    response = dispatch.handle(rt, signed(target="ACMPrivateCA.ListPermissions"), operations={})
+    assert refusal(response) == "UnknownOperationException"
+    assert b"not available here yet" in response.body
+
+
+OUTAGES = {
+    "store": (StoreError("secret detail"), "ServiceUnavailable", 503),
+    "throttled": (ThrottledError("secret detail"), "ThrottlingException", 400),
+    "keys": (KeyStoreError("secret detail"), "ServiceUnavailable", 503),
+    "buckets": (BucketError("secret detail"), "ServiceUnavailable", 503),
+    "bug": (ZeroDivisionError("secret detail"), "InternalFailure", 500),
+}
+
+
+@pytest.mark.parametrize("case", OUTAGES)
+def test_error_that_is_not_the_client_s_is_answered_without_detail(
+    rt: Any, signed: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    error, code, status = OUTAGES[case]
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(logs.LOGGER, "propagate", True)
+    response = dispatch.handle(rt, signed(), operations={"ListCertificateAuthorities": fail})
+    assert (refusal(response), response.status) == (code, status)
+    assert b"secret detail" not in response.body
+    assert "secret detail" in caplog.text
+    if status != 500:
+        assert response.headers["Retry-After"] == "1"
+
+
+def test_every_operation_of_the_table_is_in_the_model() -> None:
+    assert set(dispatch.OPERATIONS) <= set(model.operations())
+    assert len(dispatch.OPERATIONS) == 15
+
+
+def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
+    from authority_steps import active_root, issue
+    from client import client_for
+    from test_authorities import refusal as refused
+
+    arn = active_root(acm_pca)
+    issued = issue(acm_pca, arn)
+    made = access.create_access_key(rt, "111111111111")
+    stranger = client_for(rt, access_key_id=made.access_key_id, secret=made.secret)
+    assert stranger.list_certificate_authorities()["CertificateAuthorities"] == []
+    named = {"CertificateAuthorityArn": arn}
+    csr = {"Csr": b"x", "SigningAlgorithm": "SHA256WITHECDSA", "Validity": {"Type": "DAYS", "Value": 1}}
+    revocation = {"CertificateSerial": "01", "RevocationReason": "SUPERSEDED"}
+    calls: dict[str, dict[str, Any]] = {
+        "describe_certificate_authority": {},
+        "get_certificate_authority_csr": {},
+        "get_certificate_authority_certificate": {},
+        "import_certificate_authority_certificate": {"Certificate": b"x"},
+        "issue_certificate": csr,
+        "get_certificate": {"CertificateArn": issued},
+        "revoke_certificate": revocation,
+        "update_certificate_authority": {"Status": "DISABLED"},
+        "delete_certificate_authority": {},
+        "restore_certificate_authority": {},
+        "list_tags": {},
+        "tag_certificate_authority": {"Tags": [{"Key": "a"}]},
+        "untag_certificate_authority": {"Tags": [{"Key": "a"}]},
+    }
+    missing = arn[:-12] + "000000000000"
+    for method, more in calls.items():
+        found = refused(getattr(stranger, method), **named, **more)
+        other = refused(getattr(stranger, method), **named | {"CertificateAuthorityArn": missing}, **more)
+        assert found[0] == "ResourceNotFoundException", method
+        assert found[1].replace(arn, "ARN") == other[1].replace(missing, "ARN"), method
+
+
+# routes
+
+
+def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: Any) -> None:
+    status, headers, body = _get("/healthz", "/healthz")
+    found = json.loads(body)
+    assert status == 200
+    assert headers["Content-Type"] == "application/json"
+    assert found.keys() == {"status", "version", "adapters"}
+    assert found["adapters"] == {"state": "sqlite", "buckets": "directory", "keys": "software"}
+
+
+def _get(
+    route: str, path: str, headers: dict[str, str] | None = None, **parameters: str
+) -> tuple[int, dict[str, str], bytes]:
+    import base64
+
+    import app as signet_app
+    from client import Context, gateway_event
+
+    event = gateway_event("GET", f"http://x{path}", list((headers or {}).items()), b"")
+    event["requestContext"]["resourcePath"] = route
+    event["pathParameters"] = parameters
+    answer = signet_app.app(event, Context())
+    body = answer["body"]
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return answer["statusCode"], answer["headers"], content
+
+
+def test_crl_is_served_with_its_headers_and_by_its_tag(acm_pca: Any, rt: Any) -> None:
+    from authority_steps import active_root, issue
+
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    name = arn.rsplit("/", 1)[1] + ".crl"
+    status, headers, body = _get("/{bucket}/crl/{name}", f"/crl-bucket/crl/{name}", bucket="crl-bucket", name=name)
+    assert status == 200
+    assert body == rt.buckets.get("crl-bucket", f"crl/{name}").body
+    assert headers["Content-Type"] == "application/pkix-crl"
+    assert headers["Cache-Control"] == "public, max-age=60"
+    status, _, again = _get("/crl/{name}", f"/crl/{name}", {"If-None-Match": f"W/{headers['ETag']}"}, name=name)
+    assert (status, again) == (304, b"")
+    assert _get("/crl/{name}", f"/crl/{name}", name=name)[2] == body
+    assert _get("/crl/{name}", "/crl/x.crl", name="x.crl")[0] == 404
+
+
+def test_schedules_run_what_is_due(acm_pca: Any, rt: Any) -> None:
+    import app as signet_app
+    from authority_steps import active_root, issue
+
+    from chalicelib.local.scheduler import Scheduler, scheduled_event, scheduled_handlers
+
+    arn = active_root(acm_pca)
+    serial = issue(acm_pca, arn).rsplit("/", 1)[1]
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    handlers = scheduled_handlers(signet_app.app)
+    assert len(handlers) == 2
+    event = scheduled_event(rt, "publish_crls")
+    assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
+    assert event["time"] == START.strftime("%Y-%m-%dT%H:%M:%SZ")
+    Scheduler(signet_app.app, rt).tick()
+    state = rt.store.get_crl_state(arn)
+    assert state.published_entries == 1
+
+
+def test_import_of_the_app_is_cheap() -> None:
+    """Lambda pays it at every cold start: no client, no environment, no template engine."""
+    code = (
+        "import sys; sys.path.insert(0, '.'); import app;"
+        "print([name for name in ('boto3', 'botocore', 'jinja2', 'click', 'granian', 'chalicelib.store') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+# fuzz
+
+_HEADER_NAMES = (
+    "authorization",
+    "x-amz-date",
+    "x-amz-target",
+    "content-type",
+    "host",
+    "x-amz-content-sha256",
+    "x-other",
+)
+_headers = st.lists(
+    st.tuples(st.sampled_from(_HEADER_NAMES), st.one_of(st.sampled_from((JSON[1], TARGET[1])), st.text(max_size=60))),
+    max_size=8,
+)
+_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=12), inner, max_size=4)),
+    max_leaves=12,
+)
+_fuzz = settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@_fuzz
+@given(headers=_headers, body=st.binary(max_size=200), query=st.text(max_size=20))
+def test_any_request_is_answered_with_a_named_4xx(
+    rt: Any, headers: list[tuple[str, str]], body: bytes, query: str
+) -> None:
+    made = WireRequest(method="POST", path="/", query=query, headers=tuple(headers), body=body)
+    response = dispatch.handle(rt, made)
+    assert 400 <= response.status < 500
+    assert hasattr(errors, refusal(response))
+
+
+@_fuzz
+@given(name=st.sampled_from(sorted(dispatch.OPERATIONS)), members=st.data())
+def test_any_signed_document_is_answered_without_a_5xx(rt: Any, signed: Any, name: str, members: Any) -> None:
+    shape = model.shape(model.operations()[name].input)["members"]
+    document = {member: members.draw(_json, label=member) for member in shape if members.draw(st.booleans())}
+    body = json.dumps(document).encode()
+    response = dispatch.handle(rt, signed(body, target=f"ACMPrivateCA.{name}"))
+    assert response.status < 500
+    if response.status != 200:
+        allowed = {*model.operations()[name].errors, "ValidationException", "SerializationException"}
+        assert refusal(response) in allowed
+
+
+def test_answer_to_unknown_header_forms_is_never_an_exception(rt: Any) -> None:
+    empty = WireRequest(method="POST", path="", query="", headers=(), body=b"")
+    assert dispatch.handle(rt, replace(empty, method="")).status == 400
+
+
+def test_repeated_header_through_the_gateway_is_refused(acm_pca: Any) -> None:
+    headers = [("Host", "x"), JSON, TARGET, ("X-Amz-Target", "ACMPrivateCA.ListTags"), ("Authorization", "x")]
+    status, _, body = send("POST", "http://x/", headers, b"{}")
+    assert status == 400
+    assert json.loads(body)["__type"] == "IncompleteSignatureException"
