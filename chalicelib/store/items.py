@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from chalicelib import arn as arns
@@ -100,12 +101,13 @@ def to_item(record: Any, key: Key, **index: str) -> Item:
 
 def from_item(kind: type[T], item: Item) -> T:
     """The record in an item."""
-    members = {}
-    for each in fields(kind):  # type: ignore[arg-type]  # a record class
-        if each.name in item:
-            codec = _CODECS.get(each.name)
-            members[each.name] = item[each.name] if codec is None else codec[1](item[each.name])
-    return kind(**members)
+    return kind(**{name: decode(item[name]) if decode else item[name] for name, decode in _members(kind) if name in item})
+
+
+@cache
+def _members(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """The members of a record, each with what reads its attribute."""
+    return tuple((each.name, _CODECS[each.name][1] if each.name in _CODECS else None) for each in fields(kind))
 
 
 # keys

@@ -1,0 +1,78 @@
+"""What is not documented fails: operations, templates, settings and commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from chalicelib import cli
+from chalicelib.api import dispatch, model
+from chalicelib.config import Settings
+from chalicelib.pki.templates import CLIENT_AUTH, CODE_SIGNING, OCSP_SIGNING, SERVER_AUTH, TEMPLATES
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()
+
+
+@pytest.mark.parametrize("operation", sorted(model.operations()))
+def test_operation_is_documented_with_its_true_state(operation: str) -> None:
+    row = re.search(rf"^\| {operation} \| ([^|]*) \|", COMPATIBILITY, re.MULTILINE)
+    assert row is not None
+    assert (row[1].strip() == "not yet") == (operation not in dispatch.OPERATIONS)
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_template_is_documented(template: str) -> None:
+    assert f"`{template}`" in (ROOT / "docs/certificate-profiles.md").read_text()
+
+
+@pytest.mark.parametrize("setting", [entry.metadata["variable"] for entry in fields(Settings)])
+def test_setting_is_documented(setting: str) -> None:
+    assert f"| `{setting}` |" in (ROOT / "docs/settings.md").read_text()
+
+
+def test_command_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in cli.signet.list_commands(click.Context(cli.signet)):
+        assert f"`signet {name}" in readme
+
+
+def test_documents_that_are_linked_exist() -> None:
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def _profile(name: str) -> list[str]:
+    text = (ROOT / "docs/certificate-profiles.md").read_text()
+    row = re.search(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
+    assert row is not None
+    return [cell.strip() for cell in row[1].split("|")]
+
+
+_PURPOSES = {
+    SERVER_AUTH: "serverAuth",
+    CLIENT_AUTH: "clientAuth",
+    CODE_SIGNING: "codeSigning",
+    OCSP_SIGNING: "OCSPSigning",
+}
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_profile_says_what_the_table_says(name: str) -> None:
+    template = TEMPLATES[name]
+    constraints, usage, purposes, identified, sources = _profile(name)
+    assert ("CA:TRUE" in constraints) == template.is_ca
+    assert constraints.startswith("critical") == template.basic_constraints.critical
+    assert (f"pathlen {template.path_length}" in constraints) == (template.path_length is not None)
+    assert usage == ("critical " + ", ".join(template.key_usage) if template.key_usage else "free")
+    assert purposes.startswith("critical") == template.extended_key_usage_critical
+    named = ", ".join(_PURPOSES[oid] for oid in template.extended_key_usage) or "free"
+    assert purposes.removeprefix("critical ") == named
+    assert identified == ("no" if template.is_root else "yes")
+    heeded = [source for source, on in (("API", template.from_api), ("CSR", template.from_csr)) if on]
+    assert sources == (" > ".join(heeded) or "none")
