@@ -1,4 +1,4 @@
-"""Every route and schedule of Signet, each one call. Importing this module builds no client and reads no environment."""
+"""Every route and schedule of Signet, each one call. Importing it builds no client and reads no environment."""
 
 from __future__ import annotations
 

@@ -97,12 +97,15 @@ class Settings:
         for name, least, most in _RANGES:
             if not least <= int(getattr(self, name)) <= most:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
-        if self.public_url:
-            _check_url(self.public_url)
-            if self.buckets == "s3":
-                raise SettingsError(
-                    "SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs."
-                )
+        self._check_public_url()
+
+    def _check_public_url(self) -> None:
+        if self.public_url and self.buckets == "s3":
+            raise SettingsError("SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs.")
+        parts = urlsplit(self.base_url)
+        plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+        if not plain or not self.base_url.isascii() or any(character.isspace() for character in self.base_url):
+            raise SettingsError(_refusal("public_url", self.public_url, "an http or https address without query"))
 
 
 def _refusal(name: str, value: str, rule: str) -> str:
@@ -118,13 +121,6 @@ _RULES = (
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
 )
 _RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900))
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-    if not plain or not url.isascii() or any(character.isspace() for character in url):
-        raise SettingsError(f"SIGNET_PUBLIC_URL is '{url}', but must be an http or https address without query.")
 
 
 def variable_of(name: str) -> str:

@@ -48,7 +48,7 @@ def log(event: str, level: int = logging.INFO, **data: object) -> None:
 
 def log_exception(event: str, **data: object) -> None:
     """Log the exception being handled, with its traceback."""
-    LOGGER.error(event, exc_info=True, extra={"data": data})
+    LOGGER.error(event, exc_info=sys.exception(), extra={"data": data})
 
 
 def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) -> None:

@@ -73,12 +73,12 @@ def root_certificate(
         x509.CertificateBuilder()
         .subject_name(name(common_name))
         .issuer_name(name(common_name))
-        .public_key(key.public_key())  # type: ignore[arg-type]  # RSA or EC
+        .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=7300))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)  # type: ignore[arg-type]  # RSA or EC
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
 

@@ -1,6 +1,6 @@
 """AWS JSON 1.1: bytes to dictionaries of the model's types and back, driven by the shapes.
 
-What is not the protocol's form is a `SerializationException`; what has the form but breaks a limit is for `constraints`.
+What is not the protocol's form is a `SerializationException`; what has it but breaks a limit is for `constraints`.
 
 Source: Smithy, "AWS JSON 1.1 protocol"; RFC 8259.
 """

@@ -1,4 +1,4 @@
-"""Every constraint of the model: required, lengths, ranges, patterns, enums; all violations in one answer, in AWS's words."""
+"""Every constraint of the model: required, lengths, ranges, patterns, enums; all violations at once, in AWS's words."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class _Credential(NamedTuple):
 def verify(request: WireRequest, *, secret_of: Callable[[str], Secret | None], region: str, now: datetime) -> Caller:
     """Who signed the request.
 
-    A wrong secret and an unknown access key give the same answer in the same time, so that nobody learns which keys exist.
+    A wrong secret and an unknown access key give the same answer in the same time: nobody learns which keys exist.
 
     Raises:
         MissingAuthenticationTokenException: it is not signed.

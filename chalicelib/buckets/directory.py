@@ -1,4 +1,4 @@
-"""Buckets as directories, for the laptop home: objects are whole files, and puts are conditional among all processes."""
+"""Buckets as directories, for the laptop home: objects are whole files; puts are conditional among all processes."""
 
 from __future__ import annotations
 

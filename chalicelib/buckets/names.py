@@ -18,8 +18,8 @@ def check_bucket_name(bucket: str) -> None:
     """Raise `BucketError` unless S3 would take the name."""
     if _BUCKET.fullmatch(bucket) is None or _ADDRESS.fullmatch(bucket):
         raise BucketError(
-            f"'{bucket}' is not a bucket name: 3 to 63 lower-case letters, digits, hyphens and single dots, beginning and "
-            "ending with a letter or digit, and not an IP address.",
+            f"'{bucket}' is not a bucket name: 3 to 63 lower-case letters, digits, hyphens and single dots, "
+            "beginning and ending with a letter or digit, and not an IP address.",
             misconfigured=True,
         )
 

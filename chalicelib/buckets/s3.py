@@ -33,8 +33,8 @@ _ACTIONS = {
     "GetBucketLocation": "s3:GetBucketLocation is not allowed by the bucket policy.",
     "GetBucketAcl": "s3:GetBucketAcl is not allowed by the bucket policy.",
     "PutObject": (
-        "s3:PutObject or s3:PutObjectAcl is not allowed by the bucket policy, or S3 Block Public Access refuses the ACL "
-        "{acl}: with Block Public Access use S3ObjectAcl BUCKET_OWNER_FULL_CONTROL."
+        "s3:PutObject or s3:PutObjectAcl is not allowed by the bucket policy, or S3 Block Public Access refuses "
+        "the ACL {acl}: with Block Public Access use S3ObjectAcl BUCKET_OWNER_FULL_CONTROL."
     ),
     "GetObject": "s3:GetObject is not allowed by the bucket policy.",
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,8 @@ from chalicelib.local import server
 from chalicelib.operations import access
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chalicelib.config import Settings
 
 PROFILE = "signet"

@@ -289,5 +289,5 @@ def restore_certificate_authority(
         restored = _in_status(rt, ca, ca.status_before_deletion or "DISABLED")
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
-    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
     rt.store.schedule_crl(ca.arn, due_at=rt.now())

@@ -81,14 +81,19 @@ def check_state(ca: CertificateAuthority, now: datetime, states: Collection[str]
 
 
 def modify(
-    rt: Runtime, caller: Caller, arn: str, change: Callable[[CertificateAuthority], CertificateAuthority]
+    rt: Runtime,
+    caller: Caller,
+    arn: str,
+    change: Callable[[CertificateAuthority], CertificateAuthority],
+    *,
+    busy: type[errors.ApiError] = errors.ConcurrentModificationException,
 ) -> CertificateAuthority:
     """Change a CA: read, decide, write if nobody wrote meanwhile; else again.
 
     `change` gets the CA as it is and returns it as it shall be, or raises; it may run several times.
 
     Raises:
-        ConcurrentModificationException: others kept winning.
+        ConcurrentModificationException: others kept winning; or `busy`, where the operation has no such exception.
     """
     for _ in range(_ATTEMPTS):
         old = find(rt, caller, arn)
@@ -99,4 +104,4 @@ def modify(
             return rt.store.update_certificate_authority(old, new)
         except ConflictError:
             continue
-    raise errors.ConcurrentModificationException(f"Other updates of {arn} are still running; try again.")
+    raise busy(f"Other updates of {arn} are still running; try again.", retry_after_seconds=1)

@@ -55,7 +55,7 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
         lookup.check_state(ca, rt.now(), _STATES, _DELETED)
         return replace(ca, tags=merged(ca.tags, request["Tags"]))
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.UntagCertificateAuthorityRequest) -> None:
@@ -72,7 +72,7 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
         lookup.check_state(ca, rt.now(), _STATES, _DELETED)
         return replace(ca, tags=tuple(tag for tag in ca.tags if not unwanted(*tag)))
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:

@@ -1,4 +1,10 @@
-"""The table in DynamoDB: a conditional write or a TransactWriteItems for each write, consistent reads of the table."""
+"""The table in DynamoDB: one TransactWriteItems for each write, consistent reads of the table.
+
+A single write is a transaction too: its request token tells a repetition after a lost answer from a condition that does
+not hold, which a plain conditional write cannot.
+
+Source: Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", Idempotency.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,11 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.store import StoreError, ThrottledError, table
+from chalicelib.store import StoreError, ThrottledError
 from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
@@ -20,24 +26,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
+    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef, TimeToLiveSpecificationTypeDef
 
     from chalicelib.store.table import Condition, Index, Value, Write
 
 _CONFLICT_ATTEMPTS = 8
 _THROTTLES = frozenset(
-    {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "ThrottlingError"}
+    {
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "ThrottlingException",
+    }
 )
-_CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
+_PAGE = 100_000  # an answer ends at 1 MB anyway
 
 
-def open_store(table_name: str, region: str, *, page: int = table.PAGE) -> TableStore:
+def open_store(table_name: str, region: str, *, page: int = _PAGE) -> TableStore:
     """The store in a DynamoDB table; nothing is asked before the first call."""
     return TableStore(DynamoTable(table_name, region, page=page))
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:
-    """Make the table with its two sparse indexes, and wait until it can be used."""
+    """Make the table with its two sparse indexes, wait until it can be used, and let old tokens expire from it."""
     names = ("pk", "sk", "due_pk", "due_sk", "list_pk", "list_sk")
     client.create_table(
         TableName=table_name,
@@ -47,6 +59,8 @@ def create_table(client: DynamoDBClient, table_name: str) -> None:
         GlobalSecondaryIndexes=[_index("due", "KEYS_ONLY"), _index("list", "ALL")],
     )
     client.get_waiter("table_exists").wait(TableName=table_name)
+    expiry: TimeToLiveSpecificationTypeDef = {"Enabled": True, "AttributeName": "ttl"}
+    client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=expiry)
 
 
 def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecondaryIndexTypeDef:
@@ -63,13 +77,13 @@ def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecond
 class DynamoTable:
     """One client per process, made at the first call."""
 
-    def __init__(self, table_name: str, region: str, *, page: int = table.PAGE) -> None:
+    def __init__(self, table_name: str, region: str, *, page: int = _PAGE) -> None:
         self._name, self._region, self._page = table_name, region, page
 
     @cached_property
     def _client(self) -> DynamoDBClient:
         config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
-        return boto3.client("dynamodb", region_name=self._region, config=config)
+        return Session().client("dynamodb", region_name=self._region, config=config)  # threads share no session
 
     def get(self, key: Key) -> Item | None:
         """Read an item consistently."""
@@ -77,33 +91,24 @@ class DynamoTable:
         return _decode(answer["Item"]) if "Item" in answer else None
 
     def write(self, *writes: Write) -> None:
-        """One write by itself, several as a transaction; conflicts with other transactions are tried again."""
-        if len(writes) == 1 and not isinstance(writes[0], Check):
-            self._write_one(writes[0])
-            return
-        token = str(uuid.uuid4())  # a repetition after a lost answer does nothing twice
+        """All writes in one transaction; one that meets another transaction is tried again."""
         actions: list[Any] = [self._action(write) for write in writes]
+        token = str(uuid.uuid4())
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
                 self._transact(actions, token)
             except _CancelledError as error:
                 _raise_failed(error.reasons)
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
                 token = str(uuid.uuid4())
+            except _InProgressError:  # the answer to this very token was lost: ask again
+                pass
             else:
                 return
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
         raise ThrottledError("Other transactions on the same items kept winning.")
 
     def _transact(self, actions: list[Any], token: str) -> None:
         _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
-
-    def _write_one(self, write: Write) -> None:
-        ((kind, parameters),) = self._action(write).items()
-        method = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item", "ConditionCheck": ""}[kind]
-        try:
-            _answer(lambda: getattr(self._client, method)(**parameters))
-        except _ConditionError as error:
-            raise ConditionFailedError({0: error.item}) from error
 
     def _action(self, write: Write) -> dict[str, dict[str, Any]]:
         expression = _Expression()
@@ -155,13 +160,13 @@ class DynamoTable:
             left = None if left is None else left - len(answer["Items"])
 
 
-class _ConditionError(Exception):
-    def __init__(self, item: Item | None) -> None:
-        super().__init__("condition failed")
-        self.item = item
+class _InProgressError(Exception):
+    """A transaction with the same token has not ended yet."""
 
 
 class _CancelledError(Exception):
+    """Nothing was written; `reasons` has one for each write."""
+
     def __init__(self, reasons: list[dict[str, Any]]) -> None:
         super().__init__("transaction cancelled")
         self.reasons = reasons
@@ -173,12 +178,11 @@ def _answer(call: Callable[[], Any]) -> Any:
         return call()
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        if code == "ConditionalCheckFailedException":
-            item: Any = error.response.get("Item")
-            raise _ConditionError(_decode(item) if item else None) from error
-        if code == "TransactionCanceledException" or code in _CONFLICTS:
-            reasons: Any = error.response.get("CancellationReasons", [{"Code": "TransactionConflict"}])
+        if code == "TransactionCanceledException":
+            reasons: Any = error.response.get("CancellationReasons", [])
             raise _CancelledError(reasons) from error
+        if code == "TransactionInProgressException":
+            raise _InProgressError from error
         if code in _THROTTLES:
             raise ThrottledError("The table is out of capacity for the moment.") from error
         raise StoreError(f"DynamoDB refused: {code}.") from error
@@ -196,9 +200,9 @@ def _raise_failed(reasons: list[dict[str, Any]]) -> None:
     if failed:
         raise ConditionFailedError(failed)
     codes = {str(reason.get("Code", "None")) for reason in reasons} - {"None"}
-    if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+    if codes & _THROTTLES:
         raise ThrottledError("The table is out of capacity for the moment.")
-    if codes - _CONFLICTS:
+    if codes != {"TransactionConflict"}:
         raise StoreError(f"DynamoDB cancelled the transaction: {', '.join(sorted(codes))}.")
 
 

@@ -101,11 +101,12 @@ def to_item(record: Any, key: Key, **index: str) -> Item:
 
 def from_item(kind: type[T], item: Item) -> T:
     """The record in an item."""
-    return kind(**{name: decode(item[name]) if decode else item[name] for name, decode in _members(kind) if name in item})
+    members = _members(kind)  # type: ignore[arg-type]  # classes are hashable
+    return kind(**{name: decode(item[name]) if decode else item[name] for name, decode in members if name in item})
 
 
 @cache
-def _members(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+def _members(kind: Any) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     """The members of a record, each with what reads its attribute."""
     return tuple((each.name, _CODECS[each.name][1] if each.name in _CODECS else None) for each in fields(kind))
 

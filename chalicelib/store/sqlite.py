@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chalicelib import files
 from chalicelib.store import StoreError, table
 from chalicelib.store.table import ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from chalicelib.store.table import Index, Value, Write
+    from chalicelib.store.table import Index, Write
 
 _SCHEMA_VERSION = 1
+_JSON = json.JSONDecoder()
 _INDEXED = ("due_pk", "due_sk", "list_pk", "list_sk")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
-  pk TEXT NOT NULL, sk TEXT NOT NULL, due_pk TEXT, due_sk TEXT, list_pk TEXT, list_sk TEXT, body TEXT NOT NULL,
+  pk TEXT NOT NULL, sk TEXT NOT NULL, due_pk TEXT, due_sk TEXT, list_pk TEXT, list_sk TEXT, body BLOB NOT NULL,
   PRIMARY KEY (pk, sk)
 );
 CREATE INDEX IF NOT EXISTS due ON items (due_pk, due_sk) WHERE due_pk IS NOT NULL;
@@ -37,10 +39,15 @@ def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
 
 
 class SqliteTable:
-    """One connection per thread; a write takes the file's write lock at its beginning."""
+    """One connection per thread; a write takes the file's write lock at its beginning.
+
+    SQLite makes those who wait for the file's lock poll for it, so the threads of a process queue for one of their own.
+    """
 
     def __init__(self, path: Path, *, page: int = table.PAGE) -> None:
-        self._path, self._page, self._local = path, page, threading.local()
+        self._path, self._page = path, page
+        self._local, self._turn = threading.local(), threading.Lock()
+        self._writing = threading.Lock()  # threads queue here; SQLite lets those of other processes poll
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -49,7 +56,7 @@ class SqliteTable:
 
     def write(self, *writes: Write) -> None:
         """Do all writes or none."""
-        with self._errors():
+        with self._errors(), self._writing:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -62,7 +69,7 @@ class SqliteTable:
 
     def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
         """Items of a partition, read in pages."""
-        sql = "SELECT sk, body FROM items WHERE pk = ? AND sk > ? ORDER BY sk LIMIT ?"
+        sql = "SELECT sk, pk, sk, body FROM items WHERE pk = ? AND sk > ? ORDER BY sk LIMIT ?"
         return self._pages(sql, pk, after, None, limit)
 
     def query_index(
@@ -71,7 +78,7 @@ class SqliteTable:
         """Items of an index partition, read in pages."""
         bound = f"AND {index}_sk <= ?" if up_to is not None else ""
         sql = (
-            f"SELECT {index}_sk, body FROM items WHERE {index}_pk = ? AND {index}_sk > ? {bound} "  # noqa: S608  one of two literals
+            f"SELECT {index}_sk, pk, sk, body FROM items WHERE {index}_pk = ? AND {index}_sk > ? {bound} "  # noqa: S608  one of two literals
             f"ORDER BY {index}_sk LIMIT ?"
         )
         return self._pages(sql, pk, "", up_to, limit)
@@ -83,37 +90,39 @@ class SqliteTable:
             parameters = [pk, after, *([] if up_to is None else [up_to]), size]
             with self._errors():
                 rows = self._connection().execute(sql, parameters).fetchall()
-            for sort_key, body in rows:
-                yield _decode(body)
-                after = sort_key
+            for row in rows:
+                yield _decode(*row[1:])
             if len(rows) < size:
                 return
+            after = rows[-1][0]
             left = None if left is None else left - len(rows)
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._open()
-        return connection
+        mine: dict[Any, sqlite3.Connection] = self._local.__dict__
+        process = os.getpid()  # a connection must not be used in a child of the process that opened it
+        if process not in mine:
+            mine[process] = self._open()
+        return mine[process]
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.touch(mode=0o600, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > _SCHEMA_VERSION:
-            raise StoreError(f"{self._path} was written by a later release of Signet (schema {version}).")
-        if version < _SCHEMA_VERSION:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+        files.make_directory(self._path.parent)
+        with files.locked(self._path.with_name(self._path.name + ".lock")):  # nobody waits for a change to WAL
+            self._path.touch(mode=0o600, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > _SCHEMA_VERSION:
+                raise StoreError(f"{self._path} was written by a later release of Signet (schema {version}).")
+            if version < _SCHEMA_VERSION:
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
         return connection
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
 
 
@@ -137,7 +146,7 @@ def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
 
 def _read(connection: sqlite3.Connection, key: Key) -> Item | None:
     row = connection.execute("SELECT body FROM items WHERE pk = ? AND sk = ?", key).fetchone()
-    return None if row is None else _decode(row[0])
+    return None if row is None else _decode(*key, row[0])
 
 
 def _store(connection: sqlite3.Connection, item: Item) -> None:
@@ -150,22 +159,21 @@ def _store(connection: sqlite3.Connection, item: Item) -> None:
     )
 
 
-def _encode(item: Item) -> str:
-    """JSON; bytes become base64 under a name that ends in a colon, which no attribute has."""
-    plain: dict[str, Value] = {}
-    for name, value in item.items():
-        if isinstance(value, bytes):
-            plain[name + ":"] = base64.b64encode(value).decode()
-        else:
-            plain[name] = value
-    return json.dumps(plain, separators=(",", ":"))
+def _encode(item: Item) -> bytes:
+    """All but the key: plain attributes as JSON, whose member "" lists the lengths of the byte strings behind it."""
+    strings = {name: value for name, value in item.items() if isinstance(value, bytes)}
+    plain = {name: value for name, value in item.items() if name not in strings and name not in {"pk", "sk"}}
+    lengths = {name: len(value) for name, value in strings.items()}
+    head = json.dumps(plain | {"": lengths}, separators=(",", ":"))
+    return b"\0".join((head.encode(), b"".join(strings.values())))
 
 
-def _decode(body: str) -> Item:
-    item: Item = {}
-    for name, value in json.loads(body).items():
-        if name.endswith(":"):
-            item[name[:-1]] = base64.b64decode(value)
-        else:
-            item[name] = value
+def _decode(pk: str, sk: str, body: bytes) -> Item:
+    head, _, strings = body.partition(b"\0")
+    item: Item = {"pk": pk, "sk": sk, **_JSON.raw_decode(head.decode())[0]}
+    lengths: dict[str, int] = item.pop("")  # type: ignore[assignment]  # written by `_encode`
+    begin = 0
+    for name, length in lengths.items():
+        item[name] = strings[begin : begin + length]
+        begin += length
     return item

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Condition, Value, Write
 
 _PENDING: Condition = ((Clause("status", "=", "PENDING"),),)
-_NOT_REVOKED: Condition = ((Clause("pk", "present"), Clause("revoked_at", "absent")),)
 _DUE = ("due_pk", "due_sk")
 
 
@@ -98,8 +97,9 @@ class Certificates(Base):
             "revoked_at": items.micros(revocation.revoked_at),
             "revocation_reason": revocation.reason,
         }
+        unchanged = ((Clause("status", "=", certificate.status), Clause("revoked_at", "absent")),)
         base: list[Write] = [
-            Update(key, _NOT_REVOKED, values),
+            Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
         ]
         wake = forward_write(certificate.ca_arn, revocation.revoked_at)
@@ -108,7 +108,7 @@ class Certificates(Base):
                 self.table.write(*base, wake)
             except ConditionFailedError as error:
                 if error.items.keys() != {len(base)}:
-                    raise ConflictError(f"{certificate.arn} is revoked already, or gone.") from error
+                    raise ConflictError(f"{certificate.arn} is revoked already, or has changed.") from error
                 wake = forward_write(certificate.ca_arn, revocation.revoked_at, error.items[len(base)])
             else:
                 return

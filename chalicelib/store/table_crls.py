@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlLocation
-    from chalicelib.store.table import Item, Value, Write
+    from chalicelib.store.table import Condition, Item, Value, Write
 
 _UNKNOWN: Final[Item] = {"pk": "", "sk": ""}
 
@@ -76,24 +76,19 @@ class Crls(Base):
                 return
 
     def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
-        state = self.get_crl_state(ca_arn)
-        if state is None or state.next_crl_at is None or state.next_crl_at > now:
-            return None
-        if state.lease_until is not None and state.lease_until > now:
-            return None
-        reserved = replace(
-            state, crl_number=max(number, state.crl_number + 1), lease_until=lease_until, tbs_sha256=None
-        )
-        values: dict[str, Value] = {
-            "crl_number": reserved.crl_number,
-            "lease_until": items.micros(lease_until),
-        }
-        unchanged = ((Clause("crl_number", "=", state.crl_number), Clause("revision", "=", state.revision)),)
-        try:
-            self.table.write(Update(items.crl_key(ca_arn), unchanged, values, ("tbs_sha256",)))
-        except ConditionFailedError:
-            return None
-        return reserved
+        key = items.crl_key(ca_arn)
+        found = self.table.get(key)
+        while found is not None and _may_reserve(found, now):
+            reserved = max(number, int(found.get("crl_number", 0)) + 1)
+            values: dict[str, Value] = {"crl_number": reserved, "lease_until": items.micros(lease_until)}
+            write = Update(key, _is_still(found), values, ("tbs_sha256",))
+            try:
+                self.table.write(write)
+            except ConditionFailedError as error:
+                found = error.items[0]
+            else:
+                return items.from_item(CrlState, write.apply(found))
+        return None
 
     def intend_crl(self, state: CrlState, tbs_sha256: str) -> None:
         self._write_crl(state, {"tbs_sha256": tbs_sha256})
@@ -158,3 +153,15 @@ def _due_values(state: CrlState, at: datetime | None) -> dict[str, Value]:
 
 def _due_removed(at: datetime | None) -> tuple[str, ...]:
     return ("next_crl_at", "due_pk", "due_sk") if at is None else ()
+
+
+def _may_reserve(found: Item, now: datetime) -> bool:
+    """Whether the CRL is due and nobody holds the lease."""
+    moment = items.micros(now)
+    return int(found.get("next_crl_at", moment + 1)) <= moment and int(found.get("lease_until", 0)) <= moment
+
+
+def _is_still(found: Item) -> Condition:
+    """That nothing a reservation is decided by has changed since an item was read."""
+    names = ("crl_number", "revision", "next_crl_at", "lease_until")
+    return (tuple(Clause(name, "=", found[name]) if name in found else Clause(name, "absent") for name in names),)

@@ -1,6 +1,6 @@
-"""Measure Signet beside peers in the same run: ratios on the screen, rows `{name, value, unit, peer, ratio}` in build/bench.json.
+"""Measure Signet beside peers in the same run: ratios on the screen, and rows in build/bench.json.
 
-A ratio above 1 means that Signet is faster. Nothing is asserted: machines differ.
+A row is `{name, value, unit, peer, ratio}`; a ratio above 1 means that Signet is faster. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e"))]
@@ -32,6 +31,9 @@ from chalicelib.store.table import Put  # noqa: E402
 
 ISSUES = 150
 ENTRIES = 100_000
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CA_ARN = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-000000000001"
 Row = dict[str, Any]
 

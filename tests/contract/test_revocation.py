@@ -190,8 +190,8 @@ def test_crl_appears_with_the_first_certificate_and_has_aws_s_profile(acm_pca: A
     ca = x509.load_pem_x509_certificate(
         acm_pca.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"].encode()
     )
-    key: Any = ca.public_key()
-    assert crl.is_signature_valid(key)
+    public_key: Any = ca.public_key()
+    assert crl.is_signature_valid(public_key)
     assert crl.issuer.public_bytes() == ca.subject.public_bytes()
     assert crl.last_update_utc == clock() - timedelta(hours=1)
     assert crl.next_update_utc == clock() + timedelta(days=7)

@@ -26,7 +26,7 @@ from chalicelib.store.dynamodb import open_store as open_dynamodb
 from chalicelib.store.sqlite import open_store as open_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -228,10 +228,11 @@ def test_certificate_goes_from_pending_to_issued(store: TableStore, ca: Certific
     issued = replace(reserved, status="ISSUED", certificate_der=b"\x30der", issued_at=at(seconds=1), tbs_der=None)
     assert store.get_certificate(ca.arn, 1) == issued
     assert list(store.list_certificates(ca.arn)) == [issued]
-    for write in (
+    writes: list[Callable[[], None]] = [
         lambda: store.complete_certificate(reserved, b"x", issued_at=START),
         lambda: store.fail_certificate(reserved, "x"),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(ConflictError):
             write()
     assert store.get_certificate(ca.arn, 1) == issued
@@ -371,11 +372,12 @@ def test_crl_is_reserved_by_one_run_and_only_when_due(store: TableStore, ca: Cer
     assert reserve(store, ca, at(seconds=44)) is None
     later = reserve(store, ca, at(seconds=45), number=5)
     assert later.crl_number == 101
-    for write in (
+    writes: list[Callable[[], None]] = [
         lambda: store.intend_crl(state, "ab"),
         lambda: complete(store, state, None),
         lambda: store.fail_crl(state, "x", retry_at=START),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(ConflictError):
             write()
     store.intend_crl(later, "cd")

@@ -176,8 +176,9 @@ def _get(
 ) -> tuple[int, dict[str, str], bytes]:
     import base64
 
-    import app as signet_app
     from client import Context, gateway_event
+
+    import app as signet_app
 
     event = gateway_event("GET", f"http://x{path}", list((headers or {}).items()), b"")
     event["requestContext"]["resourcePath"] = route
@@ -206,9 +207,9 @@ def test_crl_is_served_with_its_headers_and_by_its_tag(acm_pca: Any, rt: Any) ->
 
 
 def test_schedules_run_what_is_due(acm_pca: Any, rt: Any) -> None:
-    import app as signet_app
     from authority_steps import active_root, issue
 
+    import app as signet_app
     from chalicelib.local.scheduler import Scheduler, scheduled_event, scheduled_handlers
 
     arn = active_root(acm_pca)
@@ -228,7 +229,8 @@ def test_import_of_the_app_is_cheap() -> None:
     """Lambda pays it at every cold start: no client, no environment, no template engine."""
     code = (
         "import sys; sys.path.insert(0, '.'); import app;"
-        "print([name for name in ('boto3', 'botocore', 'jinja2', 'click', 'granian', 'chalicelib.store') if name in sys.modules])"
+        "heavy = ('boto3', 'botocore', 'jinja2', 'click', 'granian', 'chalicelib.store');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -124,7 +124,7 @@ class Home:
     def client(self, **more: Any) -> Any:
         """A boto3 client of the server."""
         exports = self.exports()
-        arguments = {
+        arguments: dict[str, Any] = {
             "region_name": exports["AWS_REGION"],
             "endpoint_url": self.url,
             "aws_access_key_id": exports["AWS_ACCESS_KEY_ID"],

@@ -144,7 +144,7 @@ def test_guide_ends_with_openssl_seeing_the_revocation(home: Home, tmp_path: Pat
     ca_id = arn.rsplit("/", 1)[1]
     if custom_cname:
         assert address == f"http://some_name.crl/crl/{ca_id}.crl"
-        curl = ("--connect-to", f"some_name.crl:80:127.0.0.1:{home.port}", address)
+        curl: tuple[str, ...] = ("--connect-to", f"some_name.crl:80:127.0.0.1:{home.port}", address)
     else:
         assert address == f"{home.url}/your-bucket-name/crl/{ca_id}.crl"
         curl = (address,)

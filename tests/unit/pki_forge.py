@@ -23,10 +23,19 @@ RSA_SHA256 = algorithms.SIGNING_ALGORITHMS["SHA256WITHRSA"].identifier_der
 UTF8 = der.UTF8_STRING
 
 
-@cache
 def key(kind: str = "P-256") -> Any:
     """A private key of a kind, made once."""
-    curves = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1, "K-256": ec.SECP256K1}
+    return _key(kind)
+
+
+@cache
+def _key(kind: str) -> Any:
+    curves: dict[str, Any] = {
+        "P-256": ec.SECP256R1,
+        "P-384": ec.SECP384R1,
+        "P-521": ec.SECP521R1,
+        "K-256": ec.SECP256K1,
+    }
     if kind in curves:
         return ec.generate_private_key(curves[kind]())
     if kind == "Ed25519":

@@ -1,4 +1,4 @@
-"""Signature Version 4 (AWS IAM User Guide, "Create a signed AWS API request"): good requests, and every way to be wrong."""
+"""Signature Version 4 (AWS IAM User Guide, "Create a signed AWS API request"): good requests, and ways to be wrong."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def scoped(position: int, value: str) -> Callable[[str], str]:
     """Replace a part of the credential."""
 
     def change(header: str) -> str:
-        credential = header.split("Credential=")[1].split(",")[0]
+        credential = header.split("Credential=")[1].split(",", maxsplit=1)[0]
         parts = credential.split("/")
         parts[position] = value
         return header.replace(credential, "/".join(parts))
@@ -113,7 +113,7 @@ def unsign(name: str) -> Callable[[str], str]:
     """Take a header out of SignedHeaders."""
 
     def change(header: str) -> str:
-        names = header.split("SignedHeaders=")[1].split(",")[0]
+        names = header.split("SignedHeaders=")[1].split(",", maxsplit=1)[0]
         return header.replace(names, ";".join(each for each in names.split(";") if each != name))
 
     return change

@@ -298,7 +298,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "san-dns-empty-label": lambda: _san(dns("a..example")),
     "san-dns-long-label": lambda: _san(dns("a" * 64 + ".example")),
     "san-dns-254": lambda: _san(dns(".".join(["a" * 49] * 5) + ".abcde")),
-    "san-dns-254-with-wildcard": lambda: _san(dns("*." + ".".join(["a" * 49] * 5) + ".a")),
+    "san-dns-254-with-wildcard": lambda: _san(dns("*." + ".".join(["a" * 49] * 5) + ".ab")),
+    "no-attributes": lambda: armored(csr(attributes=None)),
     "san-dns-hyphen-first": lambda: _san(dns("-a.example")),
     "san-dns-hyphen-last": lambda: _san(dns("a-.example")),
     "san-dns-star-alone": lambda: _san(dns("*")),
@@ -433,7 +434,6 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "text-around": lambda: b"Certificate Request:\n    Data:\n" + _PEM + b"\nbye\n",
     "crlf": lambda: _PEM.replace(b"\n", b"\r\n"),
     "one-line": lambda: f"-----BEGIN CERTIFICATE REQUEST-----\n{_BODY}\n-----END CERTIFICATE REQUEST-----".encode(),
-    "no-attributes": lambda: armored(csr(attributes=None)),
     "challenge-password": lambda: armored(
         csr(attributes=der.sequence(der.oid("1.2.840.113549.1.9.7"), der.tlv(der.SET, der.tlv(UTF8, b"secret"))))
     ),
