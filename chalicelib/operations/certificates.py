@@ -13,7 +13,7 @@ from chalicelib.operations import idempotency, lookup, publication, revocation_c
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import certificate, chain, csr, templates
 from chalicelib.records import Certificate
-from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, StoreError, TokenMismatchError
+from chalicelib.store import ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
@@ -68,13 +68,13 @@ def issue_certificate(
         ca = _issuing_authority(rt, caller, arn, cached=attempt == 0)
         order = order or _parsed(rt, request)
         issuer = _issuer_for(rt, ca, order)
-        ca, started = _with_crl_started(rt, ca, order.template)
-        first_crl = first_crl or started
-        plan = _plan(rt, ca, issuer, order)
         try:
+            ca, started = _with_crl_started(rt, ca, order.template)
+            first_crl = first_crl or started
+            plan = _plan(rt, ca, issuer, order)
             record, is_new = _reserve(rt, caller, ca, order, plan)
-        except (StaleAuthorityError, SerialTakenError):
-            continue
+        except ConflictError:
+            continue  # the CA changed, or the serial is taken: look again
         if is_new:
             _sign(rt, ca, record, request["SigningAlgorithm"])
         if first_crl:
@@ -115,16 +115,17 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
 
 
 def _with_crl_started(rt: Runtime, ca: CertificateAuthority, template: Template) -> tuple[CertificateAuthority, bool]:
-    """See that a CRL will be published before a certificate points to it; True if this is the first for its address."""
+    """See that a CRL will be published before a certificate points to it; True if this is the first for its address.
+
+    Raises:
+        ConflictError: the CA changed since it was read.
+    """
     if not revocation_configuration.crl_enabled(ca) or template.is_root:
         return ca, False
     location = revocation_configuration.crl_location(ca)
     if location in ca.crl_locations:
         return ca, False
-    try:
-        return rt.store.start_crl(ca, location, due_at=rt.now()), True
-    except ConflictError:
-        return ca, False  # the reservation finds out that the CA changed, and the next attempt reads it again
+    return rt.store.start_crl(ca, location, due_at=rt.now()), True
 
 
 def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order) -> Plan:

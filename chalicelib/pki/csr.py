@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32768
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
+_ATTRIBUTES = 0xA0
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 
@@ -75,27 +76,19 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
         PkiError: it does not parse, does not verify, or which rule it breaks.
     """
     request, algorithm, _ = der.fields(der.parse(csr_der), "A CSR", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
-    members = list(request.children())
-    if [member.tag for member in members] not in _REQUEST_SHAPES:
-        raise DerError("A request does not consist of version, subject, key and attributes.")
-    version, subject, spki, *attributes = members
+    version, subject, spki, attributes = der.fields(
+        request, "A request", der.INTEGER, der.SEQUENCE, der.SEQUENCE, _ATTRIBUTES
+    )
     if version.content != b"\x00":
         raise DerError("The version is not 0.")
     subject_attributes = names.parse_name(subject)
-    requested = _requested_extensions(attributes[0]) if attributes else ()
+    requested = _requested_extensions(attributes)
     if not subject_attributes and not any(each.oid == extensions.SUBJECT_ALTERNATIVE_NAME for each in requested):
         raise PkiError("It has neither a subject nor a subject alternative name.")
     algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der)
     _verify(csr_der)
     return CertificateRequest(csr_der, subject.der, spki.der, public_key, requested)
-
-
-# Attributes may be missing: old tools leave out what is empty.
-_REQUEST_SHAPES = (
-    [der.INTEGER, der.SEQUENCE, der.SEQUENCE],
-    [der.INTEGER, der.SEQUENCE, der.SEQUENCE, 0xA0],
-)
 
 
 def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:

@@ -77,8 +77,10 @@ def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecond
 class DynamoTable:
     """One client per process, made at the first call."""
 
-    def __init__(self, table_name: str, region: str, *, page: int = _PAGE) -> None:
-        self._name, self._region, self._page = table_name, region, page
+    def __init__(
+        self, table_name: str, region: str, *, page: int = _PAGE, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._name, self._region, self._page, self._pause = table_name, region, page, pause
 
     @cached_property
     def _client(self) -> DynamoDBClient:
@@ -104,7 +106,7 @@ class DynamoTable:
                 pass
             else:
                 return
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
+            self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
         raise ThrottledError("Other transactions on the same items kept winning.")
 
     def _transact(self, actions: list[Any], token: str) -> None:

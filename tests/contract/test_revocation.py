@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +141,6 @@ def test_disabled_ca_revokes_and_publishes(acm_pca: Any, rt: Any) -> None:
 
 def test_interrupted_issuance_can_be_revoked(acm_pca: Any, rt: Any, clock: Any) -> None:
     """The CA may have signed before it crashed: it owns that serial (Baseline Requirements 4.9.9 in spirit)."""
-    from dataclasses import replace
-
     from chalicelib.operations import certificates
     from chalicelib.runtime import Caller
 
@@ -200,6 +199,20 @@ def test_crl_appears_with_the_first_certificate_and_has_aws_s_profile(acm_pca: A
     key_id = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     assert key_id == ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     assert list(crl) == []
+
+
+def test_first_crl_is_started_though_another_process_changed_the_ca(acm_pca: Any, rt: Any) -> None:
+    """A process that has the CA in memory must notice that its copy is old before a certificate points to a CRL."""
+    from client import client_for
+
+    from chalicelib.runtime import from_settings
+
+    arn = active_root(acm_pca)
+    other = client_for(replace(from_settings(rt.settings), now=rt.now))
+    other.tag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    issue(client_for(rt), arn)
+    assert len(rt.store.get_certificate_authority(arn).crl_locations) == 1
+    assert number(published(rt, arn)) > 0
 
 
 def test_crl_is_regenerated_at_the_midpoint_and_never_older_than_half_its_life(
@@ -339,8 +352,6 @@ def test_poisoned_ca_never_blocks_the_others(acm_pca: Any, rt: Any, clock: Any) 
 
 
 def test_failed_publication_succeeds_after_repair_and_clears_its_error(acm_pca: Any, rt: Any, clock: Any) -> None:
-    from dataclasses import replace
-
     from chalicelib.buckets import BucketError
 
     class BrokenBuckets:
@@ -382,8 +393,6 @@ def test_pending_ca_has_no_crl(acm_pca: Any, rt: Any) -> None:
 
 def test_key_that_is_not_the_certificate_s_signs_nothing(acm_pca: Any, rt: Any) -> None:
     """A store whose record points to another key must not lead to a signature."""
-    from dataclasses import replace
-
     from botocore.exceptions import ClientError
 
     first, second = active_root(acm_pca), active_root(acm_pca)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import START
-from test_store import authority, certificate, token
+from test_store import ACCOUNT, authority, certificate, token
 
 from chalicelib.store import StoreError
 from chalicelib.store.sqlite import open_store
@@ -65,6 +65,43 @@ def test_threads_with_one_token_reserve_one_certificate(store: TableStore) -> No
     assert sum(is_new for _, is_new in answers) == 10
     assert len({arn for arn, _ in answers}) == 10
     assert len(list(store.list_certificates(authority().arn))) == 10
+
+
+def test_threads_that_open_a_new_database_at_once_all_succeed(path: Path) -> None:
+    failures: list[BaseException] = []
+    gate = threading.Barrier(16)
+
+    def add(number: int) -> None:
+        opened = open_store(path)
+        gate.wait()
+        try:
+            opened.reserve_certificate_authority(authority(number), None, now=START)
+        except BaseException as error:  # noqa: BLE001  reported below
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(open_store(path).list_certificate_authorities(ACCOUNT, limit=99)) == 16
+
+
+def test_child_process_uses_a_connection_of_its_own(store: TableStore) -> None:
+    """A connection must not be carried across a fork (SQLite, "How To Corrupt An SQLite Database File", 2.6)."""
+    inherited = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            own = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+            store.reserve_certificate(certificate(authority(), 9), authority(), None, now=START)
+            status = int(own is inherited)
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.get_certificate(authority().arn, 9) is not None
 
 
 CHILD = """

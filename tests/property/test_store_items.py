@@ -1,0 +1,70 @@
+"""Every record comes back from its item as it was, through the encoding of either driver."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.records import AccessKey, Certificate, CertificateAuthority, CrlLocation, CrlState, Revocation
+from chalicelib.store import dynamodb, items, sqlite
+from chalicelib.store.table import Key
+
+MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001  made aware
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+BYTES = st.binary(max_size=40)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+# By the annotation of a member; enumerations are text.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "int": st.integers(0, 10**37),
+    "bytes": BYTES,
+    "datetime": MOMENTS,
+    "dict[str, Any]": st.dictionaries(TEXTS, JSON, max_size=3),
+    "tuple[bytes, ...]": st.lists(BYTES, max_size=3).map(tuple),
+    "tuple[tuple[str, str | None], ...]": st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=3).map(tuple),
+    "tuple[CrlLocation, ...]": st.lists(st.builds(CrlLocation, bucket=TEXTS, key=TEXTS, acl=TEXTS), max_size=2).map(
+        tuple
+    ),
+}
+
+
+def values(name: str, annotation: str) -> st.SearchStrategy[Any]:
+    if name == "serial_number":
+        return st.integers(1, 2**128 - 1)
+    plain = annotation.removesuffix(" | None")
+    found = VALUES.get(plain, TEXTS)
+    return found if plain == annotation else st.none() | found
+
+
+def records(kind: type[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(kind, **{each.name: values(each.name, str(each.type)) for each in fields(kind)})
+
+
+RECORDS = st.one_of(*(records(kind) for kind in (AccessKey, CertificateAuthority, Certificate, Revocation, CrlState)))
+
+
+@given(record=RECORDS)
+def test_record_comes_back_from_its_item(record: Any) -> None:
+    item = items.to_item(record, Key("p", "s"), due_pk="CRL#0", due_sk="1")
+    assert items.from_item(type(record), item) == record
+    assert sqlite._decode("p", "s", sqlite._encode(item)) == item
+    assert dynamodb._decode({name: dynamodb._attribute(value) for name, value in item.items()}) == item
+
+
+@given(moments=st.lists(MOMENTS, min_size=2, max_size=5))
+def test_times_are_exact_and_keep_their_order(moments: list[datetime]) -> None:
+    assert [items.moment(items.micros(each)) for each in moments] == moments
+    assert sorted(moments, key=items.micros) == sorted(moments)
+
+
+@given(record=RECORDS, name=st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=30))
+def test_item_of_a_later_release_is_read_without_what_is_unknown(record: Any, name: str) -> None:
+    item = items.to_item(record, Key("p", "s"))
+    assert items.from_item(type(record), item | {name: "later"}) == record
