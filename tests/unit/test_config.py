@@ -1,0 +1,103 @@
+"""Settings: defaults, and one sentence for each that is wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from chalicelib import arn, logs, runtime
+from chalicelib.buckets.s3 import S3Buckets
+from chalicelib.config import Settings, SettingsError, aws_files
+from chalicelib.store.dynamodb import DynamoTable
+
+
+def test_defaults_are_those_of_the_laptop_home() -> None:
+    settings = Settings.from_env({})
+    assert (settings.state, settings.buckets, settings.keys) == ("sqlite", "directory", "software")
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert Settings.from_env({"SIGNET_PORT": "9000"}).base_url == "http://127.0.0.1:9000"
+    assert (
+        Settings.from_env({"SIGNET_PUBLIC_URL": "https://pki.example.com/x/"}).base_url == "https://pki.example.com/x"
+    )
+
+
+BAD = {
+    "unknown": {"SIGNET_NOTHING": "x"},
+    "state": {"SIGNET_STATE": "postgres"},
+    "buckets": {"SIGNET_BUCKETS": "S3"},
+    "keys": {"SIGNET_KEYS": "kms"},
+    "port 0": {"SIGNET_PORT": "0"},
+    "port 65536": {"SIGNET_PORT": "65536"},
+    "port text": {"SIGNET_PORT": "http"},
+    "account": {"SIGNET_ACCOUNT_ID": "1"},
+    "region": {"AWS_REGION": "moon"},
+    "table": {"SIGNET_TABLE": "a"},
+    "seconds": {"SIGNET_IDEMPOTENCY_SECONDS": "0"},
+    "pending": {"SIGNET_PENDING_SECONDS": "901"},
+    "url without scheme": {"SIGNET_PUBLIC_URL": "pki.example.com"},
+    "url with query": {"SIGNET_PUBLIC_URL": "http://x.example/?a=b"},
+    "url with space": {"SIGNET_PUBLIC_URL": "http://x.example/ y"},
+    "url and s3": {"SIGNET_PUBLIC_URL": "http://x.example", "SIGNET_BUCKETS": "s3"},
+    "log level": {"SIGNET_LOG_LEVEL": "LOUD"},
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_wrong_setting_is_refused_in_one_sentence_that_names_it(case: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(BAD[case])
+    assert next(iter(BAD[case])) in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_passphrase_is_not_in_the_representation() -> None:
+    assert "swordfish" not in repr(Settings.from_env({"SIGNET_KEY_PASSPHRASE": "swordfish"}))
+
+
+def test_each_port_is_chosen_on_its_own() -> None:
+    rt = runtime.from_settings(Settings(state="dynamodb", buckets="s3"))
+    assert isinstance(rt.buckets, S3Buckets)
+    assert isinstance(rt.store.table, DynamoTable)  # type: ignore[attr-defined]  # the store over a table
+
+
+def test_runtime_of_the_environment_is_the_laptop_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNET_DATA", "somewhere")
+    rt = runtime.from_env()
+    assert rt.settings.data == "somewhere"
+    assert rt.now().tzinfo is not None
+    assert 0 < rt.serial_number() < 1 << 128
+
+
+def test_aws_files_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/x/config")
+    monkeypatch.delenv("AWS_SHARED_CREDENTIALS_FILE")
+    config, credentials = aws_files()
+    assert str(config) == "/x/config"
+    assert credentials.parts[-2:] == (".aws", "credentials")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_partition_follows_from_the_region(region: str, partition: str) -> None:
+    assert arn.partition_of(region) == partition
+
+
+def test_log_lines_are_json_and_nobody_can_forge_one() -> None:
+    stream = io.StringIO()
+    handlers, level = logs.LOGGER.handlers[:], logs.LOGGER.level
+    logs.configure("INFO", stream)
+    logs.log("event", name='a"\n{"event": "forged"}')
+    logs.log("quiet", logging.DEBUG)
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        logs.log_exception("failed", number=1)
+    logs.LOGGER.handlers[:], logs.LOGGER.level = handlers, level
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["event"], first["level"]) == ("event", "INFO")
+    assert first["name"].startswith('a"\n')
+    assert "ZeroDivisionError" in second["traceback"]
