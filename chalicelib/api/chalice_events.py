@@ -18,12 +18,16 @@ def wire_request(request: Request) -> WireRequest:
     headers = tuple((name.lower(), value) for name, values in multi.items() for value in values)
     path = event["requestContext"].get("path") or "/"
     query = event.get("multiValueQueryStringParameters") or {}
-    pairs = [(name, value) for name, values in query.items() for value in values]
+    pairs = [f"{_quoted(name)}={_quoted(value)}" for name, values in query.items() for value in values]
     body = request.raw_body
     return WireRequest(
         method=request.method,
         path=path,
-        query="&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs),
+        query="&".join(pairs),
         headers=headers,
         body=body.encode() if isinstance(body, str) else body,
     )
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")

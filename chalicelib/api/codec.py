@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 32
 _MAX_DIGITS = 20
+_MAX_VALUES = 100_000  # more than any request can use; each costs memory before a constraint can refuse it
 _INTEGERS = {"integer": 1 << 31, "long": 1 << 63}
 
 
@@ -31,6 +32,8 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
     Raises:
         SerializationException: the body is not JSON, or a value is not of its member's type.
     """
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        raise SerializationException(f"The body holds more than {_MAX_VALUES} values.")
     document = _parse(body or b"{}")
     if not isinstance(document, dict):
         raise SerializationException("The body must be a JSON object.")

@@ -64,7 +64,8 @@ def _camel(name: str) -> str:
 
 
 def _shown(kind: str, value: Any) -> str:
-    text = f"[{len(value)} bytes]" if kind == "blob" else f"[{len(value)} members]" if kind == "list" else str(value)
+    noun = {"blob": "bytes", "list": "members"}.get(kind)
+    text = str(value) if noun is None else f"[{len(value)} {noun}]" if value else "[]"
     return f"'{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}'"
 
 
@@ -84,10 +85,14 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     for category, (_, characters) in _CLASSES.items():
         pattern = pattern.replace(rf"\p{{{category}}}", characters)
     by_category = re.compile(pattern, re.ASCII)
-    return lambda text: by_category.fullmatch("".join(map(_representative, text))) is not None
+    return lambda text: by_category.fullmatch(_represented(text)) is not None
+
+
+def _represented(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.translate({ord(each): _representative(each) for each in set(text) if not each.isascii()})
 
 
 def _representative(character: str) -> str:
-    if character.isascii():
-        return character
     return _CLASSES.get(unicodedata.category(character)[0], ("\0", ""))[0]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,9 +27,12 @@ SERVICE = "acm-pca"
 SKEW = timedelta(minutes=5)
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=([^\s,]+) *, *SignedHeaders=([^\s,]+) *, *Signature=([0-9a-f]{64})", re.ASCII
+    r"AWS4-HMAC-SHA256 +Credential=([^\s,]+) *, *SignedHeaders=([!-+\--~]+) *, *Signature=([0-9a-f]{64})", re.ASCII
 )
 _CREDENTIAL = re.compile(r"([A-Za-z0-9_]{1,128})/([0-9]{8})/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request", re.ASCII)
+_TEXT = re.compile(r"[\t -~]*")
+_PRESIGNED = re.compile(r"(^|&)x-amz-", re.IGNORECASE)
+_SPACE = re.compile(r"[ \t\r\n]+")
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _ALWAYS_SIGNED = ("host", "x-amz-date", "x-amz-target")
 _ONCE = frozenset({"authorization", "host", "date", "content-type", "content-length"})
@@ -71,10 +75,25 @@ class _Credential(NamedTuple):
     service: str
 
 
-def verify(request: WireRequest, *, secret_of: Callable[[str], Secret | None], region: str, now: datetime) -> Caller:
+def verify(
+    request: WireRequest,
+    *,
+    secret_of: Callable[[str], Secret | None],
+    even_out: Callable[[bool], None],
+    region: str,
+    now: datetime,
+) -> Caller:
     """Who signed the request.
 
     A wrong secret and an unknown access key give the same answer in the same time: nobody learns which keys exist.
+
+    Args:
+        request: as it came.
+        secret_of: looks an access key up.
+        even_out: called before such a refusal with whether the key was found, to take as long as finding it or not
+            finding it would have taken.
+        region: that the credential has to be scoped to.
+        now: the time.
 
     Raises:
         MissingAuthenticationTokenException: it is not signed.
@@ -89,16 +108,18 @@ def verify(request: WireRequest, *, secret_of: Callable[[str], Secret | None], r
     known = secret_of(credential.access_key_id)
     expected = _signature(request, credential, signed_headers, known.secret if known else _DUMMY_SECRET)
     if not hmac.compare_digest(expected.encode(), signature.encode()) or known is None:
+        even_out(known is not None)
         raise errors.UnrecognizedClientException(_REFUSED)
     return Caller(account_id=known.account_id, access_key_id=credential.access_key_id)
 
 
 def _check_form(request: WireRequest) -> None:
-    names = [name for name, _ in request.headers]
-    for name in sorted(set(names)):
-        if names.count(name) > 1 and (name in _ONCE or name.startswith("x-amz-")):
-            raise errors.IncompleteSignatureException(f"The header {name} is there more than once.")
-    if re.search(r"(^|&)x-amz-", unquote_to_bytes(request.query).decode("latin-1"), re.IGNORECASE):
+    times = Counter(name for name, _ in request.headers)
+    if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):
+        raise errors.IncompleteSignatureException(f"The header {repeated[0]} is there more than once.")
+    if not all(map(_TEXT.fullmatch, (request.method, request.path, request.query))):
+        raise errors.IncompleteSignatureException("The request line holds characters that are not printable ASCII.")
+    if _PRESIGNED.search(unquote_to_bytes(request.query).decode("latin-1")):
         raise errors.IncompleteSignatureException("Presigned requests are not supported: sign with the header.")
     if request.header("x-amz-security-token") is not None:
         raise errors.UnrecognizedClientException("Session tokens are not supported: sign with an access key of Signet.")
@@ -152,6 +173,11 @@ def _check_signed(request: WireRequest, signed_headers: tuple[str, ...]) -> None
         raise errors.InvalidSignatureException(f"The header {missing[0]} must be signed.")
     if absent := sorted(set(signed_headers) - present):
         raise errors.InvalidSignatureException(f"The signed header {absent[0]} is not there.")
+    for name, value in request.headers:
+        if name in signed_headers and _TEXT.fullmatch(value) is None:
+            raise errors.InvalidSignatureException(
+                f"The signed header {name} holds characters that are not printable ASCII."
+            )
     claimed = request.header("x-amz-content-sha256")
     if claimed is not None and not hmac.compare_digest(claimed.encode(), _hash(request.body).encode()):
         raise errors.InvalidSignatureException("The header x-amz-content-sha256 is not the SHA-256 of the body.")
@@ -160,7 +186,7 @@ def _check_signed(request: WireRequest, signed_headers: tuple[str, ...]) -> None
 def _signature(request: WireRequest, credential: _Credential, signed_headers: tuple[str, ...], secret: str) -> str:
     scope = f"{credential.date}/{credential.region}/{credential.service}/aws4_request"
     canonical = canonical_request(request, signed_headers)
-    text = "\n".join((_ALGORITHM, _date(request), scope, _hash(canonical.encode("utf-8", "surrogateescape"))))
+    text = "\n".join((_ALGORITHM, _date(request), scope, _hash(canonical.encode())))
     key = b"AWS4" + secret.encode()
     for part in (credential.date, credential.region, credential.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
@@ -187,8 +213,8 @@ def _hash(content: bytes) -> str:
 
 
 def _header_value(request: WireRequest, name: str) -> str:
-    values = [re.sub(r" +", " ", value.strip()) for each, value in request.headers if each == name]
-    return ",".join(values)
+    """Values in the order in which they came, without outer white space, inner runs of it as one space."""
+    return ",".join(_SPACE.sub(" ", value).strip(" ") for each, value in request.headers if each == name)
 
 
 def _canonical_path(path: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib import logs
-from chalicelib.pki import certificate, signed
+from chalicelib.operations import lookup
+from chalicelib.pki import signed
 
 if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
@@ -50,7 +51,7 @@ def sign(
         key = rt.keys.private_key(ca.key_id or "", ca.arn)
         if ca.certificate_der is not None:
             spki_der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            if spki_der != certificate.issuer_of(ca.certificate_der, ca.chain_der).spki_der:
+            if spki_der != lookup.issuer_of(ca).spki_der:
                 raise WrongKeyError(f"The key {ca.key_id} is not the key in the certificate of {ca.arn}.")
         signed_der = signed.sign(tbs_der, key, signing_algorithm)
     except Exception:

@@ -199,7 +199,7 @@ def _check_names(path: list[ParsedCertificate]) -> None:
     for position, certificate in enumerate(path):
         constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
         if not constraints:
-            return
+            continue
         alternative_names = certificate.value(extensions.SUBJECT_ALTERNATIVE_NAME)
         try:
             found = name_constraints.names_of(certificate.subject_der, alternative_names, common_names=False)

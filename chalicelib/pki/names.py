@@ -207,8 +207,7 @@ def _rfc2253_attribute(attribute: Element) -> str:
         return f"{oid}=#{value.der.hex()}"
     text = value.content.decode(_ENCODINGS[value.tag], "replace")
     text = re.sub(r'([,+"\\<>;])', r"\\\1", text)
-    text = re.sub(r"^([ #])", r"\\\1", text)
-    text = re.sub(r"(?<!^)( )$", r"\\\1", text)
+    text = re.sub(r"^[ #]| $", r"\\\g<0>", text)
     return f"{_SHORT[oid]}={text}"
 
 

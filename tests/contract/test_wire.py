@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from builders import START
-from client import send
+from client import Context, gateway_event, send
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,56 @@ def test_request_that_is_not_the_service_s_is_refused_by_name(rt: Any, case: str
     headers, body, code, status = WIRE_REFUSALS[case]
     response = dispatch.handle(rt, WireRequest(method="POST", path="/", query="", headers=headers, body=body))
     assert (refusal(response), response.status) == (code, status)
+
+
+@pytest.mark.parametrize("place", ["method", "path", "query", "headers"])
+def test_request_with_half_a_character_is_refused_by_name(rt: Any, signed: Any, place: str) -> None:
+    """Lone surrogates cannot be hashed; a gateway that passes them on must not bring out a 5xx."""
+    good = signed()
+    changed = tuple((name, "\ud800" if name == "host" else value) for name, value in good.headers)
+    odd: Any = changed if place == "headers" else "\ud800"
+    response = dispatch.handle(rt, replace(good, **{place: odd}))
+    assert (response.status, refusal(response)[-18:]) == (400, "SignatureException")
+
+
+class Lookups:
+    """A store that notes whether each access key asked for was there."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.found: list[bool] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get_access_key(self, access_key_id: str) -> Any:
+        key = self._store.get_access_key(access_key_id)
+        self.found.append(key is not None)
+        return key
+
+
+def test_unknown_key_and_wrong_secret_cost_the_same_lookups(rt: Any, signed: Any) -> None:
+    """One key that is there and one that is not, for either refusal; and an honest client pays for one only."""
+    store = Lookups(rt.store)
+    watched = replace(rt, store=store)
+    good = signed()
+    key_id = access.ensure_root_key(rt).access_key_id
+    swaps = {"wrong secret": (good.header("authorization")[-64:], "0" * 64), "unknown key": (key_id, "AKIA" + "X" * 16)}
+    for old, new in swaps.values():
+        store.found.clear()
+        headers = tuple((name, value.replace(old, new)) for name, value in good.headers)
+        assert refusal(dispatch.handle(watched, replace(good, headers=headers))) == "UnrecognizedClientException"
+        assert sorted(store.found) == [False, True]
+    store.found.clear()
+    assert dispatch.handle(watched, good).status == 200
+    assert store.found == [True]
+
+
+def test_unknown_key_where_there_is_none_at_all_is_refused(rt: Any, signed: Any) -> None:
+    good = signed()
+    rt.store.delete_access_key(access.ensure_root_key(rt).access_key_id)
+    for _ in range(2):
+        assert refusal(dispatch.handle(rt, good)) == "UnrecognizedClientException"
 
 
 def test_operation_of_the_model_that_is_not_there_says_so(rt: Any, signed: Any) -> None:
@@ -162,6 +213,20 @@ def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
 # routes
 
 
+def test_answers_are_exact_bytes_for_clients_that_accept_anything_or_say_nothing(acm_pca: Any, rt: Any) -> None:
+    """API Gateway decodes a binary answer for a client without Accept only where every type is binary."""
+    import app as signet_app
+
+    assert signet_app.app.api.binary_types == ["*/*"]
+    for path, route in (("/", "/"), ("/healthz", "/healthz")):
+        method = "POST" if path == "/" else "GET"
+        event = gateway_event(method, f"http://x{path}", [], b"\xff")
+        event["requestContext"]["resourcePath"] = route
+        answer = signet_app.app(event, Context())
+        assert answer["isBase64Encoded"] is True
+        assert json.loads(base64.b64decode(answer["body"]))
+
+
 def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: Any) -> None:
     status, headers, body = _get("/healthz", "/healthz")
     found = json.loads(body)
@@ -174,10 +239,6 @@ def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: A
 def _get(
     route: str, path: str, headers: dict[str, str] | None = None, **parameters: str
 ) -> tuple[int, dict[str, str], bytes]:
-    import base64
-
-    from client import Context, gateway_event
-
     import app as signet_app
 
     event = gateway_event("GET", f"http://x{path}", list((headers or {}).items()), b"")
@@ -288,6 +349,26 @@ def test_any_signed_document_is_answered_without_a_5xx(rt: Any, signed: Any, nam
 def test_answer_to_unknown_header_forms_is_never_an_exception(rt: Any) -> None:
     empty = WireRequest(method="POST", path="", query="", headers=(), body=b"")
     assert dispatch.handle(rt, replace(empty, method="")).status == 400
+
+
+QUERIES: dict[str, tuple[dict[str, list[str]], str]] = {
+    "presigned": ({"X-Amz-Signature": ["0"]}, "IncompleteSignatureException"),
+    "half a character": ({"a": ["\ud800"]}, "UnrecognizedClientException"),
+    "added": ({"a": ["b", "c"]}, "UnrecognizedClientException"),
+    "none": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("case", QUERIES)
+def test_query_through_the_gateway_is_part_of_what_is_signed(signed: Any, case: str) -> None:
+    import app as signet_app
+
+    parameters, code = QUERIES[case]
+    good = signed()
+    event = gateway_event("POST", "http://x/", list(good.headers), good.body)
+    event["multiValueQueryStringParameters"] = parameters
+    answer = json.loads(base64.b64decode(signet_app.app(event, Context())["body"]))
+    assert answer.get("__type", "") == code
 
 
 def test_repeated_header_through_the_gateway_is_refused(acm_pca: Any) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import generate_model
 import pytest
 
 from chalicelib.api import codec, constraints, model
 from chalicelib.errors import SerializationException, ValidationException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"x",
@@ -44,6 +47,7 @@ BAD_BODIES: dict[str, bytes] = {
     "blob with other characters": b'{"Csr": "a-b_"}',
     "blob without padding": b'{"Csr": "YQ"}',
     "number for blob": b'{"Csr": 1}',
+    "more values than anything needs": b'{"Unknown": [' + b"[]," * 100_000 + b"[]]}",
     "nested": b'{"Unknown": ' + b"[" * 40 + b"]" * 40 + b"}",
     "nested deeply": b'{"Unknown": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
 }
@@ -75,6 +79,18 @@ def test_timestamps_have_milliseconds_where_there_are_some() -> None:
     }
     encoded = codec.encode("DescribeCertificateAuthorityResponse", value)
     assert encoded == b'{"CertificateAuthority":{"CreatedAt":1519676905.984,"NotAfter":1893456000}}'
+
+
+@pytest.mark.parametrize("text", ["1519676905.984", "1519676905984e-3"])
+def test_timestamp_is_read_from_seconds(text: str) -> None:
+    decoded = codec.decode("CertificateAuthority", f'{{"CreatedAt": {text}}}'.encode())
+    assert decoded == {"CreatedAt": datetime(2018, 2, 26, 20, 28, 25, 984000, UTC)}
+
+
+@pytest.mark.parametrize("text", ['"2018-02-26"', "true", "1e300", "-1e18", "[]"])
+def test_timestamp_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SerializationException, match="'CreatedAt' must be a number of seconds"):
+        codec.decode("CertificateAuthority", f'{{"CreatedAt": {text}}}'.encode())
 
 
 def test_operation_without_output_gives_an_empty_object() -> None:
@@ -139,6 +155,35 @@ def test_tag_keys_may_hold_letters_digits_and_spaces_of_any_script(key: str) -> 
 def test_tag_keys_with_other_characters_are_refused(key: str) -> None:
     with pytest.raises(ValidationException):
         constraints.check("Tag", {"Key": key})
+
+
+def _outside() -> Iterator[tuple[str, str, Any]]:
+    """For each limit of the model: the shape, what the refusal says, and a value beyond the limit."""
+    for name, shape in model.model()["shapes"].items():
+        if "enum" in shape:
+            yield name, f"enum value set: [{', '.join(shape['enum'])}]", "?"
+        if "pattern" in shape:
+            yield name, f"regular expression pattern: {shape['pattern']}", "*\0"
+        numeric = shape["type"] in {"integer", "long"}
+        if "max" in shape:
+            yield name, f"less than or equal to {shape['max']}", _sized(shape, shape["max"] + 1)
+        if shape.get("min", 0) > 0 or (numeric and "min" in shape):
+            yield name, f"greater than or equal to {shape['min']}", _sized(shape, shape["min"] - 1)
+
+
+def _sized(shape: dict[str, Any], size: int) -> Any:
+    if shape["type"] == "list":
+        return [{} if model.shape(shape["member"])["type"] == "structure" else ""] * size
+    return {"integer": size, "long": size, "blob": b"x" * size}.get(shape["type"], "x" * size)
+
+
+OUTSIDE = {f"{name} {text.split()[0]}": (name, text, value) for name, text, value in _outside()}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_value_beyond_a_limit_of_the_model_is_refused(case: str) -> None:
+    name, text, value = OUTSIDE[case]
+    assert any(each.endswith(text) for each in constraints._violations(name, value, "x"))
 
 
 def test_patterns_take_time_in_proportion_to_the_text() -> None:

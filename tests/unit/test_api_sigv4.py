@@ -28,6 +28,7 @@ HEADERS = {
     "content-type": "application/x-amz-json-1.1",
     "x-amz-target": "ACMPrivateCA.ListCertificateAuthorities",
 }
+EVENED: list[bool] = []
 
 
 def secret_of(access_key_id: str) -> Secret | None:
@@ -60,7 +61,7 @@ def verify(request: WireRequest, now: datetime | None = None) -> Any:
         claimed = datetime.strptime(request.header("x-amz-date") or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         claimed = NOW
-    return sigv4.verify(request, secret_of=secret_of, region="us-east-1", now=now or claimed)
+    return sigv4.verify(request, secret_of=secret_of, even_out=EVENED.append, region="us-east-1", now=now or claimed)
 
 
 def with_header(request: WireRequest, name: str, change: Callable[[str], str]) -> WireRequest:
@@ -117,6 +118,10 @@ def unsign(name: str) -> Callable[[str], str]:
         return header.replace(names, ";".join(each for each in names.split(";") if each != name))
 
     return change
+
+
+def signed_value(value: str) -> WireRequest:
+    return with_header(signed(), "x-amz-target", lambda _: value)
 
 
 def authorization(change: Callable[[str], str]) -> WireRequest:
@@ -206,6 +211,19 @@ HOSTILE: dict[str, tuple[Callable[[], WireRequest], type[errors.ApiError]]] = {
     "presigned in lower case": (lambda: replace(signed(), query="a=b&x-amz-credential=x"), INCOMPLETE),
     "presigned, encoded": (lambda: replace(signed(), query="X%2DAmz-Signature=00"), INCOMPLETE),
     "line break in the header": (lambda: authorization(lambda v: v + "\n"), INCOMPLETE),
+    "line break in a signed header": (lambda: signed_value("a\nhost:evil.example"), INVALID),
+    "null in a signed header": (lambda: signed_value("a\0"), INVALID),
+    "letter beyond ascii in a signed header": (lambda: signed_value("\u00e9"), INVALID),
+    "surrogate in a signed header": (lambda: signed_value("\ud800"), INVALID),
+    "no-break space after a signed header": (lambda: signed_value(HEADERS["x-amz-target"] + "\u00a0"), INVALID),
+    "surrogate in the names of signed headers": (
+        lambda: authorization(lambda v: v.replace("x-amz-target", "x-amz-target;\ud800")),
+        INCOMPLETE,
+    ),
+    "surrogate in the path": (lambda: replace(signed(), path="/\ud800"), INCOMPLETE),
+    "surrogate in the query": (lambda: replace(signed(), query="\ud800=1"), INCOMPLETE),
+    "surrogate in the method": (lambda: replace(signed(), method="\ud800"), INCOMPLETE),
+    "surrogate in the content hash": (lambda: plus(signed(), "x-amz-content-sha256", "\ud800"), INVALID),
 }
 
 
@@ -234,11 +252,13 @@ def test_skew_of_five_minutes_is_tolerated(offset: int, accepted: bool) -> None:
 
 def test_unknown_key_and_wrong_secret_get_the_same_answer() -> None:
     answers = set()
+    EVENED.clear()
     for request in (signed(secret="x" * 40), signed(key_id="AKIAXXXXXXXXXXXXXXXX")):
         with pytest.raises(errors.ApiError) as caught:
             verify(request)
         answers.add((caught.value.code, caught.value.message))
     assert len(answers) == 1
+    assert EVENED == [True, False]
 
 
 def test_single_byte_mutations_are_accepted_only_if_they_mean_the_same() -> None:
@@ -279,6 +299,16 @@ CANONICAL = [
 @pytest.mark.parametrize(("path", "canonical"), CANONICAL)
 def test_path_is_normalized(path: str, canonical: str) -> None:
     assert sigv4._canonical_path(path) == canonical
+
+
+VALUES = [((" a  b ",), "a b"), (("a\t b",), "a b"), (("a", " b"), "a,b"), (("b", "a"), "b,a"), (('"a  b"',), '"a b"')]
+
+
+@pytest.mark.parametrize(("values", "canonical"), VALUES)
+def test_header_values_are_trimmed_and_joined_in_their_order(values: tuple[str, ...], canonical: str) -> None:
+    headers = tuple(("a", value) for value in values)
+    request = WireRequest(method="POST", path="/", query="", headers=headers, body=b"")
+    assert sigv4._header_value(request, "a") == canonical
 
 
 QUERIES = [("b=2&a=1", "a=1&b=2"), ("a=%7E&a=%41", "a=A&a=~"), ("a", "a="), ("a=b c", "a=b%20c"), ("", "")]

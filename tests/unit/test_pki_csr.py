@@ -203,6 +203,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "signature-md5": lambda: armored(csr("RSA-2048", hash_algorithm=hashes.MD5(), identifier=MD5_RSA)),
     "signature-sha224": lambda: armored(csr(hash_algorithm=hashes.SHA224(), identifier=SHA224_ECDSA)),
     "signature-pss-sha1": lambda: armored(_pss(hashes.SHA1())),
+    "signature-pss-sha224": lambda: armored(_pss(hashes.SHA224())),
     "signature-pss-malformed": lambda: armored(csr("RSA-2048", identifier=der.sequence(der.oid("1.2.840.113549.1.1.10"), b"\x05\x00"))),
     "signature-unknown-algorithm": lambda: armored(csr(identifier=der.sequence(der.oid("1.2.3.4")))),
     "signature-no-algorithm": lambda: armored(csr(identifier=der.sequence())),
@@ -380,7 +381,7 @@ def _off_curve() -> bytes:
 
 def _pss(hash_algorithm: hashes.HashAlgorithm) -> bytes:
     """A CSR signed with RSASSA-PSS; the key is an ordinary RSA key (RFC 4055 section 3.1)."""
-    oids = {"sha1": "1.3.14.3.2.26", "sha256": "2.16.840.1.101.3.4.2.1"}
+    oids = {"sha1": "1.3.14.3.2.26", "sha224": "2.16.840.1.101.3.4.2.4", "sha256": "2.16.840.1.101.3.4.2.1"}
     digest = der.sequence(der.oid(oids[hash_algorithm.name]), der.tlv(der.NULL))
     parameters = der.sequence(
         der.tlv(0xA0, digest),
