@@ -50,9 +50,29 @@ def accept_anything(event: Request, get_response: Callable[[Request], Response])
 @app.route("/", methods=["POST"], content_types=[])
 def acm_pca() -> Response:
     """The AWS API; dispatch judges the content type, so that its refusal has AWS's form."""
-    from chalicelib.api import chalice_events, dispatch
+    return _acm_pca()
 
-    return _response(dispatch.handle(runtime(), chalice_events.wire_request(_request())))
+
+@app.route("/service/{service}/operation/{operation}", methods=["POST"], content_types=[])
+def acm_pca_by_cbor(service: str, operation: str) -> Response:  # noqa: ARG001  dispatch reads the path, which is signed
+    """The AWS API by the CBOR protocol, from the same table."""
+    return _acm_pca()
+
+
+@app.route("/certificate-authorities/{ca_id}/certificates", methods=["GET"])
+def search_certificates(ca_id: str) -> Response:
+    """Certificates by what is in them."""
+    from chalicelib.api import chalice_events, extensions
+
+    return _response(extensions.search_certificates(runtime(), chalice_events.wire_request(_request()), ca_id))
+
+
+@app.route("/certificate-authorities/{ca_id}/explain", methods=["POST"], content_types=[])
+def explain_issuance(ca_id: str) -> Response:
+    """What IssueCertificate would sign, or why not."""
+    from chalicelib.api import chalice_events, extensions
+
+    return _response(extensions.explain_issuance(runtime(), chalice_events.wire_request(_request()), ca_id))
 
 
 @app.route("/healthz", methods=["GET"])
@@ -73,6 +93,12 @@ def crl_in_bucket(bucket: str, name: str) -> Response:
 def crl_by_custom_name(name: str) -> Response:
     """A CRL under a name of the owner's that points here."""
     return _crl(None, name)
+
+
+def _acm_pca() -> Response:
+    from chalicelib.api import chalice_events, dispatch
+
+    return _response(dispatch.handle(runtime(), chalice_events.wire_request(_request())))
 
 
 def _request() -> Request:
@@ -111,3 +137,11 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every 
     from chalicelib.operations import reconcile as reconciliation
 
     return asdict(reconciliation.reconcile(runtime()))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")
+def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
+    """Write the audit reports that are due."""
+    from chalicelib.operations import audit_reports
+
+    return {"results": [report.status for report in audit_reports.write_due_reports(runtime())]}

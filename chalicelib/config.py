@@ -55,6 +55,15 @@ class Settings:
     pending_seconds: str = _setting(
         "SIGNET_PENDING_SECONDS", "120", "after how long an unfinished issuance or creation is given up (at most 900)"
     )
+    audit_report_seconds: str = _setting(
+        "SIGNET_AUDIT_REPORT_SECONDS", "1800", "least time between two audit reports of a CA; AWS has 30 minutes"
+    )
+    rates: str = _setting(
+        "SIGNET_RATES",
+        "none",
+        "how many requests a second are answered: all, or AWS's rates",
+        choices=("none", "aws"),
+    )
     log_level: str = _setting(
         "SIGNET_LOG_LEVEL", "INFO", "least severity that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -119,6 +128,7 @@ _RULES = (
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
+    ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
 )
 _RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900))
 

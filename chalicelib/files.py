@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 TEMPORARY = ".tmp-"
@@ -20,8 +20,10 @@ def make_directory(path: Path, mode: int = 0o700) -> None:
     path.mkdir(mode=mode, parents=True, exist_ok=True)
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, exclusive: bool = False) -> None:
-    """Write a file: a reader sees the old one or the whole new one, also after a crash.
+def write_atomically(
+    path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600, exclusive: bool = False
+) -> None:
+    """Write a file, whole or piece by piece: a reader sees the old one or the whole new one, also after a crash.
 
     Raises:
         FileExistsError: `exclusive` is set and the file is there.
@@ -31,7 +33,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, exclusive
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         if exclusive:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # EXPIRED is not stored: it is how ACTIVE and DISABLED look once the CA certificate has ended.
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
-DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE"]
+AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
+DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,16 @@ class CrlLocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What a service may do with a CA; one for each principal and source account."""
+
+    principal: str
+    source_account: str
+    actions: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateAuthority:
     """A CA.
 
@@ -88,6 +99,7 @@ class CertificateAuthority:
     status_before_deletion: StoredStatus | None = None
     tags: tuple[tuple[str, str | None], ...] = ()
     crl_locations: tuple[CrlLocation, ...] = ()
+    permissions: tuple[Permission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,7 @@ class Certificate:
         tbs_der: exactly what is going to be signed; kept until `certificate_der` holds it.
         tbs_sha256: hex SHA-256 of it.
         requested_by: access key id of the caller.
+        requester_account: the caller's account; empty: that of the CA.
         revoked_at, revocation_reason: set by the first revocation and never changed; the reason is AWS's enum name.
     """
 
@@ -111,6 +124,7 @@ class Certificate:
     not_after: datetime
     reserved_at: datetime
     requested_by: str
+    requester_account: str = ""
     tbs_der: bytes | None = None
     certificate_der: bytes | None = None
     issued_at: datetime | None = None
@@ -164,3 +178,40 @@ class CrlState:
     published_entries: int = 0
     failures: int = 0
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcePolicy:
+    """A CA's resource policy: the text as its author gave it, and the accounts that it names.
+
+    Attributes:
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    ca_arn: str
+    text: str
+    shared_with: tuple[str, ...] = ()
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """A list of a CA's certificates, written to a bucket after it was asked for.
+
+    Attributes:
+        version: grows by one with every write; an update is conditional on it.
+        due_at: when it is to be written, or when the run that writes it counts as dead; None: it is finished.
+        attempts: runs that have begun to write it.
+    """
+
+    ca_arn: str
+    report_id: str
+    bucket: str
+    key: str
+    format: str
+    status: AuditReportStatus
+    created_at: datetime
+    due_at: datetime | None = None
+    version: int = 1
+    attempts: int = 0
+    failure: str | None = None

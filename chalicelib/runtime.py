@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,10 +29,11 @@ def random_serial_number() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who signed a request."""
+    """Who signed a request, and for which operation; the operation matters where the CA is another account's."""
 
     account_id: str
     access_key_id: str
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Runtime:
     Attributes:
         now: the only clock.
         serial_number: a source of random serial numbers.
+        tokens: what this process knows of request rates: tokens left, and when, by account and operation.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Runtime:
     buckets: Buckets
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
+    tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
 
 def from_env() -> Runtime:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.httpchecksum import AwsChunkedWrapper
+from botocore.serialize import create_serializer
 
 import app as signet_app
 from chalicelib.operations import access
@@ -27,19 +29,30 @@ class Context:
 def gateway_event(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
     """A request as API Gateway hands it to Lambda."""
     parts = urlsplit(url)
+    resource, parameters = _route(parts.path or "/")
+    query = parse_qs(parts.query, keep_blank_values=True)
     multi: dict[str, list[str]] = {}
     for name, value in headers:
         multi.setdefault(name, []).append(value)
     return {
-        "requestContext": {"httpMethod": method, "resourcePath": parts.path or "/", "path": parts.path or "/"},
+        "requestContext": {"httpMethod": method, "resourcePath": resource, "path": parts.path or "/"},
         "headers": {name: values[-1] for name, values in multi.items()},
         "multiValueHeaders": multi,
-        "pathParameters": {},
-        "multiValueQueryStringParameters": None,
+        "pathParameters": parameters,
+        "multiValueQueryStringParameters": query or None,
         "stageVariables": {},
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }
+
+
+def _route(path: str) -> tuple[str, dict[str, str]]:
+    """The route that a path fits, as API Gateway finds it."""
+    for route in signet_app.app.routes:
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route), path)
+        if match is not None:
+            return route, match.groupdict()
+    return path, {}
 
 
 class Raw:
@@ -71,13 +84,15 @@ def _before_send(request: Any, **_: Any) -> Any:
     return AWSResponse(request.url, status, answer, Raw(raw))
 
 
-def client_for(rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None) -> Any:
-    """A client of a runtime, with its root key or the given one."""
+def client_for(
+    rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None, protocol: str = "json"
+) -> Any:
+    """A client of a runtime, with its root key or the given one, that speaks one of botocore's protocols."""
     signet_app.use_runtime(rt)
     if access_key_id is None:
         root = access.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
-    client = boto3.session.Session().client(
+    client: Any = boto3.session.Session().client(
         "acm-pca",
         region_name="us-east-1",
         endpoint_url="http://127.0.0.1:8000",
@@ -86,4 +101,6 @@ def client_for(rt: Runtime, *, access_key_id: str | None = None, secret: str | N
         config=Config(retries={"max_attempts": 0}, parameter_validation=False),
     )
     client.meta.events.register("before-send.acm-pca", _before_send)
+    client.meta.service_model.__dict__["resolved_protocol"] = protocol  # chooses the parser of answers
+    client._serializer = create_serializer(protocol, include_validation=False)
     return client

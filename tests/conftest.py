@@ -45,16 +45,16 @@ def rt(tmp_path: Path, clock: Clock) -> Runtime:
     return replace(from_settings(Settings(data=str(tmp_path / "home"))), now=clock)
 
 
-@pytest.fixture
-def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client whose signatures bear the time of the test's clock."""
+@pytest.fixture(params=["json", "smithy-rpc-v2-cbor"])
+def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    """A client whose signatures bear the time of the test's clock, once for each protocol."""
     import botocore.auth
 
     def now(*, remove_tzinfo: bool = True) -> datetime:
         return clock().replace(tzinfo=None) if remove_tzinfo else clock()
 
     monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
-    return client_for(rt)
+    return client_for(rt, protocol=request.param)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs
-from chalicelib.api import codec, constraints, model, sigv4
+from chalicelib.api import constraints, model, protocols, sigv4, throttling
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import access, authorities, ca_certificates, certificates, revocation, tags
+from chalicelib.operations import (
+    access,
+    audit_reports,
+    authorities,
+    ca_certificates,
+    certificates,
+    permissions,
+    policies,
+    revocation,
+    tags,
+)
 from chalicelib.store import StoreError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.api.protocols import Protocol
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.records import AccessKey
     from chalicelib.runtime import Caller, Runtime
@@ -26,21 +35,27 @@ if TYPE_CHECKING:
     Operation = Callable[[Runtime, Caller, Any], Any]
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
-CONTENT_TYPE = "application/x-amz-json-1.1"
-_PREFIX = "ACMPrivateCA."
 _NOBODY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
     "CreateCertificateAuthority": authorities.create_certificate_authority,
+    "CreateCertificateAuthorityAuditReport": audit_reports.create_certificate_authority_audit_report,
+    "CreatePermission": permissions.create_permission,
     "DeleteCertificateAuthority": authorities.delete_certificate_authority,
+    "DeletePermission": permissions.delete_permission,
+    "DeletePolicy": policies.delete_policy,
     "DescribeCertificateAuthority": authorities.describe_certificate_authority,
+    "DescribeCertificateAuthorityAuditReport": audit_reports.describe_certificate_authority_audit_report,
     "GetCertificate": certificates.get_certificate,
     "GetCertificateAuthorityCertificate": ca_certificates.get_certificate_authority_certificate,
     "GetCertificateAuthorityCsr": ca_certificates.get_certificate_authority_csr,
+    "GetPolicy": policies.get_policy,
     "ImportCertificateAuthorityCertificate": ca_certificates.import_certificate_authority_certificate,
     "IssueCertificate": certificates.issue_certificate,
     "ListCertificateAuthorities": authorities.list_certificate_authorities,
+    "ListPermissions": permissions.list_permissions,
     "ListTags": tags.list_tags,
+    "PutPolicy": policies.put_policy,
     "RestoreCertificateAuthority": authorities.restore_certificate_authority,
     "RevokeCertificate": revocation.revoke_certificate,
     "TagCertificateAuthority": tags.tag_certificate_authority,
@@ -59,48 +74,51 @@ class WireResponse:
 
 
 def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation] = OPERATIONS) -> WireResponse:
-    """Answer a request; never raises."""
+    """Answer a request of the AWS API; never raises."""
+    protocol = protocols.protocol_of(request)
+    return respond(request, protocol, lambda: _answer(rt, protocol, request, operations))
+
+
+def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes]) -> WireResponse:
+    """The answer, or the refusal, with its headers; the one exit of every request, which never raises."""
     request_id = str(uuid.uuid4())
     extra: dict[str, str] = {}
     try:
-        status, body = 200, _answer(rt, request, operations)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise errors.RequestEntityTooLargeException(f"The body is longer than {MAX_BODY_BYTES} bytes.")
+        status, body = 200, answer()
     except errors.ApiError as error:
-        status, body, extra = _refusal(error)
+        status, body, extra = _refusal(error, protocol)
     except Exception as error:  # noqa: BLE001  the one exit
-        status, body, extra = _refusal(_outage(error, request_id))
-    headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id} | extra
+        status, body, extra = _refusal(_outage(error, request_id), protocol)
+    headers = {"Content-Type": protocol.content_type, "x-amzn-RequestId": request_id, **protocol.headers} | extra
     return WireResponse(status, body, headers)
 
 
-def _answer(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation]) -> bytes:
-    if len(request.body) > MAX_BODY_BYTES:
-        raise errors.RequestEntityTooLargeException(f"The body is longer than {MAX_BODY_BYTES} bytes.")
-    name = _operation_name(request)
-    caller = sigv4.verify(
+def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: Mapping[str, Operation]) -> bytes:
+    name = protocol.operation_of(request)
+    caller = authenticate(rt, request, protocol.signed)
+    described = model.operations()[name]
+    if name not in operations:
+        raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
+    throttling.check(rt, caller, name)
+    decoded = protocol.codec.decode(described.input, request.body)
+    constraints.check(described.input, decoded)
+    answer = operations[name](rt, replace(caller, operation=name), decoded)
+    encoded: bytes = protocol.codec.encode(described.output, answer)
+    return encoded
+
+
+def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()) -> Caller:
+    """Who signed the request; errors as `sigv4.verify` has them."""
+    return sigv4.verify(
         request,
+        signed=signed,
         secret_of=partial(_secret, rt),
         even_out=partial(_even_out, rt),
         region=rt.settings.region,
         now=rt.now(),
     )
-    described = model.operations()[name]
-    if name not in operations:
-        raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
-    decoded = codec.decode(described.input, request.body)
-    constraints.check(described.input, decoded)
-    return codec.encode(described.output, operations[name](rt, caller, decoded))
-
-
-def _operation_name(request: WireRequest) -> str:
-    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-    target = request.header("x-amz-target") or ""
-    name = target.removeprefix(_PREFIX)
-    if not target.startswith(_PREFIX) or name not in model.operations():
-        shown = re.sub(r"[^A-Za-z0-9_.]", "?", target[:100])
-        raise errors.UnknownOperationException(f"There is no operation '{shown}'.")
-    if content_type != CONTENT_TYPE:
-        raise errors.SerializationException(f"The content type must be {CONTENT_TYPE}.")
-    return name
 
 
 def _secret(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
@@ -120,11 +138,12 @@ def _somebody(list_access_keys: Callable[[], list[AccessKey]]) -> str:
     return next((key.access_key_id for key in list_access_keys()), _NOBODY)
 
 
-def _refusal(error: errors.ApiError) -> tuple[int, bytes, dict[str, str]]:
+def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers of an error."""
     headers = {"x-amzn-ErrorType": error.code}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    return error.status, json.dumps({"__type": error.code, "message": error.message}).encode(), headers
+    return error.status, protocol.codec.encode_error(error.code, error.message), headers
 
 
 def _outage(error: Exception, request_id: str) -> errors.ApiError:

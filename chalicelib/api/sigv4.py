@@ -34,7 +34,7 @@ _TEXT = re.compile(r"[\t -~]*")
 _PRESIGNED = re.compile(r"(^|&)x-amz-", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n]+")
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
-_ALWAYS_SIGNED = ("host", "x-amz-date", "x-amz-target")
+_ALWAYS_SIGNED = ("host", "x-amz-date")
 _ONCE = frozenset({"authorization", "host", "date", "content-type", "content-length"})
 _DUMMY_SECRET = "0" * 40
 _REFUSED = "The security token included in the request is invalid."
@@ -78,6 +78,7 @@ class _Credential(NamedTuple):
 def verify(
     request: WireRequest,
     *,
+    signed: tuple[str, ...],
     secret_of: Callable[[str], Secret | None],
     even_out: Callable[[bool], None],
     region: str,
@@ -92,6 +93,7 @@ def verify(
         secret_of: looks an access key up.
         even_out: called before such a refusal with whether the key was found, to take as long as finding it or not
             finding it would have taken.
+        signed: headers that must be there and signed, besides the date, the host and every other `x-amz-*`.
         region: that the credential has to be scoped to.
         now: the time.
 
@@ -104,7 +106,7 @@ def verify(
     _check_form(request)
     credential, signed_headers, signature = _authorization(request.header("authorization") or "")
     _check_scope(credential, _date(request), region, now)
-    _check_signed(request, signed_headers)
+    _check_signed(request, signed_headers, signed)
     known = secret_of(credential.access_key_id)
     expected = _signature(request, credential, signed_headers, known.secret if known else _DUMMY_SECRET)
     if not hmac.compare_digest(expected.encode(), signature.encode()) or known is None:
@@ -166,9 +168,9 @@ def _check_scope(credential: _Credential, date: str, region: str, now: datetime)
         raise errors.InvalidSignatureException(f"Credential should be scoped to '{'/'.join(expected)}'.")
 
 
-def _check_signed(request: WireRequest, signed_headers: tuple[str, ...]) -> None:
+def _check_signed(request: WireRequest, signed_headers: tuple[str, ...], also: tuple[str, ...]) -> None:
     present = {name for name, _ in request.headers}
-    required = {*_ALWAYS_SIGNED, *(name for name in present if name.startswith("x-amz-"))}
+    required = {*_ALWAYS_SIGNED, *also, *(name for name in present if name.startswith("x-amz-"))}
     if missing := sorted(required - set(signed_headers)):
         raise errors.InvalidSignatureException(f"The header {missing[0]} must be signed.")
     if absent := sorted(set(signed_headers) - present):

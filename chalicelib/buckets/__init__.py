@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 
@@ -40,11 +41,12 @@ class Buckets(Protocol):
     """Keeps objects in named buckets."""
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:
-        """See that CRLs can be written, as AWS does: with a probe object that stays.
+        """See that objects can be written, as AWS does: with a probe object that stays.
 
         Args:
             bucket: its name.
-            acl: `S3ObjectAcl` of the configuration, PUBLIC_READ or BUCKET_OWNER_FULL_CONTROL.
+            acl: `S3ObjectAcl` of the configuration, PUBLIC_READ or BUCKET_OWNER_FULL_CONTROL; or PRIVATE, for which
+                no ACL is asked for.
             ca_arn: for the text of the error (a bucket policy may name the CA).
 
         Raises:
@@ -79,6 +81,14 @@ class Buckets(Protocol):
         Raises:
             PreconditionFailedError: somebody else wrote or removed it meanwhile.
             BucketError: it could not be written.
+        """
+        ...
+
+    def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
+        """Write a private object of any size in bounded memory; readers see it once it is whole.
+
+        Raises:
+            BucketError: it could not be written. What `pieces` raises passes as it is; then nothing was written.
         """
         ...
 

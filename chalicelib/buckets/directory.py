@@ -14,7 +14,7 @@ from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObjec
 from chalicelib.buckets.names import check_bucket_name, check_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 PROBE = "acm-pca-permission-test-key"
@@ -31,7 +31,7 @@ class DirectoryBuckets:
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  a directory has no policy
         """Write the probe object, as AWS does."""
-        private = acl == "BUCKET_OWNER_FULL_CONTROL"
+        private = acl != "PUBLIC_READ"
         for probe in (PROBE, PRIVATE_PROBE) if private else (PROBE,):
             found = self.get(bucket, probe)
             self.put(bucket, probe, b"", expected_etag=found.etag if found else None, content_type="text/plain")
@@ -80,6 +80,15 @@ class DirectoryBuckets:
                 files.write_atomically(beside, headers)
                 files.write_atomically(path, body)
         return _etag(body)
+
+    def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
+        """Write an object piece by piece."""
+        path, beside = self._object(bucket, key), self._headers_file(bucket, key)
+        with _errors(bucket):
+            files.make_directory(path.parent)
+            files.make_directory(beside.parent)
+            files.write_atomically(beside, json.dumps({"content_type": content_type}).encode())
+            files.write_atomically(path, pieces)
 
     def object_url(self, bucket: str, key: str) -> str:
         """The address under which the laptop home serves the object, if it is a CRL."""

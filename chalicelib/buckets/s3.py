@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,14 @@ from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObjec
 from chalicelib.buckets.names import check_bucket_name, check_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from mypy_boto3_s3 import S3Client
 
 PROBE = "acm-pca-permission-test-key"
 PRIVATE_PROBE = "acm-pca-permission-test-key-private"
 _ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
+_PART_BYTES = 8 * 1024 * 1024
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 # What the owner has to change, by the error code and the call that met it.
@@ -56,8 +60,9 @@ class S3Buckets:
         check_bucket_name(bucket)
         self._call("GetBucketLocation", "get_bucket_location", Bucket=bucket)
         self._call("GetBucketAcl", "get_bucket_acl", Bucket=bucket)
-        probe = PRIVATE_PROBE if acl == "BUCKET_OWNER_FULL_CONTROL" else PROBE
-        self._call("PutObject", "put_object", Bucket=bucket, Key=probe, Body=b"", ACL=_ACLS[acl])
+        probe = PROBE if acl == "PUBLIC_READ" else PRIVATE_PROBE
+        wanted = {"ACL": _ACLS[acl]} if acl in _ACLS else {}
+        self._call("PutObject", "put_object", Bucket=bucket, Key=probe, Body=b"", **wanted)
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Read an object."""
@@ -107,6 +112,29 @@ class S3Buckets:
             raise PreconditionFailedError(f"The object {bucket}/{key} was removed meanwhile.") from error
         return str(answer["ETag"])
 
+    def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
+        """Write an object in parts; the parts of one that is not finished are removed."""
+        check_bucket_name(bucket)
+        check_key(key)
+        where = {"Bucket": bucket, "Key": key}
+        upload = self._call("PutObject", "create_multipart_upload", **where, ContentType=content_type)["UploadId"]
+        try:
+            parts = [
+                {"PartNumber": number, "ETag": self._put_part(where, upload, number, part)}
+                for number, part in enumerate(_parts(pieces), 1)
+            ]
+            self._call(
+                "PutObject", "complete_multipart_upload", **where, UploadId=upload, MultipartUpload={"Parts": parts}
+            )
+        except BaseException:
+            with suppress(BucketError):
+                self._call("PutObject", "abort_multipart_upload", **where, UploadId=upload)
+            raise
+
+    def _put_part(self, where: dict[str, str], upload: str, number: int, part: bytes) -> str:
+        answer = self._call("PutObject", "upload_part", **where, UploadId=upload, PartNumber=number, Body=part)
+        return str(answer["ETag"])
+
     def object_url(self, bucket: str, key: str) -> str:
         """The address as AWS forms it; a name with dots goes into the path, where certificates need not match it."""
         suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
@@ -120,6 +148,18 @@ class S3Buckets:
             raise _bucket_error(action, error, parameters) from error
         except BotoCoreError as error:
             raise BucketError(f"S3 does not answer: {type(error).__name__}.") from error
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces joined to parts of a multipart upload; all but the last have to be 5 MiB or more."""
+    part = bytearray()
+    for piece in pieces:
+        part += piece
+        if len(part) >= _PART_BYTES:
+            yield bytes(part)
+            part.clear()
+    if part:
+        yield bytes(part)
 
 
 class _MissingError(BucketError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-TICK_SECONDS = 20.0  # AWS's rule ticks each minute; a laptop can afford to be faster
+TICK_SECONDS = 5.0  # AWS's rule ticks each minute; a laptop can afford to be faster
 
 
 class Scheduler:

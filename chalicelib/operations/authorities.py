@@ -148,6 +148,9 @@ def purge(rt: Runtime, ca: CertificateAuthority) -> None:
         ConflictError: the CA changed meanwhile; nothing was destroyed.
     """
     doomed = rt.store.update_certificate_authority(ca, replace(ca, key_id=None))
+    policy = rt.store.get_policy(ca.arn)
+    if policy is not None:
+        rt.store.delete_policy(policy)
     rt.keys.delete_key(rt.keys.key_id_of(ca.arn), ca.arn)
     rt.store.purge_certificate_authority(doomed)
 
@@ -162,7 +165,7 @@ def describe_certificate_authority(
 def list_certificate_authorities(
     rt: Runtime, caller: Caller, request: shapes.ListCertificateAuthoritiesRequest
 ) -> shapes.ListCertificateAuthoritiesResponse:
-    """The caller's CAs in the order of their ids, at most 100 a page; DELETED ones are among them.
+    """The caller's CAs, or those shared with the caller, by their ids, at most 100 a page; DELETED ones are among them.
 
     Raises:
         InvalidNextTokenException: the token is not one of this list.
@@ -173,18 +176,34 @@ def list_certificate_authorities(
         after = paging.decode(rt, caller, list_name, request.get("NextToken"))
     except paging.TokenError as error:
         raise errors.InvalidNextTokenException(str(error)) from error
-    if owner != "SELF":  # nothing is shared between accounts
-        return {"CertificateAuthorities": []}
     limit = min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)
-    found = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after)
-    page, now = found[:limit], rt.now()
+    list_page = _own_page if owner == "SELF" else _shared_page
+    page, last, now = *list_page(rt, caller, limit, after), rt.now()
     visible = [ca for ca in page if ca.restorable_until is None or ca.restorable_until > now]
     response: shapes.ListCertificateAuthoritiesResponse = {
         "CertificateAuthorities": [_described(rt, ca) for ca in visible]
     }
-    if len(found) > limit:
-        response["NextToken"] = paging.encode(rt, caller, list_name, arns.parse_ca_arn(page[-1].arn).ca_id)
+    if last is not None:
+        response["NextToken"] = paging.encode(rt, caller, list_name, arns.parse_ca_arn(last).ca_id)
     return response
+
+
+def _own_page(
+    rt: Runtime, caller: Caller, limit: int, after: str | None
+) -> tuple[list[CertificateAuthority], str | None]:
+    """A page of the caller's CAs, and where it ends if another one follows."""
+    found = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after)
+    return found[:limit], found[limit - 1].arn if len(found) > limit else None
+
+
+def _shared_page(
+    rt: Runtime, caller: Caller, limit: int, after: str | None
+) -> tuple[list[CertificateAuthority], str | None]:
+    """A page of the CAs that others let the caller see."""
+    found = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
+    seer = replace(caller, operation="DescribeCertificateAuthority")
+    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if lookup.is_shared(rt, seer, arn)]
+    return [ca for ca in seen if ca is not None], found[limit - 1] if len(found) > limit else None
 
 
 def _described(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAuthority:

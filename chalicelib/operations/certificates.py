@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.operations import idempotency, lookup, publication, revocation_configuration, signing
+from chalicelib.operations import idempotency, lookup, publication, revocation_configuration, search, signing
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import certificate, chain, csr, templates
 from chalicelib.records import Certificate
@@ -65,7 +65,7 @@ def issue_certificate(
     order: _Order | None = None
     first_crl = False
     for attempt in range(_ATTEMPTS):
-        ca = _issuing_authority(rt, caller, arn, cached=attempt == 0)
+        ca = _issuing_authority(rt, caller, request, cached=attempt == 0)
         order = order or _parsed(rt, request)
         issuer = _issuer_for(rt, ca, order)
         try:
@@ -83,10 +83,27 @@ def issue_certificate(
     raise errors.ThrottlingException("The certificate authority is being changed; try again.", retry_after_seconds=1)
 
 
-def _issuing_authority(rt: Runtime, caller: Caller, arn: str, *, cached: bool) -> CertificateAuthority:
-    ca = lookup.find(rt, caller, arn, cached=cached)
+def planned(
+    rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
+) -> tuple[CertificateAuthority, str, Plan]:
+    """What a request would sign: the CA, the template and the plan; nothing is recorded. Errors as in issuing."""
+    ca = _issuing_authority(rt, caller, request, cached=False)
+    order = _parsed(rt, request)
+    return ca, order.template_arn, _plan(rt, ca, _issuer_for(rt, ca, order), order)
+
+
+def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> str:
+    return request.get("TemplateArn") or str(arns.TemplateArn(arns.partition_of(rt.settings.region), DEFAULT_TEMPLATE))
+
+
+def _issuing_authority(
+    rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest, *, cached: bool
+) -> CertificateAuthority:
+    arn = request["CertificateAuthorityArn"]
+    template_arn = _template_arn(rt, request)
+    ca = lookup.find(rt, caller, arn, cached=cached, template_arn=template_arn)
     if cached and lookup.status_of(ca, rt.now()) != "ACTIVE":
-        ca = lookup.find(rt, caller, arn)
+        ca = lookup.find(rt, caller, arn, template_arn=template_arn)
     states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
     lookup.check_state(ca, rt.now(), states, _NOT_ISSUING)
     return ca
@@ -94,7 +111,7 @@ def _issuing_authority(rt: Runtime, caller: Caller, arn: str, *, cached: bool) -
 
 def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
     partition = arns.partition_of(rt.settings.region)
-    template_arn = request.get("TemplateArn") or str(arns.TemplateArn(partition, DEFAULT_TEMPLATE))
+    template_arn = _template_arn(rt, request)
     try:
         parsed = arns.parse_template_arn(template_arn)
     except arns.ArnError as error:
@@ -163,6 +180,7 @@ def _reserve(
         not_after=plan.not_after,
         reserved_at=rt.now(),
         requested_by=caller.access_key_id,
+        requester_account=caller.account_id,
     )
     token = order.request.get("IdempotencyToken")
     # Retries compute their end date anew, so the validity is not among what must not differ under one token.
@@ -171,7 +189,7 @@ def _reserve(
     parameters["TemplateArn"] = order.template_arn
     reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_id=ca_arn.ca_id)
     try:
-        return rt.store.reserve_certificate(record, ca, reservation, now=rt.now())
+        return rt.store.reserve_certificate(record, ca, reservation, now=rt.now(), terms=search.terms_of(plan.tbs_der))
     except TokenMismatchError as error:
         raise errors.InvalidArgsException(idempotency.mismatch(rt, token)) from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.operations import policy_document
 from chalicelib.pki import certificate
 from chalicelib.store import ConflictError
 
@@ -41,8 +42,10 @@ def status_of(ca: CertificateAuthority, now: datetime) -> str:
     return "EXPIRED" if ends is not None and now > ends else ca.status
 
 
-def find(rt: Runtime, caller: Caller, arn: str, *, cached: bool = False) -> CertificateAuthority:
-    """The caller's CA.
+def find(
+    rt: Runtime, caller: Caller, arn: str, *, cached: bool = False, template_arn: str = ""
+) -> CertificateAuthority:
+    """The caller's CA, or one whose owner lets the caller do this operation (with this template) by a resource policy.
 
     Raises:
         InvalidArnException: the ARN names something that is not a CA.
@@ -55,12 +58,23 @@ def find(rt: Runtime, caller: Caller, arn: str, *, cached: bool = False) -> Cert
         if _CA_RESOURCE.fullmatch(arn):
             raise missing from None
         raise errors.InvalidArnException(f"{error}.") from error
-    if parsed.account_id != caller.account_id or parsed.region != rt.settings.region:
+    if parsed.region != rt.settings.region:
+        raise missing
+    if parsed.account_id != caller.account_id and not is_shared(rt, caller, arn, template_arn):
         raise missing
     ca = rt.store.get_certificate_authority(arn, cached=cached)
     if ca is None or (ca.restorable_until is not None and ca.restorable_until <= rt.now()):
         raise missing
     return ca
+
+
+def is_shared(rt: Runtime, caller: Caller, arn: str, template_arn: str = "") -> bool:
+    """Whether the CA of another account has a policy that lets the caller do this operation."""
+    policy = rt.store.get_policy(arn)
+    if policy is None:
+        return False
+    context = {policy_document.PRINCIPAL_ACCOUNT: caller.account_id, policy_document.TEMPLATE_ARN: template_arn}
+    return policy_document.allows(policy_document.parse(policy.text, arn), caller.operation, context)
 
 
 def require(
@@ -78,6 +92,12 @@ def check_state(ca: CertificateAuthority, now: datetime, states: Collection[str]
     """Raise `InvalidStateException` unless the CA is in one of these states."""
     if status_of(ca, now) not in states:
         raise errors.InvalidStateException(refusal.format(arn=ca.arn))
+
+
+def check_not_deleted(ca: CertificateAuthority, now: datetime) -> None:
+    """Raise `InvalidStateException`, in AWS's words, if the CA is DELETED."""
+    if status_of(ca, now) == "DELETED":
+        raise errors.InvalidStateException("The certificate authority is in the DELETED state")
 
 
 def modify(

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 MAX_TAGS = 50
-_DELETED = "The certificate authority is in the DELETED state"
-_STATES = frozenset({"CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED", "FAILED"})
 
 
 def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]) -> tuple[tuple[str, str | None], ...]:
@@ -52,7 +50,7 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
     """
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_state(ca, rt.now(), _STATES, _DELETED)
+        lookup.check_not_deleted(ca, rt.now())
         return replace(ca, tags=merged(ca.tags, request["Tags"]))
 
     lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
@@ -69,7 +67,7 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
         return any(tag["Key"] == key and tag.get("Value") in {None, value} for tag in request["Tags"])
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_state(ca, rt.now(), _STATES, _DELETED)
+        lookup.check_not_deleted(ca, rt.now())
         return replace(ca, tags=tuple(tag for tag in ca.tags if not unwanted(*tag)))
 
     lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
@@ -83,7 +81,8 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
         ValidationException: the NextToken is not one of this list (the model has no exception of its own here).
     """
     arn = request["CertificateAuthorityArn"]
-    ca = lookup.require(rt, caller, arn, _STATES, _DELETED)
+    ca = lookup.find(rt, caller, arn)
+    lookup.check_not_deleted(ca, rt.now())
     try:
         start = int(paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or 0)
     except paging.TokenError as error:

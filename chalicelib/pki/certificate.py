@@ -59,6 +59,7 @@ class Plan:
     Attributes:
         tbs_sha256: hex SHA-256 of `tbs_der`.
         has_crl_distribution_point: whether the certificate points to the CA's CRL.
+        sources: of each extension, by object identifier: "TEMPLATE", "CA", "API" or "CSR".
     """
 
     tbs_der: bytes
@@ -69,6 +70,7 @@ class Plan:
     template_name: str
     signing_algorithm: str
     has_crl_distribution_point: bool
+    sources: Mapping[str, str]
 
 
 def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issuer:
@@ -134,7 +136,7 @@ def plan(
     not_before, not_after = validity_period(validity, validity_not_before, now)
     api = api_passthrough if template.from_api and api_passthrough is not None else {}
     subject_der = passthrough.subject_of(api) or request.subject_der
-    found = _extensions(issuer, request, template, api, _addresses(template, crl_url, ocsp_url))
+    found, sources = _extensions(issuer, request, template, api, _addresses(template, crl_url, ocsp_url))
     found = _with_alternative_names_critical(found, critical=subject_der == _EMPTY_NAME)
     if template.is_root:
         _check_root(issuer, request, subject_der)
@@ -164,6 +166,7 @@ def plan(
         template_name=template.name,
         signing_algorithm=signing_algorithm,
         has_crl_distribution_point=crl_url is not None and not template.is_root,
+        sources=sources,
     )
 
 
@@ -201,22 +204,26 @@ def _extensions(
     template: Template,
     api: Mapping[str, Any],
     addresses: list[Extension],
-) -> list[Extension]:
-    """The extensions: what template and CA fix wins over what the request asks for, and that over the CSR."""
-    fixed = [
-        template.basic_constraints,
-        extensions.subject_key_identifier(extensions.key_identifier_of(request.spki_der)),
-        *template.usages,
-        *addresses,
-    ]
+) -> tuple[list[Extension], dict[str, str]]:
+    """The extensions, and whence each comes: what template and CA fix wins over the request, and that over the CSR."""
+    key_identifiers = [extensions.subject_key_identifier(extensions.key_identifier_of(request.spki_der))]
     if not template.is_root:
-        fixed.append(extensions.authority_key_identifier(issuer.key_identifier))
+        key_identifiers.append(extensions.authority_key_identifier(issuer.key_identifier))
     merged: dict[str, Extension] = {}
-    for extension in (*fixed, *passthrough.extensions_of(api), *_from_csr(request, template)):
-        merged.setdefault(extension.oid, extension)
+    sources: dict[str, str] = {}
+    for source, given in (
+        ("TEMPLATE", (template.basic_constraints, *template.usages)),
+        ("CA", (*key_identifiers, *addresses)),
+        ("API", passthrough.extensions_of(api)),
+        ("CSR", _from_csr(request, template)),
+    ):
+        for extension in given:
+            merged.setdefault(extension.oid, extension)
+            sources.setdefault(extension.oid, source)
     if template.is_root:
         merged.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
-    return sorted(merged.values(), key=lambda extension: _ORDER.get(extension.oid, len(_ORDER)))
+        sources.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
+    return sorted(merged.values(), key=lambda extension: _ORDER.get(extension.oid, len(_ORDER))), sources
 
 
 def _from_csr(request: CertificateRequest, template: Template) -> list[Extension]:

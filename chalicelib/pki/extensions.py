@@ -32,6 +32,23 @@ EXTENDED_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 SUBJECT_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.11"
+# The names of RFC 5280 for what a certificate may have.
+NAMES = {
+    SUBJECT_KEY_IDENTIFIER: "subjectKeyIdentifier",
+    KEY_USAGE: "keyUsage",
+    SUBJECT_ALTERNATIVE_NAME: "subjectAltName",
+    BASIC_CONSTRAINTS: "basicConstraints",
+    NAME_CONSTRAINTS: "nameConstraints",
+    CRL_DISTRIBUTION_POINTS: "cRLDistributionPoints",
+    CERTIFICATE_POLICIES: "certificatePolicies",
+    POLICY_MAPPINGS: "policyMappings",
+    AUTHORITY_KEY_IDENTIFIER: "authorityKeyIdentifier",
+    POLICY_CONSTRAINTS: "policyConstraints",
+    EXTENDED_KEY_USAGE: "extKeyUsage",
+    INHIBIT_ANY_POLICY: "inhibitAnyPolicy",
+    AUTHORITY_INFORMATION_ACCESS: "authorityInfoAccess",
+    SUBJECT_INFORMATION_ACCESS: "subjectInfoAccess",
+}
 _OCSP, _CPS_QUALIFIER = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.2.1"
 
 # The bits of KeyUsage in their order, by the API's names.

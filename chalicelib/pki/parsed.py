@@ -71,6 +71,12 @@ def parse_certificate(certificate_der: bytes) -> ParsedCertificate:
         raise CertificateParseError(f"A certificate is refused. {error}") from error
 
 
+def subject_of(certificate_der: bytes) -> bytes:
+    """The subject of a certificate of version 3 that has been signed here, as it is encoded."""
+    tbs = next(iter(der.read(certificate_der).children()))
+    return list(tbs.children())[5].der
+
+
 def _parse(certificate_der: bytes) -> ParsedCertificate:
     tbs, algorithm, _ = der.fields(
         der.parse(certificate_der), "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING

@@ -6,20 +6,22 @@ not heat (docs/architecture.md lists keys and costs). Times are given by the cal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from chalicelib.records import (
         AccessKey,
+        AuditReport,
         Certificate,
         CertificateAuthority,
         CrlLocation,
         CrlState,
         DueKind,
         IdempotencyToken,
+        ResourcePolicy,
         Revocation,
     )
 
@@ -46,6 +48,29 @@ class SerialTakenError(ConflictError):
 
 class TokenMismatchError(Exception):
     """The idempotency token was used with other parameters."""
+
+
+SEPARATOR = "\x1f"  # of the parts of a position; sorts before everything that names hold
+
+
+def search_value(value: str) -> str:
+    """A value as search entries have it: without case, and not longer than a key may be."""
+    return value.casefold()[:200].replace(SEPARATOR, " ")
+
+
+class Span(NamedTuple):
+    """Values of one kind, without case: from `first` through everything that begins with `last`.
+
+    Values of "issued" and "expires" are 20 digits of microseconds since 1970; "revoked" has no values.
+
+    Attributes:
+        whole: `last` has to be the whole value.
+    """
+
+    kind: Literal["subject", "san", "template", "expires", "issued", "revoked"]
+    first: str = ""
+    last: str = ""
+    whole: bool = False
 
 
 class Store(Protocol):
@@ -133,8 +158,12 @@ class Store(Protocol):
         token: IdempotencyToken | None,
         *,
         now: datetime,
+        terms: Sequence[tuple[str, str]] = (),
     ) -> tuple[Certificate, bool]:
-        """Record the intent to sign: serial, plan and token in one transaction.
+        """Record the intent to sign: serial, plan, token and search entries in one transaction.
+
+        `terms` are pairs of "subject" or "san" and a value; by each one, and by template and end, the certificate is
+        found. Where there are more than a transaction holds, some are written before it.
 
         Returns:
             `certificate` and True; or, where a live token with the same fingerprint already made one, that certificate
@@ -164,7 +193,19 @@ class Store(Protocol):
         ...
 
     def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
-        """All certificates of a CA, in no promised order, read in pages."""
+        """All certificates of a CA by the time of their reservation, read in pages."""
+        ...
+
+    def find_certificates(self, ca_arn: str, span: Span, *, after: str = "", limit: int) -> list[tuple[str, int]]:
+        """Up to `limit` certificates of a CA whose value lies in a span, each as its position and its serial number.
+
+        Args:
+            ca_arn: the CA.
+            span: what to look for.
+            after: a position; the answer begins behind it. Positions are ordered by value, then by time of reservation;
+                of "subject", "san", "template" and "expires" the value is the second of the parts.
+            limit: how many index entries are read for an answer at most, times 16 shards.
+        """
         ...
 
     # revocation
@@ -249,12 +290,61 @@ class Store(Protocol):
         """
         ...
 
+    # resource policies
+
+    def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
+        """The resource policy of a CA, or None."""
+        ...
+
+    def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:
+        """Attach a policy that names at most 40 accounts, in the place of `old` (None: there is none).
+
+        Raises:
+            ConflictError: the CA's policy is not `old` any more.
+        """
+        ...
+
+    def delete_policy(self, policy: ResourcePolicy) -> None:
+        """Remove a policy; `ConflictError` if the CA's policy is not this one any more."""
+        ...
+
+    def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
+        """ARNs of CAs whose policy names an account, ordered by CA id, beginning behind the CA id `after`."""
+        ...
+
+    # audit reports
+
+    def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:
+        """Record an audit report that is to be written.
+
+        Raises:
+            ConflictError: the one before it was asked for later than `last_before`.
+        """
+        ...
+
+    def get_audit_report(self, ca_arn: str, report_id: str) -> AuditReport | None:
+        """The record of an audit report, or None."""
+        ...
+
+    def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:
+        """Replace a record; returns `new` with its version grown.
+
+        Raises:
+            ConflictError: it is not at `old.version` any more.
+        """
+        ...
+
+    def forget_last_audit_report(self, report: AuditReport) -> None:
+        """Let another report be asked for at once, if this was the last one."""
+        ...
+
     # what is due
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         """ARNs whose time has come, longest overdue first; reads only what is due.
 
         CRL: CAs by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by `created_at`. PURGE: DELETED
-        CAs by `restorable_until`. The answer may lag a little behind writes: look at the record itself before acting.
+        CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. The
+        answer may lag a little behind writes: look at the record itself before acting.
         """
         ...

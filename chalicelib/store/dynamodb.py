@@ -40,6 +40,7 @@ _THROTTLES = frozenset(
         "ThrottlingException",
     }
 )
+_NEXT = "\x01"  # no key holds it: behind a key and it comes what is behind the key
 _PAGE = 100_000  # an answer ends at 1 MB anyway
 
 
@@ -128,26 +129,15 @@ class DynamoTable:
             parameters["UpdateExpression"] = expression.update(write)
         return {kind: parameters | expression.parameters()}
 
-    def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
+    def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Items of a partition, read consistently in pages."""
-        return self._pages(
-            limit,
-            KeyConditionExpression="pk = :pk AND sk > :after" if after else "pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}, **({":after": {"S": after}} if after else {})},
-            ConsistentRead=True,
-        )
+        return self._pages(limit, **_range("", pk, after, up_to), ConsistentRead=True)
 
     def query_index(
-        self, index: Index, pk: str, *, up_to: str | None = None, limit: int | None = None
+        self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         """Items of an index partition, read in pages; the index may lag behind writes."""
-        bound = f" AND {index}_sk <= :up_to" if up_to is not None else ""
-        return self._pages(
-            limit,
-            IndexName=index,
-            KeyConditionExpression=f"{index}_pk = :pk{bound}",
-            ExpressionAttributeValues={":pk": {"S": pk}, **({":up_to": {"S": up_to}} if up_to is not None else {})},
-        )
+        return self._pages(limit, **_range(f"{index}_", pk, after, up_to), IndexName=index)
 
     def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:
         left = limit
@@ -160,6 +150,22 @@ class DynamoTable:
                 return
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
             left = None if left is None else left - len(answer["Items"])
+
+
+def _range(prefix: str, pk: str, after: str, up_to: str | None) -> dict[str, Any]:
+    """The parameters of a query for sort keys behind `after` through `up_to`, which may have only one condition."""
+    values = {":pk": {"S": pk}}
+    condition = f"{prefix}pk = :pk"
+    if after and up_to is not None:
+        condition += f" AND {prefix}sk BETWEEN :after AND :up_to"
+        values |= {":after": {"S": after + _NEXT}, ":up_to": {"S": max(up_to, after + _NEXT)}}
+    elif after:
+        condition += f" AND {prefix}sk > :after"
+        values |= {":after": {"S": after}}
+    elif up_to is not None:
+        condition += f" AND {prefix}sk <= :up_to"
+        values |= {":up_to": {"S": up_to}}
+    return {"KeyConditionExpression": condition, "ExpressionAttributeValues": values}
 
 
 class _InProgressError(Exception):

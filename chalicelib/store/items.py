@@ -14,13 +14,23 @@ from functools import cache
 from typing import Any, TypeVar
 
 from chalicelib import arn as arns
-from chalicelib.records import Certificate, CertificateAuthority, CrlLocation, CrlState, Revocation
+from chalicelib.records import (
+    AuditReport,
+    Certificate,
+    CertificateAuthority,
+    CrlLocation,
+    CrlState,
+    Permission,
+    Revocation,
+)
+from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.table import Item, Key
 
 T = TypeVar("T")
 GUARDS = 16
 LIST_SHARDS = 16
-DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1}
+FIND_SHARDS = 16
+DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,6 +56,16 @@ def _locations(locations: tuple[CrlLocation, ...]) -> str:
     return _json([[each.bucket, each.key, each.acl] for each in locations])
 
 
+def _permissions(permissions: tuple[Permission, ...]) -> str:
+    return _json([[each.principal, each.source_account, each.actions, micros(each.created_at)] for each in permissions])
+
+
+def _permission(principal: str, source_account: str, actions: list[str], created_at: int) -> Permission:
+    return Permission(
+        principal=principal, source_account=source_account, actions=tuple(actions), created_at=moment(created_at)
+    )
+
+
 def _serial(text: str) -> int:
     return int(text, 16)
 
@@ -60,6 +80,8 @@ _CODECS: dict[str, _Codec] = {
     "revocation_configuration": _AS_JSON,
     "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
+    "shared_with": (_json, lambda text: tuple(json.loads(text))),
+    "permissions": (_permissions, lambda text: tuple(_permission(*each) for each in json.loads(text))),
     "crl_locations": (
         _locations,
         lambda text: tuple(CrlLocation(bucket=bucket, key=key, acl=acl) for bucket, key, acl in json.loads(text)),
@@ -79,6 +101,7 @@ _TIMES = (
     "published_at",
     "next_update",
     "expires_at",
+    "due_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 
@@ -145,6 +168,43 @@ def crl_key(ca_arn: str) -> Key:
     return Key(f"CRL#{ca_id_of(ca_arn)}", "CRL")
 
 
+def policy_key(ca_arn: str) -> Key:
+    """Where a CA's resource policy lies: not with the CA, because both may be long."""
+    return Key(f"POLICY#{ca_id_of(ca_arn)}", "POLICY")
+
+
+def share_key(account_id: str, ca_arn: str) -> Key:
+    """That a CA's policy names an account."""
+    return Key(f"SHARED#{account_id}", f"CA#{ca_id_of(ca_arn)}")
+
+
+def report_key(ca_arn: str, report_id: str) -> Key:
+    """Where an audit report's record lies."""
+    return Key(f"REPORTS#{ca_id_of(ca_arn)}", f"REPORT#{report_id}")
+
+
+def last_report_key(ca_arn: str) -> Key:
+    """Which audit report of a CA was asked for last."""
+    return Key(f"REPORTS#{ca_id_of(ca_arn)}", "LAST")
+
+
+def find_partition(ca_arn: str, serial_number: int) -> str:
+    """One of 16 partitions of a CA's search entries, by the serial."""
+    return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"
+
+
+def find_item(certificate: Certificate, kind: str, value: str) -> Item:
+    """A search entry: that a certificate is found by this value of a kind; it holds nothing but its key."""
+    parts = (
+        kind,
+        search_value(value),
+        f"{micros(certificate.reserved_at):020d}",
+        arns.serial_hex(certificate.serial_number),
+    )
+    pk = find_partition(certificate.ca_arn, certificate.serial_number)
+    return {"pk": pk, "sk": SEPARATOR.join(parts)}
+
+
 def list_partition(ca_arn: str, shard: int) -> str:
     """One of the index partitions that list a CA's certificates."""
     return f"LIST#{ca_id_of(ca_arn)}#{shard % LIST_SHARDS:x}"
@@ -193,3 +253,9 @@ def revocation_item(revocation: Revocation) -> Item:
 def crl_item(state: CrlState) -> Item:
     """A CRL state; due at `next_crl_at`."""
     return to_item(state, crl_key(state.ca_arn), **due("CRL", state.next_crl_at, state.ca_arn))
+
+
+def report_item(report: AuditReport) -> Item:
+    """An audit report; due until it is finished."""
+    arn = f"{report.ca_arn}/audit-report/{report.report_id}"
+    return to_item(report, report_key(report.ca_arn, report.report_id), **due("REPORT", report.due_at, arn))

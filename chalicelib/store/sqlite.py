@@ -67,23 +67,23 @@ class SqliteTable:
                     connection.execute("ROLLBACK")
                 raise
 
-    def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
+    def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Items of a partition, read in pages."""
-        sql = "SELECT sk, pk, sk, body FROM items WHERE pk = ? AND sk > ? ORDER BY sk LIMIT ?"
-        return self._pages(sql, pk, after, None, limit)
+        return self._pages("", pk, after, up_to, limit)
 
     def query_index(
-        self, index: Index, pk: str, *, up_to: str | None = None, limit: int | None = None
+        self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         """Items of an index partition, read in pages."""
-        bound = f"AND {index}_sk <= ?" if up_to is not None else ""
-        sql = (
-            f"SELECT {index}_sk, pk, sk, body FROM items WHERE {index}_pk = ? AND {index}_sk > ? {bound} "  # noqa: S608  one of two literals
-            f"ORDER BY {index}_sk LIMIT ?"
-        )
-        return self._pages(sql, pk, "", up_to, limit)
+        return self._pages(f"{index}_", pk, after, up_to, limit)
 
-    def _pages(self, sql: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
+    def _pages(self, prefix: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
+        """Items by the key columns that begin with `prefix`, one of three literals."""
+        bound = f"AND {prefix}sk <= ?" if up_to is not None else ""
+        sql = (
+            f"SELECT {prefix}sk, pk, sk, body FROM items WHERE {prefix}pk = ? AND {prefix}sk > ? {bound} "  # noqa: S608  see above
+            f"ORDER BY {prefix}sk LIMIT ?"
+        )
         left = limit
         while left is None or left > 0:
             size = self._page if left is None else min(left, self._page)
@@ -127,7 +127,7 @@ class SqliteTable:
 
 
 def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
-    found = [_read(connection, write.key) for write in writes]
+    found = [_read(connection, write.key) if _needs_item(write) else None for write in writes]
     failed = {
         position: item
         for position, (write, item) in enumerate(zip(writes, found, strict=True))
@@ -142,6 +142,10 @@ def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
             _store(connection, write.apply(item or {"pk": write.key.pk, "sk": write.key.sk}))
         elif isinstance(write, Delete):
             connection.execute("DELETE FROM items WHERE pk = ? AND sk = ?", write.key)
+
+
+def _needs_item(write: Write) -> bool:
+    return bool(write.condition) or isinstance(write, Update)
 
 
 def _read(connection: sqlite3.Connection, key: Key) -> Item | None:

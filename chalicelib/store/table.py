@@ -131,12 +131,12 @@ class Table(Protocol):
         """
         ...
 
-    def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
-        """Items of a partition in the order of their sort keys, behind `after`; read in pages."""
+    def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
+        """Items of a partition in the order of their sort keys, behind `after`, through `up_to`; read in pages."""
         ...
 
     def query_index(
-        self, index: Index, pk: str, *, up_to: str | None = None, limit: int | None = None
+        self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        """Items of an index partition in order, up to and including `up_to`; read in pages."""
+        """Items of an index partition in order, behind `after`, through `up_to`; read in pages."""
         ...

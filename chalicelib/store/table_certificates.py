@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -11,9 +12,10 @@ from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityErro
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
 from chalicelib.store.table_crls import forward_write
+from chalicelib.store.table_search import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, IdempotencyToken
@@ -33,7 +35,11 @@ class Certificates(Base):
         token: IdempotencyToken | None,
         *,
         now: datetime,
+        terms: Sequence[tuple[str, str]] = (),
     ) -> tuple[Certificate, bool]:
+        *early, last = entries(certificate, terms)
+        for batch in early:  # an entry without its certificate is found by nobody
+            self.table.write(*batch)
         guard = items.guard_key(ca.arn, certificate.serial_number)
         base: list[Write] = [
             Put(items.certificate_item(certificate), ABSENT),
@@ -43,7 +49,7 @@ class Certificates(Base):
         while True:
             writes = base if token is None else [*base, token_write(token, certificate.arn, now, dead_arn)]
             try:
-                self.table.write(*writes)
+                self.table.write(*writes, *last)
             except ConditionFailedError as error:
                 held = error.items.get(len(base))
                 existing = None if held is None else self._by_arn(str(held["arn"]))
@@ -87,9 +93,11 @@ class Certificates(Base):
         return None if item is None else items.from_item(Certificate, item)
 
     def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
-        for shard in range(items.LIST_SHARDS):
-            for item in self.table.query_index("list", items.list_partition(ca_arn, shard)):
-                yield items.from_item(Certificate, item)
+        shards = [
+            self.table.query_index("list", items.list_partition(ca_arn, shard)) for shard in range(items.LIST_SHARDS)
+        ]
+        for item in heapq.merge(*shards, key=lambda item: str(item["list_sk"])):
+            yield items.from_item(Certificate, item)
 
     def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
         key = items.certificate_key(certificate.ca_arn, certificate.serial_number)

@@ -281,3 +281,38 @@ def test_s3_that_does_not_answer_is_a_bucket_error(monkeypatch: pytest.MonkeyPat
     with pytest.raises(BucketError, match="does not answer") as caught:
         S3Buckets("us-east-1").get("bucket", KEY)
     assert not caught.value.misconfigured
+
+
+REPORT = "audit-report/00000000-0000-0000-0000-000000000001/r.json"
+
+
+@pytest.mark.parametrize("size", [1, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1, 21_000_000])
+def test_object_in_pieces_is_whole(buckets: Any, size: int) -> None:
+    body = b"x" * size
+    pieces = (body[start : start + 999_983] for start in range(0, size, 999_983))
+    buckets.put_pieces("bucket", REPORT, pieces, content_type="application/json")
+    found = buckets.get("bucket", REPORT)
+    assert (found.body, found.content_type) == (body, "application/json")
+
+
+def test_pieces_that_fail_leave_nothing(buckets: Any, request: pytest.FixtureRequest) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 9_000_000
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        buckets.put_pieces("bucket", REPORT, pieces(), content_type="application/json")
+    assert buckets.get("bucket", REPORT) is None
+    if isinstance(buckets, S3Buckets):
+        client = request.getfixturevalue("s3")
+        assert "Uploads" not in client.list_multipart_uploads(Bucket="bucket")
+
+
+def test_private_check_asks_for_no_acl(buckets: Any, request: pytest.FixtureRequest) -> None:
+    if isinstance(buckets, S3Buckets):
+        client = request.getfixturevalue("s3")
+        client.put_bucket_ownership_controls(
+            Bucket="bucket", OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        )
+    buckets.check("bucket", "PRIVATE", CA_ARN)
+    assert buckets.get("bucket", "acm-pca-permission-test-key-private") is not None

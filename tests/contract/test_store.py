@@ -14,10 +14,13 @@ from moto import mock_aws
 from chalicelib.pki import crl
 from chalicelib.records import (
     AccessKey,
+    AuditReport,
     Certificate,
     CertificateAuthority,
     CrlLocation,
     IdempotencyToken,
+    Permission,
+    ResourcePolicy,
     Revocation,
 )
 from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError
@@ -477,3 +480,96 @@ def test_deleted_authorities_are_due_when_their_window_ends(store: TableStore, c
     assert store.list_due("PURGE", now=at(days=7), limit=9) == [ca.arn]
     store.update_certificate_authority(changed, replace(changed, status="DISABLED", restorable_until=None))
     assert store.list_due("PURGE", now=at(days=8), limit=9) == []
+
+
+# permissions and policies
+
+
+def test_permissions_are_kept_with_the_authority(store: TableStore, ca: CertificateAuthority) -> None:
+    permission = Permission(
+        principal="acm.amazonaws.com", source_account=ACCOUNT, actions=("IssueCertificate",), created_at=at(seconds=1)
+    )
+    changed = store.update_certificate_authority(ca, replace(ca, permissions=(permission,)))
+    assert store.get_certificate_authority(ca.arn) == changed
+    assert (changed.permissions, changed.issuing_epoch) == ((permission,), ca.issuing_epoch)
+
+
+def test_policy_is_replaced_only_as_it_was_read(store: TableStore, ca: CertificateAuthority) -> None:
+    assert store.get_policy(ca.arn) is None
+    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="first", shared_with=("1" * 12, "2" * 12)))
+    with pytest.raises(ConflictError):
+        store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="second"))
+    first = store.get_policy(ca.arn)
+    assert first is not None
+    assert (first.text, first.shared_with) == ("first", ("1" * 12, "2" * 12))
+    store.put_policy(first, replace(first, text="second", shared_with=("2" * 12, "3" * 12)))
+    with pytest.raises(ConflictError):
+        store.put_policy(first, replace(first, text="third"))
+    with pytest.raises(ConflictError):
+        store.delete_policy(first)
+    found = [store.list_shared(account * 12, limit=9) for account in "123"]
+    assert found == [[], [ca.arn], [ca.arn]]
+    second = store.get_policy(ca.arn)
+    assert second is not None
+    store.delete_policy(second)
+    assert store.get_policy(ca.arn) is None
+    assert store.list_shared("2" * 12, limit=9) == []
+
+
+def test_policy_may_name_forty_accounts_after_forty_others(store: TableStore, ca: CertificateAuthority) -> None:
+    names = [f"{number:012d}" for number in range(80)]
+    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="x", shared_with=tuple(names[:40])))
+    first = store.get_policy(ca.arn)
+    assert first is not None
+    store.put_policy(first, replace(first, shared_with=tuple(names[40:])))
+    assert [bool(store.list_shared(name, limit=1)) for name in names] == [False] * 40 + [True] * 40
+
+
+def test_shared_authorities_are_paged_by_id(store: TableStore) -> None:
+    arns = [authority(number).arn for number in (3, 1, 2)]
+    for arn in arns:
+        store.put_policy(None, ResourcePolicy(ca_arn=arn, text="x", shared_with=("1" * 12,)))
+    assert store.list_shared("1" * 12, limit=2) == sorted(arns)[:2]
+    assert store.list_shared("1" * 12, limit=2, after="00000000-0000-0000-0000-000000000002") == sorted(arns)[2:]
+
+
+# audit reports
+
+
+def report(ca: CertificateAuthority, name: str = "r1", **more: Any) -> AuditReport:
+    fields: dict[str, Any] = {"created_at": START, "due_at": START, "status": "CREATING"} | more
+    return AuditReport(ca_arn=ca.arn, report_id=name, bucket="bucket", key=f"{name}.csv", format="CSV", **fields)
+
+
+def test_report_is_due_until_it_is_finished(store: TableStore, ca: CertificateAuthority) -> None:
+    store.reserve_audit_report(report(ca), last_before=at(minutes=-30))
+    name = f"{ca.arn}/audit-report/r1"
+    assert store.list_due("REPORT", now=START, limit=9) == [name]
+    found = store.get_audit_report(ca.arn, "r1")
+    assert found == report(ca)
+    held = store.update_audit_report(found, replace(found, due_at=at(minutes=1), attempts=1))
+    assert store.list_due("REPORT", now=START, limit=9) == []
+    assert store.list_due("REPORT", now=at(minutes=1), limit=9) == [name]
+    with pytest.raises(ConflictError):
+        store.update_audit_report(found, found)
+    done = store.update_audit_report(held, replace(held, status="SUCCESS", due_at=None))
+    assert store.get_audit_report(ca.arn, "r1") == done
+    assert store.list_due("REPORT", now=at(days=1), limit=9) == []
+    assert store.get_audit_report(ca.arn, "r2") is None
+
+
+def test_reports_keep_their_distance(store: TableStore, ca: CertificateAuthority) -> None:
+    store.reserve_audit_report(report(ca), last_before=at(minutes=-30))
+    later = report(ca, "r2", created_at=at(minutes=30))
+    with pytest.raises(ConflictError):
+        store.reserve_audit_report(later, last_before=at(seconds=-1))
+    assert store.get_audit_report(ca.arn, "r2") is None
+    store.reserve_audit_report(report(authority(2)), last_before=at(minutes=-30))
+    store.reserve_audit_report(later, last_before=START)
+    store.forget_last_audit_report(report(ca))
+    third = report(ca, "r3", created_at=at(minutes=31))
+    with pytest.raises(ConflictError):
+        store.reserve_audit_report(third, last_before=at(minutes=1))
+    store.forget_last_audit_report(later)
+    store.forget_last_audit_report(later)
+    store.reserve_audit_report(third, last_before=at(minutes=1))

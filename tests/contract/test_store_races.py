@@ -38,13 +38,13 @@ class Interleaved:
     def get(self, key: Key) -> Item | None:
         return self._table.get(key)
 
-    def query(self, pk: str, *, after: str = "", limit: int | None = None) -> Iterator[Item]:
-        return self._table.query(pk, after=after, limit=limit)
+    def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
+        return self._table.query(pk, after=after, up_to=up_to, limit=limit)
 
     def query_index(
-        self, index: Index, pk: str, *, up_to: str | None = None, limit: int | None = None
+        self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        return self._table.query_index(index, pk, up_to=up_to, limit=limit)
+        return self._table.query_index(index, pk, after=after, up_to=up_to, limit=limit)
 
 
 def interrupted(store: TableStore, interloper: Callable[[], object], before: int = 0) -> TableStore:

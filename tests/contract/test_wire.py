@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 from builders import START
 from client import Context, gateway_event, send
@@ -170,8 +171,8 @@ def test_error_that_is_not_the_client_s_is_answered_without_detail(
 
 
 def test_every_operation_of_the_table_is_in_the_model() -> None:
-    assert set(dispatch.OPERATIONS) <= set(model.operations())
-    assert len(dispatch.OPERATIONS) == 15
+    assert set(dispatch.OPERATIONS) == set(model.operations())
+    assert len(dispatch.OPERATIONS) == 23
 
 
 def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
@@ -277,7 +278,7 @@ def test_schedules_run_what_is_due(acm_pca: Any, rt: Any) -> None:
     serial = issue(acm_pca, arn).rsplit("/", 1)[1]
     acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
     handlers = scheduled_handlers(signet_app.app)
-    assert len(handlers) == 2
+    assert handlers.keys() == {"publish_crls", "reconcile", "write_audit_reports"}
     event = scheduled_event(rt, "publish_crls")
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
     assert event["time"] == START.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -376,3 +377,73 @@ def test_repeated_header_through_the_gateway_is_refused(acm_pca: Any) -> None:
     status, _, body = send("POST", "http://x/", headers, b"{}")
     assert status == 400
     assert json.loads(body)["__type"] == "IncompleteSignatureException"
+
+
+# the CBOR protocol
+
+CBOR_PATH = "/service/ACMPrivateCA/operation/ListCertificateAuthorities"
+CBOR_HEADERS = {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+
+
+def cbor_request(rt: Any, *, path: str = CBOR_PATH, body: bytes = b"\xa0", **headers: str | None) -> WireRequest:
+    """A signed request of the CBOR protocol."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    root = access.ensure_root_key(rt)
+    wanted = {"host": "x"} | CBOR_HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
+    kept = {name: value for name, value in wanted.items() if value is not None}
+    made = AWSRequest("POST", f"http://x{path}", headers=kept, data=body)
+    SigV4Auth(Credentials(root.access_key_id, root.secret), "acm-pca", "us-east-1").add_auth(made)
+    found = tuple((name.lower(), value) for name, value in made.headers.items())
+    return WireRequest(method="POST", path=path, query="", headers=found, body=body)
+
+
+@pytest.mark.parametrize("path", [CBOR_PATH, f"/api{CBOR_PATH}"])
+def test_cbor_answer_has_its_headers(acm_pca: Any, rt: Any, path: str) -> None:
+    response = dispatch.handle(rt, cbor_request(rt, path=path))
+    assert (response.status, cbor2.loads(response.body)) == (200, {"CertificateAuthorities": []})
+    assert response.headers["Content-Type"] == "application/cbor"
+    assert response.headers["smithy-protocol"] == "rpc-v2-cbor"
+    assert len(response.headers["x-amzn-RequestId"]) == 36
+
+
+CBOR_REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
+    "no smithy-protocol": ({"smithy_protocol": None}, "SerializationException"),
+    "other smithy-protocol": ({"smithy_protocol": "rpc-v2-json"}, "SerializationException"),
+    "JSON": ({"content_type": "application/x-amz-json-1.1", "body": b"{}"}, "SerializationException"),
+    "no content type": ({"content_type": None}, "SerializationException"),
+    "target": ({"x_amz_target": "ACMPrivateCA.ListCertificateAuthorities"}, "SerializationException"),
+    "other service": ({"path": "/service/Other/operation/ListTags"}, "UnknownOperationException"),
+    "other operation": ({"path": "/service/ACMPrivateCA/operation/Other"}, "UnknownOperationException"),
+    "longer path": ({"path": f"{CBOR_PATH}/x"}, "UnknownOperationException"),
+    "bad body": ({"body": b"\xff"}, "SerializationException"),
+    "constraint": ({"body": cbor2.dumps({"MaxResults": 0})}, "ValidationException"),
+}
+
+
+@pytest.mark.parametrize("case", CBOR_REFUSALS)
+def test_cbor_request_is_refused_in_its_own_form(acm_pca: Any, rt: Any, case: str) -> None:
+    more, code = CBOR_REFUSALS[case]
+    response = dispatch.handle(rt, cbor_request(rt, **more))
+    body = cbor2.loads(response.body)
+    assert (response.status, body["__type"]) == (400, f"com.amazonaws.acmpca#{code}")
+    assert body.keys() == {"__type", "message"}
+    assert response.headers["smithy-protocol"] == "rpc-v2-cbor"
+
+
+def test_cbor_signature_covers_the_operation(acm_pca: Any, rt: Any) -> None:
+    good = cbor_request(rt)
+    moved = replace(good, path=CBOR_PATH.replace("ListCertificateAuthorities", "CreateCertificateAuthority"))
+    other = replace(good, body=cbor2.dumps({"MaxResults": 1}))
+    for bad in (moved, other):
+        body = cbor2.loads(dispatch.handle(rt, bad).body)
+        assert body["__type"].endswith("#UnrecognizedClientException")
+
+
+def test_json_target_has_to_be_signed(acm_pca: Any, rt: Any) -> None:
+    """Without it the signature of a CBOR request would fit a JSON one."""
+    good = cbor_request(rt, path="/", content_type=JSON[1], smithy_protocol=None, body=b"{}")
+    response = dispatch.handle(rt, replace(good, headers=(*good.headers, TARGET)))
+    assert refusal(response) == "InvalidSignatureException"

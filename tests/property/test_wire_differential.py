@@ -19,7 +19,8 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api import codec, model, sigv4
+from chalicelib.api import json_codec as codec
+from chalicelib.api import model, sigv4
 from chalicelib.api.sigv4 import Secret, WireRequest
 from chalicelib.errors import SerializationException
 
@@ -113,6 +114,7 @@ def test_verify_accepts_what_botocore_signs(
     claimed = datetime.strptime(request.header("x-amz-date") or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     caller = sigv4.verify(
         request,
+        signed=("x-amz-target",),
         secret_of=lambda key_id: Secret("000000000000", SECRET) if key_id == KEY_ID else None,
         even_out=EVENED.append,
         region="us-east-1",

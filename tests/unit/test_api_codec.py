@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import generate_model
 import pytest
 
-from chalicelib.api import codec, constraints, model
+from chalicelib.api import constraints, model
+from chalicelib.api import json_codec as codec
 from chalicelib.errors import SerializationException, ValidationException
 
 if TYPE_CHECKING:

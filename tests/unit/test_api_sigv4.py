@@ -61,7 +61,14 @@ def verify(request: WireRequest, now: datetime | None = None) -> Any:
         claimed = datetime.strptime(request.header("x-amz-date") or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         claimed = NOW
-    return sigv4.verify(request, secret_of=secret_of, even_out=EVENED.append, region="us-east-1", now=now or claimed)
+    return sigv4.verify(
+        request,
+        signed=("x-amz-target",),
+        secret_of=secret_of,
+        even_out=EVENED.append,
+        region="us-east-1",
+        now=now or claimed,
+    )
 
 
 def with_header(request: WireRequest, name: str, change: Callable[[str], str]) -> WireRequest:

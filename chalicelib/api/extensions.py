@@ -1,0 +1,157 @@
+"""What Signet has beside AWS's API: REST with JSON, signed as everything is. Search, and explaining a request.
+
+Source: docs/compatibility.md, "Extensions".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.api import constraints, json_codec, protocols, throttling
+from chalicelib.api.dispatch import authenticate, respond
+from chalicelib.operations import explain, search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.api.sigv4 import WireRequest
+    from chalicelib.runtime import Caller, Runtime
+
+_SERIAL = re.compile(r"[0-9A-Fa-f]{1,40}|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2}){1,19}", re.ASCII)
+_TEMPLATE = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
+_MAX_TEXT = 256
+
+
+def search_certificates(rt: Runtime, request: WireRequest, ca_id: str) -> WireResponse:
+    """`GET /certificate-authorities/{id}/certificates`: a page of the caller's certificates that match the query."""
+    return respond(request, protocols.REST, partial(_search, rt, request, ca_id))
+
+
+def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireResponse:
+    """`POST /certificate-authorities/{id}/explain`: what IssueCertificate would sign for this body, or its refusal."""
+    return respond(request, protocols.REST, partial(_explain, rt, request, ca_id))
+
+
+def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
+    caller = _caller(rt, request, "ListCertificateAuthorities")
+    given = _query(request.query)
+    limit, token = int(given.pop("maxResults", search.MAX_PAGE)), given.pop("nextToken", None)
+    filters = search.Filters(**{_FILTERS[name][0]: value for name, value in given.items()})
+    arn = _arn(rt, caller, ca_id)
+    found, following = search.search_certificates(rt, caller, arn, filters, limit=limit, token=token)
+    answer: dict[str, Any] = {"Certificates": [search.describe(each) for each in found]}
+    return _json(answer | ({"NextToken": following} if following else {}))
+
+
+def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
+    caller = _caller(rt, request, "IssueCertificate")
+    decoded = json_codec.decode("IssueCertificateRequest", request.body)
+    arn = _arn(rt, caller, ca_id)
+    if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
+        raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
+    constraints.check("IssueCertificateRequest", decoded)
+    return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape just now
+
+
+def _caller(rt: Runtime, request: WireRequest, operation: str) -> Caller:
+    """Who asks; what is asked for needs, and costs, what this operation of AWS's does."""
+    caller = replace(authenticate(rt, request), operation=operation)
+    throttling.check(rt, caller, operation)
+    return caller
+
+
+def _arn(rt: Runtime, caller: Caller, ca_id: str) -> str:
+    region = rt.settings.region
+    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, ca_id))
+
+
+def _json(answer: Mapping[str, Any]) -> bytes:
+    return json.dumps(answer, default=_time_text, ensure_ascii=False).encode()
+
+
+def _time_text(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# the query
+
+
+def _query(query: str) -> dict[str, Any]:
+    """The parameters of a search, each read and checked; each may be there once."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise errors.ValidationException("The query is malformed.") from error
+    given: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in _FILTERS:
+            raise errors.ValidationException(f"There is no parameter '{name[:50]}'; there are: {', '.join(_FILTERS)}.")
+        if name in given:
+            raise errors.ValidationException(f"The parameter '{name}' is there more than once.")
+        _, rule, read = _FILTERS[name]
+        try:
+            given[name] = read(value)
+        except (ValueError, OverflowError) as error:
+            raise errors.ValidationException(f"The parameter '{name}' must be {rule}.") from error
+    return given
+
+
+def _text(value: str) -> str:
+    if not 1 <= len(value.removesuffix("*")) <= _MAX_TEXT:
+        raise ValueError(value)
+    return value
+
+
+def _matching(pattern: re.Pattern[str], value: str) -> str:
+    if pattern.fullmatch(value) is None:
+        raise ValueError(value)
+    return value
+
+
+def _serial(value: str) -> int:
+    return min(int(_matching(_SERIAL, value).replace(":", ""), 16), 1 << 128)
+
+
+def _state(value: str) -> str:
+    return search.STATES[search.STATES.index(value)]
+
+
+def _time(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return moment.astimezone(UTC)
+
+
+def _page(value: str) -> int:
+    number = int(_matching(re.compile("[0-9]{1,4}", re.ASCII), value))
+    if not 1 <= number <= search.MAX_PAGE:
+        raise ValueError(value)
+    return number
+
+
+_TIME_RULE = "a time with its zone, such as 2030-01-01T00:00:00Z"
+_TEXT_RULE = f"text of 1 to {_MAX_TEXT} characters, where a final '*' stands for anything"
+# Each parameter: the filter it is, the rule for its value, and what reads the value.
+_FILTERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "subject": ("subject", _TEXT_RULE, _text),
+    "san": ("san", _TEXT_RULE, _text),
+    "serial": ("serial_number", "hexadecimal digits, in pairs with colons or without separators", _serial),
+    "state": ("state", f"one of {', '.join(search.STATES)}", _state),
+    "template": ("template_name", "a template's name, such as EndEntityCertificate", partial(_matching, _TEMPLATE)),
+    "issuedAfter": ("issued_after", _TIME_RULE, _time),
+    "issuedBefore": ("issued_before", _TIME_RULE, _time),
+    "expiresAfter": ("expires_after", _TIME_RULE, _time),
+    "expiresBefore": ("expires_before", _TIME_RULE, _time),
+    "maxResults": ("", f"a number from 1 to {search.MAX_PAGE}", _page),
+    "nextToken": ("", "a token that the page before it gave", str),
+}

@@ -1,0 +1,116 @@
+"""AWS JSON 1.1: bytes to dictionaries of the model's types and back.
+
+Source: Smithy, "AWS JSON 1.1 protocol"; RFC 8259.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.api import shape_walk
+from chalicelib.api.shape_walk import MAX_DEPTH, MAX_VALUES, refuse
+from chalicelib.errors import SerializationException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+_MAX_DIGITS = 20
+
+
+def decode(shape_name: str, body: bytes) -> dict[str, Any]:
+    """The members of a structure in a JSON body; members that the model does not know are ignored.
+
+    Raises:
+        SerializationException: the body is not JSON, or a value is not of its member's type.
+    """
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise SerializationException(f"The body holds more than {MAX_VALUES} values.")
+    return shape_walk.decode(shape_name, _parse(body or b"{}"), _READERS)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except SerializationException:
+        raise
+    except RecursionError:
+        raise SerializationException(f"The body is nested more than {MAX_DEPTH} deep.") from None
+    except ValueError as error:
+        raise SerializationException("The body is not JSON in UTF-8.") from error
+    _check_depth(document)
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise SerializationException("An object of the body names a member twice.")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise SerializationException("A number of the body is too large.")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise SerializationException("A number of the body is too large.")
+    return value
+
+
+def _constant(_text: str) -> None:
+    raise SerializationException("The body is not JSON in UTF-8.")
+
+
+def _check_depth(document: Any) -> None:
+    level, depth = [document], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise SerializationException(f"The body is nested more than {MAX_DEPTH} deep.")
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [value for values in inner for value in values]
+        depth += 1
+
+
+def _blob(described: Mapping[str, Any], value: Any, path: str) -> bytes:
+    try:
+        return base64.b64decode(shape_walk.string(described, value, path), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise refuse(path, "base64") from error
+
+
+def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
+    return shape_walk.moment(value, path)
+
+
+_READERS: dict[str, shape_walk.Reader] = {"blob": _blob, "timestamp": _timestamp}
+_WRITERS: dict[str, shape_walk.Writer] = {
+    "blob": lambda value: base64.b64encode(value).decode(),
+    "timestamp": shape_walk.epoch_seconds,
+}
+
+
+def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
+    """The JSON body of a structure; an operation without output gives `{}`."""
+    if shape_name is None or value is None:
+        return b"{}"
+    return json.dumps(shape_walk.encode(shape_name, value, _WRITERS), separators=(",", ":")).encode()
+
+
+def encode_error(code: str, message: str) -> bytes:
+    """The JSON body of an error."""
+    return json.dumps({"__type": code, "message": message}).encode()

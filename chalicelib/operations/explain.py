@@ -1,0 +1,75 @@
+"""Explain: what an IssueCertificate request would sign, or the rule that refuses it. An extension beside AWS's API.
+
+The same steps as issuing, up to the plan; nothing is recorded and nothing is signed.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.operations import certificates, policy_document
+from chalicelib.pki import contents, extensions
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.pki.certificate import Plan
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+
+def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
+    """What would be signed, and who may ask for it; or the refusal that IssueCertificate would give.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA.
+    """
+    try:
+        ca, template_arn, plan = certificates.planned(rt, caller, request)
+    except errors.ResourceNotFoundException:
+        raise
+    except errors.ApiError as error:
+        return {"WouldIssue": False, "Refusal": {"Code": error.code, "Message": error.message}}
+    return {"WouldIssue": True, "Plan": _described(plan, template_arn), "MayIssue": _allowed(rt, ca, template_arn)}
+
+
+def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
+    said = contents.of_tbs(plan.tbs_der)
+    return {
+        "TemplateArn": template_arn,
+        "SigningAlgorithm": plan.signing_algorithm,
+        "Subject": said.subject,
+        "SubjectAlternativeNames": list(said.alternative_names),
+        "NotBefore": plan.not_before,
+        "NotAfter": plan.not_after,
+        "Extensions": [
+            {
+                "ObjectIdentifier": each.oid,
+                "Name": extensions.NAMES.get(each.oid, each.oid),
+                "Critical": each.critical,
+                "Source": plan.sources[each.oid],
+                "Value": base64.b64encode(each.value_der).decode(),
+            }
+            for each in said.extensions
+        ],
+    }
+
+
+def _allowed(rt: Runtime, ca: CertificateAuthority, template_arn: str) -> list[str]:
+    """The accounts that may issue by this template: the owner, and those that the resource policy lets."""
+    owner = arns.parse_ca_arn(ca.arn).account_id
+    policy = rt.store.get_policy(ca.arn)
+    if policy is None:
+        return [owner]
+    statements = policy_document.parse(policy.text, ca.arn)
+    context = {policy_document.TEMPLATE_ARN: template_arn}
+    asked = [*policy.shared_with, policy_document.ANYBODY]
+    return [owner] + [
+        account
+        for account in asked
+        if policy_document.allows(
+            statements, "IssueCertificate", context | {policy_document.PRINCIPAL_ACCOUNT: account}
+        )
+    ]

@@ -1,0 +1,117 @@
+"""What AWS services may do with a CA: Create-, List-, DeletePermission. ACM's renewal is the only one that AWS knows.
+
+Source: AWS Private CA API, CreatePermission, ListPermissions, DeletePermission; User Guide, "Assign permissions".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalicelib import errors
+from chalicelib.operations import lookup, paging
+from chalicelib.records import Permission
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+PRINCIPAL = "acm.amazonaws.com"
+ACTIONS = ("IssueCertificate", "GetCertificate", "ListPermissions")
+MAX_PERMISSIONS = 20
+MAX_PAGE = 100
+_INCOMPLETE = f"Permissions must contain all three actions [{', '.join(ACTIONS)}] for ACM to perform renewals."
+
+
+def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermissionRequest) -> None:
+    """Let ACM renew certificates that this CA issued.
+
+    Raises:
+        ValidationException: an action is missing, or the principal is not ACM.
+        PermissionAlreadyExistsException: the principal has it for this source account.
+        LimitExceededException: the CA would have more than 20 permissions.
+        InvalidStateException: the CA is DELETED.
+    """
+    if set(request["Actions"]) != set(ACTIONS):
+        raise errors.ValidationException(_INCOMPLETE)
+    if request["Principal"] != PRINCIPAL:
+        raise errors.ValidationException(f"The principal must be {PRINCIPAL}: no other service can use a permission.")
+    permission = Permission(
+        principal=PRINCIPAL,
+        source_account=request.get("SourceAccount", caller.account_id),
+        actions=tuple(action for action in ACTIONS if action in request["Actions"]),
+        created_at=rt.now(),
+    )
+
+    def change(ca: CertificateAuthority) -> CertificateAuthority:
+        lookup.check_not_deleted(ca, rt.now())
+        if any(_name(each) == _name(permission) for each in ca.permissions):
+            raise errors.PermissionAlreadyExistsException(
+                f"The permission of {PRINCIPAL} for account {permission.source_account} exists already."
+            )
+        if len(ca.permissions) >= MAX_PERMISSIONS:
+            raise errors.LimitExceededException(f"A certificate authority has at most {MAX_PERMISSIONS} permissions.")
+        return replace(ca, permissions=(*ca.permissions, permission))
+
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+
+
+def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermissionRequest) -> None:
+    """Take a permission back.
+
+    Raises:
+        ResourceNotFoundException: there is none for this principal and source account.
+        InvalidStateException: the CA is DELETED.
+    """
+    name = (request["Principal"], request.get("SourceAccount", caller.account_id))
+
+    def change(ca: CertificateAuthority) -> CertificateAuthority:
+        lookup.check_not_deleted(ca, rt.now())
+        left = tuple(each for each in ca.permissions if _name(each) != name)
+        if len(left) == len(ca.permissions):
+            raise errors.ResourceNotFoundException(
+                f"Could not find a permission of {name[0]} for account {name[1]} on {ca.arn}."
+            )
+        return replace(ca, permissions=left)
+
+    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+
+
+def list_permissions(
+    rt: Runtime, caller: Caller, request: shapes.ListPermissionsRequest
+) -> shapes.ListPermissionsResponse:
+    """The permissions of a CA, ordered by principal and source account.
+
+    Raises:
+        InvalidStateException: the CA is DELETED.
+        InvalidNextTokenException: the token is not one of this list.
+    """
+    arn = request["CertificateAuthorityArn"]
+    ca = lookup.find(rt, caller, arn)
+    lookup.check_not_deleted(ca, rt.now())
+    list_name = f"ListPermissions/{arn}"
+    try:
+        after = paging.decode(rt, caller, list_name, request.get("NextToken")) or ""
+    except paging.TokenError as error:
+        raise errors.InvalidNextTokenException(str(error)) from error
+    rest = sorted((each for each in ca.permissions if "/".join(_name(each)) > after), key=_name)
+    page = rest[: min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)]
+    response: shapes.ListPermissionsResponse = {"Permissions": [_described(ca, each) for each in page]}
+    if len(page) < len(rest):
+        response["NextToken"] = paging.encode(rt, caller, list_name, "/".join(_name(page[-1])))
+    return response
+
+
+def _name(permission: Permission) -> tuple[str, str]:
+    return permission.principal, permission.source_account
+
+
+def _described(ca: CertificateAuthority, permission: Permission) -> shapes.Permission:
+    return {
+        "CertificateAuthorityArn": ca.arn,
+        "CreatedAt": permission.created_at,
+        "Principal": permission.principal,
+        "SourceAccount": permission.source_account,
+        "Actions": list(permission.actions),  # type: ignore[arg-type]  # only the three were let in
+    }

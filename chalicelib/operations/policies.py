@@ -1,0 +1,87 @@
+"""Sharing a CA with other accounts: Put-, Get-, DeletePolicy, and what a policy lets a caller do.
+
+Source: AWS Private CA API, PutPolicy, GetPolicy, DeletePolicy; User Guide, "Resource-based policies".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.operations import lookup, policy_document
+from chalicelib.operations.policy_document import PolicyError
+from chalicelib.records import ResourcePolicy
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from chalicelib import shapes
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+
+def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) -> None:
+    """Attach a resource policy to a CA, in the place of the one it has.
+
+    Raises:
+        InvalidPolicyException: which rule of a policy is broken.
+        LockoutPreventedException: it would deny the CA's own account something.
+        ConcurrentModificationException: another change of the policy won.
+        InvalidStateException: the CA is DELETED.
+    """
+    ca = _changeable(rt, caller, request["ResourceArn"])
+    try:
+        statements = policy_document.parse(request["Policy"], ca.arn)
+    except PolicyError as error:
+        raise errors.InvalidPolicyException(str(error)) from error
+    owner = arns.parse_ca_arn(ca.arn).account_id
+    if policy_document.locks_out(statements, owner):
+        raise errors.LockoutPreventedException(f"The policy denies something to account {owner}, which owns the CA.")
+    shared_with = tuple(account for account in policy_document.accounts_of(statements) if account != owner)
+    policy = ResourcePolicy(ca_arn=ca.arn, text=request["Policy"], shared_with=shared_with)
+    try:
+        rt.store.put_policy(rt.store.get_policy(ca.arn), policy)
+    except ConflictError as error:
+        raise _busy(ca) from error
+
+
+def get_policy(rt: Runtime, caller: Caller, request: shapes.GetPolicyRequest) -> shapes.GetPolicyResponse:
+    """The resource policy of a CA, as its author gave it.
+
+    Raises:
+        ResourceNotFoundException: the CA has none.
+        InvalidStateException: the CA is DELETED.
+    """
+    ca = _changeable(rt, caller, request["ResourceArn"])
+    policy = rt.store.get_policy(ca.arn)
+    if policy is None:
+        raise errors.ResourceNotFoundException(f"Could not find policy for resource {ca.arn}.")
+    return {"Policy": policy.text}
+
+
+def delete_policy(rt: Runtime, caller: Caller, request: shapes.DeletePolicyRequest) -> None:
+    """Remove the resource policy of a CA; no error where there is none.
+
+    Raises:
+        ConcurrentModificationException: another change of the policy won.
+        InvalidStateException: the CA is DELETED.
+    """
+    ca = _changeable(rt, caller, request["ResourceArn"])
+    policy = rt.store.get_policy(ca.arn)
+    try:
+        if policy is not None:
+            rt.store.delete_policy(policy)
+    except ConflictError as error:
+        raise _busy(ca) from error
+
+
+def _changeable(rt: Runtime, caller: Caller, arn: str) -> CertificateAuthority:
+    ca = lookup.find(rt, caller, arn)
+    lookup.check_not_deleted(ca, rt.now())
+    return ca
+
+
+def _busy(ca: CertificateAuthority) -> errors.ApiError:
+    return errors.ConcurrentModificationException(
+        f"Another change of the policy of {ca.arn} is still running; try again.", retry_after_seconds=1
+    )

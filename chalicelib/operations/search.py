@@ -1,0 +1,208 @@
+"""Search: the certificates of a CA by what is in them, from indexes. An extension beside AWS's API.
+
+A search walks the index entries of its most selective filter and holds each certificate against all filters. It looks
+at a bounded number of entries for a page, so that a page may be short, or empty, and still have a successor.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.operations import lookup, paging
+from chalicelib.pki import contents
+from chalicelib.store import SEPARATOR, Span, search_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from chalicelib.pki.contents import Contents
+    from chalicelib.records import Certificate, CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+MAX_PAGE = 100
+STATES = ("ISSUED", "REVOKED", "EXPIRED", "PENDING", "FAILED")
+_EXAMINED = 1000
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_FIRST_DIGITS, _LAST_DIGITS = "0" * 20, "9" * 20
+
+
+class Filters(NamedTuple):
+    """What a certificate has to be; None: anything.
+
+    Attributes:
+        subject: an attribute of the subject, without case; with a final "*", what it begins with.
+        san: a subject alternative name, alike.
+        state: one of `STATES`.
+        template_name: of the template that it was issued by.
+        issued_after, issued_before, expires_after, expires_before: bounds in time, inclusive.
+    """
+
+    subject: str | None = None
+    san: str | None = None
+    serial_number: int | None = None
+    state: str | None = None
+    template_name: str | None = None
+    issued_after: datetime | None = None
+    issued_before: datetime | None = None
+    expires_after: datetime | None = None
+    expires_before: datetime | None = None
+
+
+class Found(NamedTuple):
+    """A certificate that a search found."""
+
+    record: Certificate
+    state: str
+    contents: Contents
+
+
+def terms_of(tbs_der: bytes) -> list[tuple[str, str]]:
+    """The values by which a certificate is found: those of its subject and its alternative names."""
+    said = contents.of_tbs(tbs_der)
+    values = [("subject", value) for value in said.subject_values]
+    return values + [("san", value) for value in said.alternative_names]
+
+
+def search_certificates(
+    rt: Runtime, caller: Caller, ca_arn: str, filters: Filters, *, limit: int = MAX_PAGE, token: str | None = None
+) -> tuple[list[Found], str | None]:
+    """A page of certificates, and the token of the next one.
+
+    They come in the order of the index that is used: by subject, alternative name or template and then by time, by end,
+    by serial number where revoked ones are asked for, otherwise by time of issuance.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA.
+        ValidationException: the token is not of this search.
+    """
+    ca = lookup.find(rt, caller, ca_arn)
+    name = f"Search/{ca.arn}/{filters!r}"
+    try:
+        begin = paging.decode(rt, caller, name, token) or ""
+    except paging.TokenError as error:
+        raise errors.ValidationException(str(error)) from error
+    found: list[Found] = []
+    for examined, (position, record) in enumerate(_candidates(rt, ca, filters, begin), 1):
+        match = _match(record, filters, rt.now()) if record else None
+        if match is not None and _is_first_entry(match, filters, position):
+            found.append(match)
+        if len(found) >= limit or examined >= _EXAMINED:
+            return found, paging.encode(rt, caller, name, position)
+    return found, None
+
+
+def state_of(record: Certificate, now: datetime) -> str:
+    """The state of a certificate as search shows it."""
+    if record.revoked_at is not None:
+        return "REVOKED"
+    if record.status == "ISSUED" and record.not_after < now:
+        return "EXPIRED"
+    return record.status
+
+
+def _candidates(
+    rt: Runtime, ca: CertificateAuthority, filters: Filters, begin: str
+) -> Iterator[tuple[str, Certificate | None]]:
+    """Certificates that may match, each with its position; read in pages of the index."""
+    if filters.serial_number is not None:
+        if not begin:
+            yield "serial", rt.store.get_certificate(ca.arn, filters.serial_number)
+        return
+    span = next(make(filters) for applies, make in _SPANS if applies(filters))
+    while entries := rt.store.find_certificates(ca.arn, span, after=begin, limit=MAX_PAGE):
+        for position, serial_number in entries:
+            yield position, rt.store.get_certificate(ca.arn, serial_number)
+        begin = entries[-1][0]
+
+
+def _text_span(kind: Literal["san", "subject"], wanted: str | None) -> Span:
+    value = (wanted or "").removesuffix("*")
+    return Span(kind, value, value, whole=value == wanted)
+
+
+def _digits(after: datetime | None, before: datetime | None) -> tuple[str, str]:
+    first = _FIRST_DIGITS if after is None else f"{max(0, (after - _EPOCH) // timedelta(microseconds=1)):020d}"
+    last = _LAST_DIGITS if before is None else f"{max(0, (before - _EPOCH) // timedelta(microseconds=1)):020d}"
+    return first, last
+
+
+# Which index is walked: that of the first filter that is there, those that leave fewest first.
+_SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...] = (
+    (lambda asked: asked.san is not None, lambda asked: _text_span("san", asked.san)),
+    (lambda asked: asked.subject is not None, lambda asked: _text_span("subject", asked.subject)),
+    (lambda asked: asked.state == "REVOKED", lambda _: Span("revoked")),
+    (
+        lambda asked: asked.expires_after or asked.expires_before,
+        lambda asked: Span("expires", *_digits(asked.expires_after, asked.expires_before)),
+    ),
+    (
+        lambda asked: asked.template_name and not (asked.issued_after or asked.issued_before),
+        lambda asked: Span("template", asked.template_name or "", asked.template_name or "", whole=True),
+    ),
+    (lambda _: True, lambda asked: Span("issued", *_digits(asked.issued_after, asked.issued_before))),
+)
+
+
+def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
+    """The certificate, if it is what all filters ask for."""
+    der = record.certificate_der or record.tbs_der
+    if der is None:
+        return None
+    said = contents.of_certificate(der) if record.certificate_der else contents.of_tbs(der)
+    found = Found(record, state_of(record, now), said)
+    return found if all(holds(found, filters) for holds in _FILTERS) else None
+
+
+def _is(value: str, wanted: str) -> bool:
+    text, begins = value.casefold(), wanted.casefold().removesuffix("*")
+    return text.startswith(begins) if wanted.endswith("*") else text == begins
+
+
+def _any_is(values: tuple[str, ...], wanted: str | None) -> bool:
+    return wanted is None or any(_is(value, wanted) for value in values)
+
+
+def _is_first_entry(found: Found, filters: Filters, position: str) -> bool:
+    """Whether a certificate that several entries lead to has been reached by the first of them."""
+    wanted = filters.san or filters.subject
+    if wanted is None or filters.serial_number is not None:
+        return True
+    values = found.contents.alternative_names if filters.san else found.contents.subject_values
+    return position.split(SEPARATOR)[1] == min(search_value(value) for value in values if _is(value, wanted))
+
+
+def _between(moment: datetime, after: datetime | None, before: datetime | None) -> bool:
+    return (after is None or moment >= after) and (before is None or moment <= before)
+
+
+_FILTERS: tuple[Callable[[Found, Filters], bool], ...] = (
+    lambda found, asked: _any_is(found.contents.subject_values, asked.subject),
+    lambda found, asked: _any_is(found.contents.alternative_names, asked.san),
+    lambda found, asked: asked.state in {None, found.state},
+    lambda found, asked: asked.template_name in {None, arns.parse_template_arn(found.record.template_arn).name},
+    lambda found, asked: _between(found.record.reserved_at, asked.issued_after, asked.issued_before),
+    lambda found, asked: _between(found.record.not_after, asked.expires_after, asked.expires_before),
+)
+
+
+def describe(found: Found) -> dict[str, Any]:
+    """A certificate as the answer has it; what is not there is left out."""
+    record = found.record
+    members = {
+        "CertificateArn": record.arn,
+        "Serial": arns.serial_hex(record.serial_number),
+        "State": found.state,
+        "Subject": found.contents.subject,
+        "SubjectAlternativeNames": list(found.contents.alternative_names),
+        "TemplateArn": record.template_arn,
+        "NotBefore": record.not_before,
+        "NotAfter": record.not_after,
+        "IssuedAt": record.issued_at,
+        "RevokedAt": record.revoked_at,
+        "RevocationReason": record.revocation_reason,
+        "FailureReason": record.failure,
+    }
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,78 @@
+"""What a certificate says, read from the bytes that were or will be signed: for search, explanations and people.
+
+Source: RFC 5280 section 4.1; RFC 2253 for names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.pki import der, extensions, general_names, names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.pki.der import Element
+    from chalicelib.pki.extensions import Extension
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """A certificate as text.
+
+    Attributes:
+        subject: the name by RFC 2253.
+        subject_values: the text of each attribute of the name.
+        alternative_names: the text of each subject alternative name.
+        extensions: all of them, as they are encoded.
+    """
+
+    subject: str
+    subject_values: tuple[str, ...]
+    alternative_names: tuple[str, ...]
+    extensions: tuple[Extension, ...]
+
+
+def of_certificate(certificate_der: bytes) -> Contents:
+    """The contents of a certificate of version 3."""
+    return of_tbs(next(iter(der.read(certificate_der).children())).der)
+
+
+def of_tbs(tbs_der: bytes) -> Contents:
+    """The contents of a TBSCertificate of version 3."""
+    members = list(der.read(tbs_der).children())
+    subject, wrapper = members[5], members[7]
+    found = extensions.parse_extensions(next(iter(wrapper.children())))
+    alternative = next((each.value_der for each in found if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
+    return Contents(
+        subject=names.rfc2253(subject.der),
+        subject_values=tuple(text for _, text in names.parse_name(subject)),
+        alternative_names=alternative_names(alternative) if alternative else (),
+        extensions=found,
+    )
+
+
+def alternative_names(value_der: bytes) -> tuple[str, ...]:
+    """The text of each GeneralName of a SubjectAlternativeName."""
+    return tuple(_text(member) for member in der.read(value_der).children())
+
+
+def _text(member: Element) -> str:
+    write = _TEXTS.get(member.tag)
+    return write(member) if write else f"#{member.der.hex()}"
+
+
+def _ia5(member: Element) -> str:
+    return member.content.decode("latin-1")
+
+
+_TEXTS: dict[int, Callable[[Element], str]] = {
+    general_names.MAIL: _ia5,
+    general_names.DNS: _ia5,
+    general_names.URI: _ia5,
+    general_names.IP: lambda member: str(ipaddress.ip_address(member.content)),
+    general_names.DIRECTORY: lambda member: names.rfc2253(member.content),
+    general_names.REGISTERED_ID: lambda member: der.oid_text(der.read(der.tlv(der.OID, member.content))),
+}

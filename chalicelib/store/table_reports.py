@@ -1,0 +1,49 @@
+"""Audit reports in the table. What the methods promise is said in `chalicelib.store.Store`."""
+# ruff: noqa: D102  the port documents its methods
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalicelib.records import AuditReport
+from chalicelib.store import ConflictError, items
+from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put
+from chalicelib.store.table_authorities import Base, version_is
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.store.table import Item
+
+
+class AuditReports(Base):
+    """Audit reports."""
+
+    def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:
+        key, asked_at = items.last_report_key(report.ca_arn), items.micros(report.created_at)
+        last: Item = {"pk": key.pk, "sk": key.sk, "report_id": report.report_id, "asked_at": asked_at}
+        long_ago = (*ABSENT, (Clause("asked_at", "<=", items.micros(last_before)),))
+        try:
+            self.table.write(Put(items.report_item(report), ABSENT), Put(last, long_ago))
+        except ConditionFailedError as error:
+            raise ConflictError("Another audit report was asked for a short time ago.") from error
+
+    def get_audit_report(self, ca_arn: str, report_id: str) -> AuditReport | None:
+        item = self.table.get(items.report_key(ca_arn, report_id))
+        return None if item is None else items.from_item(AuditReport, item)
+
+    def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:
+        new = replace(new, version=old.version + 1)
+        try:
+            self.table.write(Put(items.report_item(new), version_is(old.version)))
+        except ConditionFailedError as error:
+            raise ConflictError(f"Audit report {old.report_id} is not at version {old.version} any more.") from error
+        return new
+
+    def forget_last_audit_report(self, report: AuditReport) -> None:
+        is_last = ((Clause("report_id", "=", report.report_id),),)
+        try:
+            self.table.write(Delete(items.last_report_key(report.ca_arn), is_last))
+        except ConditionFailedError:
+            return  # a later one was asked for
