@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -30,13 +30,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chalicelib import arn as arns
 from chalicelib import files
-from chalicelib.keystore import KeyNotFoundError, KeyStoreError
+from chalicelib.keystore import CaPrivateKey, KeyNotFoundError, KeyStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from chalicelib.keystore import CaPrivateKey
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -51,6 +50,9 @@ _GENERATORS: dict[str, Callable[[], CaPrivateKey]] = {
     "EC_prime256v1": lambda: ec.generate_private_key(ec.SECP256R1()),
     "EC_secp384r1": lambda: ec.generate_private_key(ec.SECP384R1()),
     "EC_secp521r1": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "ML_DSA_44": mldsa.MLDSA44PrivateKey.generate,
+    "ML_DSA_65": mldsa.MLDSA65PrivateKey.generate,
+    "ML_DSA_87": mldsa.MLDSA87PrivateKey.generate,
 }
 
 
@@ -112,7 +114,7 @@ class SoftwareKeyStore:
         plain = self._unseal("ca-key", envelope, ca_arn)
         # The envelope is authenticated, so the parameters are the ones that were generated.
         key = load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
-        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        if not isinstance(key, CaPrivateKey):
             raise KeyStoreError(f"The key {key_id} is of an unknown kind.")
         return key
 

@@ -1,15 +1,16 @@
 """Key and signing algorithms of the API, and what belongs to each in X.509.
 
-Source: AWS Private CA API, CertificateAuthorityConfiguration; RFC 4055 section 5, RFC 5758 section 3.2.
+Source: AWS Private CA API, CertificateAuthorityConfiguration; RFC 4055 sections 3.1 and 5, RFC 5758 section 3.2,
+RFC 9881 section 2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
 from chalicelib.pki import der
 from chalicelib.pki.errors import ArgumentError, PkiError
@@ -22,42 +23,93 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KeyAlgorithm:
-    """A `KeyAlgorithm` of the API: an RSA size in bits, or a curve."""
+    """A `KeyAlgorithm` of the API: the kind of its public keys, and an RSA size in bits or a curve."""
 
     family: str
+    public_key: type[Any]
     bits: int = 0
     curve: type[ec.EllipticCurve] | None = None
+
+    def fits(self, public_key: PublicKeyTypes) -> bool:
+        """Whether a key is of this algorithm."""
+        if isinstance(public_key, rsa.RSAPublicKey):
+            return public_key.key_size == self.bits
+        if isinstance(public_key, ec.EllipticCurvePublicKey):
+            return self.curve is not None and isinstance(public_key.curve, self.curve)
+        return isinstance(public_key, self.public_key)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningAlgorithm:
-    """A `SigningAlgorithm` of the API."""
+    """A `SigningAlgorithm` of the API.
+
+    Attributes:
+        identifier_der: the AlgorithmIdentifier. The parameters of PKCS #1 v1.5 are NULL, those of ECDSA and ML-DSA
+            are absent.
+        arguments: what a key's `sign` and `verify` take after the data.
+        named_in_refusals: whether it is among the valid algorithms that AWS's refusal names.
+    """
 
     family: str
-    hash: type[hashes.HashAlgorithm]
     oid: str
+    identifier_der: bytes
+    arguments: tuple[Any, ...] = ()
+    named_in_refusals: bool = True
 
-    @property
-    def identifier_der(self) -> bytes:
-        """The AlgorithmIdentifier; RSA's parameters are NULL, ECDSA's are absent."""
-        return der.sequence(der.oid(self.oid), der.tlv(der.NULL) if self.family == "RSA" else b"")
+
+_NULL = der.tlv(der.NULL)
+_RSASSA_PSS, _MGF1 = "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
+
+
+def _pkcs1(oid: str, digest: hashes.HashAlgorithm) -> SigningAlgorithm:
+    return SigningAlgorithm("RSA", oid, der.sequence(der.oid(oid), _NULL), (padding.PKCS1v15(), digest))
+
+
+def _pss(hash_oid: str, digest: hashes.HashAlgorithm) -> SigningAlgorithm:
+    """RSASSA-PSS with MGF1 of the same hash and a salt as long as the hash (RFC 4055 section 3.1)."""
+    hash_identifier = der.sequence(der.oid(hash_oid), _NULL)
+    parameters = der.sequence(
+        der.tlv(0xA0, hash_identifier),
+        der.tlv(0xA1, der.sequence(der.oid(_MGF1), hash_identifier)),
+        der.tlv(0xA2, der.integer(digest.digest_size)),
+    )
+    scheme = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+    identifier = der.sequence(der.oid(_RSASSA_PSS), parameters)
+    return SigningAlgorithm("RSA", _RSASSA_PSS, identifier, (scheme, digest), named_in_refusals=False)
+
+
+def _ecdsa(oid: str, digest: hashes.HashAlgorithm) -> SigningAlgorithm:
+    return SigningAlgorithm("EC", oid, der.sequence(der.oid(oid)), (ec.ECDSA(digest),))
+
+
+def _ml_dsa(family: str, oid: str) -> SigningAlgorithm:
+    return SigningAlgorithm(family, oid, der.sequence(der.oid(oid)))
 
 
 KEY_ALGORITHMS: dict[str, KeyAlgorithm] = {
-    "RSA_2048": KeyAlgorithm("RSA", bits=2048),
-    "RSA_3072": KeyAlgorithm("RSA", bits=3072),
-    "RSA_4096": KeyAlgorithm("RSA", bits=4096),
-    "EC_prime256v1": KeyAlgorithm("EC", curve=ec.SECP256R1),
-    "EC_secp384r1": KeyAlgorithm("EC", curve=ec.SECP384R1),
-    "EC_secp521r1": KeyAlgorithm("EC", curve=ec.SECP521R1),
+    "RSA_2048": KeyAlgorithm("RSA", rsa.RSAPublicKey, bits=2048),
+    "RSA_3072": KeyAlgorithm("RSA", rsa.RSAPublicKey, bits=3072),
+    "RSA_4096": KeyAlgorithm("RSA", rsa.RSAPublicKey, bits=4096),
+    "EC_prime256v1": KeyAlgorithm("EC", ec.EllipticCurvePublicKey, curve=ec.SECP256R1),
+    "EC_secp384r1": KeyAlgorithm("EC", ec.EllipticCurvePublicKey, curve=ec.SECP384R1),
+    "EC_secp521r1": KeyAlgorithm("EC", ec.EllipticCurvePublicKey, curve=ec.SECP521R1),
+    "ML_DSA_44": KeyAlgorithm("ML_DSA_44", mldsa.MLDSA44PublicKey),
+    "ML_DSA_65": KeyAlgorithm("ML_DSA_65", mldsa.MLDSA65PublicKey),
+    "ML_DSA_87": KeyAlgorithm("ML_DSA_87", mldsa.MLDSA87PublicKey),
 }
 SIGNING_ALGORITHMS: dict[str, SigningAlgorithm] = {
-    "SHA256WITHRSA": SigningAlgorithm("RSA", hashes.SHA256, "1.2.840.113549.1.1.11"),
-    "SHA384WITHRSA": SigningAlgorithm("RSA", hashes.SHA384, "1.2.840.113549.1.1.12"),
-    "SHA512WITHRSA": SigningAlgorithm("RSA", hashes.SHA512, "1.2.840.113549.1.1.13"),
-    "SHA256WITHECDSA": SigningAlgorithm("EC", hashes.SHA256, "1.2.840.10045.4.3.2"),
-    "SHA384WITHECDSA": SigningAlgorithm("EC", hashes.SHA384, "1.2.840.10045.4.3.3"),
-    "SHA512WITHECDSA": SigningAlgorithm("EC", hashes.SHA512, "1.2.840.10045.4.3.4"),
+    "SHA256WITHRSA": _pkcs1("1.2.840.113549.1.1.11", hashes.SHA256()),
+    "SHA384WITHRSA": _pkcs1("1.2.840.113549.1.1.12", hashes.SHA384()),
+    "SHA512WITHRSA": _pkcs1("1.2.840.113549.1.1.13", hashes.SHA512()),
+    "SHA256WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.1", hashes.SHA256()),
+    "SHA384WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.2", hashes.SHA384()),
+    "SHA512WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.3", hashes.SHA512()),
+    "SHA256WITHECDSA": _ecdsa("1.2.840.10045.4.3.2", hashes.SHA256()),
+    "SHA384WITHECDSA": _ecdsa("1.2.840.10045.4.3.3", hashes.SHA384()),
+    "SHA512WITHECDSA": _ecdsa("1.2.840.10045.4.3.4", hashes.SHA512()),
+    "ML_DSA_44": _ml_dsa("ML_DSA_44", "2.16.840.1.101.3.4.3.17"),
+    "ML_DSA_65": _ml_dsa("ML_DSA_65", "2.16.840.1.101.3.4.3.18"),
+    "ML_DSA_87": _ml_dsa("ML_DSA_87", "2.16.840.1.101.3.4.3.19"),
 }
 
 
@@ -73,24 +125,29 @@ def require_compatible(signing_algorithm: str, key_algorithm: str | None) -> Non
         raise ArgumentError("The key of the certificate authority is of no algorithm that it can sign with.")
     valid = valid_signing_algorithms(key_algorithm)
     if signing_algorithm not in valid:
+        named = (name for name in valid if SIGNING_ALGORITHMS[name].named_in_refusals)
         raise ArgumentError(
             f"Signing algorithm {signing_algorithm} cannot be used with key type {key_algorithm}. "
-            f"Valid signing algorithms are: {', '.join(valid)}."
+            f"Valid signing algorithms are: {', '.join(named)}."
         )
 
 
 _BY_OID = {algorithm.oid: algorithm for algorithm in SIGNING_ALGORITHMS.values()}
-_RSASSA_PSS = "1.2.840.113549.1.1.10"
-HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+
+def is_strong(signature_hash: hashes.HashAlgorithm | None) -> bool:
+    """Whether a signature of a checked algorithm uses a good hash; None: the algorithm brings its own (ML-DSA)."""
+    return signature_hash is None or isinstance(signature_hash, _HASHES)
 
 
 def check_foreign_algorithm(identifier: Element) -> None:
-    """Check the AlgorithmIdentifier of a signature that others made: RSA (also PSS) or ECDSA with SHA-2.
+    """Check the AlgorithmIdentifier of a signature that others made: RSA (also PSS) or ECDSA with SHA-2, or ML-DSA.
 
     Which hash RSASSA-PSS uses is for the caller to check.
 
     Raises:
-        PkiError: it is another algorithm, or its parameters are not what RFC 4055 and RFC 5758 say.
+        PkiError: it is another algorithm, or its parameters are not what RFC 4055, RFC 5758 and RFC 9881 say.
     """
     parts = list(identifier.expect(der.SEQUENCE, "A signature algorithm").children())
     oid = der.oid_text(parts[0]) if parts else ""
@@ -98,21 +155,14 @@ def check_foreign_algorithm(identifier: Element) -> None:
         return
     algorithm = _BY_OID.get(oid)
     if algorithm is None:
-        raise PkiError(f"The signature algorithm {oid} is neither RSA nor ECDSA with SHA-256, SHA-384 or SHA-512.")
+        raise PkiError(
+            f"The signature algorithm {oid} is neither RSA nor ECDSA with SHA-256, SHA-384 or SHA-512, nor ML-DSA."
+        )
     parameters = [part.der for part in parts[1:]]
-    if parameters and (algorithm.family != "RSA" or parameters != [der.tlv(der.NULL)]):
+    if parameters and (algorithm.family != "RSA" or parameters != [_NULL]):
         raise PkiError(f"The signature algorithm {oid} has parameters that it must not have.")
 
 
 def key_algorithm_of(public_key: PublicKeyTypes) -> str | None:
     """The API's name for a public key's algorithm; None if the API has none."""
-    for name, algorithm in KEY_ALGORITHMS.items():
-        if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size == algorithm.bits:
-            return name
-        if (
-            isinstance(public_key, ec.EllipticCurvePublicKey)
-            and algorithm.curve is not None
-            and isinstance(public_key.curve, algorithm.curve)
-        ):
-            return name
-    return None
+    return next((name for name, algorithm in KEY_ALGORITHMS.items() if algorithm.fits(public_key)), None)

@@ -146,7 +146,7 @@ def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None
         raise ConstraintError(f"The validity of {what} has ended.")
     if certificate.not_before > now + _SKEW:
         raise ConstraintError(f"The validity of {what} has not begun.")
-    if not isinstance(certificate.certificate.signature_hash_algorithm, algorithms.HASHES):
+    if not algorithms.is_strong(certificate.certificate.signature_hash_algorithm):
         raise CertificateParseError(f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512.")
     try:
         keys.check_subject_key(certificate.public_key)

@@ -122,7 +122,7 @@ def _public_key(spki_der: bytes) -> PublicKeyTypes:
 
 def _check_size(spki_der: bytes) -> None:
     """Keep what is larger than any key we certify away from the arithmetic."""
-    if len(spki_der) > 2 * keys.MAX_RSA_BITS // 8:
+    if len(spki_der) > keys.MAX_SPKI_BYTES:
         raise PkiError("The key is too large.")
 
 
@@ -134,14 +134,14 @@ def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
     algorithm, bits = der.read(spki_der).children()
     usual_algorithm = next(der.read(usual).children())
     if algorithm.der != usual_algorithm.der or bits.content[1:2] not in {b"\x02", b"\x03"}:
-        raise PkiError("The key is not encoded as RFC 3279 and RFC 5480 want it.")
+        raise PkiError("The key is not encoded as RFC 3279, RFC 5480 and RFC 9881 want it.")
 
 
 def _verify(csr_der: bytes) -> None:
     """The signature proves that whoever asks holds the key (RFC 2986 section 4.2)."""
     try:
         request = x509.load_der_x509_csr(csr_der)
-        strong = isinstance(request.signature_hash_algorithm, algorithms.HASHES)
+        strong = algorithms.is_strong(request.signature_hash_algorithm)
         verified = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PkiError("The signature cannot be verified.") from error

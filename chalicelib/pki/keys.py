@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import isqrt, prod
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 
 from chalicelib.pki.errors import PkiError
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+MAX_SPKI_BYTES = 3000  # ML-DSA-87 has 2,614
 MAX_TESTED_BITS = 6144
 FERMAT_ROUNDS = 100
+_ML_DSA = (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey, mldsa.MLDSA87PublicKey)
 
 
 def _primes(limit: int) -> list[int]:
@@ -57,8 +59,8 @@ def check_subject_key(public_key: PublicKeyTypes) -> None:
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
         if not isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1):
             raise PkiError(f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified.")
-    else:
-        raise PkiError("The key is refused: only RSA and elliptic-curve keys are certified.")
+    elif not isinstance(public_key, _ML_DSA):
+        raise PkiError("The key is refused: only RSA, elliptic-curve and ML-DSA keys are certified.")
 
 
 def _has_small_factor(modulus: int) -> bool:

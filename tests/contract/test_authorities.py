@@ -29,6 +29,9 @@ KEYS = [
     ("EC_prime256v1", "SHA256WITHECDSA"),
     ("EC_secp384r1", "SHA384WITHECDSA"),
     ("EC_secp521r1", "SHA512WITHECDSA"),
+    ("ML_DSA_44", "ML_DSA_44"),
+    ("ML_DSA_65", "ML_DSA_65"),
+    ("ML_DSA_87", "ML_DSA_87"),
 ]
 
 

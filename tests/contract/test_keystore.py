@@ -12,10 +12,10 @@ import traceback
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from chalicelib.keystore import KeyNotFoundError, KeyStoreError
+from chalicelib.keystore import CaPrivateKey, KeyNotFoundError, KeyStoreError
 from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.pki import signed
 
@@ -28,6 +28,9 @@ KEYS = [
     ("EC_prime256v1", "SHA256WITHECDSA"),
     ("EC_secp384r1", "SHA384WITHECDSA"),
     ("EC_secp521r1", "SHA512WITHECDSA"),
+    ("ML_DSA_44", "ML_DSA_44"),
+    ("ML_DSA_65", "ML_DSA_65"),
+    ("ML_DSA_87", "ML_DSA_87"),
 ]
 
 
@@ -46,7 +49,7 @@ def test_key_signs_also_after_a_restart(tmp_path: Path, key_algorithm: str, sign
     key_id = keys.create_key(ARN.format(1), key_algorithm)
     assert key_id == keys.key_id_of(ARN.format(1))
     key = reopened(keys).private_key(key_id, ARN.format(1))
-    assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    assert isinstance(key, CaPrivateKey)
     assert signed.sign(b"\x30\x00", key, signing_algorithm)
     assert key.public_key() == keys.private_key(key_id, ARN.format(1)).public_key()
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki import algorithms, der, extensions, pem
@@ -38,6 +38,13 @@ def _key(kind: str) -> Any:
     }
     if kind in curves:
         return ec.generate_private_key(curves[kind]())
+    ml_dsa: dict[str, Any] = {
+        "ML-DSA-44": mldsa.MLDSA44PrivateKey,
+        "ML-DSA-65": mldsa.MLDSA65PrivateKey,
+        "ML-DSA-87": mldsa.MLDSA87PrivateKey,
+    }
+    if kind in ml_dsa:
+        return ml_dsa[kind].generate()
     if kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     if kind == "DSA":
@@ -130,6 +137,8 @@ def csr(
     else:
         signature = private_key.sign(tbs)
     default = RSA_SHA256 if kind.startswith("RSA") else ECDSA_SHA256
+    if kind.startswith("ML-DSA"):
+        default = algorithms.SIGNING_ALGORITHMS[kind.replace("-", "_")].identifier_der
     return der.sequence(tbs, default if identifier is None else identifier, der.bit_string(signature or b""))
 
 

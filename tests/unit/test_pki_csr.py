@@ -422,6 +422,8 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "rsa-2048": lambda: armored(csr("RSA-2048")),
     "rsa-3072": lambda: armored(csr("RSA-3072")),
     "rsa-4096": lambda: armored(csr("RSA-4096")),
+    "ml-dsa-44": lambda: armored(csr("ML-DSA-44")),
+    "ml-dsa-87": lambda: armored(csr("ML-DSA-87")),
     "rsa-e-3": lambda: _rsa_e_3(),
     "rsa-pss-signature": lambda: armored(_pss(hashes.SHA256())),
     "rsa-signature-without-parameters": lambda: armored(

@@ -99,6 +99,9 @@ def test_check_subject_key_other_kind_is_refused(kind: str) -> None:
 
 NAMES = {"RSA-2048": "RSA_2048", "RSA-3072": "RSA_3072", "P-256": "EC_prime256v1", "P-384": "EC_secp384r1"} | {
     "P-521": "EC_secp521r1",
+    "ML-DSA-44": "ML_DSA_44",
+    "ML-DSA-65": "ML_DSA_65",
+    "ML-DSA-87": "ML_DSA_87",
     "RSA-1024": None,
     "K-256": None,
     "Ed25519": None,
@@ -124,7 +127,7 @@ def test_require_compatible_refuses_a_key_of_no_algorithm() -> None:
         algorithms.require_compatible("SHA256WITHRSA", None)
 
 
-@pytest.mark.parametrize("kind", ["P-256", "P-384", "P-521", "RSA-2048"])
+@pytest.mark.parametrize("kind", ["P-256", "P-384", "P-521", "RSA-2048", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
 def test_sign_every_algorithm_of_the_key_verifies(kind: str) -> None:
     name = algorithms.key_algorithm_of(key(kind).public_key())
     for algorithm in algorithms.valid_signing_algorithms(name or ""):
