@@ -84,8 +84,28 @@ def parse_template_arn(text: str) -> TemplateArn:
     return TemplateArn(match[1], match[2], int(match[3]))
 
 
+# By the beginning of a region's name: the partition, and the domain of its services.
+_PARTITIONS = {
+    "cn-": ("aws-cn", "amazonaws.com.cn"),
+    "us-gov-": ("aws-us-gov", "amazonaws.com"),
+    "us-iso-": ("aws-iso", "c2s.ic.gov"),
+    "us-isob-": ("aws-iso-b", "sc2s.sgov.gov"),
+    "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
+    "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
+    "eusc-": ("aws-eusc", "amazonaws.eu"),
+    "": ("aws", "amazonaws.com"),
+}
+
+
+def _partition(region: str) -> tuple[str, str]:
+    return next(found for prefix, found in _PARTITIONS.items() if region.startswith(prefix))
+
+
 def partition_of(region: str) -> str:
     """The partition that a region belongs to."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return _partition(region)[0]
+
+
+def domain_of(region: str) -> str:
+    """The domain of AWS's services in a region."""
+    return _partition(region)[1]

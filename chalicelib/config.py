@@ -123,7 +123,7 @@ def _refusal(name: str, value: str, rule: str) -> str:
 
 _RULES = (
     ("account_id", r"[0-9]{12}", "12 digits"),
-    ("region", r"[a-z]{2}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
+    ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
     ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import arn as arns
 from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
 from chalicelib.buckets.names import check_bucket_name, check_key
 
@@ -137,8 +138,7 @@ class S3Buckets:
 
     def object_url(self, bucket: str, key: str) -> str:
         """The address as AWS forms it; a name with dots goes into the path, where certificates need not match it."""
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        host = f"s3.{self._region}.{suffix}"
+        host = f"s3.{self._region}.{arns.domain_of(self._region)}"
         return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
 
     def _call(self, action: str, method: str, **parameters: Any) -> Any:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 
+import botocore.session
 import pytest
 
 from chalicelib import arn, logs, runtime
@@ -79,11 +80,14 @@ def test_aws_files_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert credentials.parts[-2:] == (".aws", "credentials")
 
 
-@pytest.mark.parametrize(
-    ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
-)
-def test_partition_follows_from_the_region(region: str, partition: str) -> None:
-    assert arn.partition_of(region) == partition
+def test_partition_and_domain_follow_from_the_region() -> None:
+    partitions = botocore.session.get_session().get_data("partitions")["partitions"]
+    regions = {region: each for each in partitions for region in each["regions"] if not region.endswith("-global")}
+    assert len(regions) > 40
+    for region, partition in regions.items():
+        assert Settings(region=region).region == region
+        assert arn.partition_of(region) == partition["id"]
+        assert arn.domain_of(region) == partition["outputs"]["dnsSuffix"]
 
 
 def test_log_lines_are_json_and_nobody_can_forge_one() -> None:
