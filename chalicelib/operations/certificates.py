@@ -183,10 +183,10 @@ def _reserve(
         requester_account=caller.account_id,
     )
     token = order.request.get("IdempotencyToken")
-    # Retries compute their end date anew, so the validity is not among what must not differ under one token.
-    counting = ("ApiPassthrough", "Csr", "SigningAlgorithm")
+    # Retries compute their end date anew, and may sign the same CSR anew: neither is among what must not differ.
+    counting = ("ApiPassthrough", "SigningAlgorithm")
     parameters = {name: value for name, value in order.request.items() if name in counting}
-    parameters["TemplateArn"] = order.template_arn
+    parameters |= {"TemplateArn": order.template_arn, "Csr": order.csr.info_der}
     reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_id=ca_arn.ca_id)
     try:
         return rt.store.reserve_certificate(record, ca, reservation, now=rt.now(), terms=search.terms_of(plan.tbs_der))

@@ -35,9 +35,14 @@ _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
-    """A CSR that passed every check; names and key as they were encoded."""
+    """A CSR that passed every check; names and key as they were encoded.
+
+    Attributes:
+        info_der: what was signed (CertificationRequestInfo): the same, however often the same is asked for.
+    """
 
     der: bytes
+    info_der: bytes
     subject_der: bytes
     spki_der: bytes
     public_key: PublicKeyTypes
@@ -88,7 +93,7 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
     algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der)
     _verify(csr_der)
-    return CertificateRequest(csr_der, subject.der, spki.der, public_key, requested)
+    return CertificateRequest(csr_der, request.der, subject.der, spki.der, public_key, requested)
 
 
 def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:

@@ -270,6 +270,18 @@ def test_one_token_for_another_csr_is_refused(acm_pca: Any) -> None:
         issue(acm_pca, arn, Csr=csr("two"), IdempotencyToken="token")
 
 
+def test_one_token_for_the_same_csr_signed_or_wrapped_anew_is_a_retry(acm_pca: Any) -> None:
+    arn = active_root(acm_pca)
+    first, again = csr("one"), csr("one")
+    assert first != again  # ECDSA signatures differ each time
+    issued = issue(acm_pca, arn, Csr=first, IdempotencyToken="token")
+    assert issue(acm_pca, arn, Csr=again, IdempotencyToken="token") == issued
+    assert issue(acm_pca, arn, Csr=b"a retry\n" + first.replace(b"\n", b"\r\n"), IdempotencyToken="token") == issued
+    other_key = csr("one", key=ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="token"):
+        issue(acm_pca, arn, Csr=other_key, IdempotencyToken="token")
+
+
 def test_simultaneous_calls_with_one_token_give_one_certificate(acm_pca: Any, rt: Any) -> None:
     arn = active_root(acm_pca)
     request, found = csr(), []

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -132,3 +135,21 @@ class Home:
             "config": Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
         } | more
         return boto3.session.Session().client("acm-pca", **arguments)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The answer to a signed GET of an extension."""
+        exports = self.exports()
+        request = AWSRequest("GET", f"{self.url}{path}", headers={"host": f"127.0.0.1:{self.port}"})
+        credentials = Credentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
+        SigV4Auth(credentials, "acm-pca", exports["AWS_REGION"]).add_auth(request)
+        signed = urllib.request.Request(str(request.url), headers=dict(request.headers.items()))
+        with urllib.request.urlopen(signed, timeout=20) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def certificates(self, ca_arn: str) -> list[dict[str, Any]]:
+        """Every certificate that a CA has issued, of at most 100."""
+        answer = self.get(f"/certificate-authorities/{ca_arn.rsplit('/', 1)[1]}/certificates?maxResults=100")
+        assert "NextToken" not in answer
+        found: list[dict[str, Any]] = answer["Certificates"]
+        return found
