@@ -69,9 +69,9 @@ def issue_certificate(
         order = order or _parsed(rt, request)
         issuer = _issuer_for(rt, ca, order)
         try:
+            plan = _plan(rt, ca, issuer, order)
             ca, started = _with_crl_started(rt, ca, order.template)
             first_crl = first_crl or started
-            plan = _plan(rt, ca, issuer, order)
             record, is_new = _reserve(rt, caller, ca, order, plan)
         except ConflictError:
             continue  # the CA changed, or the serial is taken: look again
