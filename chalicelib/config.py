@@ -36,7 +36,7 @@ class Settings:
     buckets: str = _setting(
         "SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3")
     )
-    keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software",))
+    keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software", "kms"))
     data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
     port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
     public_url: str = _setting(
@@ -50,6 +50,11 @@ class Settings:
         "",
         "wraps the software keys; default: a key file of mode 0600 in SIGNET_DATA",
         secret=True,
+    )
+    kms_secrets_key: str = _setting(
+        "SIGNET_KMS_SECRETS_KEY",
+        "alias/signet-secrets",
+        "the KMS key that seals access keys' secrets (SIGNET_KEYS=kms)",
     )
     idempotency_seconds: str = _setting("SIGNET_IDEMPOTENCY_SECONDS", "300", "how long an idempotency token counts")
     pending_seconds: str = _setting(

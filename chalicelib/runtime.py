@@ -80,6 +80,10 @@ def _store(settings: Settings) -> Store:
 
 
 def _keys(settings: Settings) -> KeyStore:
+    if settings.keys == "kms":
+        from chalicelib.keystore.kms import KmsKeyStore
+
+        return KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key)
     from chalicelib.keystore.software import SoftwareKeyStore
 
     return SoftwareKeyStore(settings.data_path / "keys", passphrase=settings.key_passphrase or None)

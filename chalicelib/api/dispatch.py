@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import errors, logs
 from chalicelib.api import constraints, model, protocols, sigv4, throttling
 from chalicelib.buckets import BucketError
-from chalicelib.keystore import KeyStoreError
+from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
 from chalicelib.operations import (
     access,
     audit_reports,
@@ -149,7 +149,7 @@ def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, di
 def _outage(error: Exception, request_id: str) -> errors.ApiError:
     """What a client may know of an error that is not its own; the log has the rest."""
     logs.log_exception("request_failed", request_id=request_id)
-    if isinstance(error, ThrottledError):
+    if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)
     if isinstance(error, StoreError | KeyStoreError | BucketError):
         return errors.ServiceUnavailable("A part of the service does not answer; try again.", retry_after_seconds=1)

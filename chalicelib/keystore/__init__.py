@@ -23,15 +23,28 @@ class KeyNotFoundError(KeyStoreError):
     """There is no such key, or it cannot be opened for this CA."""
 
 
+class KeyStoreThrottledError(KeyStoreError):
+    """Too many calls: the same may succeed a moment later."""
+
+
+class KeyRefusedError(KeyStoreError):
+    """The key that its owner named cannot be a CA's; the text says why, and whoever named it may read it."""
+
+
 class KeyStore(Protocol):
     """Holds the private keys of CAs and seals small secrets."""
 
-    def create_key(self, ca_arn: str, key_algorithm: str) -> str:
+    def check_key(self, named: str, key_algorithm: str) -> None:
+        """Raise `KeyRefusedError` unless this key of the owner's can become the key of a CA."""
+        ...
+
+    def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:
         """Make a key for a CA and return its id.
 
         Args:
             ca_arn: the CA; the key can be opened for no other.
             key_algorithm: a `KeyAlgorithm` of the model.
+            named: a key of the owner's, which was checked, to be taken instead of a new one.
 
         Raises:
             KeyStoreError: the algorithm is not supported here, or the key could not be kept.

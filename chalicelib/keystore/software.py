@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chalicelib import arn as arns
 from chalicelib import files
-from chalicelib.keystore import CaPrivateKey, KeyNotFoundError, KeyStoreError
+from chalicelib.keystore import CaPrivateKey, KeyNotFoundError, KeyRefusedError, KeyStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,11 @@ class SoftwareKeyStore:
         """The CA's UUID."""
         return arns.parse_ca_arn(ca_arn).ca_id
 
-    def create_key(self, ca_arn: str, key_algorithm: str) -> str:
+    def check_key(self, named: str, key_algorithm: str) -> None:  # noqa: ARG002  no key fits
+        """There are no keys of owners here."""
+        raise KeyRefusedError("A key can be named only where CA keys are kept in KMS.")
+
+    def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:  # noqa: ARG002  as above
         """Make a key; where the CA has one already, because a creation was repeated, that one stays."""
         if key_algorithm not in _GENERATORS:
             raise KeyStoreError(f"Keys of algorithm {key_algorithm} are not supported here.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
+from chalicelib.keystore import KeyRefusedError
 from chalicelib.operations import idempotency, lookup, paging, revocation_configuration, signing, tags
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import algorithms, csr, names
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 100
 DEFAULT_DELETION_DAYS = 30
+KEY_TAG = "signet:kms-key"  # the id or ARN of a KMS key of the owner's, which becomes the CA's
 _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
 _RECONFIGURABLE = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
 _SWITCHABLE = frozenset({"ACTIVE", "DISABLED"})
@@ -43,8 +45,8 @@ def create_certificate_authority(
     """Make a CA with its key and CSR; it then waits for its certificate.
 
     Raises:
-        InvalidArgsException: algorithms, subject, security standard or revocation settings contradict one another, or
-            the token was used with other parameters.
+        InvalidArgsException: algorithms, subject, security standard or revocation settings contradict one another, the
+            key that a tag names cannot be the CA's, or the token was used with other parameters.
         InvalidTagException: a tag breaks the rules.
         ValidationException: the CRL bucket cannot be used.
     """
@@ -72,6 +74,8 @@ def _planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAutho
         )
     with as_api_errors():
         _check_configuration(configuration)
+    given_tags = tags.merged((), request.get("Tags", []))
+    _check_named_key(rt, given_tags, configuration["KeyAlgorithm"])
     region, now = rt.settings.region, rt.now()
     ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, str(uuid.uuid4()))
     return CertificateAuthority(
@@ -84,8 +88,22 @@ def _planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAutho
         revocation_configuration=revocation_configuration.normalized(request.get("RevocationConfiguration")),
         key_storage_security_standard=standard,
         usage_mode=request.get("UsageMode", "GENERAL_PURPOSE"),
-        tags=tags.merged((), request.get("Tags", [])),
+        tags=given_tags,
     )
+
+
+def _named_key(given_tags: tuple[tuple[str, str | None], ...]) -> str | None:
+    return dict(given_tags).get(KEY_TAG)
+
+
+def _check_named_key(rt: Runtime, given_tags: tuple[tuple[str, str | None], ...], key_algorithm: str) -> None:
+    named = _named_key(given_tags)
+    if named is None:
+        return
+    try:
+        rt.keys.check_key(named, key_algorithm)
+    except KeyRefusedError as error:
+        raise errors.InvalidArgsException(f"The tag {KEY_TAG} is refused. {error}") from error
 
 
 def _check_configuration(configuration: Mapping[str, Any]) -> None:
@@ -103,7 +121,7 @@ def _check_configuration(configuration: Mapping[str, Any]) -> None:
 def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
     """Give a CA in CREATING its key and CSR: what will be signed is on record before it is signed."""
     try:
-        key_id = rt.keys.create_key(ca.arn, ca.configuration["KeyAlgorithm"])
+        key_id = rt.keys.create_key(ca.arn, ca.configuration["KeyAlgorithm"], named=_named_key(ca.tags))
         public_key = rt.keys.private_key(key_id, ca.arn).public_key()
         tbs_der = csr.build_ca_csr_tbs(ca.configuration, public_key)
         ca = _advance(rt, ca, key_id=key_id, csr_tbs_sha256=signing.tbs_sha256(tbs_der))
