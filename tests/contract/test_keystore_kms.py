@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -162,6 +163,8 @@ def test_private_part_never_leaves(keys: KmsKeyStore, ca_arn: str) -> None:
         with pytest.raises(kms_keys.PrivateKeyInKmsError):
             ask()
     assert key.key_size == 2048
+    assert copy.copy(key) is copy.deepcopy(key) is key
+    assert "us-east-1" in repr(keys)
 
 
 # keys of owners
@@ -205,6 +208,32 @@ def test_tag_names_the_key_of_a_ca(acm_pca: Any, rt: Any) -> None:
     with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="signet:kms-key"):
         create(acm_pca, Tags=[{"Key": "signet:kms-key", "Value": "x"}])
     assert rt.store.list_accounts() == []
+
+
+def test_alias_lost_to_another_process_leaves_one_key(keys: KmsKeyStore, kms: Any, ca_arn: str) -> None:
+    """Both make a key; the one whose alias comes second schedules its key's deletion and takes the other's."""
+    other = store()
+    new_key = keys._new_key
+
+    def slow(ca_arn: str, key_algorithm: str) -> str:
+        other.create_key(ca_arn, key_algorithm)
+        return new_key(ca_arn, key_algorithm)
+
+    keys._new_key = slow  # type: ignore[method-assign]  # the race, at its narrowest place
+    key_id = keys.create_key(ca_arn, "EC_prime256v1")
+    ca_id = ca_arn.rsplit("/", 1)[1]
+    states = {}
+    for each in kms.list_keys()["Keys"]:
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=each["KeyId"])["Tags"]}
+        if tags.get(CA_TAG) == ca_id:
+            states[each["KeyId"]] = kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]["KeyState"]
+    assert sorted(states.values()) == ["Enabled", "PendingDeletion"]
+    assert states[kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyId"]] == "Enabled"
+
+
+def test_unknown_algorithm_makes_no_key(keys: KmsKeyStore, ca_arn: str) -> None:
+    with pytest.raises(KeyStoreError, match="SM2"):
+        keys.create_key(ca_arn, "SM2")
 
 
 # secrets

@@ -81,10 +81,10 @@ def test_creation_whose_undoing_fails_too_still_tells_the_first_failure(rt: Any)
 
 
 def test_tags_set_during_a_creation_are_kept(rt: Any) -> None:
-    def tagging(*arguments: Any) -> Any:
+    def tagging(*arguments: Any, **named: Any) -> Any:
         for ca in rt.store.list_certificate_authorities("000000000000", limit=9):
             rt.store.update_certificate_authority(ca, replace(ca, tags=(("a", "b"),)))
-        return rt.keys.create_key(*arguments)
+        return rt.keys.create_key(*arguments, **named)
 
     arn = authorities.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=tagging)), CALLER, CREATE)[
         "CertificateAuthorityArn"
@@ -94,10 +94,10 @@ def test_tags_set_during_a_creation_are_kept(rt: Any) -> None:
 
 
 def test_creation_that_was_given_up_meanwhile_is_not_finished(rt: Any, clock: Any) -> None:
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         clock.forward(seconds=300)
         reconcile(rt)
-        return rt.keys.create_key(*arguments)
+        return rt.keys.create_key(*arguments, **named)
 
     with pytest.raises(errors.ServiceUnavailable, match="given up"):
         authorities.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=slow)), CALLER, CREATE)

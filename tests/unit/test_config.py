@@ -29,7 +29,7 @@ BAD = {
     "unknown": {"SIGNET_NOTHING": "x"},
     "state": {"SIGNET_STATE": "postgres"},
     "buckets": {"SIGNET_BUCKETS": "S3"},
-    "keys": {"SIGNET_KEYS": "kms"},
+    "keys": {"SIGNET_KEYS": "hsm"},
     "port 0": {"SIGNET_PORT": "0"},
     "port 65536": {"SIGNET_PORT": "65536"},
     "port text": {"SIGNET_PORT": "http"},

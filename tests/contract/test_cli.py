@@ -1,0 +1,94 @@
+"""What the `signet` command prints about a home (docs/runbook.md)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from authority_steps import active_root, create, issue, serial_of
+from builders import CRL_CONFIGURATION
+from click.testing import CliRunner, Result
+from client import client_for
+
+from chalicelib.cli import signet
+from chalicelib.config import Settings
+from chalicelib.runtime import Runtime, from_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def home(data: Path) -> Runtime:
+    """A home whose clock is the machine's, as the command's is."""
+    return from_settings(Settings(data=str(data)))
+
+
+@pytest.fixture
+def run(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("SIGNET_DATA", str(data))
+    return lambda *words: CliRunner().invoke(signet, words)
+
+
+def test_status_of_an_empty_home(run: Callable[..., Result]) -> None:
+    assert run("status").output == "There is no CA yet.\n"
+    assert json.loads(run("status", "--json").output) == {"CertificateAuthorities": []}
+
+
+def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runtime) -> None:
+    client = client_for(home)
+    root = active_root(client, Tags=[{"Key": "Name", "Value": "first\u2028line"}])
+    waiting = create(client, RevocationConfiguration={"CrlConfiguration": {"Enabled": False}})
+    issue(client, root)
+    bad = serial_of(issue(client, root))
+    client.revoke_certificate(CertificateAuthorityArn=root, CertificateSerial=bad, RevocationReason="SUPERSEDED")
+    assert run("crl", "publish").output.startswith(f"published: {root}: number ")
+    assert run("crl", "publish").output == "No CRL is due.\n"
+    heading, first, second = run("status").output.splitlines()
+    assert heading.split()[:4] == ["Name", "Type", "State", "Issued"]
+    assert first.startswith("first?line")  # control characters do not reach the terminal
+    assert first.split()[1:6] == ["ROOT", "ACTIVE", "3", "1", "fresh"]
+    assert first.endswith(root)
+    assert second.split()[-6:-1] == ["0", "0", "-", "-", "-"]
+    assert second.endswith(waiting)
+    shown = json.loads(run("status", "--json").output)["CertificateAuthorities"]
+    assert [each["Arn"] for each in shown] == [root, waiting]
+    assert (shown[0]["Crl"]["Entries"], shown[0]["Crl"]["Fresh"]) == (1, True)
+    assert shown[1]["Crl"] is None
+
+
+def test_crl_that_cannot_be_published_is_told_with_its_reason(
+    run: Callable[..., Result], home: Runtime, data: Path
+) -> None:
+    client = client_for(home)
+    root = active_root(client)
+    serial = serial_of(issue(client, root))
+    client.revoke_certificate(CertificateAuthorityArn=root, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    bucket = data / "buckets" / CRL_CONFIGURATION["CrlConfiguration"]["S3BucketName"]
+    shutil.rmtree(bucket)
+    bucket.write_text("no directory")
+    failed = run("crl", "publish")
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith(f"failed: {root}: ")
+    *_, last = run("status").output.splitlines()
+    assert last.startswith(f"{root}: CRL failed 1 times: ")
+    assert " failing " in run("status").output
+
+
+def test_access_keys_are_listed_without_their_secrets(run: Callable[..., Result]) -> None:
+    made = dict(line.split("=") for line in run("credentials", "create", "--description", "mine").output.split())
+    listed = run("credentials", "list").output
+    assert made["AWS_ACCESS_KEY_ID"] in listed
+    assert made["AWS_SECRET_ACCESS_KEY"] not in listed
+    assert run("credentials", "delete", made["AWS_ACCESS_KEY_ID"]).exit_code == 0
+    assert run("credentials", "delete", made["AWS_ACCESS_KEY_ID"]).exit_code == 1
+    refused = run("credentials", "create", "--account-id", "12")
+    assert (refused.exit_code, "must be 12 digits" in refused.stderr) == (2, True)
