@@ -40,7 +40,7 @@ class Settings:
     data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
     port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
     public_url: str = _setting(
-        "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT"
+        "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT, or S3's own"
     )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "the account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
@@ -114,8 +114,6 @@ class Settings:
         self._check_public_url()
 
     def _check_public_url(self) -> None:
-        if self.public_url and self.buckets == "s3":
-            raise SettingsError("SIGNET_PUBLIC_URL and SIGNET_BUCKETS=s3 contradict each other: S3 serves the CRLs.")
         parts = urlsplit(self.base_url)
         plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
         if not plain or not self.base_url.isascii() or any(character.isspace() for character in self.base_url):

@@ -93,7 +93,7 @@ def _buckets(settings: Settings) -> Buckets:
     if settings.buckets == "s3":
         from chalicelib.buckets.s3 import S3Buckets
 
-        return S3Buckets(settings.region)
+        return S3Buckets(settings.region, base_url=settings.public_url.rstrip("/"))
     from chalicelib.buckets.directory import DirectoryBuckets
 
     return DirectoryBuckets(settings.data_path / "buckets", base_url=settings.base_url)

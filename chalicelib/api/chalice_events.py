@@ -16,17 +16,34 @@ def wire_request(request: Request) -> WireRequest:
     event: dict[str, Any] = request.to_original_event()
     multi = event.get("multiValueHeaders") or {name: [value] for name, value in event.get("headers", {}).items()}
     headers = tuple((name.lower(), value) for name, values in multi.items() for value in values)
-    path = event["requestContext"].get("path") or "/"
+    context = event["requestContext"]
+    path = context.get("path") or "/"
     query = event.get("multiValueQueryStringParameters") or {}
     pairs = [f"{_quoted(name)}={_quoted(value)}" for name, values in query.items() for value in values]
     body = request.raw_body
     return WireRequest(
         method=request.method,
         path=path,
+        signed_paths=_signed_paths(path, event.get("path") or path, context),
         query="&".join(pairs),
         headers=headers,
         body=body.encode() if isinstance(body, str) else body,
     )
+
+
+def _signed_paths(path: str, resource_path: str, context: dict[str, Any]) -> tuple[str, ...]:
+    """Every path that a client may have signed to get here: they all name the same API, stage and resource.
+
+    `path` begins with the stage, or with what a custom domain maps to it; `resource_path` does not, and is what clients
+    of LocalStack's own acm-pca sign. LocalStack has two more addresses of an API.
+
+    Source: Amazon API Gateway Developer Guide, "Input format of a Lambda function for proxy integration".
+    """
+    api, stage = context.get("apiId"), context.get("stage")
+    if not api:  # the laptop home
+        return (path,)
+    localstack = (f"/_aws/execute-api/{api}{path}", f"/restapis/{api}/{stage}/_user_request_{resource_path}")
+    return tuple(dict.fromkeys((path, resource_path, *localstack)))
 
 
 def _quoted(text: str) -> str:

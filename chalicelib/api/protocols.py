@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.api import cbor_codec, json_codec, model
+from chalicelib.api import model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,16 +30,21 @@ class Protocol:
     Attributes:
         content_type: of requests and answers.
         operation: reads the name of the operation that a request asks for.
-        codec: `decode`, `encode` and `encode_error`.
+        codec_name: the module with `decode`, `encode` and `encode_error`; what nobody speaks is not imported.
         signed: headers that must be there and signed, because they decide what is done.
         headers: of every answer.
     """
 
     content_type: str
     operation: Callable[[WireRequest], str]
-    codec: ModuleType
+    codec_name: str
     signed: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def codec(self) -> ModuleType:
+        """The module that reads and writes bodies."""
+        return import_module(f"chalicelib.api.{self.codec_name}")
 
     def operation_of(self, request: WireRequest) -> str:
         """The name of the operation that a request asks for.
@@ -82,6 +88,6 @@ def _known(name: str, shown: str) -> str:
     return name
 
 
-JSON = Protocol("application/x-amz-json-1.1", _json_operation, json_codec, signed=("x-amz-target",))
+JSON = Protocol("application/x-amz-json-1.1", _json_operation, "json_codec", signed=("x-amz-target",))
 REST = replace(JSON, content_type="application/json", signed=())  # the extensions beside AWS's API
-CBOR = Protocol("application/cbor", _cbor_operation, cbor_codec, headers={"smithy-protocol": "rpc-v2-cbor"})
+CBOR = Protocol("application/cbor", _cbor_operation, "cbor_codec", headers={"smithy-protocol": "rpc-v2-cbor"})

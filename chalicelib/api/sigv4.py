@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -46,6 +46,7 @@ class WireRequest:
 
     Attributes:
         path: percent-encoded, without query.
+        signed_paths: what the client may have called that path, if it is not the one.
         query: percent-encoded, without "?".
         headers: lower-case names with their values, repeated ones as often as they came.
     """
@@ -55,6 +56,7 @@ class WireRequest:
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    signed_paths: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The first value of a header."""
@@ -108,8 +110,13 @@ def verify(
     _check_scope(credential, _date(request), region, now)
     _check_signed(request, signed_headers, signed)
     known = secret_of(credential.access_key_id)
-    expected = _signature(request, credential, signed_headers, known.secret if known else _DUMMY_SECRET)
-    if not hmac.compare_digest(expected.encode(), signature.encode()) or known is None:
+    secret = known.secret if known else _DUMMY_SECRET
+    expected = [
+        _signature(replace(request, path=path), credential, signed_headers, secret)
+        for path in request.signed_paths or (request.path,)
+    ]
+    matches = [hmac.compare_digest(each.encode(), signature.encode()) for each in expected]
+    if not any(matches) or known is None:
         even_out(known is not None)
         raise errors.UnrecognizedClientException(_REFUSED)
     return Caller(account_id=known.account_id, access_key_id=credential.access_key_id)

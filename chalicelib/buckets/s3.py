@@ -46,10 +46,15 @@ _ACTIONS = {
 
 
 class S3Buckets:
-    """Buckets of the account; the client is made at the first call."""
+    """Buckets of the account; the client is made at the first call.
 
-    def __init__(self, region: str) -> None:
-        self._region = region
+    Args:
+        region: of the buckets.
+        base_url: where else than at AWS the world finds the buckets, each as a folder.
+    """
+
+    def __init__(self, region: str, *, base_url: str = "") -> None:
+        self._region, self._base_url = region, base_url
 
     @cached_property
     def _client(self) -> S3Client:
@@ -138,6 +143,8 @@ class S3Buckets:
 
     def object_url(self, bucket: str, key: str) -> str:
         """The address as AWS forms it; a name with dots goes into the path, where certificates need not match it."""
+        if self._base_url:
+            return f"{self._base_url}/{bucket}/{key}"
         host = f"s3.{self._region}.{arns.domain_of(self._region)}"
         return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
 

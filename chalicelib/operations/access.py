@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 import string
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,20 +32,29 @@ class Credential:
 def create_access_key(rt: Runtime, account_id: str, description: str = "") -> Credential:
     """Make an access key for an account and return it with its secret."""
     access_key_id = "AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16))
-    return _keep(rt, account_id, description, access_key_id)
+    return _keep(rt, account_id, description, _new(access_key_id))
 
 
-def _keep(rt: Runtime, account_id: str, description: str, access_key_id: str) -> Credential:
-    secret = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40))
+def adopt_access_key(rt: Runtime, credential: Credential, description: str) -> None:
+    """Let a credential that is known already sign for this home's account, once; for development alone."""
+    with suppress(ConflictError):
+        _keep(rt, rt.settings.account_id, description, credential)
+
+
+def _new(access_key_id: str) -> Credential:
+    return Credential(access_key_id, "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40)))
+
+
+def _keep(rt: Runtime, account_id: str, description: str, credential: Credential) -> Credential:
     key = AccessKey(
-        access_key_id=access_key_id,
+        access_key_id=credential.access_key_id,
         account_id=account_id,
-        sealed_secret=rt.keys.seal(secret.encode(), _context(access_key_id)),
+        sealed_secret=rt.keys.seal(credential.secret.encode(), _context(credential.access_key_id)),
         created_at=rt.now(),
         description=description,
     )
     rt.store.put_access_key(key)
-    return Credential(access_key_id, secret)
+    return credential
 
 
 def ensure_root_key(rt: Runtime) -> Credential:
@@ -57,7 +67,7 @@ def ensure_root_key(rt: Runtime) -> Credential:
     existing = rt.store.get_access_key(access_key_id)
     if existing is None:
         try:
-            return _keep(rt, rt.settings.account_id, ROOT_DESCRIPTION, access_key_id)
+            return _keep(rt, rt.settings.account_id, ROOT_DESCRIPTION, _new(access_key_id))
         except ConflictError:
             existing = rt.store.get_access_key(access_key_id)
     if existing is None:

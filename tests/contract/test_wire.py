@@ -30,7 +30,7 @@ JSON = ("content-type", "application/x-amz-json-1.1")
 TARGET = ("x-amz-target", "ACMPrivateCA.ListCertificateAuthorities")
 
 
-def request(rt: Any, body: bytes = b"{}", *, target: str = TARGET[1]) -> WireRequest:
+def request(rt: Any, body: bytes = b"{}", *, target: str = TARGET[1], path: str = "/") -> WireRequest:
     """A signed request."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -38,10 +38,10 @@ def request(rt: Any, body: bytes = b"{}", *, target: str = TARGET[1]) -> WireReq
 
     root = access.ensure_root_key(rt)
     headers = {"host": "x", "content-type": JSON[1], "x-amz-target": target}
-    made = AWSRequest("POST", "http://x/", headers=headers, data=body)
+    made = AWSRequest("POST", f"http://x{path}", headers=headers, data=body)
     SigV4Auth(Credentials(root.access_key_id, root.secret), "acm-pca", "us-east-1").add_auth(made)
     found = tuple((name.lower(), value) for name, value in made.headers.items())
-    return WireRequest(method="POST", path="/", query="", headers=found, body=body)
+    return WireRequest(method="POST", path=path, query="", headers=found, body=body)
 
 
 @pytest.fixture
@@ -214,18 +214,15 @@ def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
 # routes
 
 
-def test_answers_are_exact_bytes_for_clients_that_accept_anything_or_say_nothing(acm_pca: Any, rt: Any) -> None:
-    """API Gateway decodes a binary answer for a client without Accept only where every type is binary."""
+def test_only_what_is_not_text_is_a_binary_type(acm_pca: Any, rt: Any) -> None:
+    """API Gateway leaves the base64 of a binary answer as it is unless the request accepts that very type."""
     import app as signet_app
 
-    assert signet_app.app.api.binary_types == ["*/*"]
-    for path, route in (("/", "/"), ("/healthz", "/healthz")):
-        method = "POST" if path == "/" else "GET"
-        event = gateway_event(method, f"http://x{path}", [], b"\xff")
-        event["requestContext"]["resourcePath"] = route
-        answer = signet_app.app(event, Context())
-        assert answer["isBase64Encoded"] is True
-        assert json.loads(base64.b64decode(answer["body"]))
+    assert signet_app.app.api.binary_types == ["application/cbor", "application/pkix-crl"]
+    for path, method in (("/", "POST"), ("/healthz", "GET")):
+        answer = signet_app.app(gateway_event(method, f"http://x{path}", [], b"\xff"), Context())
+        assert not answer.get("isBase64Encoded")
+        assert json.loads(answer["body"])
 
 
 def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: Any) -> None:
@@ -368,8 +365,33 @@ def test_query_through_the_gateway_is_part_of_what_is_signed(signed: Any, case: 
     good = signed()
     event = gateway_event("POST", "http://x/", list(good.headers), good.body)
     event["multiValueQueryStringParameters"] = parameters
-    answer = json.loads(base64.b64decode(signet_app.app(event, Context())["body"]))
+    answer = json.loads(signet_app.app(event, Context())["body"])
     assert answer.get("__type", "") == code
+
+
+SIGNED_PATHS = {  # the path that the client signs, and whether it leads to this API's stage
+    "behind the stage's name": ("/api/", True),
+    "custom domain or LocalStack's acm-pca": ("/", True),
+    "LocalStack's address": ("/_aws/execute-api/abc123/api/", True),
+    "LocalStack's older address": ("/restapis/abc123/api/_user_request_/", True),
+    "another stage": ("/prod/", False),
+    "another API": ("/_aws/execute-api/zzz999/api/", False),
+    "another resource": ("/api/healthz", False),
+}
+
+
+@pytest.mark.parametrize("case", SIGNED_PATHS)
+def test_client_signs_the_path_that_it_knows(signed: Any, case: str) -> None:
+    import app as signet_app
+
+    path, good = SIGNED_PATHS[case]
+    request = signed(path=path)
+    event = gateway_event("POST", "http://x/", list(request.headers), request.body)
+    event["path"] = "/"
+    event["requestContext"] |= {"path": "/api/", "apiId": "abc123", "stage": "api"}
+    answer = signet_app.app(event, Context())
+    assert answer["statusCode"] == (200 if good else 400)
+    assert ("UnrecognizedClientException" in answer["body"]) is not good
 
 
 def test_repeated_header_through_the_gateway_is_refused(acm_pca: Any) -> None:

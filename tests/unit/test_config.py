@@ -41,7 +41,6 @@ BAD = {
     "url without scheme": {"SIGNET_PUBLIC_URL": "pki.example.com"},
     "url with query": {"SIGNET_PUBLIC_URL": "http://x.example/?a=b"},
     "url with space": {"SIGNET_PUBLIC_URL": "http://x.example/ y"},
-    "url and s3": {"SIGNET_PUBLIC_URL": "http://x.example", "SIGNET_BUCKETS": "s3"},
     "log level": {"SIGNET_LOG_LEVEL": "LOUD"},
 }
 

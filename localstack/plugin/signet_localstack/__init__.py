@@ -1,0 +1,1 @@
+"""What LocalStack needs to run Signet without containers. See README.md in the folder above."""

@@ -1,0 +1,51 @@
+"""acm-pca on LocalStack's own port: requests go to the Signet that Chalice has deployed in the same region.
+
+Headers and body stay as they are, the host too: the client has signed them.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import Any
+
+from localstack.aws.api import CommonServiceException
+from localstack.aws.connect import connect_to
+from localstack.constants import DEFAULT_AWS_ACCOUNT_ID
+from localstack.http import Response
+
+from localstack import config
+
+API_NAME = "signet"  # Chalice names the API as the app
+_SECONDS = 40  # a Lambda function behind API Gateway has 29
+_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect"})
+
+
+def forward(context: Any, _: Any) -> Response:
+    """The answer of the deployed Signet."""
+    request = context.request
+    body = request.get_data()
+    connection = http.client.HTTPConnection("127.0.0.1", config.GATEWAY_LISTEN[0].port, timeout=_SECONDS)
+    try:
+        connection.putrequest("POST", _path(context.region), skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.items():
+            if name.lower() not in _HOP:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+        return Response(answer.read(), status=answer.status, headers=headers)
+    finally:
+        connection.close()
+
+
+def _path(region: str) -> str:
+    """Where the deployed API is."""
+    gateway = connect_to(aws_access_key_id=DEFAULT_AWS_ACCOUNT_ID, region_name=region).apigateway
+    for api in gateway.get_rest_apis(limit=500)["items"]:
+        stages = gateway.get_stages(restApiId=api["id"])["item"] if api["name"] == API_NAME else []
+        if stages:
+            return f"/_aws/execute-api/{api['id']}/{stages[0]['stageName']}/"
+    raise CommonServiceException(
+        "ServiceUnavailable", f"No Signet is deployed in {region}: chalice deploy --stage localstack does it.", 503
+    )

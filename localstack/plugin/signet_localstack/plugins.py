@@ -1,0 +1,52 @@
+"""The entry points by which LocalStack finds this package; what they name is imported when it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localstack.aws.spec import load_service
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+from localstack.services.plugins import Service, aws_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ProcessExecutorPlugin(RuntimeExecutorPlugin):
+    """LAMBDA_RUNTIME_EXECUTOR=process: each execution environment of a Python function is a local process."""
+
+    name = "process"
+
+    def load(self, *_: Any, **__: Any) -> type:
+        """The executor."""
+        from signet_localstack.lambda_executor import ProcessExecutor
+
+        return ProcessExecutor
+
+
+@aws_provider(api="dynamodb", name="signet")
+def dynamodb() -> Service:
+    """PROVIDER_OVERRIDE_DYNAMODB=signet: moto's tables, atomic."""
+    from signet_localstack.dynamodb import DynamoDb
+
+    return _service("dynamodb", DynamoDb().handle)
+
+
+@aws_provider(api="acm-pca", name="default")
+def acm_pca() -> Service:
+    """Every operation of acm-pca goes to the Signet that is deployed in the region."""
+    from signet_localstack.acm_pca import forward
+
+    return _service("acm-pca", forward)
+
+
+class _Provider:
+    """LocalStack wants to know a service's name by an object."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+
+def _service(name: str, handler: Callable[[Any, Any], Any]) -> Service:
+    table = dict.fromkeys(load_service(name).operation_names, handler)
+    return Service.for_provider(_Provider(name), dispatch_table_factory=lambda _: table)
