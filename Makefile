@@ -10,7 +10,17 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run test lint format types layers unit fast e2e bench lock clean
+# LocalStack runs on Python 3.13 alone, and Lambda's runtimes from 3.12 on are those that run all of our dependencies:
+# its targets have environments of their own.
+PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13 2>/dev/null) \
+	$$(uv python find 3.13 2>/dev/null) $(PYTHON); do \
+	$$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$each && break; done)
+AWS := .venv-aws
+LOCALSTACK := .venv-localstack
+LOCALSTACK_ENV = LOCALSTACK_PYTHON=$(CURDIR)/$(LOCALSTACK)/bin/python LAMBDA_PYTHON=$(CURDIR)/$(AWS)/lambda/bin/python \
+	DEPLOY_PYTHON=$(CURDIR)/$(AWS)/bin/python
+
+.PHONY: help run test lint format types layers unit fast e2e bench lock clean localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,14 +54,26 @@ e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
 	$(BIN)/python tests/bench/run.py
 
+localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
+	@exec env $(LOCALSTACK_ENV) $(LOCALSTACK)/bin/python localstack/start.py
+
+localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
+	@exec $(AWS)/bin/python localstack/deploy.py
+
+localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
+	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
+	$(LOCALSTACK_ENV) $(BIN)/pytest tests/localstack
+
 lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --extra laptop -c requirements.txt pyproject.toml -o requirements/laptop.txt
 	$(COMPILE) --upgrade --extra laptop --extra dev -c requirements/laptop.txt pyproject.toml -o requirements/dev.txt
+	echo boto3 | $(COMPILE) -c requirements/laptop.txt - -o requirements/lambda.txt
+	$(filter-out --universal,$(COMPILE)) --python $(PYTHON313) --python-version 3.13 --upgrade requirements/localstack.in -o requirements/localstack.txt
 
 clean: ## remove what the targets made, but not the laptop home's data
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
+	rm -rf $(VENV) $(AWS) $(LOCALSTACK) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Signet needs Python 3.11 or later on the PATH." >&2; exit 1; }
@@ -70,4 +92,22 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/laptop.stamp
 
 $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
+	@touch $@
+
+$(LOCALSTACK)/bin/python $(AWS)/bin/python:
+	@test -n "$(PYTHON313)" || { echo "LocalStack needs Python 3.13: install it as python3.13 on the PATH." >&2; exit 1; }
+	@$(PYTHON313) -m venv $(@D:/bin=) || { echo "Python's venv module is needed (Debian: python3-venv)." >&2; exit 1; }
+
+$(LOCALSTACK)/stamp: requirements/localstack.txt localstack/plugin/pyproject.toml | $(LOCALSTACK)/bin/python
+	@echo "Installing LocalStack into $(LOCALSTACK) ..."
+	@$(LOCALSTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/localstack.txt
+	@$(LOCALSTACK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e localstack/plugin
+	@touch $@
+
+$(AWS)/stamp: requirements/laptop.txt requirements/lambda.txt pyproject.toml | $(AWS)/bin/python
+	@echo "Installing what deploys Signet into $(AWS) ..."
+	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/laptop.txt
+	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(AWS)/bin/python -m venv $(AWS)/lambda
+	@$(AWS)/lambda/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lambda.txt
 	@touch $@

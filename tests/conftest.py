@@ -1,4 +1,8 @@
-"""Fixtures: a runtime in a temporary directory with a clock that tests move, and a real client of it."""
+"""Fixtures: a runtime with a clock that tests move, and a real client of it.
+
+By default it is that of the laptop home, in a temporary directory. With `--localstack` it is that of AWS, in an account
+of a LocalStack that is started for the run, and only tests that meet a home or AWS are run.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from client import client_for
+from home import Home
+from localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
+from moto import mock_aws
 from world import Clock
 
 from chalicelib import logs
@@ -18,6 +25,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+
+_MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
+_OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "directory"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--localstack", action="store_true", help="run on LocalStack what runs in every home")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = _on_localstack if config.getoption("--localstack") else _on_the_laptop
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = [item for item in items if chosen(item)]
+
+
+def _on_localstack(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+    laptop = any(isinstance(value, str) and value in _OF_THE_LAPTOP for value in parameters)
+    return bool(fixtures & _MEETS_A_HOME) and not laptop and item.get_closest_marker("laptop") is None
+
+
+def _on_the_laptop(item: pytest.Item) -> bool:
+    return "localstack" not in item.fixturenames if isinstance(item, pytest.Function) else True
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -40,9 +72,52 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A LocalStack with Signet deployed in it."""
+    made = LocalStack(tmp_path_factory.mktemp("localstack") / "localstack.log")
+    made.start()
+    yield made
+    assert made.stop() == 0
+    assert not made.state.exists()
+
+
 @pytest.fixture
-def rt(tmp_path: Path, clock: Clock) -> Runtime:
-    return replace(from_settings(Settings(data=str(tmp_path / "home"))), now=clock)
+def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The AWS that adapters meet: moto in this process, or an account of LocalStack's."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    if request.config.getoption("--localstack"):
+        own_account(request.getfixturevalue("localstack"), monkeypatch)
+        yield
+        return
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def rt(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    data = str(tmp_path / "home")
+    if not request.config.getoption("--localstack"):
+        return replace(from_settings(Settings(data=data)), now=clock)
+    own_account(request.getfixturevalue("localstack"), monkeypatch)
+    settings = Settings(data=data, state="dynamodb", buckets="s3", keys="kms")
+    make_state(settings.table)
+    return replace(from_settings(settings), now=clock, buckets=OpenBuckets(settings.region))
+
+
+@pytest.fixture(scope="module")
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home for real clients: a server of its own, with the module's HOME_SETTINGS, or the API on LocalStack."""
+    work = tmp_path_factory.mktemp("home")
+    if request.config.getoption("--localstack"):
+        made: Home = LocalStackHome(request.getfixturevalue("localstack"), work)
+    else:
+        made = Home(work / "home", **getattr(request.module, "HOME_SETTINGS", {}))
+    made.start()
+    yield made
+    if made.process is not None:
+        made.stop()
 
 
 @pytest.fixture(params=["json", "smithy-rpc-v2-cbor"])

@@ -1,4 +1,4 @@
-"""What every bucket adapter promises, on a directory and on S3 (moto's, in this process)."""
+"""What every bucket adapter promises, on a directory and on S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
+from localstack_home import make_bucket
 
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.buckets.directory import DirectoryBuckets
@@ -34,13 +34,13 @@ def directory(tmp_path: Path) -> DirectoryBuckets:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket", ObjectOwnership="BucketOwnerPreferred")
-        yield client
+def s3(aws: None) -> Iterator[Any]:
+    client = boto3.session.Session().client("s3", region_name="us-east-1")
+    make_bucket(client, "bucket")
+    yield client
+    for each in client.list_objects_v2(Bucket="bucket").get("Contents", []):
+        client.delete_object(Bucket="bucket", Key=each["Key"])
+    client.delete_bucket(Bucket="bucket")
 
 
 @pytest.fixture(params=["directory", "s3"])

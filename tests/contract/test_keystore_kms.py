@@ -35,7 +35,10 @@ TAGS = [{"TagKey": TAG, "TagValue": TAG_VALUE}]
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
+def endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.config.getoption("--localstack"):
+        yield request.getfixturevalue("localstack").url
+        return
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield "http://{}:{}".format(*server.get_host_and_port())

@@ -1,4 +1,4 @@
-"""What every store promises, on SQLite and on DynamoDB (moto's, in this process)."""
+"""What every store promises, on SQLite and on DynamoDB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from builders import START
-from moto import mock_aws
 
 from chalicelib.pki import crl
 from chalicelib.records import (
@@ -29,7 +28,7 @@ from chalicelib.store.dynamodb import open_store as open_dynamodb
 from chalicelib.store.sqlite import open_store as open_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -40,18 +39,14 @@ LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
 
 
 @pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableStore]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
     """A store of each kind; with pages of one item every read pages."""
     kind, _, page = request.param.partition("-page-")
     size = int(page or 1000)
     if kind == "sqlite":
-        yield open_sqlite(tmp_path / "signet.db", page=size)
-        return
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        create_table(boto3.client("dynamodb", region_name="us-east-1"), "signet")
-        yield open_dynamodb("signet", "us-east-1", page=size)
+        return open_sqlite(tmp_path / "signet.db", page=size)
+    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
+    return open_dynamodb("signet", "us-east-1", page=size)
 
 
 def at(**later: float) -> datetime:

@@ -85,6 +85,13 @@ class Home:
         self.process = None
         return code
 
+    def under_name(self, host: str, address: str, own: str) -> tuple[str, ...]:
+        """What to tell curl, so that it finds a CRL under a host name of the owner's."""
+        return ("--connect-to", f"{host}:80:127.0.0.1:{self.port}", address)
+
+    def make_bucket(self, name: str) -> None:
+        """In the laptop home a bucket is there once it is named."""
+
     def signet(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `signet` command in this home."""
         found = subprocess.run(
@@ -129,7 +136,7 @@ class Home:
         exports = self.exports()
         arguments: dict[str, Any] = {
             "region_name": exports["AWS_REGION"],
-            "endpoint_url": self.url,
+            "endpoint_url": exports["AWS_ENDPOINT_URL_ACM_PCA"],
             "aws_access_key_id": exports["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": exports["AWS_SECRET_ACCESS_KEY"],
             "config": Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
@@ -139,7 +146,8 @@ class Home:
     def get(self, path: str) -> dict[str, Any]:
         """The answer to a signed GET of an extension."""
         exports = self.exports()
-        request = AWSRequest("GET", f"{self.url}{path}", headers={"host": f"127.0.0.1:{self.port}"})
+        base = exports["AWS_ENDPOINT_URL_ACM_PCA"]
+        request = AWSRequest("GET", f"{base}{path}", headers={"host": f"127.0.0.1:{self.port}"})
         credentials = Credentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
         SigV4Auth(credentials, "acm-pca", exports["AWS_REGION"]).add_auth(request)
         signed = urllib.request.Request(str(request.url), headers=dict(request.headers.items()))

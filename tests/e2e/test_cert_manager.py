@@ -19,14 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from builders import LEAF_KEY, csr
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
-from home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from home import Home
 
 pytestmark = pytest.mark.e2e
 
 CALLS, THREADS = 1000, 8
+HOME_SETTINGS = {"SIGNET_PENDING_SECONDS": "30"}
 MONTH = 30 * 86400
 TEMPLATES = {
     frozenset({"code signing"}): "CodeSigningCertificate/V1",
@@ -42,15 +42,6 @@ PURPOSES = {
     "ocsp signing": Purpose.OCSP_SIGNING,
     "email protection": Purpose.EMAIL_PROTECTION,
 }
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    made = Home(tmp_path_factory.mktemp("cert-manager") / "home", SIGNET_PENDING_SECONDS="30")
-    made.start()
-    yield made
-    if made.process is not None:
-        made.stop()
 
 
 class Issuer:
@@ -125,7 +116,7 @@ def test_retry_storm_through_a_crash_makes_one_certificate(home: Home) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         shares = [pool.submit(storm, share) for share in range(THREADS)]
         assert halfway.wait(120)
-        home.stop(signal.SIGKILL)
+        home.stop(signal.SIGKILL)  # on LocalStack the storm alone has to do
         home.start()
         restarted.set()
         for each in shares:
@@ -138,6 +129,7 @@ def test_retry_storm_through_a_crash_makes_one_certificate(home: Home) -> None:
     leaf.verify_directly_issued_by(root)
 
 
+@pytest.mark.laptop
 def test_crash_while_the_first_calls_are_under_way_makes_one_certificate(home: Home) -> None:
     """Nobody may have an answer when the server dies; whatever it had begun, the retries end with one certificate."""
     ca_arn = active_root(home.client())

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from home import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]  # one home for each region
 
 REQUIREMENT = ROOT / "requirements/peer-tests.txt"
 PEERS = Path(sys.prefix) / "peers"

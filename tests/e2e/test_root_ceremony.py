@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from builders import csr
 from cryptography import x509
-from home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from home import Home
 
 pytestmark = pytest.mark.e2e
 
@@ -22,11 +21,8 @@ ALGORITHMS = [("RSA_2048", "SHA256WITHRSA"), ("EC_secp384r1", "SHA384WITHECDSA")
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    home = Home(tmp_path_factory.mktemp("ceremony") / "home")
-    home.start()
-    yield home.client()
-    home.stop()
+def client(home: Home) -> Any:
+    return home.client()
 
 
 def certificate_authority(client: Any, kind: str, name: str, algorithms: tuple[str, str]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ import pytest
 from builders import csr
 from cryptography import x509
 from home import ROOT, Home
+from localstack_home import LocalStackHome
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def provider_mirror() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
+def s3(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.config.getoption("--localstack"):
+        yield request.getfixturevalue("localstack").url
+        return
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     yield "http://{}:{}".format(*server.get_host_and_port())
@@ -44,11 +48,16 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, s3: str) -> Iterator[Home]:
-    made = Home(tmp_path_factory.mktemp("terraform") / "home", SIGNET_BUCKETS="s3", AWS_ENDPOINT_URL_S3=s3, **S3_KEYS)
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, s3: str) -> Iterator[Home]:
+    work = tmp_path_factory.mktemp("terraform")
+    if request.config.getoption("--localstack"):
+        made: Home = LocalStackHome(request.getfixturevalue("localstack"), work)
+    else:
+        made = Home(work / "home", SIGNET_BUCKETS="s3", AWS_ENDPOINT_URL_S3=s3, **S3_KEYS)
     made.start()
     yield made
-    made.stop()
+    if made.process is not None:
+        made.stop()
 
 
 class Terraform:
@@ -62,7 +71,7 @@ class Terraform:
         sources = f'filesystem_mirror {{\n path = "{mirror}"\n }}' if mirror else "direct {}"
         (work / "cli.tfrc").write_text(f"provider_installation {{\n {sources}\n}}\ndisable_checkpoint = true\n")
         variables = {
-            "acm_pca_url": home.url,
+            "acm_pca_url": home.exports()["AWS_ENDPOINT_URL_ACM_PCA"],
             "s3_url": s3,
             "csr_pem": csr().decode(),
             "other_account": OTHER_ACCOUNT,

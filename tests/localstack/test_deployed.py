@@ -1,0 +1,325 @@
+"""Signet as Chalice deploys it, behind LocalStack's API Gateway, Lambda and EventBridge."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from authority_steps import DAYS_30, active_root, create, issue, serial_of
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from builders import csr
+from cryptography import x509
+from home import BIN, Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localstack_home import LocalStack
+
+CALLERS, CERTIFICATES = 8, 200
+RECONCILED_WITHIN_SECONDS = 240
+PUBLISHED_WITHIN_SECONDS = 100
+CRL_BUCKET = "signet-crl-000000000000-us-east-1"
+CRLS = {"CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": CRL_BUCKET}}
+
+
+@pytest.fixture
+def client(home: Home) -> Any:
+    return home.client()
+
+
+def command(localstack: LocalStack, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """A command with LocalStack's usual credentials and nothing else."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SIGNET_"))}
+    usual = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    found = subprocess.run(
+        words,
+        env=kept | usual | {"LOCALSTACK_HOST": f"127.0.0.1:{localstack.port}", "AWS_PAGER": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert found.returncode == 0 or not check, found.stderr
+    return found
+
+
+# how clients reach it
+
+
+@pytest.mark.parametrize("how", ["aws --endpoint-url", "awslocal"])
+def test_acm_pca_is_a_service_of_localstack(localstack: LocalStack, how: str) -> None:
+    endpoint = ("--endpoint-url", localstack.url) if how.startswith("aws ") else ()
+    aws = (str(BIN / how.split(maxsplit=1)[0]), *endpoint, "acm-pca")
+    subject = "KeyAlgorithm=EC_prime256v1,SigningAlgorithm=SHA256WITHECDSA,Subject={CommonName=local}"
+    kind = ("--certificate-authority-type", "ROOT", "--certificate-authority-configuration", subject)
+    made = json.loads(command(localstack, *aws, "create-certificate-authority", *kind).stdout)
+    arn = made["CertificateAuthorityArn"]
+    assert arn.startswith("arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/")
+    named = ("--certificate-authority-arn", arn, "--output", "text")
+    text = command(localstack, *aws, "get-certificate-authority-csr", *named).stdout
+    request = x509.load_pem_x509_csr(text.encode())
+    assert request.is_signature_valid
+    assert request.subject.rfc4514_string() == "CN=local"
+    refused = command(localstack, *aws, "describe-certificate-authority", *named[:1], arn[:-1] + "!", check=False)
+    assert "ValidationException" in refused.stderr
+
+
+def test_session_of_localstack_client_and_boto3_reach_it(localstack: LocalStack) -> None:
+    arn = create(localstack.boto("acm-pca"))
+    options = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    for host in ("127.0.0.1", "localhost"):  # the host is part of what is signed
+        session: Any = boto3.session.Session()
+        client = session.client("acm-pca", endpoint_url=f"http://{host}:{localstack.port}", **options)
+        found = client.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
+        assert found["Status"] == "PENDING_CERTIFICATE"
+
+
+def test_wrong_secret_is_refused_on_both_ways(localstack: LocalStack, home: Home) -> None:
+    for endpoint in (localstack.url, home.exports()["AWS_ENDPOINT_URL_ACM_PCA"]):
+        stranger = home.client(endpoint_url=endpoint, aws_secret_access_key="wrong")
+        with pytest.raises(ClientError) as refusal:
+            stranger.list_certificate_authorities()
+        assert refusal.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+def test_region_without_signet_says_so(localstack: LocalStack, home: Home) -> None:
+    stranger = home.client(endpoint_url=localstack.url, region_name="eu-west-1")
+    with pytest.raises(ClientError, match="No Signet is deployed in eu-west-1"):
+        stranger.list_certificate_authorities()
+
+
+def test_extensions_and_paths_behind_the_stage(home: Home, client: Any) -> None:
+    arn = active_root(client, RevocationConfiguration=CRLS)
+    certificate = issue(client, arn)
+    assert certificate in {each["CertificateArn"] for each in home.certificates(arn)}
+    base = home.exports()["AWS_ENDPOINT_URL_ACM_PCA"]
+    with urllib.request.urlopen(f"{base}/healthz", timeout=30) as answer:
+        health = json.load(answer)
+    assert health["adapters"] == {"state": "dynamodb", "buckets": "s3", "keys": "kms"}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{base}/nothing/here/at/all", timeout=30)
+    with refused.value as answer:
+        assert answer.code in {403, 404}
+
+
+def test_cbor_passes_the_gateway_as_bytes(home: Home) -> None:
+    client = home.client()
+    arn = create(client)
+    by_cbor = cbor_client(home)
+    found = by_cbor.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
+    assert found["Arn"] == arn
+    with pytest.raises(ClientError) as refusal:
+        by_cbor.describe_certificate_authority(CertificateAuthorityArn=arn[:-12] + "000000000000")
+    assert refusal.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def cbor_client(home: Home) -> Any:
+    from botocore.serialize import create_serializer
+
+    client = home.client(config=Config(retries={"max_attempts": 0}, parameter_validation=False, read_timeout=30))
+    client.meta.service_model.__dict__["resolved_protocol"] = "smithy-rpc-v2-cbor"
+    client._serializer = create_serializer("smithy-rpc-v2-cbor", include_validation=False)
+    return client
+
+
+# EventBridge's rules
+
+
+def test_rules_alone_publish_a_revocation(localstack: LocalStack, client: Any) -> None:
+    events = localstack.boto("events")
+    rules = {each["Name"]: each["ScheduleExpression"] for each in events.list_rules()["Rules"]}
+    assert len(rules) == 3
+    assert set(rules.values()) == {"rate(1 minute)"}
+    arn = active_root(client, RevocationConfiguration=CRLS)
+    serial = serial_of(issue(client, arn))
+    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="KEY_COMPROMISE")
+    address = f"{localstack.url}/{CRL_BUCKET}/crl/{arn.rsplit('/', 1)[1]}.crl"
+    deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
+    while (crl := fetch_crl(address)).get_revoked_certificate_by_serial_number(int(serial, 16)) is None:
+        assert time.monotonic() < deadline, "no CRL shows the revocation"
+        time.sleep(1)
+    certificate = client.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"]
+    assert crl.is_signature_valid(x509.load_pem_x509_certificate(certificate.encode()).public_key())  # type: ignore[arg-type]  # EC
+
+
+def fetch_crl(address: str) -> x509.CertificateRevocationList:
+    """As everybody fetches it: without credentials."""
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert answer.headers["Content-Type"] == "application/pkix-crl"
+        return x509.load_der_x509_crl(answer.read())
+
+
+# races
+
+
+def test_parallel_callers_lose_nothing(home: Home, client: Any) -> None:
+    arn = active_root(client)
+    clients = [home.client() for _ in range(CALLERS)]
+
+    def call(own: Any) -> list[str]:
+        return [issue(own, arn) for _ in range(CERTIFICATES // CALLERS)]
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        answers = [answer for share in pool.map(call, clients) for answer in share]
+    assert len(set(map(serial_of, answers))) == CERTIFICATES
+    for each in answers[:: CERTIFICATES // 20]:
+        found = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=each)["Certificate"]
+        serial = x509.load_pem_x509_certificate(found.encode()).serial_number
+        assert serial == int(serial_of(each), 16)
+    (shown,) = [each for each in home.status() if each["Arn"] == arn]
+    assert shown["Certificates"]["ISSUED"] == CERTIFICATES + 1  # and the root's own
+    assert (shown["Certificates"]["PENDING"], shown["Certificates"]["FAILED"]) == (0, 0)
+
+
+def test_functions_racing_for_one_token_make_one_certificate(home: Home, client: Any) -> None:
+    arn = active_root(client)
+    clients = [home.client() for _ in range(CALLERS)]
+    for round_ in range(5):
+        request, barrier = csr(f"race-{round_}.example.com"), threading.Barrier(CALLERS)
+
+        def call(own: Any, request: bytes = request, token: str = f"race-{round_}", barrier: Any = barrier) -> str:
+            barrier.wait()
+            return issue(own, arn, Csr=request, IdempotencyToken=token)
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            made = Counter(each.result() for each in [pool.submit(call, own) for own in clients])
+        assert len(made) == 1, made
+    (shown,) = [each for each in home.status() if each["Arn"] == arn]
+    assert shown["Certificates"]["ISSUED"] == 5 + 1
+
+
+def test_functions_racing_for_one_crl_publish_it_once(localstack: LocalStack, client: Any) -> None:
+    """Four runs at once, besides the rule's: the numbers of the versions that S3 keeps only grow."""
+    arn = active_root(client, RevocationConfiguration=CRLS)
+    key = f"crl/{arn.rsplit('/', 1)[1]}.crl"
+    functions, s3 = localstack.boto("lambda"), localstack.boto("s3")
+    for _ in range(3):
+        serial = serial_of(issue(client, arn))
+        client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+        with ThreadPoolExecutor(4) as pool:
+            runs = [pool.submit(run_function, functions, "publish_crls") for _ in range(4)]
+            results = [result for each in runs for result in each.result()["results"]]
+        assert "failed" not in results
+    versions = s3.list_object_versions(Bucket=CRL_BUCKET, Prefix=key)["Versions"]
+    bodies = [s3.get_object(Bucket=CRL_BUCKET, Key=key, VersionId=each["VersionId"])["Body"] for each in versions]
+    crls = [x509.load_der_x509_crl(body.read()) for body in reversed(bodies)]
+    numbers = [each.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number for each in crls]
+    assert numbers == sorted(set(numbers))
+    assert len(list(crls[-1])) == 3
+
+
+def run_function(functions: Any, name: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
+    given = event or {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
+    wanted: dict[str, Any] = {"account": "", "region": "", "time": "", "id": "", "version": "0"}
+    answer = functions.invoke(FunctionName=f"signet-localstack-{name}", Payload=json.dumps(wanted | given))
+    text = answer["Payload"].read()
+    assert "FunctionError" not in answer, text
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+# crashes
+
+
+def test_function_killed_between_sign_and_record_leaves_what_reconciliation_closes(
+    localstack: LocalStack, home: Home, client: Any
+) -> None:
+    arn = active_root(client)
+    refused = kill_until_pending(localstack, home, arn)
+    pending = states(home, arn)["PENDING"]
+    assert pending, "no kill met an issuance between its reservation and its record"
+    assert set(refused) <= {400, 502}
+    deadline = time.monotonic() + RECONCILED_WITHIN_SECONDS
+    while states(home, arn)["PENDING"]:
+        assert time.monotonic() < deadline, "reconciliation does not close it"
+        time.sleep(2)
+    assert set(pending) <= set(states(home, arn)["FAILED"])
+    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=pending[0], RevocationReason="SUPERSEDED")
+    assert issue(client, arn)
+
+
+def kill_until_pending(localstack: LocalStack, home: Home, arn: str) -> list[int]:
+    """Issue in four threads and kill functions until a record stays PENDING; the statuses of what was refused."""
+    with issuing(home, arn, threads=4) as refused:
+        for _ in range(60):
+            time.sleep(0.5)
+            for pid in function_processes(localstack, "signet-localstack"):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.5)
+            if refused and cut_off(home, arn):
+                break
+    return refused
+
+
+def cut_off(home: Home, arn: str) -> bool:
+    """Whether one and the same record is PENDING twice, with more time between than an issuance takes."""
+    before = set(states(home, arn)["PENDING"])
+    time.sleep(2)
+    return bool(before & set(states(home, arn)["PENDING"]))
+
+
+@contextmanager
+def issuing(home: Home, arn: str, *, threads: int) -> Iterator[list[int]]:
+    """Issue all the while; gives the statuses of what was refused."""
+    stop, refused = threading.Event(), []
+
+    def call() -> None:
+        own = home.client()
+        while not stop.is_set():
+            try:
+                issue(own, arn, Csr=csr(), Validity=DAYS_30)
+            except ClientError as error:
+                refused.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+    running = [threading.Thread(target=call) for _ in range(threads)]
+    for each in running:
+        each.start()
+    try:
+        yield refused
+    finally:
+        stop.set()
+        for each in running:
+            each.join()
+
+
+def states(home: Home, arn: str) -> dict[str, list[str]]:
+    """The serials of a CA by state, from the table itself."""
+    found: dict[str, list[str]] = {"PENDING": [], "ISSUED": [], "FAILED": []}
+    after = ""
+    while True:
+        answer = home.get(f"/certificate-authorities/{arn.rsplit('/', 1)[1]}/certificates?maxResults=100{after}")
+        for each in answer["Certificates"]:
+            found.setdefault(each["State"], []).append(each["Serial"])
+        if "NextToken" not in answer:
+            return found
+        after = f"&nextToken={answer['NextToken']}"
+
+
+def function_processes(localstack: LocalStack, function: str) -> list[int]:
+    """The processes of one function of this LocalStack."""
+    assert localstack.process is not None
+    wanted = {f"AWS_LAMBDA_FUNCTION_NAME={function}", f"EDGE_PORT={localstack.port}"}
+    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and wanted <= variables(each)]
+
+
+def variables(process: Path) -> set[str]:
+    """The environment of a process; nothing if it has ended."""
+    try:
+        return set((process / "environ").read_bytes().decode(errors="replace").split("\0"))
+    except OSError:
+        return set()
