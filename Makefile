@@ -17,8 +17,6 @@ PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv
 	$$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$each && break; done)
 AWS := .venv-aws
 LOCALSTACK := .venv-localstack
-LOCALSTACK_ENV = LOCALSTACK_PYTHON=$(CURDIR)/$(LOCALSTACK)/bin/python LAMBDA_PYTHON=$(CURDIR)/$(AWS)/lambda/bin/python \
-	DEPLOY_PYTHON=$(CURDIR)/$(AWS)/bin/python
 
 .PHONY: help run test lint format types layers unit fast e2e bench lock clean localstack localstack-test localstack-deploy
 
@@ -55,14 +53,14 @@ bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the s
 	$(BIN)/python tests/bench/run.py
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
-	@exec env $(LOCALSTACK_ENV) $(LOCALSTACK)/bin/python localstack/start.py
+	@exec $(LOCALSTACK)/bin/python localstack/start.py
 
 localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
 	@exec $(AWS)/bin/python localstack/deploy.py
 
 localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
-	$(LOCALSTACK_ENV) $(BIN)/pytest tests/localstack
+	$(BIN)/pytest --localstack
 
 lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -1,8 +1,7 @@
 """Start LocalStack with Signet deployed in it, in the foreground, until SIGINT or SIGTERM.
 
-Settings: LOCALSTACK_PORT (4566), LOCALSTACK_PYTHON (the interpreter that LocalStack is installed for), LAMBDA_PYTHON
-(the interpreter of the functions), DEPLOY_PYTHON (the one that deploys). State lies in build/localstack-PORT and is
-removed at the end.
+LOCALSTACK_PORT sets the port (4566). State lies in build/localstack-PORT and is removed at the end. `make localstack`
+installs the interpreters: one that has LocalStack, one that deploys, and one that has only what a Lambda runtime has.
 """
 
 from __future__ import annotations
@@ -22,7 +21,10 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 300
 STOP_SECONDS = 30
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOCALSTACK_PORT", "DEPLOY_PYTHON")
+LOCALSTACK_PYTHON = PROJECT / ".venv-localstack" / "bin" / "python"
+DEPLOY_PYTHON = PROJECT / ".venv-aws" / "bin" / "python"
+LAMBDA_PYTHON = PROJECT / ".venv-aws" / "lambda" / "bin" / "python"
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOCALSTACK_PORT")
 _PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_PROXY", "LAMBDA_", "DEBUG", "LS_LOG")
 
 
@@ -38,7 +40,7 @@ def main() -> None:
     (state / "tmp").mkdir()
     (hooks / "init").symlink_to(PROJECT / "localstack" / "init")
     process = subprocess.Popen(
-        [os.environ["LOCALSTACK_PYTHON"], "-m", "localstack.runtime.main"],
+        [LOCALSTACK_PYTHON, "-m", "localstack.runtime.main"],
         cwd=state,
         env=_environment(state, port),
         start_new_session=True,  # a signal from the keyboard comes here alone, and goes on from here once
@@ -91,7 +93,8 @@ def _environment(state: Path, port: str) -> dict[str, str]:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "PROVIDER_OVERRIDE_DYNAMODB": "signet",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
-        "LAMBDA_PROCESS_PYTHON": os.environ["LAMBDA_PYTHON"],
+        "LAMBDA_PROCESS_PYTHON": str(LAMBDA_PYTHON),
+        "DEPLOY_PYTHON": str(DEPLOY_PYTHON),
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
+from builders import CRL_CONFIGURATION
 from home import ROOT, Home, free_port
 from localstack_client.session import Session
 
@@ -98,6 +99,7 @@ class LocalStackHome(Home):
         return self.localstack.url + self.localstack.api_path()
 
     def start(self) -> None:
+        self.make_bucket(str(CRL_CONFIGURATION["CrlConfiguration"]["S3BucketName"]))
         with urllib.request.urlopen(f"{self.api_url}/healthz", timeout=30):
             return
 
