@@ -247,7 +247,9 @@ def test_function_killed_between_sign_and_record_leaves_what_reconciliation_clos
         assert time.monotonic() < deadline, "reconciliation does not close it"
         time.sleep(2)
     assert pending <= serials(home, arn, "FAILED")
-    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=min(pending), RevocationReason="SUPERSEDED")
+    client.revoke_certificate(
+        CertificateAuthorityArn=arn, CertificateSerial=min(pending), RevocationReason="SUPERSEDED"
+    )
     assert issue(client, arn)
 
 
