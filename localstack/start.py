@@ -15,58 +15,89 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 300
 STOP_SECONDS = 30
+REMOVE_TRIES = 50
 LOCALSTACK_PYTHON = PROJECT / ".venv-localstack" / "bin" / "python"
 DEPLOY_PYTHON = PROJECT / ".venv-aws" / "bin" / "python"
 LAMBDA_PYTHON = PROJECT / ".venv-aws" / "lambda" / "bin" / "python"
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOCALSTACK_PORT")
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
 _PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_PROXY", "LAMBDA_", "DEBUG", "LS_LOG")
+
+
+class Stop:
+    """Whether SIGINT or SIGTERM has come."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+
+    def comes_within(self, seconds: float) -> bool:
+        """Wait so long, or until it comes."""
+        deadline = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return self.asked
 
 
 def main() -> None:
     """Run until a signal comes or LocalStack ends."""
-    port = os.environ.setdefault("LOCALSTACK_PORT", "4566")
+    port = os.environ.get("LOCALSTACK_PORT", "4566")
     if not _free(int(port)):
         sys.exit(f"Port {port} on 127.0.0.1 is in use. Set LOCALSTACK_PORT.")
-    state = PROJECT / "build" / f"localstack-{port}"
+    stop, state = Stop(), PROJECT / "build" / f"localstack-{port}"
+    process = None
+    try:
+        process = launch(state, port, init=PROJECT / "localstack" / "init")
+        problem = _await_ready(process, port, stop)
+        if not problem:
+            print(_welcome(port, state), flush=True)
+        while not problem and not stop.comes_within(1):
+            problem = _ended(process)
+    finally:
+        remove(process, state)
+    sys.exit(0 if stop.asked else problem)
+
+
+def launch(state: Path, port: str, *, init: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a LocalStack that keeps everything in the folder `state`; `init` has the scripts of its stages."""
     shutil.rmtree(state, ignore_errors=True)
     hooks = state / "etc" / "localstack"
     hooks.mkdir(parents=True)
     (state / "tmp").mkdir()
-    (hooks / "init").symlink_to(PROJECT / "localstack" / "init")
-    process = subprocess.Popen(
+    if init is not None:
+        (hooks / "init").symlink_to(init)
+    return subprocess.Popen(
         [LOCALSTACK_PYTHON, "-m", "localstack.runtime.main"],
         cwd=state,
         env=_environment(state, port),
-        start_new_session=True,  # a signal from the keyboard comes here alone, and goes on from here once
+        start_new_session=True,  # a signal from the keyboard comes to this process alone, and goes on from here once
     )
-    stopped = False
 
-    def stop(*_: Any) -> None:
-        nonlocal stopped
-        stopped = True
+
+def remove(process: subprocess.Popen[bytes] | None, state: Path) -> None:
+    """Leave neither a process nor a file behind."""
+    if process is not None:
         process.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        problem = _await_ready(process, port)
-        if problem and not stopped:
-            stop()
-        elif not stopped:
-            print(_welcome(port, state), flush=True)
-        code = process.wait()
-    finally:
-        _end(process)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it has started, a deployment say, may be at work still
+        process.wait()
+    for _ in range(REMOVE_TRIES):  # functions end with their connections, a moment later
         shutil.rmtree(state, ignore_errors=True)
-    if problem and not stopped:
-        sys.exit(problem)
-    sys.exit(problem or (0 if stopped else code))
+        if not state.exists():
+            return
+        time.sleep(0.1)
 
 
 def _free(port: int) -> bool:
@@ -86,6 +117,7 @@ def _environment(state: Path, port: str) -> dict[str, str]:
         "OVERRIDE_IN_DOCKER": "0",  # also in a container LocalStack keeps to its own folder
         "FILESYSTEM_ROOT": str(state),
         "TMPDIR": str(state / "tmp"),
+        "LOCALSTACK_PORT": port,
         "DEPLOY_WORK": str(state / "project"),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "DNS_ADDRESS": "0",
@@ -98,18 +130,21 @@ def _environment(state: Path, port: str) -> dict[str, str]:
     }
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: str) -> str:
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    return "" if process.poll() is None else f"LocalStack ended with code {process.returncode}."
+
+
+def _await_ready(process: subprocess.Popen[bytes], port: str, stop: Stop) -> str:
     """Wait until LocalStack is ready and Signet is deployed; what went wrong, or nothing."""
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            return f"LocalStack ended with code {process.returncode}."
+    while not _ended(process) and not stop.comes_within(1):
         found = _get(f"http://127.0.0.1:{port}/_localstack/init")
         if found and found["completed"].get("READY"):
             failed = [each["name"] for each in found["scripts"] if each["state"] != "SUCCESSFUL"]
             return f"{failed[0]} failed: see above." if failed else ""
-        time.sleep(1)
-    return f"LocalStack was not ready after {READY_SECONDS} seconds."
+        if time.monotonic() > deadline:
+            return f"LocalStack was not ready after {READY_SECONDS} seconds."
+    return _ended(process) or "Stopped."
 
 
 def _get(address: str) -> Any:
@@ -134,15 +169,6 @@ Signet is ready on LocalStack: {address}
   a bucket for CRLs            signet-crl-000000000000-us-east-1
   a bucket for audit reports   signet-reports-000000000000-us-east-1
 """
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no process behind."""
-    try:
-        process.wait(timeout=STOP_SECONDS if process.poll() is None else 0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

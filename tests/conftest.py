@@ -15,6 +15,7 @@ from client import client_for
 from home import Home
 from localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
 from moto import mock_aws
+from traces import Traces, traces_of
 from world import Clock
 
 from chalicelib import logs
@@ -49,7 +50,7 @@ def _on_localstack(item: pytest.Item) -> bool:
 
 
 def _on_the_laptop(item: pytest.Item) -> bool:
-    return "localstack" not in item.fixturenames if isinstance(item, pytest.Function) else True
+    return item.path.parent.name != "localstack"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -104,6 +105,14 @@ def rt(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch
     settings = Settings(data=data, state="dynamodb", buckets="s3", keys="kms")
     make_state(settings.table)
     return replace(from_settings(settings), now=clock, buckets=OpenBuckets(settings.region))
+
+
+@pytest.fixture
+def traces(rt: Runtime) -> Iterator[Traces]:
+    """What the home keeps, by another way than the runtime's."""
+    made = traces_of(rt)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from builders import CRL_CONFIGURATION
 from home import ROOT, Home, free_port
 from localstack_client.session import Session
 
+from chalicelib.buckets.names import check_bucket_name
 from chalicelib.buckets.s3 import S3Buckets
 from chalicelib.store.dynamodb import create_table
 
@@ -135,11 +136,11 @@ class OpenBuckets(S3Buckets):
     """S3, but a bucket that is named is there, as in the laptop home."""
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:
+        check_bucket_name(bucket)
         try:
             self._client.head_bucket(Bucket=bucket)
         except ClientError:
-            if "." not in bucket or bucket.replace(".", "").isalnum():
-                make_bucket(self._client, bucket)
+            make_bucket(self._client, bucket)
         super().check(bucket, acl, ca_arn)
 
 

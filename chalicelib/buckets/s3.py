@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROBE = "acm-pca-permission-test-key"
 PRIVATE_PROBE = "acm-pca-permission-test-key-private"
 _ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
-_PART_BYTES = 8 * 1024 * 1024
+_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 # What the owner has to change, by the error code and the call that met it.
@@ -158,13 +158,13 @@ class S3Buckets:
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Pieces joined to parts of a multipart upload; all but the last have to be 5 MiB or more."""
+    """Pieces joined to parts of a multipart upload; all but the last have to be of that size or more."""
     part = bytearray()
     for piece in pieces:
         part += piece
         if len(part) >= _PART_BYTES:
             yield bytes(part)
-            part.clear()
+            part = bytearray()
     if part:
         yield bytes(part)
 

@@ -30,7 +30,7 @@ from test_authorities import refusal
 TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
 
 
-def test_end_entity_certificate_has_exactly_what_the_template_says(acm_pca: Any, clock: Any) -> None:
+def test_end_entity_certificate_has_exactly_what_the_template_says(acm_pca: Any, clock: Any, rt: Any) -> None:
     """User Guide, template definitions: BC, AKI, SKI, KU, EKU and the CDP; subject and SAN come from the CSR."""
     arn = active_subordinate(acm_pca, now=clock())
     issued = issue(acm_pca, arn, Csr=csr("leaf.example.com", dns_names=["leaf.example.com"]))
@@ -60,7 +60,7 @@ def test_end_entity_certificate_has_exactly_what_the_template_says(acm_pca: Any,
     assert names == ["leaf.example.com"]
     ca_id = arn.rsplit("/", 1)[1]
     (point,) = extensions[x509.CRLDistributionPoints].value
-    assert point.full_name[0].value == f"http://127.0.0.1:8000/crl-bucket/crl/{ca_id}.crl"
+    assert point.full_name[0].value == rt.buckets.object_url("crl-bucket", f"crl/{ca_id}.crl")
     assert len(extensions) == 7
 
 

@@ -45,7 +45,7 @@ def fail(error: BaseException) -> Any:
 # creations
 
 
-def test_creation_that_died_is_given_up_and_its_key_destroyed(acm_pca: Any, rt: Any, clock: Any) -> None:
+def test_creation_that_died_is_given_up_and_its_key_destroyed(acm_pca: Any, rt: Any, clock: Any, traces: Any) -> None:
     dying = replace(rt, keys=Port(rt.keys, private_key=fail(KeyboardInterrupt())))
     with pytest.raises(KeyboardInterrupt):
         authorities.create_certificate_authority(dying, CALLER, CREATE)
@@ -59,18 +59,18 @@ def test_creation_that_died_is_given_up_and_its_key_destroyed(acm_pca: Any, rt: 
     assert reconcile(rt) == Reconciled(creations_failed=1)
     found = acm_pca.describe_certificate_authority(**named)["CertificateAuthority"]
     assert (found["Status"], found["FailureReason"]) == ("FAILED", "REQUEST_TIMED_OUT")
-    assert not list(rt.settings.data_path.glob("keys/*-*.key"))
+    assert not traces.ca_keys()
     assert refusal(acm_pca.get_certificate_authority_csr, **named)[0] == "InvalidStateException"
     acm_pca.delete_certificate_authority(**named)
     assert refusal(acm_pca.describe_certificate_authority, **named)[0] == "ResourceNotFoundException"
 
 
-def test_creation_that_fails_leaves_no_trace(acm_pca: Any, rt: Any) -> None:
+def test_creation_that_fails_leaves_no_trace(acm_pca: Any, rt: Any, traces: Any) -> None:
     broken = replace(rt, keys=Port(rt.keys, private_key=fail(KeyStoreError("no"))))
     with pytest.raises(KeyStoreError):
         authorities.create_certificate_authority(broken, CALLER, CREATE)
     assert acm_pca.list_certificate_authorities()["CertificateAuthorities"] == []
-    assert not list(rt.settings.data_path.glob("keys/*-*.key"))
+    assert not traces.ca_keys()
 
 
 def test_creation_whose_undoing_fails_too_still_tells_the_first_failure(rt: Any) -> None:

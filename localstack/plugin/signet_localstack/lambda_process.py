@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
+_END_SECONDS = 1  # between the end of the connection and that of the process
 _LOG_BYTES = 4 * 1024 * 1024  # a log that is longer begins anew after it was read
 
 
@@ -27,7 +31,8 @@ class Process:
     """One execution environment of a Lambda function."""
 
     def __init__(self, python: str, code: str, environment: dict[str, str]) -> None:
-        self._log = tempfile.TemporaryFile(mode="ab+")  # noqa: SIM115  lives as long as the process
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)  # its mode alone would not make it so
         self._read = 0
         self._connection, theirs = socket.socketpair()
         with theirs:
@@ -79,7 +84,10 @@ class Process:
         return answer
 
     def _end(self) -> str:
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "the connection was closed"
         return f"signal: {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
 
     def new_logs(self) -> str:
@@ -93,12 +101,13 @@ class Process:
         return text if not text or text.endswith("\n") else text + "\n"
 
     def kill(self) -> None:
-        """End the process, also from another thread while it is asked."""
-        self._process.kill()
+        """End the process and those that it started, also from another thread while it is asked."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # it leads a group of its own
 
     def close(self) -> None:
         """End the process and free what it held."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
         self._connection.close()
         self._log.close()

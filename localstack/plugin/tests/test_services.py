@@ -1,0 +1,249 @@
+"""The services inside a running LocalStack: functions, tables, and acm-pca where nothing is deployed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .localstack_run import PROJECT, LocalStack, package
+
+HANDLERS = """
+import os, threading, time
+
+def echo(event, context):
+    print("echo says", event)
+    return {"event": event, "pid": os.getpid(), "name": context.function_name, "set": os.environ.get("SET")}
+
+def sleep(event, context):
+    time.sleep(event)
+
+def leave(event, context):
+    os._exit(7)
+
+def fail(event, context):
+    raise ValueError("wrong")
+"""
+THREADS = 32
+one: LocalStack
+other: LocalStack
+
+
+def setUpModule() -> None:
+    """Two LocalStacks side by side."""
+    global one, other
+    one, other = LocalStack(), LocalStack()
+    unittest.addModuleCleanup(_stop_both)
+    for each in (one, other):
+        each.start()
+    for each in (one, other):
+        each.ready()
+
+
+def _stop_both() -> None:
+    for each in (one, other):
+        each.stop()
+        assert not each.state.exists()
+        assert not processes_in(each.state)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Processes whose working folder lies there."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if str(each.readlink()).startswith(str(folder)):
+                found.append(each.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def at_once(call: Any, arguments: Any) -> list[Any]:
+    """What a call gives or raises for each argument, in as many threads, started together."""
+    listed = list(arguments)
+    barrier = threading.Barrier(len(listed))
+
+    def run(argument: Any) -> Any:
+        barrier.wait()
+        try:
+            return call(argument)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+
+    with ThreadPoolExecutor(len(listed)) as pool:
+        return list(pool.map(run, listed))
+
+
+class LambdaTest(unittest.TestCase):
+    """Functions in processes."""
+
+    def setUp(self) -> None:
+        self.client = one.boto("lambda")
+
+    def function(self, handler: str, timeout: int = 30, runtime: str = "python3.13") -> str:
+        name = f"{handler}-{timeout}"
+        self.client.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Role="arn:aws:iam::000000000000:role/any",
+            Handler=f"handlers.{handler}",
+            Code={"ZipFile": package(HANDLERS)},
+            Timeout=timeout,
+            Environment={"Variables": {"SET": "by the owner"}},
+        )
+        self.addCleanup(self.remove, name)
+        waiter = self.client.get_waiter("function_active_v2")
+        waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        return name
+
+    def remove(self, name: str) -> None:
+        with suppress(self.client.exceptions.ResourceNotFoundException):
+            self.client.delete_function(FunctionName=name)
+
+    def invoke(self, name: str, payload: Any = None) -> tuple[str, Any, str]:
+        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(payload), LogType="Tail")
+        log = base64.b64decode(answer["LogResult"]).decode()
+        return answer.get("FunctionError", ""), json.loads(answer["Payload"].read()), log
+
+    def test_result_environment_and_log(self) -> None:
+        error, found, log = self.invoke(self.function("echo"), {"a": 1})
+        self.assertEqual((error, found["event"], found["name"]), ("", {"a": 1}, "echo-30"))
+        self.assertEqual(found["set"], "by the owner")
+        self.assertIn("echo says {'a': 1}\n", log)
+        self.assertIn("REPORT RequestId: ", log)
+
+    def test_error_timeout_and_exit_and_the_function_after_them(self) -> None:
+        error, found, log = self.invoke(self.function("fail"))
+        self.assertEqual((error, found["errorType"], found["errorMessage"]), ("Unhandled", "ValueError", "wrong"))
+        self.assertIn("ValueError: wrong", log)
+        slow = self.function("sleep", timeout=1)
+        error, found, log = self.invoke(slow, 60)
+        self.assertEqual((error, found["errorType"]), ("Unhandled", "Sandbox.Timedout"))
+        self.assertIn("Task timed out after 1.00 seconds", log)
+        self.assertEqual(self.invoke(slow, 0)[:2], ("", None))
+        error, found, _ = self.invoke(self.function("leave"))
+        self.assertEqual((error, found["errorType"]), ("Unhandled", "Runtime.ExitError"))
+        self.assertIn("exit status 7", found["errorMessage"])
+
+    def test_calls_at_one_time_have_processes_of_their_own(self) -> None:
+        name = self.function("echo")
+        found = at_once(lambda number: self.invoke(name, number), range(8))
+        self.assertEqual(sorted(each[1]["event"] for each in found), list(range(8)))
+        pids = {each[1]["pid"] for each in found}
+        self.assertGreater(len(pids), 1)
+        self.remove(name)
+        for _ in range(100):
+            if not any(Path(f"/proc/{pid}").exists() for pid in pids):
+                break
+            time.sleep(0.1)
+        self.assertFalse([pid for pid in pids if Path(f"/proc/{pid}").exists()])
+
+
+class DynamoDbTest(unittest.TestCase):
+    """Tables that keep DynamoDB's promises."""
+
+    def setUp(self) -> None:
+        self.client = one.boto("dynamodb")
+        self.table = self.id().rpartition(".")[2]
+        self.client.create_table(
+            TableName=self.table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        )
+        self.addCleanup(self.client.delete_table, TableName=self.table)
+
+    def key(self, name: str) -> dict[str, Any]:
+        return {"pk": {"S": "one"}, "sk": {"S": name}}
+
+    def put(self, name: str, **more: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": self.table, "Item": self.key(name) | {"n": {"N": "0"}}} | more}
+
+    def count(self, name: str) -> dict[str, Any]:
+        update = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+        return {"Update": {"TableName": self.table, "Key": self.key(name), **update}}
+
+    def items(self, client: Any = None) -> dict[str, int]:
+        found = (client or self.client).scan(TableName=self.table, ConsistentRead=True)["Items"]
+        return {each["sk"]["S"]: int(each["n"]["N"]) for each in found}
+
+    def test_one_of_32_conditional_puts_wins(self) -> None:
+        def put(_: int) -> str:
+            self.client.put_item(**self.put("x", ConditionExpression="attribute_not_exists(pk)")["Put"])
+            return "won"
+
+        found = at_once(put, range(THREADS))
+        self.assertEqual(found.count("won"), 1)
+        self.assertEqual(found.count("ConditionalCheckFailedException"), THREADS - 1)
+
+    def test_32_threads_lose_no_update(self) -> None:
+        self.client.transact_write_items(TransactItems=[self.put("x"), self.put("y")])
+
+        def work(_: int) -> None:
+            for _ in range(5):
+                self.client.transact_write_items(TransactItems=[self.count("x"), self.count("y")])
+                self.client.update_item(**self.count("x")["Update"])
+
+        self.assertEqual(at_once(work, range(THREADS)), [None] * THREADS)
+        self.assertEqual(self.items(), {"x": THREADS * 10, "y": THREADS * 5})
+
+    def test_a_cancelled_transaction_leaves_no_trace(self) -> None:
+        self.client.transact_write_items(TransactItems=[self.put("x"), self.put("y")])
+        never = self.put("z", ConditionExpression="attribute_exists(pk)")
+        gone = {"Delete": {"TableName": self.table, "Key": self.key("y")}}
+        with self.assertRaises(self.client.exceptions.TransactionCanceledException) as caught:
+            self.client.transact_write_items(TransactItems=[self.count("x"), gone, self.put("new"), never])
+        codes = [each["Code"] for each in caught.exception.response["CancellationReasons"]]
+        self.assertEqual(codes, ["None", "None", "None", "ConditionalCheckFailed"])
+        self.assertEqual(self.items(), {"x": 0, "y": 0})
+
+    def test_a_token_counts_once(self) -> None:
+        self.client.put_item(**self.put("x")["Put"])
+        for _ in range(3):
+            self.client.transact_write_items(TransactItems=[self.count("x")], ClientRequestToken="token")
+        self.assertEqual(self.items(), {"x": 1})
+        with self.assertRaises(ClientError) as caught:
+            self.client.transact_write_items(TransactItems=[self.count("y")], ClientRequestToken="token")
+        self.assertEqual(caught.exception.response["Error"]["Code"], "IdempotentParameterMismatchException")
+        self.client.transact_write_items(TransactItems=[self.count("x")], ClientRequestToken="another")
+        self.assertEqual(self.items(), {"x": 2})
+
+    def test_two_localstacks_and_two_regions_share_nothing(self) -> None:
+        self.client.put_item(**self.put("x")["Put"])
+        for elsewhere in (other.boto("dynamodb"), one.boto("dynamodb", "eu-west-1")):
+            with self.assertRaises(elsewhere.exceptions.ResourceNotFoundException):
+                self.items(elsewhere)
+
+
+class AcmPcaTest(unittest.TestCase):
+    """acm-pca where no Signet is; where there is one, the project's own tests meet it."""
+
+    def test_says_that_nothing_is_deployed(self) -> None:
+        with self.assertRaises(ClientError) as caught:
+            one.boto("acm-pca").list_certificate_authorities()
+        self.assertEqual(caught.exception.response["Error"]["Code"], "ServiceUnavailable")
+        self.assertIn("No Signet is deployed in us-east-1", caught.exception.response["Error"]["Message"])
+
+
+class StartTest(unittest.TestCase):
+    """The command that starts LocalStack."""
+
+    def test_a_port_in_use_is_said(self) -> None:
+        command = [sys.executable, PROJECT / "localstack" / "start.py"]
+        done = subprocess.run(
+            command, env={"LOCALSTACK_PORT": str(one.port)}, capture_output=True, text=True, check=False
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, f"Port {one.port} on 127.0.0.1 is in use. Set LOCALSTACK_PORT.\n")
+        self.assertTrue(one.state.exists())

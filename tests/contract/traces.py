@@ -1,0 +1,74 @@
+"""What a home keeps, looked at from beside its adapters: what a refused request must not have left behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Protocol
+
+import boto3
+
+from chalicelib.keystore.kms import ALIAS
+
+
+class Traces(Protocol):
+    """What is kept at this moment."""
+
+    def ca_keys(self) -> set[str]: ...
+
+    def objects(self) -> set[str]: ...
+
+    def state(self) -> Any:
+        """Something that differs as soon as anything else has been written."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def traces_of(rt: Any) -> Traces:
+    return TracesOnTheLaptop(rt) if rt.settings.state == "sqlite" else TracesInAws(rt)
+
+
+class TracesOnTheLaptop:
+    def __init__(self, rt: Any) -> None:
+        self._data = rt.settings.data_path
+        self._database = sqlite3.connect(f"file:{self._data}/signet.db?mode=ro", uri=True)
+
+    def ca_keys(self) -> set[str]:
+        return {path.name for path in self._data.glob("keys/*-*.key")}
+
+    def objects(self) -> set[str]:
+        return {str(path) for path in self._data.glob("buckets/**/*") if path.is_file()}
+
+    def state(self) -> Any:
+        """SQLite counts other connections' commits."""
+        (version,) = self._database.execute("PRAGMA data_version").fetchone()
+        return version
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class TracesInAws:
+    """The account is the test's own, but what the account is made with counts for nothing."""
+
+    def __init__(self, rt: Any) -> None:
+        session: Any = boto3.session.Session(region_name=rt.settings.region)
+        self._table = rt.settings.table
+        self._s3, self._kms, self._dynamodb = (session.client(each) for each in ("s3", "kms", "dynamodb"))
+
+    def ca_keys(self) -> set[str]:
+        pages = self._kms.get_paginator("list_aliases").paginate()
+        aliases = (each["AliasName"] for page in pages for each in page["Aliases"])
+        return {each for each in aliases if each.startswith(ALIAS)}
+
+    def objects(self) -> set[str]:
+        buckets = [each["Name"] for each in self._s3.list_buckets()["Buckets"]]
+        listed = ((each, self._s3.list_objects_v2(Bucket=each).get("Contents", [])) for each in buckets)
+        return {f"{bucket}/{found['Key']}" for bucket, contents in listed for found in contents}
+
+    def state(self) -> Any:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return sorted(repr(sorted(item.items())) for page in pages for item in page["Items"])
+
+    def close(self) -> None:
+        """Nothing is held."""
