@@ -18,10 +18,10 @@ PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv
 AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 
-.PHONY: help run test lint format types layers unit fast e2e bench lock clean localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e bench lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
@@ -61,6 +61,11 @@ localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs 
 localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
 	$(BIN)/pytest --localstack
+	$(MAKE) --no-print-directory package
+
+package: $(AWS)/stamp $(VENV)/dev.stamp ## build the template and the zip for AWS in build/package, and lint the template
+	$(AWS)/bin/python tools/package.py
+	$(BIN)/cfn-lint build/package/sam.json
 
 lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

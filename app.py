@@ -146,3 +146,12 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
     from chalicelib.operations import audit_reports
 
     return {"results": [report.status for report in audit_reports.write_due_reports(runtime())]}
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
+def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick looks at everything
+    """Look at the CRLs from outside, for the alarms."""
+    from chalicelib.operations import monitoring
+
+    seen = monitoring.watch_crls(runtime())
+    return {"crls": len(seen), "problems": sum(bool(each.problem) for each in seen)}

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+METRICS_NAMESPACE = "Signet"
 LOGGER = logging.getLogger("signet")
 
 
@@ -61,3 +63,21 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
         details: the serial or CRL number, and `tbs_sha256`, the hex SHA-256 of what is signed.
     """
     LOGGER.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})
+
+
+def metrics(event: str, values: Mapping[str, tuple[float, str]], *, timestamp: datetime, **data: object) -> None:
+    """Log an event with metrics, from which CloudWatch makes metrics of the namespace "Signet".
+
+    Args:
+        event: what is measured.
+        values: number and unit by the metric's name.
+        timestamp: of the measurement.
+        data: what else belongs to the event; no dimensions are made of it.
+
+    Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format".
+    """
+    listed = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
+    directive = {"Namespace": METRICS_NAMESPACE, "Dimensions": [[]], "Metrics": listed}
+    embedded = {"Timestamp": int(timestamp.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    measured: dict[str, object] = {name: value for name, (value, _) in values.items()}
+    LOGGER.info(event, extra={"data": {**data, **measured, "_aws": embedded}})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
+NOT_HERE = frozenset({"monitor"})  # it feeds CloudWatch's alarms
 TICK_SECONDS = 5.0  # AWS's rule ticks each minute; a laptop can afford to be faster
 
 
@@ -54,9 +55,9 @@ class Scheduler:
 
 
 def scheduled_handlers(app: Chalice) -> dict[str, Callable[[Any, Any], Any]]:
-    """The app's scheduled handlers by name: whatever is registered, so that a new one is found unasked."""
+    """The app's scheduled handlers by name: whatever is registered, but for what only AWS has a use for."""
     names = [each.name for each in app.event_sources if hasattr(each, "schedule_expression")]
-    return {name: app.handler_map[name] for name in names}
+    return {name: app.handler_map[name] for name in names if name not in NOT_HERE}
 
 
 def scheduled_event(rt: Runtime, name: str) -> dict[str, Any]:

@@ -127,3 +127,15 @@ def crl_address(rt: Runtime, ca: CertificateAuthority) -> str | None:
     if crl.get("CustomCname"):
         return f"http://{crl['CustomCname']}/{location.key}"
     return rt.buckets.object_url(location.bucket, location.key)
+
+
+def crl_addresses(rt: Runtime, ca: CertificateAuthority) -> list[str]:
+    """Where clients of the CA's certificates look for its CRL: each location that has one, by the name it has now."""
+    current = crl_location(ca) if crl_enabled(ca) else None
+    named = crl_address(rt, ca)
+    return [
+        named
+        if named and (each.bucket, each.key) == (current and current.bucket, current and current.key)
+        else rt.buckets.object_url(each.bucket, each.key)
+        for each in ca.crl_locations
+    ]

@@ -143,7 +143,7 @@ def cbor_client(home: Home) -> Any:
 def test_rules_alone_publish_a_revocation(localstack: LocalStack, client: Any) -> None:
     events = localstack.boto("events")
     rules = {each["Name"]: each["ScheduleExpression"] for each in events.list_rules()["Rules"]}
-    assert len(rules) == 3
+    assert len(rules) == 4
     assert set(rules.values()) == {"rate(1 minute)"}
     arn = active_root(client, RevocationConfiguration=CRLS)
     serial = serial_of(issue(client, arn))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # LocalStack runs this once it is ready: state, functions, API and the access key test/test.
 set -eu
-project=$(cd "$(dirname "$(readlink -f "$0")")/../../.." && pwd)
+project=${DEPLOY_PROJECT:-$(cd "$(dirname "$(readlink -f "$0")")/../../.." && pwd)}
 if [ -z "${DEPLOY_PYTHON:-}" ]; then # in a container, where `make` has prepared nothing
   home=/var/lib/localstack/signet-deploy
   [ -x "$home/bin/python" ] || python3 -m venv "$home"

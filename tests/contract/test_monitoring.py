@@ -1,0 +1,135 @@
+"""What a stranger finds at the CRLs' addresses, fetched over HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from authority_steps import active_root, issue
+from builders import root_certificate
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from chalicelib import logs
+from chalicelib.api import crl_files
+from chalicelib.buckets.directory import DirectoryBuckets
+from chalicelib.operations import monitoring
+from chalicelib.operations.publication import publish_due_crls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+pytestmark = pytest.mark.laptop  # the deployed function meets S3 in tests/localstack
+
+
+@pytest.fixture
+def rt(rt: Any) -> Iterator[Any]:
+    """With CRL addresses that a server answers."""
+
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            _, bucket, _, name = self.path.split("/")
+            answer = crl_files.crl_file(served, bucket, name, None)
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    base_url = f"http://127.0.0.1:{server.server_port}"
+    served = replace(rt, buckets=DirectoryBuckets(rt.settings.data_path / "buckets", base_url=base_url))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield served
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def arn(acm_pca: Any) -> str:
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    return arn
+
+
+def crl_bytes(rt: Any, arn: str) -> bytes:
+    body: bytes = rt.buckets.get("crl-bucket", f"crl/{arn.rsplit('/', 1)[1]}.crl").body
+    return body
+
+
+def test_fresh_crl_has_its_life_before_it(rt: Any, arn: str, clock: Any) -> None:
+    (seen,) = monitoring.watch_crls(rt)
+    assert (seen.ca_arn, seen.problem, round(seen.life_used)) == (arn, "", 0)
+    assert seen.crl_number == rt.store.get_crl_state(arn).published_number
+    clock.forward(days=3)
+    publish_due_crls(rt, seconds=60)
+    assert round(monitoring.watch_crls(rt)[0].life_used) == 43
+    clock.forward(hours=12)
+    publish_due_crls(rt, seconds=60)
+    assert round(monitoring.watch_crls(rt)[0].life_used) == 0
+
+
+def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
+    clock.forward(days=4)
+    (seen,) = monitoring.watch_crls(rt)
+    assert (seen.problem, round(seen.life_used)) == ("", 57)
+    clock.forward(days=4)
+    (seen,) = monitoring.watch_crls(rt)
+    assert seen.problem.startswith("It ended at ")
+    assert seen.life_used > 100
+
+
+def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
+    ca = rt.store.get_certificate_authority(arn)
+    body = crl_bytes(rt, arn)
+    now = clock()
+    assert monitoring.judge(ca, "", body, now).problem == ""
+    assert monitoring.judge(ca, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem == "Its signature is not the CA's."
+    assert monitoring.judge(ca, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
+    other_issuer = replace(ca, certificate_der=root_certificate(now=now).public_bytes(Encoding.DER))
+    assert monitoring.judge(other_issuer, "", body, now).problem == "It is another issuer's."
+    with pytest.raises(ValueError, match="error parsing asn1"):
+        monitoring.judge(ca, "", b"", now)
+
+
+def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:
+    ca = rt.store.get_certificate_authority(arn)
+    elsewhere = tuple(replace(each, key="crl/none.crl") for each in ca.crl_locations)
+
+    class Moved:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rt.store, name)
+
+        def list_certificate_authorities(self, account: str, *, limit: int, after: str | None = None) -> Any:
+            return [] if after else [replace(ca, crl_locations=elsewhere, revocation_configuration=OFF)]
+
+    caplog.set_level(logging.INFO, logger="signet")
+    logs.LOGGER.addHandler(caplog.handler)
+    try:
+        (seen,) = monitoring.watch_crls(replace(rt, store=Moved()))
+    finally:
+        logs.LOGGER.removeHandler(caplog.handler)
+    assert seen.problem.startswith("The address answers with 40")
+    line = json.loads(logs.JsonFormatter().format(caplog.records[-1]))
+    assert (line["CrlProblems"], line["CrlsWatched"]) == (1, 1)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Signet"
+    assert {each["Name"] for each in directive["Metrics"]} == {"CrlLifeUsed", "CrlProblems", "CrlsWatched"}
+    assert line["_aws"]["Timestamp"] == int(rt.now().timestamp() * 1000)
+
+
+OFF = {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": False}}
+
+
+def test_nothing_to_watch_is_reported_too(rt: Any) -> None:
+    assert monitoring.watch_crls(rt) == []
