@@ -149,6 +149,7 @@ def own_account(localstack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_ENDPOINT_URL", localstack.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(next(_accounts)))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the account that it was made in
 
 
 def make_state(table: str) -> None:

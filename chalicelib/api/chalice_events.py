@@ -20,14 +20,18 @@ def wire_request(request: Request) -> WireRequest:
     path = context.get("path") or "/"
     query = event.get("multiValueQueryStringParameters") or {}
     pairs = [f"{_quoted(name)}={_quoted(value)}" for name, values in query.items() for value in values]
-    body = request.raw_body
+    body = request.raw_body.encode() if isinstance(request.raw_body, str) else request.raw_body
+    if "content-length" not in {name for name, _ in headers}:
+        headers += (
+            ("content-length", str(len(body))),
+        )  # API Gateway keeps it to itself, and clients may have signed it
     return WireRequest(
         method=request.method,
         path=path,
         signed_paths=_signed_paths(path, event.get("path") or path, context),
         query="&".join(pairs),
         headers=headers,
-        body=body.encode() if isinstance(body, str) else body,
+        body=body,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -155,6 +156,22 @@ def test_rules_alone_publish_a_revocation(localstack: LocalStack, client: Any) -
         time.sleep(1)
     certificate = client.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"]
     assert crl.is_signature_valid(x509.load_pem_x509_certificate(certificate.encode()).public_key())  # type: ignore[arg-type]  # EC
+
+
+def test_monitor_sees_the_crls_as_strangers_do(localstack: LocalStack, client: Any) -> None:
+    functions = localstack.boto("lambda")
+    arn = active_root(client, RevocationConfiguration=CRLS)
+    issue(client, arn)
+    names = [each["FunctionName"] for each in functions.list_functions()["Functions"]]
+    (name,) = [each for each in names if each.endswith("-monitor")]
+    event = {"source": "aws.events", "detail": {}} | dict.fromkeys(("detail-type", "account", "time", "region"), "")
+    event |= {"id": "", "version": "0", "resources": []}
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
+    found = json.loads(answer["Payload"].read())
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert arn not in [json.loads(line).get("ca") for line in log.splitlines() if line.startswith("{")]
+    assert found["crls"] >= 1
+    assert '"CloudWatchMetrics": [{"Namespace": "Signet"' in log
 
 
 def fetch_crl(address: str) -> x509.CertificateRevocationList:
