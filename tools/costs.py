@@ -1,7 +1,7 @@
 """What a month of Signet on AWS costs, beside AWS Private CA: the model behind the table in docs/deploy-aws.md.
 
 Prices are list prices of us-east-1 in US dollars, without free tiers, discounts, taxes and data transfer; AWS changes
-them, so look them up before you decide. What a certificate consumes is counted by tests/contract/test_costs.py.
+them, so look them up before you decide. tests/contract/test_dynamodb_units.py counts what a certificate consumes.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from chalicelib.operations import (
     revocation,
     tags,
 )
-from chalicelib.store import StoreError, ThrottledError
+from chalicelib.store import StoreError, ThrottledError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,6 +148,8 @@ def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, di
 
 def _outage(error: Exception, request_id: str) -> errors.ApiError:
     """What a client may know of an error that is not its own; the log has the rest."""
+    if isinstance(error, TooLargeError):
+        return errors.ValidationException(str(error))
     logs.log_exception("request_failed", request_id=request_id)
     if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)

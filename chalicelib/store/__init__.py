@@ -34,6 +34,10 @@ class ThrottledError(StoreError):
     """The store is out of capacity; trying again later helps."""
 
 
+class TooLargeError(Exception):
+    """A record would be larger than the store keeps; the text says how much that is."""
+
+
 class ConflictError(Exception):
     """Somebody else's write came first: what the write was conditional on does not hold any more."""
 

@@ -18,7 +18,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.store import StoreError, ThrottledError
+from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
@@ -40,6 +40,7 @@ _THROTTLES = frozenset(
         "ThrottlingException",
     }
 )
+_MOST_BYTES = 400 * 1024  # of an item (DynamoDB Developer Guide, "Quotas")
 _NEXT = "\x01"  # no key holds it: behind a key and it comes what is behind the key
 _PAGE = 100_000  # an answer ends at 1 MB anyway
 
@@ -121,6 +122,7 @@ class DynamoTable:
             parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         if isinstance(write, Put):
             kind = "Put"
+            _check_size(write.item)
             parameters["Item"] = {name: _attribute(value) for name, value in write.item.items()}
         else:
             kind = {Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
@@ -258,6 +260,18 @@ class _Expression:
 
 def _key(key: Key) -> dict[str, Any]:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def _check_size(item: Item) -> None:
+    size = sum(len(name) + _size(value) for name, value in item.items())
+    if size > _MOST_BYTES:
+        raise TooLargeError(f"The record would have {size} bytes; DynamoDB keeps {_MOST_BYTES}.")
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, int):
+        return 21
+    return len(value if isinstance(value, bytes) else value.encode())
 
 
 def _attribute(value: Value) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cost model: what it says a certificate consumes is what one consumes, and its table is the one in the guide."""
+"""What DynamoDB counts and limits: the units of a certificate, which the cost model knows, and the size of a record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import costs
 import pytest
-from authority_steps import active_root, fetch, issue
-from builders import csr
-from client import client_for
+from authority_steps import active_root, create, fetch, issue, status
+from botocore.exceptions import ClientError
+from builders import ROOT_KEY, csr, name, pem, root_certificate, sign_csr
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from home import ROOT
 
 from chalicelib.config import Settings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from world import Clock
 
+LINKS = 7  # of 30 KB each, written as hex
 pytestmark = pytest.mark.laptop
 
 
@@ -77,19 +80,48 @@ class Meter:
         self.writes += 2 * units + ("due_pk" in item) + units * ("list_pk" in item)
 
 
-def test_certificate_consumes_what_the_model_says(aws: None, tmp_path: Path, clock: Clock, monkeypatch: Any) -> None:
-    import botocore.auth
-
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda **_: clock().replace(tzinfo=None))
+@pytest.fixture
+def rt(aws: None, tmp_path: Path, clock: Clock) -> Any:
+    """A laptop home whose state is in DynamoDB."""
     settings = Settings(data=str(tmp_path), state="dynamodb")
     create_table(boto3.session.Session().client("dynamodb", region_name=settings.region), settings.table)
-    rt = replace(from_settings(settings), now=clock)
-    client: Any = client_for(rt)
+    return replace(from_settings(settings), now=clock)
+
+
+@pytest.mark.parametrize("acm_pca", ["json"], indirect=True)
+def test_certificate_consumes_what_the_model_says(acm_pca: Any, rt: Any) -> None:
+    client = acm_pca
     arn = active_root(client)
     request = csr(dns_names=("leaf.example.com",))
     issue(client, arn, Csr=request)  # the first also starts the CRL
-    store: Any = rt.store
-    meter = Meter(store.table._client)
+    meter = Meter(rt.store.table._client)
     fetch(client, arn, issue(client, arn, Csr=request, IdempotencyToken="token"))
     assert meter.reads == costs.READ_UNITS
     assert costs.WRITE_UNITS - 3 <= meter.writes <= costs.WRITE_UNITS
+
+
+@pytest.mark.parametrize("acm_pca", ["json"], indirect=True)
+def test_chain_that_dynamodb_cannot_keep_is_refused(acm_pca: Any, rt: Any, clock: Clock) -> None:
+    chain = [root_certificate(now=clock())]
+    for number in range(LINKS):
+        chain.insert(0, _large_ca(chain[0], f"CA {number}"))
+    arn = create(acm_pca)
+    request = acm_pca.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
+    certificate = sign_csr(request, issuer=chain[0], now=clock(), days=100)
+    given = {"Certificate": pem(certificate), "CertificateChain": pem(*chain)}
+    with pytest.raises(ClientError, match="DynamoDB keeps 409600") as caught:
+        acm_pca.import_certificate_authority_certificate(CertificateAuthorityArn=arn, **given)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert status(acm_pca, arn) == "PENDING_CERTIFICATE"
+
+
+def _large_ca(issuer: x509.Certificate, common_name: str) -> x509.Certificate:
+    """A CA of 30 KB below another one, all with the offline root's key."""
+    builder = x509.CertificateBuilder(issuer.subject, name(common_name), ROOT_KEY.public_key(), 2)
+    builder = builder.not_valid_before(issuer.not_valid_before_utc).not_valid_after(issuer.not_valid_after_utc)
+    large = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), bytes(30_000))
+    for extension in [*[each.value for each in issuer.extensions][:2], large]:
+        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)
+    return builder.add_extension(authority, critical=False).sign(ROOT_KEY, hashes.SHA256())
