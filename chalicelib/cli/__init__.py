@@ -8,7 +8,7 @@ import click
 
 from chalicelib import __version__
 from chalicelib.buckets import BucketError
-from chalicelib.cli import credentials, crl, demo, environment, serve, settings, status
+from chalicelib.cli import credentials, crl, demo, environment, monitor, serve, settings, status
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
@@ -33,6 +33,7 @@ for command in (
     environment.profile,
     status.status,
     crl.crl,
+    monitor.monitor,
     demo.demo,
     credentials.credentials,
     settings.settings,

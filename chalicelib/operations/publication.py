@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.operations import lookup, revocation_configuration, signing
-from chalicelib.pki import crl
+from chalicelib.pki import crl, crl_gate
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from chalicelib.buckets import StoredObject
-    from chalicelib.pki.crl import CrlSummary
+    from chalicelib.pki.crl_gate import Crl
     from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
     from chalicelib.runtime import Runtime
 
@@ -39,10 +39,6 @@ _BATCH = 100
 _LOOKS = 3
 # A DELETED CA may be restored, and its certificates are still out there; an EXPIRED one has no valid certificate left.
 _KEPT_UP = frozenset({"ACTIVE", "DISABLED", "DELETED"})
-
-
-class PublicationRefusedError(Exception):
-    """The CRL must not replace the one that is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,7 @@ def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
     now = rt.now()
     ca = rt.store.get_certificate_authority(ca_arn)
     published = _published(rt, ca)
-    number = max([int(now.timestamp() * 1000), *(each.summary.crl_number + 1 for each in published if each.summary)])
+    number = max([int(now.timestamp() * 1000), *(each.crl.number + 1 for each in published if each.crl)])
     state = rt.store.reserve_crl(ca_arn, number=number, now=now, lease_until=now + _LEASE)
     if state is None:
         return Outcome(ca_arn, "skipped"), False
@@ -115,37 +111,44 @@ def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What lies at a location now; `summary` is None where there is nothing, or nothing that is a CRL of this CA."""
+    """What lies at a location now; `crl` is None where there is nothing, or nothing that is a CRL of this CA."""
 
     location: CrlLocation
     etag: str | None
-    summary: CrlSummary | None
+    crl: Crl | None
 
 
 def _published(rt: Runtime, ca: CertificateAuthority | None) -> list[_Published]:
     found = []
     for location in ca.crl_locations if ca else ():
         stored = rt.buckets.get(location.bucket, location.key)
-        summary = _summary(ca, stored) if ca and stored else None
-        found.append(_Published(location, stored.etag if stored else None, summary))
+        read = _read(ca, stored) if ca and stored else None
+        found.append(_Published(location, stored.etag if stored else None, read))
     return found
 
 
-def _summary(ca: CertificateAuthority, stored: StoredObject) -> CrlSummary | None:
+def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     try:
-        summary = crl.summarize_crl(stored.body)
-    except ValueError:
+        found = crl_gate.read(stored.body)
+    except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
-    return summary if summary.issuer_der == lookup.issuer_of(ca).name_der else None
+    return found if found.parsed.issuer.public_bytes() == lookup.issuer_of(ca).name_der else None
 
 
 def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
     """Build, sign and put the CRL with the reserved number; returns how many entries it has."""
     generated_at = now.replace(microsecond=0)
-    this_update = max([generated_at - _BACKDATED, *(each.summary.this_update for each in published if each.summary)])
+    replaced = [each.crl for each in published if each.crl]
+    this_update = max([generated_at - _BACKDATED, *(each.this_update for each in replaced)])
     next_update = generated_at + _validity(ca, state)
-    entries = list(_entries(rt, ca, state))
+    shown_at = state.published_at - _BACKDATED if state.published_at else None
+    revocations = list(rt.store.list_revocations(ca.arn))
+    needed_until = {each.serial_number: max(each.not_after, each.revoked_at) for each in revocations}
+    entries = [
+        each.entry_der for each in revocations if shown_at is None or needed_until[each.serial_number] >= shown_at
+    ]
+    entries += _forgotten(needed_until, replaced)
     signing_algorithm = ca.configuration["SigningAlgorithm"]
     tbs_der = crl.build_crl_tbs(
         issuer=lookup.issuer_of(ca),
@@ -157,7 +160,16 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
     )
     rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
     crl_der = signing.sign(rt, ca, "CRL", tbs_der, signing_algorithm, crl_number=state.crl_number)
-    _check(ca, crl.summarize_crl(crl_der), published)
+    due = crl_gate.Due(
+        now=now,
+        issuer_der=lookup.issuer_of(ca).name_der,
+        public_key=lookup.issuer_of(ca).public_key,
+        latest_next_update=next_update,
+        needed_until=needed_until,
+        shown_at=shown_at,
+        published=replaced,
+    )
+    crl_gate.check(crl_der, due)
     for each in published:
         rt.buckets.put(
             each.location.bucket,
@@ -189,26 +201,16 @@ def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
     return timedelta(days=revocation_configuration.DEFAULT_EXPIRATION_DAYS)
 
 
-def _entries(rt: Runtime, ca: CertificateAuthority, state: CrlState) -> Iterator[bytes]:
-    """The entries: each stays until it has been in one CRL made after its certificate ended (RFC 5280 section 3.3)."""
-    shown_after_expiry = state.published_at - _BACKDATED if state.published_at else None
-    for revocation in rt.store.list_revocations(ca.arn):
-        last_needed = max(revocation.not_after, revocation.revoked_at)
-        if shown_after_expiry is None or last_needed >= shown_after_expiry:
-            yield revocation.entry_der
-
-
-def _check(ca: CertificateAuthority, new: CrlSummary, published: list[_Published]) -> None:
-    """Refuse what must not replace a published CRL: another issuer, a number not above it, an earlier thisUpdate."""
-    if new.issuer_der != lookup.issuer_of(ca).name_der:
-        raise PublicationRefusedError("The CRL's issuer is not the subject of the CA certificate.")
-    if new.next_update <= new.this_update:
-        raise PublicationRefusedError("The CRL's nextUpdate is not after its thisUpdate.")
-    for old in (each.summary for each in published if each.summary):
-        if new.crl_number <= old.crl_number:
-            raise PublicationRefusedError(f"CRL number {new.crl_number} is not above the published {old.crl_number}.")
-        if new.this_update < old.this_update:
-            raise PublicationRefusedError("The CRL's thisUpdate is before that of the published CRL.")
+def _forgotten(needed_until: Mapping[int, datetime], published: list[Crl]) -> Iterator[bytes]:
+    """Entries that clients have seen and the store does not know, as after the restoration of an older copy of it."""
+    unknown = {
+        each.serial_number: each
+        for old in published
+        if not old.serials <= needed_until.keys()
+        for each in old.parsed
+        if each.serial_number not in needed_until
+    }
+    return (crl.entry_of(each) for each in unknown.values())
 
 
 def _text(error: Exception) -> str:

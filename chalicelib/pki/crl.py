@@ -5,18 +5,19 @@ Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate r
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cryptography import x509
 
 from chalicelib.pki import algorithms, der, extensions
-from chalicelib.pki.errors import ArgumentError, DerError
+from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from chalicelib.pki.certificate import Issuer
-    from chalicelib.pki.der import Element
 
 # Zero is left out of entries (RFC 5280 section 5.3.1).
 REASON_CODES = {
@@ -29,17 +30,19 @@ REASON_CODES = {
     "PRIVILEGE_WITHDRAWN": 9,
     "A_A_COMPROMISE": 10,
 }
+_CODES = {
+    x509.ReasonFlags.unspecified: 0,
+    x509.ReasonFlags.key_compromise: 1,
+    x509.ReasonFlags.ca_compromise: 2,
+    x509.ReasonFlags.affiliation_changed: 3,
+    x509.ReasonFlags.superseded: 4,
+    x509.ReasonFlags.cessation_of_operation: 5,
+    x509.ReasonFlags.certificate_hold: 6,
+    x509.ReasonFlags.remove_from_crl: 8,
+    x509.ReasonFlags.privilege_withdrawn: 9,
+    x509.ReasonFlags.aa_compromise: 10,
+}
 _ENUMERATED = 0x0A
-
-
-class CrlSummary(NamedTuple):
-    """What is compared before a CRL replaces another."""
-
-    issuer_der: bytes
-    crl_number: int
-    this_update: datetime
-    next_update: datetime
-    entry_count: int
 
 
 def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes:
@@ -51,11 +54,24 @@ def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes
     code = REASON_CODES.get(reason)
     if code is None:
         raise ArgumentError(f"There is no revocation reason {reason}.")
+    return _entry(serial_number, revoked_at, code)
+
+
+def _entry(serial_number: int, revoked_at: datetime, code: int) -> bytes:
     extension = b""
     if code:
         value = der.tlv(_ENUMERATED, bytes((code,)))
         extension = der.sequence(Extension(extensions.REASON_CODE, critical=False, value_der=value).der)
     return der.sequence(der.integer(serial_number), der.time(revoked_at), extension)
+
+
+def entry_of(revoked: x509.RevokedCertificate) -> bytes:
+    """The element of revokedCertificates that was parsed, with its reason and no other extension."""
+    code = 0
+    for extension in revoked.extensions:
+        if isinstance(extension.value, x509.CRLReason):
+            code = _CODES[extension.value.reason]
+    return _entry(revoked.serial_number, revoked.revocation_date_utc, code)
 
 
 def build_crl_tbs(
@@ -79,52 +95,3 @@ def build_crl_tbs(
         der.sequence(joined) if joined else b"",
         der.tlv(0xA0, extensions.encode_extensions(own)),
     )
-
-
-def summarize_crl(crl_der: bytes) -> CrlSummary:
-    """Read what identifies and dates a CRL; its entries are passed over.
-
-    Raises:
-        DerError: it is not a CRL of the kind that is published here.
-    """
-    try:
-        return _summary(der.read(crl_der).expect(der.SEQUENCE, "A CRL"))
-    except DerError:
-        raise
-    except ValueError as error:
-        raise DerError("A CRL does not have the members it must have.") from error
-
-
-def _summary(crl: Element) -> CrlSummary:
-    tbs, _, _ = crl.children()
-    _, _, issuer, this_update, next_update, *rest = tbs.expect(der.SEQUENCE, "A CRL's content").children()
-    *revoked, wrapper = rest
-    (extension_list,) = wrapper.expect(0xA0, "The extensions of a CRL").children()
-    (number,) = [each for each in extensions.parse_extensions(extension_list) if each.oid == extensions.CRL_NUMBER]
-    (entries,) = revoked or (None,)
-    return CrlSummary(
-        issuer_der=issuer.der,
-        crl_number=der.unsigned(der.read(number.value_der), "A CRL number"),
-        this_update=_time(this_update),
-        next_update=_time(next_update),
-        entry_count=_count(entries.expect(der.SEQUENCE, "The entries of a CRL")) if entries else 0,
-    )
-
-
-def _count(entries: Element) -> int:
-    """How many elements there are: a loop that only adds up lengths, for lists of a million."""
-    buffer, position, end, count = entries.buffer, entries.content_start, entries.end, 0
-    while position < end:
-        size = buffer[position + 1] if position + 1 < end else 0x80
-        position = position + 2 + size if size < 0x80 else der.read(buffer, position, end).end
-        count += 1
-    if position != end:
-        raise DerError("The last entry of a CRL is cut off.")
-    return count
-
-
-def _time(element: Element) -> datetime:
-    text = element.content.decode("ascii")
-    if element.tag == der.UTC_TIME:
-        text = ("20" if text[:2] < "50" else "19") + text
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +22,9 @@ from chalicelib.runtime import Runtime, from_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+pytestmark = pytest.mark.laptop
 
 
 @pytest.fixture
@@ -92,3 +98,25 @@ def test_access_keys_are_listed_without_their_secrets(run: Callable[..., Result]
     assert run("credentials", "delete", made["AWS_ACCESS_KEY_ID"]).exit_code == 1
     refused = run("credentials", "create", "--account-id", "12")
     assert (refused.exit_code, "must be 12 digits" in refused.stderr) == (2, True)
+
+
+def test_monitor_fetches_what_strangers_fetch(
+    run: Callable[..., Result], home: Runtime, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("monitor").output == "There is no CRL to watch.\n"
+    issue(client_for(home), active_root(client_for(home)))
+    monkeypatch.setenv("SIGNET_PUBLIC_URL", "http://127.0.0.1:9")
+    found = run("monitor")
+    assert found.exit_code == 1
+    assert "Connection refused" in found.output
+    files = partial(SimpleHTTPRequestHandler, directory=str(data / "buckets"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), files) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("SIGNET_PUBLIC_URL", f"http://127.0.0.1:{server.server_port}")
+        found = run("monitor")
+        server.shutdown()
+        thread.join()
+    assert found.exit_code == 0, found.output
+    number, *_, state, address = found.output.splitlines()[1].split()
+    assert (len(number), state, address[:17]) == (13, "fresh", "http://127.0.0.1:")

@@ -16,7 +16,6 @@ from chalicelib import errors
 from chalicelib.keystore import KeyStoreError
 from chalicelib.operations import access, authorities, lookup, publication
 from chalicelib.operations.reconcile import Reconciled, reconcile
-from chalicelib.pki.crl import CrlSummary
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
 
@@ -313,23 +312,43 @@ def test_store_that_fails_during_a_run_is_an_outcome_not_an_exception(acm_pca: A
     assert (outcome.result, outcome.error) == ("failed", "KeyStoreError: no")
 
 
-GATE: dict[str, tuple[dict[str, Any], str]] = {
-    "same number": ({"crl_number": 5}, "is not above"),
-    "lower number": ({"crl_number": 4}, "is not above"),
-    "earlier thisUpdate": ({"this_update": timedelta(seconds=-1)}, "thisUpdate"),
-    "other issuer": ({"issuer_der": b"x"}, "issuer"),
-    "nextUpdate before thisUpdate": ({"next_update": timedelta(days=-1)}, "nextUpdate"),
-}
+def test_what_the_gate_refuses_is_not_published_and_stays_due(acm_pca: Any, rt: Any, clock: Any) -> None:
+    """A store that answers without a revocation that clients have seen, and a build that loses it, publish nothing."""
+    arn = active_root(acm_pca)
+    serial = serial_of(issue(acm_pca, arn))
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    publication.publish_due_crls(rt, seconds=60)
+    key = f"crl/{arn.rsplit('/', 1)[1]}.crl"
+    before = rt.buckets.get("crl-bucket", key).body
+    clock.forward(days=4)
+
+    lost = [replace(each, entry_der=b"") for each in rt.store.list_revocations(arn)]
+    broken = replace(rt, store=Port(rt.store, list_revocations=lambda _: iter(lost)))
+    (outcome,) = publication.publish_due_crls(broken, seconds=60)
+    assert outcome.result == "failed"
+    assert f"It lacks the revoked serial number {int(serial.replace(':', ''), 16):032x}." in outcome.error
+    assert rt.buckets.get("crl-bucket", key).body == before
+    clock.forward(seconds=30)
+    (outcome,) = publication.publish_due_crls(rt, seconds=60)
+    assert (outcome.result, outcome.entries) == ("published", 1)
 
 
-@pytest.mark.parametrize("case", GATE)
-def test_crl_that_must_not_replace_the_published_one_is_refused(acm_pca: Any, rt: Any, clock: Any, case: str) -> None:
-    ca = rt.store.get_certificate_authority(active_root(acm_pca))
-    old = CrlSummary(lookup.issuer_of(ca).name_der, 5, clock(), clock() + timedelta(days=7), 0)
-    good = old._replace(crl_number=6)
-    lies = [publication._Published(None, "etag", old)]  # type: ignore[arg-type]  # the location does not matter here
-    publication._check(ca, good, lies)
-    change, text = GATE[case]
-    broken = {name: clock() + value if isinstance(value, timedelta) else value for name, value in change.items()}
-    with pytest.raises(publication.PublicationRefusedError, match=text):
-        publication._check(ca, good._replace(**broken), lies)
+def test_revocation_that_only_clients_remember_stays_in_the_crl(acm_pca: Any, rt: Any, clock: Any) -> None:
+    """As after the restoration of an older copy of the store."""
+    arn = active_root(acm_pca)
+    for reason in ("KEY_COMPROMISE", "UNSPECIFIED"):
+        serial = serial_of(issue(acm_pca, arn))
+        acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason=reason)
+    publication.publish_due_crls(rt, seconds=60)
+    key = f"crl/{arn.rsplit('/', 1)[1]}.crl"
+    before = shown(rt, key)
+    clock.forward(days=4)
+    forgetful = replace(rt, store=Port(rt.store, list_revocations=lambda _: iter(())))
+    (outcome,) = publication.publish_due_crls(forgetful, seconds=60)
+    assert (outcome.result, outcome.entries) == ("published", 2)
+    assert shown(rt, key) == before
+
+
+def shown(rt: Any, key: str) -> dict[int, list[Any]]:
+    crl = x509.load_der_x509_crl(rt.buckets.get("crl-bucket", key).body)
+    return {each.serial_number: [each.revocation_date_utc, *(one.value for one in each.extensions)] for each in crl}

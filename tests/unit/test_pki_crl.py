@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,8 @@ from pkilint.pkix import crl as pkilint_crl
 from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 
-from chalicelib.pki import certificate, crl, der, extensions, signed
-from chalicelib.pki.errors import ArgumentError, DerError
+from chalicelib.pki import certificate, crl, crl_gate, der, extensions, signed
+from chalicelib.pki.errors import ArgumentError
 
 ISSUER = certificate.issuer_of(root_certificate().public_bytes(Encoding.DER))
 NUMBER = 1519676905984  # epoch milliseconds, as AWS numbers its CRLs
@@ -110,59 +111,93 @@ def test_crl_times_from_2050_on_are_generalized() -> None:
     assert made.count(b"\x18\x0f20500101000000Z") == 2
 
 
-@pytest.mark.parametrize("count", [0, 1, 300])
-def test_summarize_crl_says_what_was_built(count: int) -> None:
-    made = signed_crl(*[crl.encode_entry(serial, START, "KEY_COMPROMISE") for serial in range(1, count + 1)])
-    assert crl.summarize_crl(made) == crl.CrlSummary(
-        issuer_der=ISSUER.name_der,
-        crl_number=NUMBER,
-        this_update=START - timedelta(hours=1),
-        next_update=START + timedelta(days=7),
-        entry_count=count,
-    )
+def test_entry_of_what_was_parsed_is_what_was_encoded() -> None:
+    encoded = [crl.encode_entry(serial, START, reason) for serial, reason in enumerate(REASONS, 1)]
+    assert [crl.entry_of(each) for each in x509.load_der_x509_crl(signed_crl(*encoded))] == encoded
 
 
-def test_summarize_crl_counts_long_entries_of_others_too() -> None:
-    """An entry of another program may have many extensions, and then a length of two octets."""
-    extension = extensions.Extension("1.2.3", critical=False, value_der=b"x" * 200)
-    entry = der.sequence(der.integer(1), der.time(START), der.sequence(extension.der))
-    assert crl.summarize_crl(signed_crl(entry, crl.encode_entry(2, START, "SUPERSEDED"))).entry_count == 2
+# the gate
 
 
-def test_summarize_crl_reads_times_of_the_last_century() -> None:
-    made = signed_crl(this_update=datetime(1999, 1, 1, tzinfo=UTC))
-    assert crl.summarize_crl(made).this_update == datetime(1999, 1, 1, tzinfo=UTC)
+SCOPE = extensions.Extension(
+    "2.5.29.28", critical=True, value_der=der.sequence(der.tlv(0xA0, der.tlv(0xA0, der.tlv(0x86, b"http://x/1.crl"))))
+)
+DAY = timedelta(days=1)
+OLD = {1: START + 30 * DAY, 2: START - 9 * DAY, 3: START + 30 * DAY}  # until when the published entries are needed
+REVOKED = OLD | {4: START + 30 * DAY}
 
 
-def _tbs(*members: bytes) -> bytes:
-    return der.sequence(der.sequence(*members), der.sequence(), der.bit_string(b""))
+def entries_of(*serials: int) -> tuple[bytes, ...]:
+    return tuple(crl.encode_entry(serial, START - 10 * DAY, "SUPERSEDED") for serial in serials)
 
 
-_ALGORITHM, _NAME, _TIME = der.sequence(), der.sequence(), der.time(START)
-_NUMBER = extensions.crl_number(7).der
-_WRAPPED = der.tlv(0xA0, der.sequence(_NUMBER))
-_HEAD = (der.integer(1), _ALGORITHM, _NAME, _TIME, _TIME)
-MALFORMED = {
-    "empty": b"",
-    "no sequence": b"\x04\x00",
-    "empty sequence": der.sequence(),
-    "empty content": der.sequence(der.sequence(), der.sequence(), der.bit_string(b"")),
-    "too short": _tbs(*_HEAD),
-    "no extensions": _tbs(*_HEAD, der.sequence(der.sequence())),
-    "no number": _tbs(*_HEAD, der.tlv(0xA0, der.sequence(der.sequence(der.oid("1.2.3"), b"\x04\x00")))),
-    "number negative": _tbs(
-        *_HEAD, der.tlv(0xA0, der.sequence(der.sequence(der.oid("2.5.29.20"), b"\x04\x03\x02\x01\xff")))
-    ),
-    "two lists": _tbs(*_HEAD, der.sequence(), der.sequence(), _WRAPPED),
-    "list of another kind": _tbs(*_HEAD, der.tlv(der.SET), _WRAPPED),
-    "entry cut off": _tbs(*_HEAD, der.sequence(b"\x30\x05\x02\x01\x01"), _WRAPPED),
-    "entry of one octet": _tbs(*_HEAD, der.sequence(b"\x30"), _WRAPPED),
-    "time that is none": _tbs(*_HEAD[:3], b"\x17\x0d991399000000Z", _TIME, _WRAPPED),
-    "time of other bytes": _tbs(*_HEAD[:3], b"\x17\x02\xff\xff", _TIME, _WRAPPED),
+def with_scope(made: bytes) -> bytes:
+    """The same CRL, of a partition."""
+    tbs = der.read(next(der.read(made).children()).der)
+    *members, wrapper = tbs.children()
+    (listed,) = wrapper.children()
+    scoped = der.tlv(0xA0, der.sequence(*(each.der for each in listed.children()), SCOPE.der))
+    return signed.sign(der.sequence(*(each.der for each in members), scoped), ROOT_KEY, "SHA256WITHECDSA")
+
+
+PUBLISHED = signed_crl(
+    *entries_of(1, 2, 3), crl_number=NUMBER - 1, this_update=START - DAY, next_update=START + 6 * DAY
+)
+DUE = crl_gate.Due(
+    now=START,
+    issuer_der=ISSUER.name_der,
+    public_key=ROOT_KEY.public_key(),
+    latest_next_update=START + 7 * DAY,
+    needed_until=REVOKED,
+    shown_at=START - DAY,
+    published=[crl_gate.read(PUBLISHED)],
+)
+GOOD = entries_of(1, 3, 4)
+OTHER_ROOT = certificate.issuer_of(root_certificate(common_name="Other Root").public_bytes(Encoding.DER), ())
+REFUSED = {
+    "empty": (b"", "not a CRL"),
+    "older": (signed_crl(*GOOD, this_update=START - 2 * DAY), "thisUpdate is before"),
+    "lower number": (signed_crl(*GOOD, crl_number=NUMBER - 2), "is not above the published"),
+    "same number": (signed_crl(*GOOD, crl_number=NUMBER - 1), "is not above the published"),
+    "other issuer": (signed_crl(*GOOD, issuer=OTHER_ROOT), "issuer"),
+    "other scope": (with_scope(signed_crl(*GOOD)), "scope"),
+    "missing entry": (signed_crl(*entries_of(1, 3)), "lacks the revoked serial number 0{31}4"),
+    "early removal": (signed_crl(*entries_of(1, 4)), "serial number 0{31}3"),
+    "duplicate": (signed_crl(*GOOD, *entries_of(3)), "twice"),
+    "bad signature": (signed_crl(*GOOD)[:-1] + b"\x00", "signature"),
+    "past nextUpdate": (signed_crl(*GOOD, next_update=START), "nextUpdate has passed"),
+    "nextUpdate too late": (signed_crl(*GOOD, next_update=START + 8 * DAY), "the latest that is configured"),
+    "future thisUpdate": (signed_crl(*GOOD, this_update=START + timedelta(seconds=1)), "future"),
+    "nobody revoked it": (signed_crl(*GOOD, *entries_of(5)), "0{31}5, which is not revoked"),
+    "cut off": (signed_crl(*GOOD)[:-40], "not a CRL"),
 }
 
 
-@pytest.mark.parametrize("case", MALFORMED)
-def test_summarize_crl_malformed_is_refused(case: str) -> None:
-    with pytest.raises(DerError):
-        crl.summarize_crl(MALFORMED[case])
+def test_gate_passes_what_may_be_published() -> None:
+    """Serial 2 was in a CRL that was made after its certificate had ended: it may go, or stay."""
+    crl_gate.check(signed_crl(*GOOD), DUE)
+    crl_gate.check(signed_crl(*entries_of(1, 2, 3, 4)), DUE)
+    crl_gate.check(signed_crl(), replace(DUE, needed_until={}, published=[]))
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_gate_refuses(case: str) -> None:
+    made, text = REFUSED[case]
+    with pytest.raises(crl_gate.CrlRefusedError, match=text):
+        crl_gate.check(made, DUE)
+
+
+def test_gate_refuses_a_crl_of_another_partition() -> None:
+    due = replace(DUE, scope=SCOPE.value_der)
+    crl_gate.check(with_scope(signed_crl(*GOOD)), due)
+    for made in (signed_crl(*GOOD), with_scope(signed_crl(*GOOD)).replace(b"/1.crl", b"/2.crl")):
+        with pytest.raises(crl_gate.CrlRefusedError, match=r"scope|signature"):
+            crl_gate.check(made, due)
+
+
+def test_gate_keeps_what_the_store_has_forgotten() -> None:
+    """After the restoration of an older state, what clients have seen stays revoked."""
+    forgetful = replace(DUE, needed_until={1: REVOKED[1]})
+    crl_gate.check(signed_crl(*entries_of(1, 2, 3)), forgetful)
+    with pytest.raises(crl_gate.CrlRefusedError, match="would vanish"):
+        crl_gate.check(signed_crl(*entries_of(1)), forgetful)

@@ -1,0 +1,31 @@
+"""`signet monitor`: CRLs as strangers see them."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from chalicelib import runtime
+from chalicelib.cli.status import table
+from chalicelib.operations import monitoring
+
+_LATE = 50.0  # percent of its life: from there on a newer CRL is due
+_COLUMNS = ("Number", "Life used", "State", "Address")
+
+
+@click.command()
+def monitor() -> None:
+    """Fetch every CRL at its address, verify it, and say how old it is; exit code 1 if one is late or wrong."""
+    seen = monitoring.watch_crls(runtime.from_env())
+    if not seen:
+        click.echo("There is no CRL to watch.")
+        return
+    rows = [(str(each.crl_number or "-"), f"{each.life_used:.0f} %", _state(each), each.address) for each in seen]
+    click.echo(table(_COLUMNS, rows))
+    if any(_state(each) != "fresh" for each in seen):
+        sys.exit(1)
+
+
+def _state(seen: monitoring.Sighting) -> str:
+    return seen.problem or ("late" if seen.life_used > _LATE else "fresh")
