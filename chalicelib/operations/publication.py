@@ -10,21 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.operations import lookup, revocation_configuration, signing
 from chalicelib.pki import crl, crl_gate
+from chalicelib.pki.crl_gate import Due
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.buckets import StoredObject
     from chalicelib.pki.crl_gate import Crl
-    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
+    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState, Revocation
     from chalicelib.runtime import Runtime
 
 CONTENT_TYPE = "application/pkix-crl"
@@ -133,42 +134,30 @@ def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
-    return found if found.parsed.issuer.public_bytes() == lookup.issuer_of(ca).name_der else None
+    issuer = lookup.issuer_of(ca)
+    public_key: Any = issuer.public_key
+    own = found.parsed.issuer.public_bytes() == issuer.name_der and found.parsed.is_signature_valid(public_key)
+    return found if own else None
 
 
 def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
-    """Build, sign and put the CRL with the reserved number; returns how many entries it has."""
+    """Build, sign, judge and put the CRL with the reserved number; returns how many entries it has."""
     generated_at = now.replace(microsecond=0)
-    replaced = [each.crl for each in published if each.crl]
-    this_update = max([generated_at - _BACKDATED, *(each.this_update for each in replaced)])
     next_update = generated_at + _validity(ca, state)
-    shown_at = state.published_at - _BACKDATED if state.published_at else None
     revocations = list(rt.store.list_revocations(ca.arn))
-    needed_until = {each.serial_number: max(each.not_after, each.revoked_at) for each in revocations}
-    entries = [
-        each.entry_der for each in revocations if shown_at is None or needed_until[each.serial_number] >= shown_at
-    ]
-    entries += _forgotten(needed_until, replaced)
+    due = _due(ca, state, published, revocations, now)
+    entries = list(_entries(revocations, due))
     signing_algorithm = ca.configuration["SigningAlgorithm"]
     tbs_der = crl.build_crl_tbs(
         issuer=lookup.issuer_of(ca),
         signing_algorithm=signing_algorithm,
         crl_number=state.crl_number,
-        this_update=this_update,
+        this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
         next_update=next_update,
         entries=entries,
     )
     rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
     crl_der = signing.sign(rt, ca, "CRL", tbs_der, signing_algorithm, crl_number=state.crl_number)
-    due = crl_gate.Due(
-        now=now,
-        issuer_der=lookup.issuer_of(ca).name_der,
-        public_key=lookup.issuer_of(ca).public_key,
-        latest_next_update=next_update,
-        needed_until=needed_until,
-        shown_at=shown_at,
-        published=replaced,
-    )
     crl_gate.check(crl_der, due)
     for each in published:
         rt.buckets.put(
@@ -191,6 +180,26 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
     return len(entries)
 
 
+def _due(
+    ca: CertificateAuthority,
+    state: CrlState,
+    published: list[_Published],
+    revocations: list[Revocation],
+    now: datetime,
+) -> Due:
+    """What the CRL has to be, for the gate."""
+    issuer = lookup.issuer_of(ca)
+    return Due(
+        now=now,
+        issuer_der=issuer.name_der,
+        public_key=issuer.public_key,
+        latest_next_update=now + _validity(ca, state),
+        needed_until={each.serial_number: max(each.not_after, each.revoked_at) for each in revocations},
+        shown_at=state.published_at - _BACKDATED if state.published_at else None,
+        published=[each.crl for each in published if each.crl],
+    )
+
+
 def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
     """How long a CRL is valid; after CRLs were switched off, as long as the last one was."""
     crl_configuration = ca.revocation_configuration["CrlConfiguration"]
@@ -201,16 +210,23 @@ def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
     return timedelta(days=revocation_configuration.DEFAULT_EXPIRATION_DAYS)
 
 
-def _forgotten(needed_until: Mapping[int, datetime], published: list[Crl]) -> Iterator[bytes]:
-    """Entries that clients have seen and the store does not know, as after the restoration of an older copy of it."""
-    unknown = {
+def _entries(revocations: list[Revocation], due: Due) -> Iterator[bytes]:
+    """The entries: each stays until it has been in one CRL made after its certificate ended (RFC 5280 section 3.3).
+
+    So do those that clients have seen and the store does not know, as after the restoration of an older copy of it.
+    """
+    known = due.needed_until
+    for revocation in revocations:
+        if due.shown_at is None or known[revocation.serial_number] >= due.shown_at:
+            yield revocation.entry_der
+    forgotten = {
         each.serial_number: each
-        for old in published
-        if not old.serials <= needed_until.keys()
+        for old in due.published
+        if not old.serials <= known.keys()
         for each in old.parsed
-        if each.serial_number not in needed_until
+        if each.serial_number not in known
     }
-    return (crl.entry_of(each) for each in unknown.values())
+    yield from (crl.entry_of(each) for each in forgotten.values())
 
 
 def _text(error: Exception) -> str:
