@@ -91,15 +91,15 @@ def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
     """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
     now = rt.now()
     ca = rt.store.get_certificate_authority(ca_arn)
-    published = _published(rt, ca)
-    number = max([int(now.timestamp() * 1000), *(each.crl.number + 1 for each in published if each.crl)])
-    state = rt.store.reserve_crl(ca_arn, number=number, now=now, lease_until=now + _LEASE)
+    state = rt.store.reserve_crl(ca_arn, number=_number_at(now), now=now, lease_until=now + _LEASE)
     if state is None:
         return Outcome(ca_arn, "skipped"), False
     if ca is None or lookup.status_of(ca, now) not in _KEPT_UP:
         rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
         return Outcome(ca_arn, "skipped"), False
     try:
+        published = _published(rt, ca)
+        state = _numbered_above(rt, state, published, now)
         entries = _publish(rt, ca, state, published, now)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError)
@@ -108,6 +108,23 @@ def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
         rt.store.fail_crl(state, _text(error), retry_at=now + timedelta(seconds=delay))
         return Outcome(ca_arn, "failed", state.crl_number, error=_text(error)), lost
     return Outcome(ca_arn, "published", state.crl_number, entries), False
+
+
+def _number_at(now: datetime) -> int:
+    """The number of a CRL made now: milliseconds since 1970, as AWS numbers them."""
+    return int(now.timestamp() * 1000)
+
+
+def _numbered_above(rt: Runtime, state: CrlState, published: list[_Published], now: datetime) -> CrlState:
+    """The lease with a number above what clients have; the store may be older than that, after a restoration."""
+    highest = max((each.crl.number for each in published if each.crl), default=0)
+    if state.crl_number > highest:
+        return state
+    rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
+    renewed = rt.store.reserve_crl(state.ca_arn, number=highest + 1, now=now, lease_until=now + _LEASE)
+    if renewed is None:
+        raise ConflictError("Another run took the lease.")
+    return renewed
 
 
 @dataclass(frozen=True, slots=True)
