@@ -121,6 +121,14 @@ def _response(answer: WireResponse) -> Response:
     return Response(body=body, status_code=answer.status, headers=dict(answer.headers))
 
 
+@app.lambda_function(name="ocsp")
+def ocsp(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
+    """OCSP, behind a function URL of its own."""
+    from chalicelib.api import ocsp_http
+
+    return ocsp_http.function_url(runtime(), event)
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
 def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
     """Publish the CRLs that are due."""

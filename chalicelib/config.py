@@ -42,6 +42,17 @@ class Settings:
     public_url: str = _setting(
         "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT, or S3's own"
     )
+    ocsp_url: str = _setting(
+        "SIGNET_OCSP_URL",
+        "",
+        "base of OCSP addresses; default: /ocsp under SIGNET_PUBLIC_URL, or under the laptop home",
+    )
+    ocsp_signer: str = _setting(
+        "SIGNET_OCSP_SIGNER",
+        "ca",
+        "who signs OCSP answers: the CA, or a responder with a key of its own",
+        choices=("ca", "delegated"),
+    )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "the account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
@@ -79,6 +90,13 @@ class Settings:
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     @property
+    def ocsp_base_url(self) -> str:
+        """Where OCSP is answered, without a final slash; empty where nothing says so."""
+        if not self.ocsp_url and (self.public_url or self.state == "sqlite"):
+            return f"{self.base_url}/ocsp"
+        return self.ocsp_url.rstrip("/")
+
+    @property
     def data_path(self) -> Path:
         """The laptop home's directory."""
         return Path(self.data)
@@ -111,13 +129,18 @@ class Settings:
         for name, least, most in _RANGES:
             if not least <= int(getattr(self, name)) <= most:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
-        self._check_public_url()
+        self._check_addresses()
 
-    def _check_public_url(self) -> None:
-        parts = urlsplit(self.base_url)
-        plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-        if not plain or not self.base_url.isascii() or any(character.isspace() for character in self.base_url):
-            raise SettingsError(_refusal("public_url", self.public_url, "an http or https address without query"))
+    def _check_addresses(self) -> None:
+        for name in ("public_url", "ocsp_url"):
+            if not _is_address(getattr(self, name) or self.base_url):
+                raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))
+
+
+def _is_address(text: str) -> bool:
+    parts = urlsplit(text)
+    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    return bool(plain) and text.isascii() and not any(character.isspace() for character in text)
 
 
 def _refusal(name: str, value: str, rule: str) -> str:

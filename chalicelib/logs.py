@@ -58,7 +58,7 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
 
     Args:
         phase: "before", "after" or "failed".
-        purpose: "CSR", "CERTIFICATE" or "CRL".
+        purpose: "CSR", "CERTIFICATE", "CRL" or "OCSP".
         ca_arn: whose key.
         details: the serial or CRL number, and `tbs_sha256`, the hex SHA-256 of what is signed.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
 AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
-DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT"]
+DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT", "RESPONDER"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ class CertificateAuthority:
         csr_der: the CA's own CSR, made once.
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
         crl_locations: every place that a CDP of an issued certificate was ever given for, newest last.
+        ocsp_key_hashes: by what OCSP clients name its key, in hex; empty where OCSP was never on.
     """
 
     arn: str
@@ -100,6 +101,25 @@ class CertificateAuthority:
     tags: tuple[tuple[str, str | None], ...] = ()
     crl_locations: tuple[CrlLocation, ...] = ()
     permissions: tuple[Permission, ...] = ()
+    ocsp_key_hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcspResponder:
+    """Who signs a CA's OCSP answers in its place: a key of its own, with a certificate of the CA.
+
+    Attributes:
+        generation: grows with every key; 0: there is none yet.
+        key_arn: what the keystore knows the key by.
+        due_at: when the next key is due.
+    """
+
+    ca_arn: str
+    due_at: datetime
+    generation: int = 0
+    key_arn: str = ""
+    key_id: str = ""
+    certificate_der: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.config import Settings
 
@@ -43,6 +43,7 @@ class Runtime:
     Attributes:
         now: the only clock.
         serial_number: a source of random serial numbers.
+        ocsp_answers: OCSP answers that this process has signed, by request.
         tokens: what this process knows of request rates: tokens left, and when, by account and operation.
     """
 
@@ -52,6 +53,7 @@ class Runtime:
     buckets: Buckets
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
+    ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
     tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
 

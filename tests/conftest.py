@@ -52,7 +52,9 @@ def _on_localstack(item: pytest.Item) -> bool:
 
 
 def _on_the_laptop(item: pytest.Item) -> bool:
-    return item.path.parent.name != "localstack"
+    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+    again = item.get_closest_marker("one_protocol") is not None and _CBOR in parameters
+    return item.path.parent.name != "localstack" and not again
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from chalicelib import files
 from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
+from chalicelib.local.ocsp import ocsp, recent_ocsp
 from chalicelib.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -49,22 +50,22 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     Raises:
         ServeError: the port or the data directory is in use.
     """
-    port = int(rt.settings.port)
     with _only_server_of(rt.settings.data_path):
-        _check_port(port)
+        _check_port(int(rt.settings.port))
         scheduler = Scheduler(app, rt)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="request") as pool:
             try:
-                asyncio.run(_serve(Gateway(app), pool, port, scheduler, ready))
+                asyncio.run(_serve(rt, Gateway(app), pool, scheduler, ready))
             finally:
                 scheduler.stop()
 
 
 async def _serve(
-    gateway: Gateway, pool: ThreadPoolExecutor, port: int, scheduler: Scheduler, ready: Callable[[], None]
+    rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor, scheduler: Scheduler, ready: Callable[[], None]
 ) -> None:
+    port = int(rt.settings.port)
     server = Server(
-        _application(gateway, pool),
+        _application(rt, gateway, pool),
         address=ADDRESS,
         port=port,
         interface=Interfaces.RSGI,
@@ -96,7 +97,7 @@ async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
             return
 
 
-def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:
+def _application(rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor) -> Any:
     async def application(scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
             return
@@ -111,8 +112,12 @@ def _application(gateway: Gateway, pool: ThreadPoolExecutor) -> Any:
             response = refusal(413, (("Connection", "close"),))
         else:
             request = HttpRequest(scope.method, scope.path, scope.query_string, headers, body)
-            response = await asyncio.get_running_loop().run_in_executor(pool, gateway.answer, request)
+            recent = recent_ocsp(rt, request)
+            response = recent or await asyncio.get_running_loop().run_in_executor(pool, answer, request)  # type: ignore[assignment]  # "or" of an optional
         _send(protocol, response)
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return ocsp(rt, request) or gateway.answer(request)
 
     return application
 

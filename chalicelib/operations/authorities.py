@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.keystore import KeyRefusedError
-from chalicelib.operations import idempotency, lookup, paging, revocation_configuration, signing, tags
+from chalicelib.operations import idempotency, lookup, ocsp_responder, paging, revocation_configuration, signing, tags
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import algorithms, csr, names
 from chalicelib.records import CertificateAuthority
@@ -54,6 +54,7 @@ def create_certificate_authority(
     token = request.get("IdempotencyToken")
     parameters = {name: value for name, value in request.items() if name != "IdempotencyToken"}
     reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, parameters)
+    revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
     revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
     try:
         arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
@@ -169,6 +170,7 @@ def purge(rt: Runtime, ca: CertificateAuthority) -> None:
     policy = rt.store.get_policy(ca.arn)
     if policy is not None:
         rt.store.delete_policy(policy)
+    ocsp_responder.forget(rt, ca.arn)
     rt.keys.delete_key(rt.keys.key_id_of(ca.arn), ca.arn)
     rt.store.purge_certificate_authority(doomed)
 
@@ -274,13 +276,14 @@ def update_certificate_authority(
     ca = lookup.require(rt, caller, arn, states, _NOT_UPDATABLE)
     if given is not None:
         wanted = revocation_configuration.normalized(given, ca.revocation_configuration)
+        revocation_configuration.check_ocsp(rt, wanted)
         revocation_configuration.check_bucket(rt, arn, wanted)
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         lookup.check_state(ca, rt.now(), states, _NOT_UPDATABLE)
         if given is not None:
             configuration = revocation_configuration.normalized(given, ca.revocation_configuration)
-            ca = replace(ca, revocation_configuration=configuration)
+            ca = revocation_configuration.with_ocsp(replace(ca, revocation_configuration=configuration))
         return ca if status is None else _in_status(rt, ca, status)  # type: ignore[arg-type]  # one of _SWITCHABLE
 
     lookup.modify(rt, caller, arn, change)

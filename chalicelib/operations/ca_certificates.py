@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import lookup
+from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import chain
 
@@ -67,6 +67,7 @@ def import_certificate_authority_certificate(
                 now=now,
             )
         installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
+        installed = revocation_configuration.with_ocsp(installed)
         if lookup.status_of(ca, now) == "PENDING_CERTIFICATE":
             return replace(installed, status="ACTIVE", last_state_change_at=now)
         if lookup.status_of(ca, now) == "EXPIRED":

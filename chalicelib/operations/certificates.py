@@ -159,6 +159,7 @@ def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order) 
             now=rt.now(),
             short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
             crl_url=revocation_configuration.crl_address(rt, ca),
+            ocsp_url=revocation_configuration.ocsp_address(rt, ca),
             api_passthrough=dict(request["ApiPassthrough"]) if "ApiPassthrough" in request else None,
         )
 

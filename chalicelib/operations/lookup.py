@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 _ATTEMPTS = 8
+# Status is told of the certificates of a DELETED CA, which may be restored, but not of an EXPIRED one, which has none
+# that is valid.
+WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority/[^/]+")
 
 

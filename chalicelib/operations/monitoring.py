@@ -32,7 +32,6 @@ _MOST_BYTES = 256 * 1024 * 1024
 _THREADS = 8
 _PAGE = 100
 _BACKDATED = timedelta(hours=1)  # thisUpdate lies so long before the CRL was made, as AWS's does
-_WATCHED = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, str]]:
         after: str | None = None
         while page := rt.store.list_certificate_authorities(account, limit=_PAGE, after=after):
             for ca in page:
-                if ca.certificate_der is not None and lookup.status_of(ca, now) in _WATCHED:
+                if ca.certificate_der is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE:
                     yield from ((ca, each) for each in revocation_configuration.crl_addresses(rt, ca))
             after = page[-1].arn.rsplit("/", 1)[1]
 

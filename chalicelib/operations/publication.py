@@ -38,8 +38,6 @@ _FIRST_RETRY_SECONDS = 15
 _LAST_RETRY_SECONDS = 240
 _BATCH = 100
 _LOOKS = 3
-# A DELETED CA may be restored, and its certificates are still out there; an EXPIRED one has no valid certificate left.
-_KEPT_UP = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
     state = rt.store.reserve_crl(ca_arn, number=_number_at(now), now=now, lease_until=now + _LEASE)
     if state is None:
         return Outcome(ca_arn, "skipped"), False
-    if ca is None or lookup.status_of(ca, now) not in _KEPT_UP:
+    if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
         rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
         return Outcome(ca_arn, "skipped"), False
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import authorities
+from chalicelib.operations import authorities, ocsp_responder
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -30,14 +30,17 @@ class Reconciled:
     certificates_failed: int = 0
     creations_failed: int = 0
     authorities_purged: int = 0
+    responders_rotated: int = 0
     errors: int = 0
 
 
 def reconcile(rt: Runtime) -> Reconciled:
-    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs past their window."""
+    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs past their window, old OCSP responders."""
     patience = timedelta(seconds=int(rt.settings.pending_seconds))
     counts = Reconciled()
     for kind, age, close, counter in _STEPS:
+        if kind == "RESPONDER" and rt.settings.ocsp_signer != "delegated":
+            continue
         for arn in rt.store.list_due(kind, now=rt.now() - age * patience, limit=_LIMIT):
             try:
                 closed = close(rt, arn)
@@ -90,8 +93,16 @@ def _purge(rt: Runtime, arn: str) -> bool:
     return True
 
 
+def _rotate(rt: Runtime, arn: str) -> bool:
+    try:
+        return ocsp_responder.rotate(rt, arn)
+    except ConflictError:
+        return False
+
+
 _STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str], ...] = (
     ("PENDING", 1, _fail_certificate, "certificates_failed"),
     ("CREATING", 1, _fail_creation, "creations_failed"),
     ("PURGE", 0, _purge, "authorities_purged"),
+    ("RESPONDER", 0, _rotate, "responders_rotated"),
 )

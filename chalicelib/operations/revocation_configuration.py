@@ -7,11 +7,14 @@ certificate revocation list (CRL)".
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
+from chalicelib.operations import lookup
+from chalicelib.pki import ocsp
 from chalicelib.records import CrlLocation
 
 if TYPE_CHECKING:
@@ -44,8 +47,8 @@ def normalized(given: Mapping[str, Any] | None, current: Mapping[str, Any] | Non
     given = given or {}
     current = current or {}
     crl = given.get("CrlConfiguration", current.get("CrlConfiguration", DISABLED))
-    ocsp = given.get("OcspConfiguration", current.get("OcspConfiguration", DISABLED))
-    return {"CrlConfiguration": _crl(crl), "OcspConfiguration": _ocsp(ocsp)}
+    responder = given.get("OcspConfiguration", current.get("OcspConfiguration", DISABLED))
+    return {"CrlConfiguration": _crl(crl), "OcspConfiguration": _ocsp(responder)}
 
 
 def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,10 +68,10 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
 
 
-def _ocsp(ocsp: Mapping[str, Any]) -> dict[str, Any]:
-    _check_disabled_stands_alone("OcspConfiguration", ocsp)
-    _check_host("OcspConfiguration.OcspCustomCname", ocsp.get("OcspCustomCname"))
-    return _without_empty(ocsp)
+def _ocsp(given: Mapping[str, Any]) -> dict[str, Any]:
+    _check_disabled_stands_alone("OcspConfiguration", given)
+    _check_host("OcspConfiguration.OcspCustomCname", given.get("OcspCustomCname"))
+    return _without_empty(given)
 
 
 def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,6 +107,34 @@ def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> 
             raise
         text = _BUCKET_SENTENCE.format(bucket=crl["S3BucketName"], detail=error)
         raise errors.ValidationException(text) from error
+
+
+def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
+    """See that certificates can be given an OCSP address that is answered.
+
+    Raises:
+        InvalidArgsException: OCSP is to be on, and has no address here.
+    """
+    given = configuration["OcspConfiguration"]
+    if given["Enabled"] and not given.get("OcspCustomCname") and not rt.settings.ocsp_base_url:
+        raise errors.InvalidArgsException(
+            "OcspConfiguration.OcspCustomCname is required here: this installation has no OCSP address of its own."
+        )
+
+
+def ocsp_address(rt: Runtime, ca: CertificateAuthority) -> str | None:
+    """The OCSP address for certificates issued now; None where OCSP is off."""
+    given = ca.revocation_configuration["OcspConfiguration"]
+    if not given["Enabled"]:
+        return None
+    return f"http://{given['OcspCustomCname']}" if given.get("OcspCustomCname") else rt.settings.ocsp_base_url or None
+
+
+def with_ocsp(ca: CertificateAuthority) -> CertificateAuthority:
+    """The CA as OCSP finds it, once it has been on: certificates that point to it live longer than the setting."""
+    if not ca.revocation_configuration["OcspConfiguration"]["Enabled"] or ca.certificate_der is None:
+        return ca
+    return replace(ca, ocsp_key_hashes=ocsp.key_hashes(lookup.issuer_of(ca).spki_der))
 
 
 def crl_enabled(ca: CertificateAuthority) -> bool:

@@ -1,12 +1,13 @@
-"""The one place where a CA key is used: CSRs, certificates and CRLs alike.
+"""The one place where a CA key is used: CSRs, certificates, CRLs and OCSP answers alike.
 
-Whatever is signed here has been recorded before as an intent with the same SHA-256.
+CSRs, certificates and CRLs have been recorded before as an intent with the same SHA-256. An OCSP answer promises
+nothing that the store does not hold already: its intent is the line in the log.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -23,6 +24,15 @@ class WrongKeyError(Exception):
     """The key that the store names is not the key in the CA's certificate."""
 
 
+class Key(NamedTuple):
+    """A key in the keystore: its id, the ARN that it was made for, whose it is, and the key in its certificate."""
+
+    key_id: str
+    arn: str
+    ca_arn: str
+    spki_der: bytes | None = None
+
+
 def tbs_sha256(tbs_der: bytes) -> str:
     """Hex SHA-256 of what is to be signed: its name in records and in the log."""
     return hashlib.sha256(tbs_der).hexdigest()
@@ -36,7 +46,7 @@ def sign(
     Args:
         rt: the runtime.
         ca: whose key.
-        purpose: "CSR", "CERTIFICATE" or "CRL".
+        purpose: "CSR", "CERTIFICATE", "CRL" or "OCSP".
         tbs_der: what is signed; its SHA-256 is on record already.
         signing_algorithm: a `SigningAlgorithm` of the model.
         **details: serial or CRL number, for the log.
@@ -45,17 +55,24 @@ def sign(
         KeyStoreError: the key cannot be used.
         WrongKeyError: the key does not belong to the CA's certificate; nothing was signed.
     """
+    issuer_spki = lookup.issuer_of(ca).spki_der if ca.certificate_der is not None else None
+    key = Key(ca.key_id or "", ca.arn, ca.arn, issuer_spki)
+    return sign_with(rt, key, purpose, tbs_der, signing_algorithm, **details)
+
+
+def sign_with(rt: Runtime, key: Key, purpose: str, tbs_der: bytes, signing_algorithm: str, **details: object) -> bytes:
+    """Sign with a key for a CA; otherwise as `sign`."""
     details |= {"tbs_sha256": tbs_sha256(tbs_der)}
-    logs.audit("before", purpose, ca.arn, details)
+    logs.audit("before", purpose, key.ca_arn, details)
     try:
-        key = rt.keys.private_key(ca.key_id or "", ca.arn)
-        if ca.certificate_der is not None:
-            spki_der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            if spki_der != lookup.issuer_of(ca).spki_der:
-                raise WrongKeyError(f"The key {ca.key_id} is not the key in the certificate of {ca.arn}.")
-        signed_der = signed.sign(tbs_der, key, signing_algorithm)
+        private_key = rt.keys.private_key(key.key_id, key.arn)
+        if key.spki_der is not None:
+            spki_der = private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            if spki_der != key.spki_der:
+                raise WrongKeyError(f"The key {key.key_id} is not the key in the certificate of {key.arn}.")
+        signed_der = signed.sign(tbs_der, private_key, signing_algorithm)
     except Exception:
-        logs.audit("failed", purpose, ca.arn, details)
+        logs.audit("failed", purpose, key.ca_arn, details)
         raise
-    logs.audit("after", purpose, ca.arn, details)
+    logs.audit("after", purpose, key.ca_arn, details)
     return signed_der

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CrlState,
         DueKind,
         IdempotencyToken,
+        OcspResponder,
         ResourcePolicy,
         Revocation,
     )
@@ -294,6 +295,23 @@ class Store(Protocol):
         """
         ...
 
+    # OCSP
+
+    def list_issuers(self, key_hash: str) -> list[str]:
+        """ARNs of the CAs whose `ocsp_key_hashes` have this one; read consistently.
+
+        `update_certificate_authority` writes what they are found by, and a responder that is due at once.
+        """
+        ...
+
+    def get_responder(self, ca_arn: str) -> OcspResponder | None:
+        """The OCSP responder of a CA, or None where OCSP was never on."""
+        ...
+
+    def update_responder(self, old: OcspResponder, new: OcspResponder) -> None:
+        """Replace a responder; `ConflictError` if it is not of `old.generation` any more."""
+        ...
+
     # resource policies
 
     def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
@@ -348,7 +366,8 @@ class Store(Protocol):
         """ARNs whose time has come, longest overdue first; reads only what is due.
 
         CRL: CAs by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by `created_at`. PURGE: DELETED
-        CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. The
+        CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by
+        their OCSP responder's `due_at`. The
         answer may lag a little behind writes: look at the record itself before acting.
         """
         ...

@@ -20,6 +20,7 @@ from chalicelib.records import (
     CertificateAuthority,
     CrlLocation,
     CrlState,
+    OcspResponder,
     Permission,
     Revocation,
 )
@@ -30,7 +31,7 @@ T = TypeVar("T")
 GUARDS = 16
 LIST_SHARDS = 16
 FIND_SHARDS = 16
-DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1}
+DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,6 +82,7 @@ _CODECS: dict[str, _Codec] = {
     "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
+    "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*each) for each in json.loads(text))),
     "crl_locations": (
         _locations,
@@ -168,6 +170,16 @@ def crl_key(ca_arn: str) -> Key:
     return Key(f"CRL#{ca_id_of(ca_arn)}", "CRL")
 
 
+def issuer_key(key_hash: str, ca_arn: str) -> Key:
+    """That OCSP clients name a CA's key by this hash."""
+    return Key(f"ISSUER#{key_hash}", ca_arn)
+
+
+def responder_key(ca_arn: str) -> Key:
+    """Where a CA's OCSP responder lies."""
+    return Key(f"RESPONDER#{ca_id_of(ca_arn)}", "RESPONDER")
+
+
 def policy_key(ca_arn: str) -> Key:
     """Where a CA's resource policy lies: not with the CA, because both may be long."""
     return Key(f"POLICY#{ca_id_of(ca_arn)}", "POLICY")
@@ -253,6 +265,12 @@ def revocation_item(revocation: Revocation) -> Item:
 def crl_item(state: CrlState) -> Item:
     """A CRL state; due at `next_crl_at`."""
     return to_item(state, crl_key(state.ca_arn), **due("CRL", state.next_crl_at, state.ca_arn))
+
+
+def responder_item(responder: OcspResponder) -> Item:
+    """An OCSP responder; due when its next key is."""
+    index = due("RESPONDER", responder.due_at, responder.ca_arn)
+    return to_item(responder, responder_key(responder.ca_arn), **index)
 
 
 def report_item(report: AuditReport) -> Item:

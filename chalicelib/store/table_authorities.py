@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.records import AccessKey, CertificateAuthority
+from chalicelib.records import AccessKey, CertificateAuthority, OcspResponder
 from chalicelib.store import ConflictError, TokenMismatchError, items
 from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Item, Key, Put
 
@@ -148,13 +148,16 @@ class Authorities(Base):
         changed = _issues_differently(old, new)
         new = replace(new, version=old.version + 1, issuing_epoch=old.issuing_epoch + changed)
         writes: list[Write] = [Put(items.authority_item(new), version_is(old.version))]
+        if new.ocsp_key_hashes != old.ocsp_key_hashes:
+            writes += _ocsp_started(new)
         self._write_authority(old, [*writes, *_guards(new)] if changed else writes)
         return self._remember(new)
 
     def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
         guards = [Delete(items.guard_key(ca.arn, number)) for number in range(items.GUARDS)]
         doomed: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
-        self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn))])
+        doomed += [Delete(items.issuer_key(each, ca.arn)) for each in ca.ocsp_key_hashes]
+        self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
         self._cache.pop(ca.arn, None)
 
     def _write_authority(self, ca: CertificateAuthority, writes: list[Write]) -> None:
@@ -169,6 +172,13 @@ def _guards(ca: CertificateAuthority) -> list[Write]:
     """The CA's guards with its issuing epoch."""
     keys = [items.guard_key(ca.arn, number) for number in range(items.GUARDS)]
     return [Put({"pk": key.pk, "sk": key.sk, "issuing_epoch": ca.issuing_epoch}) for key in keys]
+
+
+def _ocsp_started(ca: CertificateAuthority) -> list[Write]:
+    """What finds the CA by the hashes of its key; and that it has no responder of its own yet, so that one is due."""
+    hashes = [items.issuer_key(each, ca.arn) for each in ca.ocsp_key_hashes]
+    first = OcspResponder(ca_arn=ca.arn, due_at=ca.last_state_change_at)
+    return [*(Put({"pk": key.pk, "sk": key.sk}) for key in hashes), Put(items.responder_item(first))]
 
 
 def _issues_differently(old: CertificateAuthority, new: CertificateAuthority) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from chalicelib.store.table_authorities import Authorities
 from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_crls import Crls
+from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 
 
-class TableStore(Authorities, Certificates, Crls, Policies, AuditReports, Search):
+class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search):
     """Everything that Signet remembers, in one table; see `chalicelib.store.Store` for what each method promises."""

@@ -1,0 +1,147 @@
+"""OCSP answers: what the store knows at this moment, signed, and kept until it changes or half of its time has passed.
+
+Source: RFC 6960 sections 2 and 4.2; RFC 5019 section 2.2.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import logs
+from chalicelib.keystore import KeyStoreThrottledError
+from chalicelib.operations import lookup, ocsp_responder, signing
+from chalicelib.pki import ocsp
+from chalicelib.pki.errors import DerError
+from chalicelib.store import ThrottledError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.pki.ocsp import CertId, Error, Request, Status
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+VALIDITY = timedelta(hours=12)
+LOOK_AGAIN = timedelta(seconds=2)  # for so long an answer is given without asking the store: half of what is promised
+_CACHED = 10_000
+_SERIAL_BITS = 128
+
+
+class Answer(NamedTuple):
+    """An OCSPResponse; without times it says only why there is no other.
+
+    Attributes:
+        cacheable: whether another client may be given the same: it has no nonce.
+    """
+
+    der: bytes
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    cacheable: bool = False
+
+
+class _Kept(NamedTuple):
+    """An answer with what it was made from, and when the store is to be asked again."""
+
+    answer: Answer
+    basis: tuple[bytes | None, tuple[Status, ...]]
+    renew_at: datetime
+    look_again_at: datetime
+
+
+def recent(rt: Runtime, request_der: bytes) -> Answer | None:
+    """The answer to this very request, if this process has looked a moment ago."""
+    kept: _Kept | None = rt.ocsp_answers.get(request_der)
+    return kept.answer if kept is not None and rt.now() < kept.look_again_at else None
+
+
+def respond(rt: Runtime, request_der: bytes) -> Answer:
+    """Answer an OCSPRequest; never raises."""
+    try:
+        return recent(rt, request_der) or _respond(rt, request_der)
+    except DerError:
+        return _refusal("malformedRequest")
+    except (ThrottledError, KeyStoreThrottledError):
+        return _refusal("tryLater")
+    except Exception:  # noqa: BLE001  a client must not learn more than that it failed
+        logs.log_exception("ocsp_failed")
+        return _refusal("internalError")
+
+
+def _refusal(name: Error) -> Answer:
+    return Answer(ocsp.error(name))
+
+
+def _respond(rt: Runtime, request_der: bytes) -> Answer:
+    request = ocsp.parse_request(request_der)
+    now = rt.now()
+    ca = _authority(rt, request, now)
+    if ca is None:
+        return _refusal("unauthorized")
+    basis = (ca.certificate_der, tuple(_status(rt, ca, each) for each in request.cert_ids))
+    kept: _Kept | None = rt.ocsp_answers.get(request_der)
+    if kept is None or kept.basis != basis or not kept.answer.this_update or not (now < kept.renew_at):
+        kept = _Kept(_signed(rt, ca, request, basis[1], now), basis, now + VALIDITY / 2, now)
+    if kept.answer.cacheable:
+        _keep(rt, request_der, kept._replace(look_again_at=now + LOOK_AGAIN))
+    return kept.answer
+
+
+def _keep(rt: Runtime, request_der: bytes, kept: _Kept) -> None:
+    if len(rt.ocsp_answers) >= _CACHED:
+        rt.ocsp_answers.clear()
+    rt.ocsp_answers[request_der] = kept
+
+
+def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAuthority | None:
+    """The CA that answers: the first one asked for that tells status here."""
+    for each in request.cert_ids:
+        for arn in rt.store.list_issuers(each.issuer_key_hash.hex()) if each.hash_name else ():
+            ca = rt.store.get_certificate_authority(arn)
+            if ca is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE and _is_issuer(ca, each):
+                return ca
+    return None
+
+
+def _is_issuer(ca: CertificateAuthority, cert_id: CertId) -> bool:
+    issuer = lookup.issuer_of(ca)
+    return bool(cert_id.hash_name) and (
+        ocsp.digest(cert_id.hash_name, issuer.name_der) == cert_id.issuer_name_hash
+        and ocsp.key_hash(cert_id.hash_name, issuer.spki_der) == cert_id.issuer_key_hash
+    )
+
+
+def _status(rt: Runtime, ca: CertificateAuthority, cert_id: CertId) -> Status:
+    """What the store knows: a serial number that was only reserved, or given up, is not good (RFC 6960 section 2.2)."""
+    record = None
+    if _is_issuer(ca, cert_id) and 0 < cert_id.serial_number < 1 << _SERIAL_BITS:
+        record = rt.store.get_certificate(ca.arn, cert_id.serial_number)
+    if record is not None and record.revoked_at is not None:
+        revoked_at = record.revoked_at.replace(microsecond=0)
+        return ocsp.Status(cert_id.der, "revoked", revoked_at, record.revocation_reason or "UNSPECIFIED")
+    known = record is not None and record.status == "ISSUED"
+    return ocsp.Status(cert_id.der, "good" if known else "unknown")
+
+
+def _signed(
+    rt: Runtime, ca: CertificateAuthority, request: Request, statuses: tuple[Status, ...], now: datetime
+) -> Answer:
+    this_update = now.replace(microsecond=0)
+    responder = ocsp_responder.usable(rt, ca, this_update + VALIDITY)
+    tbs_der = ocsp.build_tbs(
+        statuses,
+        responder_spki_der=ocsp_responder.spki_of(responder) if responder else lookup.issuer_of(ca).spki_der,
+        this_update=this_update,
+        next_update=this_update + VALIDITY,
+        nonce=request.nonce,
+    )
+    algorithm = ca.configuration["SigningAlgorithm"]
+    if responder is None:
+        certificates: tuple[bytes, ...] = ()
+        signed_der = signing.sign(rt, ca, "OCSP", tbs_der, algorithm)
+    else:
+        certificates = (responder.certificate_der,)
+        signed_der = ocsp_responder.sign(rt, responder, "OCSP", tbs_der, algorithm)
+    response = ocsp.successful(signed_der, certificates)
+    return Answer(response, this_update, this_update + VALIDITY, cacheable=request.nonce is None)

@@ -1,0 +1,154 @@
+"""Delegated OCSP responders: for each CA a key of its own, certified by the one path that issues, and replaced in time.
+
+The CA signs its answers itself wherever no responder is usable: before the first one is there, or where its certificate
+would end before an answer does.
+
+Source: RFC 6960 sections 2.6 and 4.2.2.2.1 (id-pkix-ocsp-nocheck).
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import logs
+from chalicelib.operations import certificates, lookup, signing
+from chalicelib.pki import chain, csr, ocsp, parsed
+from chalicelib.runtime import Caller
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib import shapes
+    from chalicelib.records import CertificateAuthority, OcspResponder
+    from chalicelib.runtime import Runtime
+
+REQUESTED_BY = "signet-ocsp"
+TEMPLATE = "OCSPSigningCertificate_APIPassthrough"
+_LIFE = timedelta(days=30)
+_SHORT_LIFE = timedelta(days=6)  # a CA in SHORT_LIVED_CERTIFICATE mode issues for at most seven days
+_RETRY = timedelta(hours=1)
+_NULL = base64.b64encode(b"\x05\x00").decode()
+
+
+def key_arn_of(ca_arn: str, generation: int) -> str:
+    """What the keystore knows a responder's key by: known before the key is made."""
+    ca = arns.parse_ca_arn(ca_arn)
+    return str(replace(ca, ca_id=str(uuid.uuid5(uuid.UUID(ca.ca_id), f"ocsp-responder-{generation}"))))
+
+
+def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspResponder | None:
+    """The CA's responder, if one is wanted and there, and its certificate is not revoked and lives until then."""
+    if rt.settings.ocsp_signer != "delegated":
+        return None
+    responder = rt.store.get_responder(ca.arn)
+    if responder is None or not responder.certificate_der:
+        return None
+    own = parsed.parse_certificate(responder.certificate_der)
+    record = rt.store.get_certificate(ca.arn, own.serial_number)
+    revoked = record is None or record.revoked_at is not None
+    return None if revoked or own.not_after < until else responder
+
+
+@lru_cache(maxsize=256)
+def _spki(certificate_der: bytes) -> bytes:
+    return parsed.parse_certificate(certificate_der).spki_der
+
+
+def spki_of(responder: OcspResponder) -> bytes:
+    """The public key in a responder's certificate."""
+    return _spki(responder.certificate_der)
+
+
+def sign(rt: Runtime, responder: OcspResponder, purpose: str, tbs_der: bytes, signing_algorithm: str) -> bytes:
+    """Sign with a responder's key."""
+    key = signing.Key(responder.key_id, responder.key_arn, responder.ca_arn, spki_of(responder))
+    return signing.sign_with(rt, key, purpose, tbs_der, signing_algorithm)
+
+
+def rotate(rt: Runtime, ca_arn: str) -> bool:
+    """Give a CA's responder its next key and certificate, if they are due.
+
+    Returns:
+        whether it has been done. What fails is tried again after an hour; the certificate it has is still good.
+
+    Raises:
+        ConflictError: another run was faster.
+    """
+    if rt.settings.ocsp_signer != "delegated":
+        return False
+    ca, old = rt.store.get_certificate_authority(ca_arn), rt.store.get_responder(ca_arn)
+    if ca is None or old is None or old.due_at > rt.now():
+        return False
+    if lookup.status_of(ca, rt.now()) != "ACTIVE":
+        rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
+        return False
+    try:
+        new = _certified(rt, ca, old)
+    except Exception:
+        rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
+        raise
+    rt.store.update_responder(old, new)
+    if old.generation > 1:  # the one before may be signing at this very moment
+        forgotten = key_arn_of(ca_arn, old.generation - 1)
+        rt.keys.delete_key(rt.keys.key_id_of(forgotten), forgotten)
+    logs.log("ocsp_responder_rotated", ca=ca_arn, generation=new.generation)
+    return True
+
+
+def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> OcspResponder:
+    generation = old.generation + 1
+    key_arn = key_arn_of(ca.arn, generation)
+    configuration = ca.configuration | {"Subject": {"CommonName": f"OCSP responder {generation}"}}
+    configuration.pop("CsrExtensions", None)
+    key_id = rt.keys.create_key(key_arn, configuration["KeyAlgorithm"])
+    tbs_der = csr.build_ca_csr_tbs(configuration, rt.keys.private_key(key_id, key_arn).public_key())
+    key = signing.Key(key_id, key_arn, ca.arn)
+    algorithm = configuration["SigningAlgorithm"]
+    csr_der = signing.sign_with(rt, key, "CSR", tbs_der, algorithm)
+    certificate_der, not_before, not_after = _issued(rt, ca, csr_der, f"ocsp-responder-{generation}")
+    return replace(
+        old,
+        generation=generation,
+        key_arn=key_arn,
+        key_id=key_id,
+        certificate_der=certificate_der,
+        due_at=not_before + (not_after - not_before) / 2,
+    )
+
+
+def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -> tuple[bytes, datetime, datetime]:
+    """The responder's certificate: DigitalSignature, OCSPSigning, and nobody asks for its own status."""
+    parsed_arn = arns.parse_ca_arn(ca.arn)
+    ends_at = lookup.issuer_of(ca).not_after
+    wanted = rt.now() + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
+    request: shapes.IssueCertificateRequest = {
+        "CertificateAuthorityArn": ca.arn,
+        "Csr": chain.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
+        "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
+        "TemplateArn": str(arns.TemplateArn(parsed_arn.partition, TEMPLATE)),
+        "Validity": {"Type": "ABSOLUTE", "Value": int(min(wanted, ends_at or wanted).timestamp())},
+        "IdempotencyToken": token,
+        "ApiPassthrough": {
+            "Extensions": {"CustomExtensions": [{"ObjectIdentifier": ocsp.NO_CHECK, "Value": _NULL, "Critical": False}]}
+        },
+    }
+    caller = Caller(account_id=parsed_arn.account_id, access_key_id=REQUESTED_BY, operation="IssueCertificate")
+    arn = certificates.issue_certificate(rt, caller, request)["CertificateArn"]
+    record = rt.store.get_certificate(ca.arn, arns.parse_certificate_arn(arn).serial_number)
+    if record is None or record.certificate_der is None:
+        raise LookupError(f"The certificate {arn} was given up.")
+    return record.certificate_der, record.not_before, record.not_after
+
+
+def forget(rt: Runtime, ca_arn: str) -> None:
+    """Destroy a responder's keys, with its CA's."""
+    responder = rt.store.get_responder(ca_arn)
+    for generation in range(max(1, responder.generation - 1), responder.generation + 2) if responder else ():
+        key_arn = key_arn_of(ca_arn, generation)
+        rt.keys.delete_key(rt.keys.key_id_of(key_arn), key_arn)

@@ -1,0 +1,186 @@
+"""OCSP requests read strictly, and answers built: several CertIDs in one, each echoed as it was asked.
+
+Source: RFC 6960 section 4; RFC 5019 section 2; RFC 9654 section 2.1 for the nonce.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from chalicelib.pki import der, extensions
+from chalicelib.pki.crl import REASON_CODES
+from chalicelib.pki.errors import DerError
+from chalicelib.pki.extensions import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from chalicelib.pki.der import Element
+
+MAX_REQUEST_BYTES = 16 * 1024
+MAX_CERT_IDS = 32
+MAX_NONCE_BYTES = 128
+NONCE = "1.3.6.1.5.5.7.48.1.2"
+NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
+_BASIC = "1.3.6.1.5.5.7.48.1.1"
+_HASHES = {"1.3.14.3.2.26": "sha1", "2.16.840.1.101.3.4.2.1": "sha256"}
+_ENUMERATED = 0x0A
+_CONTEXT = (0xA0, 0xA1, 0xA2)
+Error = Literal["malformedRequest", "internalError", "tryLater", "unauthorized"]
+_ERRORS: dict[Error, int] = {"malformedRequest": 1, "internalError": 2, "tryLater": 3, "unauthorized": 6}
+
+
+class CertId(NamedTuple):
+    """Which certificate is asked for; `hash_name` is empty where its hash is none that is answered."""
+
+    der: bytes
+    hash_name: str
+    issuer_name_hash: bytes
+    issuer_key_hash: bytes
+    serial_number: int
+
+
+class Request(NamedTuple):
+    """An OCSP request."""
+
+    cert_ids: tuple[CertId, ...]
+    nonce: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is said of one certificate; `reason` is AWS's name."""
+
+    cert_id_der: bytes
+    kind: Literal["good", "revoked", "unknown"]
+    revoked_at: datetime | None = None
+    reason: str = "UNSPECIFIED"
+
+
+def digest(hash_name: str, content: bytes) -> bytes:
+    """A hash of a CertID."""
+    return hashlib.new(hash_name, content, usedforsecurity=False).digest()
+
+
+def key_hash(hash_name: str, spki_der: bytes) -> bytes:
+    """The hash of a key's bits, as issuerKeyHash has it."""
+    _, bits = der.read(spki_der).children()
+    return digest(hash_name, bits.content[1:])
+
+
+def key_hashes(spki_der: bytes) -> tuple[str, ...]:
+    """By what a CA's key is asked for, in hex."""
+    return tuple(key_hash(name, spki_der).hex() for name in _HASHES.values())
+
+
+def parse_request(request_der: bytes) -> Request:
+    """Read an OCSPRequest; a signature of the requestor is not looked at.
+
+    Raises:
+        DerError: it is malformed, asks for nothing or for too much, or has a nonce of a wrong length.
+    """
+    if len(request_der) > MAX_REQUEST_BYTES:
+        raise DerError(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
+    members = list(der.parse(request_der).expect(der.SEQUENCE, "OCSPRequest").children())
+    if not members or [each.tag for each in members[1:]] not in ([], [0xA0]):
+        raise DerError("OCSPRequest does not have the members it must have.")
+    parts = list(members[0].expect(der.SEQUENCE, "TBSRequest").children())
+    context = [parts.pop(0) for tag in _CONTEXT[:2] if parts and parts[0].tag == tag]  # version, requestorName
+    if context and context[0].tag == 0xA0 and context[0].content != der.integer(0):
+        raise DerError("The version is not 1.")
+    if [each.tag for each in parts] not in ([der.SEQUENCE], [der.SEQUENCE, 0xA2]):
+        raise DerError("TBSRequest does not have the members it must have.")
+    asked = list(parts[0].children())
+    if not 1 <= len(asked) <= MAX_CERT_IDS:
+        raise DerError(f"From 1 to {MAX_CERT_IDS} certificates can be asked for.")
+    return Request(tuple(_cert_id(each) for each in asked), _nonce(parts[1]) if len(parts) == 2 else None)
+
+
+def _cert_id(request: Element) -> CertId:
+    members = list(request.expect(der.SEQUENCE, "Request").children())
+    if not members or [each.tag for each in members[1:]] not in ([], [0xA0]):
+        raise DerError("Request does not have the members it must have.")
+    if len(members) == 2:
+        _known(_extensions(members[1]))
+    tags = (der.SEQUENCE, der.OCTET_STRING, der.OCTET_STRING, der.INTEGER)
+    algorithm, name, key, serial = der.fields(members[0], "CertID", *tags)
+    identifier, *parameters = list(algorithm.children()) or [algorithm]
+    if [each.tag for each in parameters] not in ([], [der.NULL]):
+        raise DerError("The hash algorithm has parameters.")
+    hash_name = _HASHES.get(der.oid_text(identifier), "")
+    number = int.from_bytes(serial.content, signed=True)
+    return CertId(members[0].der, hash_name, name.content, key.content, number)
+
+
+def _extensions(explicit: Element) -> tuple[Extension, ...]:
+    inner = list(explicit.children())
+    if len(inner) != 1:
+        raise DerError("A list of extensions is not alone.")
+    return extensions.parse_extensions(inner[0])
+
+
+def _known(found: Iterable[Extension]) -> None:
+    for each in found:
+        if each.critical and each.oid != NONCE:
+            raise DerError(f"The critical extension {each.oid} is not known here.")
+
+
+def _nonce(explicit: Element) -> bytes | None:
+    """The nonce; outside of RFC 9654's limits it makes the request malformed."""
+    found = _extensions(explicit)
+    _known(found)
+    for each in found:
+        if each.oid == NONCE:
+            nonce = der.parse(each.value_der).expect(der.OCTET_STRING, "The nonce").content
+            if not 1 <= len(nonce) <= MAX_NONCE_BYTES:
+                raise DerError(f"The nonce does not have from 1 to {MAX_NONCE_BYTES} bytes.")
+            return nonce
+    return None
+
+
+def build_tbs(
+    statuses: Sequence[Status],
+    *,
+    responder_spki_der: bytes,
+    this_update: datetime,
+    next_update: datetime,
+    nonce: bytes | None = None,
+) -> bytes:
+    """The ResponseData, with the responder by its key (RFC 5019 section 2.2.1); times are whole seconds."""
+    times = _time(this_update), der.tlv(0xA0, _time(next_update))
+    responses = (der.sequence(each.cert_id_der, _status(each), *times) for each in statuses)
+    own = b""
+    if nonce is not None:
+        echoed = Extension(NONCE, critical=False, value_der=der.tlv(der.OCTET_STRING, nonce))
+        own = der.tlv(0xA1, extensions.encode_extensions([echoed]))
+    responder = der.tlv(0xA2, der.tlv(der.OCTET_STRING, key_hash("sha1", responder_spki_der)))
+    return der.sequence(responder, _time(this_update), der.sequence(*responses), own)
+
+
+def _status(status: Status) -> bytes:
+    if status.kind != "revoked" or status.revoked_at is None:
+        return der.tlv(0x80 if status.kind == "good" else 0x82)
+    code = REASON_CODES[status.reason]
+    reason = der.tlv(0xA0, der.tlv(_ENUMERATED, bytes((code,)))) if code else b""
+    return der.tlv(0xA1, _time(status.revoked_at), reason)
+
+
+def _time(moment: datetime) -> bytes:
+    """A GeneralizedTime, which OCSP has for every year."""
+    return der.tlv(der.GENERALIZED_TIME, f"{moment.year:04d}{moment.strftime('%m%d%H%M%SZ')}".encode())
+
+
+def successful(signed_der: bytes, certificates: Iterable[bytes] = ()) -> bytes:
+    """The OCSPResponse around what was signed, with the certificates that a client needs besides the CA's."""
+    given = b"".join(certificates)
+    basic = der.sequence(der.read(signed_der).content, der.tlv(0xA0, der.sequence(given)) if given else b"")
+    held = der.sequence(der.oid(_BASIC), der.tlv(der.OCTET_STRING, basic))
+    return der.sequence(der.tlv(_ENUMERATED, b"\x00"), der.tlv(0xA0, held))
+
+
+def error(name: Error) -> bytes:
+    """An OCSPResponse that says only why there is none."""
+    return der.sequence(der.tlv(_ENUMERATED, bytes((_ERRORS[name],))))
