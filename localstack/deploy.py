@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 PROJECT = Path(__file__).resolve().parent.parent
 STAGE, STACK, REGION = "localstack", "signet-state", "us-east-1"
+OCSP_FUNCTION, OCSP_ID = "signet-localstack-ocsp", "signet-ocsp"
 DEPLOYED = ("app.py", "chalicelib", "requirements.txt", ".chalice")
 NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
 
@@ -37,7 +38,19 @@ def main() -> None:
         _copy(PROJECT / name, work / name)
     stage = _configure(work / ".chalice" / "config.json", port)
     subprocess.run([Path(sys.executable).with_name("chalice"), "deploy", "--stage", STAGE], cwd=work, check=True)
+    _give_ocsp_its_address()
     _keep_access_key(stage["environment_variables"])
+
+
+def _give_ocsp_its_address() -> None:
+    """The function URL, which infrastructure/operations.yaml makes on AWS, with an id that is known beforehand."""
+    functions = boto3.client("lambda")
+    try:
+        functions.get_function_url_config(FunctionName=OCSP_FUNCTION)
+    except functions.exceptions.ResourceNotFoundException:
+        arn = functions.get_function(FunctionName=OCSP_FUNCTION)["Configuration"]["FunctionArn"]
+        functions.tag_resource(Resource=arn, Tags={"_custom_id_": OCSP_ID})
+        functions.create_function_url_config(FunctionName=OCSP_FUNCTION, AuthType="NONE")
 
 
 def _deploy_state() -> None:
@@ -70,10 +83,13 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _configure(path: Path, port: str) -> dict[str, Any]:
-    """The stage, with CRL addresses that lead to this LocalStack."""
+    """The stage, with CRL and OCSP addresses that lead to this LocalStack."""
     config = json.loads(path.read_text())
     stage: dict[str, Any] = config["stages"][STAGE]
-    stage["environment_variables"]["SIGNET_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    stage["environment_variables"] |= {
+        "SIGNET_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SIGNET_OCSP_URL": f"http://{OCSP_ID}.lambda-url.{REGION}.localhost.localstack.cloud:{port}",
+    }
     path.write_text(json.dumps(config, indent=2))
     return stage
 

@@ -9,6 +9,7 @@ import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -140,7 +141,7 @@ async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | 
 
 
 def _send(protocol: Any, response: HttpResponse) -> None:
-    headers = [(name.lower(), value) for name, value in response.headers]
+    headers = [("date", formatdate(usegmt=True)), *((name.lower(), value) for name, value in response.headers)]
     if response.body:
         protocol.response_bytes(response.status, headers, response.body)
     else:

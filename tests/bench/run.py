@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e"))]
+sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e", "bench"))]
 
 import boto3  # noqa: E402  the path comes first
+import ocsp_load  # noqa: E402
 from authority_steps import active_root, issue  # noqa: E402
 from builders import START, csr  # noqa: E402
 from home import BIN, Home, free_port  # noqa: E402
@@ -56,7 +57,7 @@ def per_second(issue_one: Callable[[], object]) -> float:
     return statistics.median(rates)
 
 
-def issue_over_http(work: Path) -> Row:
+def issue_over_http(work: Path) -> list[Row]:
     """IssueCertificate by boto3 over HTTP, one client: Signet (durable, verified) beside moto's server (in memory)."""
     request = csr()
     home = Home(work / "home")
@@ -82,7 +83,7 @@ def issue_over_http(work: Path) -> Row:
     finally:
         server.terminate()
         server.wait()
-    return row("issue over HTTP, beside moto's server", ours, "1/s", theirs, more_is_better=True)
+    return [row("issue over HTTP, beside moto's server", ours, "1/s", theirs, more_is_better=True)]
 
 
 def _when_up(call: Callable[[], str]) -> str:
@@ -94,7 +95,19 @@ def _when_up(call: Callable[[], str]) -> str:
     return call()
 
 
-def crl_of_many_entries(work: Path) -> Row:
+def ocsp_over_http(work: Path) -> list[Row]:
+    """Cached OCSP answers over HTTP."""
+    ours, theirs = ocsp_load.measure(work)
+    name = "beside openssl ocsp"
+    return [
+        row(f"cached OCSP answers over HTTP, {name}", ours.per_second, "1/s", theirs.per_second, more_is_better=True),
+        row(
+            f"latency of cached OCSP answers, 99th percentile, {name}", ours.p99, "ms", theirs.p99, more_is_better=False
+        ),
+    ]
+
+
+def crl_of_many_entries(work: Path) -> list[Row]:
     """A CRL from stored revocations to signed DER, beside `openssl ca -gencrl` over as many index lines."""
     path = work / "signet.db"
     table = SqliteTable(path)
@@ -114,7 +127,7 @@ def crl_of_many_entries(work: Path) -> Row:
     signed.sign(tbs, key, "SHA256WITHECDSA")
     ours = time.perf_counter() - begun
     theirs = _openssl_gencrl(work, serials)
-    return row(f"CRL of {ENTRIES:,} entries, beside openssl ca -gencrl", ours, "s", theirs, more_is_better=False)
+    return [row(f"CRL of {ENTRIES:,} entries, beside openssl ca -gencrl", ours, "s", theirs, more_is_better=False)]
 
 
 def _revocation(serial: int) -> Revocation:
@@ -168,11 +181,12 @@ def _openssl(work: Path, *words: str) -> None:
 def main() -> None:
     """Run every row, print the ratios, and write build/bench.json."""
     rows = []
-    for measure in (issue_over_http, crl_of_many_entries):
+    for measure in (issue_over_http, ocsp_over_http, crl_of_many_entries):
         with tempfile.TemporaryDirectory() as work:
             found = measure(Path(work))
-        print(f"{found['name']}: {found['value']} {found['unit']}, peer {found['peer']}, ratio {found['ratio']}")
-        rows.append(found)
+        for each in found:
+            print(f"{each['name']}: {each['value']} {each['unit']}, peer {each['peer']}, ratio {each['ratio']}")
+        rows += found
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=1) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import http.client
 import json
@@ -11,13 +12,18 @@ import socket
 import stat
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
-from authority_steps import active_root, issue
+from authority_steps import active_root, fetch, issue, serial_of
 from botocore.exceptions import ClientError
 from builders import csr
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from home import BIN, ROOT, Home
 
 if TYPE_CHECKING:
@@ -304,3 +310,36 @@ def test_settings_hides_the_passphrase(home: Home) -> None:
 )
 def test_every_command_has_help(home: Home, words: tuple[str, ...]) -> None:
     assert "Usage: signet" in home.signet(*words, "--help").stdout
+
+
+def test_openssl_asks_ocsp_for_two_and_browsers_by_get(home: Home, tmp_path: Path) -> None:
+    client = home.client()
+    arn = active_root(client, RevocationConfiguration={"OcspConfiguration": {"Enabled": True}})
+    issued = [issue(client, arn) for _ in range(2)]
+    pem = client.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"]
+    (tmp_path / "ca.pem").write_text(pem)
+    for number, each in enumerate(issued):
+        (tmp_path / f"{number}.pem").write_bytes(fetch(client, arn, each).public_bytes(Encoding.PEM))
+    client.revoke_certificate(
+        CertificateAuthorityArn=arn, CertificateSerial=serial_of(issued[1]), RevocationReason="SUPERSEDED"
+    )
+    asking = ("openssl", "ocsp", "-issuer", "ca.pem", "-CAfile", "ca.pem", "-cert", "0.pem", "-cert", "1.pem")
+    more = ("-reqout", "request.der", "-url", f"{home.url}/ocsp")
+    found = subprocess.run((*asking, *more), cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Response verify OK" in found.stderr
+    assert "0.pem: good" in found.stdout
+    assert "1.pem: revoked" in found.stdout
+    assert "Reason: superseded" in found.stdout
+    encoded = base64.b64encode((tmp_path / "request.der").read_bytes()).decode()
+    for text in (encoded, quote(encoded, safe="")):
+        for prefix in ("/ocsp/", "/"):
+            with urllib.request.urlopen(f"{home.url}{prefix}{text}", timeout=10) as answer:
+                assert answer.headers["Content-Type"] == "application/ocsp-response"
+                assert answer.headers["Date"]
+                assert ocsp.load_der_ocsp_response(answer.read()).response_status.name == "SUCCESSFUL"
+    head = urllib.request.Request(f"{home.url}/ocsp/{quote(encoded, safe='')}", method="HEAD")
+    with urllib.request.urlopen(head, timeout=10) as answer:
+        assert int(answer.headers["Content-Length"]) > 200
+    wrong = urllib.request.Request(f"{home.url}/ocsp", data=b"", method="PUT")
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(wrong, timeout=10)

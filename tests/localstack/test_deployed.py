@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import signal
@@ -10,20 +11,26 @@ import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import boto3
 import pytest
-from authority_steps import DAYS_30, active_root, create, issue, serial_of
+from authority_steps import DAYS_30, active_root, create, fetch, issue, serial_of
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from builders import csr
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from home import BIN, Home
 
 if TYPE_CHECKING:
@@ -248,6 +255,47 @@ def run_function(functions: Any, name: str, event: dict[str, Any] | None = None)
     assert "FunctionError" not in answer, text
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def test_ocsp_has_an_address_of_its_own(localstack: LocalStack, client: Any) -> None:
+    """Behind a function URL a binary answer needs no Accept; its host name need not resolve."""
+    arn = active_root(client, RevocationConfiguration={"OcspConfiguration": {"Enabled": True}})
+    certificate_arn = issue(client, arn)
+    leaf, issuer = fetch(client, arn, certificate_arn), authority(client, arn)
+    (access,) = leaf.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    address = urllib.parse.urlsplit(access.access_location.value)
+    request = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA1())
+    request_der = request.build().public_bytes(Encoding.DER)
+
+    def asked(method: str) -> ocsp.OCSPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", localstack.port, timeout=30)
+        path = "/" if method == "POST" else "/" + quote(base64.b64encode(request_der), safe="")
+        headers = {"Host": address.netloc}
+        if method == "POST":
+            headers["Content-Type"] = "application/ocsp-request"
+        connection.request(method, path, request_der if method == "POST" else None, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, "application/ocsp-response")
+        body = answer.read()
+        connection.close()
+        return ocsp.load_der_ocsp_response(body)
+
+    for method in ("POST", "GET"):
+        answer = asked(method)
+        assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+        key: Any = issuer.public_key()
+        key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
+    client.revoke_certificate(
+        CertificateAuthorityArn=arn, CertificateSerial=serial_of(certificate_arn), RevocationReason="SUPERSEDED"
+    )
+    deadline = time.monotonic() + 5
+    while asked("GET").certificate_status is not ocsp.OCSPCertStatus.REVOKED:
+        assert time.monotonic() < deadline
+
+
+def authority(client: Any, arn: str) -> x509.Certificate:
+    pem = client.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"]
+    return x509.load_pem_x509_certificate(pem.encode())
 
 
 # crashes

@@ -15,8 +15,8 @@ import pytest
 from home import ROOT
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
-FUNCTIONS = ("api_handler", "publish_crls", "reconcile", "write_audit_reports", "monitor")
-SCHEDULED = FUNCTIONS[1:]
+FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "write_audit_reports", "monitor")
+SCHEDULED = FUNCTIONS[2:]
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -90,6 +90,12 @@ NEEDED: dict[str, list[Call]] = {
         ("s3:PutObject", f"{CRLS}/crl/id.crl", {}),  # a CA's first certificate publishes its first CRL
         ("s3:PutObjectAcl", f"{CRLS}/crl/id.crl", {}),
     ],
+    "ocsp": [
+        ("dynamodb:GetItem", TABLE, {}),
+        ("dynamodb:Query", TABLE, {}),
+        ("kms:GetPublicKey", KEY, OWN_KEY),
+        ("kms:Sign", KEY, OWN_KEY),
+    ],
     "publish_crls": [
         ("dynamodb:Query", f"{TABLE}/index/due", {}),
         ("dynamodb:UpdateItem", TABLE, {}),
@@ -100,6 +106,13 @@ NEEDED: dict[str, list[Call]] = {
     ],
     "reconcile": [
         ("dynamodb:UpdateItem", TABLE, {}),
+        # the keys of OCSP responders, and their certificates
+        ("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"}),
+        ("kms:TagResource", KEY, TAGS),
+        ("kms:CreateAlias", f"{ALIAS}signet/id", {}),
+        ("kms:CreateAlias", KEY, MADE_KEY),
+        ("kms:Sign", KEY, OWN_KEY),
+        ("s3:PutObject", f"{CRLS}/crl/id.crl", {}),
         ("kms:ScheduleKeyDeletion", KEY, MADE_KEY),
         ("kms:DeleteAlias", f"{ALIAS}signet/id", {}),
         ("kms:DeleteAlias", KEY, MADE_KEY),
@@ -188,11 +201,12 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     def who(call: Call) -> set[str]:
         return {each for each in FUNCTIONS if allows(each, call)}
 
-    assert who(("kms:Sign", KEY, OWN_KEY)) == {"api_handler", "publish_crls"}
+    assert who(("kms:Sign", KEY, OWN_KEY)) == {"api_handler", "ocsp", "publish_crls", "reconcile"}
     assert who(("kms:Decrypt", KEY, SECRETS)) == {"api_handler"}
-    assert who(("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"api_handler"}
+    assert who(("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
-    assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor"}
+    assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("s3:PutObject", f"{CRLS}/crl/id.crl", {})) == {"api_handler", "publish_crls", "reconcile"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
