@@ -112,7 +112,7 @@ def _crl(bucket: str | None, name: str) -> Response:
     from chalicelib.api import crl_files
 
     if_none_match = _request().headers.get("if-none-match")
-    return _response(crl_files.crl_file(runtime(), bucket, name, if_none_match))
+    return _response(crl_files.crl_file(runtime(), bucket, f"crl/{name}", if_none_match))
 
 
 def _response(answer: WireResponse) -> Response:

@@ -13,6 +13,8 @@ _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certific
 _CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
 _TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([0-9]+)", re.ASCII)
 
+_CRL = "/crl/"
+
 
 class ArnError(ValueError):
     """The text is no ARN of the kind asked for."""
@@ -65,6 +67,17 @@ def parse_ca_arn(text: str) -> CertificateAuthorityArn:
     if match is None:
         raise ArnError(f"'{text}' is not the ARN of a certificate authority")
     return CertificateAuthorityArn(*match.groups())
+
+
+def crl_arn(ca_arn: str, partition: str = "") -> str:
+    """Our name of a CRL: that of its CA where it is complete, with the partition behind it where it is not."""
+    return f"{ca_arn}{_CRL}{partition}" if partition else ca_arn
+
+
+def split_crl_arn(text: str) -> tuple[str, str]:
+    """The CA and the partition of a CRL; no partition is empty."""
+    ca_arn, _, partition = text.partition(_CRL)
+    return ca_arn, partition
 
 
 def parse_certificate_arn(text: str) -> CertificateArn:

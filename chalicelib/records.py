@@ -48,11 +48,19 @@ class IdempotencyToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlLocation:
-    """Where a CRL object lies."""
+    """Where a CRL object lies.
+
+    Attributes:
+        partition: of which the CRL tells; empty: of all certificates of the CA.
+        url: the CDP of the partition's certificates, which the CRL repeats; empty for a complete CRL, whose address
+            may get another name.
+    """
 
     bucket: str
     key: str
     acl: str = "PUBLIC_READ"
+    partition: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +139,7 @@ class Certificate:
         tbs_sha256: hex SHA-256 of it.
         requested_by: access key id of the caller.
         requester_account: the caller's account; empty: that of the CA.
+        crl_partition: which partition of the CRL tells of it; None: the complete CRL.
         revoked_at, revocation_reason: set by the first revocation and never changed; the reason is AWS's enum name.
     """
 
@@ -151,6 +160,7 @@ class Certificate:
     failure: str | None = None
     revoked_at: datetime | None = None
     revocation_reason: str | None = None
+    crl_partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +170,7 @@ class Revocation:
     Attributes:
         not_after: when the certificate ends; the entry stays for one CRL longer (RFC 5280 section 3.3).
         entry_der: the element of `revokedCertificates` (RFC 5280 section 5.1).
+        crl_partition: of the certificate.
     """
 
     ca_arn: str
@@ -168,13 +179,15 @@ class Revocation:
     reason: str
     not_after: datetime
     entry_der: bytes
+    crl_partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlState:
-    """Numbering, schedule and lease of a CA's CRL.
+    """Numbering, schedule and lease of a CRL.
 
     Attributes:
+        crl_arn: which CRL: see `arn.crl_arn`.
         next_crl_at: when the next CRL is due; None: not scheduled.
         revision: grows with every revocation; a run moves `next_crl_at` only if it is still the one it started from.
         crl_number: the last number reserved, whether published or not.
@@ -186,7 +199,7 @@ class CrlState:
         failures, last_error: runs that failed since the last success, and why the last one did.
     """
 
-    ca_arn: str
+    crl_arn: str
     next_crl_at: datetime | None = None
     revision: int = 0
     crl_number: int = 0

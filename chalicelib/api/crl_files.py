@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 
-def crl_file(rt: Runtime, bucket: str | None, name: str, if_none_match: str | None) -> WireResponse:
-    """The CRL `crl/{name}` of a bucket, or of whichever bucket has it.
+def crl_file(rt: Runtime, bucket: str | None, key: str, if_none_match: str | None) -> WireResponse:
+    """The CRL with a key of a bucket, or of whichever bucket has it.
 
     Args:
         rt: the runtime; with S3 buckets there is nothing to serve here.
         bucket: from the path; None for a host name of the owner's that points here.
-        name: `{CA id}.crl`.
+        key: `crl/{CA id}.crl`, or what a CustomPath or a partition makes of it.
         if_none_match: the request's header of that name.
     """
     public_object = getattr(rt.buckets, "public_object", None)
-    found = public_object(bucket, f"crl/{name}") if public_object else None
+    found = public_object(bucket, key) if public_object else None
     if found is None:
         return not_found()
     etag = f'"{found.etag}"'

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROBE = "acm-pca-permission-test-key"
 PRIVATE_PROBE = "acm-pca-permission-test-key-private"
-_PUBLIC = re.compile(r"crl/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
+_PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
 _HEADERS = ".headers"  # directory beside the objects; no key begins with a dot
 
 
@@ -100,7 +100,7 @@ class DirectoryBuckets:
         Args:
             bucket: its name, or None to take the newest object with this key in any bucket, as a name of the owner's
                 that points here would.
-            key: only `crl/{CA id}.crl` is found.
+            key: only what ends in `{UUID}.crl` is found.
         """
         if _PUBLIC.fullmatch(key) is None:
             return None

@@ -11,7 +11,8 @@ from chalicelib.buckets import BucketError
 
 _BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
-_KEY = re.compile(r"(?=.{1,512}$)[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+_SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"
+_KEY = re.compile(rf"(?=.{{1,512}}$){_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 
 def check_bucket_name(bucket: str) -> None:

@@ -23,7 +23,7 @@ def publish() -> None:
     outcomes = publication.publish_due_crls(runtime.from_env(), seconds=_SECONDS)
     for outcome in outcomes:
         detail = outcome.error or f"number {outcome.crl_number}, {outcome.entries} entries"
-        click.echo(f"{outcome.result}: {outcome.ca_arn}: {detail}", err=outcome.result == "failed")
+        click.echo(f"{outcome.result}: {outcome.crl_arn}: {detail}", err=outcome.result == "failed")
     if not outcomes:
         click.echo("No CRL is due.")
     if any(outcome.result == "failed" for outcome in outcomes):

@@ -155,7 +155,7 @@ class _Demo:
         ca = self.rt.store.get_certificate_authority(ca_arn)
         stored = None
         if ca is not None:
-            location = revocation_configuration.crl_location(ca)
+            location = revocation_configuration.crl_location(self.rt, ca)
             stored = self.rt.buckets.get(location.bucket, location.key)
         if stored is None:
             raise click.ClickException("The CRL was not published.")

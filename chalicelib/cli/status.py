@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.operations import lookup
+from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
@@ -69,19 +69,22 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
 
 
 def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
-    state = rt.store.get_crl_state(ca.arn)
-    if state is None:
+    found = [rt.store.get_crl_state(each) for each in revocation_configuration.crl_arns(ca)]
+    states = [each for each in found if each is not None]
+    if not states:
         return None
+    state = min(states, key=lambda each: (each.next_update is not None, each.next_update))  # the one that ends first
     return {
         "Number": state.published_number,
-        "Entries": state.published_entries,
+        "Entries": sum(each.published_entries for each in states),
+        "Partitions": sum(1 for each in ca.crl_locations if each.partition),
         "PublishedAt": state.published_at,
         "NextUpdate": state.next_update,
         "Fresh": state.next_update is not None and state.next_update > rt.now(),
         "NextRun": state.next_crl_at,
         "Failures": state.failures,
         "LastError": state.last_error,
-        "Urls": [rt.buckets.object_url(each.bucket, each.key) for each in ca.crl_locations],
+        "Urls": [url for _, url in revocation_configuration.crl_addresses(rt, ca)],
     }
 
 

@@ -18,7 +18,7 @@ from granian.server.embed import Server
 
 from chalicelib import files
 from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
-from chalicelib.local.ocsp import ocsp, recent_ocsp
+from chalicelib.local.revocation_status import recent_ocsp, status
 from chalicelib.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _application(rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor) -> Any
         _send(protocol, response)
 
     def answer(request: HttpRequest) -> HttpResponse:
-        return ocsp(rt, request) or gateway.answer(request)
+        return status(rt, request) or gateway.answer(request)
 
     return application
 

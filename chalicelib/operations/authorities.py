@@ -330,4 +330,5 @@ def restore_certificate_authority(
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
     ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
-    rt.store.schedule_crl(ca.arn, due_at=rt.now())
+    for each in revocation_configuration.crl_arns(ca):
+        rt.store.schedule_crl(each, due_at=rt.now())

@@ -75,7 +75,8 @@ def import_certificate_authority_certificate(
         return installed
 
     ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
-    rt.store.schedule_crl(ca.arn, due_at=rt.now())
+    for each in revocation_configuration.crl_arns(ca):
+        rt.store.schedule_crl(each, due_at=rt.now())
 
 
 def get_certificate_authority_certificate(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.certificate import Issuer, Plan
     from chalicelib.pki.csr import CertificateRequest
     from chalicelib.pki.templates import Template
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import CertificateAuthority, CrlLocation
     from chalicelib.runtime import Caller, Runtime
 
 DEFAULT_TEMPLATE = "EndEntityCertificate"
@@ -63,22 +63,24 @@ def issue_certificate(
     """
     arn = request["CertificateAuthorityArn"]
     order: _Order | None = None
-    first_crl = False
+    first_crls: list[str] = []
     for attempt in range(_ATTEMPTS):
         ca = _issuing_authority(rt, caller, request, cached=attempt == 0)
         order = order or _parsed(rt, request)
         issuer = _issuer_for(rt, ca, order)
         try:
-            plan = _plan(rt, ca, issuer, order)
-            ca, started = _with_crl_started(rt, ca, order.template)
-            first_crl = first_crl or started
-            record, is_new = _reserve(rt, caller, ca, order, plan)
+            location = _crl_location(rt, ca, order, take=True)
+            plan = _plan(rt, ca, issuer, order, location)
+            ca, started = _with_crl_started(rt, ca, location)
+            if started and location is not None:
+                first_crls.append(arns.crl_arn(arn, location.partition))
+            record, is_new = _reserve(rt, caller, ca, order, plan, location)
         except ConflictError:
             continue  # the CA changed, or the serial is taken: look again
         if is_new:
             _sign(rt, ca, record, request["SigningAlgorithm"])
-        if first_crl:
-            publication.publish_crl(rt, arn)
+        for each in first_crls:
+            publication.publish_crl(rt, each)
         return {"CertificateArn": record.arn}
     raise errors.ThrottlingException("The certificate authority is being changed; try again.", retry_after_seconds=1)
 
@@ -89,7 +91,8 @@ def planned(
     """What a request would sign: the CA, the template and the plan; nothing is recorded. Errors as in issuing."""
     ca = _issuing_authority(rt, caller, request, cached=False)
     order = _parsed(rt, request)
-    return ca, order.template_arn, _plan(rt, ca, _issuer_for(rt, ca, order), order)
+    location = _crl_location(rt, ca, order, take=False)
+    return ca, order.template_arn, _plan(rt, ca, _issuer_for(rt, ca, order), order, location)
 
 
 def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> str:
@@ -131,21 +134,24 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     return certificate.root_in_making(order.csr)
 
 
-def _with_crl_started(rt: Runtime, ca: CertificateAuthority, template: Template) -> tuple[CertificateAuthority, bool]:
+def _with_crl_started(
+    rt: Runtime, ca: CertificateAuthority, location: CrlLocation | None
+) -> tuple[CertificateAuthority, bool]:
     """See that a CRL will be published before a certificate points to it; True if this is the first for its address.
 
     Raises:
         ConflictError: the CA changed since it was read.
     """
-    if not revocation_configuration.crl_enabled(ca) or template.is_root:
-        return ca, False
-    location = revocation_configuration.crl_location(ca)
-    if location in ca.crl_locations:
+    if location is None or location in ca.crl_locations:
         return ca, False
     return rt.store.start_crl(ca, location, due_at=rt.now()), True
 
 
-def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order) -> Plan:
+def _crl_location(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool) -> CrlLocation | None:
+    return None if order.template.is_root else revocation_configuration.next_crl_location(rt, ca, take=take)
+
+
+def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, location: CrlLocation | None) -> Plan:
     request = order.request
     with as_api_errors():
         return certificate.plan(
@@ -158,14 +164,14 @@ def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order) 
             serial_number=rt.serial_number(),
             now=rt.now(),
             short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
-            crl_url=revocation_configuration.crl_address(rt, ca),
+            crl_url=revocation_configuration.crl_address(rt, ca, location),
             ocsp_url=revocation_configuration.ocsp_address(rt, ca),
             api_passthrough=dict(request["ApiPassthrough"]) if "ApiPassthrough" in request else None,
         )
 
 
-def _reserve(
-    rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan
+def _reserve(  # noqa: PLR0917  what a record is made of
+    rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan, location: CrlLocation | None
 ) -> tuple[Certificate, bool]:
     """Record the intent, or find what the same token has made already."""
     ca_arn = arns.parse_ca_arn(ca.arn)
@@ -182,6 +188,7 @@ def _reserve(
         reserved_at=rt.now(),
         requested_by=caller.access_key_id,
         requester_account=caller.account_id,
+        crl_partition=(location.partition or None) if location else None,
     )
     token = order.request.get("IdempotencyToken")
     # Retries compute their end date anew, and may sign the same CSR anew: neither is among what must not differ.

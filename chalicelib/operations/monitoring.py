@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import CertificateAuthority, CrlLocation
     from chalicelib.runtime import Runtime
 
 FETCH_SECONDS = 5
@@ -69,7 +69,7 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
     return seen
 
 
-def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, str]]:
+def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, CrlLocation, str]]:
     """Each CA whose certificates send clients to a CRL, with each of the addresses."""
     now = rt.now()
     for account in rt.store.list_accounts():
@@ -77,13 +77,13 @@ def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, str]]:
         while page := rt.store.list_certificate_authorities(account, limit=_PAGE, after=after):
             for ca in page:
                 if ca.certificate_der is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE:
-                    yield from ((ca, each) for each in revocation_configuration.crl_addresses(rt, ca))
+                    yield from ((ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
             after = page[-1].arn.rsplit("/", 1)[1]
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
+def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:
     try:
-        return judge(ca, address, fetch(address), rt.now())
+        return judge(ca, location, address, fetch(address), rt.now())
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Sighting(ca.arn, address, problem=_text(error))
 
@@ -108,7 +108,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """A CRL lies where its address says."""
 
 
-def judge(ca: CertificateAuthority, address: str, body: bytes, now: datetime) -> Sighting:
+def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: bytes, now: datetime) -> Sighting:
     """Verify a CRL and measure its age.
 
     Raises:
@@ -125,11 +125,21 @@ def judge(ca: CertificateAuthority, address: str, body: bytes, now: datetime) ->
         problem = "It is another issuer's."
     elif not crl.is_signature_valid(public_key):
         problem = "Its signature is not the CA's."
+    elif _scope(crl) != ([location.url] if location.url else None):
+        problem = "Its scope (IssuingDistributionPoint) is not its address."
     elif now >= next_update:
         problem = f"It ended at {next_update:%Y-%m-%dT%H:%M:%SZ}."
     elif crl.last_update_utc > now:
         problem = f"It begins only at {crl.last_update_utc:%Y-%m-%dT%H:%M:%SZ}."
     return Sighting(ca.arn, address, number, max(life_used, 0.0), problem)
+
+
+def _scope(crl: x509.CertificateRevocationList) -> list[str] | None:
+    """The addresses in the IssuingDistributionPoint; None without one."""
+    for extension in crl.extensions:
+        if isinstance(extension.value, x509.IssuingDistributionPoint):
+            return [str(each.value) for each in extension.value.full_name or ()]
+    return None
 
 
 def _text(error: Exception) -> str:

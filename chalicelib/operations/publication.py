@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.operations import lookup, revocation_configuration, signing
-from chalicelib.pki import crl, crl_gate
+from chalicelib.pki import crl, crl_gate, extensions
 from chalicelib.pki.crl_gate import Due
 from chalicelib.store import ConflictError
 
@@ -42,9 +43,9 @@ _LOOKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did for one CA: `result` is "published", "skipped" or "failed"."""
+    """What a run did for one CRL: `result` is "published", "skipped" or "failed"."""
 
-    ca_arn: str
+    crl_arn: str
     result: str
     crl_number: int = 0
     entries: int = 0
@@ -71,41 +72,42 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
     return list(outcomes.values())
 
 
-def publish_crl(rt: Runtime, ca_arn: str) -> Outcome:
-    """Publish one CA's CRL if it is due and nobody else is at it; never raises."""
-    outcome = Outcome(ca_arn, "skipped")
+def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
+    """Publish one CRL if it is due and nobody else is at it; never raises."""
+    outcome = Outcome(crl_arn, "skipped")
     for _ in range(_LOOKS):
         try:
-            outcome, again = _publish_once(rt, ca_arn)
+            outcome, again = _publish_once(rt, crl_arn)
         except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
-            logs.log_exception("crl_failed", ca=ca_arn)
-            return Outcome(ca_arn, "failed", error=_text(error))
+            logs.log_exception("crl_failed", crl=crl_arn)
+            return Outcome(crl_arn, "failed", error=_text(error))
         if not again:
             break
     return outcome
 
 
-def _publish_once(rt: Runtime, ca_arn: str) -> tuple[Outcome, bool]:
+def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
     """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
     now = rt.now()
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
     ca = rt.store.get_certificate_authority(ca_arn)
-    state = rt.store.reserve_crl(ca_arn, number=_number_at(now), now=now, lease_until=now + _LEASE)
+    state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + _LEASE)
     if state is None:
-        return Outcome(ca_arn, "skipped"), False
+        return Outcome(crl_arn, "skipped"), False
     if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
         rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
-        return Outcome(ca_arn, "skipped"), False
+        return Outcome(crl_arn, "skipped"), False
     try:
-        published = _published(rt, ca)
+        published = _published(rt, ca, partition)
         state = _numbered_above(rt, state, published, now)
         entries = _publish(rt, ca, state, published, now)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError)
         delay = 0 if lost else min(_FIRST_RETRY_SECONDS * 2 ** min(state.failures, 10), _LAST_RETRY_SECONDS)
-        logs.log_exception("crl_failed", ca=ca_arn, crl_number=state.crl_number)
+        logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
         rt.store.fail_crl(state, _text(error), retry_at=now + timedelta(seconds=delay))
-        return Outcome(ca_arn, "failed", state.crl_number, error=_text(error)), lost
-    return Outcome(ca_arn, "published", state.crl_number, entries), False
+        return Outcome(crl_arn, "failed", state.crl_number, error=_text(error)), lost
+    return Outcome(crl_arn, "published", state.crl_number, entries), False
 
 
 def _number_at(now: datetime) -> int:
@@ -119,7 +121,7 @@ def _numbered_above(rt: Runtime, state: CrlState, published: list[_Published], n
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
-    renewed = rt.store.reserve_crl(state.ca_arn, number=highest + 1, now=now, lease_until=now + _LEASE)
+    renewed = rt.store.reserve_crl(state.crl_arn, number=highest + 1, now=now, lease_until=now + _LEASE)
     if renewed is None:
         raise ConflictError("Another run took the lease.")
     return renewed
@@ -134,11 +136,11 @@ class _Published:
     crl: Crl | None
 
 
-def _published(rt: Runtime, ca: CertificateAuthority | None) -> list[_Published]:
+def _published(rt: Runtime, ca: CertificateAuthority, partition: str) -> list[_Published]:
     found = []
-    for location in ca.crl_locations if ca else ():
+    for location in [each for each in ca.crl_locations if each.partition == partition]:
         stored = rt.buckets.get(location.bucket, location.key)
-        read = _read(ca, stored) if ca and stored else None
+        read = _read(ca, stored) if stored else None
         found.append(_Published(location, stored.etag if stored else None, read))
     return found
 
@@ -159,7 +161,7 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
     """Build, sign, judge and put the CRL with the reserved number; returns how many entries it has."""
     generated_at = now.replace(microsecond=0)
     next_update = generated_at + _validity(ca, state)
-    revocations = list(rt.store.list_revocations(ca.arn))
+    revocations = list(rt.store.list_revocations(state.crl_arn))
     due = _due(ca, state, published, revocations, now)
     entries = list(_entries(revocations, due))
     signing_algorithm = ca.configuration["SigningAlgorithm"]
@@ -170,6 +172,7 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
         this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
         next_update=next_update,
         entries=entries,
+        scope=published[0].location.url if published else "",
     )
     rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
     crl_der = signing.sign(rt, ca, "CRL", tbs_der, signing_algorithm, crl_number=state.crl_number)
@@ -191,7 +194,9 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
         entries=len(entries),
         next_crl_at=now + (next_update - generated_at) / 2 - _AHEAD,
     )
-    logs.log("crl_published", ca=ca.arn, crl_number=state.crl_number, entries=len(entries), next_update=next_update)
+    logs.log(
+        "crl_published", crl=state.crl_arn, crl_number=state.crl_number, entries=len(entries), next_update=next_update
+    )
     return len(entries)
 
 
@@ -204,8 +209,10 @@ def _due(
 ) -> Due:
     """What the CRL has to be, for the gate."""
     issuer = lookup.issuer_of(ca)
+    urls = {each.location.url for each in published} - {""}
     return Due(
         now=now,
+        scope=extensions.issuing_distribution_point(urls.pop()).value_der if urls else None,
         issuer_der=issuer.name_der,
         public_key=issuer.public_key,
         latest_next_update=now + _validity(ca, state),

@@ -53,6 +53,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
             reason=reason,
             not_after=record.not_after,
             entry_der=crl.encode_entry(serial_number, revoked_at, reason),
+            crl_partition=record.crl_partition,
         )
         try:
             _start_crl(rt, ca)
@@ -81,8 +82,8 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
 
 def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:
     """A CA whose CRLs were switched on after its certificates were issued gets its first CRL now."""
-    if not revocation_configuration.crl_enabled(ca):
+    if not revocation_configuration.crl_enabled(ca) or revocation_configuration.is_partitioned(ca):
         return
-    location = revocation_configuration.crl_location(ca)
+    location = revocation_configuration.crl_location(rt, ca)
     if location not in ca.crl_locations:
         rt.store.start_crl(ca, location, due_at=rt.now())

@@ -7,6 +7,7 @@ certificate revocation list (CRL)".
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ DISABLED: dict[str, Any] = {"Enabled": False}
 DEFAULT_EXPIRATION_DAYS = 7
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::[0-9]{{1,5}})?", re.ASCII)
+_SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"
+_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _BUCKET_SENTENCE = (
     "Permission error with your S3 bucket '{bucket}'. Check that your bucket policy, encryption settings, "
     "S3 Block Public Access settings, and global account permissions are configured correctly. "
@@ -60,10 +63,7 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
     omit = crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension", False)
     if omit and crl.get("CustomCname"):
         raise errors.InvalidArgsException("CrlConfiguration.CustomCname cannot be given when OmitExtension is true.")
-    if crl.get("CrlType", "COMPLETE") != "COMPLETE" or crl.get("CustomPath"):
-        raise errors.InvalidArgsException(
-            "CrlConfiguration.CrlType PARTITIONED and CustomPath are not supported here: CRLs are COMPLETE."
-        )
+    _check_path(crl.get("CustomPath"))
     _check_host("CrlConfiguration.CustomCname", crl.get("CustomCname"))
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
 
@@ -82,6 +82,14 @@ def _check_disabled_stands_alone(name: str, configuration: Mapping[str, Any]) ->
     others = sorted(member for member in configuration if member != "Enabled")
     if not configuration["Enabled"] and others:
         raise errors.InvalidArgsException(f"{name}.{others[0]} cannot be given when Enabled is false.")
+
+
+def _check_path(path: str | None) -> None:
+    if path and path != "/" and _PATH.fullmatch(path) is None:
+        raise errors.InvalidArgsException(
+            f"CrlConfiguration.CustomPath '{path}' must be segments without '%', '?' and '+', joined by '/', of which "
+            "none begins with a dot: it is a path in addresses and the beginning of object keys."
+        )
 
 
 def _check_host(name: str, host: str | None) -> None:
@@ -142,31 +150,71 @@ def crl_enabled(ca: CertificateAuthority) -> bool:
     return bool(ca.revocation_configuration["CrlConfiguration"]["Enabled"])
 
 
-def crl_location(ca: CertificateAuthority) -> CrlLocation:
-    """Where the CA's configuration wants its CRL: `crl/{CA id}.crl` in its bucket. CRLs must be on."""
+def is_partitioned(ca: CertificateAuthority) -> bool:
+    """Whether the CA's configuration binds new certificates to partitions of its CRL."""
+    return bool(ca.revocation_configuration["CrlConfiguration"].get("CrlType") == "PARTITIONED")
+
+
+def _located(rt: Runtime, ca: CertificateAuthority, name: str) -> tuple[CrlLocation, str]:
+    """Where the CA's configuration wants a CRL of this name, and by what address clients reach it. CRLs must be on."""
     crl = ca.revocation_configuration["CrlConfiguration"]
-    key = f"crl/{arns.parse_ca_arn(ca.arn).ca_id}.crl"
-    return CrlLocation(bucket=crl["S3BucketName"], key=key, acl=crl["S3ObjectAcl"])
+    path = crl.get("CustomPath", "crl").strip("/")
+    key = f"{path}/{name}.crl" if path else f"{name}.crl"
+    location = CrlLocation(bucket=crl["S3BucketName"], key=key, acl=crl["S3ObjectAcl"])
+    if crl.get("CustomCname"):
+        return location, f"http://{crl['CustomCname']}/{key}"
+    return location, rt.buckets.object_url(location.bucket, key)
 
 
-def crl_address(rt: Runtime, ca: CertificateAuthority) -> str | None:
+def crl_location(rt: Runtime, ca: CertificateAuthority) -> CrlLocation:
+    """Where the CA's configuration wants its complete CRL: `{CustomPath or crl}/{CA id}.crl` in its bucket."""
+    return _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)[0]
+
+
+def partition_location(rt: Runtime, ca: CertificateAuthority, partition: str) -> CrlLocation:
+    """Where the CA's configuration wants a partition of its CRL, `{CustomPath or crl}/{partition}.crl`.
+
+    Source: AWS Private CA API, CrlConfiguration, CustomPath.
+    """
+    location, url = _located(rt, ca, partition)
+    return replace(location, partition=partition, url=url)
+
+
+def next_crl_location(rt: Runtime, ca: CertificateAuthority, *, take: bool) -> CrlLocation | None:
+    """Which CRL tells of the next certificate; None where CRLs are off.
+
+    `take`: of a partition, take one of the places that it has for certificates.
+    """
+    if not crl_enabled(ca):
+        return None
+    if not is_partitioned(ca):
+        return crl_location(rt, ca)
+    fresh = str(uuid.uuid4())
+    sample = partition_location(rt, ca, "{}")  # a change of any part of it begins a new partition
+    address = f"{sample.bucket} {sample.acl} {sample.url}"
+    return partition_location(rt, ca, rt.store.take_crl_partition(ca.arn, address, fresh) if take else fresh)
+
+
+def crl_address(rt: Runtime, ca: CertificateAuthority, location: CrlLocation | None) -> str | None:
     """The CRL distribution point for certificates issued now; None where the CA gives none."""
     crl = ca.revocation_configuration["CrlConfiguration"]
-    if not crl["Enabled"] or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
+    if location is None or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
         return None
-    location = crl_location(ca)
-    if crl.get("CustomCname"):
-        return f"http://{crl['CustomCname']}/{location.key}"
-    return rt.buckets.object_url(location.bucket, location.key)
+    return location.url or _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)[1]
 
 
-def crl_addresses(rt: Runtime, ca: CertificateAuthority) -> list[str]:
-    """Where clients of the CA's certificates look for its CRL: each location that has one, by the name it has now."""
-    current = crl_location(ca) if crl_enabled(ca) else None
-    named = crl_address(rt, ca)
+def crl_addresses(rt: Runtime, ca: CertificateAuthority) -> list[tuple[CrlLocation, str]]:
+    """Where clients of the CA's certificates look for its CRLs: each location, by the name it has now."""
+    named: dict[tuple[str, str], str] = {}
+    if crl_enabled(ca) and not is_partitioned(ca):
+        current, url = _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)
+        named[current.bucket, current.key] = url
     return [
-        named
-        if named and (each.bucket, each.key) == (current and current.bucket, current and current.key)
-        else rt.buckets.object_url(each.bucket, each.key)
+        (each, each.url or named.get((each.bucket, each.key)) or rt.buckets.object_url(each.bucket, each.key))
         for each in ca.crl_locations
     ]
+
+
+def crl_arns(ca: CertificateAuthority) -> list[str]:
+    """Every CRL that the CA has: the complete one, and the partitions."""
+    return [arns.crl_arn(ca.arn, each) for each in dict.fromkeys(each.partition for each in ca.crl_locations)]

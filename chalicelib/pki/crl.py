@@ -82,10 +82,17 @@ def build_crl_tbs(
     this_update: datetime,
     next_update: datetime,
     entries: Iterable[bytes],
+    scope: str = "",
 ) -> bytes:
-    """The TBSCertList of a complete CRL, version 2, with AuthorityKeyIdentifier and CRLNumber."""
+    """The TBSCertList of a CRL, version 2, with AuthorityKeyIdentifier and CRLNumber.
+
+    `scope` is the CDP of the certificates that it tells of, for a critical IssuingDistributionPoint; a complete CRL
+    has none.
+    """
     joined = b"".join(entries)
     own = [extensions.authority_key_identifier(issuer.key_identifier), extensions.crl_number(crl_number)]
+    if scope:
+        own.append(extensions.issuing_distribution_point(scope))
     return der.sequence(
         der.integer(1),
         algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der,

@@ -21,6 +21,7 @@ KEY_USAGE = "2.5.29.15"
 SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
 BASIC_CONSTRAINTS = "2.5.29.19"
 CRL_NUMBER = "2.5.29.20"
+ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
 REASON_CODE = "2.5.29.21"
 NAME_CONSTRAINTS = "2.5.29.30"
 CRL_DISTRIBUTION_POINTS = "2.5.29.31"
@@ -147,6 +148,13 @@ def crl_distribution_points(url: str) -> Extension:
     return Extension(
         CRL_DISTRIBUTION_POINTS, critical=False, value_der=der.sequence(der.sequence(der.tlv(0xA0, full_name)))
     )
+
+
+def issuing_distribution_point(url: str) -> Extension:
+    """The scope of a CRL: the certificates whose CDP is this address (RFC 5280 section 5.2.5)."""
+    location = der.tlv(0x86, url.encode("ascii"))
+    value = der.sequence(der.tlv(0xA0, der.tlv(0xA0, location)))
+    return Extension(ISSUING_DISTRIBUTION_POINT, critical=True, value_der=value)
 
 
 def authority_information_access(ocsp_url: str) -> Extension:

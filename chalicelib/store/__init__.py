@@ -218,7 +218,8 @@ class Store(Protocol):
     def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
         """Record a revocation once and for all, and make the CA's CRL due, in one transaction.
 
-        Where the CA has a CRL state, its `next_crl_at` moves forward to `revocation.revoked_at` (never back) and its
+        Where the CA's complete CRL, or the one of the certificate's partition, has a state, its `next_crl_at` moves
+        forward to `revocation.revoked_at` (never back) and its
         revision grows; where it has none, only the revocation is recorded.
 
         Raises:
@@ -226,8 +227,11 @@ class Store(Protocol):
         """
         ...
 
-    def list_revocations(self, ca_arn: str) -> Iterator[Revocation]:
-        """All revocations of a CA by serial number, consistent with every `revoke_certificate` that returned."""
+    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
+        """All revocations that a CRL tells of, by serial number (of a CA: all of them).
+
+        They are consistent with every `revoke_certificate` that returned.
+        """
         ...
 
     # CRLs
@@ -243,15 +247,25 @@ class Store(Protocol):
         """
         ...
 
-    def get_crl_state(self, ca_arn: str) -> CrlState | None:
-        """Numbering and schedule of a CA's CRL; None before `start_crl`."""
+    def take_crl_partition(self, ca_arn: str, address: str, fresh: str) -> str:
+        """The partition of the CRL for one more certificate of a CA; none gets more certificates than fit into 1 MB.
+
+        Args:
+            ca_arn: the CA.
+            address: of the partitions; when it is another one than before, a fresh partition begins.
+            fresh: the name of the next partition, if one has to begin.
+        """
         ...
 
-    def schedule_crl(self, ca_arn: str, *, due_at: datetime) -> None:
+    def get_crl_state(self, crl_arn: str) -> CrlState | None:
+        """Numbering and schedule of a CRL; None before `start_crl`."""
+        ...
+
+    def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
         """Move the next CRL forward to `due_at` (never back) and grow the revision; no CRL state, no change."""
         ...
 
-    def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+    def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
         """Take the lease and reserve a CRL number in one conditional write.
 
         The number reserved is `number`, or one more than the last where that is greater.
@@ -365,7 +379,8 @@ class Store(Protocol):
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         """ARNs whose time has come, longest overdue first; reads only what is due.
 
-        CRL: CAs by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by `created_at`. PURGE: DELETED
+        CRL: CRLs (`arn.crl_arn`) by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by
+        `created_at`. PURGE: DELETED
         CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by
         their OCSP responder's `due_at`. The
         answer may lag a little behind writes: look at the record itself before acting.

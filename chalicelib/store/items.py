@@ -54,7 +54,11 @@ def _join(parts: tuple[bytes, ...]) -> str:
 
 
 def _locations(locations: tuple[CrlLocation, ...]) -> str:
-    return _json([[each.bucket, each.key, each.acl] for each in locations])
+    return _json([[each.bucket, each.key, each.acl, each.partition, each.url] for each in locations])
+
+
+def _location(bucket: str, key: str, acl: str, partition: str = "", url: str = "") -> CrlLocation:
+    return CrlLocation(bucket=bucket, key=key, acl=acl, partition=partition, url=url)
 
 
 def _permissions(permissions: tuple[Permission, ...]) -> str:
@@ -86,7 +90,7 @@ _CODECS: dict[str, _Codec] = {
     "permissions": (_permissions, lambda text: tuple(_permission(*each) for each in json.loads(text))),
     "crl_locations": (
         _locations,
-        lambda text: tuple(CrlLocation(bucket=bucket, key=key, acl=acl) for bucket, key, acl in json.loads(text)),
+        lambda text: tuple(_location(*each) for each in json.loads(text)),
     ),
 }
 _TIMES = (
@@ -165,9 +169,21 @@ def revocation_partition(ca_arn: str, shard: int) -> str:
     return f"REV#{ca_id_of(ca_arn)}#{shard:x}"
 
 
-def crl_key(ca_arn: str) -> Key:
-    """Where a CA's CRL state lies."""
-    return Key(f"CRL#{ca_id_of(ca_arn)}", "CRL")
+def partitioned_revocations(crl_arn: str) -> str:
+    """The revocations that a partition of a CRL tells of: copies, because the complete CRL tells of them too."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
+    return f"REV#{ca_id_of(ca_arn)}#P{partition}"
+
+
+def crl_key(crl_arn: str) -> Key:
+    """Where a CRL's state lies."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
+    return Key(f"CRL#{ca_id_of(ca_arn)}", f"CRL#{partition}" if partition else "CRL")
+
+
+def slots_key(ca_arn: str) -> Key:
+    """Where it is kept which partition of a CA's CRL new certificates go to."""
+    return Key(f"CRL#{ca_id_of(ca_arn)}", "SLOTS")
 
 
 def issuer_key(key_hash: str, ca_arn: str) -> Key:
@@ -262,9 +278,15 @@ def revocation_item(revocation: Revocation) -> Item:
     return to_item(revocation, Key(revocation_partition(revocation.ca_arn, int(serial[0], 16)), serial))
 
 
+def partitioned_revocation_item(revocation: Revocation) -> Item:
+    """The copy of a revocation for its partition."""
+    pk = partitioned_revocations(arns.crl_arn(revocation.ca_arn, revocation.crl_partition or ""))
+    return to_item(revocation, Key(pk, arns.serial_hex(revocation.serial_number)))
+
+
 def crl_item(state: CrlState) -> Item:
     """A CRL state; due at `next_crl_at`."""
-    return to_item(state, crl_key(state.ca_arn), **due("CRL", state.next_crl_at, state.ca_arn))
+    return to_item(state, crl_key(state.crl_arn), **due("CRL", state.next_crl_at, state.crl_arn))
 
 
 def responder_item(responder: OcspResponder) -> Item:

@@ -110,18 +110,26 @@ class Certificates(Base):
             Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
         ]
-        wake = forward_write(certificate.ca_arn, revocation.revoked_at)
+        crls = [certificate.ca_arn]
+        if certificate.crl_partition:
+            base.append(Put(items.partitioned_revocation_item(revocation)))
+            crls.append(arns.crl_arn(certificate.ca_arn, certificate.crl_partition))
+        wakes = [forward_write(each, revocation.revoked_at) for each in crls]
         while True:
             try:
-                self.table.write(*base, wake)
+                self.table.write(*base, *wakes)
             except ConditionFailedError as error:
-                if error.items.keys() != {len(base)}:
+                if min(error.items) < len(base):
                     raise ConflictError(f"{certificate.arn} is revoked already, or has changed.") from error
-                wake = forward_write(certificate.ca_arn, revocation.revoked_at, error.items[len(base)])
+                for position, found in error.items.items():
+                    number = position - len(base)
+                    wakes[number] = forward_write(crls[number], revocation.revoked_at, found)
             else:
                 return
 
-    def list_revocations(self, ca_arn: str) -> Iterator[Revocation]:
-        for shard in range(16):
-            for item in self.table.query(items.revocation_partition(ca_arn, shard)):
+    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
+        ca_arn, partition = arns.split_crl_arn(crl_arn)
+        keys = [items.revocation_partition(ca_arn, shard) for shard in range(16)]
+        for key in [items.partitioned_revocations(crl_arn)] if partition else keys:
+            for item in self.table.query(key):
                 yield items.from_item(Revocation, item)

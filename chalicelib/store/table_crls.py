@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from chalicelib import arn as arns
 from chalicelib.records import CrlState
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
@@ -15,21 +17,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlLocation
-    from chalicelib.store.table import Condition, Item, Value, Write
+    from chalicelib.store.table import Condition, Item, Table, Value, Write
 
+MAX_PARTITION = 16_384  # certificates; their entries have at most 54 bytes, so that a CRL stays below 1 MB
+SLOTS_TAKEN = 64  # at a time by a process; what it does not use stays empty
 _UNKNOWN: Final[Item] = {"pk": "", "sk": ""}
 
 
-def forward_write(ca_arn: str, due_at: datetime, found: Item | None = _UNKNOWN) -> Write:
-    """Make a CA's CRL due at `due_at` at the latest, and grow its revision.
+def forward_write(crl_arn: str, due_at: datetime, found: Item | None = _UNKNOWN) -> Write:
+    """Make a CRL due at `due_at` at the latest, and grow its revision.
 
     Args:
-        ca_arn: the CA.
+        crl_arn: the CRL.
         due_at: never moves a due time back.
         found: the CRL state as it is (None: there is none); by default the write assumes one that is due later. Each
             form is conditional on what it assumes, so that a failure tells which form is right.
     """
-    key, due = items.crl_key(ca_arn), items.micros(due_at)
+    key, due = items.crl_key(crl_arn), items.micros(due_at)
     if found is None:
         return Check(key, ABSENT)
     if int(found.get("next_crl_at", due + 1)) <= due:
@@ -38,16 +42,53 @@ def forward_write(ca_arn: str, due_at: datetime, found: Item | None = _UNKNOWN) 
         (Clause("pk", "present"), Clause("next_crl_at", "absent")),
         (Clause("next_crl_at", ">", due),),
     )
-    values: dict[str, Value] = {"next_crl_at": due, **items.due("CRL", due_at, ca_arn)}
+    values: dict[str, Value] = {"next_crl_at": due, **items.due("CRL", due_at, crl_arn)}
     return Update(key, condition, values, added={"revision": 1})
 
 
 class Crls(Base):
-    """CRL states."""
+    """CRL states, and which partition new certificates go to."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self._slots: dict[str, tuple[str, str, int]] = {}  # what this process has taken: address, partition, left
+        self._taking = threading.Lock()
+
+    def take_crl_partition(self, ca_arn: str, address: str, fresh: str) -> str:
+        with self._taking:
+            taken_for, partition, left = self._slots.get(ca_arn, ("", "", 0))
+            if taken_for != address or not left:
+                partition, left = self._take_slots(ca_arn, address, fresh), SLOTS_TAKEN
+            self._slots[ca_arn] = (address, partition, left - 1)
+            return partition
+
+    def _take_slots(self, ca_arn: str, address: str, fresh: str) -> str:
+        """Take slots of the present partition, or of a fresh one if it is full or for another address."""
+        key = items.slots_key(ca_arn)
+        found = self.table.get(key)
+        while True:
+            is_still: Condition = ABSENT
+            if found is not None:
+                is_still = ((Clause("partition", "=", found["partition"]), Clause("taken", "=", found["taken"])),)
+            usable = found is not None and found["address"] == address
+            if found is not None and usable and int(found["taken"]) + SLOTS_TAKEN <= MAX_PARTITION:
+                partition = str(found["partition"])
+                write: Write = Update(key, is_still, added={"taken": SLOTS_TAKEN})
+            else:
+                partition = fresh
+                new: Item = {"pk": key.pk, "sk": key.sk, "address": address, "partition": fresh, "taken": SLOTS_TAKEN}
+                write = Put(new, is_still)
+            try:
+                self.table.write(write)
+            except ConditionFailedError as error:
+                found = error.items[0]
+            else:
+                return partition
 
     def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
         new = replace(ca, crl_locations=(*ca.crl_locations, location), version=ca.version + 1)
-        first = Put(items.crl_item(CrlState(ca_arn=ca.arn, next_crl_at=due_at)), ABSENT)
+        crl_arn = arns.crl_arn(ca.arn, location.partition)
+        first = Put(items.crl_item(CrlState(crl_arn=crl_arn, next_crl_at=due_at)), ABSENT)
         state: Write = first
         while True:
             try:
@@ -57,26 +98,26 @@ class Crls(Base):
                     self._cache.pop(ca.arn, None)
                     raise ConflictError(f"{ca.arn} is not at version {ca.version} any more.") from error
                 found = error.items[1]
-                state = first if found is None else forward_write(ca.arn, due_at, found)
+                state = first if found is None else forward_write(crl_arn, due_at, found)
             else:
                 return self._remember(new)
 
-    def get_crl_state(self, ca_arn: str) -> CrlState | None:
-        item = self.table.get(items.crl_key(ca_arn))
+    def get_crl_state(self, crl_arn: str) -> CrlState | None:
+        item = self.table.get(items.crl_key(crl_arn))
         return None if item is None else items.from_item(CrlState, item)
 
-    def schedule_crl(self, ca_arn: str, *, due_at: datetime) -> None:
-        write = forward_write(ca_arn, due_at)
+    def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
+        write = forward_write(crl_arn, due_at)
         while True:
             try:
                 self.table.write(write)
             except ConditionFailedError as error:
-                write = forward_write(ca_arn, due_at, error.items[0])
+                write = forward_write(crl_arn, due_at, error.items[0])
             else:
                 return
 
-    def reserve_crl(self, ca_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
-        key = items.crl_key(ca_arn)
+    def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+        key = items.crl_key(crl_arn)
         found = self.table.get(key)
         while found is not None and _may_reserve(found, now):
             reserved = max(number, int(found.get("crl_number", 0)) + 1)
@@ -135,12 +176,12 @@ class Crls(Base):
         if strict:
             clauses.append(Clause("revision", "=", state.revision))
         try:
-            self.table.write(Update(items.crl_key(state.ca_arn), (tuple(clauses),), values, removed, added or {}))
+            self.table.write(Update(items.crl_key(state.crl_arn), (tuple(clauses),), values, removed, added or {}))
         except ConditionFailedError as error:
             found = error.items[0] or {}
             if strict and found.get("crl_number") == state.crl_number and "lease_until" in found:
                 raise _RevisionMovedError from error
-            raise ConflictError(f"The lease on the CRL of {state.ca_arn} has gone to another run.") from error
+            raise ConflictError(f"The lease on the CRL of {state.crl_arn} has gone to another run.") from error
 
 
 class _RevisionMovedError(Exception):
@@ -148,7 +189,7 @@ class _RevisionMovedError(Exception):
 
 
 def _due_values(state: CrlState, at: datetime | None) -> dict[str, Value]:
-    return {} if at is None else {"next_crl_at": items.micros(at), **items.due("CRL", at, state.ca_arn)}
+    return {} if at is None else {"next_crl_at": items.micros(at), **items.due("CRL", at, state.crl_arn)}
 
 
 def _due_removed(at: datetime | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def rt(rt: Any) -> Iterator[Any]:
     class Files(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             _, bucket, _, name = self.path.split("/")
-            answer = crl_files.crl_file(served, bucket, name, None)
+            answer = crl_files.crl_file(served, bucket, f"crl/{name}", None)
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
@@ -91,15 +91,21 @@ def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
 
 def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
     ca = rt.store.get_certificate_authority(arn)
+    location = ca.crl_locations[0]
     body = crl_bytes(rt, arn)
     now = clock()
-    assert monitoring.judge(ca, "", body, now).problem == ""
-    assert monitoring.judge(ca, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem == "Its signature is not the CA's."
-    assert monitoring.judge(ca, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
+    assert monitoring.judge(ca, location, "", body, now).problem == ""
+    assert (
+        monitoring.judge(ca, location, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem
+        == "Its signature is not the CA's."
+    )
+    assert monitoring.judge(ca, location, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
+    of_a_partition = replace(location, partition="p", url="http://p.example/p.crl")
+    assert monitoring.judge(ca, of_a_partition, "", body, now).problem.startswith("Its scope")
     other_issuer = replace(ca, certificate_der=root_certificate(now=now).public_bytes(Encoding.DER))
-    assert monitoring.judge(other_issuer, "", body, now).problem == "It is another issuer's."
+    assert monitoring.judge(other_issuer, location, "", body, now).problem == "It is another issuer's."
     with pytest.raises(ValueError, match="error parsing asn1"):
-        monitoring.judge(ca, "", b"", now)
+        monitoring.judge(ca, location, "", b"", now)
 
 
 def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:

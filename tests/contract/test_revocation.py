@@ -341,14 +341,14 @@ def test_poisoned_ca_never_blocks_the_others(acm_pca: Any, rt: Any, clock: Any) 
     poisoned = rt.store.get_certificate_authority(arns[0])
     rt.keys.delete_key(poisoned.key_id, poisoned.arn)
     clock.forward(days=3.5)
-    outcomes = {each.ca_arn: each.result for each in publish_due_crls(rt, seconds=60)}
+    outcomes = {each.crl_arn: each.result for each in publish_due_crls(rt, seconds=60)}
     assert outcomes == {arns[0]: "failed", arns[1]: "published", arns[2]: "published"}
     state = rt.store.get_crl_state(arns[0])
     assert state.failures == 1
     assert "KeyNotFoundError" in state.last_error
     assert publish_due_crls(rt, seconds=60) == []
     clock.forward(seconds=16)
-    assert [(each.ca_arn, each.result) for each in publish_due_crls(rt, seconds=60)] == [(arns[0], "failed")]
+    assert [(each.crl_arn, each.result) for each in publish_due_crls(rt, seconds=60)] == [(arns[0], "failed")]
 
 
 def test_failed_publication_succeeds_after_repair_and_clears_its_error(acm_pca: Any, rt: Any, clock: Any) -> None:

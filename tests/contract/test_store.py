@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,6 +14,7 @@ import boto3
 import pytest
 from builders import START
 
+from chalicelib.arn import crl_arn
 from chalicelib.pki import crl
 from chalicelib.records import (
     AccessKey,
@@ -22,17 +27,16 @@ from chalicelib.records import (
     ResourcePolicy,
     Revocation,
 )
-from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError, table_crls
 from chalicelib.store.dynamodb import create_table
 from chalicelib.store.dynamodb import open_store as open_dynamodb
 from chalicelib.store.sqlite import open_store as open_sqlite
+from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
-
-    from chalicelib.store.table_store import TableStore
 
 ACCOUNT = "000000000000"
 LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
@@ -334,6 +338,52 @@ def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: Certifi
 
 
 # CRLs
+
+
+def test_partitioned_revocation_wakes_its_partition_and_the_complete_crl(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    partitions = [replace(LOCATION, key=f"crl/{name}.crl", partition=name, url=f"http://x/{name}") for name in "ab"]
+    for location in (LOCATION, *partitions):
+        ca = store.start_crl(ca, location, due_at=at(days=9))
+    assert ca.crl_locations == (LOCATION, *partitions)
+    record, _ = store.reserve_certificate(replace(certificate(ca), crl_partition="a"), ca, None, now=START)
+    wanted = replace(revocation(record, at(minutes=1)), crl_partition="a")
+    store.revoke_certificate(record, wanted)
+    of_a, of_b = crl_arn(ca.arn, "a"), crl_arn(ca.arn, "b")
+    assert set(store.list_due("CRL", now=at(minutes=1), limit=9)) == {ca.arn, of_a}
+    assert [list(store.list_revocations(each)) for each in (ca.arn, of_a, of_b)] == [[wanted], [wanted], []]
+    state = store.reserve_crl(of_a, number=7, now=at(minutes=2), lease_until=at(minutes=3))
+    assert state is not None
+    assert (state.crl_arn, state.crl_number) == (of_a, 7)
+    deleted = store.update_certificate_authority(ca, replace(ca, status="DELETED"))
+    store.purge_certificate_authority(deleted)
+    assert [store.get_crl_state(each) for each in (ca.arn, of_a, of_b)] == [None] * 3
+
+
+def test_partition_takes_as_many_certificates_as_fit(store: TableStore, ca: CertificateAuthority) -> None:
+    fresh = (f"partition-{number}" for number in itertools.count())
+    taken = Counter(store.take_crl_partition(ca.arn, "here", next(fresh)) for _ in range(2 * table_crls.SLOTS_TAKEN))
+    assert list(taken.values()) == [2 * table_crls.SLOTS_TAKEN]
+    elsewhere = store.take_crl_partition(ca.arn, "elsewhere", next(fresh))
+    assert elsewhere not in taken
+    assert store.take_crl_partition(ca.arn, "here", next(fresh)) not in {*taken, elsewhere}
+
+
+def test_partitions_of_many_processes_never_hold_too_much(
+    store: TableStore, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_crls, "MAX_PARTITION", 20)
+    monkeypatch.setattr(table_crls, "SLOTS_TAKEN", 8)
+    processes = [TableStore(store.table) for _ in range(4)]
+
+    def take(process: TableStore) -> list[str]:
+        return [process.take_crl_partition(ca.arn, "here", str(uuid.uuid4())) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = Counter(each for found in pool.map(take, processes) for each in found)
+    assert sum(taken.values()) == 80
+    assert max(taken.values()) <= 20
 
 
 def started(store: TableStore, ca: CertificateAuthority) -> CertificateAuthority:

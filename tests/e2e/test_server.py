@@ -22,6 +22,7 @@ import pytest
 from authority_steps import active_root, fetch, issue, serial_of
 from botocore.exceptions import ClientError
 from builders import csr
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from home import BIN, ROOT, Home
@@ -343,3 +344,22 @@ def test_openssl_asks_ocsp_for_two_and_browsers_by_get(home: Home, tmp_path: Pat
     wrong = urllib.request.Request(f"{home.url}/ocsp", data=b"", method="PUT")
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(wrong, timeout=10)
+
+
+@pytest.mark.parametrize("kind", ["COMPLETE", "PARTITIONED"])
+def test_crl_is_served_where_its_certificate_says(home: Home, kind: str) -> None:
+    client = home.client()
+    crl = {"Enabled": True, "S3BucketName": "paths", "CustomPath": "pki/eu", "CrlType": kind, "ExpirationInDays": 7}
+    arn = active_root(client, RevocationConfiguration={"CrlConfiguration": crl})
+    leaf = fetch(client, arn, issue(client, arn))
+    (point,) = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    (address,) = [each.value for each in point.full_name or []]
+    key = address.removeprefix(f"{home.url}/paths/")
+    assert key.startswith("pki/eu/")
+    for path in (f"/paths/{key}", f"/{key}"):  # the second is what a host name of the owner's leads to
+        with urllib.request.urlopen(f"{home.url}{path}", timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "application/pkix-crl"
+            assert x509.load_der_x509_crl(answer.read()).issuer == leaf.issuer
+    for path in ("/paths/pki/eu/x.crl", "/paths/acm-pca-permission-test-key.crl", "/..%2f..%2fsignet.db.crl"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{home.url}{path}", timeout=10)

@@ -81,12 +81,10 @@ def _record(ca: CertificateAuthority, record: Certificate) -> Iterator[str]:
 
 
 def _crl(world: World, ca: CertificateAuthority) -> Iterator[str]:
-    revoked = {
-        record.serial_number
-        for record in world.rt.store.list_certificates(ca.arn)
-        if record.revoked_at is not None and record.not_after >= world.clock.now
-    }
+    records = list(world.rt.store.list_certificates(ca.arn))
     for location in ca.crl_locations:
+        mine = [each for each in records if location.partition in {"", each.crl_partition}]
+        revoked = {each.serial_number for each in mine if each.revoked_at and each.not_after >= world.clock.now}
         stored = world.rt.buckets.get(location.bucket, location.key)
         if stored is None:
             yield f"I8: there is no CRL at {location.bucket}/{location.key}"
@@ -99,7 +97,7 @@ def _crl(world: World, ca: CertificateAuthority) -> Iterator[str]:
         entries = [entry.serial_number for entry in crl]
         if not revoked <= set(entries):
             yield f"I6: the CRL lacks {sorted(revoked - set(entries))}"
-        known = {record.serial_number for record in world.rt.store.list_certificates(ca.arn) if record.revoked_at}
+        known = {each.serial_number for each in mine if each.revoked_at}
         if len(entries) != len(set(entries)) or not set(entries) <= known:
             yield "I6: the CRL lists what was not revoked, or lists it twice"
 

@@ -1,10 +1,12 @@
-"""OCSP in the laptop home: past Chalice's gateway, as on AWS, where it has a function and an address of its own."""
+"""CRLs and OCSP in the laptop home, past Chalice's gateway: on AWS they have addresses of their own too."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from chalicelib.api import ocsp_http
+from chalicelib.api import crl_files, ocsp_http
 from chalicelib.local.gateway import HttpResponse
 from chalicelib.operations import ocsp as operation
 
@@ -46,3 +48,22 @@ def ocsp(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
         return None
     known = _header(request, "if-none-match")
     return _response(request, ocsp_http.respond(rt, request.method, request_der, known))
+
+
+def crl(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
+    """The CRL at a path, `{bucket}/{key}` or, for a host name of the owner's, `{key}`; None if there is none."""
+    path = unquote(request.path).lstrip("/")
+    if request.method not in {"GET", "HEAD"} or not path.endswith(".crl"):
+        return None
+    bucket, _, key = path.partition("/")
+    known = _header(request, "if-none-match")
+    for named, wanted in ((bucket, key), (None, path)):
+        answer = crl_files.crl_file(rt, named, wanted, known)
+        if answer.status != HTTPStatus.NOT_FOUND:
+            return _response(request, answer)
+    return None
+
+
+def status(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
+    """The answer to a client that asks for the status of certificates; None if the request is another one."""
+    return ocsp(rt, request) or crl(rt, request)
