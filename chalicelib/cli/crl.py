@@ -7,7 +7,8 @@ import sys
 import click
 
 from chalicelib import runtime
-from chalicelib.operations import publication
+from chalicelib.cli.status import table
+from chalicelib.operations import crl_verification, publication
 
 _SECONDS = 3600.0
 
@@ -27,4 +28,17 @@ def publish() -> None:
     if not outcomes:
         click.echo("No CRL is due.")
     if any(outcome.result == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+@crl.command()
+def verify() -> None:
+    """Prove that every published CRL is what the certificates' records say, byte for byte; exit code 1 if not."""
+    found = list(crl_verification.verify_crls(runtime.from_env()))
+    if not found:
+        click.echo("There is no CRL to verify.")
+        return
+    rows = [(str(each.entries), str(each.waiting), each.problem or "as recorded", each.location) for each in found]
+    click.echo(table(("Entries", "Waiting", "State", "Location"), rows))
+    if any(each.problem for each in found):
         sys.exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
@@ -13,14 +13,17 @@ from chalicelib.pki import certificate
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
+
+    from cryptography import x509
 
     from chalicelib.pki.certificate import Issuer
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
 _ATTEMPTS = 8
+_PAGE = 100
 # Status is told of the certificates of a DELETED CA, which may be restored, but not of an EXPIRED one, which has none
 # that is valid.
 WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
@@ -43,6 +46,22 @@ def status_of(ca: CertificateAuthority, now: datetime) -> str:
     """The state as Describe shows it: EXPIRED is what ACTIVE and DISABLED become when the certificate has ended."""
     ends = issuer_of(ca).not_after if ca.status in {"ACTIVE", "DISABLED"} else None
     return "EXPIRED" if ends is not None and now > ends else ca.status
+
+
+def is_signed_by(ca: CertificateAuthority, crl: x509.CertificateRevocationList) -> bool:
+    """Whether a CRL is this CA's: its issuer is the CA, and its signature is of the CA's key."""
+    issuer = issuer_of(ca)
+    public_key: Any = issuer.public_key
+    return crl.issuer.public_bytes() == issuer.name_der and crl.is_signature_valid(public_key)
+
+
+def every_authority(rt: Runtime) -> Iterator[CertificateAuthority]:
+    """All CAs of all accounts, read in pages."""
+    for account in rt.store.list_accounts():
+        after: str | None = None
+        while page := rt.store.list_certificate_authorities(account, limit=_PAGE, after=after):
+            yield from page
+            after = page[-1].arn.rsplit("/", 1)[1]
 
 
 def find(

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 5
 _MOST_BYTES = 256 * 1024 * 1024
 _THREADS = 8
-_PAGE = 100
 _BACKDATED = timedelta(hours=1)  # thisUpdate lies so long before the CRL was made, as AWS's does
 
 
@@ -72,13 +71,9 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
 def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, CrlLocation, str]]:
     """Each CA whose certificates send clients to a CRL, with each of the addresses."""
     now = rt.now()
-    for account in rt.store.list_accounts():
-        after: str | None = None
-        while page := rt.store.list_certificate_authorities(account, limit=_PAGE, after=after):
-            for ca in page:
-                if ca.certificate_der is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE:
-                    yield from ((ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
-            after = page[-1].arn.rsplit("/", 1)[1]
+    for ca in lookup.every_authority(rt):
+        if ca.certificate_der is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE:
+            yield from ((ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:

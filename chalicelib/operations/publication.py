@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
@@ -151,10 +151,7 @@ def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
-    issuer = lookup.issuer_of(ca)
-    public_key: Any = issuer.public_key
-    own = found.parsed.issuer.public_bytes() == issuer.name_der and found.parsed.is_signature_valid(public_key)
-    return found if own else None
+    return found if lookup.is_signed_by(ca, found.parsed) else None
 
 
 def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:

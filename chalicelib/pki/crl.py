@@ -74,6 +74,19 @@ def entry_of(revoked: x509.RevokedCertificate) -> bytes:
     return _entry(revoked.serial_number, revoked.revocation_date_utc, code)
 
 
+def entries_of(crl_der: bytes) -> dict[int, bytes]:
+    """The elements of revokedCertificates by serial number, as they are encoded.
+
+    Raises:
+        DerError: it is not strict DER.
+    """
+    tbs = next(der.read(crl_der).children())
+    members = [each for each in tbs.children() if each.tag == der.SEQUENCE]
+    if len(members) < 3:  # algorithm, issuer, and nothing revoked
+        return {}
+    return {der.unsigned(next(each.children()), "A serial number"): each.der for each in members[2].children()}
+
+
 def build_crl_tbs(
     *,
     issuer: Issuer,

@@ -58,6 +58,7 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     client.revoke_certificate(CertificateAuthorityArn=root, CertificateSerial=bad, RevocationReason="SUPERSEDED")
     assert run("crl", "publish").output.startswith(f"published: {root}: number ")
     assert run("crl", "publish").output == "No CRL is due.\n"
+    assert "as recorded" in run("crl", "verify").output
     heading, first, second = run("status").output.splitlines()
     assert heading.split()[:4] == ["Name", "Type", "State", "Issued"]
     assert first.startswith("first?line")  # control characters do not reach the terminal
@@ -69,6 +70,17 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     assert [each["Arn"] for each in shown] == [root, waiting]
     assert (shown[0]["Crl"]["Entries"], shown[0]["Crl"]["Fresh"]) == (1, True)
     assert shown[1]["Crl"] is None
+
+
+def test_crl_that_is_not_what_is_recorded_is_told(run: Callable[..., Result], home: Runtime, data: Path) -> None:
+    assert run("crl", "verify").output == "There is no CRL to verify.\n"
+    client = client_for(home)
+    issue(client, active_root(client))
+    (stored,) = (each for each in (data / "buckets").rglob("*.crl") if ".headers" not in each.parts)
+    stored.unlink()
+    found = run("crl", "verify")
+    assert found.exit_code == 1
+    assert "It is not published." in found.output
 
 
 def test_crl_that_cannot_be_published_is_told_with_its_reason(

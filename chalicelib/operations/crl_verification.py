@@ -1,0 +1,92 @@
+"""Published = recorded: the entries of every published CRL, byte for byte, beside the records of its certificates.
+
+The entries are made anew from the certificates alone; what the publisher keeps of revocations counts for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib.operations import lookup
+from chalicelib.pki import crl, crl_gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.records import Certificate, CertificateAuthority, CrlLocation
+    from chalicelib.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found at one location of a CRL.
+
+    Attributes:
+        entries: how many are as recorded.
+        waiting: revocations that came after the CRL was made, and are in the next one.
+        problem: the first difference, in words; empty where there is none.
+    """
+
+    crl_arn: str
+    location: str
+    entries: int = 0
+    waiting: int = 0
+    problem: str = ""
+
+
+def verify_crls(rt: Runtime) -> Iterator[Verdict]:
+    """Compare every CRL that is kept up with what is recorded."""
+    now = rt.now()
+    for ca in lookup.every_authority(rt):
+        if ca.certificate_der is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
+            continue
+        revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if ca.crl_locations else []
+        for location in ca.crl_locations:
+            mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
+            yield _verify(rt, ca, location, mine)
+
+
+def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoked: list[Certificate]) -> Verdict:
+    crl_arn = arns.crl_arn(ca.arn, location.partition)
+    verdict = Verdict(crl_arn, f"{location.bucket}/{location.key}")
+    state, stored = rt.store.get_crl_state(crl_arn), rt.buckets.get(location.bucket, location.key)
+    if stored is None or state is None or state.published_at is None:
+        return replace(verdict, problem="It is not published.")
+    try:
+        published = crl_gate.read(stored.body)
+    except crl_gate.CrlRefusedError as error:
+        return replace(verdict, problem=str(error))
+    if published.number != state.published_number:
+        return replace(verdict, problem=f"Its number is {published.number}, recorded is {state.published_number}.")
+    if not lookup.is_signed_by(ca, published.parsed):
+        return replace(verdict, problem="Its signature or its issuer is not the CA's.")
+    return _compared(verdict, crl.entries_of(stored.body), revoked, state.published_at)
+
+
+def _compared(
+    verdict: Verdict, published: dict[int, bytes], revoked: list[Certificate], published_at: datetime
+) -> Verdict:
+    waiting = 0
+    recorded = {each.serial_number: each for each in revoked}
+    for serial, entry in published.items():
+        record = recorded.get(serial)
+        if record is None:
+            return replace(verdict, problem=f"It lists {serial:032x}, which is not recorded as revoked.")
+        if entry != _entry(record):
+            return replace(verdict, problem=f"Its entry of {serial:032x} is not what is recorded.")
+    for serial in recorded.keys() - published.keys():
+        record = recorded[serial]
+        if record.revoked_at and record.revoked_at > published_at:
+            waiting += 1
+        elif record.not_after >= published_at:
+            return replace(verdict, problem=f"It lacks {serial:032x}, which is revoked.")
+    return replace(verdict, entries=len(published), waiting=waiting)
+
+
+def _entry(record: Certificate) -> bytes | None:
+    if record.revoked_at is None:
+        return None
+    return crl.encode_entry(record.serial_number, record.revoked_at, record.revocation_reason or "UNSPECIFIED")

@@ -1,0 +1,132 @@
+"""`signet crl verify` (chalicelib/operations/crl_verification.py) on CRLs that are right, and on others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from authority_steps import active_root, issue
+from builders import CRL_CONFIGURATION
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from test_revocation import revoke
+
+from chalicelib.operations.crl_verification import Verdict, verify_crls
+from chalicelib.operations.publication import publish_due_crls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.laptop, pytest.mark.one_protocol]
+
+
+@pytest.fixture(params=["COMPLETE", "PARTITIONED"])
+def arn(acm_pca: Any, rt: Any, clock: Any, request: pytest.FixtureRequest) -> str:
+    """A CA with three revoked certificates of four in its CRL."""
+    configuration = CRL_CONFIGURATION["CrlConfiguration"] | {"CrlType": request.param}
+    arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": configuration})
+    issued = [issue(acm_pca, arn) for _ in range(4)]
+    for each, reason in zip(issued, ("UNSPECIFIED", "KEY_COMPROMISE", "SUPERSEDED"), strict=False):
+        clock.now += timedelta(seconds=30)
+        revoke(acm_pca, arn, each, reason)
+    clock.now += timedelta(seconds=30)
+    publish_due_crls(rt, seconds=60)
+    return arn
+
+
+def verdict(rt: Any) -> Verdict:
+    (found,) = verify_crls(rt)
+    return found
+
+
+def test_published_is_recorded(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    assert (verdict(rt).problem, verdict(rt).entries, verdict(rt).waiting) == ("", 3, 0)
+    clock.now += timedelta(seconds=30)
+    revoke(acm_pca, arn, issue(acm_pca, arn))
+    assert (verdict(rt).problem, verdict(rt).entries, verdict(rt).waiting) == ("", 3, 1)
+    clock.now += timedelta(seconds=30)
+    publish_due_crls(rt, seconds=60)
+    assert (verdict(rt).problem, verdict(rt).entries, verdict(rt).waiting) == ("", 4, 0)
+    clock.now += timedelta(days=400)
+    for _ in range(2):
+        publish_due_crls(rt, seconds=60)
+        clock.now += timedelta(days=4)
+    publish_due_crls(rt, seconds=60)
+    assert (verdict(rt).problem, verdict(rt).entries) == ("", 0)
+
+
+def test_home_without_crls_has_nothing_to_verify(rt: Any, acm_pca: Any) -> None:
+    active_root(acm_pca)
+    assert list(verify_crls(rt)) == []
+
+
+def _without(records: list[Any]) -> list[Any]:
+    return [replace(each, revoked_at=None) if each.revocation_reason == "SUPERSEDED" else each for each in records]
+
+
+def _later(records: list[Any]) -> list[Any]:
+    return [
+        (each.revoked_at and replace(each, revoked_at=each.revoked_at + timedelta(seconds=1))) or each
+        for each in records
+    ]
+
+
+def _more(records: list[Any]) -> list[Any]:
+    when = min(each.revoked_at for each in records if each.revoked_at)
+    return [each if each.revoked_at else replace(each, revoked_at=when) for each in records]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (_without, "which is not recorded as revoked"),
+        (_later, "is not what is recorded"),
+        (_more, "which is revoked"),
+    ],
+)
+def test_difference_is_named(rt: Any, arn: str, change: Callable[[list[Any]], list[Any]], problem: str) -> None:
+    class Other:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rt.store, name)
+
+        def list_certificates(self, ca_arn: str) -> list[Any]:
+            return change(list(rt.store.list_certificates(ca_arn)))
+
+    assert problem in verdict(replace(rt, store=Other())).problem
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        ("none", "It is not published."),
+        ("text", "It is not a CRL with a CRL number."),
+        ("number", "Its number is 1, recorded is "),
+        ("signature", "Its signature or its issuer is not the CA's."),
+    ],
+)
+def test_what_lies_there_instead_is_named(rt: Any, arn: str, case: str, problem: str) -> None:
+    location = rt.store.get_certificate_authority(arn).crl_locations[0]
+    stored = rt.buckets.get(location.bucket, location.key)
+    real = x509.load_der_x509_crl(stored.body)
+    from builders import ROOT_KEY
+
+    number = 1 if case == "number" else real.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    forged = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(real.issuer)
+        .last_update(real.last_update_utc)
+        .next_update(real.next_update_utc or real.last_update_utc)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .sign(ROOT_KEY, hashes.SHA256())
+    )
+    bodies = {"none": None, "text": b"no CRL"}
+    body = bodies.get(case, forged.public_bytes(Encoding.DER))
+
+    class Buckets:
+        def get(self, *_: str) -> Any:
+            return replace(stored, body=body) if body is not None else None
+
+    assert verdict(replace(rt, buckets=Buckets())).problem.startswith(problem)
