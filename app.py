@@ -158,8 +158,9 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick looks at everything
-    """Look at the CRLs from outside, for the alarms."""
-    from chalicelib.operations import monitoring
+    """Look at CRLs and OCSP from outside, for the alarms."""
+    from chalicelib.operations import monitoring, monitoring_ocsp
 
-    seen = monitoring.watch_crls(runtime())
-    return {"crls": len(seen), "problems": sum(bool(each.problem) for each in seen)}
+    crls, responders = monitoring.watch_crls(runtime()), monitoring_ocsp.watch_ocsp(runtime())
+    problems = sum(bool(each.problem) for each in (*crls, *responders))
+    return {"crls": len(crls), "responders": len(responders), "problems": problems}

@@ -1,4 +1,4 @@
-"""`signet monitor`: CRLs as strangers see them."""
+"""`signet monitor`: CRLs and OCSP as strangers see them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from chalicelib import runtime
 from chalicelib.cli.status import table
-from chalicelib.operations import monitoring
+from chalicelib.operations import monitoring, monitoring_ocsp
 
 _LATE = 50.0  # percent of its life: from there on a newer CRL is due
 _COLUMNS = ("Number", "Life used", "State", "Address")
@@ -16,10 +16,11 @@ _COLUMNS = ("Number", "Life used", "State", "Address")
 
 @click.command()
 def monitor() -> None:
-    """Fetch every CRL at its address, verify it, and say how old it is; exit code 1 if one is late or wrong."""
-    seen = monitoring.watch_crls(runtime.from_env())
+    """Fetch every CRL, ask every OCSP responder, verify what they say; exit code 1 if one is late or wrong."""
+    rt = runtime.from_env()
+    seen = [*monitoring.watch_crls(rt), *monitoring_ocsp.watch_ocsp(rt)]
     if not seen:
-        click.echo("There is no CRL to watch.")
+        click.echo("There is no CRL and no OCSP responder to watch.")
         return
     rows = [(str(each.crl_number or "-"), f"{each.life_used:.0f} %", _state(each), each.address) for each in seen]
     click.echo(table(_COLUMNS, rows))

@@ -80,22 +80,23 @@ def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address:
     try:
         return judge(ca, location, address, fetch(address), rt.now())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Sighting(ca.arn, address, problem=_text(error))
+        return Sighting(ca.arn, address, problem=text_of(error))
 
 
-def fetch(address: str) -> bytes:
-    """What anybody gets from an address; no redirect is followed.
+def fetch(address: str, body: bytes | None = None, content_type: str = "") -> bytes:
+    """What anybody gets from an address, or as the answer to a body that is posted there; no redirect is followed.
 
     Raises:
         OSError: it does not answer, or not with 200.
     """
-    request = urllib.request.Request(address, headers={"User-Agent": "signet-monitor"})  # noqa: S310  it begins with http
+    headers = {"User-Agent": "signet-monitor"} | ({"Content-Type": content_type} if content_type else {})
+    request = urllib.request.Request(address, data=body, headers=headers)  # noqa: S310  it begins with http
     opener = urllib.request.build_opener(_NoRedirects)
     with opener.open(request, timeout=FETCH_SECONDS) as answer:
-        body: bytes = answer.read(_MOST_BYTES + 1)
-    if len(body) > _MOST_BYTES:
+        found: bytes = answer.read(_MOST_BYTES + 1)
+    if len(found) > _MOST_BYTES:
         raise ValueError(f"It is longer than {_MOST_BYTES} bytes.")
-    return body
+    return found
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -137,7 +138,8 @@ def _scope(crl: x509.CertificateRevocationList) -> list[str] | None:
     return None
 
 
-def _text(error: Exception) -> str:
+def text_of(error: Exception) -> str:
+    """Why an address was not read."""
     if isinstance(error, urllib.error.HTTPError):
         return f"The address answers with {error.code}."
     return f"{type(error).__name__}: {error}"[:200]

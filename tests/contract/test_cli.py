@@ -115,7 +115,7 @@ def test_access_keys_are_listed_without_their_secrets(run: Callable[..., Result]
 def test_monitor_fetches_what_strangers_fetch(
     run: Callable[..., Result], home: Runtime, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("monitor").output == "There is no CRL to watch.\n"
+    assert run("monitor").output == "There is no CRL and no OCSP responder to watch.\n"
     issue(client_for(home), active_root(client_for(home)))
     monkeypatch.setenv("SIGNET_PUBLIC_URL", "http://127.0.0.1:9")
     found = run("monitor")

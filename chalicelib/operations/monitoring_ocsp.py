@@ -1,0 +1,121 @@
+"""OCSP as a stranger sees it: asked at its address about certificates whose status is known, and verified.
+
+Requests and answers are cryptography's, not the responder's own code.
+
+Source: RFC 6960 section 3.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from chalicelib import logs
+from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.operations.monitoring import Sighting, fetch, text_of
+from chalicelib.pki import algorithms
+from chalicelib.store import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.records import Certificate, CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+VISIBLE_WITHIN = timedelta(seconds=5)
+_SAMPLES = {"revoked": 4, "issued": 1}
+_TYPE = "application/ocsp-request"
+
+
+def watch_ocsp(rt: Runtime) -> list[Sighting]:
+    """Ask about some certificates of every CA whose OCSP is on, and report as a metric how many CAs have a problem."""
+    seen = []
+    for ca in lookup.every_authority(rt):
+        address = revocation_configuration.ocsp_address(rt, ca)
+        if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+            seen.append(_look(rt, ca, address))
+    for each in seen:
+        if each.problem:
+            logs.log("ocsp_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
+    counts = {"OcspProblems": sum(bool(each.problem) for each in seen), "OcspWatched": len(seen)}
+    metrics = {name: (float(count), "Count") for name, count in counts.items()}
+    logs.metrics("ocsp_watched", metrics, timestamp=rt.now())
+    return seen
+
+
+def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
+    problem = ""
+    for record in _samples(rt, ca):
+        try:
+            body = fetch(address, _request(ca, record.serial_number), _TYPE)
+            problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            problem = text_of(error)
+        if problem:
+            break
+    return Sighting(ca.arn, address, problem=problem)
+
+
+def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
+    for kind, limit in _SAMPLES.items():
+        for _, serial in rt.store.find_certificates(ca.arn, Span(kind), limit=limit)[:limit]:  # type: ignore[arg-type]  # two of its kinds
+            record = rt.store.get_certificate(ca.arn, serial)
+            if record is not None:
+                yield record
+
+
+def _request(ca: CertificateAuthority, serial: int) -> bytes:
+    issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
+    name = hashlib.sha1(issuer.subject.public_bytes(), usedforsecurity=False).digest()
+    key = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(name, key, serial, hashes.SHA1())  # noqa: S303  as clients do
+    return builder.build().public_bytes(Encoding.DER)
+
+
+def judge(ca: CertificateAuthority, record: Certificate, answer: ocsp.OCSPResponse, now: datetime) -> str:
+    """What is wrong with an answer about a certificate, in words; empty where nothing is."""
+    if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        return f"It answers {answer.response_status.name} about {record.serial_number:032x}."
+    if answer.serial_number != record.serial_number:
+        return f"It answers about another certificate than {record.serial_number:032x}."
+    if not _is_signed(ca, answer):
+        return "Its signature is neither the CA's nor a responder's of the CA."
+    if answer.next_update_utc is None or not answer.this_update_utc <= now < answer.next_update_utc:
+        return f"Its answer about {record.serial_number:032x} is not of now."
+    return _status_problem(record, answer, now)
+
+
+def _status_problem(record: Certificate, answer: ocsp.OCSPResponse, now: datetime) -> str:
+    wanted = {ocsp.OCSPCertStatus.GOOD if record.status == "ISSUED" else ocsp.OCSPCertStatus.UNKNOWN}
+    if record.revoked_at is not None:
+        wanted = {ocsp.OCSPCertStatus.REVOKED, *(wanted if now - record.revoked_at < VISIBLE_WITHIN else ())}
+    if answer.certificate_status not in wanted and record.status != "PENDING":
+        return f"It says {answer.certificate_status.name} of {record.serial_number:032x}."
+    return ""
+
+
+def _is_signed(ca: CertificateAuthority, answer: ocsp.OCSPResponse) -> bool:
+    """Whether the CA signed, or who has a certificate of the CA for that (RFC 6960 section 4.2.2.2)."""
+    signer = issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
+    try:
+        for signer in answer.certificates[:1]:
+            signer.verify_directly_issued_by(issuer)
+            usages = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            if ExtendedKeyUsageOID.OCSP_SIGNING not in usages:
+                return False
+        key: Any = signer.public_key()
+        arguments = algorithms.SIGNING_ALGORITHMS[ca.configuration["SigningAlgorithm"]].arguments
+        key.verify(answer.signature, answer.tbs_response_bytes, *arguments)
+    except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
+        return False
+    return True
