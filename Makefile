@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e bench lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e bench clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fast: $(VENV)/dev.stamp ## unit, contract and property tests
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
+
+clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
+	$(BIN)/python tests/clients/matrix.py
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
 	$(BIN)/python tests/bench/run.py
