@@ -99,7 +99,8 @@ class _Way:
         """Let the root sign a CA; the CA's certificate."""
         request = self._client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
         template = "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0/V1"
-        signed = issue(self._client, root, Csr=request.encode(), TemplateArn=template)
+        life = {"Type": "DAYS", "Value": 365}  # longer than that of the certificates under it
+        signed = issue(self._client, root, Csr=request.encode(), TemplateArn=template, Validity=life)
         answer = self._client.get_certificate(CertificateAuthorityArn=root, CertificateArn=signed)
         self._client.import_certificate_authority_certificate(
             CertificateAuthorityArn=arn, Certificate=answer["Certificate"], CertificateChain=answer["CertificateChain"]
