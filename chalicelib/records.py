@@ -165,7 +165,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """One entry of a CA's CRL: encoded once, when the certificate is revoked.
+    """One entry of a CA's CRL: encoded once, when the certificate is revoked, and kept until a segment has it.
 
     Attributes:
         not_after: when the certificate ends; the entry stays for one CRL longer (RFC 5280 section 3.3).
@@ -211,6 +211,35 @@ class CrlState:
     published_entries: int = 0
     failures: int = 0
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlSegment:
+    """Entries of a CRL, in the order in which their certificates end; a segment never changes.
+
+    Attributes:
+        entries: elements of `revokedCertificates`, one behind the other (RFC 5280 section 5.1).
+        lengths: how many octets each one has.
+        ends: until when each one is needed: seconds since 1970, 8 octets each.
+    """
+
+    segment_id: str
+    entries: bytes
+    lengths: bytes
+    ends: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlSegments:
+    """The segments of a CRL, in the order of its entries.
+
+    Attributes:
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    crl_arn: str
+    version: int = 0
+    segments: tuple[CrlSegment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.operations import lookup
-from chalicelib.pki import crl, crl_gate
+from chalicelib.pki import crl, crl_entries, crl_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +61,14 @@ def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoke
         return replace(verdict, problem=str(error))
     if published.number != state.published_number:
         return replace(verdict, problem=f"Its number is {published.number}, recorded is {state.published_number}.")
-    if not lookup.is_signed_by(ca, published.parsed):
+    issuer = lookup.issuer_of(ca)
+    if not (published.is_issued_by(issuer) and published.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])):
         return replace(verdict, problem="Its signature or its issuer is not the CA's.")
-    return _compared(verdict, crl.entries_of(stored.body), revoked, state.published_at)
+    return _compared(verdict, dict(_listed(published)), revoked, state.published_at)
+
+
+def _listed(published: crl_gate.Crl) -> Iterator[tuple[int, bytes]]:
+    return ((crl_entries.number(serial), entry) for serial, entry in crl_entries.split(published.entries))
 
 
 def _compared(

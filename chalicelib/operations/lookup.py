@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
@@ -15,8 +15,6 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
-
-    from cryptography import x509
 
     from chalicelib.pki.certificate import Issuer
     from chalicelib.records import CertificateAuthority
@@ -46,13 +44,6 @@ def status_of(ca: CertificateAuthority, now: datetime) -> str:
     """The state as Describe shows it: EXPIRED is what ACTIVE and DISABLED become when the certificate has ended."""
     ends = issuer_of(ca).not_after if ca.status in {"ACTIVE", "DISABLED"} else None
     return "EXPIRED" if ends is not None and now > ends else ca.status
-
-
-def is_signed_by(ca: CertificateAuthority, crl: x509.CertificateRevocationList) -> bool:
-    """Whether a CRL is this CA's: its issuer is the CA, and its signature is of the CA's key."""
-    issuer = issuer_of(ca)
-    public_key: Any = issuer.public_key
-    return crl.issuer.public_bytes() == issuer.name_der and crl.is_signature_valid(public_key)
 
 
 def every_authority(rt: Runtime) -> Iterator[CertificateAuthority]:

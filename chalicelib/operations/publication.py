@@ -8,7 +8,7 @@ Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,15 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.operations import lookup, revocation_configuration, signing
-from chalicelib.pki import crl, crl_gate, extensions
-from chalicelib.pki.crl_gate import Due
+from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.buckets import StoredObject
     from chalicelib.pki.crl_gate import Crl
-    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState, Revocation
+    from chalicelib.records import CertificateAuthority, CrlLocation, CrlSegment, CrlState
     from chalicelib.runtime import Runtime
 
 CONTENT_TYPE = "application/pkix-crl"
@@ -151,28 +149,29 @@ def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
-    return found if lookup.is_signed_by(ca, found.parsed) else None
+    issuer = lookup.issuer_of(ca)
+    mine = found.is_issued_by(issuer) and found.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])
+    return found if mine else None
 
 
 def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
     """Build, sign, judge and put the CRL with the reserved number; returns how many entries it has."""
     generated_at = now.replace(microsecond=0)
     next_update = generated_at + _validity(ca, state)
-    revocations = list(rt.store.list_revocations(state.crl_arn))
-    due = _due(ca, state, published, revocations, now)
-    entries = list(_entries(revocations, due))
-    signing_algorithm = ca.configuration["SigningAlgorithm"]
+    due = _due(rt, ca, state, published, now)
+    forgotten = crl_gate.forgotten(due.published, due.recorded)
     tbs_der = crl.build_crl_tbs(
-        issuer=lookup.issuer_of(ca),
-        signing_algorithm=signing_algorithm,
+        issuer=due.issuer,
+        signing_algorithm=due.signing_algorithm,
         crl_number=state.crl_number,
         this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
         next_update=next_update,
-        entries=entries,
+        entries=[*(each.entries for each in due.recorded), *forgotten.values()],
         scope=published[0].location.url if published else "",
     )
     rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
-    crl_der = signing.sign(rt, ca, "CRL", tbs_der, signing_algorithm, crl_number=state.crl_number)
+    crl_der = signing.sign(rt, ca, "CRL", tbs_der, due.signing_algorithm, crl_number=state.crl_number)
+    del tbs_der  # of a million entries it is large
     crl_gate.check(crl_der, due)
     for each in published:
         rt.buckets.put(
@@ -184,39 +183,58 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
             cache_control=CACHE_CONTROL,
             acl=each.location.acl,
         )
+    entries = sum(each.count for each in due.recorded) + len(forgotten)
     rt.store.complete_crl(
         state,
         published_at=now,
         next_update=next_update,
-        entries=len(entries),
+        entries=entries,
         next_crl_at=now + (next_update - generated_at) / 2 - _AHEAD,
     )
-    logs.log(
-        "crl_published", crl=state.crl_arn, crl_number=state.crl_number, entries=len(entries), next_update=next_update
-    )
-    return len(entries)
+    logs.log("crl_published", crl=state.crl_arn, crl_number=state.crl_number, entries=entries, next_update=next_update)
+    return entries
 
 
 def _due(
-    ca: CertificateAuthority,
-    state: CrlState,
-    published: list[_Published],
-    revocations: list[Revocation],
-    now: datetime,
-) -> Due:
-    """What the CRL has to be, for the gate."""
-    issuer = lookup.issuer_of(ca)
+    rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
+) -> crl_gate.Due:
+    """What the CRL has to be: for those that build it, and for the gate."""
+    shown_at = state.published_at.replace(microsecond=0) - _BACKDATED if state.published_at else None
+    segments, revoked = _folded(rt, state, shown_at)
     urls = {each.location.url for each in published} - {""}
-    return Due(
+    return crl_gate.Due(
         now=now,
+        issuer=lookup.issuer_of(ca),
+        signing_algorithm=ca.configuration["SigningAlgorithm"],
         scope=extensions.issuing_distribution_point(urls.pop()).value_der if urls else None,
-        issuer_der=issuer.name_der,
-        public_key=issuer.public_key,
         latest_next_update=now + _validity(ca, state),
-        needed_until={each.serial_number: max(each.not_after, each.revoked_at) for each in revocations},
-        shown_at=state.published_at - _BACKDATED if state.published_at else None,
+        recorded=[crl_segments.shown(each, shown_at) for each in segments],
+        revoked=revoked,
         published=[each.crl for each in published if each.crl],
     )
+
+
+def _folded(rt: Runtime, state: CrlState, shown_at: datetime | None) -> tuple[tuple[CrlSegment, ...], set[bytes]]:
+    """The segments, after all new revocations have been folded into them; and serial numbers of these.
+
+    Each step is recorded, so that a run that has not enough time for all of them has not worked in vain.
+    """
+    found = rt.store.get_crl_segments(state.crl_arn)
+    revoked: set[bytes] = set()
+    more = True
+    while more and (fresh := rt.store.list_new_revocations(state.crl_arn, limit=crl_segments.MOST_ENTRIES)):
+        more = len(fresh) == crl_segments.MOST_ENTRIES
+        rows = [(crl_segments.seconds(max(each.not_after, each.revoked_at)), each.entry_der) for each in fresh]
+        name = f"{state.crl_number:016x}-{found.version:08x}"
+        new = replace(found, segments=crl_segments.fold(found.segments, rows, shown_at, name))
+        found = rt.store.fold_revocations(found, new, fresh)
+        revoked |= {
+            crl.serial_content(each.serial_number)
+            for each, (end, _) in zip(fresh, rows, strict=True)
+            if shown_at is None or end >= shown_at.timestamp()
+        }
+        rt.store.renew_crl(state, lease_until=rt.now() + _LEASE)
+    return found.segments, revoked
 
 
 def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
@@ -227,25 +245,6 @@ def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
     if state.next_update is not None and state.published_at is not None:
         return state.next_update - state.published_at.replace(microsecond=0)
     return timedelta(days=revocation_configuration.DEFAULT_EXPIRATION_DAYS)
-
-
-def _entries(revocations: list[Revocation], due: Due) -> Iterator[bytes]:
-    """The entries: each stays until it has been in one CRL made after its certificate ended (RFC 5280 section 3.3).
-
-    So do those that clients have seen and the store does not know, as after the restoration of an older copy of it.
-    """
-    known = due.needed_until
-    for revocation in revocations:
-        if due.shown_at is None or known[revocation.serial_number] >= due.shown_at:
-            yield revocation.entry_der
-    forgotten = {
-        each.serial_number: each
-        for old in due.published
-        if not old.serials <= known.keys()
-        for each in old.parsed
-        if each.serial_number not in known
-    }
-    yield from (crl.entry_of(each) for each in forgotten.values())
 
 
 def _text(error: Exception) -> str:

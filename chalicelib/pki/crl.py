@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from chalicelib.pki import algorithms, der, extensions
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.extensions import Extension
@@ -30,18 +28,6 @@ REASON_CODES = {
     "PRIVILEGE_WITHDRAWN": 9,
     "A_A_COMPROMISE": 10,
 }
-_CODES = {
-    x509.ReasonFlags.unspecified: 0,
-    x509.ReasonFlags.key_compromise: 1,
-    x509.ReasonFlags.ca_compromise: 2,
-    x509.ReasonFlags.affiliation_changed: 3,
-    x509.ReasonFlags.superseded: 4,
-    x509.ReasonFlags.cessation_of_operation: 5,
-    x509.ReasonFlags.certificate_hold: 6,
-    x509.ReasonFlags.remove_from_crl: 8,
-    x509.ReasonFlags.privilege_withdrawn: 9,
-    x509.ReasonFlags.aa_compromise: 10,
-}
 _ENUMERATED = 0x0A
 
 
@@ -54,10 +40,6 @@ def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes
     code = REASON_CODES.get(reason)
     if code is None:
         raise ArgumentError(f"There is no revocation reason {reason}.")
-    return _entry(serial_number, revoked_at, code)
-
-
-def _entry(serial_number: int, revoked_at: datetime, code: int) -> bytes:
     extension = b""
     if code:
         value = der.tlv(_ENUMERATED, bytes((code,)))
@@ -65,26 +47,9 @@ def _entry(serial_number: int, revoked_at: datetime, code: int) -> bytes:
     return der.sequence(der.integer(serial_number), der.time(revoked_at), extension)
 
 
-def entry_of(revoked: x509.RevokedCertificate) -> bytes:
-    """The element of revokedCertificates that was parsed, with its reason and no other extension."""
-    code = 0
-    for extension in revoked.extensions:
-        if isinstance(extension.value, x509.CRLReason):
-            code = _CODES[extension.value.reason]
-    return _entry(revoked.serial_number, revoked.revocation_date_utc, code)
-
-
-def entries_of(crl_der: bytes) -> dict[int, bytes]:
-    """The elements of revokedCertificates by serial number, as they are encoded.
-
-    Raises:
-        DerError: it is not strict DER.
-    """
-    tbs = next(der.read(crl_der).children())
-    members = [each for each in tbs.children() if each.tag == der.SEQUENCE]
-    if len(members) < 3:  # algorithm, issuer, and nothing revoked
-        return {}
-    return {der.unsigned(next(each.children()), "A serial number"): each.der for each in members[2].children()}
+def serial_content(serial_number: int) -> bytes:
+    """A serial number as the content of its INTEGER."""
+    return der.read(der.integer(serial_number)).content
 
 
 def build_crl_tbs(
@@ -94,7 +59,7 @@ def build_crl_tbs(
     crl_number: int,
     this_update: datetime,
     next_update: datetime,
-    entries: Iterable[bytes],
+    entries: Iterable[bytes | memoryview],
     scope: str = "",
 ) -> bytes:
     """The TBSCertList of a CRL, version 2, with AuthorityKeyIdentifier and CRLNumber.
@@ -102,7 +67,7 @@ def build_crl_tbs(
     `scope` is the CDP of the certificates that it tells of, for a critical IssuingDistributionPoint; a complete CRL
     has none.
     """
-    joined = b"".join(entries)
+    pieces = [each for each in entries if each]
     own = [extensions.authority_key_identifier(issuer.key_identifier), extensions.crl_number(crl_number)]
     if scope:
         own.append(extensions.issuing_distribution_point(scope))
@@ -112,6 +77,6 @@ def build_crl_tbs(
         issuer.name_der,
         der.time(this_update),
         der.time(next_update),
-        der.sequence(joined) if joined else b"",
+        *(der.pieces(der.SEQUENCE, pieces) if pieces else ()),
         der.tlv(0xA0, extensions.encode_extensions(own)),
     )

@@ -1,22 +1,33 @@
 """The gate before every publication: what a CRL has to be before it may replace the one that clients have.
 
-It reads CRLs by another parser than the one that builds them. Each rule is one function of a table, and says in one
-sentence what is wrong.
+It reads CRLs by another parser than the one that builds them, and its work follows what has changed: entries that a CRL
+shares with the published one were judged before. Each rule is one function of a table, and says in one sentence what is
+wrong.
 
 Source: RFC 5280 sections 3.3, 5.1.2, 5.2.3 and 5.2.5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from chalicelib.pki import algorithms, crl_entries, crl_segments, der, signed
+from chalicelib.pki.errors import DerError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from chalicelib.pki.certificate import Issuer
+    from chalicelib.pki.crl_entries import Entries
+    from chalicelib.pki.crl_segments import Shown
+
+    Differing = tuple[dict[bytes, bytes], dict[bytes, bytes]]
 
 
 class CrlRefusedError(Exception):
@@ -25,8 +36,12 @@ class CrlRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Crl:
-    """A CRL as clients read it."""
+    """A CRL as clients read it: its TBSCertList, the signature over it, and what a parser makes of the whole."""
 
+    tbs: der.Element
+    identifiers: tuple[bytes, bytes]
+    signature: bytes
+    entries: Entries
     parsed: x509.CertificateRevocationList
 
     @cached_property
@@ -42,16 +57,6 @@ class Crl:
                 return each.value.public_bytes()
         return None
 
-    @cached_property
-    def listed(self) -> list[int]:
-        """The serial numbers, in order."""
-        return [each.serial_number for each in self.parsed]
-
-    @cached_property
-    def serials(self) -> frozenset[int]:
-        """The serial numbers."""
-        return frozenset(self.listed)
-
     @property
     def this_update(self) -> datetime:
         """When it was made, or before."""
@@ -62,30 +67,46 @@ class Crl:
         """Until when it is good."""
         return self.parsed.next_update_utc
 
+    def is_issued_by(self, issuer: Issuer) -> bool:
+        """Whether its issuer is the subject of the CA certificate."""
+        return self.parsed.issuer.public_bytes() == issuer.name_der
+
+    def is_signed_by(self, issuer: Issuer, signing_algorithm: str) -> bool:
+        """Whether the CA's key has signed it with this `SigningAlgorithm`."""
+        wanted = algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der
+        if self.identifiers != (wanted, wanted):
+            return False
+        to_be_signed = memoryview(self.tbs.buffer)[self.tbs.start : self.tbs.end]
+        return signed.verifies(issuer.public_key, self.signature, to_be_signed, signing_algorithm)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
     """What the CRL has to be.
 
     Attributes:
-        issuer_der: the subject of the CA certificate.
-        public_key: of the CA.
+        issuer: the CA.
+        signing_algorithm: of the CA.
         scope: the DER of IssuingDistributionPoint; None for a complete CRL.
         latest_next_update: of the CA's configuration.
-        needed_until: by serial number, until when each certificate that is revoked needs its entry; the entry stays
-            for one CRL longer.
-        shown_at: entries that were needed until before it have been in a CRL since.
+        recorded: what is on record as revoked, and how much of it needs an entry.
+        revoked: serial numbers, as the contents of INTEGERs, that were revoked since the last run and need an entry.
         published: what lies at the addresses now.
     """
 
     now: datetime
-    issuer_der: bytes
-    public_key: Any
+    issuer: Issuer
+    signing_algorithm: str
     scope: bytes | None = None
     latest_next_update: datetime
-    needed_until: Mapping[int, datetime]
-    shown_at: datetime | None = None
-    published: list[Crl] = field(default_factory=list)
+    recorded: Sequence[Shown] = ()
+    revoked: Collection[bytes] = ()
+    published: Sequence[Crl] = ()
+
+    @cached_property
+    def left_out(self) -> Mapping[bytes, int]:
+        """Until when what is on record and needs no entry any more needed one, in seconds since 1970."""
+        return crl_segments.left_out(self.recorded)
 
 
 def read(crl_der: bytes) -> Crl:
@@ -95,11 +116,50 @@ def read(crl_der: bytes) -> Crl:
         CrlRefusedError: it is none, or has no number.
     """
     try:
-        crl = Crl(x509.load_der_x509_crl(crl_der))
-        _ = crl.number, crl.scope, crl.listed, crl.this_update, crl.next_update
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        tbs, identifier, signature = der.fields(_whole(crl_der), "A CRL", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+        inner = [each for each in tbs.children() if each.tag == der.SEQUENCE][:1]
+        entries = crl_entries.of_tbs(tbs)
+        crl = Crl(
+            tbs,
+            (identifier.der, inner[0].der if inner else b""),
+            signature.content[1:],
+            entries,
+            x509.load_der_x509_crl(crl_der),
+        )
+        _ = crl.number, crl.scope, crl.this_update, crl.next_update
+    except (
+        DerError,
+        ValueError,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise CrlRefusedError("It is not a CRL with a CRL number.") from error
     return crl
+
+
+def _whole(buffer: bytes) -> der.Element:
+    element = der.read(buffer)
+    if element.end != len(buffer):
+        raise DerError("Something follows the CRL.")
+    return element
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A CRL beside what it has to be."""
+
+    crl: Crl
+    due: Due
+
+    @cached_property
+    def changes(self) -> list[Differing]:
+        """For each published CRL, the entries that would go and those that would come."""
+        lengths = [len(each.entries) for each in self.due.recorded]
+        return [
+            crl_entries.difference(old.entries, crl_entries.cut(self.crl.entries, lengths))
+            for old in self.due.published
+        ]
 
 
 def check(crl_der: bytes, due: Due) -> None:
@@ -108,28 +168,29 @@ def check(crl_der: bytes, due: Due) -> None:
     Raises:
         CrlRefusedError: it must not.
     """
-    crl = read(crl_der)
+    case = _Case(read(crl_der), due)
     for rule in RULES:
-        for problem in rule(crl, due):
+        for problem in rule(case):
             raise CrlRefusedError(problem)
 
 
-def _issuer(crl: Crl, due: Due) -> Iterator[str]:
-    if crl.parsed.issuer.public_bytes() != due.issuer_der:
+def _issuer(case: _Case) -> Iterator[str]:
+    if not case.crl.is_issued_by(case.due.issuer):
         yield "Its issuer is not the subject of the CA certificate."
 
 
-def _signature(crl: Crl, due: Due) -> Iterator[str]:
-    if not crl.parsed.is_signature_valid(due.public_key):
+def _signature(case: _Case) -> Iterator[str]:
+    if not case.crl.is_signed_by(case.due.issuer, case.due.signing_algorithm):
         yield "Its signature is not the CA's."
 
 
-def _scope(crl: Crl, due: Due) -> Iterator[str]:
-    if crl.scope != due.scope:
+def _scope(case: _Case) -> Iterator[str]:
+    if case.crl.scope != case.due.scope:
         yield "Its scope (IssuingDistributionPoint) is not that of its address."
 
 
-def _times(crl: Crl, due: Due) -> Iterator[str]:
+def _times(case: _Case) -> Iterator[str]:
+    crl, due = case.crl, case.due
     if crl.this_update > max(
         [due.now, *(each.this_update for each in due.published)]
     ):  # the clock may have jumped back
@@ -140,33 +201,72 @@ def _times(crl: Crl, due: Due) -> Iterator[str]:
         yield f"Its nextUpdate is after {due.latest_next_update:%Y-%m-%dT%H:%M:%SZ}, the latest that is configured."
 
 
-def _entries(crl: Crl, due: Due) -> Iterator[str]:
-    if len(crl.listed) != len(crl.serials):
-        yield "It lists a serial number twice."
-    for serial, until in due.needed_until.items():
-        if serial not in crl.serials and (due.shown_at is None or until >= due.shown_at):
-            yield f"It lacks the revoked serial number {serial:032x}."
-    known = frozenset(due.needed_until).union(*(each.serials for each in due.published))
-    for serial in crl.serials - known:
-        yield f"It lists the serial number {serial:032x}, which is not revoked."
+def _each_once(case: _Case) -> Iterator[str]:
+    """What no published CRL has was not judged before."""
+    crl = case.crl
+    new = set().union(*(come for _, come in case.changes)) if case.changes else None
+    for serial in crl_entries.repeated(crl.entries, len(crl.parsed), new):
+        yield f"It lists the serial number {_text(serial)} twice."
 
 
-def _after_the_published(crl: Crl, due: Due) -> Iterator[str]:
-    for old in due.published:
+def _as_recorded(case: _Case) -> Iterator[str]:
+    """The entries are those on record, and those that clients have seen and the record has forgotten."""
+    crl, due = case.crl, case.due
+    extra, lacking = crl_entries.difference(crl.entries, [each.entries for each in due.recorded])
+    for serial in lacking.keys() - extra.keys():
+        yield f"It lacks the revoked serial number {_text(serial)}."
+    for serial in extra.keys() - (_only_seen(due.published, due.recorded).keys() if extra else set()):
+        yield f"It lists the serial number {_text(serial)}, which is not revoked."
+
+
+def _as_revoked(case: _Case) -> Iterator[str]:
+    """What was revoked since the last run is there, whatever became of it on its way through the record."""
+    crl, new = case.crl, set().union(*(come for _, come in case.changes))
+    missing = set(case.due.revoked) - new
+    if missing:
+        for serial in missing.difference(crl_entries.contained(crl.entries, len(crl.parsed), missing)):
+            yield f"It lacks the revoked serial number {_text(serial)}."
+
+
+def _after_the_published(case: _Case) -> Iterator[str]:
+    crl, due = case.crl, case.due
+    for old, (gone, come) in zip(due.published, case.changes, strict=True):
         if crl.number <= old.number:
             yield f"Its number {crl.number} is not above the published {old.number}."
         if crl.this_update < old.this_update:
             yield "Its thisUpdate is before that of the published CRL."
-        for serial in old.serials - crl.serials:
-            if serial not in due.needed_until or due.needed_until[serial] >= old.this_update:
-                yield f"The serial number {serial:032x} would vanish before it has been in a CRL after its expiry."
+        for serial in gone.keys() - come.keys():
+            if due.left_out.get(serial, math.inf) >= old.this_update.timestamp():
+                yield f"The serial number {_text(serial)} would vanish before it has been in a CRL after its expiry."
 
 
-RULES: tuple[Callable[[Crl, Due], Iterator[str]], ...] = (
+def _text(serial: bytes) -> str:
+    return f"{crl_entries.number(serial):032x}"
+
+
+RULES: tuple[Callable[[_Case], Iterator[str]], ...] = (
     _issuer,
     _signature,
     _scope,
     _times,
-    _entries,
+    _each_once,
+    _as_recorded,
+    _as_revoked,
     _after_the_published,
 )
+
+
+def forgotten(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes, bytes]:
+    """Entries that clients have seen and that are not on record: as after the restoration of an older state."""
+    found = _only_seen(published, recorded)
+    known = crl_segments.left_out(recorded) if found else {}
+    return {serial: entry for serial, entry in found.items() if serial not in known}
+
+
+def _only_seen(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes, bytes]:
+    """Entries that clients have seen and that need not be shown by the record."""
+    found: dict[bytes, bytes] = {}
+    for old in published:
+        gone, come = crl_entries.difference(old.entries, [each.entries for each in recorded])
+        found |= {serial: gone[serial] for serial in gone.keys() - come.keys()}
+    return found

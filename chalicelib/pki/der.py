@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
@@ -24,18 +24,21 @@ MAX_OID_BYTES = 128
 # writing
 
 
-def tlv(tag: int, *parts: bytes) -> bytes:
+def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
     """An element of the given tag octet whose content is the parts joined."""
+    return b"".join(pieces(tag, parts))
+
+
+def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
+    """An element that is not joined yet."""
     size = sum(map(len, parts))
     if size < 0x80:
-        header = bytes((tag, size))
-    else:
-        octets = size.to_bytes((size.bit_length() + 7) // 8)
-        header = bytes((tag, 0x80 | len(octets))) + octets
-    return b"".join((header, *parts))
+        return bytes((tag, size)), *parts
+    octets = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(octets))) + octets, *parts
 
 
-def sequence(*parts: bytes) -> bytes:
+def sequence(*parts: bytes | memoryview) -> bytes:
     """A SEQUENCE."""
     return tlv(SEQUENCE, *parts)
 

@@ -32,7 +32,7 @@ def sign(tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str) -
     return der.sequence(tbs_der, algorithm.identifier_der, der.bit_string(signature))
 
 
-def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes, signing_algorithm: str) -> bool:
+def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes | memoryview, signing_algorithm: str) -> bool:
     """Whether the signature over the data is the key's; a key that the API has no name for verifies nothing."""
     key_algorithm = algorithms.key_algorithm_of(public_key)
     algorithm = algorithms.SIGNING_ALGORITHMS[signing_algorithm]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Certificate,
         CertificateAuthority,
         CrlLocation,
+        CrlSegments,
         CrlState,
         DueKind,
         IdempotencyToken,
@@ -227,10 +228,29 @@ class Store(Protocol):
         """
         ...
 
-    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
-        """All revocations that a CRL tells of, by serial number (of a CA: all of them).
+    def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> list[Revocation]:
+        """Up to `limit` revocations that a CRL tells of and that no segment of it has, by serial number.
 
         They are consistent with every `revoke_certificate` that returned.
+        """
+        ...
+
+    def get_crl_segments(self, crl_arn: str) -> CrlSegments:
+        """The segments of a CRL; what a fold that died has left behind is removed first.
+
+        Raises:
+            ConflictError: they are replaced at this moment, or one is missing.
+        """
+        ...
+
+    def fold_revocations(self, old: CrlSegments, new: CrlSegments, folded: Sequence[Revocation]) -> CrlSegments:
+        """Replace the segments of a CRL; at most 6,000 revocations are new ones no more.
+
+        Returns:
+            `new` with its version.
+
+        Raises:
+            ConflictError: the segments are not at `old.version` any more; nothing has changed.
         """
         ...
 
@@ -272,6 +292,14 @@ class Store(Protocol):
 
         Returns:
             the state with the reserved number; None if the CRL is not due at `now`, or somebody holds the lease.
+        """
+        ...
+
+    def renew_crl(self, state: CrlState, *, lease_until: datetime) -> None:
+        """Keep the lease for longer.
+
+        Raises:
+            ConflictError: the lease has gone to somebody else.
         """
         ...
 

@@ -181,6 +181,22 @@ def crl_key(crl_arn: str) -> Key:
     return Key(f"CRL#{ca_id_of(ca_arn)}", f"CRL#{partition}" if partition else "CRL")
 
 
+def segments_partition(crl_arn: str) -> str:
+    """The partition of a CRL's segments."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
+    return f"SEGMENTS#{ca_id_of(ca_arn)}" + (f"#P{partition}" if partition else "")
+
+
+def segment_key(crl_arn: str, segment_id: str) -> Key:
+    """Where a segment of a CRL lies."""
+    return Key(segments_partition(crl_arn), f"SEGMENT#{segment_id}")
+
+
+def segment_list_key(crl_arn: str) -> Key:
+    """Where it is kept which segments a CRL has."""
+    return Key(segments_partition(crl_arn), "LIST")
+
+
 def slots_key(ca_arn: str) -> Key:
     """Where it is kept which partition of a CA's CRL new certificates go to."""
     return Key(f"CRL#{ca_id_of(ca_arn)}", "SLOTS")
@@ -272,16 +288,30 @@ def certificate_item(certificate: Certificate) -> Item:
     return to_item(certificate, certificate_key(certificate.ca_arn, certificate.serial_number), **index)
 
 
+def revocation_partitions(crl_arn: str) -> list[str]:
+    """All partitions of the new revocations that a CRL tells of."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
+    if partition:
+        return [partitioned_revocations(crl_arn)]
+    return [revocation_partition(ca_arn, shard) for shard in range(16)]
+
+
+def revocation_key(crl_arn: str, serial: str) -> Key:
+    """Where a new revocation lies for a CRL; `serial` is hex text."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
+    pk = partitioned_revocations(crl_arn) if partition else revocation_partition(ca_arn, int(serial[0], 16))
+    return Key(pk, serial)
+
+
 def revocation_item(revocation: Revocation) -> Item:
     """A revocation, in the partition of its serial's first digit."""
-    serial = arns.serial_hex(revocation.serial_number)
-    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, int(serial[0], 16)), serial))
+    return to_item(revocation, revocation_key(revocation.ca_arn, arns.serial_hex(revocation.serial_number)))
 
 
 def partitioned_revocation_item(revocation: Revocation) -> Item:
     """The copy of a revocation for its partition."""
-    pk = partitioned_revocations(arns.crl_arn(revocation.ca_arn, revocation.crl_partition or ""))
-    return to_item(revocation, Key(pk, arns.serial_hex(revocation.serial_number)))
+    crl_arn = arns.crl_arn(revocation.ca_arn, revocation.crl_partition or "")
+    return to_item(revocation, revocation_key(crl_arn, arns.serial_hex(revocation.serial_number)))
 
 
 def crl_item(state: CrlState) -> Item:

@@ -158,8 +158,11 @@ class Authorities(Base):
         doomed: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
         doomed += [Delete(items.issuer_key(each, ca.arn)) for each in ca.ocsp_key_hashes]
         self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
-        for partition in {each.partition for each in ca.crl_locations} - {""}:
-            self.table.write(Delete(items.crl_key(arns.crl_arn(ca.arn, partition))))
+        for partition in {"", *(each.partition for each in ca.crl_locations)}:
+            crl_arn = arns.crl_arn(ca.arn, partition)
+            pk = items.segments_partition(crl_arn)
+            for key in [items.crl_key(crl_arn), *(Key(pk, str(item["sk"])) for item in self.table.query(pk))]:
+                self.table.write(Delete(key))
         self._cache.pop(ca.arn, None)
 
     def _write_authority(self, ca: CertificateAuthority, writes: list[Write]) -> None:

@@ -7,7 +7,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.records import Certificate, Revocation
+from chalicelib.records import Certificate
 from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority, IdempotencyToken
+    from chalicelib.records import CertificateAuthority, IdempotencyToken, Revocation
     from chalicelib.store.table import Condition, Value, Write
 
 _PENDING: Condition = ((Clause("status", "=", "PENDING"),),)
@@ -126,10 +126,3 @@ class Certificates(Base):
                     wakes[number] = forward_write(crls[number], revocation.revoked_at, found)
             else:
                 return
-
-    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
-        ca_arn, partition = arns.split_crl_arn(crl_arn)
-        keys = [items.revocation_partition(ca_arn, shard) for shard in range(16)]
-        for key in [items.partitioned_revocations(crl_arn)] if partition else keys:
-            for item in self.table.query(key):
-                yield items.from_item(Revocation, item)

@@ -131,6 +131,9 @@ class Crls(Base):
                 return items.from_item(CrlState, write.apply(found))
         return None
 
+    def renew_crl(self, state: CrlState, *, lease_until: datetime) -> None:
+        self._write_crl(state, {"lease_until": items.micros(lease_until)})
+
     def intend_crl(self, state: CrlState, tbs_sha256: str) -> None:
         self._write_crl(state, {"tbs_sha256": tbs_sha256})
 

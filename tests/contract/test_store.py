@@ -313,7 +313,7 @@ def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority
     found = store.get_certificate(ca.arn, 1)
     assert found is not None
     assert (found.revoked_at, found.revocation_reason, found.status) == (at(minutes=1), "SUPERSEDED", "PENDING")
-    assert list(store.list_revocations(ca.arn)) == [wanted]
+    assert store.list_new_revocations(ca.arn) == [wanted]
     with pytest.raises(ConflictError):
         store.revoke_certificate(record, revocation(record, at(minutes=2)))
     store.complete_certificate(record, b"x", issued_at=at(minutes=3))
@@ -326,7 +326,7 @@ def test_revocation_of_what_does_not_exist_leaves_nothing(store: TableStore, ca:
     with pytest.raises(ConflictError):
         store.revoke_certificate(certificate(ca), revocation(certificate(ca)))
     assert store.get_certificate(ca.arn, 1) is None
-    assert list(store.list_revocations(ca.arn)) == []
+    assert store.list_new_revocations(ca.arn) == []
 
 
 def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: CertificateAuthority) -> None:
@@ -334,7 +334,7 @@ def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: Certifi
     for serial_number in serials:
         record, _ = store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
         store.revoke_certificate(record, revocation(record))
-    assert [each.serial_number for each in store.list_revocations(ca.arn)] == sorted(serials)
+    assert [each.serial_number for each in store.list_new_revocations(ca.arn)] == sorted(serials)
 
 
 # CRLs
@@ -352,7 +352,7 @@ def test_partitioned_revocation_wakes_its_partition_and_the_complete_crl(
     store.revoke_certificate(record, wanted)
     of_a, of_b = crl_arn(ca.arn, "a"), crl_arn(ca.arn, "b")
     assert set(store.list_due("CRL", now=at(minutes=1), limit=9)) == {ca.arn, of_a}
-    assert [list(store.list_revocations(each)) for each in (ca.arn, of_a, of_b)] == [[wanted], [wanted], []]
+    assert [store.list_new_revocations(each) for each in (ca.arn, of_a, of_b)] == [[wanted], [wanted], []]
     state = store.reserve_crl(of_a, number=7, now=at(minutes=2), lease_until=at(minutes=3))
     assert state is not None
     assert (state.crl_arn, state.crl_number) == (of_a, 7)

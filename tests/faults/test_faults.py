@@ -178,8 +178,8 @@ class DeafStore(ForgetfulStore):
     reserve_certificate = property(lambda self: self._inner.reserve_certificate)
     complete_certificate = property(lambda self: self._inner.complete_certificate)
 
-    def list_revocations(self, ca_arn: str) -> Any:
-        return iter(())
+    def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> Any:
+        return []
 
 
 class StalePublisher:

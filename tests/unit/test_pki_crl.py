@@ -16,7 +16,7 @@ from pkilint.pkix import crl as pkilint_crl
 from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 
-from chalicelib.pki import certificate, crl, crl_gate, der, extensions, signed
+from chalicelib.pki import certificate, crl, crl_gate, crl_segments, der, extensions, signed
 from chalicelib.pki.errors import ArgumentError
 
 ISSUER = certificate.issuer_of(root_certificate().public_bytes(Encoding.DER))
@@ -111,11 +111,6 @@ def test_crl_times_from_2050_on_are_generalized() -> None:
     assert made.count(b"\x18\x0f20500101000000Z") == 2
 
 
-def test_entry_of_what_was_parsed_is_what_was_encoded() -> None:
-    encoded = [crl.encode_entry(serial, START, reason) for serial, reason in enumerate(REASONS, 1)]
-    assert [crl.entry_of(each) for each in x509.load_der_x509_crl(signed_crl(*encoded))] == encoded
-
-
 # the gate
 
 
@@ -129,6 +124,12 @@ REVOKED = OLD | {4: START + 30 * DAY}
 
 def entries_of(*serials: int) -> tuple[bytes, ...]:
     return tuple(crl.encode_entry(serial, START - 10 * DAY, "SUPERSEDED") for serial in serials)
+
+
+def recorded(until: dict[int, datetime], shown_at: datetime | None = START - DAY) -> list[crl_segments.Shown]:
+    """These revocations on record, as a CRL shows them whose forerunner was of `shown_at`."""
+    rows = [(crl_segments.seconds(end), *entries_of(serial)) for serial, end in until.items()]
+    return [crl_segments.shown(each, shown_at) for each in crl_segments.build(rows, "a")]
 
 
 def with_scope(made: bytes) -> bytes:
@@ -145,11 +146,11 @@ PUBLISHED = signed_crl(
 )
 DUE = crl_gate.Due(
     now=START,
-    issuer_der=ISSUER.name_der,
-    public_key=ROOT_KEY.public_key(),
+    issuer=ISSUER,
+    signing_algorithm="SHA256WITHECDSA",
     latest_next_update=START + 7 * DAY,
-    needed_until=REVOKED,
-    shown_at=START - DAY,
+    recorded=recorded(REVOKED),
+    revoked={crl.serial_content(4)},
     published=[crl_gate.read(PUBLISHED)],
 )
 GOOD = entries_of(1, 3, 4)
@@ -177,7 +178,7 @@ def test_gate_passes_what_may_be_published() -> None:
     """Serial 2 was in a CRL that was made after its certificate had ended: it may go, or stay."""
     crl_gate.check(signed_crl(*GOOD), DUE)
     crl_gate.check(signed_crl(*entries_of(1, 2, 3, 4)), DUE)
-    crl_gate.check(signed_crl(), replace(DUE, needed_until={}, published=[]))
+    crl_gate.check(signed_crl(), replace(DUE, recorded=[], revoked=(), published=[]))
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -197,7 +198,8 @@ def test_gate_refuses_a_crl_of_another_partition() -> None:
 
 def test_gate_keeps_what_the_store_has_forgotten() -> None:
     """After the restoration of an older state, what clients have seen stays revoked."""
-    forgetful = replace(DUE, needed_until={1: REVOKED[1]})
+    forgetful = replace(DUE, recorded=recorded({1: REVOKED[1]}), revoked=())
     crl_gate.check(signed_crl(*entries_of(1, 2, 3)), forgetful)
+    assert set(crl_gate.forgotten(forgetful.published, forgetful.recorded).values()) == set(entries_of(2, 3))
     with pytest.raises(crl_gate.CrlRefusedError, match="would vanish"):
         crl_gate.check(signed_crl(*entries_of(1)), forgetful)
