@@ -37,6 +37,7 @@ class Settings:
         "SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3")
     )
     keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software", "kms"))
+    events: str = _setting("SIGNET_EVENTS", "log", "where AWS Private CA's events go", choices=("log", "eventbridge"))
     data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
     port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
     public_url: str = _setting(

@@ -65,19 +65,28 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
     LOGGER.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})
 
 
-def metrics(event: str, values: Mapping[str, tuple[float, str]], *, timestamp: datetime, **data: object) -> None:
-    """Log an event with metrics, from which CloudWatch makes metrics of the namespace "Signet".
+def metrics(
+    event: str,
+    values: Mapping[str, tuple[float, str]],
+    *,
+    timestamp: datetime,
+    namespace: str = METRICS_NAMESPACE,
+    dimensions: Mapping[str, str] | None = None,
+) -> None:
+    """Log an event with metrics, which CloudWatch makes of the line.
 
     Args:
         event: what is measured.
         values: number and unit by the metric's name.
         timestamp: of the measurement.
-        data: what else belongs to the event; no dimensions are made of it.
+        namespace: of the metrics.
+        dimensions: by which the metrics are kept, besides their totals.
 
     Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format".
     """
     listed = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
-    directive = {"Namespace": METRICS_NAMESPACE, "Dimensions": [[]], "Metrics": listed}
+    kept_by: list[list[str]] = [[], list(dimensions)] if dimensions else [[]]
+    directive = {"Namespace": namespace, "Dimensions": kept_by, "Metrics": listed}
     embedded = {"Timestamp": int(timestamp.timestamp() * 1000), "CloudWatchMetrics": [directive]}
     measured: dict[str, object] = {name: value for name, (value, _) in values.items()}
-    LOGGER.info(event, extra={"data": {**data, **measured, "_aws": embedded}})
+    LOGGER.info(event, extra={"data": {**(dimensions or {}), **measured, "_aws": embedded}})

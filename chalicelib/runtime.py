@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.buckets import Buckets
+    from chalicelib.events import Events
     from chalicelib.keystore import KeyStore
     from chalicelib.store import Store
 
@@ -51,6 +52,7 @@ class Runtime:
     store: Store
     keys: KeyStore
     buckets: Buckets
+    events: Events
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
@@ -68,7 +70,13 @@ def from_env() -> Runtime:
 
 def from_settings(settings: Settings) -> Runtime:
     """Build the runtime of these settings; adapters that are not chosen are not imported."""
-    return Runtime(settings=settings, store=_store(settings), keys=_keys(settings), buckets=_buckets(settings))
+    return Runtime(
+        settings=settings,
+        store=_store(settings),
+        keys=_keys(settings),
+        buckets=_buckets(settings),
+        events=_events(settings),
+    )
 
 
 def _store(settings: Settings) -> Store:
@@ -99,3 +107,13 @@ def _buckets(settings: Settings) -> Buckets:
     from chalicelib.buckets.directory import DirectoryBuckets
 
     return DirectoryBuckets(settings.data_path / "buckets", base_url=settings.base_url)
+
+
+def _events(settings: Settings) -> Events:
+    if settings.events == "eventbridge":
+        from chalicelib.events.eventbridge import EventBridge
+
+        return EventBridge(settings.region)
+    from chalicelib.events.log import LogEvents
+
+    return LogEvents()

@@ -1,4 +1,4 @@
-"""`signet status`: CAs, how fresh their CRLs are, and counts."""
+"""`signet status`: CAs, how fresh their CRLs are, counts, and how long an issuance took on average."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _PAGE = 100
-_COLUMNS = ("Name", "Type", "State", "Issued", "Revoked", "CRL", "Next update", "Next run", "ARN")
+_COLUMNS = ("Name", "Type", "State", "Issued", "Failed", "Time", "Revoked", "CRL", "Next update", "Next run", "ARN")
 
 
 @click.command()
@@ -51,9 +51,11 @@ def _authorities(rt: Runtime, account_id: str) -> list[CertificateAuthority]:
 
 def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
     """What a program may want to know of a CA."""
-    certificates = Counter[str]()
+    certificates, seconds = Counter[str](), 0.0
     for record in rt.store.list_certificates(ca.arn):
         certificates[record.status] += 1
+        if record.issued_at is not None:
+            seconds += (record.issued_at - record.reserved_at).total_seconds()
         certificates["REVOKED"] += record.revoked_at is not None
     subject = names.encode_subject(ca.configuration["Subject"])
     return {
@@ -64,6 +66,11 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
         "Status": lookup.status_of(ca, rt.now()),
         "NotAfter": lookup.issuer_of(ca).not_after if ca.certificate_der else None,
         "Certificates": {name: certificates[name] for name in ("ISSUED", "PENDING", "FAILED", "REVOKED")},
+        "Metrics": {
+            "Success": certificates["ISSUED"],
+            "Failure": certificates["FAILED"],
+            "Time": round(1000 * seconds / certificates["ISSUED"], 1) if certificates["ISSUED"] else None,
+        },
         "Crl": _crl(rt, ca),
     }
 
@@ -89,7 +96,7 @@ def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
 
 
 def _row(ca: dict[str, Any]) -> tuple[str, ...]:
-    crl, counts = ca["Crl"], ca["Certificates"]
+    crl, counts, metrics = ca["Crl"], ca["Certificates"], ca["Metrics"]
     if crl is None:
         crl_columns = ("-", "-", "-")
     else:
@@ -99,7 +106,9 @@ def _row(ca: dict[str, Any]) -> tuple[str, ...]:
         ca["Name"] or ca["CommonName"] or "-",
         ca["Type"],
         ca["Status"],
-        str(counts["ISSUED"]),
+        str(metrics["Success"]),
+        str(metrics["Failure"]),
+        "-" if metrics["Time"] is None else f"{metrics['Time']:.0f}ms",
         str(counts["REVOKED"]),
         *crl_columns,
         ca["Arn"],

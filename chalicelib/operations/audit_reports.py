@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup
+from chalicelib.operations import events, lookup
 from chalicelib.pki import audit_report, names, parsed
 from chalicelib.records import AuditReport
 from chalicelib.store import ConflictError
@@ -127,7 +127,9 @@ def _write(rt: Runtime, report: AuditReport) -> AuditReport:
         logs.log_exception("audit_report_failed", ca=report.ca_arn, report_id=report.report_id)
         return _failed(rt, hold.report, error)
     logs.log("audit_report_written", ca=report.ca_arn, report_id=report.report_id)
-    return rt.store.update_audit_report(hold.report, replace(hold.report, status="SUCCESS", due_at=None))
+    done = rt.store.update_audit_report(hold.report, replace(hold.report, status="SUCCESS", due_at=None))
+    events.audit_report_ended(rt, done)
+    return done
 
 
 def _failed(rt: Runtime, report: AuditReport, error: Exception) -> AuditReport:
@@ -137,6 +139,7 @@ def _failed(rt: Runtime, report: AuditReport, error: Exception) -> AuditReport:
     if not hopeless and report.attempts < _ATTEMPTS:
         return rt.store.update_audit_report(report, replace(report, due_at=rt.now() + _RETRY, failure=failure))
     failed = rt.store.update_audit_report(report, replace(report, status="FAILED", due_at=None, failure=failure))
+    events.audit_report_ended(rt, failed)
     rt.store.forget_last_audit_report(failed)
     return failed
 

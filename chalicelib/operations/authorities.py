@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.keystore import KeyRefusedError
-from chalicelib.operations import idempotency, lookup, ocsp_responder, paging, revocation_configuration, signing, tags
+from chalicelib.operations import (
+    events,
+    idempotency,
+    lookup,
+    ocsp_responder,
+    paging,
+    revocation_configuration,
+    signing,
+    tags,
+)
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import algorithms, csr, names
 from chalicelib.records import CertificateAuthority
@@ -131,6 +140,7 @@ def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
     except Exception:
         _undo(rt, ca)
         raise
+    events.authority_created(rt, ca.arn)
 
 
 def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> CertificateAuthority:
@@ -156,6 +166,10 @@ def _undo(rt: Runtime, ca: CertificateAuthority) -> None:
             rt.keys.delete_key(rt.keys.key_id_of(ca.arn), ca.arn)
         elif current.status == "CREATING":
             purge(rt, current)
+        if current is None or current.status == "CREATING":
+            events.creation_failed(rt, ca.arn)
+        elif current.status == "PENDING_CERTIFICATE":  # its end is on record, and only the answer was lost
+            events.authority_created(rt, ca.arn)
     except Exception:  # noqa: BLE001  the first failure is what the caller has to hear of
         logs.log_exception("create_undo_failed", ca=ca.arn)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.operations import idempotency, lookup, publication, revocation_configuration, search, signing
+from chalicelib.operations import events, idempotency, lookup, publication, revocation_configuration, search, signing
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import certificate, chain, csr, templates
 from chalicelib.records import Certificate
@@ -215,6 +215,8 @@ def _sign(rt: Runtime, ca: CertificateAuthority, record: Certificate, signing_al
     except ConflictError:
         # Given up meanwhile: GetCertificate tells the caller so. What was signed is given to nobody.
         logs.log("certificate_given_up", certificate=record.arn)
+    else:
+        events.certificate_issued(rt, record)
 
 
 def _fail(rt: Runtime, record: Certificate, error: Exception) -> None:
@@ -222,6 +224,8 @@ def _fail(rt: Runtime, record: Certificate, error: Exception) -> None:
         rt.store.fail_certificate(record, f"The signature failed ({type(error).__name__}).")
     except (ConflictError, StoreError):
         logs.log_exception("certificate_not_failed", certificate=record.arn)
+    else:
+        events.issuance_failed(rt, record)
 
 
 def get_certificate(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
-from chalicelib.operations import lookup, revocation_configuration, signing
+from chalicelib.operations import events, lookup, revocation_configuration, signing
 from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
 
@@ -78,6 +78,7 @@ def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
             outcome, again = _publish_once(rt, crl_arn)
         except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
             logs.log_exception("crl_failed", crl=crl_arn)
+            events.crl_failed(rt, arns.split_crl_arn(crl_arn)[0], error)
             return Outcome(crl_arn, "failed", error=_text(error))
         if not again:
             break
@@ -104,7 +105,9 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
         delay = 0 if lost else min(_FIRST_RETRY_SECONDS * 2 ** min(state.failures, 10), _LAST_RETRY_SECONDS)
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
         rt.store.fail_crl(state, _text(error), retry_at=now + timedelta(seconds=delay))
+        events.crl_failed(rt, ca_arn, error)
         return Outcome(crl_arn, "failed", state.crl_number, error=_text(error)), lost
+    events.crl_generated(rt, ca_arn)
     return Outcome(crl_arn, "published", state.crl_number, entries), False
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import authorities, ocsp_responder
+from chalicelib.operations import authorities, events, ocsp_responder
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _fail_certificate(rt: Runtime, arn: str) -> bool:
         rt.store.fail_certificate(certificate, "The issuance was interrupted before the certificate was recorded.")
     except ConflictError:
         return False
+    events.issuance_failed(rt, certificate)
     return True
 
 
@@ -78,6 +79,7 @@ def _fail_creation(rt: Runtime, arn: str) -> bool:
         rt.store.update_certificate_authority(ca, failed)
     except ConflictError:
         return False
+    events.creation_failed(rt, arn)
     rt.keys.delete_key(rt.keys.key_id_of(arn), arn)
     return True
 

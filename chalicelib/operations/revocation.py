@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import certificates, lookup, revocation_configuration
+from chalicelib.operations import certificates, events, lookup, revocation_configuration
 from chalicelib.pki import crl
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
@@ -60,6 +60,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
             rt.store.revoke_certificate(record, revocation)
         except ConflictError:
             continue  # somebody changed the CA or the certificate: look at it again
+        events.certificate_revoked(rt, record)
         return
     raise errors.ConcurrentModificationException(f"Other updates of {ca.arn} are still running; try again.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from functools import partial
@@ -62,13 +63,19 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     heading, first, second = run("status").output.splitlines()
     assert heading.split()[:4] == ["Name", "Type", "State", "Issued"]
     assert first.startswith("first?line")  # control characters do not reach the terminal
-    assert first.split()[1:6] == ["ROOT", "ACTIVE", "3", "1", "fresh"]
+    assert first.split()[1:5] == ["ROOT", "ACTIVE", "3", "0"]
+    assert re.fullmatch(r"[0-9]+ms", first.split()[5])
+    assert first.split()[6:8] == ["1", "fresh"]
     assert first.endswith(root)
-    assert second.split()[-6:-1] == ["0", "0", "-", "-", "-"]
+    assert second.split()[-8:-1] == ["0", "0", "-", "0", "-", "-", "-"]
     assert second.endswith(waiting)
     shown = json.loads(run("status", "--json").output)["CertificateAuthorities"]
     assert [each["Arn"] for each in shown] == [root, waiting]
     assert (shown[0]["Crl"]["Entries"], shown[0]["Crl"]["Fresh"]) == (1, True)
+    records = list(home.store.list_certificates(root))
+    times = [1000 * (each.issued_at - each.reserved_at).total_seconds() for each in records if each.issued_at]
+    assert shown[0]["Metrics"] == {"Success": 3, "Failure": 0, "Time": round(sum(times) / 3, 1)}
+    assert shown[1]["Metrics"] == {"Success": 0, "Failure": 0, "Time": None}
     assert shown[1]["Crl"] is None
 
 

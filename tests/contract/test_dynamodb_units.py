@@ -34,6 +34,11 @@ def test_table_of_the_guide_is_the_model_s() -> None:
     assert costs.table() in (ROOT / "docs" / "deploy-aws.md").read_text()
 
 
+def test_model_knows_every_alarm() -> None:
+    template = (ROOT / "infrastructure" / "operations.yaml").read_text()
+    assert template.count("Type: AWS::CloudWatch::Alarm\n") == costs.ALARMS
+
+
 def test_private_ca_has_three_tiers() -> None:
     assert costs.private_ca(1, 0) == 400
     assert costs.private_ca(2, 1_000) == pytest.approx(800 + 750)

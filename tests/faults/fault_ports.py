@@ -14,11 +14,17 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
 from chalicelib.buckets import BucketError
+from chalicelib.events import EventsError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.store import StoreError
 
 FAULTS = ("fail-before", "fail-after", "die-before", "die-after")
-OUTAGES: dict[str, type[Exception]] = {"store": StoreError, "buckets": BucketError, "keys": KeyStoreError}
+OUTAGES: dict[str, type[Exception]] = {
+    "store": StoreError,
+    "buckets": BucketError,
+    "keys": KeyStoreError,
+    "events": EventsError,
+}
 
 
 class ProcessDiedError(BaseException):

@@ -156,6 +156,19 @@ def test_retry_with_token_after_every_fault_yields_one_certificate(
             assert any(each.arn == arn for each in world.rt.store.list_certificates(home[1]["root"]))
 
 
+def test_event_that_is_not_taken_changes_no_outcome(home: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    tried = 0
+    for name in SCENARIOS:
+        for site in sites_of(home, tmp_path / f"count-{name}", name):
+            if site.port == "events":
+                world = copy_home(home[0], tmp_path / f"{name}-{site.nth}")
+                world.faults = Faults(site, "fail-before")
+                assert attempt(world, world.faulty(), home[1], name) == "done"
+                assert world.faults.fired
+                tried += 1
+    assert tried >= 7  # creation, three issuances, a revocation, CRLs
+
+
 class ForgetfulStore:
     """Loses the intent: answers as if it had been recorded."""
 

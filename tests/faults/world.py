@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fault_ports import Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
+from fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
 from chalicelib.config import Settings
 from chalicelib.operations import access, authorities, ca_certificates, certificates, publication, reconcile, revocation
@@ -80,7 +80,7 @@ class World:
 
     def faulty(self) -> Runtime:
         """The runtime of this world with the planned fault in its ports."""
-        ports = {name: FaultyPort(getattr(self.rt, name), name, self.faults) for name in ("store", "buckets", "keys")}
+        ports = {name: FaultyPort(getattr(self.rt, name), name, self.faults) for name in OUTAGES}
         return replace(self.rt, **ports)  # type: ignore[arg-type]  # a port of each kind
 
     def recover(self) -> None:

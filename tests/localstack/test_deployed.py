@@ -165,6 +165,39 @@ def test_rules_alone_publish_a_revocation(localstack: LocalStack, client: Any) -
     assert crl.is_signature_valid(x509.load_pem_x509_certificate(certificate.encode()).public_key())  # type: ignore[arg-type]  # EC
 
 
+def test_rule_on_the_bus_sees_issuance_revocation_and_crl(localstack: LocalStack, client: Any) -> None:
+    """Functions send with their own role; the schedule publishes the CRL of the revocation."""
+    queues, bus = localstack.boto("sqs"), localstack.boto("events")
+    url = queues.create_queue(QueueName="private-ca-events")["QueueUrl"]
+    queue_arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.acm-pca", "signet.acm-pca"], "detail-type": [{"prefix": "ACM Private CA "}]}
+    bus.put_rule(Name="private-ca-events", EventPattern=json.dumps(pattern))
+    bus.put_targets(Rule="private-ca-events", Targets=[{"Id": "queue", "Arn": queue_arn}])
+    try:
+        arn = active_root(client, RevocationConfiguration=CRLS)
+        leaf = issue(client, arn)
+        client.revoke_certificate(
+            CertificateAuthorityArn=arn, CertificateSerial=serial_of(leaf), RevocationReason="SUPERSEDED"
+        )
+        wanted = Counter({("Certificate Issuance", leaf): 1, ("Certificate Revocation", leaf): 1})
+        wanted |= {("Creation", arn): 1, ("CRL Generation", arn): 2}  # the first CRL, and that of the revocation
+        seen = Counter[tuple[str, str]]()
+        deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
+        while not wanted <= seen:
+            assert time.monotonic() < deadline, seen
+            answer = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2)
+            for message in answer.get("Messages", []):
+                event = json.loads(message["Body"])
+                queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                if event["resources"][0] == arn:  # other tests' CAs send too
+                    assert (event["source"], event["detail"]) == ("signet.acm-pca", {"result": "success"})
+                    seen[event["detail-type"].removeprefix("ACM Private CA "), event["resources"][-1]] += 1
+    finally:
+        bus.remove_targets(Rule="private-ca-events", Ids=["queue"])
+        bus.delete_rule(Name="private-ca-events")
+        queues.delete_queue(QueueUrl=url)
+
+
 def test_monitor_sees_the_crls_as_strangers_do(localstack: LocalStack, client: Any) -> None:
     functions = localstack.boto("lambda")
     arn = active_root(client, RevocationConfiguration=CRLS)

@@ -22,6 +22,7 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 ALIAS = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/"
 CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::signet-reports-{ACCOUNT}-{REGION}"
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
 OWN_KEY = {"aws:ResourceTag/signet": "ca-key"}
@@ -174,6 +175,11 @@ DANGEROUS: list[Call] = [
     ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
     ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:signet-APIHandler", {}),
     ("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:signet-APIHandler", {}),
+    ("events:PutEvents", f"{BUS}other", {}),
+    ("events:PutEvents", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/default", {}),
+    ("events:PutRule", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/signet", {}),
+    ("events:PutTargets", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/signet", {}),
+    ("events:PutPermission", f"{BUS}default", {}),
     ("events:DisableRule", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/signet", {}),
     ("cloudwatch:DisableAlarmActions", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:x", {}),
     ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/signet/x", {}),
@@ -206,6 +212,7 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
     assert who(("s3:PutObject", f"{CRLS}/crl/id.crl", {})) == {"api_handler", "publish_crls", "reconcile"}
 
 

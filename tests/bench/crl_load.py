@@ -1,0 +1,156 @@
+"""A CA with many revocations, published by the one path that publishes; each step in a process of its own.
+
+`python crl_load.py STEP DIRECTORY ENTRIES` prints what the step took as JSON: seconds, seconds of CPU, and the most
+memory that the process had.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract"))]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+NEW = 1_000
+REASONS = ("SUPERSEDED", "UNSPECIFIED")
+NOW = datetime.now(UTC)
+
+
+class Measured(dict[str, Any]):
+    """What a step took."""
+
+
+def runtime_in(directory: Path) -> Runtime:
+    """A laptop home."""
+    from chalicelib.config import Settings
+    from chalicelib.runtime import from_settings
+
+    return from_settings(Settings(data=str(directory)))
+
+
+def serial(number: int) -> int:
+    """Serial numbers of 128 bits, in no order."""
+    return (number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % (1 << 128)
+
+
+def rows(entries: int) -> Iterator[tuple[int, bytes]]:
+    """Revocations of certificates that end at different days of a year, as the publisher keeps them."""
+    from chalicelib.pki import crl, crl_segments
+
+    for number in range(1, entries + 1):
+        ends = crl_segments.seconds(NOW + timedelta(days=1 + number % 365))
+        yield ends, crl.encode_entry(serial(number), NOW, REASONS[number % 2])
+
+
+def prepare(directory: Path, entries: int) -> None:
+    """A root with a CRL, and the segments of as many revocations."""
+    from authority_steps import active_root, issue
+    from client import client_for
+
+    from chalicelib.pki import crl_segments
+    from chalicelib.records import CrlSegments
+
+    rt = runtime_in(directory)
+    client = client_for(rt)
+    arn = active_root(client)
+    issue(client, arn)
+    found = CrlSegments(crl_arn=arn)
+    segments = tuple(crl_segments.build(rows(entries), "bench"))
+    rt.store.fold_revocations(found, replace(found, segments=segments), [])
+    rt.store.schedule_crl(arn, due_at=rt.now())
+
+
+def publish(directory: Path, entries: int) -> dict[str, float]:
+    """Publish the CRL that is due: all of a run, from stored state to the object in the bucket."""
+    from chalicelib.operations import publication
+
+    rt = runtime_in(directory)
+    (arn,) = rt.store.list_due("CRL", now=rt.now(), limit=2)
+    signed_at: list[float] = []
+    store = _Watched(rt.store, "complete_crl", [])
+    rt = replace(rt, store=store, buckets=_Watched(rt.buckets, "put", signed_at))
+    begun, cpu = time.perf_counter(), time.process_time()
+    outcome = publication.publish_crl(rt, arn)
+    if outcome.result != "published" or outcome.entries < entries:
+        raise SystemExit(f"not published: {outcome}")
+    ended = time.perf_counter()
+    return {
+        "to_signed": signed_at[0] - begun,
+        "seconds": ended - begun,
+        "cpu": time.process_time() - cpu,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+class _Watched:
+    """A port that notes when one of its methods is called."""
+
+    def __init__(self, inner: Any, method: str, times: list[float]) -> None:
+        self._inner, self._method, self._times = inner, method, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            self._times.append(time.perf_counter())
+        return getattr(self._inner, name)
+
+
+def revoke(directory: Path, entries: int) -> None:
+    """A thousand new revocations, as RevokeCertificate records them."""
+    from chalicelib.operations import lookup
+    from chalicelib.pki import crl
+    from chalicelib.records import Certificate, Revocation
+
+    rt = runtime_in(directory)
+    ca: CertificateAuthority = next(lookup.every_authority(rt))
+    template = next(rt.store.list_certificates(ca.arn))
+    for number in range(entries + 1, entries + 1 + NEW):
+        number_of = serial(number)
+        from chalicelib import arn as arns
+
+        certificate: Certificate = replace(
+            template,
+            arn=f"{ca.arn}/certificate/{arns.serial_hex(number_of)}",
+            serial_number=number_of,
+            status="PENDING",
+            certificate_der=None,
+            not_after=NOW + timedelta(days=90),
+        )
+        rt.store.reserve_certificate(certificate, ca, None, now=NOW)
+        rt.store.revoke_certificate(
+            certificate,
+            Revocation(
+                ca_arn=ca.arn,
+                serial_number=number_of,
+                revoked_at=NOW,
+                reason="SUPERSEDED",
+                not_after=certificate.not_after,
+                entry_der=crl.encode_entry(number_of, NOW, "SUPERSEDED"),
+            ),
+        )
+
+
+def step(name: str, directory: Path, entries: int) -> dict[str, float]:
+    """Do a step in a process of its own."""
+    command = [sys.executable, __file__, name, str(directory), str(entries)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(answer.stdout or "{}")
+    return found
+
+
+if __name__ == "__main__":
+    what, where, how_many = sys.argv[1:]
+    print(json.dumps(globals()[what](Path(where), int(how_many)) or {}))
