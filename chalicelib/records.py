@@ -165,7 +165,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """One entry of a CA's CRL: encoded once, when the certificate is revoked, and kept until a segment has it.
+    """One entry of a CA's CRL: encoded once, when the certificate is revoked.
 
     Attributes:
         not_after: when the certificate ends; the entry stays for one CRL longer (RFC 5280 section 3.3).

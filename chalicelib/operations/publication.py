@@ -8,7 +8,7 @@ Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.operations import events, lookup, revocation_configuration, signing
+from chalicelib.operations.crl_folding import LEASE, Folding
 from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
 
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
     from chalicelib.buckets import StoredObject
     from chalicelib.pki.crl_gate import Crl
-    from chalicelib.records import CertificateAuthority, CrlLocation, CrlSegment, CrlState
+    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
     from chalicelib.runtime import Runtime
 
 CONTENT_TYPE = "application/pkix-crl"
 CACHE_CONTROL = "public, max-age=60"
 _BACKDATED = timedelta(hours=1)
-_LEASE = timedelta(seconds=45)
 _NOT_KEPT_UP_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
@@ -90,7 +90,7 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
     now = rt.now()
     ca_arn, partition = arns.split_crl_arn(crl_arn)
     ca = rt.store.get_certificate_authority(ca_arn)
-    state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + _LEASE)
+    state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
     if state is None:
         return Outcome(crl_arn, "skipped"), False
     if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
@@ -122,7 +122,7 @@ def _numbered_above(rt: Runtime, state: CrlState, published: list[_Published], n
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
-    renewed = rt.store.reserve_crl(state.crl_arn, number=highest + 1, now=now, lease_until=now + _LEASE)
+    renewed = rt.store.reserve_crl(state.crl_arn, number=highest + 1, now=now, lease_until=now + LEASE)
     if renewed is None:
         raise ConflictError("Another run took the lease.")
     return renewed
@@ -158,24 +158,10 @@ def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
 
 
 def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
-    """Build, sign, judge and put the CRL with the reserved number; returns how many entries it has."""
+    """Put the CRL with the reserved number where the published ones lie; returns how many entries it has."""
     generated_at = now.replace(microsecond=0)
     next_update = generated_at + _validity(ca, state)
-    due = _due(rt, ca, state, published, now)
-    forgotten = crl_gate.forgotten(due.published, due.recorded)
-    tbs_der = crl.build_crl_tbs(
-        issuer=due.issuer,
-        signing_algorithm=due.signing_algorithm,
-        crl_number=state.crl_number,
-        this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
-        next_update=next_update,
-        entries=[*(each.entries for each in due.recorded), *forgotten.values()],
-        scope=published[0].location.url if published else "",
-    )
-    rt.store.intend_crl(state, signing.tbs_sha256(tbs_der))
-    crl_der = signing.sign(rt, ca, "CRL", tbs_der, due.signing_algorithm, crl_number=state.crl_number)
-    del tbs_der  # of a million entries it is large
-    crl_gate.check(crl_der, due)
+    crl_der, entries = _built(rt, ca, state, published, now)
     for each in published:
         rt.buckets.put(
             each.location.bucket,
@@ -186,7 +172,6 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
             cache_control=CACHE_CONTROL,
             acl=each.location.acl,
         )
-    entries = sum(each.count for each in due.recorded) + len(forgotten)
     rt.store.complete_crl(
         state,
         published_at=now,
@@ -198,12 +183,37 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: 
     return entries
 
 
+def _built(
+    rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
+) -> tuple[bytes, int]:
+    """The CRL, built, signed and passed by the gate; and how many entries it has."""
+    generated_at = now.replace(microsecond=0)
+    due = _due(rt, ca, state, published, now)
+    forgotten = crl_gate.forgotten(due.published, due.recorded)
+    tbs_der = crl.build_crl_tbs(
+        issuer=due.issuer,
+        signing_algorithm=due.signing_algorithm,
+        crl_number=state.crl_number,
+        this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
+        next_update=generated_at + _validity(ca, state),
+        entries=[*(each.entries.octets for each in due.recorded), *forgotten.values()],
+        scope=published[0].location.url if published else "",
+    )
+    digest = signing.tbs_sha256(tbs_der)
+    rt.store.intend_crl(state, digest)
+    details = {"crl_number": state.crl_number, "tbs_sha256": digest}
+    crl_der = signing.sign(rt, ca, "CRL", tbs_der, due.signing_algorithm, **details)
+    del tbs_der  # that of a million entries is large
+    crl_gate.check(crl_der, due)
+    return crl_der, sum(each.count for each in due.recorded) + len(forgotten)
+
+
 def _due(
     rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
 ) -> crl_gate.Due:
     """What the CRL has to be: for those that build it, and for the gate."""
     shown_at = state.published_at.replace(microsecond=0) - _BACKDATED if state.published_at else None
-    segments, revoked = _folded(rt, state, shown_at)
+    segments, revoked = Folding(rt, state, shown_at).folded()
     urls = {each.location.url for each in published} - {""}
     return crl_gate.Due(
         now=now,
@@ -215,29 +225,6 @@ def _due(
         revoked=revoked,
         published=[each.crl for each in published if each.crl],
     )
-
-
-def _folded(rt: Runtime, state: CrlState, shown_at: datetime | None) -> tuple[tuple[CrlSegment, ...], set[bytes]]:
-    """The segments, after all new revocations have been folded into them; and serial numbers of these.
-
-    Each step is recorded, so that a run that has not enough time for all of them has not worked in vain.
-    """
-    found = rt.store.get_crl_segments(state.crl_arn)
-    revoked: set[bytes] = set()
-    more = True
-    while more and (fresh := rt.store.list_new_revocations(state.crl_arn, limit=crl_segments.MOST_ENTRIES)):
-        more = len(fresh) == crl_segments.MOST_ENTRIES
-        rows = [(crl_segments.seconds(max(each.not_after, each.revoked_at)), each.entry_der) for each in fresh]
-        name = f"{state.crl_number:016x}-{found.version:08x}"
-        new = replace(found, segments=crl_segments.fold(found.segments, rows, shown_at, name))
-        found = rt.store.fold_revocations(found, new, fresh)
-        revoked |= {
-            crl.serial_content(each.serial_number)
-            for each, (end, _) in zip(fresh, rows, strict=True)
-            if shown_at is None or end >= shown_at.timestamp()
-        }
-        rt.store.renew_crl(state, lease_until=rt.now() + _LEASE)
-    return found.segments, revoked
 
 
 def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:

@@ -49,7 +49,7 @@ def sign(
         purpose: "CSR", "CERTIFICATE", "CRL" or "OCSP".
         tbs_der: what is signed; its SHA-256 is on record already.
         signing_algorithm: a `SigningAlgorithm` of the model.
-        **details: serial or CRL number, for the log.
+        **details: serial or CRL number, for the log; `tbs_sha256` too, where the caller has it.
 
     Raises:
         KeyStoreError: the key cannot be used.
@@ -62,7 +62,7 @@ def sign(
 
 def sign_with(rt: Runtime, key: Key, purpose: str, tbs_der: bytes, signing_algorithm: str, **details: object) -> bytes:
     """Sign with a key for a CA; otherwise as `sign`."""
-    details |= {"tbs_sha256": tbs_sha256(tbs_der)}
+    details = {"tbs_sha256": details.get("tbs_sha256") or tbs_sha256(tbs_der)} | details
     logs.audit("before", purpose, key.ca_arn, details)
     try:
         private_key = rt.keys.private_key(key.key_id, key.arn)

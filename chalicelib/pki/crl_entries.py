@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.pki import der
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from chalicelib.pki.der import Element
-
-    Block = bytes | memoryview
 
 _WINDOW = 1 << 20  # octets that may have been left out between two blocks before the later one is taken for a new one
 _REASON = b"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"
@@ -30,6 +29,7 @@ _USUAL = re.compile(
     b"\x30.\x02(" + _SERIALS + b")\x17\x0d[0-9]{12}Z(?:" + re.escape(_REASON) + b".)?",
     re.DOTALL,
 )
+_USUAL_OCTETS = 18  # of such an entry beside its serial number and reason
 
 
 class Entries(NamedTuple):
@@ -38,6 +38,11 @@ class Entries(NamedTuple):
     buffer: bytes
     begin: int
     end: int
+
+    @property
+    def octets(self) -> memoryview:
+        """The elements, one behind the other."""
+        return memoryview(self.buffer)[self.begin : self.end]
 
 
 def of_tbs(tbs: Element) -> Entries:
@@ -61,60 +66,80 @@ def split(entries: Entries) -> Iterator[tuple[bytes, bytes]]:
     at, (buffer, _, end) = entries.begin, entries
     while at < end:
         element = der.read(buffer, at, end).expect(der.SEQUENCE, "An entry")
-        yield next(element.children()).expect(der.INTEGER, "A serial number").content, element.der
+        serial = der.read(buffer, element.content_start, element.end).expect(der.INTEGER, "A serial number")
+        yield serial.content, element.der
         at = element.end
 
 
-def serials(entries: Entries, count: int) -> list[bytes]:
-    """The serial numbers in order, each behind an octet with its length.
-
-    Args:
-        entries: what to read.
-        count: how many another reader has found.
+def serials(*parts: Entries) -> list[bytes]:
+    """The serial numbers in order.
 
     Raises:
         DerError: they are not whole entries.
     """
+    return [each[1:] for part in parts for each in _serials(part)]
+
+
+def _serials(entries: Entries) -> list[bytes]:
+    """The serial numbers, each behind an octet with its length: found by a pattern if that leaves no octet over."""
     found: list[bytes] = _USUAL.findall(*entries)
-    if len(found) == count:
+    reasons = entries.buffer.count(_REASON, entries.begin, entries.end)
+    octets = sum(map(len, found)) + len(found) * _USUAL_OCTETS + reasons * (len(_REASON) + 1)
+    if octets == entries.end - entries.begin:
         return found
     return [_with_length(serial) for serial, _ in split(entries)]
 
 
-def repeated(entries: Entries, count: int, among: Collection[bytes] | None = None) -> set[bytes]:
-    """Serial numbers that occur more than once; only those `among` some are looked for, or all."""
-    if among is not None and not among:
-        return set()
-    listed = serials(entries, count)
-    if among is not None:
-        wanted = {_with_length(each) for each in among}
-        listed = list(filter(wanted.__contains__, listed))
+def repeated(*parts: Entries) -> set[bytes]:
+    """Serial numbers that occur more than once."""
+    listed = [serial for part in parts for serial in _serials(part)]
     if len(set(listed)) == len(listed):
         return set()
     return {each[1:] for each, times in Counter(listed).items() if times > 1}
 
 
-def contained(entries: Entries, count: int, wanted: Collection[bytes]) -> set[bytes]:
+def contained(wanted: Collection[bytes], *parts: Entries) -> set[bytes]:
     """Those of some serial numbers that occur."""
-    return {each[1:] for each in {_with_length(each) for each in wanted}.intersection(serials(entries, count))}
+    if not wanted:
+        return set()
+    looked_for = {_with_length(each) for each in wanted}
+    return {each[1:] for part in parts for each in looked_for.intersection(_serials(part))}
 
 
 def _with_length(serial: bytes) -> bytes:
     return bytes((len(serial),)) + serial
 
 
-def cut(entries: Entries, lengths: Iterable[int]) -> Iterator[memoryview]:
+def cut(entries: Entries, lengths: Iterable[int]) -> list[Entries]:
     """Entries in blocks of so many octets; what is left is the last block."""
-    view, begin = memoryview(entries.buffer), entries.begin
-    for length in lengths:
-        if 0 < length <= entries.end - begin:
-            yield view[begin : begin + length]
-            begin += length
-    if begin < entries.end:
-        yield view[begin : entries.end]
+    buffer, begin, end = entries
+    ends = [min(each, end) for each in accumulate(lengths, initial=begin)]
+    return [Entries(buffer, *each) for each in pairwise([*ends, end])]
 
 
-def difference(entries: Entries, blocks: Iterable[Block]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+def unmatched(entries: Entries, blocks: Sequence[Entries]) -> tuple[list[Entries], list[int]]:
+    """Where `entries` and `blocks` are not the same octets in the same order.
+
+    Returns:
+        the parts that `entries` have alone, and the positions of blocks that are not there as they are.
+    """
+    ours: list[Entries] = []
+    theirs: list[int] = []
+    at, pending = entries.begin, 0
+    for position, block in enumerate(blocks):
+        octets = block.octets
+        found = _find(entries, octets, at, pending)
+        if found < 0:
+            theirs.append(position)
+            pending += len(octets)
+        else:
+            ours.append(Entries(entries.buffer, at, found))
+            at, pending = found + len(octets), 0
+    ours.append(Entries(entries.buffer, at, entries.end))
+    return [each for each in ours if each.begin < each.end], theirs
+
+
+def difference(entries: Entries, blocks: Sequence[Entries]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
     """What only `entries` have and what only `blocks` have: entry by serial number.
 
     An entry that occurs twice on one side and once on the other is among what that side has alone. Where to cut the
@@ -123,24 +148,17 @@ def difference(entries: Entries, blocks: Iterable[Block]) -> tuple[dict[bytes, b
     Raises:
         DerError: they are not whole entries.
     """
-    ours: list[tuple[bytes, bytes]] = []
-    theirs: list[tuple[bytes, bytes]] = []
-    at, pending = entries.begin, 0
-    for block in blocks:
-        found = _find(entries, block, at, pending) if block else at
-        if found < 0:
-            theirs += split(Entries(bytes(block), 0, len(block)))
-            pending += len(block)
-        elif block:
-            ours += split(Entries(entries.buffer, at, found))
-            at, pending = found + len(block), 0
-    ours += split(Entries(entries.buffer, at, entries.end))
+    gone, come = unmatched(entries, blocks)
+    ours = [row for part in gone for row in split(part)]
+    theirs = [row for position in come for row in split(blocks[position])]
     common = _common(ours, theirs)
     return {key: value for key, value in ours if key not in common}, {k: v for k, v in theirs if k not in common}
 
 
-def _find(entries: Entries, block: Block, at: int, pending: int) -> int:
+def _find(entries: Entries, block: memoryview, at: int, pending: int) -> int:
     """Where the block lies whole, not far behind `at`; -1 if it does not."""
+    if not block:
+        return at
     buffer, _, end = entries
     begins = bytes(block[: block[1] + 2])  # the first entry: its serial number occurs once
     found = buffer.find(begins, at, min(at + pending + _WINDOW, end))

@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from chalicelib.pki.crl_entries import Entries
     from chalicelib.pki.crl_segments import Shown
 
-    Differing = tuple[dict[bytes, bytes], dict[bytes, bytes]]
+    Changes = tuple[set[bytes], list[int]]
+
+
+_MEMBERS = (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+_FEW = 4  # as part of a CRL
+_UNREADABLE = (
+    DerError,
+    ValueError,
+    StopIteration,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class CrlRefusedError(Exception):
@@ -36,7 +48,14 @@ class CrlRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Crl:
-    """A CRL as clients read it: its TBSCertList, the signature over it, and what a parser makes of the whole."""
+    """A CRL as clients read it.
+
+    Attributes:
+        tbs: the TBSCertList.
+        identifiers: of the signature algorithm, as both places have it.
+        entries: revokedCertificates.
+        parsed: the CRL without its entries.
+    """
 
     tbs: der.Element
     identifiers: tuple[bytes, bytes]
@@ -116,24 +135,15 @@ def read(crl_der: bytes) -> Crl:
         CrlRefusedError: it is none, or has no number.
     """
     try:
-        tbs, identifier, signature = der.fields(_whole(crl_der), "A CRL", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
-        inner = [each for each in tbs.children() if each.tag == der.SEQUENCE][:1]
+        tbs, identifier, signature = der.fields(_whole(crl_der), "A CRL", *_MEMBERS)
         entries = crl_entries.of_tbs(tbs)
-        crl = Crl(
-            tbs,
-            (identifier.der, inner[0].der if inner else b""),
-            signature.content[1:],
-            entries,
-            x509.load_der_x509_crl(crl_der),
-        )
+        head = [each for each in tbs.children() if each.content_start != entries.begin]
+        without_entries = der.sequence(der.sequence(*(each.der for each in head)), identifier.der, signature.der)
+        inner = next(each.der for each in head if each.tag == der.SEQUENCE)
+        parsed = x509.load_der_x509_crl(without_entries)
+        crl = Crl(tbs, (identifier.der, inner), signature.content[1:], entries, parsed)
         _ = crl.number, crl.scope, crl.this_update, crl.next_update
-    except (
-        DerError,
-        ValueError,
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
+    except _UNREADABLE as error:
         raise CrlRefusedError("It is not a CRL with a CRL number.") from error
     return crl
 
@@ -153,13 +163,19 @@ class _Case:
     due: Due
 
     @cached_property
-    def changes(self) -> list[Differing]:
-        """For each published CRL, the entries that would go and those that would come."""
-        lengths = [len(each.entries) for each in self.due.recorded]
-        return [
-            crl_entries.difference(old.entries, crl_entries.cut(self.crl.entries, lengths))
-            for old in self.due.published
-        ]
+    def blocks(self) -> list[Entries]:
+        """The entries, cut where the record's segments end; the last block are those that the record has forgotten."""
+        return crl_entries.cut(self.crl.entries, [len(each.entries.octets) for each in self.due.recorded])
+
+    @cached_property
+    def changes(self) -> list[Changes]:
+        """For each published CRL, the serial numbers that would go, and positions of blocks that would come."""
+        return [self._change(old) for old in self.due.published]
+
+    def _change(self, old: Crl) -> Changes:
+        gone, come = crl_entries.unmatched(old.entries, self.blocks)
+        going = {serial for part in gone for serial, _ in crl_entries.split(part)}
+        return going - crl_entries.contained(going, *(self.blocks[each] for each in come)), come
 
 
 def check(crl_der: bytes, due: Due) -> None:
@@ -169,9 +185,12 @@ def check(crl_der: bytes, due: Due) -> None:
         CrlRefusedError: it must not.
     """
     case = _Case(read(crl_der), due)
-    for rule in RULES:
-        for problem in rule(case):
-            raise CrlRefusedError(problem)
+    try:
+        problem = next((problem for rule in RULES for problem in rule(case)), "")
+    except DerError as error:
+        raise CrlRefusedError(f"Its entries cannot be read: {error}") from error
+    if problem:
+        raise CrlRefusedError(problem)
 
 
 def _issuer(case: _Case) -> Iterator[str]:
@@ -202,10 +221,13 @@ def _times(case: _Case) -> Iterator[str]:
 
 
 def _each_once(case: _Case) -> Iterator[str]:
-    """What no published CRL has was not judged before."""
-    crl = case.crl
-    new = set().union(*(come for _, come in case.changes)) if case.changes else None
-    for serial in crl_entries.repeated(crl.entries, len(crl.parsed), new):
+    """Entries that a published CRL shares were judged before: if the others are few, they alone are looked for."""
+    come = min((come for _, come in case.changes), key=len, default=range(len(case.blocks)))
+    if len(come) * _FEW < len(case.blocks) and len(case.due.recorded) not in come:
+        twice = crl_segments.repeated(case.due.recorded, come)
+    else:
+        twice = crl_entries.repeated(case.crl.entries)
+    for serial in twice:
         yield f"It lists the serial number {_text(serial)} twice."
 
 
@@ -221,21 +243,22 @@ def _as_recorded(case: _Case) -> Iterator[str]:
 
 def _as_revoked(case: _Case) -> Iterator[str]:
     """What was revoked since the last run is there, whatever became of it on its way through the record."""
-    crl, new = case.crl, set().union(*(come for _, come in case.changes))
-    missing = set(case.due.revoked) - new
-    if missing:
-        for serial in missing.difference(crl_entries.contained(crl.entries, len(crl.parsed), missing)):
-            yield f"It lacks the revoked serial number {_text(serial)}."
+    missing = set(case.due.revoked)
+    new = [case.blocks[each] for _, come in case.changes for each in come]
+    for parts in (new, [case.crl.entries]):
+        missing -= crl_entries.contained(missing, *parts)
+    for serial in missing:
+        yield f"It lacks the revoked serial number {_text(serial)}."
 
 
 def _after_the_published(case: _Case) -> Iterator[str]:
     crl, due = case.crl, case.due
-    for old, (gone, come) in zip(due.published, case.changes, strict=True):
+    for old, (gone, _) in zip(due.published, case.changes, strict=True):
         if crl.number <= old.number:
             yield f"Its number {crl.number} is not above the published {old.number}."
         if crl.this_update < old.this_update:
             yield "Its thisUpdate is before that of the published CRL."
-        for serial in gone.keys() - come.keys():
+        for serial in gone:
             if due.left_out.get(serial, math.inf) >= old.this_update.timestamp():
                 yield f"The serial number {_text(serial)} would vanish before it has been in a CRL after its expiry."
 
@@ -266,7 +289,10 @@ def forgotten(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes
 def _only_seen(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes, bytes]:
     """Entries that clients have seen and that need not be shown by the record."""
     found: dict[bytes, bytes] = {}
+    blocks = [each.entries for each in recorded]
     for old in published:
-        gone, come = crl_entries.difference(old.entries, [each.entries for each in recorded])
-        found |= {serial: gone[serial] for serial in gone.keys() - come.keys()}
+        parts, come = crl_entries.unmatched(old.entries, blocks)
+        gone = {serial: entry for part in parts for serial, entry in crl_entries.split(part)}
+        still = crl_entries.contained(gone, *(blocks[each] for each in come))
+        found |= {serial: entry for serial, entry in gone.items() if serial not in still}
     return found

@@ -8,17 +8,19 @@ Source: RFC 5280 section 3.3: an entry stays until it has been in one CRL made a
 
 from __future__ import annotations
 
-import struct
-from bisect import bisect_left
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from chalicelib.pki import crl_entries
+from chalicelib.pki.crl_entries import Entries
 from chalicelib.records import CrlSegment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     Row = tuple[int, bytes]  # until when the entry is needed, in seconds since 1970, and the entry
@@ -44,9 +46,14 @@ class Shown:
         return len(self.segment.lengths) - self.skipped
 
     @property
-    def entries(self) -> memoryview:
+    def entries(self) -> Entries:
         """The entries that are shown."""
-        return memoryview(self.segment.entries)[self.offset :]
+        return Entries(self.segment.entries, self.offset, len(self.segment.entries))
+
+    @property
+    def left_out(self) -> Entries:
+        """The entries that are not shown."""
+        return Entries(self.segment.entries, 0, self.offset)
 
 
 def seconds(moment: datetime) -> int:
@@ -58,24 +65,52 @@ def shown(segment: CrlSegment, shown_at: datetime | None) -> Shown:
     """What the next CRL shows, when the one before it was of `shown_at` (None: there was none)."""
     if shown_at is None:
         return Shown(segment)
-    ends = range(len(segment.lengths))
-    skipped = bisect_left(ends, shown_at.timestamp(), key=lambda index: _end(segment, index))
+    skipped = bisect_left(_ends(segment), shown_at.timestamp())
     return Shown(segment, skipped, sum(segment.lengths[:skipped]))
 
 
 def left_out(selection: Iterable[Shown]) -> dict[bytes, int]:
     """Until when what is not shown any more was needed, in seconds since 1970 by serial number."""
     return {
-        serial: _end(each.segment, index)
+        serial: end
         for each in selection
-        for index, (serial, _) in enumerate(
-            crl_entries.split(crl_entries.Entries(each.segment.entries, 0, each.offset))
-        )
+        for serial, end in zip(crl_entries.serials(each.left_out), _ends(each.segment), strict=False)
     }
 
 
-def _end(segment: CrlSegment, index: int) -> int:
-    return int.from_bytes(segment.ends[index * _END_OCTETS : (index + 1) * _END_OCTETS])
+def repeated(selection: Sequence[Shown], new: Collection[int]) -> set[bytes]:
+    """Serial numbers that are in segments at the positions `new`, and there or in the other segments once more.
+
+    The revocation of a certificate has one end, so that its twin, if there is one, is found by bisection.
+    """
+    twice = crl_entries.repeated(*(selection[position].entries for position in new))
+    wanted: dict[int, set[bytes]] = {}
+    for position in new:
+        part = selection[position]
+        for end, serial in zip(_ends(part.segment)[part.skipped :], crl_entries.serials(part.entries), strict=True):
+            wanted.setdefault(end, set()).add(serial)
+    for part in (each for position, each in enumerate(selection) if position not in new):
+        for end, entries in _with_ends(part.segment, wanted):
+            twice |= crl_entries.contained(wanted[end], entries)
+    return twice
+
+
+def _with_ends(segment: CrlSegment, wanted: Iterable[int]) -> Iterator[tuple[int, Entries]]:
+    """The entries of a segment that have one of these ends."""
+    ends, offsets = _ends(segment), [0]
+    for end in wanted:
+        begin = bisect_left(ends, end)
+        if begin < len(ends) and ends[begin] == end:
+            if len(offsets) == 1:
+                offsets += accumulate(segment.lengths)
+            yield end, Entries(segment.entries, offsets[begin], offsets[bisect_right(ends, end, begin)])
+
+
+def _ends(segment: CrlSegment) -> array[int]:
+    ends = array("Q", segment.ends)
+    if sys.byteorder == "little":
+        ends.byteswap()
+    return ends
 
 
 def build(rows: Iterable[Row], name: str) -> Iterator[CrlSegment]:
@@ -87,7 +122,7 @@ def build(rows: Iterable[Row], name: str) -> Iterator[CrlSegment]:
             segment_id=f"{name}-{number:04d}",
             entries=b"".join(entry for _, entry in part),
             lengths=bytes(len(entry) for _, entry in part),
-            ends=struct.pack(f">{len(part)}Q", *(end for end, _ in part)),
+            ends=b"".join(end.to_bytes(_END_OCTETS) for end, _ in part),
         )
 
 
@@ -124,6 +159,5 @@ def _trimmed(part: Shown, segment_id: str) -> CrlSegment:
 
 
 def _rows(segment: CrlSegment) -> Iterator[Row]:
-    ends = accumulate(segment.lengths)
-    for index, (length, end) in enumerate(zip(segment.lengths, ends, strict=True)):
-        yield _end(segment, index), segment.entries[end - length : end]
+    offsets = pairwise(accumulate(segment.lengths, initial=0))
+    return ((end, segment.entries[slice(*each)]) for end, each in zip(_ends(segment), offsets, strict=True))

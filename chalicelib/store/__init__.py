@@ -228,6 +228,13 @@ class Store(Protocol):
         """
         ...
 
+    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
+        """All revocations that a CRL tells of, by serial number (of a CA: all of them).
+
+        They are consistent with every `revoke_certificate` that returned.
+        """
+        ...
+
     def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> list[Revocation]:
         """Up to `limit` revocations that a CRL tells of and that no segment of it has, by serial number.
 

@@ -169,10 +169,17 @@ def revocation_partition(ca_arn: str, shard: int) -> str:
     return f"REV#{ca_id_of(ca_arn)}#{shard:x}"
 
 
-def partitioned_revocations(crl_arn: str) -> str:
-    """The revocations that a partition of a CRL tells of: copies, because the complete CRL tells of them too."""
+def new_revocation_partitions(crl_arn: str) -> list[str]:
+    """All partitions of revocations that no segment of a CRL has yet: 16 of a complete CRL, by the first hex digit."""
     ca_arn, partition = arns.split_crl_arn(crl_arn)
-    return f"REV#{ca_id_of(ca_arn)}#P{partition}"
+    shards = [f"P{partition}"] if partition else [f"{shard:x}" for shard in range(16)]
+    return [f"NEW#{ca_id_of(ca_arn)}#{shard}" for shard in shards]
+
+
+def new_revocation_key(crl_arn: str, serial: str) -> Key:
+    """Where a revocation lies until a segment of the CRL has it; `serial` is hex text."""
+    partitions = new_revocation_partitions(crl_arn)
+    return Key(partitions[int(serial[0], 16) % len(partitions)], serial)
 
 
 def crl_key(crl_arn: str) -> Key:
@@ -288,30 +295,15 @@ def certificate_item(certificate: Certificate) -> Item:
     return to_item(certificate, certificate_key(certificate.ca_arn, certificate.serial_number), **index)
 
 
-def revocation_partitions(crl_arn: str) -> list[str]:
-    """All partitions of the new revocations that a CRL tells of."""
-    ca_arn, partition = arns.split_crl_arn(crl_arn)
-    if partition:
-        return [partitioned_revocations(crl_arn)]
-    return [revocation_partition(ca_arn, shard) for shard in range(16)]
-
-
-def revocation_key(crl_arn: str, serial: str) -> Key:
-    """Where a new revocation lies for a CRL; `serial` is hex text."""
-    ca_arn, partition = arns.split_crl_arn(crl_arn)
-    pk = partitioned_revocations(crl_arn) if partition else revocation_partition(ca_arn, int(serial[0], 16))
-    return Key(pk, serial)
-
-
 def revocation_item(revocation: Revocation) -> Item:
     """A revocation, in the partition of its serial's first digit."""
-    return to_item(revocation, revocation_key(revocation.ca_arn, arns.serial_hex(revocation.serial_number)))
+    serial = arns.serial_hex(revocation.serial_number)
+    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, int(serial[0], 16)), serial))
 
 
-def partitioned_revocation_item(revocation: Revocation) -> Item:
-    """The copy of a revocation for its partition."""
-    crl_arn = arns.crl_arn(revocation.ca_arn, revocation.crl_partition or "")
-    return to_item(revocation, revocation_key(crl_arn, arns.serial_hex(revocation.serial_number)))
+def new_revocation_item(revocation: Revocation, crl_arn: str) -> Item:
+    """The copy of a revocation that lasts until a segment of the CRL has it."""
+    return to_item(revocation, new_revocation_key(crl_arn, arns.serial_hex(revocation.serial_number)))
 
 
 def crl_item(state: CrlState) -> Item:

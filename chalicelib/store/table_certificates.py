@@ -7,7 +7,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.records import Certificate
+from chalicelib.records import Certificate, Revocation
 from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority, IdempotencyToken, Revocation
+    from chalicelib.records import CertificateAuthority, IdempotencyToken
     from chalicelib.store.table import Condition, Value, Write
 
 _PENDING: Condition = ((Clause("status", "=", "PENDING"),),)
@@ -106,14 +106,13 @@ class Certificates(Base):
             "revocation_reason": revocation.reason,
         }
         unchanged = ((Clause("status", "=", certificate.status), Clause("revoked_at", "absent")),)
+        partitions = dict.fromkeys(["", certificate.crl_partition or ""])
+        crls = [arns.crl_arn(certificate.ca_arn, partition) for partition in partitions]
         base: list[Write] = [
             Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
+            *(Put(items.new_revocation_item(revocation, each)) for each in crls),
         ]
-        crls = [certificate.ca_arn]
-        if certificate.crl_partition:
-            base.append(Put(items.partitioned_revocation_item(revocation)))
-            crls.append(arns.crl_arn(certificate.ca_arn, certificate.crl_partition))
         wakes = [forward_write(each, revocation.revoked_at) for each in crls]
         while True:
             try:
@@ -126,3 +125,10 @@ class Certificates(Base):
                     wakes[number] = forward_write(crls[number], revocation.revoked_at, found)
             else:
                 return
+
+    def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
+        ca_arn, partition = arns.split_crl_arn(crl_arn)
+        for shard in range(16):
+            for item in self.table.query(items.revocation_partition(ca_arn, shard)):
+                if not partition or item.get("crl_partition") == partition:
+                    yield items.from_item(Revocation, item)

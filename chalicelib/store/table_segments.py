@@ -29,7 +29,7 @@ class Segments(Base):
     """New revocations, and segments."""
 
     def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> list[Revocation]:
-        found = (item for pk in items.revocation_partitions(crl_arn) for item in self.table.query(pk, limit=limit))
+        found = (item for pk in items.new_revocation_partitions(crl_arn) for item in self.table.query(pk, limit=limit))
         return [items.from_item(Revocation, item) for item in islice(found, limit)]
 
     def get_crl_segments(self, crl_arn: str) -> CrlSegments:
@@ -37,8 +37,7 @@ class Segments(Base):
         listed = self.table.get(key)
         if listed is None:
             return CrlSegments(crl_arn=crl_arn)
-        if "folded" in listed:
-            self._clean_up(crl_arn, listed)
+        self._clean_up(crl_arn, listed)
         lying = {
             str(item["segment_id"]): items.from_item(CrlSegment, item)
             for item in self.table.query(key.pk, after=items.segment_key(crl_arn, "").sk)
@@ -60,9 +59,10 @@ class Segments(Base):
             "sk": key.sk,
             "version": old.version + 1,
             "segments": " ".join(each.segment_id for each in new.segments),
-            "folded": " ".join(arns.serial_hex(each.serial_number) for each in folded),
-            "replaced": " ".join(sorted(before - after)),
         }
+        if folded or before - after:
+            listed["folded"] = " ".join(arns.serial_hex(each.serial_number) for each in folded)
+            listed["replaced"] = " ".join(sorted(before - after))
         still: Condition = version_is(old.version) if old.version else ABSENT
         try:
             self.table.write(Put(listed, still))
@@ -74,7 +74,9 @@ class Segments(Base):
 
     def _clean_up(self, crl_arn: str, listed: Item) -> None:
         """Remove what the last replacement of the segments has left, and then the word of it."""
-        self._delete(items.revocation_key(crl_arn, each) for each in _words(listed["folded"]))
+        if "folded" not in listed:
+            return
+        self._delete(items.new_revocation_key(crl_arn, each) for each in _words(listed["folded"]))
         self._delete(items.segment_key(crl_arn, each) for each in _words(listed["replaced"]))
         unchanged = ((Clause("version", "=", listed["version"]),),)
         try:

@@ -116,9 +116,11 @@ def revoke(directory: Path, entries: int) -> None:
 
     rt = runtime_in(directory)
     ca: CertificateAuthority = next(lookup.every_authority(rt))
-    template = next(rt.store.list_certificates(ca.arn))
-    for number in range(entries + 1, entries + 1 + NEW):
-        number_of = serial(number)
+    from uuid import uuid4
+
+    template = next(each for each in rt.store.list_certificates(ca.arn) if not each.revoked_at)
+    for _ in range(NEW):
+        number_of = uuid4().int
         from chalicelib import arn as arns
 
         certificate: Certificate = replace(

@@ -22,6 +22,8 @@ from chalicelib.records import (
     Certificate,
     CertificateAuthority,
     CrlLocation,
+    CrlSegment,
+    CrlSegments,
     IdempotencyToken,
     Permission,
     ResourcePolicy,
@@ -335,6 +337,69 @@ def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: Certifi
         record, _ = store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
         store.revoke_certificate(record, revocation(record))
     assert [each.serial_number for each in store.list_new_revocations(ca.arn)] == sorted(serials)
+
+
+def test_new_revocations_are_listed_up_to_a_limit(store: TableStore, ca: CertificateAuthority) -> None:
+    for number in range(5):
+        record, _ = store.reserve_certificate(certificate(ca, number << 124 | 1), ca, None, now=START)
+        store.revoke_certificate(record, revocation(record))
+    assert [each.serial_number >> 124 for each in store.list_new_revocations(ca.arn, limit=3)] == [0, 1, 2]
+    assert len(store.list_new_revocations(ca.arn, limit=9)) == 5
+
+
+# segments
+
+
+def segment(name: str) -> CrlSegment:
+    return CrlSegment(segment_id=name, entries=b"\x00entries of " + name.encode(), lengths=b"\x09", ends=bytes(8))
+
+
+def folded(store: TableStore, old: CrlSegments, *names: str, folded: tuple[Revocation, ...] = ()) -> CrlSegments:
+    return store.fold_revocations(old, replace(old, segments=tuple(map(segment, names))), folded)
+
+
+def test_folding_replaces_segments_and_their_revocations(store: TableStore, ca: CertificateAuthority) -> None:
+    records = [store.reserve_certificate(certificate(ca, number), ca, None, now=START)[0] for number in (1, 2, 3)]
+    for record in records:
+        store.revoke_certificate(record, revocation(record))
+    new = store.list_new_revocations(ca.arn)
+    none = store.get_crl_segments(ca.arn)
+    assert none == CrlSegments(crl_arn=ca.arn)
+    first = folded(store, none, "a", "b", folded=tuple(new[:2]))
+    assert store.get_crl_segments(ca.arn) == first
+    assert [each.segment_id for each in first.segments] == ["a", "b"]
+    assert store.list_new_revocations(ca.arn) == new[2:]
+    second = folded(store, first, "b", "c", folded=tuple(new[2:]))
+    assert store.get_crl_segments(ca.arn) == second
+    assert (second.version, [each.segment_id for each in second.segments]) == (2, ["b", "c"])
+    assert store.list_new_revocations(ca.arn) == []
+    found = store.get_certificate(ca.arn, 3)
+    assert found is not None
+    assert found.revoked_at == revocation(records[2]).revoked_at
+
+
+def test_two_that_fold_at_once_lose_nothing(store: TableStore, ca: CertificateAuthority) -> None:
+    record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
+    store.revoke_certificate(record, revocation(record))
+    none = store.get_crl_segments(ca.arn)
+    winner = folded(store, none, "a")
+    with pytest.raises(ConflictError):
+        folded(store, none, "b", folded=(revocation(record),))
+    assert store.get_crl_segments(ca.arn) == winner
+    assert store.list_new_revocations(ca.arn) == [revocation(record)]
+
+
+def test_segments_of_a_partition_are_its_own_and_go_with_the_authority(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    ca = store.start_crl(ca, replace(LOCATION, partition="a", url="http://x/a"), due_at=START)
+    of_a = crl_arn(ca.arn, "a")
+    folded(store, store.get_crl_segments(of_a), "a1")
+    folded(store, store.get_crl_segments(ca.arn), "c1")
+    assert [each.segment_id for each in store.get_crl_segments(of_a).segments] == ["a1"]
+    store.purge_certificate_authority(store.update_certificate_authority(ca, replace(ca, status="DELETED")))
+    assert store.get_crl_segments(of_a) == CrlSegments(crl_arn=of_a)
+    assert store.get_crl_segments(ca.arn) == CrlSegments(crl_arn=ca.arn)
 
 
 # CRLs

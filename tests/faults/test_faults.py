@@ -194,6 +194,9 @@ class DeafStore(ForgetfulStore):
     def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> Any:
         return []
 
+    def list_revocations(self, crl_arn: str) -> Any:
+        return iter(())
+
 
 class StalePublisher:
     """A bucket that takes an older CRL after a newer one."""

@@ -128,7 +128,7 @@ def entries_of(*serials: int) -> tuple[bytes, ...]:
 
 def recorded(until: dict[int, datetime], shown_at: datetime | None = START - DAY) -> list[crl_segments.Shown]:
     """These revocations on record, as a CRL shows them whose forerunner was of `shown_at`."""
-    rows = [(crl_segments.seconds(end), *entries_of(serial)) for serial, end in until.items()]
+    rows = [(crl_segments.seconds(end), entries_of(serial)[0]) for serial, end in until.items()]
     return [crl_segments.shown(each, shown_at) for each in crl_segments.build(rows, "a")]
 
 
@@ -170,6 +170,8 @@ REFUSED = {
     "nextUpdate too late": (signed_crl(*GOOD, next_update=START + 8 * DAY), "the latest that is configured"),
     "future thisUpdate": (signed_crl(*GOOD, this_update=START + timedelta(seconds=1)), "future"),
     "nobody revoked it": (signed_crl(*GOOD, *entries_of(5)), "0{31}5, which is not revoked"),
+    "broken entry": (signed_crl(*GOOD, b"\x30\x00"), "cannot be read"),
+    "signed by another algorithm": (signed_crl(*GOOD).replace(b"\x04\x03\x02", b"\x04\x03\x03"), "signature"),
     "cut off": (signed_crl(*GOOD)[:-40], "not a CRL"),
 }
 
