@@ -26,6 +26,10 @@ class PreconditionFailedError(BucketError):
     """The object is not the one that the put was conditional on: look again."""
 
 
+class BucketTakenError(BucketError):
+    """The bucket that shall be made exists, and is somebody else's: names are of all the world."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
     """An object as read."""
@@ -39,6 +43,30 @@ class StoredObject:
 
 class Buckets(Protocol):
     """Keeps objects in named buckets."""
+
+    def list_buckets(self) -> list[str]:
+        """The names of the buckets there are, in order.
+
+        Raises:
+            BucketError: they could not be listed.
+        """
+        ...
+
+    def create(self, bucket: str) -> None:
+        """Make a bucket for CRLs, which everybody may read, and nothing else in it.
+
+        One that the owner has already stays as it is, unless it is empty and without a policy, as a run that died
+        leaves it.
+
+        Raises:
+            BucketTakenError: it is somebody else's.
+            BucketError: with a text that names which action, Block Public Access or ownership setting stops it.
+        """
+        ...
+
+    def policy(self, bucket: str) -> str:
+        """The policy that a bucket for CRLs has to have, as JSON to paste; empty where buckets have none."""
+        ...
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:
         """See that objects can be written, as AWS does: with a probe object that stays.

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from chalicelib import files
 from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
+from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
 from chalicelib.buckets.names import check_bucket_name, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-PROBE = "acm-pca-permission-test-key"
-PRIVATE_PROBE = "acm-pca-permission-test-key-private"
 _PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
 _HEADERS = ".headers"  # directory beside the objects; no key begins with a dot
 
@@ -28,6 +27,25 @@ class DirectoryBuckets:
 
     def __init__(self, path: Path, *, base_url: str) -> None:
         self._path, self._base_url = path, base_url
+
+    def list_buckets(self) -> list[str]:
+        """The names of the buckets there are."""
+        if not self._path.is_dir():
+            return []
+        return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
+
+    def create(self, bucket: str) -> None:
+        """Make the directory; of what lies in it, only CRLs are served."""
+        check_bucket_name(bucket)
+        path = self._path / bucket
+        if path.is_symlink():
+            raise BucketError(f"The bucket {bucket} is a symbolic link.", misconfigured=True)
+        with _errors(bucket):
+            files.make_directory(path)
+
+    def policy(self, bucket: str) -> str:  # noqa: ARG002  a directory has no policy
+        """No policy: the permissions of the directory decide."""
+        return ""
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  a directory has no policy
         """Write the probe object, as AWS does."""
@@ -109,12 +127,6 @@ class DirectoryBuckets:
         except BucketError:
             return None
         return max((each for each in found if each), key=lambda each: each.last_modified, default=None)
-
-    def list_buckets(self) -> list[str]:
-        """The names of the buckets there are."""
-        if not self._path.is_dir():
-            return []
-        return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
 
     def _object(self, bucket: str, key: str) -> Path:
         check_bucket_name(bucket)

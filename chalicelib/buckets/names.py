@@ -9,6 +9,8 @@ import re
 
 from chalicelib.buckets import BucketError
 
+# What Signet's role on AWS may make: the names of the stack's own buckets have an account's number there.
+OWN_PREFIX = "signet-crl-own-"
 _BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"

@@ -11,20 +11,20 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import arn as arns
-from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
-from chalicelib.buckets.names import check_bucket_name, check_key
+from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, StoredObject, crl_bucket
+from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
+from chalicelib.buckets.names import OWN_PREFIX, check_bucket_name, check_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_s3 import S3Client
 
-PROBE = "acm-pca-permission-test-key"
-PRIVATE_PROBE = "acm-pca-permission-test-key-private"
 _ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchBucketPolicy", "404"})
 # What the owner has to change, by the error code and the call that met it.
 _REMEDIES = {
     "AccessControlListNotSupported": (
@@ -33,8 +33,34 @@ _REMEDIES = {
     "NoSuchBucket": "The bucket does not exist.",
     "PermanentRedirect": "The bucket is in another region.",
     "IllegalLocationConstraintException": "The bucket is in another region.",
+    "BucketAlreadyExists": "A bucket of that name exists and is somebody else's: choose another name.",
+    "BucketAlreadyOwnedByYou": "A bucket of that name exists.",
 }
+_PRIVATE = (
+    "Or leave the bucket private: S3ObjectAcl BUCKET_OWNER_FULL_CONTROL, and CustomCname for a distribution before it."
+)
 _ACTIONS = {
+    "ListBuckets": "s3:ListAllMyBuckets is not allowed.",
+    "CreateBucket": (
+        "s3:CreateBucket or s3:PutBucketOwnershipControls is not allowed, or a policy of the organization enforces "
+        f"BucketOwnerEnforced. On AWS Signet's own role makes only buckets whose names begin with {OWN_PREFIX}."
+    ),
+    "PutPublicAccessBlock": (
+        "The bucket exists and is private: s3:PutBucketPublicAccessBlock is not allowed, so its Block Public Access "
+        f"stays on. Allow the action, or switch the bucket's Block Public Access off. {_PRIVATE}"
+    ),
+    "PutBucketVersioning": "The bucket exists and is private: s3:PutBucketVersioning is not allowed.",
+    "PutBucketLifecycleConfiguration": (
+        "The bucket exists and is private: s3:PutLifecycleConfiguration is not allowed."
+    ),
+    "PutBucketPolicy": (
+        "The bucket exists and is private: s3:PutBucketPolicy is not allowed, or the account's S3 Block Public Access "
+        "(BlockPublicPolicy) forbids that everybody reads CRLs. Allow the action, or switch BlockPublicPolicy and "
+        f"RestrictPublicBuckets off for the account. {_PRIVATE}"
+    ),
+    "GetBucketPolicy": "s3:GetBucketPolicy is not allowed.",
+    "ListObjects": "s3:ListBucket is not allowed by the bucket policy.",
+    "GetCallerIdentity": "sts:GetCallerIdentity is not allowed.",
     "GetBucketLocation": "s3:GetBucketLocation is not allowed by the bucket policy.",
     "GetBucketAcl": "s3:GetBucketAcl is not allowed by the bucket policy.",
     "PutObject": (
@@ -58,8 +84,50 @@ class S3Buckets:
 
     @cached_property
     def _client(self) -> S3Client:
-        config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
-        return boto3.client("s3", region_name=self._region, config=config)
+        return boto3.client("s3", region_name=self._region, config=_CONFIG)
+
+    def list_buckets(self) -> list[str]:
+        """The buckets of the account in this region."""
+        found = self._call("ListBuckets", "list_buckets", BucketRegion=self._region)["Buckets"]
+        return sorted(each["Name"] for each in found)
+
+    def create(self, bucket: str) -> None:
+        """Make a bucket with ACLs, and its policy last: a bucket without one is not finished."""
+        check_bucket_name(bucket)
+        if bucket in self.list_buckets():
+            if not self._is_unfinished(bucket):
+                return
+        else:
+            where = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
+            configuration = {"CreateBucketConfiguration": where} if where else {}
+            with suppress(_OwnBucketError):
+                self._call(
+                    "CreateBucket",
+                    "create_bucket",
+                    Bucket=bucket,
+                    ObjectOwnership="BucketOwnerPreferred",
+                    **configuration,
+                )
+        for action, method, parameters in crl_bucket.SETTINGS:
+            self._call(action, method, Bucket=bucket, **parameters)
+        self._call("PutBucketPolicy", "put_bucket_policy", Bucket=bucket, Policy=self.policy(bucket))
+
+    def _is_unfinished(self, bucket: str) -> bool:
+        try:
+            self._call("GetBucketPolicy", "get_bucket_policy", Bucket=bucket)
+        except _MissingError:
+            return not self._call("ListObjects", "list_objects_v2", Bucket=bucket, MaxKeys=1).get("Contents")
+        return False
+
+    def policy(self, bucket: str) -> str:
+        """The policy, in which those may write who are asking."""
+        check_bucket_name(bucket)
+        return crl_bucket.policy(bucket, identity_arn=self._identity_arn)
+
+    @cached_property
+    def _identity_arn(self) -> str:
+        client = boto3.client("sts", region_name=self._region, config=_CONFIG)
+        return str(_ask("GetCallerIdentity", client.get_caller_identity)["Arn"])
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  the policy may name the CA; S3 decides
         """Ask for location and ACL and write the probe object with the ACL of the configuration."""
@@ -149,12 +217,17 @@ class S3Buckets:
         return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
 
     def _call(self, action: str, method: str, **parameters: Any) -> Any:
-        try:
-            return getattr(self._client, method)(**parameters)
-        except ClientError as error:
-            raise _bucket_error(action, error, parameters) from error
-        except BotoCoreError as error:
-            raise BucketError(f"S3 does not answer: {type(error).__name__}.") from error
+        return _ask(action, getattr(self._client, method), **parameters)
+
+
+def _ask(action: str, call: Callable[..., Any], **parameters: Any) -> Any:
+    """The answer of a call, or what its error means for the owner of the bucket."""
+    try:
+        return call(**parameters)
+    except ClientError as error:
+        raise _bucket_error(action, error, parameters) from error
+    except BotoCoreError as error:
+        raise BucketError(f"S3 does not answer: {type(error).__name__}.") from error
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -177,15 +250,22 @@ class _MissingError(BucketError):
         self.code = code
 
 
+class _OwnBucketError(BucketError):
+    """The bucket that shall be made exists, and is the account's own."""
+
+
+_KINDS = {"BucketAlreadyExists": BucketTakenError, "BucketAlreadyOwnedByYou": _OwnBucketError}
+
+
 def _bucket_error(action: str, error: ClientError, parameters: dict[str, Any]) -> BucketError:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    if code in _LOST or status in {409, 412}:
+    if code in _LOST or (status in {409, 412} and "Key" in parameters):
         return PreconditionFailedError(f"The object {parameters['Bucket']}/{parameters.get('Key')} changed meanwhile.")
     if code in _MISSING:
         return _MissingError(code, _REMEDIES.get(code, "There is no such object."))
     if code in _REMEDIES:
-        return BucketError(_REMEDIES[code], misconfigured=True)
+        return _KINDS.get(code, BucketError)(_REMEDIES[code], misconfigured=True)
     if status == 403:
         return BucketError(_ACTIONS[action].format(acl=parameters.get("ACL", "")), misconfigured=True)
     return BucketError(f"S3 refused {action}: {code or status}.")

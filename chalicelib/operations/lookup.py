@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.operations import policy_document
-from chalicelib.pki import certificate
+from chalicelib.pki import certificate, names
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 _ATTEMPTS = 8
+_ENDING = frozenset({"ACTIVE", "DISABLED"})
 _PAGE = 100
 # Status is told of the certificates of a DELETED CA, which may be restored, but not of an EXPIRED one, which has none
 # that is valid.
@@ -42,17 +43,32 @@ def issuer_of(ca: CertificateAuthority) -> Issuer:
 
 def status_of(ca: CertificateAuthority, now: datetime) -> str:
     """The state as Describe shows it: EXPIRED is what ACTIVE and DISABLED become when the certificate has ended."""
-    ends = issuer_of(ca).not_after if ca.status in {"ACTIVE", "DISABLED"} else None
-    return "EXPIRED" if ends is not None and now > ends else ca.status
+    return status_until(ca, issuer_of(ca).not_after if ca.status in _ENDING else None, now)
+
+
+def status_until(ca: CertificateAuthority, not_after: datetime | None, now: datetime) -> str:
+    """The same for who knows already when the certificate ends."""
+    return "EXPIRED" if ca.status in _ENDING and not_after is not None and now > not_after else ca.status
 
 
 def every_authority(rt: Runtime) -> Iterator[CertificateAuthority]:
     """All CAs of all accounts, read in pages."""
     for account in rt.store.list_accounts():
-        after: str | None = None
-        while page := rt.store.list_certificate_authorities(account, limit=_PAGE, after=after):
-            yield from page
-            after = page[-1].arn.rsplit("/", 1)[1]
+        yield from of_account(rt, account)
+
+
+def of_account(rt: Runtime, account_id: str) -> Iterator[CertificateAuthority]:
+    """All CAs of an account, read in pages."""
+    after: str | None = None
+    while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
+        yield from page
+        after = page[-1].arn.rsplit("/", 1)[1]
+
+
+def name_of(ca: CertificateAuthority) -> str:
+    """What people call a CA: its tag Name, its common name, or else its id."""
+    subject = names.encode_subject(ca.configuration["Subject"])
+    return dict(ca.tags).get("Name") or names.common_name(subject) or arns.parse_ca_arn(ca.arn).ca_id
 
 
 def find(

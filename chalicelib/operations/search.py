@@ -146,14 +146,19 @@ _SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...
 )
 
 
-def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
-    """The certificate, if it is what all filters ask for."""
+def shown(record: Certificate, now: datetime) -> Found | None:
+    """A certificate with its state and what it says; None if nothing of it is kept."""
     der = record.certificate_der or record.tbs_der
     if der is None:
         return None
     said = contents.of_certificate(der) if record.certificate_der else contents.of_tbs(der)
-    found = Found(record, state_of(record, now), said)
-    return found if all(holds(found, filters) for holds in _FILTERS) else None
+    return Found(record, state_of(record, now), said)
+
+
+def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
+    """The certificate, if it is what all filters ask for."""
+    found = shown(record, now)
+    return found if found and all(holds(found, filters) for holds in _FILTERS) else None
 
 
 def _is(value: str, wanted: str) -> bool:

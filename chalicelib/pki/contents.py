@@ -56,10 +56,11 @@ def of_tbs(tbs_der: bytes) -> Contents:
 
 def alternative_names(value_der: bytes) -> tuple[str, ...]:
     """The text of each GeneralName of a SubjectAlternativeName."""
-    return tuple(_text(member) for member in der.read(value_der).children())
+    return tuple(map(general_name, der.read(value_der).children()))
 
 
-def _text(member: Element) -> str:
+def general_name(member: Element) -> str:
+    """The text of a GeneralName; "#" and its hex where it is none."""
     write = _TEXTS.get(member.tag)
     return write(member) if write else f"#{member.der.hex()}"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from chalicelib.store.overview import Overview
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
@@ -79,7 +81,7 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(Protocol):
+class Store(Overview, Protocol):
     """Everything that Signet remembers."""
 
     # access keys

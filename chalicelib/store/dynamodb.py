@@ -11,6 +11,8 @@ from __future__ import annotations
 import random
 import time
 import uuid
+from bisect import bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +25,7 @@ from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Ke
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef, TimeToLiveSpecificationTypeDef
@@ -42,6 +44,7 @@ _THROTTLES = frozenset(
 )
 _MOST_BYTES = 400 * 1024  # of an item (DynamoDB Developer Guide, "Quotas")
 _NEXT = "\x01"  # no key holds it: behind a key and it comes what is behind the key
+_COUNTERS = 8  # partitions that are counted at a time
 _PAGE = 100_000  # an answer ends at 1 MB anyway
 
 
@@ -141,6 +144,29 @@ class DynamoTable:
         """Items of an index partition, read in pages; the index may lag behind writes."""
         return self._pages(limit, **_range(f"{index}_", pk, after, up_to), IndexName=index)
 
+    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
+        """The last items of an index partition; the index may lag behind writes."""
+        return self._pages(limit, **_range(f"{index}_", pk, "", None), IndexName=index, ScanIndexForward=False)
+
+    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+        """Ask for the sort keys of each partition, several partitions at a time.
+
+        One query with COUNT for each span would read as much, in as many queries as there are spans.
+        """
+        name = f"{index}_sk" if index else "sk"
+        extra: dict[str, Any] = {"IndexName": index} if index else {}
+
+        def keys_of(pk: str) -> list[str]:
+            parameters = _between(name.removesuffix("sk"), pk, edges[0], edges[-1]) | extra
+            return [str(item[name]) for item in self._pages(None, **parameters, ProjectionExpression=name)]
+
+        counts = [0] * len(edges)
+        with ThreadPoolExecutor(_COUNTERS) as pool:
+            for found in pool.map(keys_of, pks):
+                for key in found:
+                    counts[bisect_right(edges, key) - 1] += 1
+        return counts[:-1]
+
     def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:
         left = limit
         while left is None or left > 0:
@@ -168,6 +194,14 @@ def _range(prefix: str, pk: str, after: str, up_to: str | None) -> dict[str, Any
         condition += f" AND {prefix}sk <= :up_to"
         values |= {":up_to": {"S": up_to}}
     return {"KeyConditionExpression": condition, "ExpressionAttributeValues": values}
+
+
+def _between(prefix: str, pk: str, first: str, last: str) -> dict[str, Any]:
+    """The parameters of a query for sort keys from `first` through `last`."""
+    return {
+        "KeyConditionExpression": f"{prefix}pk = :pk AND {prefix}sk BETWEEN :first AND :last",
+        "ExpressionAttributeValues": {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}},
+    }
 
 
 class _InProgressError(Exception):

@@ -261,6 +261,11 @@ def list_partition(ca_arn: str, shard: int) -> str:
     return f"LIST#{ca_id_of(ca_arn)}#{shard % LIST_SHARDS:x}"
 
 
+def revoked_partition(ca_arn: str, shard: int) -> str:
+    """One of the index partitions that list a CA's revocations by their time."""
+    return f"REVOKED#{ca_id_of(ca_arn)}#{shard:x}"
+
+
 # index attributes
 
 
@@ -296,9 +301,14 @@ def certificate_item(certificate: Certificate) -> Item:
 
 
 def revocation_item(revocation: Revocation) -> Item:
-    """A revocation, in the partition of its serial's first digit."""
+    """A revocation, in the partition of its serial's first digit; listed by its time."""
     serial = arns.serial_hex(revocation.serial_number)
-    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, int(serial[0], 16)), serial))
+    shard = int(serial[0], 16)
+    index = {
+        "list_pk": revoked_partition(revocation.ca_arn, shard),
+        "list_sk": f"{micros(revocation.revoked_at):020d}#{serial}",
+    }
+    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, shard), serial), **index)
 
 
 def new_revocation_item(revocation: Revocation, crl_arn: str) -> Item:

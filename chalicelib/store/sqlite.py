@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import files
@@ -15,7 +16,7 @@ from chalicelib.store.table import ConditionFailedError, Delete, Item, Key, Put,
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from chalicelib.store.table import Index, Write
@@ -30,6 +31,13 @@ CREATE TABLE IF NOT EXISTS items (
 );
 CREATE INDEX IF NOT EXISTS due ON items (due_pk, due_sk) WHERE due_pk IS NOT NULL;
 CREATE INDEX IF NOT EXISTS list ON items (list_pk, list_sk) WHERE list_pk IS NOT NULL;
+"""
+# By span, over all partitions; each count reads one range of an index that covers it.
+_COUNT = """
+WITH partitions AS MATERIALIZED (SELECT value AS pk FROM json_each(?)),
+spans AS MATERIALIZED (SELECT key AS number, value ->> 0 AS first, value ->> 1 AS last FROM json_each(?))
+SELECT TOTAL((SELECT COUNT(*) FROM items WHERE {pk} = partitions.pk AND {sk} >= first AND {sk} < last))
+FROM spans LEFT JOIN partitions GROUP BY number ORDER BY number
 """
 
 
@@ -76,6 +84,22 @@ class SqliteTable:
     ) -> Iterator[Item]:
         """Items of an index partition, read in pages."""
         return self._pages(f"{index}_", pk, after, up_to, limit)
+
+    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
+        """The last items of an index partition, in one page."""
+        sql = f"SELECT pk, sk, body FROM items WHERE {index}_pk = ? ORDER BY {index}_sk DESC LIMIT ?"  # noqa: S608  one of two literals
+        with self._errors():
+            rows = self._connection().execute(sql, (pk, limit)).fetchall()
+        return (_decode(*row) for row in rows)
+
+    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+        """Count index entries; no item is read."""
+        prefix = f"{index}_" if index else ""
+        sql = _COUNT.format(pk=f"{prefix}pk", sk=f"{prefix}sk")
+        spans = json.dumps(list(pairwise(edges)))
+        with self._errors():
+            rows = self._connection().execute(sql, (json.dumps(list(pks)), spans)).fetchall()
+        return [int(number) for (number,) in rows]
 
     def _pages(self, prefix: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
         """Items by the key columns that begin with `prefix`, one of three literals."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Value = str | int | bytes
 Item = dict[str, Value]
@@ -139,4 +139,18 @@ class Table(Protocol):
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         """Items of an index partition in order, behind `after`, through `up_to`; read in pages."""
+        ...
+
+    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
+        """The last items of an index partition, the last one first."""
+        ...
+
+    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+        """How many items of some partitions lie from each edge up to the next one, not including it.
+
+        Args:
+            index: whose partitions they are; None: the table's own.
+            pks: the partitions, counted together.
+            edges: sort keys in their order; one count fewer comes back.
+        """
         ...

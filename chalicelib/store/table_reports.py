@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,11 @@ class AuditReports(Base):
     def get_audit_report(self, ca_arn: str, report_id: str) -> AuditReport | None:
         item = self.table.get(items.report_key(ca_arn, report_id))
         return None if item is None else items.from_item(AuditReport, item)
+
+    def list_audit_reports(self, ca_arn: str, *, limit: int) -> list[AuditReport]:
+        pk, last = items.last_report_key(ca_arn)
+        found = (items.from_item(AuditReport, item) for item in self.table.query(pk, after=last))
+        return heapq.nlargest(limit, found, key=lambda report: (report.created_at, report.report_id))
 
     def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:
         new = replace(new, version=old.version + 1)

@@ -5,21 +5,28 @@ from __future__ import annotations
 
 import heapq
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from chalicelib.records import Certificate, Revocation
 from chalicelib.store import SEPARATOR, items, search_value
-from chalicelib.store.table import Put
+from chalicelib.store.table import Index, Put
 from chalicelib.store.table_authorities import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
-    from chalicelib.records import Certificate
     from chalicelib.store import Span
-    from chalicelib.store.table import Write
+    from chalicelib.store.table import Item, Write
 
 _BATCH = 80  # a transaction has 100 items, and some are the certificate's own
 _LAST = "\U0010ffff"
+# Where times of a kind are: the index, what stands before them, and the partitions.
+_COUNTED: dict[str, tuple[Index | None, str, Callable[[str, int], str]]] = {
+    "issued": ("list", "", items.list_partition),
+    "expires": (None, f"expires{SEPARATOR}", items.find_partition),
+    "revoked": ("list", "", items.revoked_partition),
+}
 
 
 def entries(certificate: Certificate, terms: Sequence[tuple[str, str]]) -> list[list[Write]]:
@@ -37,6 +44,24 @@ class Search(Base):
         shards = [self._positions(ca_arn, span, shard, after, limit) for shard in range(items.FIND_SHARDS)]
         found = islice(heapq.merge(*shards), limit)
         return [(position, int(position[-32:], 16)) for position in found]
+
+    def count_certificates(
+        self, ca_arns: Sequence[str], kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
+    ) -> list[int]:
+        index, prefix, partition = _COUNTED[kind]
+        pks = [partition(ca_arn, shard) for ca_arn in ca_arns for shard in range(items.FIND_SHARDS)]
+        return self.table.count(index, pks, [f"{prefix}{items.micros(edge):020d}" for edge in edges])
+
+    def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
+        return [items.from_item(Certificate, item) for item in self._last(items.list_partition, ca_arn, limit)]
+
+    def last_revocations(self, ca_arn: str, *, limit: int) -> list[Revocation]:
+        return [items.from_item(Revocation, item) for item in self._last(items.revoked_partition, ca_arn, limit)]
+
+    def _last(self, partition: Callable[[str, int], str], ca_arn: str, limit: int) -> list[Item]:
+        shards = (partition(ca_arn, shard) for shard in range(items.LIST_SHARDS))
+        found = (item for pk in shards for item in self.table.last_of_index("list", pk, limit=limit))
+        return heapq.nlargest(limit, found, key=lambda item: str(item["list_sk"]))
 
     def _positions(self, ca_arn: str, span: Span, shard: int, after: str, limit: int) -> Iterator[str]:
         if span.kind == "revoked":

@@ -14,7 +14,7 @@ from chalicelib.store import ConflictError, StaleAuthorityError
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from chalicelib.records import CertificateAuthority
     from chalicelib.store.table import Index, Item, Key, Table, Write
@@ -45,6 +45,12 @@ class Interleaved:
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         return self._table.query_index(index, pk, after=after, up_to=up_to, limit=limit)
+
+    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
+        return self._table.last_of_index(index, pk, limit=limit)
+
+    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+        return self._table.count(index, pks, edges)
 
 
 def interrupted(store: TableStore, interloper: Callable[[], object], before: int = 0) -> TableStore:

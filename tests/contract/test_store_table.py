@@ -121,3 +121,27 @@ def test_query_index_gives_only_what_is_in_it_up_to_a_bound(table: Table) -> Non
     assert [item["pk"] for item in table.query_index("due", "d", limit=1)] == ["1"]
     table.write(Update(Key("1", "s"), (), {}, removed=("due_pk", "due_sk")))
     assert [item["pk"] for item in table.query_index("due", "d")] == ["2", "0"]
+
+
+def test_last_of_index_comes_backwards(table: Table) -> None:
+    for number, listed in enumerate(("3", "1", "2")):
+        table.write(Put({"pk": str(number), "sk": "s", "list_pk": "l", "list_sk": listed}))
+    assert [item["pk"] for item in table.last_of_index("list", "l", limit=2)] == ["0", "2"]
+    assert [item["pk"] for item in table.last_of_index("list", "l", limit=9)] == ["0", "2", "1"]
+    assert list(table.last_of_index("list", "nothing", limit=9)) == []
+
+
+def test_count_is_by_span_over_all_partitions(table: Table) -> None:
+    """The first key of a span is in it, and its end is not, whichever characters they hold."""
+    keys = ("a", "b", "b\x1f", "c", "c\U0001f600", 'd"', "e")
+    for number, key in enumerate(keys):
+        for partition in ("p", "q"):
+            own: Item = {"pk": partition, "sk": key}
+            table.write(Put(own | {"list_pk": f"list-{partition}", "list_sk": key}))
+        table.write(Put({"pk": "r", "sk": key, "due_pk": str(number), "due_sk": key}))
+    edges = ["b", "c", "c\U0001f600", "e"]
+    assert table.count(None, ["p"], edges) == [2, 1, 2]
+    assert table.count("list", ["list-p", "list-q", "nothing"], edges) == [4, 2, 4]
+    assert table.count("due", ["0", "1", "3"], edges) == [1, 1, 0]
+    assert table.count(None, [], edges) == [0, 0, 0]
+    assert table.count(None, ["nothing"], ["a", "b"]) == [0]

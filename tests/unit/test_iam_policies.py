@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from home import ROOT
 
+from chalicelib.buckets.names import OWN_PREFIX
+
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "write_audit_reports", "monitor")
 SCHEDULED = FUNCTIONS[2:]
@@ -23,6 +25,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 ALIAS = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/"
 CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::signet-reports-{ACCOUNT}-{REGION}"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
+OWN = f"arn:aws:s3:::{OWN_PREFIX}x"  # a bucket that is made at a caller's wish
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
 OWN_KEY = {"aws:ResourceTag/signet": "ca-key"}
@@ -90,6 +93,16 @@ NEEDED: dict[str, list[Call]] = {
         ("s3:PutObject", f"{REPORTS}/acm-pca-permission-test-key-private", {}),
         ("s3:PutObject", f"{CRLS}/crl/id.crl", {}),  # a CA's first certificate publishes its first CRL
         ("s3:PutObjectAcl", f"{CRLS}/crl/id.crl", {}),
+        ("s3:ListAllMyBuckets", "*", {}),
+        ("s3:CreateBucket", OWN, {}),
+        ("s3:PutBucketOwnershipControls", OWN, {}),
+        ("s3:PutBucketPublicAccessBlock", OWN, {}),
+        ("s3:PutBucketVersioning", OWN, {}),
+        ("s3:PutLifecycleConfiguration", OWN, {}),
+        ("s3:PutBucketPolicy", OWN, {}),
+        ("s3:GetBucketPolicy", OWN, {}),
+        ("s3:ListBucket", OWN, {}),
+        ("s3:PutObject", f"{OWN}/crl/id.crl", {}),
     ],
     "ocsp": [
         ("dynamodb:GetItem", TABLE, {}),
@@ -104,6 +117,7 @@ NEEDED: dict[str, list[Call]] = {
         ("s3:GetObject", f"{CRLS}/crl/id.crl", {}),
         ("s3:PutObject", f"{CRLS}/crl/id.crl", {}),
         ("s3:ListBucket", CRLS, {"s3:prefix": "crl/id.crl"}),
+        ("s3:PutObject", f"{OWN}/crl/id.crl", {}),
     ],
     "reconcile": [
         ("dynamodb:UpdateItem", TABLE, {}),
@@ -169,6 +183,14 @@ DANGEROUS: list[Call] = [
     ("s3:GetObject", f"{REPORTS}/audit-report/id/id.json", {}),
     ("s3:PutObject", "arn:aws:s3:::other/crl/id.crl", {}),
     ("s3:ListBucket", CRLS, {"s3:prefix": ""}),
+    ("s3:CreateBucket", "arn:aws:s3:::other", {}),
+    ("s3:PutBucketPolicy", REPORTS, {}),
+    ("s3:PutBucketPublicAccessBlock", CRLS, {}),
+    ("s3:PutLifecycleConfiguration", CRLS, {}),
+    ("s3:DeleteBucketPolicy", OWN, {}),
+    ("s3:DeleteBucket", OWN, {}),
+    ("s3:DeleteObject", f"{OWN}/crl/id.crl", {}),
+    ("s3:PutObject", f"{OWN}/index.html", {}),
     # everything else
     ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
     ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/signet", {}),
@@ -213,6 +235,7 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
     assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("s3:PutBucketPolicy", OWN, {})) == {"api_handler"}
     assert who(("s3:PutObject", f"{CRLS}/crl/id.crl", {})) == {"api_handler", "publish_crls", "reconcile"}
 
 
@@ -222,7 +245,8 @@ def test_policies_use_no_star_but_where_aws_has_no_resource(function: str) -> No
     for statement in json.loads(text)["Statement"]:
         assert not [each for each in listed(statement["Action"]) if "*" in each]
         stars = [each for each in listed(statement["Resource"]) if re.fullmatch(r"\*|(?:[^:]*:){5}\*.*", each)]
-        assert not stars or statement["Action"] == "kms:CreateKey"  # the key is not there yet
+        # the key is not there yet; the list of buckets is of no bucket
+        assert not stars or statement["Action"] in {"kms:CreateKey", "s3:ListAllMyBuckets"}
 
 
 def test_both_stages_have_the_same_functions_and_policies() -> None:

@@ -1,0 +1,95 @@
+"""What makes an S3 bucket one for CRLs: everybody reads them, Signet writes them, nothing else in it becomes public.
+
+It is the bucket of `infrastructure/state.yaml`, made by calls. AWS's guide lets the service principal of AWS Private CA
+write; here those write who run Signet.
+
+Source: AWS Private CA User Guide, "Access policies for CRLs in Amazon S3" and "Enabling S3 Block Public Access (BPA)".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+PROBE = "acm-pca-permission-test-key"
+PRIVATE_PROBE = "acm-pca-permission-test-key-private"
+_ROLES = "signet-"  # how CloudFormation begins the names of the functions' roles
+_OLD_CRLS = {"ID": "old-crls", "Status": "Enabled", "Filter": {"Prefix": ""}}
+# What a new bucket gets, in this order, before its policy: the call, and its parameters beside the bucket's name.
+SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "PutPublicAccessBlock",
+        "put_public_access_block",
+        {
+            "PublicAccessBlockConfiguration": dict.fromkeys(
+                ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False
+            )
+        },
+    ),
+    ("PutBucketVersioning", "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
+    (
+        "PutBucketLifecycleConfiguration",
+        "put_bucket_lifecycle_configuration",
+        {
+            "LifecycleConfiguration": {
+                "Rules": [_OLD_CRLS | {"NoncurrentVersionExpiration": {"NoncurrentDays": 30}}],
+            }
+        },
+    ),
+)
+
+
+def policy(bucket: str, *, identity_arn: str) -> str:
+    """The bucket policy, as JSON.
+
+    Args:
+        bucket: its name.
+        identity_arn: who asks, as AWS STS names it; from it follows who may write.
+    """
+    partition, writer = identity_arn.split(":")[1], writer_of(identity_arn)
+    bucket_arn = f"arn:{partition}:s3:::{bucket}"
+    crls, probe, private_probe = (f"{bucket_arn}/{key}" for key in ("*.crl", PROBE, PRIVATE_PROBE))
+    is_signet = {"ArnLike": {"aws:PrincipalArn": writer}}
+    statements = [
+        {
+            "Sid": "SignetChecksTheBucket",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:ListBucket"],
+            "Resource": bucket_arn,
+            "Condition": is_signet,
+        },
+        {
+            "Sid": "SignetWritesCrls",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "Resource": [crls, probe, private_probe],
+            "Condition": is_signet,
+        },
+        {
+            "Sid": "EverybodyReadsCrls",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": crls,
+        },
+        {
+            "Sid": "NothingElseBecomesPublic",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "NotResource": [crls, probe],
+            "Condition": {"StringEquals": {"s3:x-amz-acl": ["public-read", "public-read-write", "authenticated-read"]}},
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+
+
+def writer_of(identity_arn: str) -> str:
+    """The principals that write CRLs: all roles of a stack, where one of them asks; otherwise who asks."""
+    _, partition, service, _, account, resource = identity_arn.split(":", 5)
+    if service != "sts" or not resource.startswith("assumed-role/"):
+        return identity_arn
+    role = resource.split("/")[1]
+    return f"arn:{partition}:iam::{account}:role/{f'{_ROLES}*' if role.startswith(_ROLES) else role}"

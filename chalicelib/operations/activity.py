@@ -1,0 +1,62 @@
+"""What has happened at a CA lately, from what is recorded anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.operations import crl_freshness, lookup, search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from chalicelib.operations.crl_freshness import Freshness
+    from chalicelib.operations.search import Found
+    from chalicelib.records import AuditReport, Certificate
+    from chalicelib.runtime import Caller, Runtime
+
+LAST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What has happened at a CA.
+
+    Attributes:
+        crls: every CRL with its number, times, entries and failures, the worst first.
+        issued, revoked: the last ones, the newest first.
+        audit_reports: the last ones, the newest first.
+    """
+
+    created_at: datetime
+    last_state_change_at: datetime
+    crls: tuple[Freshness, ...]
+    issued: tuple[Found, ...]
+    revoked: tuple[Found, ...]
+    audit_reports: tuple[AuditReport, ...]
+
+
+def activity(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int = LAST) -> Activity:
+    """What has happened at a CA lately.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA.
+    """
+    ca = lookup.find(rt, caller, ca_arn)
+    revocations = rt.store.last_revocations(ca.arn, limit=limit)
+    revoked = (rt.store.get_certificate(ca.arn, each.serial_number) for each in revocations)
+    return Activity(
+        created_at=ca.created_at,
+        last_state_change_at=ca.last_state_change_at,
+        crls=tuple(crl_freshness.of_authority(rt, ca)),
+        issued=_found(rt, rt.store.last_certificates(ca.arn, limit=limit)),
+        revoked=_found(rt, revoked),
+        audit_reports=tuple(rt.store.list_audit_reports(ca.arn, limit=limit)),
+    )
+
+
+def _found(rt: Runtime, records: Iterable[Certificate | None]) -> tuple[Found, ...]:
+    """Certificates with what they say; a record that holds none of its bytes is left out."""
+    found = (search.shown(record, rt.now()) for record in records if record)
+    return tuple(each for each in found if each)

@@ -1,0 +1,155 @@
+"""The CAs of a caller as a forest: each below the CA that signed it, CAs of others by what the chains say of them.
+
+Who signed a CA is the first certificate of its chain, which was verified when it was installed. A CA is known by
+subject and key, so that one whose certificate was renewed stays one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography import x509
+
+from chalicelib.operations import lookup
+from chalicelib.pki import der, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+EXTERNAL = "EXTERNAL"
+_Identity = tuple[bytes, bytes] | str  # subject and key; of a CA without a certificate its ARN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A CA and what lies below it, by name.
+
+    Attributes:
+        name: what people call it; of an external CA its common name, or its whole name.
+        arn: empty for an external CA.
+        type, status: as Describe shows them; of an external CA "EXTERNAL".
+        not_before, not_after: None where the CA has no certificate yet.
+    """
+
+    name: str
+    arn: str
+    type: str
+    status: str
+    not_before: datetime | None
+    not_after: datetime | None
+    children: tuple[Node, ...] = ()
+
+
+class _Certificate(NamedTuple):
+    identity: tuple[bytes, bytes]
+    not_before: datetime
+    not_after: datetime
+
+
+def hierarchy(rt: Runtime, caller: Caller) -> tuple[Node, ...]:
+    """The forest of a caller's CAs, each level by name; of CAs that are their own ancestors one begins a tree."""
+    own: dict[_Identity, list[Node]] = defaultdict(list)
+    external: dict[_Identity, list[Node]] = {}
+    parents: dict[_Identity, _Identity] = {}  # as a CA here says; what the chains of others say fills the gaps
+    links: dict[_Identity, _Identity] = {}
+    for ca in lookup.of_account(rt, caller.account_id):
+        path = _path(ca)
+        own[path[0].identity if path else ca.arn].append(_own(ca, path, rt.now()))
+        external |= {each.identity: [_external(each)] for each in path[1:]}
+        parents |= {lower.identity: upper.identity for lower, upper in pairwise(path[:2])}
+        links |= {lower.identity: upper.identity for lower, upper in pairwise(path[1:])}
+    return _grown(external | own, links | parents)
+
+
+def _path(ca: CertificateAuthority) -> list[_Certificate]:
+    """The CA's certificate and its chain; empty where it has none."""
+    return [_read(each) for each in (ca.certificate_der, *ca.chain_der) if each is not None]
+
+
+@lru_cache(maxsize=4096)
+def _read(certificate_der: bytes) -> _Certificate:
+    """What of a certificate is shown; it was checked when it was installed."""
+    members = list(next(iter(der.read(certificate_der).children())).children())
+    certificate = x509.load_der_x509_certificate(certificate_der)
+    return _Certificate(
+        identity=(members[5].der, members[6].der),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _own(ca: CertificateAuthority, path: list[_Certificate], now: datetime) -> Node:
+    not_before, not_after = (path[0].not_before, path[0].not_after) if path else (None, None)
+    return Node(
+        name=lookup.name_of(ca),
+        arn=ca.arn,
+        type=ca.type,
+        status=lookup.status_until(ca, not_after, now),
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+def _external(certificate: _Certificate) -> Node:
+    subject_der, _ = certificate.identity
+    return Node(
+        name=names.common_name(subject_der) or names.rfc2253(subject_der),
+        arn="",
+        type=EXTERNAL,
+        status=EXTERNAL,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+    )
+
+
+def _grown(nodes: Mapping[_Identity, list[Node]], parents: Mapping[_Identity, _Identity]) -> tuple[Node, ...]:
+    """The trees: from the tops downwards, then put together from below, however deep they are."""
+    children: dict[_Identity | None, list[_Identity]] = defaultdict(list)
+    for identity in nodes:
+        parent = parents.get(identity)
+        children[None if parent == identity else parent].append(identity)
+    tops, order = dict.fromkeys(children[None]), dict.fromkeys(_below(children[None], children))
+    for identity in nodes:
+        if identity not in order:
+            top = _ancestor_of_itself(identity, parents)
+            tops[top] = None
+            order |= dict.fromkeys(_below([top], children))
+    grown: dict[_Identity, list[Node]] = {}
+    for identity in reversed(order):
+        below = [node for child in children[identity] if child not in tops for node in grown[child]]
+        first, *others = nodes[identity]
+        grown[identity] = [replace(first, children=_sorted(below)), *others]
+    return _sorted(node for top in tops for node in grown[top])
+
+
+def _below(tops: list[_Identity], children: Mapping[_Identity | None, list[_Identity]]) -> list[_Identity]:
+    """The tops and all below them, each behind its parent."""
+    found: dict[_Identity, None] = {}
+    waiting = list(tops)
+    while waiting:
+        identity = waiting.pop()
+        if identity not in found:
+            found[identity] = None
+            waiting += children.get(identity, [])
+    return list(found)
+
+
+def _ancestor_of_itself(identity: _Identity, parents: Mapping[_Identity, _Identity]) -> _Identity:
+    """A CA above this one that is its own ancestor; there is one, because no top is above it."""
+    seen: set[_Identity] = set()
+    while identity not in seen:
+        seen.add(identity)
+        identity = parents[identity]
+    return identity
+
+
+def _sorted(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(sorted(nodes, key=lambda node: (node.name.casefold(), node.arn)))

@@ -1,0 +1,140 @@
+"""The overview of a caller's CAs: what was issued, ends and was revoked over time, and what needs attention first.
+
+Counts are of index entries, not of records (`Store.count_certificates`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.operations import crl_freshness, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+DAYS, WEEKS = 30, 12
+CA_ENDS_WITHIN, CERTIFICATES_END_WITHIN = timedelta(days=30), timedelta(days=7)
+# What needs attention, the most urgent first, and how loud a page says it.
+SEVERITIES = {
+    "CRL_ENDED": "urgent",
+    "CRL_FAILING": "urgent",
+    "CA_ENDS": "urgent",
+    "CRL_OLD": "warning",
+    "CRL_OVERDUE": "warning",
+    "CERTIFICATES_END": "warning",
+    "AUDIT_REPORT_FAILED": "warning",
+    "CA_PENDING_CERTIFICATE": "note",
+}
+_ORDER = list(SEVERITIES)
+_CRL_TEXTS = {
+    "ENDED": "The CRL ended at {state.next_update:%Y-%m-%d %H:%M} UTC: clients refuse what it tells of.",
+    "FAILING": "The CRL failed {state.failures} times: {state.last_error}",
+    "OLD": "The CRL of {state.published_at:%Y-%m-%d %H:%M} UTC is past half its life without a newer one.",
+    "OVERDUE": "The CRL has been due since {state.next_crl_at:%Y-%m-%d %H:%M} UTC.",
+}
+
+
+class Bar(NamedTuple):
+    """How many there are in a day or week that begins at a time."""
+
+    begins: datetime
+    number: int
+
+
+class Attention(NamedTuple):
+    """Something that somebody should look at.
+
+    Attributes:
+        kind: one of `SEVERITIES`.
+        text: what is the matter; may hold names and errors of others.
+        ca_arn: whose it is; empty: of all CAs.
+        name: of the CA.
+        at: the time that it is about.
+    """
+
+    kind: str
+    text: str
+    ca_arn: str = ""
+    name: str = ""
+    at: datetime | None = None
+
+    @property
+    def severity(self) -> str:
+        """How urgent it is: "urgent", "warning" or "note"."""
+        return SEVERITIES[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The overview.
+
+    Attributes:
+        issued, revoked: for each of the last `DAYS` days of UTC, today's last.
+        ending: for each of the next `WEEKS` weeks, counted from now; revoked certificates are among them.
+        attention: the most urgent first.
+    """
+
+    authorities: int
+    issued: tuple[Bar, ...]
+    revoked: tuple[Bar, ...]
+    ending: tuple[Bar, ...]
+    attention: tuple[Attention, ...]
+
+
+def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
+    """The overview of the CAs of a caller's account."""
+    found = list(lookup.of_account(rt, caller.account_id))
+    arns = [ca.arn for ca in found]
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
+    weeks = [now + timedelta(weeks=number) for number in range(WEEKS + 1)]
+    attention = [*chain.from_iterable(_of_authority(rt, ca, now) for ca in found), *_of_certificates(rt, arns, now)]
+    return Statistics(
+        authorities=len(found),
+        issued=_bars(days, rt.store.count_certificates(arns, "issued", days)),
+        revoked=_bars(days, rt.store.count_certificates(arns, "revoked", days)),
+        ending=_bars(weeks, rt.store.count_certificates(arns, "expires", weeks)),
+        attention=tuple(sorted(attention, key=lambda each: (_ORDER.index(each.kind), each.at or now, each.ca_arn))),
+    )
+
+
+def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
+    return tuple(map(Bar, edges, counts))
+
+
+def _of_authority(rt: Runtime, ca: CertificateAuthority, now: datetime) -> Iterator[Attention]:
+    status, name = lookup.status_of(ca, now), lookup.name_of(ca)
+    if status == "PENDING_CERTIFICATE":
+        text = "The CA waits for its certificate."
+        yield Attention("CA_PENDING_CERTIFICATE", text, ca.arn, name, ca.created_at)
+    if status in {"ACTIVE", "DISABLED"}:
+        ends = lookup.issuer_of(ca).not_after
+        if ends is not None and ends - now <= CA_ENDS_WITHIN:
+            yield Attention("CA_ENDS", f"The CA ends on {ends:%Y-%m-%d}.", ca.arn, name, ends)
+    if status in lookup.WITH_STATUS_SERVICE:
+        yield from (each._replace(name=name) for each in _of_crl(rt, ca))
+    for report in rt.store.list_audit_reports(ca.arn, limit=1):
+        if report.status == "FAILED":
+            text = f"The last audit report failed: {report.failure}"
+            yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
+
+
+def _of_crl(rt: Runtime, ca: CertificateAuthority) -> Iterator[Attention]:
+    """The worst of a CA's CRLs, if something is the matter with it."""
+    for _, condition, state in crl_freshness.of_authority(rt, ca)[:1]:
+        if condition in _CRL_TEXTS:
+            yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, at=state.next_update)
+
+
+def _of_certificates(rt: Runtime, arns: list[str], now: datetime) -> Iterator[Attention]:
+    (count,) = rt.store.count_certificates(arns, "expires", [now, now + CERTIFICATES_END_WITHIN])
+    if count:
+        what = "One certificate ends" if count == 1 else f"{count} certificates end"
+        yield Attention("CERTIFICATES_END", f"{what} within {CERTIFICATES_END_WITHIN.days} days.", at=now)

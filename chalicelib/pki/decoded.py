@@ -1,0 +1,233 @@
+"""A certificate or a CSR as people read it: sections of labels and values.
+
+What is shown was written by strangers: characters that hide, turn or break text are shown by their numbers, and a value
+that is not what its place promises is shown as it is encoded.
+
+Source: RFC 5280 section 4; RFC 4514 for names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from chalicelib.pki import algorithms, csr, decoded_extensions, der, names, pem
+from chalicelib.pki.errors import CsrError, PkiError
+from chalicelib.pki.parsed import parse_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from chalicelib.pki.der import Element
+    from chalicelib.pki.extensions import Extension
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_ATTRIBUTES = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()} | {
+    names.EMAIL: "EmailAddress",
+    "0.9.2342.19200300.100.1.25": "DomainComponent",
+    "0.9.2342.19200300.100.1.1": "UserId",
+    "2.5.4.9": "StreetAddress",
+    "2.5.4.17": "PostalCode",
+    "2.5.4.97": "OrganizationIdentifier",
+}
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+
+class Line(NamedTuple):
+    """A value and what it is.
+
+    Attributes:
+        kind: how to show it: "text", "hex", "oid", "time" (ISO 8601, UTC) or "url" (not to be followed unasked).
+    """
+
+    label: str
+    value: str
+    kind: str = "text"
+
+
+class Section(NamedTuple):
+    """Lines under a heading.
+
+    Attributes:
+        critical: of an extension, whether it is; None where the section is none.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    critical: bool | None = None
+
+
+def visible(text: str) -> str:
+    """The text with characters that cannot be seen, or turn or break lines, as U+202E and the like."""
+    return "".join(f"<U+{ord(each):04X}>" if unicodedata.category(each) in _HIDDEN else each for each in text)
+
+
+def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
+    """A certificate of version 3.
+
+    Raises:
+        CertificateParseError: it does not parse.
+    """
+    found = parse_certificate(certificate_der)
+    algorithm = list(der.read(certificate_der).children())[1]
+    return (
+        Section(
+            "Certificate",
+            (
+                Line("Version", "3"),
+                Line("Serial number", colons(_octets(found.serial_number)), "hex"),
+                Line("Signature algorithm", signature_algorithm(algorithm)),
+            ),
+        ),
+        _name("Issuer", found.issuer_der),
+        _name("Subject", found.subject_der),
+        Section("Validity", (_time("Not before", found.not_before), _time("Not after", found.not_after))),
+        _key(found.public_key, found.spki_der),
+        *_extensions(found.extensions.values()),
+        fingerprints(certificate_der),
+    )
+
+
+def of_csr(csr_given: bytes) -> tuple[Section, ...]:
+    """A CSR in PEM or DER that passes the gate.
+
+    Raises:
+        CsrError: it does not parse, its signature does not verify, or which rule it breaks.
+    """
+    found = csr.parse_csr(csr_given) if b"-----BEGIN" in csr_given else _csr_of_der(csr_given)
+    algorithm = list(der.read(found.der).children())[1]
+    return (
+        Section(
+            "Certificate request",
+            (
+                Line("Version", "1"),
+                Line("Signature algorithm", signature_algorithm(algorithm)),
+                Line("Signature", "It verifies: whoever made the request holds the key."),
+            ),
+        ),
+        _name("Subject", found.subject_der),
+        _key(found.public_key, found.spki_der),
+        *_extensions(found.extensions),
+        fingerprints(found.der),
+    )
+
+
+def _csr_of_der(csr_der: bytes) -> csr.CertificateRequest:
+    try:
+        if len(csr_der) > csr.MAX_BYTES:
+            raise PkiError(f"It has more than {csr.MAX_BYTES} bytes.")
+        return csr.parse_csr_der(csr_der)
+    except PkiError as error:
+        raise CsrError(f"The CSR is refused. {error}") from error
+
+
+# parts
+
+
+def colons(octets: bytes) -> str:
+    """Octets in hex, as everybody compares them."""
+    return octets.hex(":").upper()
+
+
+def _octets(number: int) -> bytes:
+    return number.to_bytes(max(1, (number.bit_length() + 7) // 8))
+
+
+def _time(label: str, moment: datetime) -> Line:
+    return Line(label, moment.isoformat().replace("+00:00", "Z"), "time")
+
+
+def _name(title: str, name_der: bytes) -> Section:
+    """The whole name, and each of its attributes in the order in which they are encoded."""
+    rdns = [rdn.children() for rdn in der.read(name_der).children()]
+    whole = Line("Name", visible(names.rfc2253(name_der)) or "(empty)")
+    return Section(title, (whole, *(_attribute(each) for rdn in rdns for each in rdn)))
+
+
+def _attribute(attribute: Element) -> Line:
+    kind, value = attribute.children()
+    oid = der.oid_text(kind)
+    try:
+        return Line(_ATTRIBUTES.get(oid, oid), visible(names.decode_string(value.tag, value.content)))
+    except PkiError:
+        return Line(_ATTRIBUTES.get(oid, oid), value.der.hex(), "hex")
+
+
+def _key(public_key: PublicKeyTypes, spki_der: bytes) -> Section:
+    digest = hashlib.sha256(spki_der).digest()
+    lines = [*_key_lines(public_key), Line("SHA-256 of the key", colons(digest), "hex")]
+    return Section("Public key", tuple(lines))
+
+
+def _key_lines(public_key: PublicKeyTypes) -> Iterable[Line]:
+    if isinstance(public_key, rsa.RSAPublicKey):
+        numbers = public_key.public_numbers()
+        return (
+            Line("Algorithm", "RSA"),
+            Line("Size", f"{public_key.key_size} bits"),
+            Line("Exponent", hex(numbers.e) if numbers.e >= 1 << 64 else str(numbers.e)),
+        )
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        curve = public_key.curve.name
+        named = f"{_CURVES[curve]} ({curve})" if curve in _CURVES else curve
+        return (
+            Line("Algorithm", "Elliptic curve"),
+            Line("Curve", named),
+            Line("Size", f"{public_key.key_size} bits"),
+        )
+    known = algorithms.key_algorithm_of(public_key)
+    return (
+        Line("Algorithm", known.replace("_", "-") if known else type(public_key).__name__.removesuffix("PublicKey")),
+    )
+
+
+def signature_algorithm(identifier: Element) -> str:
+    """The API's name of an AlgorithmIdentifier, or its object identifier."""
+    known = algorithms.SIGNING_ALGORITHMS.items()
+    oid = der.oid_text(next(iter(identifier.children())))
+    exact = [name for name, each in known if each.identifier_der == identifier.der]
+    alike = [name for name, each in known if each.oid == oid]
+    found = exact or alike
+    return found[0] if len(found) == 1 else oid
+
+
+def _extensions(found: Iterable[Extension]) -> Iterable[Section]:
+    for each in found:
+        title = decoded_extensions.TITLES.get(each.oid, f"Extension {each.oid}")
+        lines = tuple(Line(label, visible(value), kind) for label, value, kind in decoded_extensions.lines(each))
+        yield Section(title, lines, each.critical)
+
+
+def fingerprints(encoded: bytes) -> Section:
+    """What people compare by telephone."""
+    sha1 = hashlib.sha1(encoded, usedforsecurity=False).digest()
+    lines = (
+        Line("SHA-256", colons(hashlib.sha256(encoded).digest()), "hex"),
+        Line("SHA-1", colons(sha1), "hex"),
+    )
+    return Section("Fingerprints", lines)
+
+
+# downloads
+
+
+def full_chain(certificate_der: bytes, chain_der: Sequence[bytes]) -> str:
+    """The certificate and its chain in PEM, as servers want them; ends with a line."""
+    return "".join(f"{pem.encode(each)}\n" for each in (certificate_der, *chain_der))
+
+
+def pkcs7_bundle(certificates_der: Sequence[bytes]) -> bytes:
+    """Certificates as PKCS #7 in DER (`.p7b`), signed by nobody (RFC 2315 section 9.1).
+
+    Raises:
+        CertificateParseError: one of them does not parse.
+    """
+    found = [parse_certificate(each).certificate for each in certificates_der]
+    return pkcs7.serialize_certificates(found, Encoding.DER)
