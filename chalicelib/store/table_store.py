@@ -9,7 +9,8 @@ from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
+from chalicelib.store.table_sessions import Sessions
 
 
-class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search):
+class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search, Sessions):
     """Everything that Signet remembers, in one table; see `chalicelib.store.Store` for what each method promises."""
