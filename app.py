@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = Chalice(app_name="signet")
 # Exactly what is not text: API Gateway decodes the base64 of a binary answer only for requests that accept its type.
-app.api.binary_types[:] = ["application/cbor", "application/pkix-crl"]
+# The last is that of uploads alone.
+app.api.binary_types[:] = ["application/cbor", "application/pkix-crl", "multipart/form-data"]
 SCHEDULE_SECONDS = 50.0  # a run ends before the next one begins
 
 _state: dict[str, Runtime] = {}
@@ -80,6 +81,21 @@ def healthz() -> Response:
     from chalicelib.api import health
 
     return _response(health.health(runtime()))
+
+
+def _console(**segments: str) -> Response:
+    """A page of the console; only who asks for one pays its imports."""
+    from chalicelib.api import chalice_events
+    from chalicelib.console import pages
+
+    request = chalice_events.wire_request(_request())
+    return _response(pages.answer(runtime(), request, tuple(segments.values())))
+
+
+# A page's path may have up to five segments; which pages there are, `chalicelib/console/pages.py` says.
+for _depth in range(6):
+    _path = "/console" + "".join(f"/{{segment_{number}}}" for number in range(_depth))
+    app.route(_path, methods=["GET", "POST"], content_types=[], name=f"console_{_depth}")(_console)
 
 
 @app.route("/{bucket}/crl/{name}", methods=["GET", "HEAD"])

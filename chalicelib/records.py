@@ -6,7 +6,7 @@ of the AWS model unchanged. Serial numbers are `int`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
 AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
-DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT", "RESPONDER"]
+DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,3 +277,22 @@ class AuditReport:
     version: int = 1
     attempts: int = 0
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSession:
+    """Somebody who is signed in to the console, or a link that signs in once.
+
+    Attributes:
+        id_sha256: hex SHA-256 of what the browser holds; the id itself is kept nowhere.
+        drafts: what has been typed into unfinished forms, by the draft's id.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    id_sha256: str
+    access_key_id: str
+    account_id: str
+    created_at: datetime
+    expires_at: datetime
+    drafts: dict[str, Any] = field(default_factory=dict)
+    version: int = 1

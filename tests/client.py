@@ -26,16 +26,20 @@ class Context:
     aws_request_id = "test"
 
 
-def gateway_event(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
-    """A request as API Gateway hands it to Lambda."""
+def gateway_event(
+    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = ""
+) -> dict[str, Any]:
+    """A request as API Gateway hands it to Lambda; `stage` is what it puts before the path of every resource."""
     parts = urlsplit(url)
-    resource, parameters = _route(parts.path or "/")
+    path = parts.path.removeprefix(stage) or "/"
+    resource, parameters = _route(path.rstrip("/") or "/")
     query = parse_qs(parts.query, keep_blank_values=True)
     multi: dict[str, list[str]] = {}
     for name, value in headers:
         multi.setdefault(name, []).append(value)
     return {
         "requestContext": {"httpMethod": method, "resourcePath": resource, "path": parts.path or "/"},
+        "path": path,
         "headers": {name: values[-1] for name, values in multi.items()},
         "multiValueHeaders": multi,
         "pathParameters": parameters,
@@ -65,9 +69,11 @@ class Raw:
         yield self._body
 
 
-def send(method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, dict[str, str], bytes]:
+def send(
+    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = ""
+) -> tuple[int, dict[str, str], bytes]:
     """Answer a request in this process."""
-    answer = signet_app.app(gateway_event(method, url, headers, body), Context())
+    answer = signet_app.app(gateway_event(method, url, headers, body, stage=stage), Context())
     content = answer["body"]
     raw = base64.b64decode(content) if answer.get("isBase64Encoded") else content.encode()
     found = {name: str(value) for name, value in answer["headers"].items()}

@@ -25,7 +25,16 @@ TEMPLATES = ("state.yaml", "operations.yaml")
 RUNTIMES_SINCE: tuple[int, ...] = (3, 12)
 MOST_BYTES = 10_000_000
 IMPORTS = 5
-REQUIRED = ("app.py", "chalicelib/api/acm-pca.json", "cbor2/__init__.py", "cryptography/__init__.py")
+REQUIRED = (
+    "app.py",
+    "chalicelib/api/acm-pca.json",
+    "chalicelib/console/static/console.css",
+    "chalicelib/console/static/vendor/pico.min.css",
+    "chalicelib/console/templates/page.html",
+    "cbor2/__init__.py",
+    "cryptography/__init__.py",
+    "jinja2/__init__.py",
+)
 BIN = Path(sys.executable).parent
 
 

@@ -90,7 +90,7 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
     except errors.ApiError as error:
         status, body, extra = _refusal(error, protocol)
     except Exception as error:  # noqa: BLE001  the one exit
-        status, body, extra = _refusal(_outage(error, request_id), protocol)
+        status, body, extra = _refusal(outage(error, request_id), protocol)
     headers = {"Content-Type": protocol.content_type, "x-amzn-RequestId": request_id, **protocol.headers} | extra
     return WireResponse(status, body, headers)
 
@@ -103,10 +103,23 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
         raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
     throttling.check(rt, caller, name)
     decoded = protocol.codec.decode(described.input, request.body)
-    constraints.check(described.input, decoded)
-    answer = operations[name](rt, replace(caller, operation=name), decoded)
+    answer = perform(rt, caller, name, decoded, operations)
     encoded: bytes = protocol.codec.encode(described.output, answer)
     return encoded
+
+
+def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> Any:
+    """What an operation answers to a request that came by no protocol; its refusals are raised."""
+    throttling.check(rt, caller, name)
+    return perform(rt, caller, name, request, OPERATIONS)
+
+
+def perform(
+    rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any], operations: Mapping[str, Operation]
+) -> Any:
+    """Check a decoded request against the model and give it to its operation."""
+    constraints.check(model.operations()[name].input, request)
+    return operations[name](rt, replace(caller, operation=name), request)
 
 
 def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()) -> Caller:
@@ -114,21 +127,22 @@ def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()
     return sigv4.verify(
         request,
         signed=signed,
-        secret_of=partial(_secret, rt),
-        even_out=partial(_even_out, rt),
+        secret_of=partial(secret_of, rt),
+        even_out=partial(even_out, rt),
         region=rt.settings.region,
         now=rt.now(),
     )
 
 
-def _secret(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
+def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
+    """What is known of an access key; None where there is none."""
     key = rt.store.get_access_key(access_key_id)
     return None if key is None else sigv4.Secret(key.account_id, access.secret_of(rt, key))
 
 
-def _even_out(rt: Runtime, found: bool) -> None:  # noqa: FBT001  the form that `sigv4.verify` asks for
+def even_out(rt: Runtime, found: bool) -> None:  # noqa: FBT001  the form that `sigv4.verify` asks for
     """Look up a key that is not there after one that is, and the other way round: every refusal takes both."""
-    if _secret(rt, _NOBODY if found else _somebody(rt.store.list_access_keys)) is None and not found:
+    if secret_of(rt, _NOBODY if found else _somebody(rt.store.list_access_keys)) is None and not found:
         _somebody.cache_clear()
 
 
@@ -146,7 +160,7 @@ def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, di
     return error.status, protocol.codec.encode_error(error.code, error.message), headers
 
 
-def _outage(error: Exception, request_id: str) -> errors.ApiError:
+def outage(error: Exception, request_id: str) -> errors.ApiError:
     """What a client may know of an error that is not its own; the log has the rest."""
     if isinstance(error, TooLargeError):
         return errors.ValidationException(str(error))

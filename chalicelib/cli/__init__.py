@@ -8,7 +8,7 @@ import click
 
 from chalicelib import __version__
 from chalicelib.buckets import BucketError
-from chalicelib.cli import credentials, crl, demo, environment, monitor, serve, settings, status
+from chalicelib.cli import console, credentials, crl, demo, environment, monitor, serve, settings, status
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
@@ -29,6 +29,7 @@ def signet() -> None:
 
 for command in (
     serve.serve,
+    console.console,
     environment.env,
     environment.profile,
     status.status,

@@ -59,7 +59,7 @@ def create_certificate_authority(
         InvalidTagException: a tag breaks the rules.
         ValidationException: the CRL bucket cannot be used.
     """
-    ca = _planned(rt, caller, request)
+    ca = planned(rt, caller, request)
     token = request.get("IdempotencyToken")
     parameters = {name: value for name, value in request.items() if name != "IdempotencyToken"}
     reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, parameters)
@@ -74,7 +74,7 @@ def create_certificate_authority(
     return {"CertificateAuthorityArn": arn}
 
 
-def _planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:
+def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:
     """The CA that the request asks for, or a refusal; nothing is touched."""
     configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
     standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")

@@ -31,11 +31,12 @@ class Reconciled:
     creations_failed: int = 0
     authorities_purged: int = 0
     responders_rotated: int = 0
+    sessions_ended: int = 0
     errors: int = 0
 
 
 def reconcile(rt: Runtime) -> Reconciled:
-    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs past their window, old OCSP responders."""
+    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs, old OCSP responders, ended sessions."""
     patience = timedelta(seconds=int(rt.settings.pending_seconds))
     counts = Reconciled()
     for kind, age, close, counter in _STEPS:
@@ -102,9 +103,14 @@ def _rotate(rt: Runtime, arn: str) -> bool:
         return False
 
 
+def _end_session(rt: Runtime, id_sha256: str) -> bool:
+    return rt.store.take_session(id_sha256) is not None
+
+
 _STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str], ...] = (
     ("PENDING", 1, _fail_certificate, "certificates_failed"),
     ("CREATING", 1, _fail_creation, "creations_failed"),
     ("PURGE", 0, _purge, "authorities_purged"),
     ("RESPONDER", 0, _rotate, "responders_rotated"),
+    ("SESSION", 0, _end_session, "sessions_ended"),
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AuditReport,
         Certificate,
         CertificateAuthority,
+        ConsoleSession,
         CrlLocation,
         CrlSegments,
         CrlState,
@@ -411,6 +412,28 @@ class Store(Overview, Protocol):
         """Let another report be asked for at once, if this was the last one."""
         ...
 
+    # sessions of the console
+
+    def put_session(self, session: ConsoleSession) -> None:
+        """Add a session; `ConflictError` if its id exists."""
+        ...
+
+    def get_session(self, id_sha256: str) -> ConsoleSession | None:
+        """The session, or None; read consistently."""
+        ...
+
+    def update_session(self, old: ConsoleSession, new: ConsoleSession) -> ConsoleSession:
+        """Replace a session; returns `new` with its version grown.
+
+        Raises:
+            ConflictError: it is not at `old.version` any more, or has been taken.
+        """
+        ...
+
+    def take_session(self, id_sha256: str) -> ConsoleSession | None:
+        """Remove a session and return it; of those who try at the same time, one gets it and the others None."""
+        ...
+
     # what is due
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
@@ -419,7 +442,7 @@ class Store(Overview, Protocol):
         CRL: CRLs (`arn.crl_arn`) by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by
         `created_at`. PURGE: DELETED
         CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by
-        their OCSP responder's `due_at`. The
+        their OCSP responder's `due_at`. SESSION: `id_sha256` of sessions by `expires_at`. The
         answer may lag a little behind writes: look at the record itself before acting.
         """
         ...

@@ -18,6 +18,7 @@ from chalicelib.records import (
     AuditReport,
     Certificate,
     CertificateAuthority,
+    ConsoleSession,
     CrlLocation,
     CrlState,
     OcspResponder,
@@ -31,7 +32,7 @@ T = TypeVar("T")
 GUARDS = 16
 LIST_SHARDS = 16
 FIND_SHARDS = 16
-DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1}
+DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -83,6 +84,7 @@ _CODECS: dict[str, _Codec] = {
     "serial_number": (arns.serial_hex, _serial),
     "configuration": _AS_JSON,
     "revocation_configuration": _AS_JSON,
+    "drafts": _AS_JSON,
     "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
@@ -239,6 +241,11 @@ def last_report_key(ca_arn: str) -> Key:
     return Key(f"REPORTS#{ca_id_of(ca_arn)}", "LAST")
 
 
+def session_key(id_sha256: str) -> Key:
+    """Where a session of the console lies."""
+    return Key(f"SESSION#{id_sha256}", "SESSION")
+
+
 def find_partition(ca_arn: str, serial_number: int) -> str:
     """One of 16 partitions of a CA's search entries, by the serial."""
     return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"
@@ -331,3 +338,9 @@ def report_item(report: AuditReport) -> Item:
     """An audit report; due until it is finished."""
     arn = f"{report.ca_arn}/audit-report/{report.report_id}"
     return to_item(report, report_key(report.ca_arn, report.report_id), **due("REPORT", report.due_at, arn))
+
+
+def session_item(session: ConsoleSession) -> Item:
+    """A session of the console; due when it ends."""
+    index = due("SESSION", session.expires_at, session.id_sha256)
+    return to_item(session, session_key(session.id_sha256), **index)

@@ -10,7 +10,8 @@ from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 from chalicelib.store.table_segments import Segments
+from chalicelib.store.table_sessions import Sessions
 
 
-class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search, Segments):
+class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search, Segments, Sessions):
     """Everything that Signet remembers, in one table; see `chalicelib.store.Store` for what each method promises."""

@@ -15,9 +15,11 @@ from authority_steps import active_root, create, issue, serial_of
 from builders import CRL_CONFIGURATION
 from click.testing import CliRunner, Result
 from client import client_for
+from home import free_port
 
 from chalicelib.cli import signet
 from chalicelib.config import Settings
+from chalicelib.console import sessions
 from chalicelib.runtime import Runtime, from_settings
 
 if TYPE_CHECKING:
@@ -139,3 +141,38 @@ def test_monitor_fetches_what_strangers_fetch(
     assert found.exit_code == 0, found.output
     number, *_, state, address = found.output.splitlines()[1].split()
     assert (len(number), state, address[:17]) == (13, "fresh", "http://127.0.0.1:")
+
+
+def test_console_needs_a_home_that_runs(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNET_PORT", str(free_port()))
+    found = run("console", "--no-browser")
+    assert found.exit_code == 1
+    assert "start the home with `signet serve`" in found.output
+    monkeypatch.setenv("SIGNET_STATE", "dynamodb")
+    assert "Only the laptop home gives links" in run("console").output
+
+
+def test_console_prints_a_link_that_signs_in_once(
+    run: Callable[..., Result], home: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Healthy(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("SIGNET_PORT", str(server.server_port))
+    try:
+        link = run("console", "--no-browser").output.strip()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    address, _, once = link.partition("?once=")
+    assert address == f"http://127.0.0.1:{server.server_port}/console/link"
+    assert sessions.follow_link(home, once) is not None
+    assert sessions.follow_link(home, once) is None

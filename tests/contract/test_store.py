@@ -21,6 +21,7 @@ from chalicelib.records import (
     AuditReport,
     Certificate,
     CertificateAuthority,
+    ConsoleSession,
     CrlLocation,
     CrlSegment,
     CrlSegments,
@@ -683,3 +684,49 @@ def test_reports_keep_their_distance(store: TableStore, ca: CertificateAuthority
     store.forget_last_audit_report(later)
     store.forget_last_audit_report(later)
     store.reserve_audit_report(third, last_before=at(minutes=1))
+
+
+# sessions of the console
+
+
+def session(name: str = "a", **more: Any) -> ConsoleSession:
+    fields: dict[str, Any] = {
+        "id_sha256": name * 64,
+        "access_key_id": "AKIATEST",
+        "account_id": ACCOUNT,
+        "created_at": START,
+        "expires_at": at(hours=8),
+    }
+    return ConsoleSession(**fields | more)
+
+
+def test_session_is_kept_as_it_is_and_changed_by_one_alone(store: TableStore) -> None:
+    kept = session(drafts={"d": {"subject": {"CommonName": "\u202e"}, "done": ["type"]}})
+    store.put_session(kept)
+    assert store.get_session(kept.id_sha256) == kept
+    with pytest.raises(ConflictError):
+        store.put_session(session())
+    changed = store.update_session(kept, replace(kept, drafts={}))
+    assert store.get_session(kept.id_sha256) == changed
+    with pytest.raises(ConflictError):
+        store.update_session(kept, kept)
+
+
+def test_session_is_taken_once(store: TableStore) -> None:
+    store.put_session(session())
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: store.take_session(session().id_sha256), range(8)))
+    assert [each for each in taken if each is not None] == [session()]
+    assert store.get_session(session().id_sha256) is None
+    with pytest.raises(ConflictError):
+        store.update_session(session(), session())
+
+
+def test_session_is_due_when_it_ends(store: TableStore) -> None:
+    store.put_session(session("a"))
+    store.put_session(session("b", expires_at=at(minutes=1)))
+    assert store.list_due("SESSION", now=at(seconds=59), limit=9) == []
+    assert store.list_due("SESSION", now=at(minutes=1), limit=9) == ["b" * 64]
+    assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64, "a" * 64]
+    store.take_session("a" * 64)
+    assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64]

@@ -218,7 +218,7 @@ def test_only_what_is_not_text_is_a_binary_type(acm_pca: Any, rt: Any) -> None:
     """API Gateway leaves the base64 of a binary answer as it is unless the request accepts that very type."""
     import app as signet_app
 
-    assert signet_app.app.api.binary_types == ["application/cbor", "application/pkix-crl"]
+    assert signet_app.app.api.binary_types == ["application/cbor", "application/pkix-crl", "multipart/form-data"]
     for path, method in (("/", "POST"), ("/healthz", "GET")):
         answer = signet_app.app(gateway_event(method, f"http://x{path}", [], b"\xff"), Context())
         assert not answer.get("isBase64Encoded")

@@ -1,0 +1,38 @@
+"""`signet console`: the console in a browser, signed in."""
+
+from __future__ import annotations
+
+import webbrowser
+from http.client import HTTPException
+from urllib.request import urlopen
+
+import click
+
+from chalicelib import runtime
+from chalicelib.cli.environment import endpoint
+from chalicelib.console import sessions
+from chalicelib.operations import access
+
+_SECONDS = 5
+
+
+@click.command()
+@click.option("--no-browser", is_flag=True, help="Print the link only.")
+def console(*, no_browser: bool) -> None:
+    """Open the console of the laptop home, by a link that signs in once within a minute."""
+    rt = runtime.from_env()
+    if rt.settings.state != "sqlite":
+        raise click.ClickException("Only the laptop home gives links; elsewhere sign in with an access key.")
+    address = endpoint(rt.settings)
+    try:
+        with urlopen(f"{address}/healthz", timeout=_SECONDS):  # noqa: S310  our own address
+            pass
+    except (OSError, HTTPException) as error:
+        raise click.ClickException(f"Nothing answers at {address}: start the home with `signet serve`.") from error
+    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    if key is None:
+        raise click.ClickException("The root access key was deleted meanwhile; try again.")
+    link = f"{address}/console/link?once={sessions.make_link(rt, key)}"
+    click.echo(link)
+    if not no_browser:
+        webbrowser.open(link)

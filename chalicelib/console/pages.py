@@ -1,0 +1,141 @@
+"""Every page of the console: one row each. And the one way in: session, token, view, errors."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import errors
+from chalicelib.api import dispatch
+from chalicelib.console import (
+    forms,
+    render,
+    sessions,
+    static_files,
+    views_authorities,
+    views_certificate,
+    views_session,
+    views_wizard,
+    web,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.api.sigv4 import WireRequest
+    from chalicelib.console.web import Visit
+    from chalicelib.runtime import Runtime
+
+
+class Page(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        path: behind `/console`; `{name}` is a segment that `SEGMENTS` describes.
+        view: answers a visit.
+        public: nobody has to be signed in.
+    """
+
+    method: str
+    path: str
+    view: Callable[[Visit], WireResponse]
+    public: bool = False
+
+
+# What a named segment of a path may be; anything else is not there.
+SEGMENTS = {
+    "ca_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "draft": r"[0-9a-f]{16}",
+    "step": r"[a-z]{1,20}",
+    "name": r"[a-z.-]{1,40}",
+}
+# The first row that fits answers.
+PAGES: tuple[Page, ...] = (
+    Page("GET", "static/{name}", static_files.static_file, public=True),
+    Page("GET", "static/vendor/{name}", static_files.static_file, public=True),
+    Page("GET", "sign-in", views_session.sign_in_form, public=True),
+    Page("POST", "sign-in", views_session.sign_in, public=True),
+    Page("GET", "link", views_session.follow_link, public=True),
+    Page("POST", "sign-out", views_session.sign_out),
+    Page("GET", "", views_authorities.home),
+    Page("GET", "cas", views_authorities.list_authorities),
+    Page("GET", "cas/create", views_wizard.begin),
+    Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
+    Page("POST", "cas/create/{draft}/{step}", views_wizard.take_step),
+    Page("GET", "cas/midpoint", views_wizard.midpoint),
+    Page("GET", "cas/{ca_id}", views_authorities.show_authority),
+    Page("GET", "cas/{ca_id}/created", views_wizard.created),
+    Page("GET", "cas/{ca_id}/csr", views_certificate.show_csr),
+    Page("GET", "cas/{ca_id}/csr.pem", views_certificate.download_csr),
+    Page("GET", "cas/{ca_id}/install", views_certificate.install_form),
+    Page("POST", "cas/{ca_id}/install", views_certificate.install_pasted),
+    Page("POST", "cas/{ca_id}/install-own", views_certificate.install_own),
+    Page("POST", "cas/{ca_id}/install-signed", views_certificate.install_signed),
+)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", path)
+    named = [f"(?P<{name}>{SEGMENTS[name]})" for name in parts[1::2]]
+    literal = [re.escape(part) for part in parts[::2]]
+    return re.compile("".join(map("".join, zip(literal, [*named, ""], strict=True))), re.ASCII)
+
+
+_FOREIGN = (
+    "This form did not come from a page of this console, or the page is too old. Go back, reload it, and try again."
+)
+_PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
+
+
+def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
+    """Answer a request of the console; never raises."""
+    visit = web.Visit(rt=rt, request=request, segments=segments, form=forms.Form())
+    try:
+        page, visit = _arrived(visit)
+        return _admitted(page, visit)
+    except web.NotFoundError:
+        return render.error_page(visit, 404, "Not found", "There is no such page.")
+    except errors.ApiError as error:
+        return render.error_page(visit, error.status, "Refused", error.message)
+    except Exception as error:  # noqa: BLE001  the one exit
+        refusal = dispatch.outage(error, str(uuid.uuid4()))
+        return render.error_page(visit, refusal.status, "Something went wrong", refusal.message)
+
+
+def _arrived(visit: Visit) -> tuple[Page, Visit]:
+    """Which page a visit asks for, and who the visitor is."""
+    page, named = _find(visit.request.method, "/".join(visit.segments))
+    browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if page.public else sessions.COOKIE)
+    return page, replace(
+        visit,
+        named=named,
+        query=forms.parse_query(visit.request.query),
+        session=None if page.public else sessions.find(visit.rt, browser_id),
+        token=sessions.form_token(browser_id),
+    )
+
+
+def _admitted(page: Page, visit: Visit) -> WireResponse:
+    """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
+    if visit.session is None and not page.public:
+        return views_session.to_sign_in(visit)
+    if page.method != "POST":
+        return page.view(visit)
+    if len(visit.request.body) > dispatch.MAX_BODY_BYTES:
+        raise errors.RequestEntityTooLargeException(f"The form is longer than {dispatch.MAX_BODY_BYTES} bytes.")
+    visit = replace(visit, form=forms.parse(visit.request))
+    given = visit.request.header("x-signet-token") or visit.form.get("token")
+    if not sessions.is_own_form(visit.request, visit.token, given):
+        return render.error_page(visit, 403, "Refused", _FOREIGN)
+    return page.view(visit)
+
+
+def _find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+    for page, pattern in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match is not None and page.method == method:
+            return page, match.groupdict()
+    raise web.NotFoundError

@@ -1,0 +1,97 @@
+"""Templates: escaped always, with hidden characters shown, and addresses relative to the page."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from chalicelib.console import navigation, static_files, text, web
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+
+@cache
+def environment() -> Environment:
+    """The one environment; whatever text a template prints, `text.printable` has seen it."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    made.filters |= {"lines": _lines, "as_typed": _as_typed, "utc": text.utc, "iso": text.iso}
+    return made
+
+
+def _finalize(value: Any) -> Any:
+    return text.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(value: str) -> Markup:
+    """A text of several lines, such as PEM; everything else in it is as safe as without this filter."""
+    return escape(text.printable_lines(value))
+
+
+def _as_typed(value: str) -> Markup:
+    """What somebody typed, back into the field where it was typed: escaped for HTML, otherwise untouched."""
+    return escape(value)
+
+
+def page(
+    visit: Visit,
+    template: str,
+    *,
+    title: str,
+    section: str = "",
+    commands: tuple[str, ...] = (),
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **values: Any,
+) -> WireResponse:
+    """A page.
+
+    Args:
+        visit: that it answers.
+        template: extends `page.html`.
+        title: of the page; also its heading unless the template has one of its own.
+        section: of `navigation.SECTIONS`.
+        commands: of the AWS CLI, that show the same.
+        status: of the answer.
+        headers: of the answer, more than every page has.
+        values: what the template names.
+    """
+    settings = visit.rt.settings
+    text_of = (
+        environment()
+        .get_template(template)
+        .render(
+            visit=visit,
+            link=visit.link,
+            asset=lambda name: visit.link(static_files.address(name)),
+            token=visit.token,
+            session=visit.session,
+            region=settings.region,
+            sections=navigation.SECTIONS,
+            section=section,
+            title=title,
+            commands=commands,
+            **values,
+        )
+    )
+    return web.answer(text_of, status=status, headers=headers)
+
+
+def error_page(
+    visit: Visit, status: int, title: str, message: str, headers: dict[str, str] | None = None
+) -> WireResponse:
+    """A page that says what is wrong."""
+    return page(visit, "error.html", title=title, message=message, status=status, headers=headers)

@@ -1,0 +1,183 @@
+"""Who is signed in: sessions, their cookie, and the token that proves that a form is ours.
+
+A browser holds a random id; the store has its SHA-256, so that whoever reads the store signs in as nobody. A form's
+token is another hash of the id: only who knows the id can make it, and it need not be kept.
+
+Source: OWASP Session Management, and Cross-Site Request Forgery Prevention, cheat sheets; RFC 6265bis.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chalicelib.api import dispatch
+from chalicelib.records import ConsoleSession
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from chalicelib.api.sigv4 import Secret, WireRequest
+    from chalicelib.records import AccessKey
+    from chalicelib.runtime import Runtime
+
+COOKIE = "signet-session"
+VISITOR_COOKIE = "signet-visitor"  # of who has not signed in yet: what the sign-in form's token is made of
+LIFE = timedelta(hours=8)
+LINK_LIFE = timedelta(seconds=60)
+MOST_DRAFTS = 8
+_ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_DUMMY_SECRET = "0" * 40
+_ATTEMPTS = 8
+
+
+def new_id() -> str:
+    """256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def id_in(request: WireRequest, cookie: str) -> str:
+    """The id that a cookie of a request holds; empty where it holds none."""
+    for name, value in request.headers:
+        if name == "cookie":
+            try:
+                found = SimpleCookie(value).get(cookie)
+            except CookieError:
+                continue
+            if found is not None and _ID.fullmatch(found.value):
+                return found.value
+    return ""
+
+
+def set_cookie(name: str, value: str, *, secure: bool) -> dict[str, str]:
+    """The header that gives a browser an id, which scripts and other sites never see, or takes it away (empty)."""
+    ends = "" if value else "; Max-Age=0"
+    return {"Set-Cookie": f"{name}={value}; Path=/; HttpOnly; SameSite=Strict{ends}{'; Secure' if secure else ''}"}
+
+
+def form_token(visitor_id: str) -> str:
+    """What forms have to send back; of nobody it is empty, and never right."""
+    return _hash("form", visitor_id) if visitor_id else ""
+
+
+def is_own_form(request: WireRequest, expected: str, given: str) -> bool:
+    """Whether a form has the right token and was sent by a page of this very host."""
+    return bool(expected) and hmac.compare_digest(expected.encode(), given.encode()) and _is_own_origin(request)
+
+
+def _is_own_origin(request: WireRequest) -> bool:
+    """Whether `Origin` is there and is where the request went (RFC 6454 section 7)."""
+    scheme, host = request.header("x-forwarded-proto") or "http", request.header("host")
+    origins = [value for name, value in request.headers if name == "origin"]
+    return bool(host) and len(set(origins)) == 1 and _origin(origins[0]) == _origin(f"{scheme}://{host}")
+
+
+def _origin(text: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme]
+
+
+def _hash(purpose: str, secret_id: str) -> str:
+    return hashlib.sha256(f"signet-console/{purpose}/{secret_id}".encode()).hexdigest()
+
+
+# sessions
+
+
+def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
+    """The id of a new session; None if the secret is not that key's. Nobody learns which of the two is wrong."""
+    known: Secret | None = dispatch.secret_of(rt, access_key_id) if _is_key_id(access_key_id) else None
+    right = hmac.compare_digest((known.secret if known else _DUMMY_SECRET).encode(), secret.encode())
+    if not right or known is None:
+        dispatch.even_out(rt, known is not None)
+        return None
+    return _begin(rt, "session", access_key_id, known.account_id, LIFE)
+
+
+def _is_key_id(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_]{1,128}", text, re.ASCII) is not None
+
+
+def _begin(rt: Runtime, purpose: str, access_key_id: str, account_id: str, life: timedelta) -> str:
+    made, now = new_id(), rt.now()
+    rt.store.put_session(
+        ConsoleSession(
+            id_sha256=_hash(purpose, made),
+            access_key_id=access_key_id,
+            account_id=account_id,
+            created_at=now,
+            expires_at=now + life,
+        )
+    )
+    return made
+
+
+def make_link(rt: Runtime, key: AccessKey) -> str:
+    """What signs in once, within a minute, as this access key."""
+    return _begin(rt, "link", key.access_key_id, key.account_id, LINK_LIFE)
+
+
+def follow_link(rt: Runtime, link: str) -> str | None:
+    """The id of a new session; None if the link was followed before, is too old, or never was."""
+    found = rt.store.take_session(_hash("link", link)) if _ID.fullmatch(link) else None
+    if found is None or not _is_alive(rt, found):
+        return None
+    return _begin(rt, "session", found.access_key_id, found.account_id, LIFE)
+
+
+def find(rt: Runtime, session_id: str) -> ConsoleSession | None:
+    """The session of an id, if it has not ended and its access key is still there."""
+    found = rt.store.get_session(_hash("session", session_id)) if session_id else None
+    return found if found is not None and _is_alive(rt, found) else None
+
+
+def _is_alive(rt: Runtime, session: ConsoleSession) -> bool:
+    if session.expires_at <= rt.now():
+        return False
+    key = rt.store.get_access_key(session.access_key_id)
+    return key is not None and key.account_id == session.account_id
+
+
+def sign_out(rt: Runtime, session: ConsoleSession) -> None:
+    """End a session."""
+    rt.store.take_session(session.id_sha256)
+
+
+def change_draft(
+    rt: Runtime, session: ConsoleSession, draft_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Change what has been typed into a form with several pages; returns the draft as it then is.
+
+    `change` gets the draft as it is now and may run several times. The oldest drafts give way to the newest.
+
+    Raises:
+        ConflictError: the session has ended.
+    """
+    for _ in range(_ATTEMPTS):
+        current = rt.store.get_session(session.id_sha256)
+        if current is None:
+            break
+        draft = change(current.drafts.get(draft_id, {}))
+        others = {name: value for name, value in current.drafts.items() if name != draft_id}
+        kept = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
+        try:
+            rt.store.update_session(current, replace(current, drafts=kept | {draft_id: draft}))
+        except ConflictError:
+            continue
+        return draft
+    raise ConflictError("The session has ended, or is being changed.")

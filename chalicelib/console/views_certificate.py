@@ -1,0 +1,167 @@
+"""A CA's CSR, and installing its certificate: pasted, or signed here by itself or by a CA above it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.console import authority_rows, render, web
+from chalicelib.console.cli_commands import command
+from chalicelib.console.views_wizard import own_arn
+from chalicelib.pki import pem
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+SECTION = "authorities"
+ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
+_CSR_FILE = "--output text > ca.csr"
+_PAGE = 100
+
+
+def show_csr(visit: Visit) -> WireResponse:
+    """The CSR, to be copied or downloaded."""
+    arn, ca = own_arn(visit), _described(visit)
+    return render.page(
+        visit,
+        "csr.html",
+        title="Certificate signing request",
+        section=SECTION,
+        commands=(command("GetCertificateAuthorityCsr", {"CertificateAuthorityArn": arn}, _CSR_FILE),),
+        ca=ca,
+        ca_id=visit.named["ca_id"],
+        name=authority_rows.common_name(ca),
+        csr=_csr(visit, arn),
+    )
+
+
+def download_csr(visit: Visit) -> WireResponse:
+    """The CSR as a file."""
+    return web.download(_csr(visit, own_arn(visit)) + "\n", f"{visit.named['ca_id']}.csr.pem")
+
+
+def _csr(visit: Visit, arn: str) -> str:
+    return str(visit.call("GetCertificateAuthorityCsr", CertificateAuthorityArn=arn)["Csr"])
+
+
+def _described(visit: Visit) -> Any:
+    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+
+
+def install_form(visit: Visit) -> WireResponse:
+    """Every way to the CA's certificate."""
+    return _form(visit, {})
+
+
+def install_pasted(visit: Visit) -> WireResponse:
+    """Install what was pasted or uploaded."""
+    certificate = _given(visit, "certificate")
+    if not certificate:
+        return _form(visit, {"certificate": "Paste the certificate, or choose its file."})
+    chain = _given(visit, "chain")
+    request = {"Certificate": certificate} | ({"CertificateChain": chain} if chain else {})
+    try:
+        visit.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=own_arn(visit), **request)
+    except errors.ApiError as error:
+        return _form(visit, {_field_of(error): error.message})
+    return _installed(visit)
+
+
+def _given(visit: Visit, name: str) -> bytes:
+    """What a field or its file holds, as PEM; a file of DER is one certificate."""
+    uploaded = visit.form.files.get(f"{name}_file", b"")
+    if not uploaded:
+        return visit.form.get(name).encode("utf-8", "replace")
+    return uploaded if b"-----BEGIN" in uploaded else pem.encode(uploaded).encode()
+
+
+def _field_of(error: errors.ApiError) -> str:
+    return "chain" if re.search(r"chain\b", error.message, re.IGNORECASE) else "certificate"
+
+
+def install_own(visit: Visit) -> WireResponse:
+    """A root signs its own certificate, which is then installed."""
+    template = "RootCACertificate"
+    return _install_issued(visit, own_arn(visit), template, "own", ROOT_YEARS)
+
+
+def install_signed(visit: Visit) -> WireResponse:
+    """A CA of the same account signs the certificate of a subordinate, which is then installed with its chain."""
+    parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
+    parents = {each.ca_id: each.ca["Arn"] for each in _parents(visit)}
+    if parent_id not in parents:
+        return _form(visit, {"signed": "Choose one of these certificate authorities."})
+    if depth not in {"0", "1", "2", "3"}:
+        return _form(visit, {"signed": "Choose a path length from 0 to 3."})
+    template = f"SubordinateCACertificate_PathLen{depth}"
+    return _install_issued(visit, parents[parent_id], template, "signed", SUBORDINATE_YEARS)
+
+
+def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, default_years: str) -> WireResponse:
+    """IssueCertificate by a CA from this CA's CSR, then ImportCertificateAuthorityCertificate; or what refuses it."""
+    years = visit.form.get("years") or default_years
+    if re.fullmatch("[0-9]{1,3}", years, re.ASCII) is None or not 1 <= int(years) <= MOST_YEARS:
+        return _form(visit, {field: f"The validity must be from 1 to {MOST_YEARS} years."})
+    arn = own_arn(visit)
+    try:
+        issuer = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=issuer_arn)["CertificateAuthority"]
+        issued = visit.call(
+            "IssueCertificate",
+            CertificateAuthorityArn=issuer_arn,
+            Csr=_csr(visit, arn).encode(),
+            SigningAlgorithm=issuer["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
+            TemplateArn=str(arns.TemplateArn(arns.partition_of(visit.rt.settings.region), template)),
+            Validity={"Type": "YEARS", "Value": int(years)},
+            IdempotencyToken=hashlib.sha256(f"{arn} {template} {years}".encode()).hexdigest()[:36],
+        )
+        found = visit.call("GetCertificate", CertificateAuthorityArn=issuer_arn, **issued)
+        chain = found.get("CertificateChain")
+        visit.call(
+            "ImportCertificateAuthorityCertificate",
+            CertificateAuthorityArn=arn,
+            Certificate=found["Certificate"].encode(),
+            **({"CertificateChain": chain.encode()} if chain else {}),
+        )
+    except errors.ApiError as error:
+        return _form(visit, {field: error.message})
+    return _installed(visit)
+
+
+def _installed(visit: Visit) -> WireResponse:
+    return web.redirect(visit, f"cas/{visit.named['ca_id']}?done=installed")
+
+
+def _parents(visit: Visit) -> list[authority_rows.AuthorityRow]:
+    """The ACTIVE CAs of the account that could sign another one's certificate."""
+    answer = visit.call("ListCertificateAuthorities", MaxResults=_PAGE)
+    found = [each for each in answer["CertificateAuthorities"] if each["Status"] == "ACTIVE"]
+    own = own_arn(visit)
+    return [authority_rows.row(visit, each) for each in found if each["Arn"] != own]
+
+
+def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
+    arn, ca = own_arn(visit), _described(visit)
+    certificate = {"Certificate": "fileb://certificate.pem", "CertificateChain": "fileb://chain.pem"}
+    if ca["Type"] == "ROOT":
+        del certificate["CertificateChain"]
+    return render.page(
+        visit,
+        "install.html",
+        title="Install the CA certificate",
+        section=SECTION,
+        status=422 if problems else 200,
+        commands=(command("ImportCertificateAuthorityCertificate", {"CertificateAuthorityArn": arn} | certificate),),
+        ca=ca,
+        ca_id=visit.named["ca_id"],
+        name=authority_rows.common_name(ca),
+        is_root=ca["Type"] == "ROOT",
+        parents=_parents(visit) if ca["Type"] == "SUBORDINATE" else [],
+        typed=visit.form.fields,
+        problems=problems,
+        root_years=ROOT_YEARS,
+        subordinate_years=SUBORDINATE_YEARS,
+    )

@@ -1,0 +1,222 @@
+"""The wizard that makes a CA, in the steps of the AWS guide; what is typed lives in the session until it is used.
+
+Source: AWS Private CA User Guide, "Creating a private CA".
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.buckets import BucketError
+from chalicelib.console import render, sessions, web, wizard_checks, wizard_plan, wizard_review
+from chalicelib.console.cli_commands import command
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+    from chalicelib.console.wizard_checks import Problems
+    from chalicelib.console.wizard_plan import Draft, Typed
+
+SECTION = "authorities"
+# Each step: its name in addresses, and its title.
+STEPS: dict[str, str] = {
+    "type": "CA type",
+    "subject": "Subject name",
+    "key": "Key algorithm",
+    "revocation": "Revocation",
+    "tags": "Tags",
+    "permission": "Renewal permission",
+    "review": "Review and create",
+}
+_ORDER = tuple(STEPS)
+
+
+def begin(visit: Visit) -> WireResponse:
+    """A new draft; nothing is kept before something is typed."""
+    return web.redirect(visit, _address(secrets.token_hex(8), "type"))
+
+
+def midpoint(visit: Visit) -> WireResponse:
+    """When a CRL that is valid so many days is followed by the next: a fragment of the revocation step."""
+    shown = midpoint_of(visit, visit.query.get("days", ""))
+    return render.page(visit, "midpoint.html", title="", midpoint=shown)
+
+
+def midpoint_of(visit: Visit, days: str) -> Any:
+    """The moment, or None where there is no number of days."""
+    number = int(days) if re.fullmatch("[0-9]{1,4}", days.strip(), re.ASCII) else 0
+    return visit.rt.now() + timedelta(days=number) / 2 if number else None
+
+
+def show_step(visit: Visit) -> WireResponse:
+    """A step, if those before it are done; else the first that is not."""
+    step, draft = _step(visit), _draft(visit)
+    if created_arn := draft.get("created"):
+        return web.redirect(visit, f"cas/{arns.parse_ca_arn(created_arn).ca_id}/created")
+    missing = next((name for name in _ORDER[: _ORDER.index(step)] if name not in draft.get("done", [])), step)
+    if missing != step:
+        return web.redirect(visit, _address(visit.named["draft"], missing))
+    return _page(visit, step, draft, {})
+
+
+def take_step(visit: Visit) -> WireResponse:
+    """What was typed in a step: checked, unless the way leads back; kept; and on to where the button says."""
+    step, go = _step(visit), visit.form.get("go")
+    if "created" in _draft(visit) or (step == "review" and go == "back"):
+        return web.redirect(visit, _address(visit.named["draft"], _next(step, go)))
+    if step == "review":
+        return _create(visit)
+    typed = wizard_plan.read(step, visit.form.fields)
+    draft = {**_draft(visit), step: typed}
+    checked = go not in {"back", "more"}
+    problems = wizard_checks.problems_of(visit, step, draft) if checked else {}
+    if problems:
+        return _page(visit, step, draft, problems)
+    if all(len(value) <= wizard_checks.MOST_CHARACTERS for value in typed.values()):
+        _keep(visit, step, typed, checked=checked)
+    more = "?more" if go == "more" else ""
+    return web.redirect(visit, _address(visit.named["draft"], _next(step, go)) + more)
+
+
+def _next(step: str, go: str) -> str:
+    if go in {"more", "review"}:
+        return step if go == "more" else go
+    position = _ORDER.index(step) + (-1 if go == "back" else 1)
+    return _ORDER[min(max(position, 0), len(_ORDER) - 1)]
+
+
+def _keep(visit: Visit, step: str, typed: Typed, *, checked: bool) -> None:
+    def change(draft: dict[str, Any]) -> dict[str, Any]:
+        done = draft.get("done", [])
+        stays = checked or (step in done and draft.get(step) == typed)
+        return draft | {step: dict(typed), "done": [*(name for name in done if name != step), *([step] * stays)]}
+
+    _change(visit, change)
+
+
+def _change(visit: Visit, change: Any) -> None:
+    if visit.session is not None:
+        sessions.change_draft(visit.rt, visit.session, visit.named["draft"], change)
+
+
+def _step(visit: Visit) -> str:
+    if visit.named["step"] not in STEPS:
+        raise web.NotFoundError
+    return visit.named["step"]
+
+
+def _draft(visit: Visit) -> Draft:
+    drafts = visit.session.drafts if visit.session else {}
+    found: Draft = drafts.get(visit.named["draft"], {})
+    return found
+
+
+def _address(draft_id: str, step: str) -> str:
+    return f"cas/create/{draft_id}/{step}"
+
+
+def _page(visit: Visit, step: str, draft: Draft, problems: Problems) -> WireResponse:
+    done, position = draft.get("done", []), _ORDER.index(step)
+    typed = wizard_plan.step_of(draft, step)
+    return render.page(
+        visit,
+        f"wizard_{step}.html",
+        title=STEPS[step],
+        section=SECTION,
+        status=422 if problems else 200,
+        steps=[(name, title, name in done) for name, title in STEPS.items()],
+        step=step,
+        number=position + 1,
+        address=lambda name: visit.link(_address(visit.named["draft"], name)),
+        all_done=all(name in done for name in _ORDER[:-1]),
+        typed=typed,
+        problems=problems,
+        commands=wizard_review.commands(draft, visit.named["draft"]) if step == "review" else (),
+        **_needed(visit, step, typed, draft, problems),
+    )
+
+
+def _needed(visit: Visit, step: str, typed: Typed, draft: Draft, problems: Problems) -> dict[str, Any]:
+    """What else the template of a step shows."""
+    if step == "revocation":
+        bucket = wizard_plan.bucket_of(typed)
+        return {
+            "buckets": wizard_checks.list_buckets(visit),
+            "midpoint": midpoint_of(visit, typed.get("days", "")),
+            "policy": visit.rt.buckets.policy(bucket) if "bucket" in problems and bucket else "",
+            "ocsp_url": visit.rt.settings.ocsp_base_url,
+        }
+    if step == "tags":
+        rows = len(wizard_plan.tags_of(typed)) if typed else 0
+        return {"rows": min(rows + (3 if "more" in visit.request.query else 1), wizard_plan.MOST_TAGS)}
+    needed: dict[str, dict[str, Any]] = {
+        "subject": {"subject": wizard_plan.SUBJECT},
+        "key": {"keys": wizard_plan.KEYS, "default_key": wizard_plan.DEFAULT_KEY},
+        "review": {"rows": wizard_review.rows(draft), "error": problems.get("", "")},
+    }
+    return needed.get(step, {})
+
+
+def _create(visit: Visit) -> WireResponse:
+    """Make what the review shows. Pressed twice it makes one CA: the draft is the idempotency token."""
+    draft = _draft(visit)
+    if not all(name in draft.get("done", []) for name in _ORDER[:-1]):
+        return web.redirect(visit, _address(visit.named["draft"], "review"))
+    if problem := _make_bucket(visit, draft):
+        return _page(visit, "revocation", draft, {"new_bucket": problem})
+    try:
+        made = visit.call(
+            "CreateCertificateAuthority",
+            **wizard_plan.create_request(draft),
+            IdempotencyToken=wizard_review.token(visit.named["draft"]),
+        )
+    except errors.ApiError as error:
+        return _page(visit, "review", draft, {"": error.message})
+    arn = made["CertificateAuthorityArn"]
+    permission = wizard_plan.permission_request(draft, arn)
+    if permission is not None:
+        with suppress(errors.PermissionAlreadyExistsException):
+            visit.call("CreatePermission", **permission)
+    _change(visit, lambda _: {"created": arn})
+    return web.redirect(visit, f"cas/{arns.parse_ca_arn(arn).ca_id}/created")
+
+
+def _make_bucket(visit: Visit, draft: Draft) -> str:
+    """Make the new bucket, if one is asked for; returns what stops it."""
+    typed = wizard_plan.step_of(draft, "revocation")
+    bucket = wizard_plan.bucket_of(typed)
+    if not bucket or typed.get("choice") != "new":
+        return ""
+    try:
+        visit.rt.buckets.create(bucket)
+    except BucketError as error:
+        return str(error)
+    return ""
+
+
+def created(visit: Visit) -> WireResponse:
+    """Success: what comes next, now or later."""
+    arn = own_arn(visit)
+    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
+    return render.page(
+        visit,
+        "created.html",
+        title="Success",
+        section=SECTION,
+        ca=ca,
+        ca_id=visit.named["ca_id"],
+        commands=(command("GetCertificateAuthorityCsr", {"CertificateAuthorityArn": arn}, "--output text > ca.csr"),),
+    )
+
+
+def own_arn(visit: Visit) -> str:
+    """The ARN of the CA that the path names: one of the visitor's account."""
+    region = visit.rt.settings.region
+    account_id = visit.caller.account_id
+    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, visit.named["ca_id"]))

@@ -1,0 +1,79 @@
+"""The last step of the wizard: everything that was chosen, and the commands that would do the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.console import wizard_plan
+from chalicelib.console.cli_commands import command
+
+if TYPE_CHECKING:
+    from chalicelib.console.wizard_plan import Draft
+
+_TYPES = {"ROOT": "Root", "SUBORDINATE": "Subordinate"}
+_ACLS = {"PUBLIC_READ": "Everybody may read", "BUCKET_OWNER_FULL_CONTROL": "The bucket's owner decides"}
+
+
+class Row(NamedTuple):
+    """One value of the review, and the step that changes it."""
+
+    step: str
+    label: str
+    value: str
+
+
+def token(draft_id: str) -> str:
+    """The idempotency token of a draft."""
+    return f"console-{draft_id}"
+
+
+def rows(draft: Draft) -> list[Row]:
+    """Every value in the order of the steps."""
+    kind = wizard_plan.step_of(draft, "type").get("type", "")
+    key = wizard_plan.step_of(draft, "key").get("algorithm", "")
+    subject = wizard_plan.step_of(draft, "subject")
+    found = [Row("type", "CA type", _TYPES.get(kind, kind))]
+    found += [Row("subject", label, subject[name]) for name, label in wizard_plan.SUBJECT.items() if name in subject]
+    found += [Row("key", "Key algorithm", wizard_plan.KEYS.get(key, (key,))[0])]
+    found += _revocation_rows(draft)
+    tags = wizard_plan.tags_of(wizard_plan.step_of(draft, "tags"))
+    found += [Row("tags", f"Tag {tag['Key']}", tag["Value"] or "(no value)") for tag in tags]
+    if not tags:
+        found.append(Row("tags", "Tags", "None"))
+    renews = (
+        "ACM may renew certificates of this CA" if wizard_plan.step_of(draft, "permission").get("acm") else "Not given"
+    )
+    return [*found, Row("permission", "Renewal permission", renews)]
+
+
+def _revocation_rows(draft: Draft) -> list[Row]:
+    typed = wizard_plan.step_of(draft, "revocation")
+    chosen = wizard_plan.revocation_of(typed)
+    crl, ocsp = chosen["CrlConfiguration"], chosen["OcspConfiguration"]
+    found = [("CRL distribution", "Enabled" if crl["Enabled"] else "Disabled")]
+    if crl["Enabled"]:
+        new = " (will be created)" if typed.get("choice") == "new" else ""
+        found += [
+            ("CRL bucket", crl["S3BucketName"] + new),
+            ("Custom CRL name", crl.get("CustomCname", "None")),
+            ("CRL validity", f"{crl['ExpirationInDays']} days"),
+            ("CRL access", _ACLS.get(crl["S3ObjectAcl"], crl["S3ObjectAcl"])),
+            ("CRL kind", "Partitioned" if crl.get("CrlType") else "Complete"),
+        ]
+    found += [("OCSP", "Enabled" if ocsp["Enabled"] else "Disabled")]
+    if ocsp.get("OcspCustomCname"):
+        found += [("Custom OCSP name", ocsp["OcspCustomCname"])]
+    return [Row("revocation", label, value) for label, value in found]
+
+
+def commands(draft: Draft, draft_id: str) -> tuple[str, ...]:
+    """The commands of the AWS CLI that make the same CA."""
+    create = command(
+        "CreateCertificateAuthority", wizard_plan.create_request(draft) | {"IdempotencyToken": token(draft_id)}
+    )
+    permission = wizard_plan.permission_request(draft, "$CA_ARN")
+    if permission is None:
+        return (create,)
+    del permission["CertificateAuthorityArn"]
+    arn = '--certificate-authority-arn "$CA_ARN"  # as printed by the first command'
+    return (create, command("CreatePermission", permission, arn))

@@ -1,0 +1,42 @@
+"""Sessions of the console in the table. What the methods promise is said in `chalicelib.store.Store`."""
+# ruff: noqa: D102  the port documents its methods
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.records import ConsoleSession
+from chalicelib.store import ConflictError, items
+from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Put
+from chalicelib.store.table_authorities import Base, version_is
+
+
+class Sessions(Base):
+    """Who is signed in to the console."""
+
+    def put_session(self, session: ConsoleSession) -> None:
+        try:
+            self.table.write(Put(items.session_item(session), ABSENT))
+        except ConditionFailedError as error:
+            raise ConflictError("The session exists.") from error
+
+    def get_session(self, id_sha256: str) -> ConsoleSession | None:
+        item = self.table.get(items.session_key(id_sha256))
+        return None if item is None else items.from_item(ConsoleSession, item)
+
+    def update_session(self, old: ConsoleSession, new: ConsoleSession) -> ConsoleSession:
+        new = replace(new, version=old.version + 1)
+        try:
+            self.table.write(Put(items.session_item(new), version_is(old.version)))
+        except ConditionFailedError as error:
+            raise ConflictError("The session has changed.") from error
+        return new
+
+    def take_session(self, id_sha256: str) -> ConsoleSession | None:
+        while (session := self.get_session(id_sha256)) is not None:
+            try:
+                self.table.write(Delete(items.session_key(id_sha256), version_is(session.version)))
+            except ConditionFailedError:
+                continue  # it changed, or somebody else took it: look again
+            return session
+        return None

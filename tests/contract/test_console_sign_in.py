@@ -1,0 +1,276 @@
+"""Getting into the console: sessions, cookies, tokens, headers; and that nobody gets past them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from console_browser import ORIGIN, Browser
+
+from chalicelib.console import pages, sessions, static_files, web
+from chalicelib.operations import access, reconcile
+
+if TYPE_CHECKING:
+    from world import Clock
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CA_ID = "00000000-0000-0000-0000-000000000000"
+SAMPLES = {"ca_id": CA_ID, "draft": "0" * 16, "step": "type", "name": "console.css"}
+
+
+def address(page: pages.Page) -> str:
+    path = re.sub(r"\{(\w+)\}", lambda match: SAMPLES.get(match[1], "x"), page.path)
+    return f"/console/{path}".rstrip("/")
+
+
+@pytest.fixture
+def browser(rt: Any) -> Browser:
+    return Browser(rt)
+
+
+def test_page_asked_for_is_shown_after_signing_in(browser: Browser) -> None:
+    asked = browser.get("/console/cas/create")
+    assert asked.url == f"{ORIGIN}/console/sign-in?back=cas%2Fcreate"
+    key = access.ensure_root_key(browser.rt)
+    fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
+    assert re.fullmatch(
+        rf"{ORIGIN}/console/cas/create/[0-9a-f]{{16}}/type", browser.submit(asked, "sign-in", **fields).url
+    )
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["//evil.example", "https://evil.example", "/etc", "../..", "cas?x=//y", "cas\r\nX: y", "javascript:alert(1)"],
+)
+def test_way_back_leads_nowhere_else(browser: Browser, back: str) -> None:
+    key = access.ensure_root_key(browser.rt)
+    page = browser.get("/console/sign-in")
+    fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret, "back": back}
+    assert browser.submit(page, "sign-in", **fields).url == f"{ORIGIN}/console/cas"
+
+
+@pytest.mark.parametrize("wrong", ["secret", "key", "both", "odd"])
+def test_wrong_credentials_are_refused_alike(browser: Browser, wrong: str) -> None:
+    key = access.ensure_root_key(browser.rt)
+    key_id = {"secret": key.access_key_id, "odd": "\x00'\"<b>é"}.get(wrong, "AKIANOSUCHKEY")
+    secret = key.secret if wrong == "key" else "not-the-secret"
+    page = browser.get("/console/sign-in")
+    answer = browser.submit(page, "sign-in", access_key_id=key_id, secret_access_key=secret)
+    assert answer.status == 403
+    assert "The access key id or the secret access key is wrong." in answer.text
+    assert sessions.COOKIE not in browser.cookies
+    assert secret not in answer.text
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_cookie_is_out_of_reach_of_scripts_and_other_sites(rt: Any, scheme: str) -> None:
+    browser = Browser(rt, origin=f"{scheme}://127.0.0.1:8000", headers={"X-Forwarded-Proto": scheme})
+    key = access.ensure_root_key(rt)
+    page = browser.get("/console/sign-in")
+    fields = page.form("sign-in")["fields"] | {
+        "access_key_id": key.access_key_id,
+        "secret_access_key": key.secret,
+    }
+    body = "&".join(f"{name}={value}" for name, value in fields.items()).encode()
+    sent = {"Content-Type": "application/x-www-form-urlencoded", "Origin": browser.origin}
+    cookie = browser.request("POST", "/console/sign-in", body, **sent).headers["Set-Cookie"]
+    name, *attributes = cookie.split("; ")
+    assert re.fullmatch(r"signet-session=[A-Za-z0-9_-]{43}", name)
+    assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Strict", *(["Secure"] if scheme == "https" else [])}
+
+
+def test_session_id_is_new_at_every_sign_in_and_kept_nowhere(browser: Browser, rt: Any) -> None:
+    chosen = "A" * 43
+    browser.cookies[sessions.COOKIE] = chosen
+    browser.sign_in()
+    first = browser.cookies[sessions.COOKIE]
+    browser.sign_in()
+    assert len({chosen, first, browser.cookies[sessions.COOKIE]}) == 3
+    found = sessions.find(rt, first)
+    assert found is not None
+    assert first not in repr(found)
+    assert rt.store.get_session(first) is None
+
+
+def test_sign_out_ends_the_session_and_not_the_cookie_alone(browser: Browser) -> None:
+    page = browser.sign_in()
+    kept = dict(browser.cookies)
+    assert urlsplit(browser.submit(page, "sign-out").url).path == "/console/sign-in"
+    assert sessions.COOKIE not in browser.cookies
+    browser.cookies = kept
+    assert urlsplit(browser.get("/console/cas").url).path == "/console/sign-in"
+
+
+def test_session_ends_by_itself_and_is_forgotten(browser: Browser, rt: Any, clock: Clock) -> None:
+    browser.sign_in()
+    clock.now += sessions.LIFE - timedelta(seconds=1)
+    assert browser.get("/console/cas").status == 200
+    assert reconcile.reconcile(rt).sessions_ended == 0
+    clock.forward(seconds=1)
+    assert urlsplit(browser.get("/console/cas").url).path == "/console/sign-in"
+    assert reconcile.reconcile(rt).sessions_ended == 1
+
+
+def test_session_ends_with_its_access_key(browser: Browser, rt: Any) -> None:
+    key = access.create_access_key(rt, "111122223333", "guest")
+    assert "111122223333" in browser.sign_in(key).text
+    rt.store.delete_access_key(key.access_key_id)
+    assert urlsplit(browser.get("/console/cas").url).path == "/console/sign-in"
+
+
+def test_link_signs_in_once_and_for_a_minute(rt: Any, clock: Clock) -> None:
+    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    link = sessions.make_link(rt, key)
+    assert Browser(rt).get(f"/console/link?once={link}").url == f"{ORIGIN}/console/cas"
+    again = Browser(rt)
+    assert again.get(f"/console/link?once={link}").status == 403
+    assert sessions.COOKIE not in again.cookies
+    late = sessions.make_link(rt, key)
+    clock.now += sessions.LINK_LIFE
+    assert Browser(rt).get(f"/console/link?once={late}").status == 403
+    unused = sessions.make_link(rt, key)  # a link is no session
+    assert urlsplit(Browser(rt, {sessions.COOKIE: unused}).get("/console/cas").url).path == "/console/sign-in"
+
+
+FORMS = [page for page in pages.PAGES if page.method == "POST"]
+
+
+@pytest.mark.parametrize("page", FORMS, ids=lambda page: page.path)
+def test_form_of_others_is_refused(browser: Browser, page: pages.Page) -> None:
+    browser.sign_in()
+    browser.get("/console/sign-in")
+    mine = sessions.form_token(browser.cookies[sessions.VISITOR_COOKIE if page.public else sessions.COOKIE])
+    others = sessions.form_token(sessions.new_id())
+    good = {"Content-Type": "application/x-www-form-urlencoded", "Origin": ORIGIN}
+    cases: list[tuple[str, dict[str, str | None]]] = [
+        ("", {}),
+        (others, {}),
+        (mine + "0", {}),
+        (mine, {"Origin": None}),
+        (mine, {"Origin": "null"}),
+        (mine, {"Origin": "http://evil.example"}),
+        (mine, {"Origin": "https://127.0.0.1:8000"}),
+        (mine, {"Origin": "http://127.0.0.1:8001"}),
+        (mine, {"Origin": ORIGIN + "/x"}),
+        (mine, {"Host": "evil.example"}),
+    ]
+    for token, changes in cases:
+        headers = {name: value for name, value in (good | changes).items() if value is not None}
+        answer = browser.request("POST", address(page), f"token={token}".encode(), **headers)
+        assert answer.status == 403, (token == mine, changes)
+        assert "This form did not come from a page of this console" in answer.text
+    assert browser.request("POST", address(page), f"token={mine}".encode(), **good).status != 403 or page.public
+
+
+def test_htmx_may_send_the_token_in_a_header(browser: Browser) -> None:
+    browser.sign_in()
+    token = sessions.form_token(browser.cookies[sessions.COOKIE])
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": ORIGIN, "X-Signet-Token": token}
+    assert browser.request("POST", "/console/sign-out", b"", **headers).status == 303
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: f"{page.method} {page.path}")
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_every_answer_has_the_headers(browser: Browser, page: pages.Page, *, signed_in: bool) -> None:
+    if signed_in:
+        browser.sign_in()
+    answer = browser.request(page.method, address(page))
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    if not page.path.startswith("static"):
+        assert answer.headers["Cache-Control"] == "no-store"
+    if not page.public and not signed_in:
+        assert answer.status == 303
+        assert "sign-in" in answer.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/console/none", "/console/cas/%2e%2e/x", "/console/static/pages.py", "/console/cas/A/csr"]
+)
+def test_page_that_is_not_there_is_told(browser: Browser, path: str) -> None:
+    answer = browser.request("GET", path)
+    assert answer.status == 404
+    assert answer.headers["Content-Security-Policy"] == web.CONTENT_SECURITY_POLICY
+
+
+def test_failure_is_told_without_detail(browser: Browser, rt: Any) -> None:
+    browser.sign_in()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the secret detail")
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            return fail if name == "list_certificate_authorities" else getattr(rt.store, name)
+
+    browser.rt = replace(rt, store=Broken())
+    answer = browser.get("/console/cas")
+    assert answer.status == 500
+    assert "An internal failure occurred." in answer.text
+    assert "secret detail" not in answer.text
+
+
+def test_first_load_is_small_and_is_kept(browser: Browser) -> None:
+    page = browser.sign_in()
+    found = [each.get("src") or each.get("href", "") for tag, each in page.elements if tag in {"script", "link", "img"}]
+    assert found
+    size = len(page.body)
+    for url in set(found):
+        answer = browser.request("GET", urljoin(page.url, url))
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        size += len(answer.body)
+    assert size <= 200_000
+    assert {urlsplit(url).path.rsplit("static/", 1)[1] for url in found} == set(static_files.NAMES)
+
+
+def test_nothing_is_inline(browser: Browser) -> None:
+    for page in (browser.get("/console/sign-in"), browser.sign_in(), browser.get("/console/cas/create")):
+        for tag, attributes in page.elements:
+            assert "style" not in attributes
+            assert tag != "style"
+            assert tag != "script" or attributes["src"]
+            assert not [name for name in attributes if name.startswith(("on", "hx-on"))]
+
+
+@pytest.mark.parametrize("stage", ["", "/api", "/restapis/x/api/_user_request_"])
+@pytest.mark.parametrize("path", ["/console", "/console/", "/console/cas", "/console/cas/", "/console/cas/create"])
+def test_every_address_is_relative_and_works_behind_a_stage(rt: Any, stage: str, path: str) -> None:
+    browser = Browser(rt, stage=stage)
+    browser.sign_in()
+    page = browser.get(stage + path)
+    assert page.status == 200
+    for _, attributes in page.elements:
+        for name in {"href", "src", "action", "hx-get", "hx-post"} & attributes.keys():
+            given = attributes[name]
+            assert not given.startswith(("/", "http")), given
+            if not given.startswith("#"):
+                assert urlsplit(urljoin(page.url, given)).path.startswith(f"{stage}/console"), given
+    assert browser.submit(page, "sign-out").url == f"{ORIGIN}{stage}/console/sign-in"
+
+
+def test_api_knows_nothing_of_the_console() -> None:
+    """The API's cold start pays no template engine, neither at the import nor at a request."""
+    code = (
+        "import sys; sys.path[:0] = ['.', 'tests', 'tests/contract']; import tempfile, logging;"
+        "import app; print([name for name in sys.modules if 'jinja2' in name or 'console' in name]);"
+        "from client import client_for; from authority_steps import active_root, issue;"
+        "from chalicelib.config import Settings; from chalicelib.runtime import from_settings;"
+        "client = client_for(from_settings(Settings(data=tempfile.mkdtemp())));"
+        "issue(client, active_root(client));"
+        "print([name for name in sys.modules if 'jinja2' in name or 'chalicelib.console' in name])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["[]", "[]"]
