@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e bench clients-test lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judg
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
 	$(BIN)/python tests/bench/run.py
+
+bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries beside OpenSSL's
+	$(BIN)/python tests/bench/crl.py
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py

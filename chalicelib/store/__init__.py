@@ -253,6 +253,10 @@ class Store(Overview, Protocol):
         """
         ...
 
+    def forget_crl_segments(self, crl_arn: str) -> None:
+        """Remove the segments of a CRL; they can be made again of `list_revocations`."""
+        ...
+
     def fold_revocations(self, old: CrlSegments, new: CrlSegments, folded: Sequence[Revocation]) -> CrlSegments:
         """Replace the segments of a CRL; at most 6,000 revocations are new ones no more.
 

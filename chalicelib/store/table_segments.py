@@ -84,6 +84,11 @@ class Segments(Base):
         except ConditionFailedError as error:
             raise ConflictError(f"The segments of {crl_arn} were replaced meanwhile.") from error
 
+    def forget_crl_segments(self, crl_arn: str) -> None:
+        self.table.write(Delete(items.segment_list_key(crl_arn)))  # first: without it the others count for nothing
+        pk = items.segments_partition(crl_arn)
+        self._delete([items.segment_key(crl_arn, str(item["segment_id"])) for item in self.table.query(pk)])
+
     def _delete(self, keys: Iterable[Key]) -> None:
         doomed = [Delete(key) for key in keys]
         for begin in range(0, len(doomed), _MOST_WRITES):
