@@ -6,6 +6,7 @@ that was acknowledged is in its CRL or the CRL is due, and one more sweep leaves
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from fault_ports import WitnessBuckets, WitnessKeys
 from interleaving import SwitchingPort, Turns, explore
 from invariants import breaches
 from memory_ports import MemoryBuckets, MemoryTable
-from world import BUCKET, Clock, World
+from world import BUCKET, Clock, World, log_only_to
 
 from chalicelib import arn as arns
 from chalicelib.config import Settings
@@ -195,6 +196,12 @@ DEEPER = {
     "deeper-first-crl": Scenario(active_root, (issue, publish), 3, ahead=STALL),
     "deeper-another-address": Scenario(moved, (issue, publish, revoke), 2, whole_calls=True),
 }
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with log_only_to(logging.NullHandler()):
+        yield
 
 
 def run(template: MemoryWorld, names: dict[str, str], scenario: Scenario, prefix: Sequence[int]) -> list[Step]:
