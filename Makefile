@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e simulation bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fast: $(VENV)/dev.stamp ## unit, contract and property tests
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
+
+simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## 30 days of 1,000 CAs with all that fails, judged hourly by OpenSSL; and deeper interleavings
+	$(BIN)/pytest --whole tests/simulation tests/faults/test_interleavings.py
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
 	$(BIN)/python tests/clients/matrix.py

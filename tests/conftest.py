@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
-_OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "directory"}
+_OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
 _CBOR = "smithy-rpc-v2-cbor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--localstack", action="store_true", help="run on LocalStack what runs in every home")
+    parser.addoption("--whole", action="store_true", help="simulate 30 days of 1,000 CAs, and interleave deeper")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -146,10 +147,15 @@ def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, request:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much the fault runs covered."""
+    """Say how much the fault runs, the interleavings and the simulation covered."""
     passed = terminalreporter.stats.get("passed", [])
     counted = [dict(each.user_properties) for each in passed if each.when == "call" and each.user_properties]
     runs = sum(int(each.get("fault runs", 0)) for each in counted)
     if runs:
         sites = sum(int(each.get("fault sites", 0)) for each in counted)
         terminalreporter.write_line(f"fault runs: {sites} call sites, {runs} runs, 0 breaches")
+    if schedules := sum(int(each.get("schedules", 0)) for each in counted):
+        terminalreporter.write_line(f"interleavings: {schedules} schedules, 0 breaches")
+    for each in counted:
+        if "simulation" in each:
+            terminalreporter.write_line(f"simulation: {each['simulation']}")

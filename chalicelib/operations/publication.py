@@ -89,14 +89,14 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
     """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
     now = rt.now()
     ca_arn, partition = arns.split_crl_arn(crl_arn)
-    ca = rt.store.get_certificate_authority(ca_arn)
     state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
     if state is None:
         return Outcome(crl_arn, "skipped"), False
-    if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
-        rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
-        return Outcome(crl_arn, "skipped"), False
     try:
+        ca = rt.store.get_certificate_authority(ca_arn)  # after the revision: a later change makes the CRL due again
+        if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
+            rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
+            return Outcome(crl_arn, "skipped"), False
         published = _published(rt, ca, partition)
         state = _numbered_above(rt, state, published, now)
         entries = _publish(rt, ca, state, published, now)

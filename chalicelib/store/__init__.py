@@ -346,6 +346,8 @@ class Store(Overview, Protocol):
     def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
         """Record a failed run, give the lease back, and make the CRL due at `retry_at`.
 
+        `next_crl_at` is set only if the revision is still `state.revision`; otherwise the CRL stays due.
+
         Raises:
             ConflictError: the lease has gone to somebody else.
         """

@@ -1,4 +1,4 @@
-"""What every store promises, on SQLite and on DynamoDB."""
+"""What every store promises, on SQLite, on DynamoDB, and in the memory of tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from builders import START
+from memory_ports import MemoryTable
 
 from chalicelib.arn import crl_arn
 from chalicelib.pki import crl
@@ -45,13 +46,15 @@ ACCOUNT = "000000000000"
 LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
 
 
-@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1"])
+@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
     """A store of each kind; with pages of one item every read pages."""
     kind, _, page = request.param.partition("-page-")
     size = int(page or 1000)
     if kind == "sqlite":
         return open_sqlite(tmp_path / "signet.db", page=size)
+    if kind == "memory":
+        return TableStore(MemoryTable(page=size))
     create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
     return open_dynamodb("signet", "us-east-1", page=size)
 
@@ -554,6 +557,19 @@ def test_failed_run_is_recorded_and_due_again(store: TableStore, ca: Certificate
     state = store.get_crl_state(ca.arn)
     assert state is not None
     assert (state.failures, state.last_error, state.published_number) == (0, None, 200)
+
+
+def test_what_wakes_a_crl_during_a_run_that_fails_does_not_wait_for_its_retry(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    started(store, ca)
+    state = reserve(store, ca)
+    store.schedule_crl(ca.arn, due_at=at(seconds=5))
+    store.fail_crl(state, "The CA is EXPIRED.", retry_at=at(days=1))
+    assert store.list_due("CRL", now=at(seconds=5), limit=9) == [ca.arn]
+    found = store.get_crl_state(ca.arn)
+    assert found is not None
+    assert (found.failures, found.last_error, found.lease_until) == (1, "The CA is EXPIRED.", None)
 
 
 def test_schedule_without_crl_state_changes_nothing(store: TableStore, ca: CertificateAuthority) -> None:
