@@ -39,7 +39,7 @@ class Folding(NamedTuple):
             found = self._begun(found)
         revoked: set[bytes] = set()
         more = True
-        while more and (new := store.list_new_revocations(crl_arn, limit=most)):
+        while more and (new := store.list_new_revocations(found, limit=most)):
             more = len(new) == most
             found = self._fold(found, new, new)
             revoked |= {crl.serial_content(each.serial_number) for each in new if self._is_needed(each)}
@@ -48,7 +48,7 @@ class Folding(NamedTuple):
     def _begun(self, none: CrlSegments) -> CrlSegments:
         """The first segments: of all revocations on record but those that are going to be folded as new ones."""
         recorded = list(self.rt.store.list_revocations(none.crl_arn))
-        new = {each.serial_number for each in self.rt.store.list_new_revocations(none.crl_arn)}
+        new = {each.serial_number for each in self.rt.store.list_new_revocations(none)}
         missing = [each for each in recorded if each.serial_number not in new]
         return self._fold(none, missing, []) if missing else none
 

@@ -238,10 +238,13 @@ class Store(Overview, Protocol):
         """
         ...
 
-    def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> list[Revocation]:
-        """Up to `limit` revocations that a CRL tells of and that no segment of it has, by serial number.
+    def list_new_revocations(self, beside: CrlSegments, *, limit: int | None = None) -> list[Revocation]:
+        """Up to `limit` revocations that a CRL tells of and that these segments of it do not have, by serial number.
 
         They are consistent with every `revoke_certificate` that returned.
+
+        Raises:
+            ConflictError: the segments were replaced meanwhile.
         """
         ...
 
