@@ -22,11 +22,17 @@ LEASE = timedelta(seconds=45)
 
 
 class Folding(NamedTuple):
-    """What a run folds for: the CRL whose lease it holds, and when the one before it was made (None: there is none)."""
+    """What a run folds for: the CRL whose lease it holds.
+
+    Attributes:
+        shown_at: what was not needed any more by then has been in a CRL since, and is left out (None: nothing is).
+        gone_at: the same for the published CRL, which has nothing of it any more.
+    """
 
     rt: Runtime
     state: CrlState
     shown_at: datetime | None
+    gone_at: datetime | None
 
     def folded(self) -> tuple[tuple[CrlSegment, ...], set[bytes]]:
         """The segments, with all new revocations; and the serial numbers of those, as the contents of INTEGERs.
@@ -55,7 +61,7 @@ class Folding(NamedTuple):
     def _fold(self, found: CrlSegments, revocations: Sequence[Revocation], folded: Sequence[Revocation]) -> CrlSegments:
         rows = [(_needed_until(each), each.entry_der) for each in revocations]
         name = f"{self.state.crl_number:016x}-{found.version:08x}"
-        new = replace(found, segments=crl_segments.fold(found.segments, rows, self.shown_at, name))
+        new = replace(found, segments=crl_segments.fold(found.segments, rows, self.gone_at, name))
         folding = self.rt.store.fold_revocations(found, new, folded)
         self.rt.store.renew_crl(self.state, lease_until=self.rt.now() + LEASE)
         return folding

@@ -212,8 +212,8 @@ def _due(
     rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
 ) -> crl_gate.Due:
     """What the CRL has to be: for those that build it, and for the gate."""
-    shown_at = state.published_at.replace(microsecond=0) - _BACKDATED if state.published_at else None
-    segments, revoked = Folding(rt, state, shown_at).folded()
+    shown_at, gone_at = (_this_update_of(each) for each in (state.published_at, state.preceded_at))
+    segments, revoked = Folding(rt, state, shown_at, gone_at).folded()
     urls = {each.location.url for each in published} - {""}
     return crl_gate.Due(
         now=now,
@@ -225,6 +225,10 @@ def _due(
         revoked=revoked,
         published=[each.crl for each in published if each.crl],
     )
+
+
+def _this_update_of(published_at: datetime | None) -> datetime | None:
+    return published_at.replace(microsecond=0) - _BACKDATED if published_at else None
 
 
 def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:

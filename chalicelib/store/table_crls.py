@@ -153,6 +153,8 @@ class Crls(Base):
             "published_entries": entries,
             "failures": 0,
         }
+        if state.published_at is not None:
+            values["preceded_at"] = items.micros(state.published_at)
         removed = ("lease_until", "last_error")
         try:
             self._write_crl(

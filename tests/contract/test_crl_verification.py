@@ -153,3 +153,16 @@ def test_damaged_segments_are_made_again_of_the_base_records(rt: Any, acm_pca: A
     after = crl_gate.read(rt.buckets.get(*location).body)
     entries = [dict(crl_entries.split(each.entries)) for each in (before, after)]
     assert entries[0] == entries[1]
+
+
+def test_entries_that_ended_leave_while_others_come(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    """RFC 5280 section 3.3: each has been in one CRL made after its certificate ended, and is in none from then on."""
+    shown = []
+    for _ in range(8):
+        issued = issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 5})
+        clock.now += timedelta(days=2)
+        revoke(acm_pca, arn, issued)
+        (outcome,) = publish_due_crls(rt, seconds=60)
+        shown.append(outcome.entries - 3)
+        assert verdict(rt).problem == ""
+    assert shown == [1, 2, 3, 3, 3, 3, 3, 3]  # each is in two CRLs before its end, and in one after it
