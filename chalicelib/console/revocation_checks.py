@@ -35,7 +35,7 @@ def problems_of(visit: Visit, typed: Mapping[str, str], *, current: str = "") ->
     found: Problems = {}
     if typed.get("crl"):
         found = _found({name: _refusal(_SAMPLE | alone) for name, alone in _alone(typed).items()})
-        field, problem = _bucket_problem(visit, typed, current)
+        field, problem = _bucket_problem(visit, {**typed, "acl": ""} if "acl" in found else typed, current)
         found |= _found({field: problem})
     if typed.get("ocsp"):
         found |= _found({"ocsp_cname": _ocsp_refusal(visit, typed)})
