@@ -11,8 +11,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from authority_steps import active_root, active_subordinate, create, issue, serial_of
 from builders import EC_CONFIGURATION, csr
+from console_authority_steps import HOSTILE, TABS, authority, facts, is_harmless, note, page_of, path_of, problems
 from console_browser import ORIGIN, Browser
-from console_steps import HOSTILE, TABS, authority, facts, is_harmless, note, page_of, path_of, problems
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 

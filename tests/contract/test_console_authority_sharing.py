@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 
 import pytest
 from authority_steps import active_root, create, issue
+from console_authority_steps import HOSTILE, authority, is_harmless, note, page_of, path_of, problems
 from console_browser import Answer, Browser
-from console_steps import HOSTILE, authority, is_harmless, note, page_of, path_of, problems
 from localstack_home import make_bucket
 
 from chalicelib.buckets.s3 import S3Buckets
