@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from authority_steps import activate_root, active_root, create, issue
 from builders import CRL_CONFIGURATION
+from console_authority_steps import HOSTILE, authority, facts, is_harmless, note, page_of, path_of, problems
 from console_browser import Answer, Browser
-from console_steps import HOSTILE, authority, facts, is_harmless, note, page_of, path_of, problems
 from localstack_home import make_bucket
 from s3_refusals import refusal
 
