@@ -27,7 +27,7 @@ help: ## list the targets
 run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: lint types layers $(VENV)/openssl.stamp ## set up, then lint, types, import layers and all tests with coverage
+test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## set up, then lint, types, import layers and all tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## formatting and lint rules
@@ -99,6 +99,13 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/laptop.stamp
 
 $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
+	@touch $@
+
+# The browser of tests/browser, under any of its names; installed where apt-get can.
+$(VENV)/chromium.stamp: | $(VENV)/bin/python
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| { echo "The tests of the console need Chromium (Debian: apt-get install chromium)." >&2; exit 1; }
 	@touch $@
 
 $(LOCALSTACK)/bin/python $(AWS)/bin/python:

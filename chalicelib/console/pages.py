@@ -107,7 +107,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
 
 def _arrived(visit: Visit) -> tuple[Page, Visit]:
     """Which page a visit asks for, and who the visitor is."""
-    page, named = _find(visit.request.method, "/".join(visit.segments))
+    page, named = find(visit.request.method, "/".join(visit.segments))
     browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if page.public else sessions.COOKIE)
     return page, replace(
         visit,
@@ -133,7 +133,12 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     return page.view(visit)
 
 
-def _find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+def find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+    """The page of a path behind `/console`, and the path's named segments.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     for page, pattern in _PATTERNS:
         match = pattern.fullmatch(path)
         if match is not None and page.method == method:
