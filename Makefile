@@ -62,7 +62,7 @@ localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in 
 localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
 	@exec $(AWS)/bin/python localstack/deploy.py
 
-localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
+localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
 	$(BIN)/pytest --localstack
 	$(MAKE) --no-print-directory package

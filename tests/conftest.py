@@ -151,7 +151,7 @@ def stranger(chromium: Browser, home: Home) -> Iterator[Page]:
     """A visitor of the console who has not signed in."""
     import screen
 
-    with screen.visitor(chromium, home) as page:
+    with screen.visitor(chromium, home.console_url) as page:
         yield page
 
 

@@ -36,7 +36,7 @@ READ = """() => ({
 @pytest.fixture(scope="module")
 def window(chromium: Browser, home: Home) -> Iterator[Page]:
     """One signed-in visitor for all tests of this file that only look."""
-    with visitor(chromium, home, reduced_motion="reduce") as page:
+    with visitor(chromium, home.console_url, reduced_motion="reduce") as page:
         sign_in(page, home)
         yield page
 
