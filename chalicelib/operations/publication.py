@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.buckets import StoredObject
     from chalicelib.pki.crl_gate import Crl
     from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
-    from chalicelib.runtime import Runtime
+    from chalicelib.runtime import Caller, Runtime
 
 CONTENT_TYPE = "application/pkix-crl"
 CACHE_CONTROL = "public, max-age=60"
@@ -39,6 +39,9 @@ _BATCH = 100
 _LOOKS = 3
 
 
+_NOT_PUBLISHING = "The certificate authority {arn} is not in a state in which its CRLs are published."
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run did for one CRL: `result` is "published", "skipped" or "failed"."""
@@ -48,6 +51,20 @@ class Outcome:
     crl_number: int = 0
     entries: int = 0
     error: str = ""
+
+
+def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
+    """Make every CRL of a CA due now: the schedule's next run publishes them. Returns how many there are.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA.
+        InvalidStateException: the CA is in a state in which its CRLs are not kept up.
+    """
+    ca = lookup.require(rt, caller, ca_arn, lookup.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
+    crl_arns = revocation_configuration.crl_arns(ca)
+    for each in crl_arns:
+        rt.store.schedule_crl(each, due_at=rt.now())
+    return len(crl_arns)
 
 
 def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
