@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from authority_steps import active_root, create, install_subordinate, issue, serial_of
 from builders import CRL_CONFIGURATION, csr
 
-from chalicelib.console import pages, views_wizard
+from chalicelib.console import views_wizard
 from chalicelib.operations import permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from playwright.sync_api import Page
 
 STRANGER = "111122223333"
@@ -31,43 +26,27 @@ STEPS: dict[str, dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Furnished:
-    """What there is: two CAs by their ids, and everything by the names that segments of paths have."""
-
-    active: str
-    deleted: str
-    segments: dict[str, list[str]]
-
-
-def furnish(client: Any, page: Page) -> Furnished:
-    """Fill the home of a client, and the session of a page."""
+def furnish(client: Any, page: Page) -> list[str]:
+    """Fill the home of a client, and the session of a page; returns paths of what no page leads to."""
     root = active_root(client, Tags=[{"Key": "Name", "Value": "Root"}])
-    subordinate, deleted, pending = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
+    subordinate, deleted, _ = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
     install_subordinate(client, subordinate, now=datetime.now(UTC))
     client.update_certificate_authority(CertificateAuthorityArn=subordinate, Status="DISABLED")
     client.delete_certificate_authority(CertificateAuthorityArn=deleted, PermanentDeletionTimeInDays=7)
-    client.create_permission(
-        CertificateAuthorityArn=root, Principal="acm.amazonaws.com", Actions=list(permissions.ACTIONS)
-    )
+    actions = list(permissions.ACTIONS)
+    client.create_permission(CertificateAuthorityArn=root, Principal="acm.amazonaws.com", Actions=actions)
     client.put_policy(ResourceArn=root, Policy=policy(root))
-    client.create_certificate_authority_audit_report(
-        CertificateAuthorityArn=root, S3BucketName="reports", AuditReportResponseFormat="JSON"
-    )
     issued = [issue(client, root, Csr=csr(f"{name}.example.com", dns_names=[f"{name}.example.com"])) for name in "ab"]
     client.revoke_certificate(
         CertificateAuthorityArn=root, CertificateSerial=serial_of(issued[1]), RevocationReason="KEY_COMPROMISE"
     )
-    return Furnished(
-        active=root.rsplit("/", 1)[1],
-        deleted=deleted.rsplit("/", 1)[1],
-        segments={
-            "ca_id": [arn.rsplit("/", 1)[1] for arn in (root, subordinate, deleted, pending)],
-            "serial": [serial_of(each) for each in issued],
-            "draft": [draft(page)],
-            "step": list(views_wizard.STEPS),
-        },
-    )
+    report = client.create_certificate_authority_audit_report(
+        CertificateAuthorityArn=root, S3BucketName="reports", AuditReportResponseFormat="JSON"
+    )["AuditReportId"]
+    written = client.get_waiter("audit_report_created")
+    written.wait(CertificateAuthorityArn=root, AuditReportId=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    base = f"cas/{root.rsplit('/', 1)[1]}"
+    return [f"{base}/created", f"{base}/report?id={report}", f"cas/create/{draft(page)}/review"]
 
 
 def policy(ca_arn: str, statement: str = "1") -> str:
@@ -98,10 +77,3 @@ def send(page: Page, path: str, fields: dict[str, str], **headers: str) -> Any:
     sent = {"Origin": "/".join(page.url.split("/")[:3])} | headers
     given = {name: value for name, value in sent.items() if value}
     return page.request.post(path, form={"token": token} | fields, headers=given)
-
-
-def addresses(row: pages.Page, furnished: Furnished) -> Iterable[str]:
-    """Every address of a row of the table, behind `/console/`."""
-    names = re.findall(r"\{(\w+)\}", row.path)
-    for values in itertools.product(*(furnished.segments[name] for name in names)):
-        yield row.path.format(**dict(zip(names, values, strict=True)))
