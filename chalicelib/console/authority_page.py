@@ -46,7 +46,7 @@ NOTES = {
     "installed": "The certificate is installed. This certificate authority issues now.",
     "disabled": "The certificate authority is disabled: it issues nothing until it is enabled again.",
     "enabled": "The certificate authority is enabled.",
-    "deleted": "The certificate authority is deleted. It can be restored until the time shown here.",
+    "deleted": "The certificate authority is deleted.",
     "restored": "The certificate authority is restored, in the state that it had before.",
     "revocation": "The revocation settings are saved.",
     "published": "The CRL is due now: the next run of the schedule publishes it, within a minute.",

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 
 _VIOLATION = re.compile(r"Value .* at '[^']*' failed to satisfy constraint: Member (.*)", re.DOTALL)
+# What some patterns of the model are to people.
+_PATTERN = "satisfy regular expression pattern: "
+_PATTERNS = {
+    r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "consist of letters, digits, spaces and the characters _ . : / = + - @",
+    r"[0-9]+": "consist of digits",
+}
 
 
 def in_words(message: str) -> str:
@@ -14,7 +20,8 @@ def in_words(message: str) -> str:
     if match is None:
         return message
     rule = re.sub(r"have length (less|greater) than or equal to ([0-9]+)", _length, match[1])
-    return f"It {rule.replace('satisfy regular expression pattern:', 'be of the form')}."
+    verb, found, pattern = rule.partition(_PATTERN)
+    return f"It {verb}{_PATTERNS.get(pattern, f'be of the form {pattern}') if found else ''}."
 
 
 def _length(match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from chalicelib.api import constraints
 from chalicelib.buckets import BucketError
 from chalicelib.buckets.names import check_bucket_name
 from chalicelib.console.refusals import in_words
-from chalicelib.console.revocation_form import bucket_of, configuration_of
+from chalicelib.console.revocation_form import DEFAULTS, bucket_of, configuration_of
 from chalicelib.operations import revocation_configuration
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Problems = dict[str, str]  # by the field's name; "" has what belongs to no field
 
+_ADVANCED = {"cname", "path", "days", "acl", "partitioned", "omit"}
 _SAMPLE = {"crl": "yes", "choice": "existing", "bucket": "sample", "days": "7"}
 
 
@@ -35,7 +36,7 @@ def problems_of(visit: Visit, typed: Mapping[str, str], *, current: str = "") ->
     found: Problems = {}
     if typed.get("crl"):
         found = _found({name: _refusal(_SAMPLE | alone) for name, alone in _alone(typed).items()})
-        field, problem = _bucket_problem(visit, typed, current)
+        field, problem = _bucket_problem(visit, {**typed, "acl": ""} if "acl" in found else typed, current)
         found |= _found({field: problem})
     if typed.get("ocsp"):
         found |= _found({"ocsp_cname": _ocsp_refusal(visit, typed)})
@@ -141,7 +142,9 @@ def make_bucket(visit: Visit, typed: Mapping[str, str]) -> Problems:
 def shown(visit: Visit, typed: Mapping[str, str], problems: Mapping[str, str], *, current: str = "") -> dict[str, Any]:
     """What the fields of the form need; `current` as for `problems_of`."""
     refused = not {"bucket", "new_bucket"}.isdisjoint(problems)
+    touched = any(typed.get(name, DEFAULTS.get(name, "")) != DEFAULTS.get(name, "") for name in _ADVANCED)
     return {
+        "advanced": bool(current) or touched or not _ADVANCED.isdisjoint(problems),
         "buckets": sorted({*list_buckets(visit), *filter(None, [current])}),
         "midpoint": midpoint_of(visit, typed.get("days", "")),
         "policy": policy_of(visit, bucket_of(typed)) if refused else "",
