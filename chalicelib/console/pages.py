@@ -16,6 +16,10 @@ from chalicelib.console import (
     static_files,
     views_authorities,
     views_certificate,
+    views_issue,
+    views_issued,
+    views_overview,
+    views_search,
     views_session,
     views_wizard,
     web,
@@ -51,6 +55,7 @@ SEGMENTS = {
     "draft": r"[0-9a-f]{16}",
     "step": r"[a-z]{1,20}",
     "name": r"[a-z.-]{1,40}",
+    "serial": r"[0-9a-f]{32}",
 }
 # The first row that fits answers.
 PAGES: tuple[Page, ...] = (
@@ -61,6 +66,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "link", views_session.follow_link, public=True),
     Page("POST", "sign-out", views_session.sign_out),
     Page("GET", "", views_authorities.home),
+    Page("GET", "overview", views_overview.overview),
+    Page("GET", "hierarchy", views_overview.show_hierarchy),
+    Page("GET", "certificates", views_search.choose_authority),
     Page("GET", "cas", views_authorities.list_authorities),
     Page("GET", "cas/create", views_wizard.begin),
     Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
@@ -74,6 +82,17 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "cas/{ca_id}/install", views_certificate.install_pasted),
     Page("POST", "cas/{ca_id}/install-own", views_certificate.install_own),
     Page("POST", "cas/{ca_id}/install-signed", views_certificate.install_signed),
+    Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
+    Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued.download_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
+    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
+    Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),
+    Page("POST", "cas/{ca_id}/issue", views_issue.preview),
+    Page("POST", "cas/{ca_id}/issue/csr", views_issue.show_csr),
+    Page("GET", "cas/{ca_id}/issue/{draft}", views_issue.show_preview),
+    Page("POST", "cas/{ca_id}/issue/{draft}", views_issue.issue),
 )
 
 
@@ -98,6 +117,8 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
         return _admitted(page, visit)
     except web.NotFoundError:
         return render.error_page(visit, 404, "Not found", "There is no such page.")
+    except errors.ResourceNotFoundException as error:
+        return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
         return render.error_page(visit, error.status, "Refused", error.message)
     except Exception as error:  # noqa: BLE001  the one exit

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CA_ID = "00000000-0000-0000-0000-000000000000"
-SAMPLES = {"ca_id": CA_ID, "draft": "0" * 16, "step": "type", "name": "console.css"}
+SAMPLES = {"ca_id": CA_ID, "draft": "0" * 16, "step": "type", "name": "console.css", "serial": "0" * 32}
 
 
 def address(page: pages.Page) -> str:
