@@ -46,7 +46,9 @@ def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     given = _query(request.query)
     limit, token = int(given.pop("maxResults", search.MAX_PAGE)), given.pop("nextToken", None)
     arn = _arn(rt, caller, ca_id)
-    found, following = search.search_certificates(rt, caller, arn, filters_of(given), limit=limit, token=token)
+    found, following = search.search_certificates(
+        rt, caller, arn, filters_of(given), limit=limit, token=token, most_examined=search.MOST_EXAMINED
+    )
     answer: dict[str, Any] = {"Certificates": [search.describe(each) for each in found]}
     return _json(answer | ({"NextToken": following} if following else {}))
 

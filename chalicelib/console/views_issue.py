@@ -54,7 +54,7 @@ def issue_form(visit: Visit) -> WireResponse:
 def show_csr(visit: Visit) -> WireResponse:
     """A CSR in words: a fragment of the form."""
     sections, problem = _decoded(visit.form.get("csr").encode("utf-8", "replace"))
-    return render.page(visit, "issue_csr.html", title="", sections=sections, problem=problem)
+    return render.page(visit, "issue_csr.html", title="", csr_sections=sections, problem=problem)
 
 
 def _decoded(given: bytes) -> tuple[tuple[Section, ...], str]:
@@ -182,7 +182,7 @@ def _preview_page(visit: Visit, problem: str) -> WireResponse:
         extensions=[_extension(each) for each in plan["Extensions"]] if plan else [],
         template_name=issue_plan.template_of(typed),
         may_issue=explained.get("MayIssue", []),
-        sections=sections,
+        csr_sections=sections,
     )
 
 
@@ -220,7 +220,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         name=authority_rows.common_name(ca),
         typed=typed or issue_plan.DEFAULTS | short,
         problems=problems,
-        sections=sections,
+        csr_sections=sections,
         plan=issue_plan,
         groups=issue_plan.groups(),
     )

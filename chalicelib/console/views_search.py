@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SECTION = "certificates"
 PAGE, CAS = 25, 20
+EXAMINED = 300  # for a page: whoever waits for it wants to see something soon
 # Each field: the parameter of the API's search that it is, and what makes a day a time.
 FIELDS: dict[str, tuple[str, str]] = {
     "subject": ("subject", ""),
@@ -92,7 +93,9 @@ def list_certificates(visit: Visit) -> WireResponse:
     following = None
     if not problems:
         token, filters = visit.query.get("next"), extensions.filters_of(given)
-        found, following = search.search_certificates(visit.rt, caller, arn, filters, limit=PAGE, token=token)
+        found, following = search.search_certificates(
+            visit.rt, caller, arn, filters, limit=PAGE, token=token, most_examined=EXAMINED
+        )
     return render.page(
         visit,
         "certificates.html",
