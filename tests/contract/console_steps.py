@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from console_browser import Answer, Browser
 
-from chalicelib.operations import authorities, ca_certificates, certificates
+from chalicelib.operations import authorities, ca_certificates, certificates, revocation
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -80,6 +80,16 @@ def issue(
         "Validity": validity or {"Type": "DAYS", "Value": 30},
     }
     return certificates.issue_certificate(rt, CALLER, given)["CertificateArn"].rsplit("/", 1)[1]
+
+
+def revoke(rt: Any, ca: str, serial: str) -> None:
+    """Revoke a certificate."""
+    request: Any = {
+        "CertificateAuthorityArn": arn_of(ca),
+        "CertificateSerial": serial,
+        "RevocationReason": "SUPERSEDED",
+    }
+    revocation.revoke_certificate(rt, CALLER, request)
 
 
 def got(rt: Any, ca_id: str, serial: str) -> Any:
