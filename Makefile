@@ -27,7 +27,7 @@ help: ## list the targets
 run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: lint types layers $(VENV)/openssl.stamp ## set up, then lint, types, import layers and all tests with coverage
+test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## set up, then lint, types, import layers and all tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## formatting and lint rules
@@ -68,7 +68,7 @@ localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in 
 localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
 	@exec $(AWS)/bin/python localstack/deploy.py
 
-localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
+localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
 	$(BIN)/pytest --localstack
 	$(MAKE) --no-print-directory package
@@ -105,6 +105,13 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/laptop.stamp
 
 $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
+	@touch $@
+
+# The browser of tests/browser, under any of its names; installed where apt-get can.
+$(VENV)/chromium.stamp: | $(VENV)/bin/python
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| { echo "The tests of the console need Chromium (Debian: apt-get install chromium)." >&2; exit 1; }
 	@touch $@
 
 $(LOCALSTACK)/bin/python $(AWS)/bin/python:

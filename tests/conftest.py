@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from playwright.sync_api import Browser, Page
 
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
@@ -132,6 +133,36 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield made
     if made.process is not None:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser of all tests of the console."""
+    import screen
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = screen.launch(playwright.chromium)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stranger(chromium: Browser, home: Home) -> Iterator[Page]:
+    """A visitor of the console who has not signed in."""
+    import screen
+
+    with screen.visitor(chromium, home.console_url) as page:
+        yield page
+
+
+@pytest.fixture
+def page(stranger: Page, home: Home) -> Page:
+    """A visitor who has."""
+    import screen
+
+    screen.sign_in(stranger, home)
+    return stranger
 
 
 @pytest.fixture(params=["json", _CBOR])
