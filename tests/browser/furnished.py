@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 STRANGER = "111122223333"
+LEAF = csr("c.example.com", dns_names=["c.example.com"])
 STEPS: dict[str, dict[str, str]] = {
     "type": {"type": "SUBORDINATE"},
     "subject": {"CommonName": "Draft"},
@@ -46,7 +48,7 @@ def furnish(client: Any, page: Page) -> list[str]:
     written = client.get_waiter("audit_report_created")
     written.wait(CertificateAuthorityArn=root, AuditReportId=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     base = f"cas/{root.rsplit('/', 1)[1]}"
-    return [f"{base}/created", f"{base}/report?id={report}", f"cas/create/{draft(page)}/review"]
+    return [f"{base}/created", f"{base}/report?id={report}", f"cas/create/{draft(page)}/review", preview(page, base)]
 
 
 def policy(ca_arn: str, statement: str = "1") -> str:
@@ -69,6 +71,15 @@ def draft(page: Page, **steps: dict[str, str]) -> str:
         answer = send(page, f"cas/create/{made}/{step}", fields | steps.get(step, {}))
         assert answer.url.endswith(f"/{made}/{list(views_wizard.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
     return made
+
+
+def preview(page: Page, base: str, request: bytes = LEAF) -> str:
+    """The path of the preview of a certificate."""
+    page.goto(f"{base}/issue")
+    fields = {"csr": request.decode(), "template": "EndEntityCertificate", "unit": "DAYS", "amount": "30"}
+    answer = send(page, f"{base}/issue", fields)
+    assert re.search(r"/issue/[0-9a-f]{16}$", answer.url), answer.text()
+    return str(answer.url)
 
 
 def send(page: Page, path: str, fields: dict[str, str], **headers: str) -> Any:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SUBJECT = {"Organization (O)": "Example Corp", "Country (C)": "US", "Common name (CN)": "Example Issuing CA"}
 BUCKET, CNAME, DAYS = "example-crls", "crl.example.com", "3"
+SEEN_MILLISECONDS = 100_000
 CA_EXTENSIONS = """basicConstraints=critical,CA:TRUE,pathlen:0
 keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
@@ -160,3 +161,70 @@ def install_by_paste(page: Page, ca: Authority) -> None:
     certificate.fill((ca.work / "ca.pem").read_text())
     chain.fill((ca.work / "root.pem").read_text())
     press(page, "Install")
+
+
+def issue(page: Page, ca: Authority, name: str) -> str:
+    """Issue from a CSR of OpenSSL's; the certificate lies in the CA's directory; returns its serial number."""
+    made = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "leaf.key")
+    host = f"{name}.example.com"
+    ca.openssl("req", *made, "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-out", f"{name}.csr")
+    page.goto(f"cas/{ca.ca_id}/issue")
+    page.get_by_label("CSR", exact=True).fill((ca.work / f"{name}.csr").read_text())
+    page.get_by_label("CSR", exact=True).blur()
+    expect(page.locator("#csr-decoded")).to_contain_text(host)  # htmx asked for it
+    press(page, "Preview")
+    at(page, "Preview")
+    expect(page.locator("main")).to_contain_text("Nothing is issued yet.")
+    expect(page.locator("main")).to_contain_text(host)
+    press(page, "Issue")
+    expect(page.locator("#status")).to_contain_text("not revoked")
+    with page.expect_download() as download:
+        page.locator("a[download$='.pem']").first.click()
+    download.value.save_as(ca.work / f"{name}.pem")
+    return page.url.split("?")[0].rsplit("/", 1)[1]
+
+
+def revoke(page: Page) -> None:
+    """Revoke the certificate that is shown, and see it on its way until clients hear of it."""
+    follow(page, "Revoke")
+    at(page, "Revoke this certificate?")
+    expect(page.locator("main")).to_contain_text("The CRL lists it, normally within a minute")
+    page.get_by_role("radio", name="Key compromise").check()
+    press(page, "Revoke")
+    expect(page.get_by_role("status").first).to_contain_text("The certificate is revoked.")
+    told = page.locator("#status div", has_text="The CRL says").first
+    expect(told.locator(".badge")).to_contain_text(re.compile("^. revoked"), timeout=SEEN_MILLISECONDS)  # by htmx
+
+
+def verdict(ca: Authority, crl_der: bytes, name: str) -> str:
+    """What OpenSSL says of a certificate by a CRL."""
+    (ca.work / "ca.crl").write_bytes(crl_der)
+    (ca.work / "trusted.pem").write_text((ca.work / "ca.pem").read_text() + (ca.work / "root.pem").read_text())
+    ca.openssl("crl", "-inform", "DER", "-in", "ca.crl", "-out", "crl.pem")
+    checks = ("-crl_check", "-CAfile", "trusted.pem", "-CRLfile", "crl.pem")
+    return ca.openssl("verify", *checks, f"{name}.pem", check=False)
+
+
+def crl_light(page: Page, ca: Authority) -> tuple[str, int]:
+    """The word of the CA's light, and the number of its CRL; 0 where there is none."""
+    page.goto(f"cas/{ca.ca_id}/revocation")
+    number = page.locator("main dt", has_text=re.compile("^Number$")).locator("xpath=following-sibling::dd")
+    found = number.first.inner_text().strip() if number.count() else ""
+    page.goto(f"cas/{ca.ca_id}")
+    light = page.locator("main dt", has_text=re.compile("^CRL$")).locator("xpath=following-sibling::dd").inner_text()
+    return light.split(maxsplit=1)[1], int(found) if found.isdecimal() else 0
+
+
+def delete_and_restore(page: Page, ca: Authority) -> None:
+    page.goto(f"cas/{ca.ca_id}")
+    press(page, "Disable")
+    expect(page.locator("main .badge").first).to_contain_text("Disabled")
+    follow(page, "Delete…")
+    page.get_by_label("It can be restored for").select_option("7")
+    press(page, "Delete")
+    expect(page.locator("main .badge").first).to_contain_text("Deleted")
+    press(page, "Restore")
+    expect(page.get_by_role("status").first).to_contain_text("is restored")
+    expect(page.locator("main .badge").first).to_contain_text("Disabled")
+    press(page, "Enable")
+    expect(page.locator("main .badge").first).to_contain_text("Active")

@@ -35,3 +35,19 @@ def test_first_day(stranger: Page, home: Home, tmp_path: Path) -> None:
     steps.install_by_paste(page, ca)
     expect(page.get_by_role("status").first).to_contain_text("The certificate is installed.")
     expect(page.locator("main .badge").first).to_contain_text("Active")
+    assert steps.crl_light(page, ca) == ("none yet", 0)
+    crl = f"{home.url}/{steps.BUCKET}/crl/{ca.ca_id}.crl"
+    for name in ("good", "bad"):
+        steps.issue(page, ca, name)
+        assert steps.verdict(ca, page.request.get(crl).body(), name).strip() == f"{name}.pem: OK"
+    light, number = steps.crl_light(page, ca)
+    assert (light, number > 0) == ("fresh", True)
+    page.goto(f"cas/{ca.ca_id}/certificates?san=bad.example.com")
+    page.get_by_role("link", name="CN=bad.example.com").click()
+    steps.revoke(page)
+    published = page.request.get(crl).body()
+    assert "certificate revoked" in steps.verdict(ca, published, "bad")
+    assert steps.verdict(ca, published, "good").strip() == "good.pem: OK"
+    light, later = steps.crl_light(page, ca)
+    assert (light, later > number) == ("fresh", True)
+    steps.delete_and_restore(page, ca)

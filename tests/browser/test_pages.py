@@ -29,8 +29,8 @@ RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violation
 READ = """() => ({
   links: [...document.links].map((link) => link.href),
   parts: [...document.querySelectorAll("[hx-get]")].map((each) => new URL(each.getAttribute("hx-get"), location).href),
-  forms: [...document.querySelectorAll("form[method=post], form[method=post] [formaction]")]
-    .map((each) => each.formAction || each.action),
+  forms: [...document.querySelectorAll("form[method=post], form[method=post] [formaction], [hx-post]")]
+    .map((each) => each.formAction || each.action || new URL(each.getAttribute("hx-post"), location).href),
 })"""
 
 
