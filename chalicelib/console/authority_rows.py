@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.operations import crl_freshness, lookup, revocation_configuration
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from chalicelib.console.web import Visit
-    from chalicelib.records import CertificateAuthority, CrlState
+    from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
 
 class Light(NamedTuple):
-    """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same.
-
-    Attributes:
-        state: of the CRL that ends first; None where there is none.
-    """
+    """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same."""
 
     tone: str
     icon: str
     word: str
-    state: CrlState | None = None
 
 
+# By the condition that `crl_freshness` finds.
+LIGHTS = {
+    "ENDED": Light("bad", "✕", "ended"),
+    "FAILING": Light("bad", "✕", "failing"),
+    "OLD": Light("warn", "◐", "old"),
+    "OVERDUE": Light("warn", "◐", "overdue"),
+    "WAITING": Light("muted", "○", "on its way"),
+    "FRESH": Light("good", "●", "fresh"),
+}
 _OFF, _NONE = Light("muted", "-", "off"), Light("muted", "○", "none yet")
 
 
@@ -66,21 +69,8 @@ def subject(described: Mapping[str, Any]) -> str:
 
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
-    """The freshness of a CA's CRLs, judged by the one that is worst off."""
-    states = [state for each in revocation_configuration.crl_arns(ca) if (state := rt.store.get_crl_state(each))]
-    if not states:
+    """The freshness of a CA's CRLs: that of the one that is worst off."""
+    found = crl_freshness.of_authority(rt, ca)
+    if not found:
         return _NONE if revocation_configuration.crl_enabled(ca) else _OFF
-    return min((_light(state, rt.now()) for state in states), key=lambda each: _ORDER.index(each.word))
-
-
-_ORDER = ("ended", "failing", "due", "fresh")
-
-
-def _light(state: CrlState, now: datetime) -> Light:
-    if state.next_update is not None and state.next_update <= now:
-        return Light("bad", "✕", "ended", state)
-    if state.failures:
-        return Light("bad", "✕", "failing", state)
-    if state.next_update is None or (state.next_crl_at is not None and state.next_crl_at <= now):
-        return Light("warn", "◐", "due", state)
-    return Light("good", "●", "fresh", state)
+    return LIGHTS[found[0].condition]

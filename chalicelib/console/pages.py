@@ -15,12 +15,18 @@ from chalicelib.console import (
     sessions,
     static_files,
     views_authorities,
+    views_authority,
     views_certificate,
     views_issue,
     views_issued,
+    views_lifecycle,
     views_overview,
+    views_reports,
+    views_revocation,
     views_search,
     views_session,
+    views_sharing,
+    views_tags,
     views_wizard,
     web,
 )
@@ -52,6 +58,8 @@ class Page(NamedTuple):
 # What a named segment of a path may be; anything else is not there.
 SEGMENTS = {
     "ca_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "report_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "file": r"[a-z-]{1,20}\.pem",
     "draft": r"[0-9a-f]{16}",
     "step": r"[a-z]{1,20}",
     "name": r"[a-z.-]{1,40}",
@@ -74,7 +82,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
     Page("POST", "cas/create/{draft}/{step}", views_wizard.take_step),
     Page("GET", "cas/midpoint", views_wizard.midpoint),
-    Page("GET", "cas/{ca_id}", views_authorities.show_authority),
+    Page("GET", "cas/{ca_id}", views_authority.show_overview),
     Page("GET", "cas/{ca_id}/created", views_wizard.created),
     Page("GET", "cas/{ca_id}/csr", views_certificate.show_csr),
     Page("GET", "cas/{ca_id}/csr.pem", views_certificate.download_csr),
@@ -82,6 +90,30 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "cas/{ca_id}/install", views_certificate.install_pasted),
     Page("POST", "cas/{ca_id}/install-own", views_certificate.install_own),
     Page("POST", "cas/{ca_id}/install-signed", views_certificate.install_signed),
+    Page("POST", "cas/{ca_id}/disable", views_lifecycle.disable),
+    Page("POST", "cas/{ca_id}/enable", views_lifecycle.enable),
+    Page("GET", "cas/{ca_id}/delete", views_lifecycle.confirm_deletion),
+    Page("POST", "cas/{ca_id}/delete", views_lifecycle.delete),
+    Page("POST", "cas/{ca_id}/restore", views_lifecycle.restore),
+    Page("GET", "cas/{ca_id}/certificate", views_authority.show_certificate),
+    Page("GET", "cas/{ca_id}/certificate/{file}", views_authority.download_certificate),
+    Page("GET", "cas/{ca_id}/revocation", views_revocation.show),
+    Page("POST", "cas/{ca_id}/revocation/publish", views_revocation.publish),
+    Page("GET", "cas/{ca_id}/revocation/edit", views_revocation.edit),
+    Page("POST", "cas/{ca_id}/revocation/edit", views_revocation.save),
+    Page("GET", "cas/{ca_id}/tags", views_tags.show),
+    Page("POST", "cas/{ca_id}/tags", views_tags.save),
+    Page("POST", "cas/{ca_id}/tags/remove", views_tags.remove),
+    Page("GET", "cas/{ca_id}/sharing", views_sharing.show),
+    Page("POST", "cas/{ca_id}/sharing/permit", views_sharing.permit),
+    Page("POST", "cas/{ca_id}/sharing/forbid", views_sharing.forbid),
+    Page("POST", "cas/{ca_id}/sharing/policy", views_sharing.share),
+    Page("POST", "cas/{ca_id}/sharing/unshare", views_sharing.unshare),
+    Page("GET", "cas/{ca_id}/reports", views_reports.show),
+    Page("POST", "cas/{ca_id}/reports", views_reports.request_report),
+    Page("GET", "cas/{ca_id}/report", views_reports.report_row),
+    Page("GET", "cas/{ca_id}/reports/{report_id}", views_reports.download),
+    Page("GET", "cas/{ca_id}/activity", views_authority.show_activity),
     Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
     Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
     Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued.download_certificate),
@@ -128,7 +160,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
 
 def _arrived(visit: Visit) -> tuple[Page, Visit]:
     """Which page a visit asks for, and who the visitor is."""
-    page, named = _find(visit.request.method, "/".join(visit.segments))
+    page, named = find(visit.request.method, "/".join(visit.segments))
     browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if page.public else sessions.COOKIE)
     return page, replace(
         visit,
@@ -154,7 +186,12 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     return page.view(visit)
 
 
-def _find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+def find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+    """The page of a path behind `/console`, and the path's named segments.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     for page, pattern in _PATTERNS:
         match = pattern.fullmatch(path)
         if match is not None and page.method == method:

@@ -1,4 +1,4 @@
-"""The list of CAs, the introduction where there is none, and a CA's page."""
+"""The list of CAs, and the introduction where there is none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from chalicelib.console import authority_rows, navigation, render, web
 from chalicelib.console.cli_commands import command
-from chalicelib.console.views_wizard import own_arn
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -14,10 +13,6 @@ if TYPE_CHECKING:
 
 SECTION = "authorities"
 PAGE = 20
-# What a page says after something was done: the last word of a redirect's query, and its text.
-NOTES = {
-    "installed": "The certificate is installed. This certificate authority issues now.",
-}
 
 
 def home(visit: Visit) -> WireResponse:
@@ -44,23 +39,4 @@ def list_authorities(visit: Visit) -> WireResponse:
         rows=[authority_rows.row(visit, each) for each in found],
         next_token=answer.get("NextToken"),
         first=not token,
-    )
-
-
-def show_authority(visit: Visit) -> WireResponse:
-    """A CA as it is."""
-    arn = own_arn(visit)
-    request = {"CertificateAuthorityArn": arn}
-    ca = visit.call("DescribeCertificateAuthority", **request)["CertificateAuthority"]
-    shown = authority_rows.row(visit, ca)
-    return render.page(
-        visit,
-        "authority.html",
-        title=shown.name or shown.common_name,
-        section=SECTION,
-        commands=(command("DescribeCertificateAuthority", request),),
-        row=shown,
-        ca=ca,
-        subject=authority_rows.subject(ca),
-        note=NOTES.get(visit.query.get("done", ""), ""),
     )

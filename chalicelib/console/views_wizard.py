@@ -5,16 +5,13 @@ Source: AWS Private CA User Guide, "Creating a private CA".
 
 from __future__ import annotations
 
-import re
 import secrets
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.buckets import BucketError
-from chalicelib.console import render, sessions, web, wizard_checks, wizard_plan, wizard_review
+from chalicelib.console import render, revocation_checks, sessions, web, wizard_checks, wizard_plan, wizard_review
 from chalicelib.console.cli_commands import command
 
 if TYPE_CHECKING:
@@ -44,14 +41,8 @@ def begin(visit: Visit) -> WireResponse:
 
 def midpoint(visit: Visit) -> WireResponse:
     """When a CRL that is valid so many days is followed by the next: a fragment of the revocation step."""
-    shown = midpoint_of(visit, visit.query.get("days", ""))
+    shown = revocation_checks.midpoint_of(visit, visit.query.get("days", ""))
     return render.page(visit, "midpoint.html", title="", midpoint=shown)
-
-
-def midpoint_of(visit: Visit, days: str) -> Any:
-    """The moment, or None where there is no number of days."""
-    number = int(days) if re.fullmatch("[0-9]{1,4}", days.strip(), re.ASCII) else 0
-    return visit.rt.now() + timedelta(days=number) / 2 if number else None
 
 
 def show_step(visit: Visit) -> WireResponse:
@@ -145,13 +136,7 @@ def _page(visit: Visit, step: str, draft: Draft, problems: Problems) -> WireResp
 def _needed(visit: Visit, step: str, typed: Typed, draft: Draft, problems: Problems) -> dict[str, Any]:
     """What else the template of a step shows."""
     if step == "revocation":
-        bucket = wizard_plan.bucket_of(typed)
-        return {
-            "buckets": wizard_checks.list_buckets(visit),
-            "midpoint": midpoint_of(visit, typed.get("days", "")),
-            "policy": visit.rt.buckets.policy(bucket) if "bucket" in problems and bucket else "",
-            "ocsp_url": visit.rt.settings.ocsp_base_url,
-        }
+        return revocation_checks.shown(visit, typed, problems)
     if step == "tags":
         rows = len(wizard_plan.tags_of(typed)) if typed else 0
         return {"rows": min(rows + (3 if "more" in visit.request.query else 1), wizard_plan.MOST_TAGS)}
@@ -168,8 +153,8 @@ def _create(visit: Visit) -> WireResponse:
     draft = _draft(visit)
     if not all(name in draft.get("done", []) for name in _ORDER[:-1]):
         return web.redirect(visit, _address(visit.named["draft"], "review"))
-    if problem := _make_bucket(visit, draft):
-        return _page(visit, "revocation", draft, {"new_bucket": problem})
+    if problems := revocation_checks.make_bucket(visit, wizard_plan.step_of(draft, "revocation")):
+        return _page(visit, "revocation", draft, problems)
     try:
         made = visit.call(
             "CreateCertificateAuthority",
@@ -185,19 +170,6 @@ def _create(visit: Visit) -> WireResponse:
             visit.call("CreatePermission", **permission)
     _change(visit, lambda _: {"created": arn})
     return web.redirect(visit, f"cas/{arns.parse_ca_arn(arn).ca_id}/created")
-
-
-def _make_bucket(visit: Visit, draft: Draft) -> str:
-    """Make the new bucket, if one is asked for; returns what stops it."""
-    typed = wizard_plan.step_of(draft, "revocation")
-    bucket = wizard_plan.bucket_of(typed)
-    if not bucket or typed.get("choice") != "new":
-        return ""
-    try:
-        visit.rt.buckets.create(bucket)
-    except BucketError as error:
-        return str(error)
-    return ""
 
 
 def created(visit: Visit) -> WireResponse:

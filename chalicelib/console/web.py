@@ -80,11 +80,12 @@ def secure(visit: Visit) -> bool:
 
 
 def answer(
-    body: str, *, status: int = 200, content_type: str = HTML, headers: Mapping[str, str] | None = None
+    body: str | bytes, *, status: int = 200, content_type: str = HTML, headers: Mapping[str, str] | None = None
 ) -> WireResponse:
     """An answer that nobody keeps."""
     own = HEADERS | {"Content-Type": content_type, "Cache-Control": "no-store"}
-    return WireResponse(status, body.encode("utf-8", "replace"), own | dict(headers or {}))
+    octets = body if isinstance(body, bytes) else body.encode("utf-8", "replace")
+    return WireResponse(status, octets, own | dict(headers or {}))
 
 
 def redirect(visit: Visit, path: str, headers: Mapping[str, str] | None = None) -> WireResponse:
@@ -92,8 +93,8 @@ def redirect(visit: Visit, path: str, headers: Mapping[str, str] | None = None) 
     return answer("", status=303, content_type=TEXT, headers={"Location": visit.link(path), **(headers or {})})
 
 
-def download(body: str, name: str, content_type: str = "application/x-pem-file") -> WireResponse:
-    """A text to be saved under a name, which is made of letters, digits, '.' and '-'."""
+def download(body: str | bytes, name: str, content_type: str = "application/x-pem-file") -> WireResponse:
+    """A file to be saved under a name, which is made of letters, digits, '.' and '-'."""
     return answer(body, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.console import revocation_form
 from chalicelib.operations import permissions
 from chalicelib.pki import algorithms
 
@@ -22,7 +23,7 @@ SUBJECT = {
     "Locality": "Locality (L)",
     "CommonName": "Common name (CN)",
 }
-DEFAULT_KEY, DEFAULT_DAYS = "RSA_2048", "7"
+DEFAULT_KEY = "RSA_2048"
 # What is offered, and when to choose it.
 KEYS = {
     "RSA_2048": ("RSA 2048", "Works everywhere; right unless you know a reason for another one."),
@@ -45,18 +46,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "type": ("type",),
     "subject": tuple(SUBJECT),
     "key": ("algorithm",),
-    "revocation": (
-        "crl",
-        "choice",
-        "new_bucket",
-        "bucket",
-        "cname",
-        "days",
-        "acl",
-        "partitioned",
-        "ocsp",
-        "ocsp_cname",
-    ),
+    "revocation": revocation_form.FIELDS,
     "tags": (),
     "permission": ("acm",),
     "review": (),
@@ -64,7 +54,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 DEFAULTS: dict[str, dict[str, str]] = {
     "type": {"type": "SUBORDINATE"},
     "key": {"algorithm": DEFAULT_KEY},
-    "revocation": {"choice": "new", "days": DEFAULT_DAYS, "acl": "PUBLIC_READ"},
+    "revocation": revocation_form.DEFAULTS,
     "permission": {"acm": "yes"},
 }
 
@@ -100,27 +90,6 @@ def signing_algorithm(key_algorithm: str) -> str:
     return named or next(iter(algorithms.valid_signing_algorithms(key_algorithm)), "")
 
 
-def bucket_of(typed: Typed) -> str:
-    """The CRL bucket that is chosen; empty without CRLs."""
-    if not typed.get("crl"):
-        return ""
-    return typed.get("new_bucket" if typed.get("choice") == "new" else "bucket", "")
-
-
-def revocation_of(typed: Typed) -> dict[str, Any]:
-    """`RevocationConfiguration`."""
-    crl: dict[str, Any] = {"Enabled": bool(typed.get("crl"))}
-    if crl["Enabled"]:
-        days = typed.get("days", "")
-        crl |= {"ExpirationInDays": int(days) if re.fullmatch("[0-9]{1,9}", days, re.ASCII) else 0}
-        crl |= {"S3BucketName": bucket_of(typed), "S3ObjectAcl": typed.get("acl") or "PUBLIC_READ"}
-        crl |= {"CustomCname": typed["cname"]} if typed.get("cname") else {}
-        crl |= {"CrlType": "PARTITIONED"} if typed.get("partitioned") else {}
-    ocsp: dict[str, Any] = {"Enabled": bool(typed.get("ocsp"))}
-    ocsp |= {"OcspCustomCname": typed["ocsp_cname"]} if typed.get("ocsp") and typed.get("ocsp_cname") else {}
-    return {"CrlConfiguration": crl, "OcspConfiguration": ocsp}
-
-
 def create_request(draft: Draft) -> dict[str, Any]:
     """CreateCertificateAuthority; steps that are not there yet count with their defaults."""
     key_algorithm = step_of(draft, "key").get("algorithm", "")
@@ -132,7 +101,7 @@ def create_request(draft: Draft) -> dict[str, Any]:
             "SigningAlgorithm": signing_algorithm(key_algorithm) if known else "",
             "Subject": step_of(draft, "subject"),
         },
-        "RevocationConfiguration": revocation_of(step_of(draft, "revocation")),
+        "RevocationConfiguration": revocation_form.configuration_of(step_of(draft, "revocation")),
     }
     tags = tags_of(step_of(draft, "tags"))
     return request | ({"Tags": tags} if tags else {})

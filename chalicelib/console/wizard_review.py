@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.console import wizard_plan
+from chalicelib.console import revocation_form, wizard_plan
 from chalicelib.console.cli_commands import command
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def rows(draft: Draft) -> list[Row]:
 
 def _revocation_rows(draft: Draft) -> list[Row]:
     typed = wizard_plan.step_of(draft, "revocation")
-    chosen = wizard_plan.revocation_of(typed)
+    chosen = revocation_form.configuration_of(typed)
     crl, ocsp = chosen["CrlConfiguration"], chosen["OcspConfiguration"]
     found = [("CRL distribution", "Enabled" if crl["Enabled"] else "Disabled")]
     if crl["Enabled"]:
@@ -57,8 +57,10 @@ def _revocation_rows(draft: Draft) -> list[Row]:
             ("CRL bucket", crl["S3BucketName"] + new),
             ("Custom CRL name", crl.get("CustomCname", "None")),
             ("CRL validity", f"{crl['ExpirationInDays']} days"),
+            ("CRL path", crl.get("CustomPath", "crl")),
             ("CRL access", _ACLS.get(crl["S3ObjectAcl"], crl["S3ObjectAcl"])),
             ("CRL kind", "Partitioned" if crl.get("CrlType") else "Complete"),
+            ("CRL address in certificates", "Left out" if typed.get("omit") else "Given"),
         ]
     found += [("OCSP", "Enabled" if ocsp["Enabled"] else "Disabled")]
     if ocsp.get("OcspCustomCname"):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate
     from chalicelib.runtime import Caller, Runtime
 
-_STATES = frozenset({"ACTIVE", "DISABLED"})
+STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REPORTING = "The certificate authority {arn} is not in a valid state for creating an audit report."
 _HOLD = timedelta(seconds=60)
 _RETRY = timedelta(seconds=15)
@@ -46,7 +46,7 @@ def create_certificate_authority_audit_report(
         InvalidArgsException: the bucket cannot be used; the text says what is missing.
         RequestInProgressException: the last report of this CA was asked for less than 30 minutes ago.
     """
-    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _STATES, _NOT_REPORTING)
+    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REPORTING)
     bucket, file_format = request["S3BucketName"], request["AuditReportResponseFormat"]
     try:
         rt.buckets.check(bucket, "PRIVATE", ca.arn)
@@ -85,16 +85,49 @@ def describe_certificate_authority_audit_report(
     Raises:
         ResourceNotFoundException: the CA has no such report.
     """
-    ca = lookup.find(rt, caller, request["CertificateAuthorityArn"])
-    report = rt.store.get_audit_report(ca.arn, request["AuditReportId"])
-    if report is None:
-        raise errors.ResourceNotFoundException(f"Could not find audit report {request['AuditReportId']} of {ca.arn}.")
+    report = find(rt, caller, request["CertificateAuthorityArn"], request["AuditReportId"])
     return {
         "AuditReportStatus": report.status,
         "S3BucketName": report.bucket,
         "S3Key": report.key,
         "CreatedAt": report.created_at,
     }
+
+
+def find(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> AuditReport:
+    """An audit report of a CA.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA, or the CA no such report.
+    """
+    ca = lookup.find(rt, caller, ca_arn)
+    report = rt.store.get_audit_report(ca.arn, report_id)
+    if report is None:
+        raise errors.ResourceNotFoundException(f"Could not find audit report {report_id} of {ca.arn}.")
+    return report
+
+
+def last(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int) -> list[AuditReport]:
+    """The audit reports of a CA that were asked for last, the newest first.
+
+    Raises:
+        ResourceNotFoundException: the caller has no such CA.
+    """
+    return rt.store.list_audit_reports(lookup.find(rt, caller, ca_arn).arn, limit=limit)
+
+
+def read(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> tuple[AuditReport, bytes]:
+    """An audit report, and what lies in its bucket.
+
+    Raises:
+        ResourceNotFoundException: the CA has no such report, or it is not written, or it was removed since.
+        BucketError: it cannot be read.
+    """
+    report = find(rt, caller, ca_arn, report_id)
+    stored = rt.buckets.get(report.bucket, report.key) if report.status == "SUCCESS" else None
+    if stored is None:
+        raise errors.ResourceNotFoundException(f"Audit report {report_id} of {ca_arn} is not in its bucket.")
+    return report, stored.body
 
 
 # writing

@@ -23,7 +23,6 @@ from chalicelib import logs
 from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.operations.monitoring import Sighting, fetch, text_of
 from chalicelib.pki import algorithms
-from chalicelib.store import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 VISIBLE_WITHIN = timedelta(seconds=5)
-_SAMPLES = {"revoked": 4, "issued": 1}
+_REVOKED = 4  # the last ones
 _TYPE = "application/ocsp-request"
 
 
@@ -67,11 +66,12 @@ def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
-    for kind, limit in _SAMPLES.items():
-        for _, serial in rt.store.find_certificates(ca.arn, Span(kind), limit=limit)[:limit]:  # type: ignore[arg-type]  # two of its kinds
-            record = rt.store.get_certificate(ca.arn, serial)
-            if record is not None:
-                yield record
+    """The last one that was issued, and the last ones that were revoked."""
+    yield from rt.store.last_certificates(ca.arn, limit=1)
+    for revocation in rt.store.last_revocations(ca.arn, limit=_REVOKED):
+        record = rt.store.get_certificate(ca.arn, revocation.serial_number)
+        if record is not None:
+            yield record
 
 
 def request_about(ca: CertificateAuthority, serial: int) -> bytes:

@@ -18,6 +18,7 @@ import boto3
 import pytest
 import yaml
 from localstack_home import make_bucket
+from s3_refusals import refusal
 
 from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, crl_bucket
 from chalicelib.buckets.directory import DirectoryBuckets
@@ -350,21 +351,6 @@ def test_s3_bucket_that_does_not_exist_is_named() -> None:
     with pytest.raises(BucketError, match="does not exist") as caught:
         S3Buckets("us-east-1").check("no-such-bucket", "PUBLIC_READ", CA_ARN)
     assert caught.value.misconfigured
-
-
-def refusal(code: str, status: int) -> Any:
-    def refuse(**_: Any) -> Any:
-        from botocore.awsrequest import AWSResponse
-
-        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-
-        class Raw:
-            def stream(self, **_: Any) -> Any:
-                yield body
-
-        return AWSResponse("http://s3", status, {"content-type": "application/xml"}, Raw())  # type: ignore[arg-type]  # enough of one
-
-    return refuse
 
 
 REFUSALS = {

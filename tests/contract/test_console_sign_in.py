@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CA_ID = "00000000-0000-0000-0000-000000000000"
-SAMPLES = {"ca_id": CA_ID, "draft": "0" * 16, "step": "type", "name": "console.css", "serial": "0" * 32}
+SAMPLES = {
+    "ca_id": CA_ID,
+    "report_id": CA_ID,
+    "file": "certificate.pem",
+    "draft": "0" * 16,
+    "step": "type",
+    "name": "console.css",
+    "serial": "0" * 32,
+}
 
 
 def address(page: pages.Page) -> str:

@@ -103,6 +103,7 @@ NEEDED: dict[str, list[Call]] = {
         ("s3:GetBucketPolicy", OWN, {}),
         ("s3:ListBucket", OWN, {}),
         ("s3:PutObject", f"{OWN}/crl/id.crl", {}),
+        ("s3:GetObject", f"{REPORTS}/audit-report/id/id.json", {}),
     ],
     "ocsp": [
         ("dynamodb:GetItem", TABLE, {}),
@@ -180,7 +181,7 @@ DANGEROUS: list[Call] = [
     ("s3:PutBucketPublicAccessBlock", REPORTS, {}),
     ("s3:PutObject", f"{CRLS}/index.html", {}),
     ("s3:PutObjectAcl", f"{REPORTS}/audit-report/id/id.json", {}),
-    ("s3:GetObject", f"{REPORTS}/audit-report/id/id.json", {}),
+    ("s3:GetObject", f"{REPORTS}/id.json", {}),
     ("s3:PutObject", "arn:aws:s3:::other/crl/id.crl", {}),
     ("s3:ListBucket", CRLS, {"s3:prefix": ""}),
     ("s3:CreateBucket", "arn:aws:s3:::other", {}),
@@ -235,6 +236,7 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
     assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("s3:GetObject", f"{REPORTS}/audit-report/id/id.json", {})) == {"api_handler"}
     assert who(("s3:PutBucketPolicy", OWN, {})) == {"api_handler"}
     assert who(("s3:PutObject", f"{CRLS}/crl/id.crl", {})) == {"api_handler", "publish_crls", "reconcile"}
 

@@ -1,0 +1,115 @@
+"""What the pages of one CA have in common: its name and state, the tabs, and notes of what was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib.console import authority_rows, render, web
+from chalicelib.console.views_wizard import own_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+SECTION = "authorities"
+_ALL = ("CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED", "FAILED", "DELETED")
+_EXISTING = tuple(state for state in _ALL if state != "DELETED")
+_CERTIFIED = ("ACTIVE", "DISABLED", "EXPIRED")
+
+
+class Tab(NamedTuple):
+    """A page of a CA.
+
+    Attributes:
+        name: the path behind the CA's; empty for its first page.
+        states: of CAs that have it; the operations behind it refuse others.
+    """
+
+    name: str
+    label: str
+    states: tuple[str, ...] = _ALL
+
+
+TABS = (
+    Tab("", "Overview"),
+    Tab("certificate", "Certificate", _CERTIFIED),
+    Tab("revocation", "Revocation"),
+    Tab("tags", "Tags", _EXISTING),
+    Tab("sharing", "Sharing", _EXISTING),
+    Tab("reports", "Audit reports", _CERTIFIED),
+    Tab("activity", "Activity"),
+)
+# What a page says after something was done: the last word of a redirect's query, and its text.
+NOTES = {
+    "installed": "The certificate is installed. This certificate authority issues now.",
+    "disabled": "The certificate authority is disabled: it issues nothing until it is enabled again.",
+    "enabled": "The certificate authority is enabled.",
+    "deleted": "The certificate authority is deleted.",
+    "restored": "The certificate authority is restored, in the state that it had before.",
+    "revocation": "The revocation settings are saved.",
+    "published": "The CRL is due now: the next run of the schedule publishes it, within a minute.",
+    "tagged": "The tag is saved.",
+    "untagged": "The tag is removed.",
+    "permitted": "The permission is given.",
+    "forbidden": "The permission is taken back.",
+    "shared": "The resource policy is saved.",
+    "unshared": "The resource policy is removed.",
+    "requested": "The audit report is requested. It is written within a minute or so.",
+}
+
+
+def describe(visit: Visit) -> Any:
+    """What DescribeCertificateAuthority says of the CA that the path names."""
+    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+
+
+def show(
+    visit: Visit,
+    template: str,
+    tab: str,
+    *,
+    ca: Mapping[str, Any] | None = None,
+    commands: tuple[str, ...] = (),
+    problems: Mapping[str, str] | None = None,
+    **values: Any,
+) -> WireResponse:
+    """A page of a CA.
+
+    Args:
+        visit: that it answers.
+        template: extends `authority_page.html`.
+        tab: the one it belongs to.
+        ca: what `describe` says, if the view has asked already.
+        commands: of the AWS CLI, that show or do the same.
+        problems: of what was typed, by the field; with any, the page is a refusal.
+        values: what the template names.
+    """
+    ca = ca or describe(visit)
+    row = authority_rows.row(visit, ca)
+    return render.page(
+        visit,
+        template,
+        title=row.name or row.common_name,
+        section=SECTION,
+        commands=commands,
+        status=422 if problems else 200,
+        row=row,
+        ca=ca,
+        tabs=[each for each in TABS if ca["Status"] in each.states or each.name == tab],
+        tab=tab,
+        note=NOTES.get(visit.query.get("done", ""), ""),
+        problems=problems or {},
+        **values,
+    )
+
+
+def address(visit: Visit, path: str = "") -> str:
+    """The path of a page of the CA, behind `/console`."""
+    return "/".join(filter(None, ("cas", visit.named["ca_id"], path)))
+
+
+def done(visit: Visit, path: str, note: str) -> WireResponse:
+    """Go on to a page of the CA, which says what was done."""
+    return web.redirect(visit, f"{address(visit, path)}?done={note}")

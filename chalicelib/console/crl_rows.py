@@ -1,0 +1,97 @@
+"""The CRLs and the OCSP address of a CA, with what to do where something is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib.console.authority_rows import LIGHTS
+from chalicelib.operations import crl_freshness, lookup, ocsp_responder, revocation_configuration
+from chalicelib.pki import parsed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.console.authority_rows import Light
+    from chalicelib.records import CertificateAuthority, CrlState
+    from chalicelib.runtime import Runtime
+
+_SCHEDULE = (
+    "The schedule that publishes CRLs does not seem to run: in the laptop home see that signet serve runs; on AWS look "
+    "at the log of the function publish_crls."
+)
+# What to do, by the condition of a CRL.
+_ADVICE = {
+    "ENDED": "Clients refuse this CRL. Put right what the last error says, if there is one, then publish now.",
+    "FAILING": (
+        "Put right what the last error says. Where it is about the bucket, edit the settings and save them: the bucket "
+        "is checked, and the page says what is missing. It is tried again by itself."
+    ),
+    "OLD": f"A newer CRL should be there by now. {_SCHEDULE}",
+    "OVERDUE": _SCHEDULE,
+    "WAITING": "The first CRL is published by the next run of the schedule, within a minute.",
+}
+
+
+class CrlRow(NamedTuple):
+    """A CRL.
+
+    Attributes:
+        partition: empty for the complete CRL.
+        addresses: where clients find it.
+    """
+
+    light: Light
+    partition: str
+    state: CrlState
+    advice: str
+    addresses: tuple[str, ...]
+
+
+def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
+    """Every CRL of a CA, the worst first."""
+    addresses = revocation_configuration.crl_addresses(rt, ca)
+    found = []
+    for each in crl_freshness.of_authority(rt, ca):
+        _, partition = arns.split_crl_arn(each.crl_arn)
+        own = tuple(url for location, url in addresses if location.partition == partition)
+        found.append(CrlRow(LIGHTS[each.condition], partition, each.state, _ADVICE.get(each.condition, ""), own))
+    return found
+
+
+class Ocsp(NamedTuple):
+    """How a CA's OCSP is.
+
+    Attributes:
+        address: that certificates are given now; empty where OCSP is off.
+        responder_until: when the certificate of the delegated responder ends; None where the CA signs itself.
+    """
+
+    tone: str
+    icon: str
+    word: str
+    text: str
+    address: str
+    responder_until: datetime | None
+
+
+_ANSWERS = ("good", "●", "answers")
+# The state by what holds: OCSP is on, the CA has been known to OCSP, it is in a state in which status is told.
+_OCSP = {
+    (True, True, True): (*_ANSWERS, "Certificates that are issued now name the address below."),
+    (True, False, True): ("muted", "○", "waits", "It answers once the CA has its certificate."),
+    (True, False, False): ("muted", "○", "waits", "It answers once the CA has its certificate."),
+    (True, True, False): ("warn", "◐", "silent", "In this state the CA tells no status."),
+    (False, True, True): (*_ANSWERS, "It is switched off for new certificates; those that name it are still answered."),
+}
+
+
+def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
+    """The state of a CA's OCSP, as its answers would be now."""
+    on = bool(ca.revocation_configuration["OcspConfiguration"]["Enabled"])
+    tells = lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE
+    known = bool(ca.ocsp_key_hashes)
+    said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
+    responder = ocsp_responder.usable(rt, ca, rt.now()) if known else None
+    until = parsed.parse_certificate(responder.certificate_der).not_after if responder else None
+    return Ocsp(*said, revocation_configuration.ocsp_address(rt, ca) or "", until)

@@ -1,0 +1,53 @@
+"""What can be done with a CA in each state, and what deleting it means."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Actions(NamedTuple):
+    """What a CA's page offers; the operations decide in the end."""
+
+    switch: str = ""  # the state that the CA can be put into
+    delete: bool = False
+    restore: bool = False
+    csr: bool = False
+
+
+_ACTIONS = {
+    "CREATING": Actions(delete=True),
+    "PENDING_CERTIFICATE": Actions(delete=True, csr=True),
+    "ACTIVE": Actions(switch="DISABLED", csr=True),
+    "DISABLED": Actions(switch="ACTIVE", delete=True, csr=True),
+    "EXPIRED": Actions(delete=True, csr=True),
+    "FAILED": Actions(delete=True),
+    "DELETED": Actions(restore=True),
+}
+FIRST_DAY, LAST_DAY = 7, 30
+_KEPT_UP = "Until then its CRLs are published and OCSP answers, and Restore brings it back as it is now."
+_WAITS = "Until then Restore brings it back as it is now."
+_GONE = (
+    "After that there is no way back: its key is destroyed, and nothing tells any more which of its certificates "
+    "are revoked."
+)
+# What will happen, by the state that the CA has.
+CONSEQUENCES = {
+    "CREATING": ("It is gone at once, with its key: it cannot be restored.",),
+    "FAILED": ("It is gone at once, and cannot be restored.",),
+    "PENDING_CERTIFICATE": ("It waits for the end of the time that you choose.", _WAITS, _GONE),
+    "DISABLED": ("It issues nothing, and waits for the end of the time that you choose.", _KEPT_UP, _GONE),
+    "EXPIRED": ("It waits for the end of the time that you choose.", _WAITS, _GONE),
+}
+
+
+AT_ONCE = ("CREATING", "FAILED")  # deleted without a time in which they could be restored
+
+
+def is_window(days: int) -> bool:
+    """Whether a deleted CA can be kept for so many days."""
+    return FIRST_DAY <= days <= LAST_DAY
+
+
+def actions_of(status: str) -> Actions:
+    """What can be done with a CA in this state."""
+    return _ACTIONS.get(status, Actions())

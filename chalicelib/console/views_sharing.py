@@ -1,0 +1,104 @@
+"""Who else may use a CA: the permission of ACM, and the resource policy for other accounts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import errors
+from chalicelib.console import authority_page
+from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
+from chalicelib.console.views_wizard import own_arn
+from chalicelib.operations import permissions, policy_document
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+TAB = "sharing"
+_SAMPLE_ACCOUNT = "111122223333"
+
+
+def show(visit: Visit) -> WireResponse:
+    """Permissions and policy."""
+    return _page(visit, {})
+
+
+def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
+    arn = own_arn(visit)
+    given = visit.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
+    policy = _policy(visit)
+    return authority_page.show(
+        visit,
+        "authority_sharing.html",
+        TAB,
+        problems=problems,
+        commands=(
+            command("ListPermissions", {"CertificateAuthorityArn": arn}),
+            command("GetPolicy", {"ResourceArn": arn}, "--output text"),
+        ),
+        permissions=given,
+        principal=permissions.PRINCIPAL,
+        account_id=visit.caller.account_id,
+        policy=policy,
+        example=_example(arn),
+        typed={"policy": policy or ""} | dict(visit.form.fields if problems else {}),
+    )
+
+
+def _example(arn: str) -> str:
+    """A policy as AWS's managed permission for end-entity certificates has it."""
+    partition = arn.split(":")[1]
+    template = f"arn:{partition}:acm-pca:::template/EndEntityCertificate/V1"
+    reads = [f"acm-pca:{each}" for each in policy_document.READ_ACTIONS]
+    common = {"Effect": "Allow", "Principal": {"AWS": _SAMPLE_ACCOUNT}, "Resource": arn}
+    issuing = {"StringEquals": {policy_document.TEMPLATE_ARN: template}}
+    statements = [
+        common | {"Action": reads},
+        common | {"Action": "acm-pca:IssueCertificate", "Condition": issuing},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+
+
+def _policy(visit: Visit) -> str | None:
+    try:
+        return str(visit.call("GetPolicy", ResourceArn=own_arn(visit))["Policy"])
+    except errors.ResourceNotFoundException:
+        return None
+
+
+def permit(visit: Visit) -> WireResponse:
+    """Let ACM renew."""
+    return _permission(visit, "CreatePermission", "permitted", Actions=list(permissions.ACTIONS))
+
+
+def forbid(visit: Visit) -> WireResponse:
+    """Take that back."""
+    return _permission(visit, "DeletePermission", "forbidden")
+
+
+def _permission(visit: Visit, operation: str, note: str, **more: Any) -> WireResponse:
+    account = visit.form.get("account")
+    request = {"CertificateAuthorityArn": own_arn(visit), "Principal": permissions.PRINCIPAL, **more}
+    try:
+        visit.call(operation, **request, **({"SourceAccount": account} if account else {}))
+    except errors.ApiError as error:
+        return _page(visit, {"account": in_words(error.message)})
+    return authority_page.done(visit, TAB, note)
+
+
+def share(visit: Visit) -> WireResponse:
+    """Attach a policy."""
+    text = visit.form.get("policy").replace("\r\n", "\n")
+    try:
+        visit.call("PutPolicy", ResourceArn=own_arn(visit), Policy=text)
+    except errors.ApiError as error:
+        return _page(visit, {"policy": in_words(error.message)})
+    return authority_page.done(visit, TAB, "shared")
+
+
+def unshare(visit: Visit) -> WireResponse:
+    """Remove the policy."""
+    visit.call("DeletePolicy", ResourceArn=own_arn(visit))
+    return authority_page.done(visit, TAB, "unshared")

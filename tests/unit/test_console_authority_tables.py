@@ -1,0 +1,87 @@
+"""The tables behind a CA's pages, beside what the operations know."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.api import model
+from chalicelib.console import authority_page, authority_rows, crl_rows, lifecycle, refusals, revocation_form
+from chalicelib.operations import authorities, crl_freshness, revocation_configuration
+
+CONSOLE = Path(authority_page.__file__).parent
+STATES = set(model.shape("CertificateAuthorityStatus")["enum"])
+
+
+def test_every_condition_of_a_crl_has_a_light_and_every_bad_one_says_what_to_do() -> None:
+    assert tuple(authority_rows.LIGHTS) == crl_freshness.CONDITIONS
+    assert {name for name in crl_freshness.CONDITIONS if name != "FRESH"} == set(crl_rows._ADVICE)
+    words = [each.word for each in authority_rows.LIGHTS.values()]
+    assert len(set(words)) == len(words)
+
+
+def test_every_state_of_a_ca_has_its_actions() -> None:
+    assert set(lifecycle._ACTIONS) == STATES
+    assert {name for name in STATES if lifecycle.actions_of(name).delete} == authorities._DELETABLE
+    assert set(lifecycle.CONSEQUENCES) == authorities._DELETABLE
+    assert set(lifecycle.AT_ONCE) == authorities._WITHOUT_RESTORE_WINDOW
+    assert {name for name in STATES if lifecycle.actions_of(name).switch} == authorities._SWITCHABLE
+    days = model.shape("PermanentDeletionTimeInDays")
+    assert (days["min"], days["max"]) == (lifecycle.FIRST_DAY, lifecycle.LAST_DAY)
+
+
+def test_every_state_of_a_ca_has_its_first_page() -> None:
+    assert {state for tab in authority_page.TABS for state in tab.states} == STATES
+    assert set(authority_page.TABS[0].states) == STATES
+
+
+def test_every_note_is_written_and_said() -> None:
+    said = {note for path in CONSOLE.glob("views_*.py") for note in _notes(path.read_text())}
+    assert said == set(authority_page.NOTES)
+
+
+def _notes(text: str) -> list[str]:
+    found = re.findall(r'(?:authority_page\.done\(visit, [^,]+, |_permission\(visit, "\w+", |\?done=)"?(\w+)"?', text)
+    return [each for each in found if each != "note"]
+
+
+FAILED = "1 validation error detected: Value 'x' at 'a.1.member' failed to satisfy constraint: Member must "
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            FAILED + r"satisfy regular expression pattern: ([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
+            "It must consist of letters, digits, spaces and the characters _ . : / = + - @.",
+        ),
+        (FAILED + "satisfy regular expression pattern: [a-z]+", "It must be of the form [a-z]+."),
+        (FAILED + "have length greater than or equal to 12; Value 'x'", "It must have at least 12 characters."),
+        ("The tag key 'aws:x' is reserved.", "The tag key 'aws:x' is reserved."),
+    ],
+)
+def test_refusal_is_put_in_words(message: str, words: str) -> None:
+    assert refusals.in_words(message) == words
+
+
+OFF: dict[str, Any] = {"Enabled": False}
+CRL: dict[str, Any] = {"Enabled": True, "S3BucketName": "b"}
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "off": {},
+    "least": {"CrlConfiguration": CRL},
+    "named": {"CrlConfiguration": CRL | {"CustomCname": "crl.example.com", "CustomPath": "/", "ExpirationInDays": 1}},
+    "private": {"CrlConfiguration": CRL | {"S3ObjectAcl": "BUCKET_OWNER_FULL_CONTROL", "CrlType": "PARTITIONED"}},
+    "omitted": {"CrlConfiguration": CRL | {"CrlDistributionPointExtensionConfiguration": {"OmitExtension": True}}},
+    "ocsp": {"OcspConfiguration": {"Enabled": True}},
+    "named ocsp": {"CrlConfiguration": CRL, "OcspConfiguration": {"Enabled": True, "OcspCustomCname": "o.example.com"}},
+}
+
+
+@pytest.mark.parametrize("case", CONFIGURATIONS)
+def test_form_sent_as_it_came_asks_for_the_same(case: str) -> None:
+    kept = revocation_configuration.normalized(CONFIGURATIONS[case])
+    typed = revocation_form.read(revocation_form.typed_of(kept))
+    assert revocation_configuration.normalized(revocation_form.configuration_of(typed)) == kept
