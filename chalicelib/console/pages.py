@@ -20,6 +20,10 @@ from chalicelib.console import (
     views_lifecycle,
     views_reports,
     views_revocation,
+    views_issue,
+    views_issued,
+    views_overview,
+    views_search,
     views_session,
     views_sharing,
     views_tags,
@@ -59,6 +63,7 @@ SEGMENTS = {
     "draft": r"[0-9a-f]{16}",
     "step": r"[a-z]{1,20}",
     "name": r"[a-z.-]{1,40}",
+    "serial": r"[0-9a-f]{32}",
 }
 # The first row that fits answers.
 PAGES: tuple[Page, ...] = (
@@ -69,6 +74,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "link", views_session.follow_link, public=True),
     Page("POST", "sign-out", views_session.sign_out),
     Page("GET", "", views_authorities.home),
+    Page("GET", "overview", views_overview.overview),
+    Page("GET", "hierarchy", views_overview.show_hierarchy),
+    Page("GET", "certificates", views_search.choose_authority),
     Page("GET", "cas", views_authorities.list_authorities),
     Page("GET", "cas/create", views_wizard.begin),
     Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
@@ -106,6 +114,17 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/report", views_reports.report_row),
     Page("GET", "cas/{ca_id}/reports/{report_id}", views_reports.download),
     Page("GET", "cas/{ca_id}/activity", views_authority.show_activity),
+    Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
+    Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued.download_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
+    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
+    Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),
+    Page("POST", "cas/{ca_id}/issue", views_issue.preview),
+    Page("POST", "cas/{ca_id}/issue/csr", views_issue.show_csr),
+    Page("GET", "cas/{ca_id}/issue/{draft}", views_issue.show_preview),
+    Page("POST", "cas/{ca_id}/issue/{draft}", views_issue.issue),
 )
 
 
@@ -130,6 +149,8 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
         return _admitted(page, visit)
     except web.NotFoundError:
         return render.error_page(visit, 404, "Not found", "There is no such page.")
+    except errors.ResourceNotFoundException as error:
+        return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
         return render.error_page(visit, error.status, "Refused", error.message)
     except Exception as error:  # noqa: BLE001  the one exit

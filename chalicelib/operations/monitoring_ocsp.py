@@ -57,7 +57,7 @@ def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
     problem = ""
     for record in _samples(rt, ca):
         try:
-            body = fetch(address, _request(ca, record.serial_number), _TYPE)
+            body = fetch(address, request_about(ca, record.serial_number), _TYPE)
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
         except (OSError, http.client.HTTPException, ValueError) as error:
             problem = text_of(error)
@@ -74,7 +74,8 @@ def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
                 yield record
 
 
-def _request(ca: CertificateAuthority, serial: int) -> bytes:
+def request_about(ca: CertificateAuthority, serial: int) -> bytes:
+    """An OCSPRequest about a certificate of a CA, as clients make it."""
     issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
     name = hashlib.sha1(issuer.subject.public_bytes(), usedforsecurity=False).digest()
     key = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest
