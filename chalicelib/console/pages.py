@@ -130,6 +130,8 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
         return _admitted(page, visit)
     except web.NotFoundError:
         return render.error_page(visit, 404, "Not found", "There is no such page.")
+    except errors.ResourceNotFoundException as error:
+        return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
         return render.error_page(visit, error.status, "Refused", error.message)
     except Exception as error:  # noqa: BLE001  the one exit

@@ -412,5 +412,5 @@ def test_ca_of_another_account_is_not_there(browser: Browser, rt: Any) -> None:
     stranger.sign_in(access.create_access_key(rt, "111122223333"))
     for rest in ("", "/csr", "/install", "/created", "/csr.pem"):
         answer = stranger.get(f"/console/cas/{ca_id}{rest}")
-        assert answer.status == 400
+        assert answer.status == 404
         assert "Could not find Certificate Authority" in answer.text
