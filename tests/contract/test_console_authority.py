@@ -100,7 +100,7 @@ def test_deleted_ca_is_listed_and_restored(browser: Browser, acm_pca: Any, clock
     clock.forward(days=7)
     browser.sign_in()
     gone = browser.get(path_of(arn))
-    assert gone.status == 400
+    assert gone.status == 404
     assert "Could not find Certificate Authority" in gone.text
     assert "Restore" not in browser.get("/console/cas").text
 
@@ -124,7 +124,7 @@ def test_ca_that_never_came_to_be_is_gone_at_once(browser: Browser, acm_pca: Any
     assert "cannot be restored" in page.text
     assert "days" not in page.form("/delete")["fields"]
     assert browser.submit(page, "/delete").url == f"{ORIGIN}/console/cas"
-    assert browser.get(path_of(arn)).status == 400
+    assert browser.get(path_of(arn)).status == 404
 
 
 @pytest.mark.parametrize("state", ["CREATING", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "FAILED", "DELETED"])
@@ -275,7 +275,7 @@ def test_pages_of_a_ca_of_another_account_are_not_there(browser: Browser, rt: An
     token = stranger.get("/console").form("sign-out")["fields"]["token"]
     for tab in (*TABS, "/delete", "/revocation/edit", "/certificate/certificate.pem", f"/report?id={arn[-36:]}"):
         answer = stranger.get(path_of(arn, tab))
-        assert (answer.status, "Could not find Certificate Authority" in unquote(answer.text)) == (400, True), tab
+        assert (answer.status, "Could not find Certificate Authority" in unquote(answer.text)) == (404, True), tab
     before = authority(browser, arn)
     for action in (
         "disable",
@@ -288,7 +288,7 @@ def test_pages_of_a_ca_of_another_account_are_not_there(browser: Browser, rt: An
         "reports",
     ):
         answer = stranger.post(path_of(arn, f"/{action}"), {"token": token, "key": "a", "bucket": "b", "policy": "{}"})
-        assert answer.status == 400, action
+        assert answer.status == 404, action
         assert "Could not find Certificate Authority" in answer.text
     assert authority(browser, arn) == before
 

@@ -222,7 +222,7 @@ def test_report_is_asked_for_followed_and_downloaded(
     assert "Being written" in row.text
     assert urljoin(page.url, next(each["hx-get"] for _, each in row.elements if "hx-get" in each)) == row.url
     early = browser.get(path_of(arn, f"/reports/{report.report_id}"))
-    assert (early.status, "not in its bucket" in early.text) == (400, True)
+    assert (early.status, "not in its bucket" in early.text) == (404, True)
     audit_reports.write_due_reports(browser.rt)
     row = browser.get(row.url)
     assert "Ready" in row.text
@@ -256,11 +256,11 @@ def test_report_is_for_those_alone_who_may_see_the_ca(browser: Browser, rt: Any,
     stranger.sign_in(access.create_access_key(rt, "111122223333"))
     for rest in (f"/reports/{report.report_id}", f"/report?id={report.report_id}"):
         answer = stranger.get(path_of(arn, rest))
-        assert answer.status == 400
+        assert answer.status == 404
         assert "Could not find Certificate Authority" in answer.text
     other = active_root(acm_pca)
     for rest in (f"/reports/{report.report_id}", f"/report?id={report.report_id}"):
-        assert browser.get(path_of(other, rest)).status == 400
+        assert browser.get(path_of(other, rest)).status == 404
     assert browser.get(path_of(arn, "/report?id=" + HOSTILE[:20].replace(" ", ""))).status == 400
 
 
@@ -323,7 +323,7 @@ def test_report_longer_than_the_gateway_passes_on_is_told(browser: Browser, acm_
     assert answer.status == 413
     assert f"aws s3 cp s3://reports/{report.key}" in answer.text
     buckets._client.delete_object(Bucket="reports", Key=report.key)
-    assert browser.get(address).status == 400
+    assert browser.get(address).status == 404
 
 
 def test_rows_of_reports_are_those_of_the_ca(browser: Browser, acm_pca: Any, clock: Clock) -> None:
