@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.console import authority_rows, render, views_search, web
 from chalicelib.console.cli_commands import command
@@ -172,8 +171,6 @@ def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:
 
 def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
     rt, ca = visit.rt, shown.ca
-    place = certificate_status.crl_place(rt, ca, shown.found.record)
-    state = rt.store.get_crl_state(arns.crl_arn(ca.arn, place[0].partition)) if place else None
     return render.page(
         visit,
         "revoke.html",
@@ -182,9 +179,8 @@ def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
         commands=(command("RevokeCertificate", _revocation(visit, shown, visit.form.get("reason") or "UNSPECIFIED")),),
         problem=problem,
         chosen=visit.form.get("reason") or "UNSPECIFIED",
-        crl_address=place[1] if place else "",
+        crl=certificate_status.status_of(rt, ca, shown.found.record).crl,
         crl_light=authority_rows.light(rt, ca),
-        crl_until=state.next_update if state else None,
         crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,
         ocsp_on=bool(ca.ocsp_key_hashes),
         ocsp_seconds=int(certificate_status.OCSP_WITHIN.total_seconds()),
