@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e bench clients-test lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e simulation bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ help: ## list the targets
 run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: lint types layers $(VENV)/openssl.stamp ## set up, then lint, types, import layers and all tests with coverage
+test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## set up, then lint, types, import layers and all tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## formatting and lint rules
@@ -50,11 +50,17 @@ fast: $(VENV)/dev.stamp ## unit, contract and property tests
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
 
+simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## 30 days of 1,000 CAs with all that fails, judged hourly by OpenSSL; and deeper interleavings
+	$(BIN)/pytest --whole tests/simulation tests/faults/test_interleavings.py
+
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
 	$(BIN)/python tests/clients/matrix.py
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
 	$(BIN)/python tests/bench/run.py
+
+bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries beside OpenSSL's
+	$(BIN)/python tests/bench/crl.py
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py
@@ -62,7 +68,7 @@ localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in 
 localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
 	@exec $(AWS)/bin/python localstack/deploy.py
 
-localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test the AWS code on LocalStack
+localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
 	$(BIN)/pytest --localstack
 	$(MAKE) --no-print-directory package
@@ -99,6 +105,13 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/laptop.stamp
 
 $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
+	@touch $@
+
+# The browser of tests/browser, under any of its names; installed where apt-get can.
+$(VENV)/chromium.stamp: | $(VENV)/bin/python
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| { echo "The tests of the console need Chromium (Debian: apt-get install chromium)." >&2; exit 1; }
 	@touch $@
 
 $(LOCALSTACK)/bin/python $(AWS)/bin/python:

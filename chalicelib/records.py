@@ -196,6 +196,7 @@ class CrlState:
         published_number, published_at, next_update: of the CRL that was put last; `published_at` is the true time, not
             the backdated thisUpdate.
         published_entries: how many entries it has.
+        preceded_at: when the CRL before that one was published.
         failures, last_error: runs that failed since the last success, and why the last one did.
     """
 
@@ -209,6 +210,7 @@ class CrlState:
     published_at: datetime | None = None
     next_update: datetime | None = None
     published_entries: int = 0
+    preceded_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
 

@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from playwright.sync_api import Browser, Page
 
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
-_OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "directory"}
+_OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
 _CBOR = "smithy-rpc-v2-cbor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--localstack", action="store_true", help="run on LocalStack what runs in every home")
+    parser.addoption("--whole", action="store_true", help="simulate 30 days of 1,000 CAs, and interleave deeper")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -133,6 +135,36 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         made.stop()
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser of all tests of the console."""
+    import screen
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = screen.launch(playwright.chromium)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stranger(chromium: Browser, home: Home) -> Iterator[Page]:
+    """A visitor of the console who has not signed in."""
+    import screen
+
+    with screen.visitor(chromium, home.console_url) as page:
+        yield page
+
+
+@pytest.fixture
+def page(stranger: Page, home: Home) -> Page:
+    """A visitor who has."""
+    import screen
+
+    screen.sign_in(stranger, home)
+    return stranger
+
+
 @pytest.fixture(params=["json", _CBOR])
 def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """A client whose signatures bear the time of the test's clock, once for each protocol."""
@@ -146,10 +178,15 @@ def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, request:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much the fault runs covered."""
+    """Say how much the fault runs, the interleavings and the simulation covered."""
     passed = terminalreporter.stats.get("passed", [])
     counted = [dict(each.user_properties) for each in passed if each.when == "call" and each.user_properties]
     runs = sum(int(each.get("fault runs", 0)) for each in counted)
     if runs:
         sites = sum(int(each.get("fault sites", 0)) for each in counted)
         terminalreporter.write_line(f"fault runs: {sites} call sites, {runs} runs, 0 breaches")
+    if schedules := sum(int(each.get("schedules", 0)) for each in counted):
+        terminalreporter.write_line(f"interleavings: {schedules} schedules, 0 breaches")
+    for each in counted:
+        if "simulation" in each:
+            terminalreporter.write_line(f"simulation: {each['simulation']}")

@@ -99,6 +99,10 @@ class LocalStackHome(Home):
     def api_url(self) -> str:
         return self.localstack.url + self.localstack.api_path()
 
+    @property
+    def console_url(self) -> str:
+        return f"{self.api_url}/console/"
+
     def start(self) -> None:
         self.make_bucket(str(CRL_CONFIGURATION["CrlConfiguration"]["S3BucketName"]))
         with urllib.request.urlopen(f"{self.api_url}/healthz", timeout=30):

@@ -42,18 +42,19 @@ def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireRespo
 
 
 def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
-    caller = _caller(rt, request, "ListCertificateAuthorities")
+    caller = acting(rt, authenticate(rt, request), "ListCertificateAuthorities")
     given = _query(request.query)
     limit, token = int(given.pop("maxResults", search.MAX_PAGE)), given.pop("nextToken", None)
-    filters = search.Filters(**{_FILTERS[name][0]: value for name, value in given.items()})
     arn = _arn(rt, caller, ca_id)
-    found, following = search.search_certificates(rt, caller, arn, filters, limit=limit, token=token)
+    found, following = search.search_certificates(
+        rt, caller, arn, filters_of(given), limit=limit, token=token, most_examined=search.MOST_EXAMINED
+    )
     answer: dict[str, Any] = {"Certificates": [search.describe(each) for each in found]}
     return _json(answer | ({"NextToken": following} if following else {}))
 
 
 def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
-    caller = _caller(rt, request, "IssueCertificate")
+    caller = acting(rt, authenticate(rt, request), "IssueCertificate")
     decoded = json_codec.decode("IssueCertificateRequest", request.body)
     arn = _arn(rt, caller, ca_id)
     if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
@@ -62,11 +63,14 @@ def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape just now
 
 
-def _caller(rt: Runtime, request: WireRequest, operation: str) -> Caller:
-    """Who asks; what is asked for needs, and costs, what this operation of AWS's does."""
-    caller = replace(authenticate(rt, request), operation=operation)
+def acting(rt: Runtime, caller: Caller, operation: str) -> Caller:
+    """Who asks; what is asked for needs, and costs, what this operation of AWS's does.
+
+    Raises:
+        ThrottlingException: the caller's account has no request left for it.
+    """
     throttling.check(rt, caller, operation)
-    return caller
+    return replace(caller, operation=operation)
 
 
 def _arn(rt: Runtime, caller: Caller, ca_id: str) -> str:
@@ -97,12 +101,26 @@ def _query(query: str) -> dict[str, Any]:
             raise errors.ValidationException(f"There is no parameter '{name[:50]}'; there are: {', '.join(_FILTERS)}.")
         if name in given:
             raise errors.ValidationException(f"The parameter '{name}' is there more than once.")
-        _, rule, read = _FILTERS[name]
-        try:
-            given[name] = read(value)
-        except (ValueError, OverflowError) as error:
-            raise errors.ValidationException(f"The parameter '{name}' must be {rule}.") from error
+        given[name] = read_parameter(name, value)
     return given
+
+
+def read_parameter(name: str, value: str) -> Any:
+    """The value of a parameter of a search.
+
+    Raises:
+        ValidationException: which rule it breaks.
+    """
+    _, rule, read = _FILTERS[name]
+    try:
+        return read(value)
+    except (ValueError, OverflowError) as error:
+        raise errors.ValidationException(f"The parameter '{name}' must be {rule}.") from error
+
+
+def filters_of(given: Mapping[str, Any]) -> search.Filters:
+    """The filters that values of parameters are."""
+    return search.Filters(**{_FILTERS[name][0]: value for name, value in given.items()})
 
 
 def _text(value: str) -> str:

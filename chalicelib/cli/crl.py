@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from chalicelib import arn as arns
 from chalicelib import runtime
 from chalicelib.cli.status import table
 from chalicelib.operations import crl_verification, publication
@@ -42,3 +43,22 @@ def verify() -> None:
     click.echo(table(("Entries", "Waiting", "State", "Location"), rows))
     if any(each.problem for each in found):
         sys.exit(1)
+
+
+@crl.command()
+@click.argument("crl_arn", metavar="ARN")
+def rebuild(crl_arn: str) -> None:
+    """Make the stored entries of a CRL again from its revocations, and the CRL due: when `verify` finds them damaged.
+
+    ARN is that of the CA, or what `publish` calls a partition of its CRL.
+    """
+    rt = runtime.from_env()
+    try:
+        state = rt.store.get_crl_state(crl_arn)
+    except arns.ArnError as error:
+        raise click.UsageError(f"{error}.") from error
+    if state is None:
+        raise click.UsageError(f"There is no CRL {crl_arn}.")
+    rt.store.forget_crl_segments(crl_arn)
+    rt.store.schedule_crl(crl_arn, due_at=rt.now())
+    click.echo("The next run of the schedule, or `signet crl publish`, makes it.")

@@ -17,9 +17,13 @@ from chalicelib.console import (
     views_authorities,
     views_authority,
     views_certificate,
+    views_issue,
+    views_issued,
     views_lifecycle,
+    views_overview,
     views_reports,
     views_revocation,
+    views_search,
     views_session,
     views_sharing,
     views_tags,
@@ -59,6 +63,7 @@ SEGMENTS = {
     "draft": r"[0-9a-f]{16}",
     "step": r"[a-z]{1,20}",
     "name": r"[a-z.-]{1,40}",
+    "serial": r"[0-9a-f]{32}",
 }
 # The first row that fits answers.
 PAGES: tuple[Page, ...] = (
@@ -69,6 +74,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "link", views_session.follow_link, public=True),
     Page("POST", "sign-out", views_session.sign_out),
     Page("GET", "", views_authorities.home),
+    Page("GET", "overview", views_overview.overview),
+    Page("GET", "hierarchy", views_overview.show_hierarchy),
+    Page("GET", "certificates", views_search.choose_authority),
     Page("GET", "cas", views_authorities.list_authorities),
     Page("GET", "cas/create", views_wizard.begin),
     Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
@@ -106,6 +114,17 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/report", views_reports.report_row),
     Page("GET", "cas/{ca_id}/reports/{report_id}", views_reports.download),
     Page("GET", "cas/{ca_id}/activity", views_authority.show_activity),
+    Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
+    Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued.download_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
+    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
+    Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),
+    Page("POST", "cas/{ca_id}/issue", views_issue.preview),
+    Page("POST", "cas/{ca_id}/issue/csr", views_issue.show_csr),
+    Page("GET", "cas/{ca_id}/issue/{draft}", views_issue.show_preview),
+    Page("POST", "cas/{ca_id}/issue/{draft}", views_issue.issue),
 )
 
 
@@ -141,7 +160,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
 
 def _arrived(visit: Visit) -> tuple[Page, Visit]:
     """Which page a visit asks for, and who the visitor is."""
-    page, named = _find(visit.request.method, "/".join(visit.segments))
+    page, named = find(visit.request.method, "/".join(visit.segments))
     browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if page.public else sessions.COOKIE)
     return page, replace(
         visit,
@@ -167,7 +186,12 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     return page.view(visit)
 
 
-def _find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+def find(method: str, path: str) -> tuple[Page, dict[str, str]]:
+    """The page of a path behind `/console`, and the path's named segments.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     for page, pattern in _PATTERNS:
         match = pattern.fullmatch(path)
         if match is not None and page.method == method:

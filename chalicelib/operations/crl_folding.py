@@ -22,11 +22,17 @@ LEASE = timedelta(seconds=45)
 
 
 class Folding(NamedTuple):
-    """What a run folds for: the CRL whose lease it holds, and when the one before it was made (None: there is none)."""
+    """What a run folds for: the CRL whose lease it holds.
+
+    Attributes:
+        shown_at: what was not needed any more by then has been in a CRL since, and is left out (None: nothing is).
+        gone_at: the same for the published CRL, which has nothing of it any more.
+    """
 
     rt: Runtime
     state: CrlState
     shown_at: datetime | None
+    gone_at: datetime | None
 
     def folded(self) -> tuple[tuple[CrlSegment, ...], set[bytes]]:
         """The segments, with all new revocations; and the serial numbers of those, as the contents of INTEGERs.
@@ -39,7 +45,7 @@ class Folding(NamedTuple):
             found = self._begun(found)
         revoked: set[bytes] = set()
         more = True
-        while more and (new := store.list_new_revocations(crl_arn, limit=most)):
+        while more and (new := store.list_new_revocations(found, limit=most)):
             more = len(new) == most
             found = self._fold(found, new, new)
             revoked |= {crl.serial_content(each.serial_number) for each in new if self._is_needed(each)}
@@ -48,14 +54,14 @@ class Folding(NamedTuple):
     def _begun(self, none: CrlSegments) -> CrlSegments:
         """The first segments: of all revocations on record but those that are going to be folded as new ones."""
         recorded = list(self.rt.store.list_revocations(none.crl_arn))
-        new = {each.serial_number for each in self.rt.store.list_new_revocations(none.crl_arn)}
+        new = {each.serial_number for each in self.rt.store.list_new_revocations(none)}
         missing = [each for each in recorded if each.serial_number not in new]
         return self._fold(none, missing, []) if missing else none
 
     def _fold(self, found: CrlSegments, revocations: Sequence[Revocation], folded: Sequence[Revocation]) -> CrlSegments:
         rows = [(_needed_until(each), each.entry_der) for each in revocations]
         name = f"{self.state.crl_number:016x}-{found.version:08x}"
-        new = replace(found, segments=crl_segments.fold(found.segments, rows, self.shown_at, name))
+        new = replace(found, segments=crl_segments.fold(found.segments, rows, self.gone_at, name))
         folding = self.rt.store.fold_revocations(found, new, folded)
         self.rt.store.renew_crl(self.state, lease_until=self.rt.now() + LEASE)
         return folding

@@ -1,8 +1,9 @@
 """CRLs as a stranger sees them: fetched from their addresses, verified and measured.
 
-What the publisher believes counts for nothing here: of its records, only the CAs and the addresses are read.
+What the publisher believes of its CRLs counts for nothing here. Beside the CAs and their addresses, it reads the base
+records of the last revocations, which have to be visible, and the number that clients may have seen already.
 
-Source: RFC 5280 sections 5.1 and 6.3.3.
+Source: RFC 5280 sections 3.3, 5.1 and 6.3.3.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import http.client
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
+from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.pki import crl, crl_entries, der
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 5
 _MOST_BYTES = 256 * 1024 * 1024
 _THREADS = 8
+VISIBLE_WITHIN = timedelta(minutes=2)  # two runs of the schedule
+_LAST = 1_000  # revocations of each CA are looked for
 _BACKDATED = timedelta(hours=1)  # thisUpdate lies so long before the CRL was made, as AWS's does
 
 
@@ -78,9 +83,31 @@ def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, CrlLocation, s
 
 def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:
     try:
-        return judge(ca, location, address, fetch(address), rt.now())
+        body = fetch(address)
+        seen = judge(ca, location, address, body, rt.now())
+        return seen if seen.problem else replace(seen, problem=_behind(rt, ca, location, body, seen.crl_number))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Sighting(ca.arn, address, problem=text_of(error))
+
+
+def _behind(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, body: bytes, crl_number: int) -> str:
+    """What the CRL does not show although it was recorded long enough ago, in words."""
+    settled = rt.now() - VISIBLE_WITHIN
+    state = rt.store.get_crl_state(arns.crl_arn(ca.arn, location.partition))
+    latest = state.published_number if state and state.published_at and state.published_at < settled else 0
+    if crl_number < latest:
+        return f"Its number is {crl_number}, although {latest} has been published."
+    this_update = x509.load_der_x509_crl(body).last_update_utc
+    wanted = {
+        crl.serial_content(each.serial_number): each.serial_number
+        for each in rt.store.last_revocations(ca.arn, limit=_LAST)
+        if each.revoked_at < settled
+        and each.not_after >= this_update
+        and location.partition in {"", each.crl_partition}
+    }
+    entries = crl_entries.of_tbs(next(der.read(body).children()))
+    missing = wanted.keys() - crl_entries.contained(wanted.keys(), entries)
+    return f"It lacks the revoked serial number {wanted[min(missing)]:032x}." if missing else ""
 
 
 def fetch(address: str, body: bytes | None = None, content_type: str = "") -> bytes:
@@ -110,29 +137,29 @@ def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: b
     Raises:
         ValueError: it is no CRL.
     """
-    crl = x509.load_der_x509_crl(body)
+    found = x509.load_der_x509_crl(body)
     certificate = x509.load_der_x509_certificate(ca.certificate_der or b"")
     public_key: Any = certificate.public_key()  # a CA's key signs
-    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    made_at, next_update = crl.last_update_utc + _BACKDATED, crl.next_update_utc or crl.last_update_utc
+    number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    made_at, next_update = found.last_update_utc + _BACKDATED, found.next_update_utc or found.last_update_utc
     life_used = 100 * ((now - made_at) / (next_update - made_at)) if next_update > made_at else 100.0
     problem = ""
-    if crl.issuer.public_bytes() != certificate.subject.public_bytes():
+    if found.issuer.public_bytes() != certificate.subject.public_bytes():
         problem = "It is another issuer's."
-    elif not crl.is_signature_valid(public_key):
+    elif not found.is_signature_valid(public_key):
         problem = "Its signature is not the CA's."
-    elif _scope(crl) != ([location.url] if location.url else None):
+    elif _scope(found) != ([location.url] if location.url else None):
         problem = "Its scope (IssuingDistributionPoint) is not its address."
     elif now >= next_update:
         problem = f"It ended at {next_update:%Y-%m-%dT%H:%M:%SZ}."
-    elif crl.last_update_utc > now:
-        problem = f"It begins only at {crl.last_update_utc:%Y-%m-%dT%H:%M:%SZ}."
+    elif found.last_update_utc > now:
+        problem = f"It begins only at {found.last_update_utc:%Y-%m-%dT%H:%M:%SZ}."
     return Sighting(ca.arn, address, number, max(life_used, 0.0), problem)
 
 
-def _scope(crl: x509.CertificateRevocationList) -> list[str] | None:
+def _scope(found: x509.CertificateRevocationList) -> list[str] | None:
     """The addresses in the IssuingDistributionPoint; None without one."""
-    for extension in crl.extensions:
+    for extension in found.extensions:
         if isinstance(extension.value, x509.IssuingDistributionPoint):
             return [str(each.value) for each in extension.value.full_name or ()]
     return None

@@ -23,7 +23,6 @@ from chalicelib import logs
 from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.operations.monitoring import Sighting, fetch, text_of
 from chalicelib.pki import algorithms
-from chalicelib.store import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 VISIBLE_WITHIN = timedelta(seconds=5)
-_SAMPLES = {"revoked": 4, "issued": 1}
+_REVOKED = 4  # the last ones
 _TYPE = "application/ocsp-request"
 
 
@@ -57,7 +56,7 @@ def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
     problem = ""
     for record in _samples(rt, ca):
         try:
-            body = fetch(address, _request(ca, record.serial_number), _TYPE)
+            body = fetch(address, request_about(ca, record.serial_number), _TYPE)
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
         except (OSError, http.client.HTTPException, ValueError) as error:
             problem = text_of(error)
@@ -67,14 +66,16 @@ def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
-    for kind, limit in _SAMPLES.items():
-        for _, serial in rt.store.find_certificates(ca.arn, Span(kind), limit=limit)[:limit]:  # type: ignore[arg-type]  # two of its kinds
-            record = rt.store.get_certificate(ca.arn, serial)
-            if record is not None:
-                yield record
+    """The last one that was issued, and the last ones that were revoked."""
+    yield from rt.store.last_certificates(ca.arn, limit=1)
+    for revocation in rt.store.last_revocations(ca.arn, limit=_REVOKED):
+        record = rt.store.get_certificate(ca.arn, revocation.serial_number)
+        if record is not None:
+            yield record
 
 
-def _request(ca: CertificateAuthority, serial: int) -> bytes:
+def request_about(ca: CertificateAuthority, serial: int) -> bytes:
+    """An OCSPRequest about a certificate of a CA, as clients make it."""
     issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
     name = hashlib.sha1(issuer.subject.public_bytes(), usedforsecurity=False).digest()
     key = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest

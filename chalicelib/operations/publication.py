@@ -106,14 +106,14 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
     """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
     now = rt.now()
     ca_arn, partition = arns.split_crl_arn(crl_arn)
-    ca = rt.store.get_certificate_authority(ca_arn)
     state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
     if state is None:
         return Outcome(crl_arn, "skipped"), False
-    if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
-        rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
-        return Outcome(crl_arn, "skipped"), False
     try:
+        ca = rt.store.get_certificate_authority(ca_arn)  # after the revision: a later change makes the CRL due again
+        if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
+            rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
+            return Outcome(crl_arn, "skipped"), False
         published = _published(rt, ca, partition)
         state = _numbered_above(rt, state, published, now)
         entries = _publish(rt, ca, state, published, now)
@@ -229,8 +229,8 @@ def _due(
     rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
 ) -> crl_gate.Due:
     """What the CRL has to be: for those that build it, and for the gate."""
-    shown_at = state.published_at.replace(microsecond=0) - _BACKDATED if state.published_at else None
-    segments, revoked = Folding(rt, state, shown_at).folded()
+    shown_at, gone_at = (_this_update_of(each) for each in (state.published_at, state.preceded_at))
+    segments, revoked = Folding(rt, state, shown_at, gone_at).folded()
     urls = {each.location.url for each in published} - {""}
     return crl_gate.Due(
         now=now,
@@ -242,6 +242,10 @@ def _due(
         revoked=revoked,
         published=[each.crl for each in published if each.crl],
     )
+
+
+def _this_update_of(published_at: datetime | None) -> datetime | None:
+    return published_at.replace(microsecond=0) - _BACKDATED if published_at else None
 
 
 def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:

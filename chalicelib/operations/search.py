@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 100
 STATES = ("ISSUED", "REVOKED", "EXPIRED", "PENDING", "FAILED")
-_EXAMINED = 1000
+MOST_EXAMINED = 1000
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _FIRST_DIGITS, _LAST_DIGITS = "0" * 20, "9" * 20
 
@@ -67,9 +67,16 @@ def terms_of(tbs_der: bytes) -> list[tuple[str, str]]:
 
 
 def search_certificates(
-    rt: Runtime, caller: Caller, ca_arn: str, filters: Filters, *, limit: int = MAX_PAGE, token: str | None = None
+    rt: Runtime,
+    caller: Caller,
+    ca_arn: str,
+    filters: Filters,
+    *,
+    limit: int = MAX_PAGE,
+    token: str | None = None,
+    most_examined: int = MOST_EXAMINED,
 ) -> tuple[list[Found], str | None]:
-    """A page of certificates, and the token of the next one.
+    """A page of certificates, and the token of the next one, after looking at so many index entries at most.
 
     They come in the order of the index that is used: by subject, alternative name or template and then by time, by end,
     by serial number where revoked ones are asked for, otherwise by time of issuance.
@@ -89,7 +96,7 @@ def search_certificates(
         match = _match(record, filters, rt.now()) if record else None
         if match is not None and _is_first_entry(match, filters, position):
             found.append(match)
-        if len(found) >= limit or examined >= _EXAMINED:
+        if len(found) >= limit or examined >= most_examined:
             return found, paging.encode(rt, caller, name, position)
     return found, None
 
@@ -156,9 +163,11 @@ def shown(record: Certificate, now: datetime) -> Found | None:
 
 
 def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
-    """The certificate, if it is what all filters ask for."""
+    """The certificate, if it is what all filters ask for; it is read only if its record is."""
+    if filters.state not in {None, state_of(record, now)} or not all(holds(record, filters) for holds in _OF_RECORDS):
+        return None
     found = shown(record, now)
-    return found if found and all(holds(found, filters) for holds in _FILTERS) else None
+    return found if found and all(holds(found.contents, filters) for holds in _OF_CONTENTS) else None
 
 
 def _is(value: str, wanted: str) -> bool:
@@ -183,13 +192,14 @@ def _between(moment: datetime, after: datetime | None, before: datetime | None) 
     return (after is None or moment >= after) and (before is None or moment <= before)
 
 
-_FILTERS: tuple[Callable[[Found, Filters], bool], ...] = (
-    lambda found, asked: _any_is(found.contents.subject_values, asked.subject),
-    lambda found, asked: _any_is(found.contents.alternative_names, asked.san),
-    lambda found, asked: asked.state in {None, found.state},
-    lambda found, asked: asked.template_name in {None, arns.parse_template_arn(found.record.template_arn).name},
-    lambda found, asked: _between(found.record.reserved_at, asked.issued_after, asked.issued_before),
-    lambda found, asked: _between(found.record.not_after, asked.expires_after, asked.expires_before),
+_OF_RECORDS: tuple[Callable[[Certificate, Filters], bool], ...] = (
+    lambda record, asked: asked.template_name in {None, arns.parse_template_arn(record.template_arn).name},
+    lambda record, asked: _between(record.reserved_at, asked.issued_after, asked.issued_before),
+    lambda record, asked: _between(record.not_after, asked.expires_after, asked.expires_before),
+)
+_OF_CONTENTS: tuple[Callable[[Contents, Filters], bool], ...] = (
+    lambda said, asked: _any_is(said.subject_values, asked.subject),
+    lambda said, asked: _any_is(said.alternative_names, asked.san),
 )
 
 

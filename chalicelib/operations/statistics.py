@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from chalicelib.operations.crl_freshness import Freshness
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -71,6 +72,14 @@ class Attention(NamedTuple):
         return SEVERITIES[self.kind]
 
 
+class CrlAge(NamedTuple):
+    """The worst CRL of a CA."""
+
+    ca_arn: str
+    name: str
+    crl: Freshness
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """The overview.
@@ -79,6 +88,7 @@ class Statistics:
         issued, revoked: for each of the last `DAYS` days of UTC, today's last.
         ending: for each of the next `WEEKS` weeks, counted from now; revoked certificates are among them.
         attention: the most urgent first.
+        crls: of each CA that tells status, the worst first.
     """
 
     authorities: int
@@ -86,6 +96,7 @@ class Statistics:
     revoked: tuple[Bar, ...]
     ending: tuple[Bar, ...]
     attention: tuple[Attention, ...]
+    crls: tuple[CrlAge, ...] = ()
 
 
 def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
@@ -95,13 +106,16 @@ def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
     weeks = [now + timedelta(weeks=number) for number in range(WEEKS + 1)]
-    attention = [*chain.from_iterable(_of_authority(rt, ca, now) for ca in found), *_of_certificates(rt, arns, now)]
+    crls = {ca.arn: age for ca in found for age in _crl_ages(rt, ca, now)}
+    looked_at = chain.from_iterable(_of_authority(rt, ca, crls.get(ca.arn), now) for ca in found)
+    attention = [*looked_at, *_of_certificates(rt, arns, now)]
     return Statistics(
         authorities=len(found),
         issued=_bars(days, rt.store.count_certificates(arns, "issued", days)),
         revoked=_bars(days, rt.store.count_certificates(arns, "revoked", days)),
         ending=_bars(weeks, rt.store.count_certificates(arns, "expires", weeks)),
         attention=tuple(sorted(attention, key=lambda each: (_ORDER.index(each.kind), each.at or now, each.ca_arn))),
+        crls=tuple(sorted(crls.values(), key=lambda age: crl_freshness.CONDITIONS.index(age.crl.condition))),
     )
 
 
@@ -109,7 +123,14 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
     return tuple(map(Bar, edges, counts))
 
 
-def _of_authority(rt: Runtime, ca: CertificateAuthority, now: datetime) -> Iterator[Attention]:
+def _crl_ages(rt: Runtime, ca: CertificateAuthority, now: datetime) -> list[CrlAge]:
+    """The worst CRL, if the CA has one that is kept up."""
+    if lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
+        return []
+    return [CrlAge(ca.arn, lookup.name_of(ca), each) for each in crl_freshness.of_authority(rt, ca)[:1]]
+
+
+def _of_authority(rt: Runtime, ca: CertificateAuthority, age: CrlAge | None, now: datetime) -> Iterator[Attention]:
     status, name = lookup.status_of(ca, now), lookup.name_of(ca)
     if status == "PENDING_CERTIFICATE":
         text = "The CA waits for its certificate."
@@ -118,19 +139,13 @@ def _of_authority(rt: Runtime, ca: CertificateAuthority, now: datetime) -> Itera
         ends = lookup.issuer_of(ca).not_after
         if ends is not None and ends - now <= CA_ENDS_WITHIN:
             yield Attention("CA_ENDS", f"The CA ends on {ends:%Y-%m-%d}.", ca.arn, name, ends)
-    if status in lookup.WITH_STATUS_SERVICE:
-        yield from (each._replace(name=name) for each in _of_crl(rt, ca))
+    if age is not None and age.crl.condition in _CRL_TEXTS:
+        condition, state = age.crl.condition, age.crl.state
+        yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, name, state.next_update)
     for report in rt.store.list_audit_reports(ca.arn, limit=1):
         if report.status == "FAILED":
             text = f"The last audit report failed: {report.failure}"
             yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
-
-
-def _of_crl(rt: Runtime, ca: CertificateAuthority) -> Iterator[Attention]:
-    """The worst of a CA's CRLs, if something is the matter with it."""
-    for _, condition, state in crl_freshness.of_authority(rt, ca)[:1]:
-        if condition in _CRL_TEXTS:
-            yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, at=state.next_update)
 
 
 def _of_certificates(rt: Runtime, arns: list[str], now: datetime) -> Iterator[Attention]:

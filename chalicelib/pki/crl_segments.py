@@ -127,14 +127,16 @@ def build(rows: Iterable[Row], name: str) -> Iterator[CrlSegment]:
 
 
 def fold(
-    segments: Sequence[CrlSegment], rows: Sequence[Row], shown_at: datetime | None, name: str
+    segments: Sequence[CrlSegment], rows: Sequence[Row], gone_at: datetime | None, name: str
 ) -> tuple[CrlSegment, ...]:
-    """The segments with these rows added; what is not needed any more goes, and many small ones become few.
+    """The segments with these rows added; what no published CRL shows any more goes, and many small ones become few.
+
+    `gone_at` is what `shown_at` was for the published CRL (None: it left out nothing).
 
     Those that stay as they are keep their order, so that most of a CRL is the one before it, octet for octet.
     """
     kept = [
-        _trimmed(each, f"{name}-t{number:04d}") for number, each in enumerate(shown(one, shown_at) for one in segments)
+        _trimmed(each, f"{name}-t{number:04d}") for number, each in enumerate(shown(one, gone_at) for one in segments)
     ]
     kept = [each for each in kept if each.lengths]
     small = [each for each in kept if len(each.lengths) < _SMALL]

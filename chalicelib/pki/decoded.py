@@ -90,7 +90,7 @@ def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
         _name("Subject", found.subject_der),
         Section("Validity", (_time("Not before", found.not_before), _time("Not after", found.not_after))),
         _key(found.public_key, found.spki_der),
-        *_extensions(found.extensions.values()),
+        *map(of_extension, found.extensions.values()),
         fingerprints(certificate_der),
     )
 
@@ -114,7 +114,7 @@ def of_csr(csr_given: bytes) -> tuple[Section, ...]:
         ),
         _name("Subject", found.subject_der),
         _key(found.public_key, found.spki_der),
-        *_extensions(found.extensions),
+        *map(of_extension, found.extensions),
         fingerprints(found.der),
     )
 
@@ -198,11 +198,11 @@ def signature_algorithm(identifier: Element) -> str:
     return found[0] if len(found) == 1 else oid
 
 
-def _extensions(found: Iterable[Extension]) -> Iterable[Section]:
-    for each in found:
-        title = decoded_extensions.TITLES.get(each.oid, f"Extension {each.oid}")
-        lines = tuple(Line(label, visible(value), kind) for label, value, kind in decoded_extensions.lines(each))
-        yield Section(title, lines, each.critical)
+def of_extension(extension: Extension) -> Section:
+    """An extension."""
+    title = decoded_extensions.TITLES.get(extension.oid, f"Extension {extension.oid}")
+    lines = tuple(Line(label, visible(value), kind) for label, value, kind in decoded_extensions.lines(extension))
+    return Section(title, lines, extension.critical)
 
 
 def fingerprints(encoded: bytes) -> Section:

@@ -107,6 +107,7 @@ _TIMES = (
     "next_crl_at",
     "lease_until",
     "published_at",
+    "preceded_at",
     "next_update",
     "expires_at",
     "due_at",

@@ -153,6 +153,8 @@ class Crls(Base):
             "published_entries": entries,
             "failures": 0,
         }
+        if state.published_at is not None:
+            values["preceded_at"] = items.micros(state.published_at)
         removed = ("lease_until", "last_error")
         try:
             self._write_crl(
@@ -162,8 +164,12 @@ class Crls(Base):
             self._write_crl(state, values, removed)
 
     def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
-        values = {"last_error": error, **_due_values(state, retry_at)}
-        self._write_crl(state, values, ("lease_until",), added={"failures": 1})
+        values: dict[str, Value] = {"last_error": error}
+        removed, added = ("lease_until",), {"failures": 1}
+        try:
+            self._write_crl(state, values | _due_values(state, retry_at), removed, added=added, strict=True)
+        except _RevisionMovedError:  # what woke the CRL meanwhile does not wait for the retry
+            self._write_crl(state, values, removed, added=added)
 
     def _write_crl(
         self,

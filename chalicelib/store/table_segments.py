@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib.records import CrlSegment, CrlSegments, Revocation
 from chalicelib.store import ConflictError, items
-from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put, Update
-from chalicelib.store.table_authorities import Base, version_is
+from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put, Update, holds
+from chalicelib.store.table_authorities import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,9 +28,14 @@ _MOST_WRITES = 100  # of a transaction
 class Segments(Base):
     """New revocations, and segments."""
 
-    def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> list[Revocation]:
-        found = (item for pk in items.new_revocation_partitions(crl_arn) for item in self.table.query(pk, limit=limit))
-        return [items.from_item(Revocation, item) for item in islice(found, limit)]
+    def list_new_revocations(self, beside: CrlSegments, *, limit: int | None = None) -> list[Revocation]:
+        partitions = items.new_revocation_partitions(beside.crl_arn)
+        found = (item for pk in partitions for item in self.table.query(pk, limit=limit))
+        new = [items.from_item(Revocation, item) for item in islice(found, limit)]
+        # What was folded after `beside` was read may be in neither: only now is it sure that nothing was.
+        if not holds(_still(beside), self.table.get(items.segment_list_key(beside.crl_arn))):
+            raise ConflictError(f"The segments of {beside.crl_arn} were replaced meanwhile.")
+        return new
 
     def get_crl_segments(self, crl_arn: str) -> CrlSegments:
         key = items.segment_list_key(crl_arn)
@@ -58,14 +63,13 @@ class Segments(Base):
             "pk": key.pk,
             "sk": key.sk,
             "version": old.version + 1,
-            "segments": " ".join(each.segment_id for each in new.segments),
+            "segments": _names(new),
         }
         if folded or before - after:
             listed["folded"] = " ".join(arns.serial_hex(each.serial_number) for each in folded)
             listed["replaced"] = " ".join(sorted(before - after))
-        still: Condition = version_is(old.version) if old.version else ABSENT
         try:
-            self.table.write(Put(listed, still))
+            self.table.write(Put(listed, _still(old)))
         except ConditionFailedError as error:
             self._delete(items.segment_key(old.crl_arn, each) for each in sorted(after - before))
             raise ConflictError(f"The segments of {old.crl_arn} were replaced meanwhile.") from error
@@ -84,10 +88,26 @@ class Segments(Base):
         except ConditionFailedError as error:
             raise ConflictError(f"The segments of {crl_arn} were replaced meanwhile.") from error
 
+    def forget_crl_segments(self, crl_arn: str) -> None:
+        self.table.write(Delete(items.segment_list_key(crl_arn)))  # first: without it the others count for nothing
+        pk = items.segments_partition(crl_arn)
+        self._delete([items.segment_key(crl_arn, str(item["segment_id"])) for item in self.table.query(pk)])
+
     def _delete(self, keys: Iterable[Key]) -> None:
         doomed = [Delete(key) for key in keys]
         for begin in range(0, len(doomed), _MOST_WRITES):
             self.table.write(*doomed[begin : begin + _MOST_WRITES])
+
+
+def _still(segments: CrlSegments) -> Condition:
+    """That a CRL has these segments; versions begin anew when the segments are made again, but names do not recur."""
+    if not segments.version:
+        return ABSENT
+    return ((Clause("version", "=", segments.version), Clause("segments", "=", _names(segments))),)
+
+
+def _names(segments: CrlSegments) -> str:
+    return " ".join(each.segment_id for each in segments.segments)
 
 
 def _words(value: object) -> list[str]:

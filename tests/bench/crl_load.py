@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import secrets
 import subprocess
 import sys
 import time
@@ -22,16 +23,11 @@ sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contra
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
 NEW = 1_000
 REASONS = ("SUPERSEDED", "UNSPECIFIED")
 NOW = datetime.now(UTC)
-
-
-class Measured(dict[str, Any]):
-    """What a step took."""
 
 
 def runtime_in(directory: Path) -> Runtime:
@@ -81,8 +77,7 @@ def publish(directory: Path, entries: int) -> dict[str, float]:
     rt = runtime_in(directory)
     (arn,) = rt.store.list_due("CRL", now=rt.now(), limit=2)
     signed_at: list[float] = []
-    store = _Watched(rt.store, "complete_crl", [])
-    rt = replace(rt, store=store, buckets=_Watched(rt.buckets, "put", signed_at))
+    rt = replace(rt, buckets=_Watched(rt.buckets, "put", signed_at))
     begun, cpu = time.perf_counter(), time.process_time()
     outcome = publication.publish_crl(rt, arn)
     if outcome.result != "published" or outcome.entries < entries:
@@ -110,39 +105,64 @@ class _Watched:
 
 def revoke(directory: Path, entries: int) -> None:
     """A thousand new revocations, as RevokeCertificate records them."""
+    from chalicelib import arn as arns
     from chalicelib.operations import lookup
     from chalicelib.pki import crl
-    from chalicelib.records import Certificate, Revocation
+    from chalicelib.records import Revocation
 
     rt = runtime_in(directory)
-    ca: CertificateAuthority = next(lookup.every_authority(rt))
-    from uuid import uuid4
-
+    ca = next(lookup.every_authority(rt))
     template = next(each for each in rt.store.list_certificates(ca.arn) if not each.revoked_at)
     for _ in range(NEW):
-        number_of = uuid4().int
-        from chalicelib import arn as arns
-
-        certificate: Certificate = replace(
-            template,
-            arn=f"{ca.arn}/certificate/{arns.serial_hex(number_of)}",
-            serial_number=number_of,
-            status="PENDING",
-            certificate_der=None,
-            not_after=NOW + timedelta(days=90),
-        )
+        number, ends = secrets.randbits(128), NOW + timedelta(days=90)
+        arn = f"{ca.arn}/certificate/{arns.serial_hex(number)}"
+        certificate = replace(template, arn=arn, serial_number=number, status="PENDING", not_after=ends)
         rt.store.reserve_certificate(certificate, ca, None, now=NOW)
-        rt.store.revoke_certificate(
-            certificate,
-            Revocation(
-                ca_arn=ca.arn,
-                serial_number=number_of,
-                revoked_at=NOW,
-                reason="SUPERSEDED",
-                not_after=certificate.not_after,
-                entry_der=crl.encode_entry(number_of, NOW, "SUPERSEDED"),
-            ),
+        revocation = Revocation(
+            ca_arn=ca.arn,
+            serial_number=number,
+            revoked_at=NOW,
+            reason="SUPERSEDED",
+            not_after=ends,
+            entry_der=crl.encode_entry(number, NOW, "SUPERSEDED"),
         )
+        rt.store.revoke_certificate(certificate, revocation)
+
+
+def peer(directory: Path, entries: int) -> dict[str, float]:
+    """`openssl ca -gencrl` over as many lines of its index."""
+    config = "database = index.txt\ncertificate = root.pem\nprivate_key = root.key\ndefault_md = sha256\n"
+    config = f"[ca]\ndefault_ca = own\n[own]\n{config}default_crl_days = 7\ncrlnumber = crlnumber\n"
+    (directory / "ca.cnf").write_text(config)
+    (directory / "crlnumber").write_text("01\n")
+    with (directory / "index.txt").open("w") as index:
+        for number in range(1, entries + 1):
+            reason = ",superseded" if number % 2 == 0 else ""
+            index.write(f"R\t310101000000Z\t300101000000Z{reason}\t{serial(number):032X}\tunknown\t/CN=leaf\n")
+    root = ("-subj", "/CN=Root", "-keyout", "root.key", "-out", "root.pem", "-days", "3650")
+    _openssl(directory, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *root)
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    _openssl(directory, "ca", "-gencrl", "-config", "ca.cnf", "-out", "peer.crl")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "seconds": time.perf_counter() - begun,
+        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "megabytes": after.ru_maxrss / 1024,
+    }
+
+
+def _openssl(directory: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
+
+
+def measure(directory: Path, entries: int) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """Two runs of the publisher, the second one after new revocations; and the peer's run over the same entries."""
+    home, other = directory / "home", directory / "peer"
+    other.mkdir()
+    step("prepare", home, entries)
+    first = step("publish", home, entries)
+    step("revoke", home, entries)
+    return [first, step("publish", home, entries)], step("peer", other, entries)
 
 
 def step(name: str, directory: Path, entries: int) -> dict[str, float]:

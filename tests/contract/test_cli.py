@@ -62,6 +62,10 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     assert run("crl", "publish").output.startswith(f"published: {root}: number ")
     assert run("crl", "publish").output == "No CRL is due.\n"
     assert "as recorded" in run("crl", "verify").output
+    assert run("crl", "rebuild", root).exit_code == 0
+    assert run("crl", "publish").output.startswith(f"published: {root}: number ")
+    assert "There is no CRL" in run("crl", "rebuild", f"{root[:-4]}0000").output
+    assert "is not the ARN of a certificate authority" in run("crl", "rebuild", "x").output
     heading, first, second = run("status").output.splitlines()
     assert heading.split()[:4] == ["Name", "Type", "State", "Issued"]
     assert first.startswith("first?line")  # control characters do not reach the terminal

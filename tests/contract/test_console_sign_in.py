@@ -29,6 +29,7 @@ SAMPLES = {
     "draft": "0" * 16,
     "step": "type",
     "name": "console.css",
+    "serial": "0" * 32,
 }
 
 

@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from test_revocation import revoke
 
 from chalicelib.operations.crl_verification import Verdict, verify_crls
+from chalicelib.operations.lookup import every_authority
 from chalicelib.operations.publication import publish_due_crls
+from chalicelib.pki import crl_entries, crl_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,3 +132,37 @@ def test_what_lies_there_instead_is_named(rt: Any, arn: str, case: str, problem:
             return replace(stored, body=body) if body is not None else None
 
     assert verdict(replace(rt, buckets=Buckets())).problem.startswith(problem)
+
+
+def test_damaged_segments_are_made_again_of_the_base_records(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    """The same entries, octet for octet; and a damaged segment never reaches a client."""
+    (location,) = {(each.bucket, each.key) for ca in every_authority(rt) for each in ca.crl_locations}
+    (crl_arn,) = {each.crl_arn for each in verify_crls(rt)}
+    before = crl_gate.read(rt.buckets.get(*location).body)
+    found = rt.store.get_crl_segments(crl_arn)
+    (whole,) = found.segments
+    broken = replace(whole, segment_id="broken", entries=whole.entries[:-1])
+    rt.store.fold_revocations(found, replace(found, segments=(broken,)), [])
+    clock.now += timedelta(days=4)
+    (outcome,) = publish_due_crls(rt, seconds=60)
+    assert (outcome.result, verdict(rt).problem) == ("failed", "")
+    rt.store.forget_crl_segments(crl_arn)
+    clock.now += timedelta(minutes=5)
+    (outcome,) = publish_due_crls(rt, seconds=60)
+    assert (outcome.result, outcome.entries, verdict(rt).problem) == ("published", 3, "")
+    after = crl_gate.read(rt.buckets.get(*location).body)
+    entries = [dict(crl_entries.split(each.entries)) for each in (before, after)]
+    assert entries[0] == entries[1]
+
+
+def test_entries_that_ended_leave_while_others_come(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    """RFC 5280 section 3.3: each has been in one CRL made after its certificate ended, and is in none from then on."""
+    shown = []
+    for _ in range(8):
+        issued = issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 5})
+        clock.now += timedelta(days=2)
+        revoke(acm_pca, arn, issued)
+        (outcome,) = publish_due_crls(rt, seconds=60)
+        shown.append(outcome.entries - 3)
+        assert verdict(rt).problem == ""
+    assert shown == [1, 2, 3, 3, 3, 3, 3, 3]  # each is in two CRLs before its end, and in one after it

@@ -250,7 +250,7 @@ def test_page_looks_at_a_bounded_number(
     acm_pca: Any, rest: Rest, many: tuple[str, dict[str, str]], monkeypatch: Any
 ) -> None:
     arn, _ = many
-    monkeypatch.setattr(search, "_EXAMINED", 2)
+    monkeypatch.setattr(search, "MOST_EXAMINED", 2)
     found: list[Any] = []
     token: dict[str, str] = {}
     pages = 0

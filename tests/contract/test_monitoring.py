@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from authority_steps import active_root, issue
+from authority_steps import active_root, issue, serial_of
 from builders import root_certificate
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -106,6 +106,36 @@ def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
     assert monitoring.judge(other_issuer, location, "", body, now).problem == "It is another issuer's."
     with pytest.raises(ValueError, match="error parsing asn1"):
         monitoring.judge(ca, location, "", b"", now)
+
+
+def test_revocation_that_is_not_visible_in_time_is_seen(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    serial = serial_of(issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 2}))
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    assert monitoring.watch_crls(rt)[0].problem == ""
+    clock.forward(seconds=121)
+    assert monitoring.watch_crls(rt)[0].problem.startswith("It lacks the revoked serial number")
+    publish_due_crls(rt, seconds=60)
+    assert monitoring.watch_crls(rt)[0].problem == ""
+    for _ in range(3):  # it has been in a CRL after its end, and may go
+        clock.forward(days=2)
+        rt.store.schedule_crl(arn, due_at=clock())
+        publish_due_crls(rt, seconds=60)
+        clock.forward(seconds=121)
+        assert monitoring.watch_crls(rt)[0].problem == ""
+
+
+def test_serial_that_vanished_and_a_crl_that_went_back_are_seen(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    buckets = rt.settings.data_path / "buckets"
+    (path,) = (each for each in buckets.rglob("*.crl") if ".headers" not in each.parts)
+    empty = path.read_bytes()
+    serial = serial_of(issue(acm_pca, arn))
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    clock.forward(minutes=5)
+    publish_due_crls(rt, seconds=60)
+    path.write_bytes(empty)
+    assert "lacks" in monitoring.watch_crls(rt)[0].problem
+    clock.forward(seconds=121)
+    assert "has been published" in monitoring.watch_crls(rt)[0].problem
 
 
 def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -128,5 +128,5 @@ def _broken(answer: bytes) -> bytes:
 def _first(right: Any, watched: Any, arn: str) -> bytes:
     ca = watched.store.get_certificate_authority(arn)
     serial = next(each for each in watched.store.list_certificates(arn) if not each.revoked_at).serial_number
-    found: bytes = right(monitoring_ocsp._request(ca, serial))
+    found: bytes = right(monitoring_ocsp.request_about(ca, serial))
     return found

@@ -16,7 +16,6 @@ from chalicelib import errors
 from chalicelib.keystore import KeyStoreError
 from chalicelib.operations import access, authorities, lookup, publication
 from chalicelib.operations.reconcile import Reconciled, reconcile
-from chalicelib.records import CrlSegments
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
 
@@ -124,7 +123,12 @@ def test_records_that_changed_meanwhile_are_left_alone(acm_pca: Any, rt: Any, cl
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)
     kept = create(acm_pca)
-    lists = {"PENDING": [issued], "CREATING": [arn, kept], "PURGE": [arn, arn[:-12] + "000000000000"]}
+    lists = {
+        "SESSION": ["gone"],
+        "PENDING": [issued],
+        "CREATING": [arn, kept],
+        "PURGE": [arn, arn[:-12] + "000000000000"],
+    }
     stale = replace(rt, store=Port(rt.store, list_due=lambda kind, **_: lists[kind]))
     assert reconcile(stale) == Reconciled()
     assert status(acm_pca, arn) == "ACTIVE"
@@ -345,8 +349,8 @@ def test_revocation_that_only_clients_remember_stays_in_the_crl(acm_pca: Any, rt
     key = f"crl/{arn.rsplit('/', 1)[1]}.crl"
     before = shown(rt, key)
     clock.forward(days=4)
-    none = lambda arn: CrlSegments(crl_arn=arn)  # noqa: E731  a fault
-    forgetful = replace(rt, store=Port(rt.store, get_crl_segments=none, list_revocations=lambda _: iter(())))
+    rt.store.forget_crl_segments(arn)
+    forgetful = replace(rt, store=Port(rt.store, list_revocations=lambda _: iter(())))
     (outcome,) = publication.publish_due_crls(forgetful, seconds=60)
     assert (outcome.result, outcome.entries) == ("published", 2)
     assert shown(rt, key) == before

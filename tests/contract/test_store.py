@@ -1,4 +1,4 @@
-"""What every store promises, on SQLite and on DynamoDB."""
+"""What every store promises, on SQLite, on DynamoDB, and in the memory of tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from builders import START
+from memory_ports import MemoryTable
 
 from chalicelib.arn import crl_arn
 from chalicelib.pki import crl
@@ -30,10 +31,18 @@ from chalicelib.records import (
     ResourcePolicy,
     Revocation,
 )
-from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError, table_crls
+from chalicelib.store import (
+    ConflictError,
+    SerialTakenError,
+    StaleAuthorityError,
+    TokenMismatchError,
+    items,
+    table_crls,
+)
 from chalicelib.store.dynamodb import create_table
 from chalicelib.store.dynamodb import open_store as open_dynamodb
 from chalicelib.store.sqlite import open_store as open_sqlite
+from chalicelib.store.table import Put
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -41,17 +50,21 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from chalicelib.store.table import Write
+
 ACCOUNT = "000000000000"
 LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
 
 
-@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1"])
+@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
     """A store of each kind; with pages of one item every read pages."""
     kind, _, page = request.param.partition("-page-")
     size = int(page or 1000)
     if kind == "sqlite":
         return open_sqlite(tmp_path / "signet.db", page=size)
+    if kind == "memory":
+        return TableStore(MemoryTable(page=size))
     create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
     return open_dynamodb("signet", "us-east-1", page=size)
 
@@ -309,6 +322,10 @@ def test_many_certificates_are_listed_once_each(store: TableStore, ca: Certifica
 # revocation
 
 
+def new_revocations(store: TableStore, crl_arn: str, limit: int | None = None) -> list[Revocation]:
+    return store.list_new_revocations(store.get_crl_segments(crl_arn), limit=limit)
+
+
 def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority) -> None:
     record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
     wanted = revocation(record, at(minutes=1))
@@ -316,7 +333,7 @@ def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority
     found = store.get_certificate(ca.arn, 1)
     assert found is not None
     assert (found.revoked_at, found.revocation_reason, found.status) == (at(minutes=1), "SUPERSEDED", "PENDING")
-    assert store.list_new_revocations(ca.arn) == [wanted]
+    assert new_revocations(store, ca.arn) == [wanted]
     with pytest.raises(ConflictError):
         store.revoke_certificate(record, revocation(record, at(minutes=2)))
     store.complete_certificate(record, b"x", issued_at=at(minutes=3))
@@ -329,7 +346,7 @@ def test_revocation_of_what_does_not_exist_leaves_nothing(store: TableStore, ca:
     with pytest.raises(ConflictError):
         store.revoke_certificate(certificate(ca), revocation(certificate(ca)))
     assert store.get_certificate(ca.arn, 1) is None
-    assert store.list_new_revocations(ca.arn) == []
+    assert new_revocations(store, ca.arn) == []
 
 
 def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: CertificateAuthority) -> None:
@@ -337,15 +354,15 @@ def test_revocations_come_in_the_order_of_serials(store: TableStore, ca: Certifi
     for serial_number in serials:
         record, _ = store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
         store.revoke_certificate(record, revocation(record))
-    assert [each.serial_number for each in store.list_new_revocations(ca.arn)] == sorted(serials)
+    assert [each.serial_number for each in new_revocations(store, ca.arn)] == sorted(serials)
 
 
 def test_new_revocations_are_listed_up_to_a_limit(store: TableStore, ca: CertificateAuthority) -> None:
     for number in range(5):
         record, _ = store.reserve_certificate(certificate(ca, number << 124 | 1), ca, None, now=START)
         store.revoke_certificate(record, revocation(record))
-    assert [each.serial_number >> 124 for each in store.list_new_revocations(ca.arn, limit=3)] == [0, 1, 2]
-    assert len(store.list_new_revocations(ca.arn, limit=9)) == 5
+    assert [each.serial_number >> 124 for each in new_revocations(store, ca.arn, limit=3)] == [0, 1, 2]
+    assert len(new_revocations(store, ca.arn, limit=9)) == 5
 
 
 # segments
@@ -363,17 +380,17 @@ def test_folding_replaces_segments_and_their_revocations(store: TableStore, ca: 
     records = [store.reserve_certificate(certificate(ca, number), ca, None, now=START)[0] for number in (1, 2, 3)]
     for record in records:
         store.revoke_certificate(record, revocation(record))
-    new = store.list_new_revocations(ca.arn)
+    new = new_revocations(store, ca.arn)
     none = store.get_crl_segments(ca.arn)
     assert none == CrlSegments(crl_arn=ca.arn)
     first = folded(store, none, "a", "b", folded=tuple(new[:2]))
     assert store.get_crl_segments(ca.arn) == first
     assert [each.segment_id for each in first.segments] == ["a", "b"]
-    assert store.list_new_revocations(ca.arn) == new[2:]
+    assert new_revocations(store, ca.arn) == new[2:]
     second = folded(store, first, "b", "c", folded=tuple(new[2:]))
     assert store.get_crl_segments(ca.arn) == second
     assert (second.version, [each.segment_id for each in second.segments]) == (2, ["b", "c"])
-    assert store.list_new_revocations(ca.arn) == []
+    assert new_revocations(store, ca.arn) == []
     found = store.get_certificate(ca.arn, 3)
     assert found is not None
     assert found.revoked_at == revocation(records[2]).revoked_at
@@ -387,7 +404,50 @@ def test_two_that_fold_at_once_lose_nothing(store: TableStore, ca: CertificateAu
     with pytest.raises(ConflictError):
         folded(store, none, "b", folded=(revocation(record),))
     assert store.get_crl_segments(ca.arn) == winner
-    assert store.list_new_revocations(ca.arn) == [revocation(record)]
+    assert new_revocations(store, ca.arn) == [revocation(record)]
+
+
+def test_new_revocations_beside_segments_that_were_replaced_are_a_conflict(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    """They may be in neither. Segments that were made again count as others, whatever their version."""
+    record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
+    store.revoke_certificate(record, revocation(record))
+    none = store.get_crl_segments(ca.arn)
+    first = folded(store, none, "a", folded=(revocation(record),))
+    with pytest.raises(ConflictError):
+        store.list_new_revocations(none)
+    assert store.list_new_revocations(first) == []
+    store.forget_crl_segments(ca.arn)
+    assert store.get_crl_segments(ca.arn) == none
+    again = folded(store, none, "b")
+    assert again.version == first.version
+    with pytest.raises(ConflictError):
+        store.list_new_revocations(first)
+    with pytest.raises(ConflictError):
+        folded(store, first, "c")
+    assert store.get_crl_segments(ca.arn) == again
+
+
+def test_fold_that_died_is_finished_by_the_next_reader(store: TableStore, ca: CertificateAuthority) -> None:
+    record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
+    store.revoke_certificate(record, revocation(record))
+    old = folded(store, store.get_crl_segments(ca.arn), "a")
+
+    class Dying:
+        """The table of a process that dies once the segments are replaced."""
+
+        def write(self, *writes: Write) -> None:
+            store.table.write(*writes)
+            if isinstance(writes[0], Put) and writes[0].key.sk == "LIST":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folded(TableStore(Dying()), old, "b", folded=(revocation(record),))  # type: ignore[arg-type]  # it dies early
+    found = store.get_crl_segments(ca.arn)
+    assert [each.segment_id for each in found.segments] == ["b"]
+    assert new_revocations(store, ca.arn) == []
+    assert [str(item["sk"]) for item in store.table.query(items.segments_partition(ca.arn))] == ["LIST", "SEGMENT#b"]
 
 
 def test_segments_of_a_partition_are_its_own_and_go_with_the_authority(
@@ -418,7 +478,7 @@ def test_partitioned_revocation_wakes_its_partition_and_the_complete_crl(
     store.revoke_certificate(record, wanted)
     of_a, of_b = crl_arn(ca.arn, "a"), crl_arn(ca.arn, "b")
     assert set(store.list_due("CRL", now=at(minutes=1), limit=9)) == {ca.arn, of_a}
-    assert [store.list_new_revocations(each) for each in (ca.arn, of_a, of_b)] == [[wanted], [wanted], []]
+    assert [new_revocations(store, each) for each in (ca.arn, of_a, of_b)] == [[wanted], [wanted], []]
     state = store.reserve_crl(of_a, number=7, now=at(minutes=2), lease_until=at(minutes=3))
     assert state is not None
     assert (state.crl_arn, state.crl_number) == (of_a, 7)
@@ -554,6 +614,19 @@ def test_failed_run_is_recorded_and_due_again(store: TableStore, ca: Certificate
     state = store.get_crl_state(ca.arn)
     assert state is not None
     assert (state.failures, state.last_error, state.published_number) == (0, None, 200)
+
+
+def test_what_wakes_a_crl_during_a_run_that_fails_does_not_wait_for_its_retry(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    started(store, ca)
+    state = reserve(store, ca)
+    store.schedule_crl(ca.arn, due_at=at(seconds=5))
+    store.fail_crl(state, "The CA is EXPIRED.", retry_at=at(days=1))
+    assert store.list_due("CRL", now=at(seconds=5), limit=9) == [ca.arn]
+    found = store.get_crl_state(ca.arn)
+    assert found is not None
+    assert (found.failures, found.last_error, found.lease_until) == (1, "The CA is EXPIRED.", None)
 
 
 def test_schedule_without_crl_state_changes_nothing(store: TableStore, ca: CertificateAuthority) -> None:

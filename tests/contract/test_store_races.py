@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import START
-from test_store import LOCATION, at, authority, ca, certificate, complete, reserve, revocation, started, store, token
+from test_store import (
+    LOCATION,
+    at,
+    authority,
+    ca,
+    certificate,
+    complete,
+    new_revocations,
+    reserve,
+    revocation,
+    started,
+    store,
+    token,
+)
 
 from chalicelib.store import ConflictError, StaleAuthorityError
 from chalicelib.store.table_store import TableStore
@@ -128,7 +141,7 @@ def test_revoke_while_the_authority_is_purged_is_still_recorded(store: TableStor
     record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
     revoker = interrupted(store, lambda: store.purge_certificate_authority(changed))
     revoker.revoke_certificate(record, revocation(record))
-    assert store.list_new_revocations(ca.arn) == [revocation(record)]
+    assert new_revocations(store, ca.arn) == [revocation(record)]
     assert store.get_crl_state(ca.arn) is None
 
 
@@ -142,7 +155,7 @@ def test_revoke_of_a_certificate_that_changed_meanwhile_is_a_conflict(
     issued = store.get_certificate(ca.arn, 1)
     assert issued is not None
     assert issued.revoked_at is None
-    assert store.list_new_revocations(ca.arn) == []
+    assert new_revocations(store, ca.arn) == []
     store.revoke_certificate(issued, revocation(issued))
 
 

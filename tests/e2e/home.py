@@ -54,6 +54,11 @@ class Home:
         """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def console_url(self) -> str:
+        """Where the console begins."""
+        return f"{self.url}/console/"
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with (self.data.parent / "server.log").open("a") as log:

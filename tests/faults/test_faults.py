@@ -191,7 +191,7 @@ class DeafStore(ForgetfulStore):
     reserve_certificate = property(lambda self: self._inner.reserve_certificate)
     complete_certificate = property(lambda self: self._inner.complete_certificate)
 
-    def list_new_revocations(self, crl_arn: str, *, limit: int | None = None) -> Any:
+    def list_new_revocations(self, beside: Any, *, limit: int | None = None) -> Any:
         return []
 
     def list_revocations(self, crl_arn: str) -> Any:

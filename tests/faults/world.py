@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
+from chalicelib import logs
 from chalicelib.config import Settings
 from chalicelib.operations import access, authorities, ca_certificates, certificates, publication, reconcile, revocation
 from chalicelib.runtime import Caller, Runtime, from_settings
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
     from pathlib import Path
 
     from chalicelib.records import CertificateAuthority
@@ -30,6 +34,17 @@ START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST")
 ROOT_TEMPLATE = "arn:aws:acm-pca:::template/RootCACertificate/V1"
 BUCKET = "crl-bucket"
+
+
+@contextmanager
+def log_only_to(handler: logging.Handler) -> Iterator[None]:
+    """Send the log there alone: pytest would keep every line of a hundred thousand failures in memory."""
+    kept = list(logs.LOGGER.handlers)
+    logs.LOGGER.handlers[:] = [handler]
+    try:
+        yield
+    finally:
+        logs.LOGGER.handlers[:] = kept
 
 
 @dataclass
@@ -110,16 +125,18 @@ class World:
 
     # what a client does
 
-    def create(self, rt: Runtime, kind: str = "SUBORDINATE", token: str | None = None) -> str:
+    def create(
+        self, rt: Runtime, kind: str = "SUBORDINATE", token: str | None = None, *, name: str = "", **crl: Any
+    ) -> str:
         request: Any = {
             "CertificateAuthorityConfiguration": {
                 "KeyAlgorithm": "EC_prime256v1",
                 "SigningAlgorithm": "SHA256WITHECDSA",
-                "Subject": {"CommonName": kind},
+                "Subject": {"CommonName": name or kind},
             },
             "CertificateAuthorityType": kind,
             "RevocationConfiguration": {
-                "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": BUCKET}
+                "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": BUCKET} | crl
             },
         }
         if token is not None:

@@ -1,0 +1,226 @@
+"""Issuing a certificate: the form, the CSR decoded, the preview of what would be signed, and then issuing just that.
+
+What was previewed lives in the session under a random name, and nothing else can be issued: the name is the idempotency
+token, so that a preview makes one certificate.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.api import constraints, extensions
+from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
+from chalicelib.console.cli_commands import command
+from chalicelib.console.views_wizard import own_arn
+from chalicelib.operations import explain
+from chalicelib.pki import csr, decoded, pem
+from chalicelib.pki.errors import PkiError
+from chalicelib.pki.extensions import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.issue_plan import Problems, Typed
+    from chalicelib.console.web import Visit
+    from chalicelib.pki.decoded import Section
+
+SECTION = "certificates"
+SOURCES = {
+    "TEMPLATE": "the template",
+    "CA": "the CA",
+    "API": "what is typed here",
+    "CSR": "the CSR",
+}
+# The field that a refusal belongs to; the others stand above the form.
+_FIELD_OF = {"MalformedCSRException": "csr"}
+
+
+class _Extension(NamedTuple):
+    section: Section
+    source: str
+
+
+def issue_form(visit: Visit) -> WireResponse:
+    """The form; with a draft's name in the query, as it was filled in."""
+    return _form(visit, _draft(visit, visit.query.get("draft", "")) or {}, {})
+
+
+def show_csr(visit: Visit) -> WireResponse:
+    """A CSR in words: a fragment of the form."""
+    sections, problem = _decoded(visit.form.get("csr").encode("utf-8", "replace"))
+    return render.page(visit, "issue_csr.html", title="", csr_sections=sections, problem=problem)
+
+
+def _decoded(given: bytes) -> tuple[tuple[Section, ...], str]:
+    """The CSR in words, or what is wrong with it."""
+    try:
+        return (decoded.of_csr(given), "") if given else ((), "")
+    except PkiError as error:
+        return (), str(error)
+
+
+def preview(visit: Visit) -> WireResponse:
+    """Keep what was typed if it can be issued, and show what that would be; otherwise the form says why not."""
+    typed = issue_plan.read(visit.form.fields)
+    if uploaded := visit.form.files.get("csr_file"):
+        typed["csr"] = _text(uploaded)
+    problems = _too_long(typed) or issue_plan.problems_of(typed) or _refusal(visit, typed)
+    if problems:
+        return _form(visit, typed, problems)
+    name = secrets.token_hex(8)
+    if visit.session is not None:
+        draft = {"issue": dict(typed), "ca_id": visit.named["ca_id"]}
+        sessions.change_draft(visit.rt, visit.session, name, lambda _: draft)
+    return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue/{name}")
+
+
+def _text(uploaded: bytes) -> str:
+    """A file with a CSR as PEM."""
+    found = uploaded if b"-----BEGIN" in uploaded else pem.encode(uploaded, "CERTIFICATE REQUEST").encode()
+    return found.decode("utf-8", "replace").strip()
+
+
+def _too_long(typed: Typed) -> Problems:
+    most = {"csr": csr.MAX_BYTES}
+    over = ((name, most.get(name, wizard_checks.MOST_CHARACTERS)) for name in typed)
+    return {name: f"This is longer than {limit} characters." for name, limit in over if len(typed[name]) > limit}
+
+
+def _refusal(visit: Visit, typed: Typed) -> Problems:
+    try:
+        explained = _explained(visit, typed)
+    except errors.ValidationException as error:
+        return {"": wizard_checks.in_words(error.message)}
+    if explained["WouldIssue"]:
+        return {}
+    refusal = explained["Refusal"]
+    return {_FIELD_OF.get(refusal["Code"], ""): f"{refusal['Message']} ({refusal['Code']})"}
+
+
+def _explained(visit: Visit, typed: Typed) -> Any:
+    caller = extensions.acting(visit.rt, visit.caller, "IssueCertificate")
+    request: Any = _request(visit, typed)
+    constraints.check("IssueCertificateRequest", request)
+    return explain.explain(visit.rt, caller, request)
+
+
+def _request(visit: Visit, typed: Typed) -> dict[str, Any]:
+    arn = own_arn(visit)
+    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
+    algorithm = ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
+    partition = arns.partition_of(visit.rt.settings.region)
+    template_arn = str(arns.TemplateArn(partition, issue_plan.template_of(typed)))
+    return issue_plan.request_of(typed, arn, algorithm, template_arn)
+
+
+def _draft(visit: Visit, name: str) -> dict[str, str] | None:
+    """What was previewed at this CA under a name; None where there is nothing."""
+    return _kept(visit, name).get("issue")
+
+
+def _kept(visit: Visit, name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (visit.session.drafts if visit.session else {}).get(name, {})
+    return found if found.get("ca_id") == visit.named["ca_id"] else {}
+
+
+def show_preview(visit: Visit) -> WireResponse:
+    """What would be signed now."""
+    return _preview_page(visit, "")
+
+
+def issue(visit: Visit) -> WireResponse:
+    """Issue what was previewed; pressed twice, it is one certificate."""
+    name = visit.named["draft"]
+    typed = _draft(visit, name)
+    if typed is None or "issued" in _kept(visit, name):
+        return _preview_page(visit, "")
+    token = hashlib.sha256(f"console/issue/{name}".encode()).hexdigest()[:36]
+    try:
+        issued = visit.call("IssueCertificate", **_request(visit, typed), IdempotencyToken=token)
+    except errors.ApiError as error:
+        return _preview_page(visit, f"{error.message} ({error.code})")
+    serial = issued["CertificateArn"].rsplit("/", 1)[1]
+    if visit.session is not None:
+        sessions.change_draft(visit.rt, visit.session, name, lambda kept: kept | {"issued": serial})
+    return _to_certificate(visit, serial)
+
+
+def _to_certificate(visit: Visit, serial: str) -> WireResponse:
+    return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{serial}?done=issued")
+
+
+def _preview_page(visit: Visit, problem: str) -> WireResponse:
+    name = visit.named["draft"]
+    typed, issued = _draft(visit, name), _kept(visit, name).get("issued")
+    if issued:
+        return _to_certificate(visit, issued)
+    if typed is None:
+        return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue")
+    explained = _explained(visit, typed)
+    if not explained["WouldIssue"]:
+        problem = f"{explained['Refusal']['Message']} ({explained['Refusal']['Code']})"
+    plan, request = explained.get("Plan"), _request(visit, typed)
+    sections, _ = _decoded(typed["csr"].encode())
+    return render.page(
+        visit,
+        "issue_preview.html",
+        title="Preview",
+        section=SECTION,
+        status=422 if problem else 200,
+        commands=(command("IssueCertificate", request | {"Csr": "fileb://request.csr.pem"}),),
+        ca_id=visit.named["ca_id"],
+        name=_name(visit),
+        draft=name,
+        problem=problem,
+        plan=plan,
+        extensions=[_extension(each) for each in plan["Extensions"]] if plan else [],
+        template_name=issue_plan.template_of(typed),
+        may_issue=explained.get("MayIssue", []),
+        csr_sections=sections,
+    )
+
+
+def _extension(planned: Mapping[str, Any]) -> _Extension:
+    encoded = base64.b64decode(planned["Value"])
+    found = Extension(planned["ObjectIdentifier"], planned["Critical"], encoded)
+    return _Extension(decoded.of_extension(found), SOURCES[planned["Source"]])
+
+
+def _name(visit: Visit) -> str:
+    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+    return authority_rows.common_name(ca)
+
+
+def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
+    arn = own_arn(visit)
+    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
+    short = issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
+    sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
+    request = {
+        "CertificateAuthorityArn": arn,
+        "Csr": "fileb://request.csr.pem",
+        "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
+        "Validity": {"Type": "DAYS", "Value": 90},
+    }
+    return render.page(
+        visit,
+        "issue.html",
+        title="Issue a certificate",
+        section=SECTION,
+        status=422 if problems else 200,
+        commands=(command("IssueCertificate", request),),
+        ca=ca,
+        ca_id=visit.named["ca_id"],
+        name=authority_rows.common_name(ca),
+        typed=typed or issue_plan.DEFAULTS | short,
+        problems=problems,
+        csr_sections=sections,
+        plan=issue_plan,
+        groups=issue_plan.groups(),
+    )

@@ -1,0 +1,190 @@
+"""A certificate's page: what it says, its status at this moment, downloads, and revoking it."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import errors
+from chalicelib.console import authority_rows, render, views_search, web
+from chalicelib.console.cli_commands import command
+from chalicelib.console.views_wizard import own_arn
+from chalicelib.operations import certificate_status, certificates, lookup, ocsp, search
+from chalicelib.operations.search import Filters
+from chalicelib.pki import decoded, pem
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+    from chalicelib.operations.search import Found
+    from chalicelib.records import CertificateAuthority
+
+SECTION = "certificates"
+NOTES = {
+    "issued": "The certificate is issued.",
+    "revoked": "The certificate is revoked. Below you see when the CRL and OCSP show it.",
+}
+# Each reason, what it is called, and when it is right. Source: RFC 5280 section 5.3.1.
+REASONS = {
+    "UNSPECIFIED": ("Unspecified", "None of these, or nobody needs to know."),
+    "KEY_COMPROMISE": ("Key compromise", "Somebody else has, or may have, the private key."),
+    "CERTIFICATE_AUTHORITY_COMPROMISE": ("CA compromise", "The same, for the certificate of a CA."),
+    "AFFILIATION_CHANGED": ("Affiliation changed", "A name in it is no longer right."),
+    "SUPERSEDED": ("Superseded", "Another certificate has taken its place."),
+    "CESSATION_OF_OPERATION": ("Cessation of operation", "It is not needed any more."),
+    "PRIVILEGE_WITHDRAWN": ("Privilege withdrawn", "Its holder may no longer do what it says."),
+    "A_A_COMPROMISE": ("AA compromise", "An attribute authority's key is known to others."),
+}
+_CONTENT_TYPES = {"der": "application/pkix-cert", "p7b": "application/x-pkcs7-certificates"}
+
+
+class _Shown(NamedTuple):
+    """A certificate of the visitor's CA."""
+
+    ca: CertificateAuthority
+    found: Found
+
+    @property
+    def can_be_revoked(self) -> bool:
+        """Whether there is something to revoke: a root does not revoke itself."""
+        ended = self.found.state in {"REVOKED", "EXPIRED"}
+        return not ended and not certificates.is_root_certificate(self.found.record)
+
+
+def _shown(visit: Visit) -> _Shown:
+    """What the path names.
+
+    Raises:
+        NotFoundError: the CA has no such certificate.
+    """
+    arn, caller = own_arn(visit), visit.caller
+    ca = lookup.find(visit.rt, caller, arn)
+    found, _ = search.search_certificates(visit.rt, caller, arn, Filters(serial_number=int(visit.named["serial"], 16)))
+    if not found:
+        raise web.NotFoundError
+    return _Shown(ca, found[0])
+
+
+def _names(visit: Visit, shown: _Shown) -> dict[str, Any]:
+    """What every page about a certificate shows."""
+    return {
+        "ca_id": visit.named["ca_id"],
+        "serial": visit.named["serial"],
+        "name": lookup.name_of(shown.ca),
+        "found": shown.found,
+        "row": views_search.rows([shown.found])[0],
+        "can_be_revoked": shown.can_be_revoked,
+        "reasons": REASONS,
+        "section": SECTION,
+    }
+
+
+def show_certificate(visit: Visit) -> WireResponse:
+    """Everything about a certificate; or that part alone which asks again until OCSP and CRL show a revocation."""
+    shown = _shown(visit)
+    status_now = certificate_status.status_of(visit.rt, shown.ca, shown.found.record)
+    if visit.query.get("part") == "status":
+        return render.page(visit, "certificate_status.html", title="", status_now=status_now, **_names(visit, shown))
+    request = {"CertificateAuthorityArn": shown.ca.arn, "CertificateArn": shown.found.record.arn}
+    try:
+        parts, unreadable = _parts(visit.call("GetCertificate", **request)), ""
+    except errors.ApiError as error:
+        parts, unreadable = {}, error.message
+    return render.page(
+        visit,
+        "certificate.html",
+        title=shown.found.contents.subject or "Certificate",
+        commands=(command("GetCertificate", request),),
+        status_now=status_now,
+        note=NOTES.get(visit.query.get("done", ""), ""),
+        unreadable=unreadable,
+        **parts,
+        **_names(visit, shown),
+    )
+
+
+def _parts(answer: dict[str, Any]) -> dict[str, Any]:
+    """What GetCertificate gives, decoded, and as files.
+
+    Binary files lie in the page itself: API Gateway gives binary answers to whoever names their type first in Accept,
+    and browsers do not.
+    """
+    ders = _ders(answer)
+    files = {"der": ders[0], "p7b": decoded.pkcs7_bundle(ders)}
+    return {
+        "pem": answer["Certificate"],
+        "decoded": decoded.of_certificate(ders[0]),
+        "chain": [decoded.of_certificate(each) for each in ders[1:]],
+        "files": {
+            name: f"data:{_CONTENT_TYPES[name]};base64,{base64.b64encode(body).decode()}"
+            for name, body in files.items()
+        },
+    }
+
+
+def _ders(answer: dict[str, Any]) -> list[bytes]:
+    """The certificate and its chain."""
+    text = answer["Certificate"] + "\n" + answer.get("CertificateChain", "")
+    return [der for _, der in pem.blocks(text.encode())]
+
+
+def download_certificate(visit: Visit) -> WireResponse:
+    """The certificate in PEM."""
+    return web.download(_got(visit)["Certificate"] + "\n", f"{visit.named['serial']}.pem")
+
+
+def download_chain(visit: Visit) -> WireResponse:
+    """The certificate with the CAs above it in PEM, as servers want it."""
+    ders = _ders(_got(visit))
+    return web.download(decoded.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
+
+
+def _got(visit: Visit) -> Any:
+    shown = _shown(visit)
+    return visit.call("GetCertificate", CertificateAuthorityArn=shown.ca.arn, CertificateArn=shown.found.record.arn)
+
+
+def revoke_form(visit: Visit) -> WireResponse:
+    """What revoking it changes, and the question whether to."""
+    return _revoke_page(visit, _shown(visit), "")
+
+
+def revoke(visit: Visit) -> WireResponse:
+    """Revoke it; pressed twice, the second time leads to what the first did."""
+    shown = _shown(visit)
+    try:
+        visit.call("RevokeCertificate", **_revocation(visit, shown, visit.form.get("reason")))
+    except errors.RequestAlreadyProcessedException:
+        return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}")
+    except errors.ApiError as error:
+        return _revoke_page(visit, shown, error.message)
+    return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}?done=revoked")
+
+
+def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:
+    return {
+        "CertificateAuthorityArn": shown.ca.arn,
+        "CertificateSerial": visit.named["serial"],
+        "RevocationReason": reason,
+    }
+
+
+def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
+    rt, ca = visit.rt, shown.ca
+    place = certificate_status.crl_place(rt, ca, shown.found.record)
+    return render.page(
+        visit,
+        "revoke.html",
+        title="Revoke this certificate?",
+        status=422 if problem else 200,
+        commands=(command("RevokeCertificate", _revocation(visit, shown, visit.form.get("reason") or "UNSPECIFIED")),),
+        problem=problem,
+        chosen=visit.form.get("reason") or "UNSPECIFIED",
+        crl_address=place[1] if place else "",
+        crl_light=authority_rows.light(rt, ca),
+        crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,
+        ocsp_on=bool(ca.ocsp_key_hashes),
+        ocsp_seconds=int(certificate_status.OCSP_WITHIN.total_seconds()),
+        ocsp_kept_hours=int(ocsp.VALIDITY.total_seconds() // 3600),
+        **_names(visit, shown),
+    )

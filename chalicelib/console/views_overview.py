@@ -1,0 +1,177 @@
+"""The overview, where the console begins, and the hierarchy of CAs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib.console import charts, render, web
+from chalicelib.console.cli_commands import command
+from chalicelib.operations import statistics
+from chalicelib.operations.hierarchy import hierarchy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+    from chalicelib.operations.hierarchy import Node
+    from chalicelib.operations.statistics import Attention, Bar, CrlAge
+
+_TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
+CONDITIONS = {
+    "ENDED": ("bad", "✕", "ended"),
+    "FAILING": ("bad", "✕", "failing"),
+    "OLD": ("warn", "◐", "old"),
+    "OVERDUE": ("warn", "◐", "overdue"),
+    "WAITING": ("muted", "○", "waiting"),
+    "FRESH": ("good", "●", "fresh"),
+}
+MOST_CRLS = 12  # as bars; the table behind them has all
+ENDS_SOON = statistics.CA_ENDS_WITHIN
+
+
+class Figure(NamedTuple):
+    """A chart with what is said about it, and the table behind it."""
+
+    name: str
+    title: str
+    says: str
+    unit: str
+    chart: charts.Columns
+
+
+class CrlBar(NamedTuple):
+    """How much of its life a CRL has behind it, in percent."""
+
+    age: CrlAge
+    ca_id: str
+    used: float
+    tone: tuple[str, str, str]
+
+
+class Branch(NamedTuple):
+    """A CA in the hierarchy.
+
+    Attributes:
+        level: from 1; the node's parent is the last one before it with a lower level.
+        parent: its name; empty at the top.
+        begin, end: of its certificate, from 0 to 100; None where it has none.
+    """
+
+    node: Node
+    ca_id: str
+    level: int
+    parent: str
+    begin: float | None
+    end: float | None
+    tone: str
+    word: str
+
+
+def overview(visit: Visit) -> WireResponse:
+    """What needs attention, then what happens over time; without any CA, the introduction."""
+    found = statistics.statistics(visit.rt, visit.caller, visit.rt.now())
+    if not found.authorities:
+        return web.redirect(visit, "cas")
+    return render.page(
+        visit,
+        "overview.html",
+        title="Overview",
+        section="overview",
+        commands=(command("ListCertificateAuthorities"),),
+        attention=[(each, _TONES[each.severity], _link(visit, each)) for each in found.attention],
+        figures=_figures(found),
+        crls=[_crl_bar(each, visit.rt.now()) for each in found.crls],
+        most_crls=MOST_CRLS,
+        authorities=found.authorities,
+        width=charts.WIDTH,
+        height=charts.HEIGHT,
+    )
+
+
+def _link(visit: Visit, attention: Attention) -> str:
+    """Where to look at it."""
+    if attention.ca_arn:
+        return visit.link(f"cas/{attention.ca_arn.rsplit('/', 1)[1]}")
+    now = visit.rt.now()
+    until = now + statistics.CERTIFICATES_END_WITHIN
+    return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
+
+
+def _figures(found: statistics.Statistics) -> list[Figure]:
+    rows = (
+        ("issued", "Certificates issued", f"in the last {statistics.DAYS} days, by day", "Day", found.issued),
+        ("ending", "Certificates ending", f"in the next {statistics.WEEKS} weeks, by week", "Week from", found.ending),
+        ("revoked", "Revocations", f"in the last {statistics.DAYS} days, by day", "Day", found.revoked),
+    )
+    return [_figure(*row) for row in rows]
+
+
+def _figure(name: str, title: str, period: str, unit: str, bars: Sequence[Bar]) -> Figure:
+    total, most = sum(bar.number for bar in bars), max(bars, key=lambda bar: bar.number)
+    says = f"{total:,} {period}"
+    if most.number:
+        says += f"; the most, {most.number:,}, {'on' if unit == 'Day' else 'in the week from'} {most.begins:%Y-%m-%d}"
+    return Figure(name, title, says, unit, charts.columns([(f"{bar.begins:%Y-%m-%d}", bar.number) for bar in bars]))
+
+
+def _crl_bar(age: CrlAge, now: datetime) -> CrlBar:
+    state = age.crl.state
+    used = 0.0
+    if state.published_at is not None and state.next_update is not None:
+        used = charts.Scale(state.published_at, state.next_update).at(now)
+    return CrlBar(age, age.ca_arn.rsplit("/", 1)[1], used, CONDITIONS[age.crl.condition])
+
+
+def show_hierarchy(visit: Visit) -> WireResponse:
+    """Each CA below the one that signed it, with a bar for its validity."""
+    nodes, now = list(_flat(hierarchy(visit.rt, visit.caller))), visit.rt.now()
+    times = [time for node, _, _ in nodes for time in (node.not_before, node.not_after) if time]
+    scale = charts.Scale(min((*times, now)), max((*times, now)))
+    return render.page(
+        visit,
+        "hierarchy.html",
+        title="Hierarchy",
+        section="hierarchy",
+        commands=(command("ListCertificateAuthorities"),),
+        branches=[_branch(node, level, parent, scale, now) for node, level, parent in nodes],
+        scale=scale,
+        today=scale.at(now),
+        now=now,
+    )
+
+
+def _flat(forest: Sequence[Node]) -> Iterator[tuple[Node, int, str]]:
+    """Each node before those below it, with its level and its parent's name; trees may be deep."""
+    waiting = [(node, 1, "") for node in reversed(forest)]
+    while waiting:
+        node, level, parent = waiting.pop()
+        yield node, level, parent
+        waiting += [(child, level + 1, node.name) for child in reversed(node.children)]
+
+
+def _branch(node: Node, level: int, parent: str, scale: charts.Scale, now: datetime) -> Branch:
+    times: dict[str, Any] = {"begin": None, "end": None}
+    if node.not_before is not None and node.not_after is not None:
+        times = {"begin": scale.at(node.not_before), "end": scale.at(node.not_after)}
+    tone, word = _life(node, now)
+    return Branch(node, node.arn.rsplit("/", 1)[-1], level=level, parent=parent, **times, tone=tone, word=word)
+
+
+def _life(node: Node, now: datetime) -> tuple[str, str]:
+    """The tone of a validity bar, and the word that says the same."""
+    if node.not_after is None or node.not_before is None:
+        return "muted", "no certificate yet"
+    if node.not_after < now:
+        return "bad", "expired"
+    if node.not_after - now <= ENDS_SOON:
+        return "warn", f"{_days(node.not_after - now)} left"
+    return "good", f"{_days(node.not_after - now)} left"
+
+
+def _days(left: timedelta) -> str:
+    days = left.days
+    if days >= 730:
+        return f"{days // 365} years"
+    return "1 day" if days == 1 else f"{days} days"

@@ -1,0 +1,79 @@
+"""A home in which every page has something to show: CAs in each state, certificates, a policy, a report, a draft."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from authority_steps import active_root, create, install_subordinate, issue, serial_of
+from builders import CRL_CONFIGURATION, csr
+
+from chalicelib.console import views_wizard
+from chalicelib.operations import permissions
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+STRANGER = "111122223333"
+STEPS: dict[str, dict[str, str]] = {
+    "type": {"type": "SUBORDINATE"},
+    "subject": {"CommonName": "Draft"},
+    "key": {"algorithm": "EC_prime256v1"},
+    "revocation": {"crl": "yes", "choice": "new", "new_bucket": "draft-crls", "days": "7", "acl": "PUBLIC_READ"},
+    "tags": {"key.0": "Name", "value.0": "Draft"},
+    "permission": {"acm": "yes"},
+}
+
+
+def furnish(client: Any, page: Page) -> list[str]:
+    """Fill the home of a client, and the session of a page; returns paths of what no page leads to."""
+    root = active_root(client, Tags=[{"Key": "Name", "Value": "Root"}])
+    subordinate, deleted, _ = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
+    install_subordinate(client, subordinate, now=datetime.now(UTC))
+    client.update_certificate_authority(CertificateAuthorityArn=subordinate, Status="DISABLED")
+    client.delete_certificate_authority(CertificateAuthorityArn=deleted, PermanentDeletionTimeInDays=7)
+    actions = list(permissions.ACTIONS)
+    client.create_permission(CertificateAuthorityArn=root, Principal="acm.amazonaws.com", Actions=actions)
+    client.put_policy(ResourceArn=root, Policy=policy(root))
+    issued = [issue(client, root, Csr=csr(f"{name}.example.com", dns_names=[f"{name}.example.com"])) for name in "ab"]
+    client.revoke_certificate(
+        CertificateAuthorityArn=root, CertificateSerial=serial_of(issued[1]), RevocationReason="KEY_COMPROMISE"
+    )
+    report = client.create_certificate_authority_audit_report(
+        CertificateAuthorityArn=root, S3BucketName="reports", AuditReportResponseFormat="JSON"
+    )["AuditReportId"]
+    written = client.get_waiter("audit_report_created")
+    written.wait(CertificateAuthorityArn=root, AuditReportId=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    base = f"cas/{root.rsplit('/', 1)[1]}"
+    return [f"{base}/created", f"{base}/report?id={report}", f"cas/create/{draft(page)}/review"]
+
+
+def policy(ca_arn: str, statement: str = "1") -> str:
+    """One that lets another account issue."""
+    granted = {
+        "Sid": statement,
+        "Effect": "Allow",
+        "Principal": {"AWS": STRANGER},
+        "Action": ["acm-pca:IssueCertificate", "acm-pca:GetCertificate"],
+        "Resource": ca_arn,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [granted]})
+
+
+def draft(page: Page, **steps: dict[str, str]) -> str:
+    """A CA as far as the wizard's last step; returns the draft's id."""
+    page.goto("cas/create")
+    made = page.url.split("/")[-2]
+    for step, fields in STEPS.items():
+        answer = send(page, f"cas/create/{made}/{step}", fields | steps.get(step, {}))
+        assert answer.url.endswith(f"/{made}/{list(views_wizard.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
+    return made
+
+
+def send(page: Page, path: str, fields: dict[str, str], **headers: str) -> Any:
+    """A form, sent by the browser with its cookies; token and `Origin` are those of the page unless given."""
+    token = page.locator("input[name=token]").first.input_value()
+    sent = {"Origin": "/".join(page.url.split("/")[:3])} | headers
+    given = {name: value for name, value in sent.items() if value}
+    return page.request.post(path, form={"token": token} | fields, headers=given)

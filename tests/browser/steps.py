@@ -1,0 +1,162 @@
+"""What an operator does in the console, step by step."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+SUBJECT = {"Organization (O)": "Example Corp", "Country (C)": "US", "Common name (CN)": "Example Issuing CA"}
+BUCKET, CNAME, DAYS = "example-crls", "crl.example.com", "3"
+CA_EXTENSIONS = """basicConstraints=critical,CA:TRUE,pathlen:0
+keyUsage=critical,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
+
+
+class Authority(NamedTuple):
+    """A CA, and where its files lie outside of Signet."""
+
+    ca_id: str
+    work: Path
+
+    def openssl(self, *words: str, check: bool = True) -> str:
+        found = subprocess.run(
+            ["openssl", *words], cwd=self.work, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert found.returncode == 0 or not check, found.stderr
+        return found.stdout + found.stderr
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def follow(page: Page, name: str) -> None:
+    """A link, whatever it looks like."""
+    page.locator("a", has_text=name).click()
+
+
+def at(page: Page, title: str) -> None:
+    """The page with this heading is there."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+
+
+def wizard(page: Page) -> None:
+    """All steps, with the ways back and the refusals that people meet; a CA with CRLs is created."""
+    at(page, "CA type")
+    expect(page.get_by_role("radio", name="Subordinate CA")).to_be_checked()
+    press(page, "Next")
+    subject_step(page)
+    at(page, "Key algorithm")
+    expect(page.get_by_role("radio", name="RSA 2048")).to_be_checked()
+    press(page, "Next")
+    revocation_step(page)
+    at(page, "Tags")
+    page.locator("#key\\.0").fill("Name")
+    page.locator("#value\\.0").fill("First")
+    press(page, "Next")
+    at(page, "Renewal permission")
+    expect(page.get_by_role("checkbox")).to_be_checked()
+    press(page, "Next")
+    review_step(page)
+
+
+def subject_step(page: Page) -> None:
+    at(page, "Subject name")
+    press(page, "Next")
+    expect(page.get_by_role("alert")).to_contain_text("A subject needs at least one field.")
+    page.get_by_label("Country (C)").fill("USA")
+    press(page, "Next")
+    expect(page.get_by_label("Country (C)")).to_have_accessible_description(
+        re.compile("It must have at most 2 characters.")
+    )
+    for label, text in SUBJECT.items():
+        page.get_by_label(label).fill(text)
+    press(page, "Next")
+    at(page, "Key algorithm")
+    press(page, "Previous")  # by the page's own way back
+    at(page, "Subject name")
+    for label, text in SUBJECT.items():
+        expect(page.get_by_label(label)).to_have_value(text)
+    press(page, "Next")
+
+
+def revocation_step(page: Page) -> None:
+    at(page, "Revocation")
+    expect(page.get_by_role("checkbox", name="Enable CRL distribution")).not_to_be_checked()
+    expect(page.get_by_label("Name of the new bucket")).to_be_hidden()
+    page.get_by_role("checkbox", name="Enable CRL distribution").check()
+    page.get_by_label("Name of the new bucket").fill("Not_A_Bucket")
+    press(page, "Next")
+    expect(page.locator("#new_bucket-problem")).to_contain_text("not a bucket name")
+    page.get_by_label("Name of the new bucket").fill(BUCKET)
+    page.get_by_text("Advanced", exact=True).click()
+    page.get_by_label("Custom CRL name").fill(CNAME)
+    before = page.locator("#midpoint time").get_attribute("datetime")
+    page.get_by_label("Validity in days").fill(DAYS)
+    expect(page.locator("#midpoint time")).not_to_have_attribute("datetime", before or "")  # htmx asked for it
+    press(page, "Next")
+
+
+def review_step(page: Page) -> None:
+    at(page, "Review and create")
+    page.go_back()  # by the browser's own
+    at(page, "Renewal permission")
+    page.go_back()
+    at(page, "Tags")
+    expect(page.locator("#value\\.0")).to_have_value("First")
+    page.go_forward()
+    page.go_forward()
+    at(page, "Review and create")
+    for value in (*SUBJECT.values(), "RSA 2048", f"{BUCKET} (will be created)", CNAME, f"{DAYS} days", "First"):
+        expect(page.locator(".review")).to_contain_text(value)
+    page.get_by_role("link", name="Edit Organization (O)").click()
+    page.get_by_label("Organization (O)").fill("Example Corporation")
+    press(page, "Save and review")
+    expect(page.locator(".review")).to_contain_text("Example Corporation")
+    expect(page.locator(".cli")).to_contain_text("aws acm-pca create-certificate-authority")
+    press(page, "Confirm and create")
+
+
+def take_csr(page: Page, ca: Authority) -> None:
+    """The CSR as it is shown, copied and downloaded: three times the same."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown = page.locator("main pre").first.inner_text()
+    page.get_by_role("button", name="Copy CSR").click()
+    expect(page.locator(".announce")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    with page.expect_download() as download:
+        follow(page, "Download")
+    download.value.save_as(ca.work / "ca.csr")
+    assert download.value.suggested_filename == f"{ca.ca_id}.csr.pem"
+    assert shown.strip() == copied.strip() == (ca.work / "ca.csr").read_text().strip()
+
+
+def sign_by_openssl(ca: Authority) -> None:
+    """A root outside of Signet signs the CSR."""
+    (ca.work / "ca.ext").write_text(CA_EXTENSIONS)
+    made = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "root.key", "-out", "root.pem")
+    ca.openssl("req", "-x509", *made, "-subj", "/CN=Offline Root", "-days", "3650")
+    signing = ("-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "1825", "-extfile", "ca.ext")
+    ca.openssl("x509", "-req", "-in", "ca.csr", *signing, "-out", "ca.pem")
+
+
+def install_by_paste(page: Page, ca: Authority) -> None:
+    """First the wrong one, whose refusal stands beside its field; then the right one with its chain."""
+    at(page, "Install the CA certificate")
+    certificate, chain = page.get_by_label("Certificate", exact=True), page.get_by_label("Certificate chain")
+    certificate.fill((ca.work / "root.pem").read_text())
+    press(page, "Install")
+    expect(page.locator("#certificate-problem")).not_to_be_empty()
+    certificate.fill((ca.work / "ca.pem").read_text())
+    chain.fill((ca.work / "root.pem").read_text())
+    press(page, "Install")

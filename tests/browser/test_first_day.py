@@ -1,0 +1,37 @@
+"""From the first start to a revocation that clients see, as an operator does it: Chromium, OpenSSL, curl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import steps
+from playwright.sync_api import expect
+from screen import path_of, sign_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from home import Home
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+
+
+def test_first_day(stranger: Page, home: Home, tmp_path: Path) -> None:
+    page = stranger
+    page.goto("")
+    assert path_of(page) == "sign-in"
+    sign_in(page, home)
+    steps.follow(page, "Get started")
+    steps.wizard(page)
+    expect(page.get_by_role("heading", name="Success")).to_be_visible()
+    expect(page.get_by_role("link", name="You can also finish this later")).to_be_visible()
+    steps.follow(page, "Get CSR")
+    ca = steps.Authority(path_of(page).split("/")[1], tmp_path)
+    steps.take_csr(page, ca)
+    steps.sign_by_openssl(ca)
+    steps.follow(page, "Install the certificate")
+    steps.install_by_paste(page, ca)
+    expect(page.get_by_role("status").first).to_contain_text("The certificate is installed.")
+    expect(page.locator("main .badge").first).to_contain_text("Active")

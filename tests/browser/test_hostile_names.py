@@ -1,0 +1,247 @@
+"""Names that want to be more than names, on every page that shows them: nothing runs, and nothing is added."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import pytest
+from authority_steps import activate_root, create, issue, serial_of
+from builders import EC_CONFIGURATION, csr, name
+from cryptography import x509
+from furnished import STEPS, draft, policy
+from hostile_names import ANSWER_OF_TEMPLATES, NAMES, TEXTS
+from screen import sign_in, visitor
+
+from chalicelib.console import render, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from home import Home
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+TEMPLATES = Path(render.__file__).with_name("templates")
+ACCOUNT = "222222222222"
+HARMLESS = "harmless"
+SUBJECT = ("CommonName", "Organization", "OrganizationalUnit", "Locality", "State")
+EACH = len(SUBJECT)
+PARAMETERS = ("next", "done", "back", "days", "id", "once")
+# What a document consists of: its elements in order, with the names of their attributes and where addresses lead to.
+# A text that is too long for its place is in an element more, which is counted as if it were short.
+SHAPE = """(document) => {
+  const addresses = new Set(["href", "src", "action", "formaction", "data", "hx-get", "hx-post", "poster", "srcset"]);
+  const origin = (value) => new URL(value, location).href.match("^[a-z]+:(//[^/]*)?")[0];
+  const shown = ({name, value}) => addresses.has(name) ? `${name}=${origin(value)}` : name;
+  const folded = (each) => each.matches("details.long") && !each.querySelector(":not(summary, bdi, small)");
+  const walk = (each) => folded(each) ? ["BDI"] : [
+    [each.tagName, ...[...each.attributes].map(shown).sort()].join(" "),
+    ...[...each.children, ...(each.content?.children ?? [])].flatMap(walk),
+  ];
+  return walk(document.documentElement);
+}"""
+# What no template of the console has: its elements, attributes and addresses are ours or they are somebody's.
+ODD = """(document, words) => [...document.querySelectorAll("*")].filter((each) =>
+  !words.includes(each.tagName.toLowerCase())
+  || [...each.attributes].some(({name}) => !words.includes(name))
+  || each.matches("[class*=pwned], [id*=pwned], script:not([src*='static/']), a[href^=data]:not([download])")
+  || [each.href, each.src, each.action].some((at) => typeof at === "string" && /^[a-z]+:/.test(at)
+    && !at.startsWith("data:") && new URL(at).origin !== location.origin)
+).map((each) => each.outerHTML.slice(0, 300))"""
+WORDS = sorted({word for file in TEMPLATES.iterdir() for word in re.findall("[a-z][a-z0-9-]*", file.read_text())})
+FETCH = f"""async ([address, body, words]) => {{
+  const headers = {{"Content-Type": "application/x-www-form-urlencoded"}};
+  const answer = await fetch(address, body === null ? {{}} : {{method: "POST", body, headers}});
+  const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const at = (given) => new URL(given ?? "", answer.url).href.split("#")[0];
+  const typed = "textarea, input:is(:not([type]), [type=text], [type=search], [type=number], [type=date])";
+  return {{
+    status: answer.status, type: answer.headers.get("content-type"),
+    text: parsed.body.textContent, shape: ({SHAPE})(parsed), odd: ({ODD})(parsed, words),
+    links: [...parsed.querySelectorAll("a[href], [hx-get]")].map(
+      (each) => at(each.getAttribute("href") ?? each.getAttribute("hx-get"))),
+    next: [...parsed.querySelectorAll("a[rel=next]")].map((each) => at(each.getAttribute("href"))),
+    forms: [...parsed.forms].map((form) => ({{
+      post: form.method === "post", action: at(form.getAttribute("action")),
+      kept: [...new FormData(form)].filter(([, value]) => typeof value === "string"),
+      typed: [...form.querySelectorAll(typed)].map((each) => each.name),
+    }})).filter((form) => form.typed.length),
+  }};
+}}"""
+
+
+def fetch(page: Page, address: str, body: str | None = None) -> Any:
+    """What the browser makes of a page, without showing it."""
+    return page.evaluate(FETCH, [urljoin(page.url, address), body, WORDS])
+
+
+class Named(NamedTuple):
+    """A CA and its certificate, whose names come from a list."""
+
+    name: str
+    ca_id: str
+    serial: str
+
+    def path(self, pattern: str) -> str:
+        return pattern.replace("CA", self.ca_id).replace("SERIAL", self.serial)
+
+
+def furnish(client: Any, names: tuple[str, ...]) -> list[Named]:
+    """One CA for each name; its subject has the four that follow, too, and so has that of its certificate."""
+    return [make(client, [*names[i:], *names][:EACH]) for i in range(len(names))]
+
+
+def make(client: Any, names: list[str]) -> Named:
+    configuration = EC_CONFIGURATION | {"Subject": dict(zip(SUBJECT, names, strict=True))}
+    tag = re.sub(r"[^\w .:/=+\-@]", "", names[0]).strip() or "x"
+    arn = create(client, "ROOT", CertificateAuthorityConfiguration=configuration, Tags=[{"Key": "x", "Value": tag}])
+    activate_root(client, arn)
+    client.put_policy(ResourceArn=arn, Policy=policy(arn, names[0]))
+    return Named(names[0], arn.rsplit("/", 1)[1], serial_of(issue(client, arn, Csr=request(names))))
+
+
+def request(names: list[str]) -> bytes:
+    """A CSR with the names in its subject and its alternative names."""
+    utf8 = names[1].encode()
+    alternatives: list[x509.GeneralName] = [
+        x509.DirectoryName(name(names[2])),
+        x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c" + bytes([len(utf8)]) + utf8),
+        x509.UniformResourceIdentifier("javascript:pwned=1"),
+    ]
+    return csr(names[0], extensions=[(x509.SubjectAlternativeName(alternatives), False)])
+
+
+@pytest.fixture(scope="module")
+def hostile(home: Home) -> list[Named]:
+    return furnish(home.client(), NAMES)
+
+
+@pytest.fixture(scope="module")
+def key(home: Home) -> dict[str, str]:
+    """That of another account, where everything is the same but harmless."""
+    printed = home.signet("credentials", "create", "--account-id", ACCOUNT).stdout
+    return dict(line.split("=", 1) for line in printed.split())
+
+
+@pytest.fixture(scope="module")
+def harmless(home: Home, key: dict[str, str]) -> list[Named]:
+    names = {"aws_access_key_id": key["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": key["AWS_SECRET_ACCESS_KEY"]}
+    return furnish(home.client(**names), (HARMLESS,) * len(NAMES))
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, home: Home, hostile: list[Named]) -> Iterator[Page]:
+    with visitor(chromium, home.console_url) as page:
+        sign_in(page, home)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def calm(chromium: Browser, home: Home, key: dict[str, str], harmless: list[Named]) -> Iterator[Page]:
+    with visitor(chromium, home.console_url) as page:
+        sign_in(page, home, **key)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def site(calm: Page, harmless: list[Named]) -> dict[str, Any]:
+    """The pages of one harmless CA and those that belong to none, by path with `CA` and `SERIAL` for it."""
+    own = harmless[0]
+    waiting = [urljoin(calm.url, "/console/cas"), urljoin(calm.url, f"/console/cas/{own.ca_id}")]
+    found: dict[str, Any] = {}
+    while waiting:
+        address = waiting.pop()
+        named = urlsplit(address).path.replace(own.ca_id, "CA").replace(own.serial, "SERIAL")
+        if named in found or not re.fullmatch(r"/console(?!.*[0-9a-f]{8}-|.*[0-9a-f]{16}|.*/create).*", named):
+            continue
+        seen = fetch(calm, address)
+        if "html" in seen["type"] and seen["status"] == 200:
+            found[named] = seen
+            waiting += seen["links"]
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=lambda number: ascii(NAMES[number]))
+def test_name_adds_no_element_to_any_page(
+    window: Page, hostile: list[Named], site: dict[str, Any], number: int
+) -> None:
+    own = hostile[number]
+    for path, calm in site.items():
+        seen = fetch(window, own.path(path))
+        assert seen["status"] == 200, path
+        assert seen["shape"] == calm["shape"], path
+        assert ANSWER_OF_TEMPLATES not in seen["text"], path
+        if "CA" in path:
+            assert text.printable(own.name) in seen["text"], path
+
+
+def test_no_page_runs_what_names_say(window: Page, hostile: list[Named], site: dict[str, Any]) -> None:
+    """Every page with every name in a window that is looked at: what happens is seen by `screen.watch`, too."""
+    window.set_viewport_size({"width": 320, "height": 240})
+    for own in hostile[::EACH]:
+        for path in site:
+            answer = window.goto(urljoin(window.url, own.path(path)))
+            assert answer is not None
+            assert answer.status == 200, path
+            assert not window.evaluate("'pwned' in window"), path
+
+
+def test_lists_of_all_names_have_no_element_more(window: Page, calm: Page, site: dict[str, Any]) -> None:
+    for path in site:
+        if "CA" not in path:
+            hostile, harmless = ([each["shape"] for each in following(page, path)] for page in (window, calm))
+            assert hostile == harmless, path
+
+
+def following(page: Page, path: str) -> Iterator[Any]:
+    """The pages of a list."""
+    waiting = [path]
+    while waiting:
+        seen = fetch(page, waiting.pop())
+        waiting += seen["next"]
+        yield seen
+
+
+# what is typed
+
+
+@pytest.fixture(scope="module")
+def forms(calm: Page, harmless: list[Named], site: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every form of the harmless pages into which something can be typed."""
+    found = {each["action"]: each for seen in site.values() for each in seen["forms"]}
+    made = draft(calm)
+    for path in ("sign-in", *(f"cas/create/{made}/{step}" for step in STEPS)):
+        seen = fetch(calm, f"/console/{path}")
+        found |= {each["action"]: each for each in seen["forms"]}
+    assert len(found) >= 5
+    return list(found.values())
+
+
+def sent(page: Page, form: dict[str, Any], texts: Iterable[str]) -> Any:
+    """The answer to a form into which these were typed, one after the other."""
+    given = dict(form["kept"]) | dict(zip(form["typed"], texts, strict=False))
+    body = urlencode(given, errors="surrogatepass")
+    return fetch(page, form["action"], body) if form["post"] else fetch(page, f"{form['action']}?{body}")
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)), ids=lambda number: ascii(TEXTS[number][:60]))
+def test_what_is_typed_adds_no_element(calm: Page, forms: list[dict[str, Any]], number: int) -> None:
+    for form in forms:
+        seen = sent(calm, form, itertools.chain(TEXTS[number:], TEXTS))
+        assert seen["status"] < 500, form["action"]
+        assert seen["odd"] == [], form["action"]
+        assert ANSWER_OF_TEMPLATES not in seen["text"], form["action"]
+
+
+def test_what_an_address_says_adds_no_element(calm: Page, site: dict[str, Any], harmless: list[Named]) -> None:
+    for path, word in zip(itertools.cycle(site), TEXTS * 3, strict=False):
+        query = urlencode(dict.fromkeys(PARAMETERS, word[:2000]), errors="surrogatepass")
+        below = quote(word[:99], safe="", errors="surrogatepass")
+        for rest in (f"?{query}", f"/{below}"):
+            seen = fetch(calm, harmless[0].path(path) + rest)
+            assert seen["status"] < 500, (path, rest)
+            assert seen["odd"] == [], (path, rest)

@@ -1,0 +1,130 @@
+"""Every page of the console in a real browser: for everybody's eyes, hands and screens, and without dead ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import furnished
+import pytest
+from screen import DESKTOP, PHONE, sign_in, visitor
+
+from chalicelib.console import pages, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from home import Home
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+SHOWN = [row for row in pages.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
+FORMS = [row for row in pages.PAGES if row.method == "POST"]
+AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
+  .filter((each) => ["serious", "critical"].includes(each.impact))
+  .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
+READ = """() => ({
+  links: [...document.links].map((link) => link.href),
+  parts: [...document.querySelectorAll("[hx-get]")].map((each) => new URL(each.getAttribute("hx-get"), location).href),
+  forms: [...document.querySelectorAll("form[method=post], form[method=post] [formaction]")]
+    .map((each) => each.formAction || each.action),
+})"""
+
+
+@dataclass
+class Seen:
+    """What a browser saw at an address.
+
+    Attributes:
+        links: and what htmx would fetch.
+        forms: where those that change something are sent.
+        faults: serious and critical ones that axe-core found, in light and in dark.
+        width: that the page takes on a phone, in pixels.
+    """
+
+    status: int
+    links: list[str] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    width: int = 0
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, home: Home) -> Iterator[Page]:
+    """One signed-in visitor for all tests of this file."""
+    with visitor(chromium, home.console_url, reduced_motion="reduce") as page:
+        sign_in(page, home)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def site(home: Home, window: Page) -> dict[str, Seen]:
+    """Every page that links lead to, by its address."""
+    waiting = [urljoin(home.console_url, path) for path in ("cas", *furnished.furnish(home.client(), window))]
+    found: dict[str, Seen] = {}
+    while waiting:
+        address = waiting.pop()
+        if address.startswith(home.console_url[:-1]) and address not in found:
+            found[address] = look(window, address)
+            waiting += found[address].links
+    return found
+
+
+def look(page: Page, address: str) -> Seen:
+    answer = page.request.get(address)
+    if not answer.ok or not answer.text().startswith("<!DOCTYPE html>"):
+        return Seen(answer.status)
+    page.emulate_media(color_scheme="light")
+    page.goto(address)
+    page.evaluate(AXE)
+    faults = page.evaluate(RUN_AXE, {})
+    page.emulate_media(color_scheme="dark")
+    faults += page.evaluate(RUN_AXE, {"runOnly": ["color-contrast"]})
+    page.set_viewport_size(PHONE)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(DESKTOP)
+    read = page.evaluate(READ)
+    links = [urldefrag(each).url for each in read["links"] + read["parts"]]
+    return Seen(answer.status, links, read["forms"], faults, width)
+
+
+def row_of(address: str, method: str = "GET") -> pages.Page:
+    return pages.find(method, urlsplit(address).path.removeprefix("/console").strip("/"))[0]
+
+
+def of_row(site: dict[str, Seen], row: pages.Page) -> dict[str, Seen]:
+    found = {address: seen for address, seen in site.items() if row_of(address) is row}
+    assert found or row.path == "sign-in", "no page leads to it"
+    return found
+
+
+@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path or "-")
+def test_page_is_reached_by_links_and_is_for_everybody(site: dict[str, Seen], row: pages.Page) -> None:
+    found = of_row(site, row)
+    assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
+    assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}
+    assert {address: seen.width for address, seen in found.items() if seen.width > PHONE["width"]} == {}
+
+
+def test_form_without_its_token_or_from_elsewhere_is_refused(window: Page, site: dict[str, Seen], home: Home) -> None:
+    """Sent by the browser itself, with the cookies that it has."""
+    forms = {action for seen in site.values() for action in seen.forms}
+    assert {row.path for row in FORMS} - {row_of(action, "POST").path for action in forms} == {"sign-in"}
+    foreign = sessions.form_token(sessions.new_id())
+    cases: Iterable[tuple[dict[str, str], dict[str, str]]] = (
+        ({"token": ""}, {}),
+        ({"token": foreign}, {}),
+        ({}, {"Origin": ""}),
+        ({}, {"Origin": "null"}),
+        ({}, {"Origin": "https://evil.example"}),
+        ({}, {"Origin": f"{home.url}.evil.example"}),
+    )
+    window.goto("cas")
+    for action in sorted(forms):
+        for fields, headers in cases:
+            answer = furnished.send(window, action, fields, **headers)
+            assert answer.status == 403, (action, fields, headers)
+    assert window.request.get("cas").url.endswith("/cas")  # not even signed out
