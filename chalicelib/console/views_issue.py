@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, extensions
-from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
+from chalicelib.console import authority_rows, issue_plan, refusals, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import explain
@@ -96,7 +96,7 @@ def _refusal(visit: Visit, typed: Typed) -> Problems:
     try:
         explained = _explained(visit, typed)
     except errors.ValidationException as error:
-        return {"": wizard_checks.in_words(error.message)}
+        return {"": refusals.in_words(error.message)}
     if explained["WouldIssue"]:
         return {}
     refusal = explained["Refusal"]
