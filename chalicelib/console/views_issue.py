@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, extensions
-from chalicelib.console import authority_rows, issue_plan, refusals, render, sessions, web, wizard_checks
+from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import explain
 from chalicelib.pki import csr, decoded, pem
@@ -96,7 +97,7 @@ def _refusal(visit: Visit, typed: Typed) -> Problems:
     try:
         explained = _explained(visit, typed)
     except errors.ValidationException as error:
-        return {"": refusals.in_words(error.message)}
+        return {"": in_words(error.message)}
     if explained["WouldIssue"]:
         return {}
     refusal = explained["Refusal"]

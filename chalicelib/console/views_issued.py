@@ -171,7 +171,6 @@ def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:
 
 def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
     rt, ca = visit.rt, shown.ca
-    place = certificate_status.crl_place(rt, ca, shown.found.record)
     return render.page(
         visit,
         "revoke.html",
@@ -180,7 +179,7 @@ def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
         commands=(command("RevokeCertificate", _revocation(visit, shown, visit.form.get("reason") or "UNSPECIFIED")),),
         problem=problem,
         chosen=visit.form.get("reason") or "UNSPECIFIED",
-        crl_address=place[1] if place else "",
+        crl=certificate_status.status_of(rt, ca, shown.found.record).crl,
         crl_light=authority_rows.light(rt, ca),
         crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,
         ocsp_on=bool(ca.ocsp_key_hashes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.console import charts, render, web
+from chalicelib.console.authority_rows import LIGHTS
 from chalicelib.console.cli_commands import command
 from chalicelib.operations import statistics
 from chalicelib.operations.hierarchy import hierarchy
@@ -14,19 +15,12 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.authority_rows import Light
     from chalicelib.console.web import Visit
     from chalicelib.operations.hierarchy import Node
     from chalicelib.operations.statistics import Attention, Bar, CrlAge
 
 _TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
-CONDITIONS = {
-    "ENDED": ("bad", "✕", "ended"),
-    "FAILING": ("bad", "✕", "failing"),
-    "OLD": ("warn", "◐", "old"),
-    "OVERDUE": ("warn", "◐", "overdue"),
-    "WAITING": ("muted", "○", "waiting"),
-    "FRESH": ("good", "●", "fresh"),
-}
 MOST_CRLS = 12  # as bars; the table behind them has all
 ENDS_SOON = statistics.CA_ENDS_WITHIN
 
@@ -47,7 +41,7 @@ class CrlBar(NamedTuple):
     age: CrlAge
     ca_id: str
     used: float
-    tone: tuple[str, str, str]
+    light: Light
 
 
 class Branch(NamedTuple):
@@ -121,7 +115,7 @@ def _crl_bar(age: CrlAge, now: datetime) -> CrlBar:
     used = 0.0
     if state.published_at is not None and state.next_update is not None:
         used = charts.Scale(state.published_at, state.next_update).at(now)
-    return CrlBar(age, age.ca_arn.rsplit("/", 1)[1], used, CONDITIONS[age.crl.condition])
+    return CrlBar(age, age.ca_arn.rsplit("/", 1)[1], used, LIGHTS[age.crl.condition])
 
 
 def show_hierarchy(visit: Visit) -> WireResponse:

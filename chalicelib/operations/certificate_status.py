@@ -93,7 +93,7 @@ def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOc
     )
 
 
-def crl_place(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> tuple[CrlLocation, str] | None:
+def _crl_place(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> tuple[CrlLocation, str] | None:
     """Which CRL tells of a certificate: the one that it names, or else the newest; with its address."""
     partition = record.crl_partition or ""
     places = [each for each in revocation_configuration.crl_addresses(rt, ca) if each[0].partition == partition]
@@ -102,7 +102,7 @@ def crl_place(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> tup
 
 
 def _on_crl(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnCrl | None:
-    place = crl_place(rt, ca, record)
+    place = _crl_place(rt, ca, record)
     if place is None:
         return None
     location, address = place

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST")
-OCSP = {"OcspConfiguration": {"Enabled": True}}
+OCSP = {"OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e\u200b=cmd|'/c calc'!A0\"&{{777*13007}}"
 
 

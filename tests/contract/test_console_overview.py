@@ -23,7 +23,7 @@ from console_steps import (
     subordinate,
 )
 
-from chalicelib.console import views_overview
+from chalicelib.console import authority_rows
 from chalicelib.operations import access, crl_freshness, publication, statistics
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
 
 
 def test_condition_of_every_crl_has_its_words() -> None:
-    assert set(views_overview.CONDITIONS) == set(crl_freshness.CONDITIONS)
+    assert set(authority_rows.LIGHTS) == set(crl_freshness.CONDITIONS)
 
 
 # the hierarchy

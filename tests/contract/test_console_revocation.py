@@ -41,7 +41,7 @@ def test_revocation_is_previewed_recorded_and_seen_where_clients_look(browser: B
     assert says(page.text) == ["Issued", "good", "not revoked"]
     assert "hx-get" not in page.text
     form = browser.get(f"{address}/revoke")
-    for said in ("This is final.", f"crl-bucket/crl/{ca}.crl", "2030-01-01 12:01:00 UTC", "within 2 seconds"):
+    for said in ("This is final.", f"/crl/{ca}.crl", "2030-01-01 12:01:00 UTC", "within 2 seconds"):
         assert said in form.text
     assert search.state_of(record(rt, ca, serial), clock()) == "ISSUED"  # nothing has changed yet
     clock.forward(seconds=3)
@@ -105,7 +105,7 @@ def test_partitioned_crl_is_the_certificate_s_own(browser: Browser, rt: Any) -> 
     ca = root(rt, RevocationConfiguration={"CrlConfiguration": crl})
     serial = issue(rt, ca)
     page = browser.get(f"/console/cas/{ca}/certificates/{serial}")
-    assert f"/parts/crl/{record(rt, ca, serial).crl_partition}.crl" in page.text
+    assert f"/crl/{record(rt, ca, serial).crl_partition}.crl" in page.text
     assert says(page.text)[2] == "not revoked"
     revoke(rt, ca, serial)
     publication.publish_due_crls(rt, seconds=60)
