@@ -34,8 +34,8 @@ class Tab(NamedTuple):
 
 TABS = (
     Tab("", "Overview"),
-    Tab("certificates", "Certificates", _CERTIFIED),
     Tab("certificate", "CA certificate", _CERTIFIED),
+    Tab("certificates", "Certificates", (*_CERTIFIED, "DELETED")),
     Tab("revocation", "Revocation"),
     Tab("tags", "Tags", _EXISTING),
     Tab("sharing", "Sharing", _EXISTING),

@@ -102,7 +102,7 @@ def list_certificates(visit: Visit) -> WireResponse:
         title="Certificates",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(_command(visit, given),),
+        commands=(_command(visit, given), command("CreateCertificateAuthorityAuditReport", _report(arn))),
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
         typed=typed,
@@ -147,7 +147,7 @@ def _read(typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _command(visit: Visit, given: Mapping[str, Any]) -> str:
-    """The AWS CLI has no search; curl signs the request of ours."""
+    """The AWS CLI has no search; curl signs the request of ours. What AWS has is a report of all certificates."""
     texts = {name: value if isinstance(value, str) else _text(value) for name, value in given.items()}
     query = f"?{urlencode(texts)}" if texts else ""
     scheme = "https" if web.secure(visit) else "http"
@@ -156,6 +156,10 @@ def _command(visit: Visit, given: Mapping[str, Any]) -> str:
     signed = f"--aws-sigv4 aws:amz:{visit.rt.settings.region}:acm-pca"
     key = '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
     return " \\\n  ".join((f"curl {signed}", key, shlex.quote(address)))
+
+
+def _report(arn: str) -> dict[str, str]:
+    return {"CertificateAuthorityArn": arn, "S3BucketName": "my-reports", "AuditReportResponseFormat": "CSV"}
 
 
 def _text(value: Any) -> str:

@@ -76,4 +76,4 @@ def send(page: Page, path: str, fields: dict[str, str], **headers: str) -> Any:
     token = page.locator("input[name=token]").first.input_value()
     sent = {"Origin": "/".join(page.url.split("/")[:3])} | headers
     given = {name: value for name, value in sent.items() if value}
-    return page.request.post(path, form={"token": token} | fields, headers=given)
+    return page.request.post(path, form={"token": token, **fields}, headers=given)

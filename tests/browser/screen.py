@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from home import Home
-    from playwright.sync_api import Browser, BrowserContext, BrowserType, Page
+    from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -28,8 +28,8 @@ ARGUMENTS = (
     "--no-first-run",
 )
 MOST_MILLISECONDS = 15_000
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 # A refusal is a page like others; and what Chromium leaves out where a home speaks http under a name.
 _USUAL = (
     "Failed to load resource: the server responded with a status of 4",

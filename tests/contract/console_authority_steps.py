@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from console_browser import Answer, Browser
 
 HOSTILE = "</textarea><script>alert(1)</script>\u202e\x07\r\n'\"&{{777*13007}}"
-TABS = ("", "/certificate", "/revocation", "/tags", "/sharing", "/reports", "/activity")
+TABS = ("", "/certificate", "/certificates", "/revocation", "/tags", "/sharing", "/reports", "/activity")
 
 
 def path_of(arn: str, rest: str = "") -> str:

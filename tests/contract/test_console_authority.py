@@ -90,7 +90,7 @@ def test_deleted_ca_is_listed_and_restored(browser: Browser, acm_pca: Any, clock
     assert "It can be restored until" in page.text
     assert 'datetime="2030-01-10T12:00:00Z"' in page.text
     assert authority(browser, arn).status == "DELETED"
-    assert tabs(page) == ["", "/revocation", "/activity"]
+    assert tabs(page) == ["", "/certificates", "/revocation", "/activity"]
     listed = browser.get("/console/cas")
     assert 'datetime="2030-01-10T12:00:00Z"' in listed.text
     page = browser.submit(listed, "/restore")
