@@ -11,16 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.console.web import Visit
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
 
 
 class Light(NamedTuple):
-    """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same."""
+    """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same.
+
+    Attributes:
+        state: of the CRL that is worst off; None where there is none.
+    """
 
     tone: str
     icon: str
     word: str
+    state: CrlState | None = None
 
 
 # By the condition that `crl_freshness` finds.
@@ -73,4 +78,4 @@ def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     found = crl_freshness.of_authority(rt, ca)
     if not found:
         return _NONE if revocation_configuration.crl_enabled(ca) else _OFF
-    return LIGHTS[found[0].condition]
+    return LIGHTS[found[0].condition]._replace(state=found[0].state)

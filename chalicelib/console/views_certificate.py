@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import authority_rows, render, web
+from chalicelib.console import authority_page, authority_rows, render, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.pki import pem
@@ -132,7 +132,7 @@ def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, de
 
 
 def _installed(visit: Visit) -> WireResponse:
-    return web.redirect(visit, f"cas/{visit.named['ca_id']}?done=installed")
+    return authority_page.done(visit, "", "installed")
 
 
 def _parents(visit: Visit) -> list[authority_rows.AuthorityRow]:
