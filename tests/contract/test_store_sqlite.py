@@ -106,7 +106,7 @@ def test_child_process_uses_a_connection_of_its_own(store: TableStore) -> None:
 
 CHILD = """
 import sys
-sys.path[:0] = [{root!r}, {tests!r}, {contract!r}]
+sys.path[:0] = [{root!r}, {tests!r}, {contract!r}, {faults!r}]
 from pathlib import Path
 from builders import START
 from chalicelib.store.sqlite import open_store
@@ -124,6 +124,7 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, 
         "root": str(ROOT),
         "tests": str(ROOT / "tests"),
         "contract": str(ROOT / "tests/contract"),
+        "faults": str(ROOT / "tests/faults"),
         "path": str(path),
     }
     for round_ in range(3):
