@@ -35,6 +35,7 @@ _CBOR = "smithy-rpc-v2-cbor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", metavar="DIRECTORY", help="keep the pictures of the console there")
     parser.addoption("--localstack", action="store_true", help="run on LocalStack what runs in every home")
     parser.addoption("--whole", action="store_true", help="simulate 30 days of 1,000 CAs, and interleave deeper")
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e", "bench"))]
 
 import boto3  # noqa: E402  the path comes first
+import console_load  # noqa: E402
 import crl_load  # noqa: E402
 import ocsp_load  # noqa: E402
 from authority_steps import active_root, issue  # noqa: E402
@@ -151,6 +152,13 @@ def crl_rows(work: Path, entries: int) -> list[Row]:
     ]
 
 
+def pages_of_the_console(work: Path) -> list[Row]:
+    """The console's pages with many certificates, beside the same pages with few."""
+    few, many = (console_load.measure(work, number) for number in (console_load.FEW, console_load.MANY))
+    name = f"with {console_load.MANY:,} certificates, beside {console_load.FEW}"
+    return [row(f"console, {page}, {name}", many[page], "ms", few[page], more_is_better=False) for page in many]
+
+
 def report(*measures: Callable[[Path], list[Row]]) -> None:
     """Print rows with their ratios, and put them in the place of those of the same name in build/bench.json."""
     target = ROOT / "build" / "bench.json"
@@ -167,4 +175,4 @@ def report(*measures: Callable[[Path], list[Row]]) -> None:
 
 
 if __name__ == "__main__":
-    report(issue_over_http, ocsp_over_http, crl_of_many_entries)
+    report(issue_over_http, ocsp_over_http, crl_of_many_entries, pages_of_the_console)
