@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e", "bench"))]
 
 import boto3  # noqa: E402  the path comes first
+import console_load  # noqa: E402
 import crl_load  # noqa: E402
 import ocsp_load  # noqa: E402
 from authority_steps import active_root, issue  # noqa: E402
@@ -100,6 +101,21 @@ def ocsp_over_http(work: Path) -> list[Row]:
     ]
 
 
+def console_pages(work: Path) -> list[Row]:
+    """Pages of the console over HTTP; the peer is the same page with a hundredth of the certificates."""
+    few, many = (console_load.measure(work, certificates) for certificates in (console_load.FEW, console_load.MANY))
+    return [
+        row(
+            f"console over HTTP with {console_load.MANY:,} certificates, {name}, beside {console_load.FEW}",
+            milliseconds,
+            "ms",
+            few[name],
+            more_is_better=False,
+        )
+        for name, milliseconds in many.items()
+    ]
+
+
 def crl_of_many_entries(work: Path) -> list[Row]:
     """CRLs of 100,000 entries; `make bench-crl` has a million."""
     return crl_rows(work, ENTRIES)
@@ -167,4 +183,4 @@ def report(*measures: Callable[[Path], list[Row]]) -> None:
 
 
 if __name__ == "__main__":
-    report(issue_over_http, ocsp_over_http, crl_of_many_entries)
+    report(issue_over_http, ocsp_over_http, console_pages, crl_of_many_entries)

@@ -1,0 +1,70 @@
+"""How long the console's pages take in the laptop home, by the number of certificates that a CA has."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from builders import csr
+from console_steps import issue, root
+from home import Home
+
+from chalicelib.config import Settings
+from chalicelib.console import sessions
+from chalicelib.operations import access
+from chalicelib.runtime import from_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEW, MANY, VISITS = 100, 10_000, 40
+PAGES = {
+    "list of certificates": "cas/{ca_id}/certificates",
+    "search by host name": "cas/{ca_id}/certificates?san=host-7.example.com",
+    "search by serial number": "cas/{ca_id}/certificates?serial={serial}",
+    "certificate": "cas/{ca_id}/certificates/{serial}",
+    "CA": "cas/{ca_id}",
+    "list of CAs": "cas",
+    "overview": "overview",
+}
+
+
+def measure(work: Path, certificates: int) -> dict[str, float]:
+    """Each page's median time in milliseconds, over HTTP, from the request to its last byte."""
+    home = Home(work / f"home-{certificates}")
+    rt = from_settings(Settings(data=str(home.data), port=str(home.port)))
+    ca_id = root(rt)
+    serial = ""
+    for number in range(certificates):
+        host = f"host-{number}.example.com"
+        serial = issue(rt, ca_id, csr(host, dns_names=[host]), validity={"Type": "DAYS", "Value": 1 + number % 365})
+    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    assert key is not None
+    link = sessions.make_link(rt, key)
+    home.start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=30)
+        connection.request("GET", f"/console/link?once={link}")
+        answer = connection.getresponse()
+        answer.read()
+        cookie = re.match("[^;]*", answer.getheader("Set-Cookie") or "")
+        assert cookie is not None
+        paths = {name: f"/console/{path.format(ca_id=ca_id, serial=serial)}" for name, path in PAGES.items()}
+        return {name: _milliseconds(connection, path, cookie[0]) for name, path in paths.items()}
+    finally:
+        home.stop()
+
+
+def _milliseconds(connection: http.client.HTTPConnection, path: str, cookie: str) -> float:
+    times = []
+    for _ in range(VISITS):
+        begun = time.perf_counter()
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        answer.read()
+        times.append(time.perf_counter() - begun)
+        assert answer.status == 200, path
+    return 1000 * statistics.median(times)
