@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e simulation bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast e2e simulation pictures bench bench-crl clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SI
 	@exec $(BIN)/signet serve
 
 test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## set up, then lint, types, import layers and all tests with coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## formatting and lint rules
 	$(BIN)/ruff format --check .
@@ -55,6 +55,9 @@ simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## 30 days of 1,000 CAs with
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
 	$(BIN)/python tests/clients/matrix.py
+
+pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## take the pictures of the console in docs/images anew
+	$(BIN)/pytest tests/browser/test_pictures.py --pictures docs/images
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
 	$(BIN)/python tests/bench/run.py

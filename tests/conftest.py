@@ -7,6 +7,7 @@ of a LocalStack that is started for the run, and only tests that meet a home or 
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from client import client_for
 from home import Home
 from localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from traces import Traces, traces_of
 from world import Clock
 
@@ -23,7 +25,7 @@ from chalicelib.config import Settings
 from chalicelib.runtime import Runtime, from_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -99,8 +101,20 @@ def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         own_account(request.getfixturevalue("localstack"), monkeypatch)
         yield
         return
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", _one_at_a_time(DynamoDBBackend.transact_write_items))
     with mock_aws():
         yield
+
+
+def _one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+    """DynamoDB's transactions are atomic; moto's are not among threads."""
+    turn = threading.Lock()
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with turn:
+            return call(*args, **kwargs)
+
+    return locked
 
 
 @pytest.fixture

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FEW, MANY, VISITS = 100, 10_000, 40
-# A path, and what its page has to show.
 PAGES = {
-    "list of certificates": ("cas/{ca_id}/certificates", 'rel="next"'),
-    "search by host name": ("cas/{ca_id}/certificates?san=host-7.example.com", "CN=host-7.example.com"),
-    "search by serial number": ("cas/{ca_id}/certificates?serial={serial}", "certificates/{serial}"),
-    "certificate": ("cas/{ca_id}/certificates/{serial}", "Status right now"),
-    "CA": ("cas/{ca_id}", "Signing algorithm"),
-    "list of CAs": ("cas", "certificate-authority/{ca_id}"),
-    "overview": ("overview", "in the last 30 days"),
+    "list of certificates": "cas/{ca_id}/certificates",
+    "search by host name": "cas/{ca_id}/certificates?san=host-7.example.com",
+    "search by serial number": "cas/{ca_id}/certificates?serial={serial}",
+    "certificate": "cas/{ca_id}/certificates/{serial}",
+    "CA": "cas/{ca_id}",
+    "list of CAs": "cas",
+    "overview": "overview",
 }
 
 
@@ -53,20 +52,19 @@ def measure(work: Path, certificates: int) -> dict[str, float]:
         answer.read()
         cookie = re.match("[^;]*", answer.getheader("Set-Cookie") or "")
         assert cookie is not None
-        there = {"ca_id": ca_id, "serial": serial}
-        pages = {name: [text.format(**there) for text in page] for name, page in PAGES.items()}
-        return {name: _milliseconds(connection, *page, cookie[0]) for name, page in pages.items()}
+        paths = {name: f"/console/{path.format(ca_id=ca_id, serial=serial)}" for name, path in PAGES.items()}
+        return {name: _milliseconds(connection, path, cookie[0]) for name, path in paths.items()}
     finally:
         home.stop()
 
 
-def _milliseconds(connection: http.client.HTTPConnection, path: str, shown: str, cookie: str) -> float:
+def _milliseconds(connection: http.client.HTTPConnection, path: str, cookie: str) -> float:
     times = []
     for _ in range(VISITS):
         begun = time.perf_counter()
-        connection.request("GET", f"/console/{path}", headers={"Cookie": cookie})
+        connection.request("GET", path, headers={"Cookie": cookie})
         answer = connection.getresponse()
-        body = answer.read()
+        answer.read()
         times.append(time.perf_counter() - begun)
-        assert (answer.status, shown in body.decode()) == (200, True), path
+        assert answer.status == 200, path
     return 1000 * statistics.median(times)

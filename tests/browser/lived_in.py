@@ -40,6 +40,7 @@ def live_in(home: Home) -> LivedIn:
     create(rt, "SUBORDINATE", company | {"CommonName": "Example People CA 1"})
     for ca_id, name in ((top, "root"), (servers, "servers"), (devices, "devices")):
         ca = rt.store.get_certificate_authority(arn_of(ca_id))
+        assert ca is not None
         rt.store.update_certificate_authority(ca, replace(ca, tags=(("Name", name),)))
     revoked = ""
     for day in range(DAYS + 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import furnished
 import pytest
@@ -14,7 +14,7 @@ from screen import sign_in, visitor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ColorScheme, ViewportSize
+    from playwright.sync_api import Browser, ViewportSize
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 PAGES = {
@@ -25,7 +25,7 @@ PAGES = {
     "wizard": "cas/create/{draft}/revocation",
     "certificate": "cas/{ca_id}/certificates/{serial}",
 }
-SIZE: ViewportSize = {"width": 1200, "height": 780}
+SIZE: ViewportSize = {"width": 1200, "height": 800}
 MOST_BYTES = 250_000  # of a picture: the repository keeps them
 
 
@@ -42,7 +42,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, L
 def test_pictures_are_taken(
     chromium: Browser,
     lived_in: tuple[Home, LivedIn],
-    scheme: ColorScheme,
+    scheme: Literal["light", "dark"],
     tmp_path: Path,
     pytestconfig: pytest.Config,
 ) -> None:
@@ -55,6 +55,7 @@ def test_pictures_are_taken(
         taken = {}
         for name, path in PAGES.items():
             page.goto(path.format(ca_id=found.ca_id, serial=found.serial, draft=draft))
+            page.wait_for_load_state("networkidle")
             taken[name] = page.screenshot(path=into / f"console-{name}-{scheme}.png")
     assert len(set(taken.values())) == len(PAGES)
     assert {name: len(png) for name, png in taken.items() if len(png) > MOST_BYTES} == {}
