@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FEW, MANY, VISITS = 100, 10_000, 40
+# A path, and what its page has to show.
 PAGES = {
-    "list of certificates": "cas/{ca_id}/certificates",
-    "search by host name": "cas/{ca_id}/certificates?san=host-7.example.com",
-    "search by serial number": "cas/{ca_id}/certificates?serial={serial}",
-    "certificate": "cas/{ca_id}/certificates/{serial}",
-    "CA": "cas/{ca_id}",
-    "list of CAs": "cas",
-    "overview": "overview",
+    "list of certificates": ("cas/{ca_id}/certificates", 'rel="next"'),
+    "search by host name": ("cas/{ca_id}/certificates?san=host-7.example.com", "CN=host-7.example.com"),
+    "search by serial number": ("cas/{ca_id}/certificates?serial={serial}", "certificates/{serial}"),
+    "certificate": ("cas/{ca_id}/certificates/{serial}", "Status right now"),
+    "CA": ("cas/{ca_id}", "Signing algorithm"),
+    "list of CAs": ("cas", "certificate-authority/{ca_id}"),
+    "overview": ("overview", "in the last 30 days"),
 }
 
 
@@ -52,19 +53,22 @@ def measure(work: Path, certificates: int) -> dict[str, float]:
         answer.read()
         cookie = re.match("[^;]*", answer.getheader("Set-Cookie") or "")
         assert cookie is not None
-        paths = {name: f"/console/{path.format(ca_id=ca_id, serial=serial)}" for name, path in PAGES.items()}
-        return {name: _milliseconds(connection, path, cookie[0]) for name, path in paths.items()}
+        there = {"ca_id": ca_id, "serial": serial}
+        return {
+            name: _milliseconds(connection, path.format(**there), shown.format(**there), cookie[0])
+            for name, (path, shown) in PAGES.items()
+        }
     finally:
         home.stop()
 
 
-def _milliseconds(connection: http.client.HTTPConnection, path: str, cookie: str) -> float:
+def _milliseconds(connection: http.client.HTTPConnection, path: str, shown: str, cookie: str) -> float:
     times = []
     for _ in range(VISITS):
         begun = time.perf_counter()
-        connection.request("GET", path, headers={"Cookie": cookie})
+        connection.request("GET", f"/console/{path}", headers={"Cookie": cookie})
         answer = connection.getresponse()
-        answer.read()
+        body = answer.read()
         times.append(time.perf_counter() - begun)
-        assert answer.status == 200, path
+        assert (answer.status, shown in body.decode()) == (200, True), path
     return 1000 * statistics.median(times)

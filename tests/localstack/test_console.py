@@ -9,6 +9,8 @@ import steps
 from playwright.sync_api import expect
 from screen import sign_in, visitor
 
+from chalicelib.console import navigation
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,7 +25,7 @@ ADDRESSES = (
 )
 
 
-def test_console_makes_a_ca_behind_the_stage(stranger: Page, home: Home, tmp_path: Path) -> None:
+def test_console_makes_a_ca_that_issues_behind_the_stage(stranger: Page, home: Home, tmp_path: Path) -> None:
     page = stranger
     page.goto("cas/create")
     sign_in(page, home)
@@ -37,6 +39,11 @@ def test_console_makes_a_ca_behind_the_stage(stranger: Page, home: Home, tmp_pat
     steps.follow(page, "Install the certificate")
     steps.install_by_paste(page, ca)
     expect(page.get_by_role("status").first).to_contain_text("The certificate is installed.")
+    steps.issue(page, ca, "good")
+    for path in ("overview", "hierarchy", "certificates", f"cas/{ca.ca_id}/revocation", f"cas/{ca.ca_id}/activity"):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
     page.goto("cas")
     assert page.url.startswith(home.console_url)
     expect(page.get_by_role("row", name="Example Issuing CA")).to_contain_text("Active")
@@ -51,7 +58,7 @@ def test_console_has_every_address_of_the_api(
     with visitor(chromium, f"{base}/") as page:
         page.goto(base)
         sign_in(page, home)
-        assert page.url == f"{base}/cas"
+        assert page.url == f"{base}/{navigation.HOME}"
         page.goto("cas/create")
         steps.press(page, "Next")
         steps.at(page, "Subject name")
