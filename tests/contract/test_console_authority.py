@@ -21,7 +21,7 @@ from chalicelib.operations import access, crl_freshness, lookup
 if TYPE_CHECKING:
     from world import Clock
 
-pytestmark = pytest.mark.one_protocol
+pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
 
 
 @pytest.fixture

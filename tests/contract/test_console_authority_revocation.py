@@ -23,7 +23,7 @@ from chalicelib.operations import publication
 if TYPE_CHECKING:
     from world import Clock
 
-pytestmark = pytest.mark.one_protocol
+pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
 EDIT = "/revocation/edit"
 
 
@@ -120,7 +120,6 @@ def test_partitions_are_shown_each(browser: Browser, acm_pca: Any) -> None:
 # OCSP
 
 
-@pytest.mark.laptop
 def test_ocsp_is_shown_as_it_answers(browser: Browser, acm_pca: Any) -> None:
     on, off = {"OcspConfiguration": {"Enabled": True}}, {"OcspConfiguration": {"Enabled": False}}
     arn = create(acm_pca, "ROOT", RevocationConfiguration=on)
@@ -297,7 +296,6 @@ EXISTING = {
 }
 
 
-@pytest.mark.laptop
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", EXISTING)
 def test_bucket_that_fails_the_check_says_what_is_missing(
@@ -313,7 +311,6 @@ def test_bucket_that_fails_the_check_says_what_is_missing(
     assert "arn:aws:s3:::old-crls" in unescape(page.text)
 
 
-@pytest.mark.laptop
 @pytest.mark.parametrize("way", WAYS)
 def test_bucket_that_does_not_exist_is_named(browser: Browser, s3: S3Buckets, acm_pca: Any, way: str) -> None:
     page = WAYS[way](browser, acm_pca, crl="yes", choice="existing", bucket="no-such-bucket", days="7")
@@ -333,7 +330,6 @@ NEW = {
 }
 
 
-@pytest.mark.laptop
 @pytest.mark.parametrize("case", NEW)
 def test_bucket_that_cannot_be_made_says_what_stops_it(
     browser: Browser, s3: S3Buckets, acm_pca: Any, case: str
@@ -357,7 +353,6 @@ def test_bucket_that_cannot_be_made_says_what_stops_it(
     assert json.loads(shown_policy(made)) == json.loads(s3.policy("signet-crl-own-y"))
 
 
-@pytest.mark.laptop
 def test_bucket_is_made_in_s3_and_used(browser: Browser, s3: S3Buckets, acm_pca: Any) -> None:
     arn = create(acm_pca)
     page = edit(browser, arn, crl="yes", choice="new", new_bucket="signet-crl-own-x", days="7")

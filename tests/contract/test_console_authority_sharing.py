@@ -20,7 +20,7 @@ from chalicelib.operations import access, audit_reports
 if TYPE_CHECKING:
     from world import Clock
 
-pytestmark = pytest.mark.one_protocol
+pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
 ACCOUNT = "000000000000"
 LONG = "x" * 65536
 
@@ -306,7 +306,6 @@ def test_report_that_failed_says_why(browser: Browser, acm_pca: Any) -> None:
     assert "&lt;script&gt;alert(1)" in page.text
 
 
-@pytest.mark.laptop
 @pytest.mark.usefixtures("aws")
 def test_report_longer_than_the_gateway_passes_on_is_told(browser: Browser, acm_pca: Any) -> None:
     arn = active_root(acm_pca)

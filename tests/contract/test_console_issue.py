@@ -23,6 +23,8 @@ from chalicelib.pki.templates import TEMPLATES
 if TYPE_CHECKING:
     from world import Clock
 
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
+
 CSR = csr("new.example.com", dns_names=["new.example.com", "www.new.example.com"]).decode()
 
 

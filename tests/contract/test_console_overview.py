@@ -29,6 +29,8 @@ from chalicelib.operations import access, crl_freshness, publication, statistics
 if TYPE_CHECKING:
     from world import Clock
 
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
+
 
 @pytest.fixture
 def browser(rt: Any) -> Browser:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from console_browser import Browser
     from world import Clock
 
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
+
 
 @pytest.fixture
 def browser(rt: Any) -> Browser:

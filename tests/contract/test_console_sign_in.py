@@ -20,6 +20,8 @@ from chalicelib.operations import access, reconcile
 if TYPE_CHECKING:
     from world import Clock
 
+pytestmark = pytest.mark.laptop  # the store's suite keeps sessions on LocalStack; tests/localstack signs in there
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CA_ID = "00000000-0000-0000-0000-000000000000"
 SAMPLES = {
