@@ -19,6 +19,13 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// A link that is called a button is pressed as one: by the space bar, too.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
+});
+
 // Beside each time in UTC, the same in the zone of whoever reads.
 const showLocal = (root) => {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
