@@ -271,16 +271,19 @@ def test_every_address_is_relative_and_works_behind_a_stage(rt: Any, stage: str,
     assert browser.submit(page, "sign-out").url == f"{ORIGIN}{stage}/console/sign-in"
 
 
-def test_api_knows_nothing_of_the_console() -> None:
-    """The API's cold start pays no template engine, neither at the import nor at a request."""
+def test_api_and_schedules_know_nothing_of_the_console() -> None:
+    """The cold start of every other function pays no template engine, neither at the import nor at what it does."""
     code = (
         "import sys; sys.path[:0] = ['.', 'tests', 'tests/contract']; import tempfile, logging;"
         "import app; print([name for name in sys.modules if 'jinja2' in name or 'console' in name]);"
         "from client import client_for; from authority_steps import active_root, issue;"
         "from chalicelib.config import Settings; from chalicelib.runtime import from_settings;"
-        "client = client_for(from_settings(Settings(data=tempfile.mkdtemp())));"
+        "rt = from_settings(Settings(data=tempfile.mkdtemp())); client = client_for(rt);"
         "issue(client, active_root(client));"
+        "from chalicelib.local.scheduler import scheduled_event, scheduled_handlers;"
+        "handlers = scheduled_handlers(app.app); print(len(handlers));"
+        "[handler(scheduled_event(rt, name), None) for name, handler in handlers.items()];"
         "print([name for name in sys.modules if 'jinja2' in name or 'chalicelib.console' in name])"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines() == ["[]", "[]"]
+    assert found.stdout.splitlines() == ["[]", "3", "[]"]
