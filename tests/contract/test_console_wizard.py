@@ -82,6 +82,7 @@ def test_without_a_ca_there_is_the_introduction(browser: Browser) -> None:
     assert "Get started" not in page.text
 
 
+@pytest.mark.laptop  # there is an address for OCSP
 def test_wizard_makes_what_was_chosen(browser: Browser) -> None:
     page = to_review(browser, **CRLS, ocsp="yes")
     for value in (*SUBJECT.values(), "Subordinate", "ECDSA P-256", "example-crls (will be created)", "5 days", "First"):
