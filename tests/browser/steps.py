@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SUBJECT = {"Organization (O)": "Example Corp", "Country (C)": "US", "Common name (CN)": "Example Issuing CA"}
-BUCKET, CNAME, DAYS = "example-crls", "crl.example.com", "3"
+BUCKET, CNAME, DAYS = "first-day-crls", "crl.example.com", "3"
 SEEN_MILLISECONDS = 100_000
 CA_EXTENSIONS = """basicConstraints=critical,CA:TRUE,pathlen:0
 keyUsage=critical,keyCertSign,cRLSign

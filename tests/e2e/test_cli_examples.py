@@ -118,7 +118,9 @@ def create_and_install(story: Story) -> None:
     story.run("import-certificate-authority-certificate")
     found = story.run("get-certificate-authority-certificate").split("\t")
     assert [each.strip() for each in found] == [pem(each).decode().strip() for each in (certificate, root)]
+    story.names["--max-results"] = "1000"  # not the example's 10: on LocalStack the account has CAs of other tests
     listed = story.run("list-certificate-authorities")["CertificateAuthorities"]
+    del story.names["--max-results"]
     assert [each["Status"] for each in listed if each["Arn"] == ca_arn] == ["ACTIVE"]
 
 
