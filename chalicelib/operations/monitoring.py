@@ -24,7 +24,6 @@ from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.pki import crl, crl_entries, der
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlLocation
@@ -57,7 +56,7 @@ class Sighting:
 def watch_crls(rt: Runtime) -> list[Sighting]:
     """Look at every CRL and report as metrics how old the oldest is and how many have a problem."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        seen = list(pool.map(lambda watched: _look(rt, *watched), _watched(rt)))
+        seen = [each for found in pool.map(lambda ca: _look_at(rt, ca), lookup.every_authority(rt)) for each in found]
     for each in seen:
         if each.problem:
             logs.log("crl_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
@@ -73,12 +72,15 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
     return seen
 
 
-def _watched(rt: Runtime) -> Iterator[tuple[CertificateAuthority, CrlLocation, str]]:
-    """Each CA whose certificates send clients to a CRL, with each of the addresses."""
-    now = rt.now()
-    for ca in lookup.every_authority(rt):
-        if ca.certificate_der is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE:
-            yield from ((ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
+def _look_at(rt: Runtime, ca: CertificateAuthority) -> list[Sighting]:
+    """What is at a CA's addresses, if its certificates send clients there; one CA's record never hides the others."""
+    try:
+        if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
+            return []
+        return [_look(rt, ca, *each) for each in revocation_configuration.crl_addresses(rt, ca)]
+    except Exception as error:  # noqa: BLE001  told as a problem of this CA
+        logs.log_exception("watch_failed", ca=ca.arn)
+        return [Sighting(ca.arn, ca.arn, problem=text_of(error))]
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:

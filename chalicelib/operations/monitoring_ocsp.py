@@ -40,9 +40,13 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
     """Ask about some certificates of every CA whose OCSP is on, and report as a metric how many CAs have a problem."""
     seen = []
     for ca in lookup.every_authority(rt):
-        address = revocation_configuration.ocsp_address(rt, ca)
-        if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-            seen.append(_look(rt, ca, address))
+        try:
+            address = revocation_configuration.ocsp_address(rt, ca)
+            if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+                seen.append(_look(rt, ca, address))
+        except Exception as error:  # noqa: BLE001  one CA's record never hides the others
+            logs.log_exception("watch_failed", ca=ca.arn)
+            seen.append(Sighting(ca.arn, ca.arn, problem=text_of(error)))
     for each in seen:
         if each.problem:
             logs.log("ocsp_problem", ca=each.ca_arn, address=each.address, problem=each.problem)

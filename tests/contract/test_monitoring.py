@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chalicelib import logs
 from chalicelib.api import crl_files
 from chalicelib.buckets.directory import DirectoryBuckets
-from chalicelib.operations import monitoring
+from chalicelib.operations import monitoring, monitoring_ocsp
 from chalicelib.operations.publication import publish_due_crls
 
 if TYPE_CHECKING:
@@ -169,3 +169,15 @@ OFF = {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": 
 
 def test_nothing_to_watch_is_reported_too(rt: Any) -> None:
     assert monitoring.watch_crls(rt) == []
+
+
+def test_spoiled_record_of_one_ca_hides_no_other(rt: Any, acm_pca: Any, arn: str) -> None:
+    other = active_root(acm_pca)
+    issue(acm_pca, other)
+    ca = rt.store.get_certificate_authority(arn)
+    for spoiled in (replace(ca, certificate_der=b"\x30\x00"), replace(ca, revocation_configuration={})):
+        ca = rt.store.update_certificate_authority(ca, replace(spoiled, version=ca.version))
+        found = {each.ca_arn: each.problem for each in monitoring.watch_crls(rt)}
+        assert found[arn]
+        assert found[other] == ""
+        monitoring_ocsp.watch_ocsp(rt)
