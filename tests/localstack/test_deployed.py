@@ -260,6 +260,29 @@ def test_functions_racing_for_one_token_make_one_certificate(home: Home, client:
     assert shown["Certificates"]["ISSUED"] == 5 + 1
 
 
+def test_functions_racing_for_one_serial_revoke_it_once(home: Home, client: Any) -> None:
+    arn = active_root(client)
+    clients = [home.client() for _ in range(CALLERS)]
+    for _ in range(5):
+        serial, barrier = serial_of(issue(client, arn)), threading.Barrier(CALLERS)
+
+        def call(own: Any, serial: str = serial, barrier: Any = barrier) -> str:
+            barrier.wait()
+            try:
+                own.revoke_certificate(
+                    CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED"
+                )
+            except own.exceptions.RequestAlreadyProcessedException:
+                return "revoked already"
+            return "revoked"
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            answers = Counter(each.result() for each in [pool.submit(call, own) for own in clients])
+        assert answers == {"revoked": 1, "revoked already": CALLERS - 1}
+    (shown,) = [each for each in home.status() if each["Arn"] == arn]
+    assert shown["Certificates"]["REVOKED"] == 5
+
+
 def test_functions_racing_for_one_crl_publish_it_once(localstack: LocalStack, client: Any) -> None:
     """Four runs at once, besides the rule's: the numbers of the versions that S3 keeps only grow."""
     arn = active_root(client, RevocationConfiguration=CRLS)
