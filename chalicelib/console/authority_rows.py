@@ -8,9 +8,10 @@ from chalicelib.operations import crl_freshness, lookup, revocation_configuratio
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from chalicelib.console.web import Visit
+    from chalicelib.operations.crl_freshness import Freshness
     from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
 
@@ -52,14 +53,23 @@ class AuthorityRow(NamedTuple):
 
 def row(visit: Visit, described: Mapping[str, Any]) -> AuthorityRow:
     """A row for what ListCertificateAuthorities or DescribeCertificateAuthority says of a CA."""
-    record = lookup.find(visit.rt, visit.caller, described["Arn"])
-    return AuthorityRow(
-        ca_id=described["Arn"].rsplit("/", 1)[1],
-        name=dict(record.tags).get("Name") or "",
-        common_name=common_name(described),
-        ca=described,
-        light=light(visit.rt, record),
-    )
+    return rows(visit, [described])[0]
+
+
+def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[AuthorityRow]:
+    """A row for each of some CAs."""
+    records = [lookup.find(visit.rt, visit.caller, each["Arn"]) for each in described]
+    crls = crl_freshness.of_authorities(visit.rt, records)
+    return [
+        AuthorityRow(
+            ca_id=each["Arn"].rsplit("/", 1)[1],
+            name=dict(record.tags).get("Name") or "",
+            common_name=common_name(each),
+            ca=each,
+            light=_light(record, crls[record.arn]),
+        )
+        for each, record in zip(described, records, strict=True)
+    ]
 
 
 def common_name(described: Mapping[str, Any]) -> str:
@@ -75,7 +85,10 @@ def subject(described: Mapping[str, Any]) -> str:
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     """The freshness of a CA's CRLs: that of the one that is worst off."""
-    found = crl_freshness.of_authority(rt, ca)
-    if not found:
+    return _light(ca, crl_freshness.of_authority(rt, ca))
+
+
+def _light(ca: CertificateAuthority, crls: Sequence[Freshness]) -> Light:
+    if not crls:
         return _NONE if revocation_configuration.crl_enabled(ca) else _OFF
-    return LIGHTS[found[0].condition]._replace(state=found[0].state)
+    return LIGHTS[crls[0].condition]._replace(state=crls[0].state)

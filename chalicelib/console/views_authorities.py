@@ -36,7 +36,7 @@ def list_authorities(visit: Visit) -> WireResponse:
         title="Private certificate authorities",
         section=SECTION,
         commands=shown,
-        rows=[authority_rows.row(visit, each) for each in found],
+        rows=authority_rows.rows(visit, found),
         next_token=answer.get("NextToken"),
         first=not token,
     )

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.console import authority_page, authority_rows, render, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
+from chalicelib.operations import lookup
 from chalicelib.pki import pem
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
 SECTION = "authorities"
 ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
 _CSR_FILE = "--output text > ca.csr"
-_PAGE = 100
+
+
+class Parent(NamedTuple):
+    """A CA that may sign another one's certificate."""
+
+    name: str
+    ca_id: str
+    arn: str
+    type: str
+    not_after: datetime | None
 
 
 def show_csr(visit: Visit) -> WireResponse:
@@ -92,7 +104,7 @@ def install_own(visit: Visit) -> WireResponse:
 def install_signed(visit: Visit) -> WireResponse:
     """A CA of the same account signs the certificate of a subordinate, which is then installed with its chain."""
     parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
-    parents = {each.ca_id: each.ca["Arn"] for each in _parents(visit)}
+    parents = {each.ca_id: each.arn for each in _parents(visit)}
     if parent_id not in parents:
         return _form(visit, {"signed": "Choose one of these certificate authorities."})
     if depth not in {"0", "1", "2", "3"}:
@@ -135,12 +147,15 @@ def _installed(visit: Visit) -> WireResponse:
     return authority_page.done(visit, "", "installed")
 
 
-def _parents(visit: Visit) -> list[authority_rows.AuthorityRow]:
-    """The ACTIVE CAs of the account that could sign another one's certificate."""
-    answer = visit.call("ListCertificateAuthorities", MaxResults=_PAGE)
-    found = [each for each in answer["CertificateAuthorities"] if each["Status"] == "ACTIVE"]
-    own = own_arn(visit)
-    return [authority_rows.row(visit, each) for each in found if each["Arn"] != own]
+def _parents(visit: Visit) -> list[Parent]:
+    """The ACTIVE CAs of the account that could sign another one's certificate, by name."""
+    now, own = visit.rt.now(), own_arn(visit)
+    others = (ca for ca in lookup.of_account(visit.rt, visit.caller.account_id) if ca.arn != own)
+    active = [ca for ca in others if lookup.status_of(ca, now) == "ACTIVE"]
+    return sorted(
+        Parent(lookup.name_of(ca), ca.arn.rsplit("/", 1)[1], ca.arn, ca.type, lookup.issuer_of(ca).not_after)
+        for ca in active
+    )
 
 
 def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:

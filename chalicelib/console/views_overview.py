@@ -89,7 +89,7 @@ def _link(visit: Visit, attention: Attention) -> str:
     if attention.ca_arn:
         return visit.link(f"cas/{attention.ca_arn.rsplit('/', 1)[1]}")
     now = visit.rt.now()
-    until = now + statistics.CERTIFICATES_END_WITHIN
+    until = now + statistics.WEEK
     return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
 
 

@@ -71,7 +71,7 @@ def choose_authority(visit: Visit) -> WireResponse:
         title="Certificates",
         section=SECTION,
         commands=(command("ListCertificateAuthorities"),),
-        rows=[authority_rows.row(visit, each) for each in found],
+        rows=authority_rows.rows(visit, found),
         path=lambda ca_id: _path(ca_id, asked),
         next_token=following,
         first=not token,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib.operations import revocation_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlState
@@ -59,6 +60,15 @@ def condition_of(state: CrlState, now: datetime) -> str:
 
 def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Freshness]:
     """Every CRL of a CA, the worst first."""
-    now, found = rt.now(), (rt.store.get_crl_state(each) for each in revocation_configuration.crl_arns(ca))
-    all_ = [Freshness(state.crl_arn, condition_of(state, now), state) for state in found if state is not None]
-    return sorted(all_, key=lambda each: (CONDITIONS.index(each.condition), each.crl_arn))
+    return of_authorities(rt, [ca])[ca.arn]
+
+
+def of_authorities(rt: Runtime, cas: Sequence[CertificateAuthority]) -> dict[str, list[Freshness]]:
+    """By the ARN of each CA every CRL of it, the worst first."""
+    now, found = rt.now(), {ca.arn: list[Freshness]() for ca in cas}
+    for state in rt.store.get_crl_states([each for ca in cas for each in revocation_configuration.crl_arns(ca)]):
+        ca_arn, _ = arns.split_crl_arn(state.crl_arn)
+        found[ca_arn].append(Freshness(state.crl_arn, condition_of(state, now), state))
+    for crls in found.values():
+        crls.sort(key=lambda each: (CONDITIONS.index(each.condition), each.crl_arn))
+    return found

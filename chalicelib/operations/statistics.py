@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.operations.crl_freshness import Freshness
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import AuditReport, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
-DAYS, WEEKS = 30, 12
-CA_ENDS_WITHIN, CERTIFICATES_END_WITHIN = timedelta(days=30), timedelta(days=7)
+DAYS, WEEKS, WEEK = 30, 12, timedelta(weeks=1)
+CA_ENDS_WITHIN = timedelta(days=30)
+REPORTS = 100
 # What needs attention, the most urgent first, and how loud a page says it.
 SEVERITIES = {
     "CRL_ENDED": "urgent",
@@ -102,18 +103,19 @@ class Statistics:
 def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
     """The overview of the CAs of a caller's account."""
     found = list(lookup.of_account(rt, caller.account_id))
-    arns = [ca.arn for ca in found]
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
-    weeks = [now + timedelta(weeks=number) for number in range(WEEKS + 1)]
-    crls = {ca.arn: age for ca in found for age in _crl_ages(rt, ca, now)}
-    looked_at = chain.from_iterable(_of_authority(rt, ca, crls.get(ca.arn), now) for ca in found)
-    attention = [*looked_at, *_of_certificates(rt, arns, now)]
+    weeks = [now + number * WEEK for number in range(WEEKS + 1)]
+    crls = _crl_ages(rt, found, now)
+    reports = _last_reports(rt, caller.account_id)
+    ending = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
+    looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in found)
+    attention = [*looked_at, *_of_certificates(ending[0])]
     return Statistics(
         authorities=len(found),
-        issued=_bars(days, rt.store.count_certificates(arns, "issued", days)),
-        revoked=_bars(days, rt.store.count_certificates(arns, "revoked", days)),
-        ending=_bars(weeks, rt.store.count_certificates(arns, "expires", weeks)),
+        issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
+        revoked=_bars(days, rt.store.count_certificates(caller.account_id, "revoked", days)),
+        ending=ending,
         attention=tuple(sorted(attention, key=lambda each: (_ORDER.index(each.kind), each.at or now, each.ca_arn))),
         crls=tuple(sorted(crls.values(), key=lambda age: crl_freshness.CONDITIONS.index(age.crl.condition))),
     )
@@ -123,14 +125,22 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
     return tuple(map(Bar, edges, counts))
 
 
-def _crl_ages(rt: Runtime, ca: CertificateAuthority, now: datetime) -> list[CrlAge]:
-    """The worst CRL, if the CA has one that is kept up."""
-    if lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
-        return []
-    return [CrlAge(ca.arn, lookup.name_of(ca), each) for each in crl_freshness.of_authority(rt, ca)[:1]]
+def _crl_ages(rt: Runtime, cas: list[CertificateAuthority], now: datetime) -> dict[str, CrlAge]:
+    """By the ARN of each CA with a CRL that is kept up, the worst one."""
+    with_service = {ca.arn: ca for ca in cas if lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE}
+    found = crl_freshness.of_authorities(rt, list(with_service.values()))
+    return {arn: CrlAge(arn, lookup.name_of(with_service[arn]), crls[0]) for arn, crls in found.items() if crls}
 
 
-def _of_authority(rt: Runtime, ca: CertificateAuthority, age: CrlAge | None, now: datetime) -> Iterator[Attention]:
+def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
+    """By the ARN of its CA, the last audit report of each CA; of the last `REPORTS` of the account."""
+    newest_first = rt.store.last_audit_reports(account_id, limit=REPORTS)
+    return {report.ca_arn: report for report in reversed(newest_first)}
+
+
+def _of_authority(
+    ca: CertificateAuthority, age: CrlAge | None, report: AuditReport | None, now: datetime
+) -> Iterator[Attention]:
     status, name = lookup.status_of(ca, now), lookup.name_of(ca)
     if status == "PENDING_CERTIFICATE":
         text = "The CA waits for its certificate."
@@ -142,14 +152,12 @@ def _of_authority(rt: Runtime, ca: CertificateAuthority, age: CrlAge | None, now
     if age is not None and age.crl.condition in _CRL_TEXTS:
         condition, state = age.crl.condition, age.crl.state
         yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, name, state.next_update)
-    for report in rt.store.list_audit_reports(ca.arn, limit=1):
-        if report.status == "FAILED":
-            text = f"The last audit report failed: {report.failure}"
-            yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
+    if report is not None and report.status == "FAILED":
+        text = f"The last audit report failed: {report.failure}"
+        yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
 
 
-def _of_certificates(rt: Runtime, arns: list[str], now: datetime) -> Iterator[Attention]:
-    (count,) = rt.store.count_certificates(arns, "expires", [now, now + CERTIFICATES_END_WITHIN])
-    if count:
-        what = "One certificate ends" if count == 1 else f"{count} certificates end"
-        yield Attention("CERTIFICATES_END", f"{what} within {CERTIFICATES_END_WITHIN.days} days.", at=now)
+def _of_certificates(next_week: Bar) -> Iterator[Attention]:
+    if next_week.number:
+        what = "One certificate ends" if next_week.number == 1 else f"{next_week.number} certificates end"
+        yield Attention("CERTIFICATES_END", f"{what} within {WEEK.days} days.", at=next_week.begins)

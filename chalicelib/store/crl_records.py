@@ -102,6 +102,10 @@ class CrlRecords(Protocol):
         """Numbering and schedule of a CRL; None before `start_crl`."""
         ...
 
+    def get_crl_states(self, crl_arns: Sequence[str]) -> list[CrlState]:
+        """What `get_crl_state` gives for each of some CRLs, in their order, but nothing for those without a state."""
+        ...
+
     def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
         """Move the next CRL forward to `due_at` (never back) and grow the revision; no CRL state, no change."""
         ...

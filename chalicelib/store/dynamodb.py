@@ -12,8 +12,10 @@ import random
 import time
 import uuid
 from bisect import bisect_right
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from boto3.session import Session
@@ -44,6 +46,7 @@ _THROTTLES = frozenset(
 )
 _MOST_BYTES = 400 * 1024  # of an item (DynamoDB Developer Guide, "Quotas")
 _NEXT = "\x01"  # no key holds it: behind a key and it comes what is behind the key
+_MOST_GETS = 100  # keys of a BatchGetItem
 _COUNTERS = 8  # partitions that are counted at a time
 _PAGE = 100_000  # an answer ends at 1 MB anyway
 
@@ -97,6 +100,26 @@ class DynamoTable:
         answer = _answer(lambda: self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True))
         return _decode(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Read items consistently, up to 100 in a call; what a call leaves out is asked for again."""
+        found: dict[Key, Item] = {}
+        for start in range(0, len(keys), _MOST_GETS):
+            found |= self._get_batch([_key(key) for key in keys[start : start + _MOST_GETS]])
+        return [found.get(key) for key in keys]
+
+    def _get_batch(self, keys: list[dict[str, Any]]) -> dict[Key, Item]:
+        found: dict[Key, Item] = {}
+        asked: dict[str, Any] = {self._name: {"Keys": keys, "ConsistentRead": True}}
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            answer = _answer(lambda asked=asked: self._client.batch_get_item(RequestItems=asked))  # type: ignore[misc]  # asked is bound now
+            items = [_decode(item) for item in answer["Responses"].get(self._name, [])]
+            found |= {Key(str(item["pk"]), str(item["sk"])): item for item in items}
+            asked = answer.get("UnprocessedKeys", {})
+            if not asked:
+                return found
+            self._wait(attempt)
+        raise ThrottledError("The table is out of capacity for the moment.")
+
     def write(self, *writes: Write) -> None:
         """All writes in one transaction; one that meets another transaction is tried again."""
         actions: list[Any] = [self._action(write) for write in writes]
@@ -111,8 +134,11 @@ class DynamoTable:
                 pass
             else:
                 return
-            self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
+            self._wait(attempt)
         raise ThrottledError("Other transactions on the same items kept winning.")
+
+    def _wait(self, attempt: int) -> None:
+        self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
 
     def _transact(self, actions: list[Any], token: str) -> None:
         _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
@@ -149,23 +175,33 @@ class DynamoTable:
         return self._pages(limit, **_range(f"{index}_", pk, "", None), IndexName=index, ScanIndexForward=False)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        """Ask for the sort keys of each partition, several partitions at a time.
-
-        One query with COUNT for each span would read as much, in as many queries as there are spans.
-        """
-        name = f"{index}_sk" if index else "sk"
-        extra: dict[str, Any] = {"IndexName": index} if index else {}
-
-        def keys_of(pk: str) -> list[str]:
-            parameters = _between(name.removesuffix("sk"), pk, edges[0], edges[-1]) | extra
-            return [str(item[name]) for item in self._pages(None, **parameters, ProjectionExpression=name)]
-
-        counts = [0] * len(edges)
+        """Let DynamoDB count each span of each partition, several at a time; of a short one it is told the keys."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
-            for found in pool.map(keys_of, pks):
-                for key in found:
-                    counts[bisect_right(edges, key) - 1] += 1
-        return counts[:-1]
+            counted = pool.map(lambda pk: self._count(index, pk, edges), pks)
+            return [sum(numbers) for numbers in zip([0] * (len(edges) - 1), *counted, strict=True)]
+
+    def _count(self, index: Index | None, pk: str, edges: Sequence[str]) -> list[int]:
+        name = f"{index}_sk" if index else "sk"
+        fixed: dict[str, Any] = {"TableName": self._name, "Limit": self._page} | ({"IndexName": index} if index else {})
+
+        def ask(first: str, last: str, **parameters: Any) -> Any:
+            span = _between(name.removesuffix("sk"), pk, first, last)
+            return _answer(lambda: self._client.query(**fixed, **span, **parameters))
+
+        def number_of(first: str, last: str) -> int:
+            total, behind = 0, dict[str, Any]()
+            while True:
+                answer = ask(first, last, Select="COUNT", **behind)
+                total += int(answer["Count"])
+                if "LastEvaluatedKey" not in answer:
+                    return total
+                behind = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+        answer = ask(edges[0], edges[-1], ProjectionExpression=name)
+        if "LastEvaluatedKey" in answer:
+            return [number_of(*span) for span in pairwise(edges)]
+        at = Counter(bisect_right(edges, item[name]["S"]) for item in answer["Items"])
+        return [at[number] for number in range(1, len(edges))]
 
     def _pages(self, limit: int | None, **parameters: Any) -> Iterator[Item]:
         left = limit

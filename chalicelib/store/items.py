@@ -32,6 +32,7 @@ T = TypeVar("T")
 GUARDS = 16
 LIST_SHARDS = 16
 FIND_SHARDS = 16
+COUNT_SHARDS = 4
 DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -253,15 +254,26 @@ def find_partition(ca_arn: str, serial_number: int) -> str:
 
 
 def find_item(certificate: Certificate, kind: str, value: str) -> Item:
-    """A search entry: that a certificate is found by this value of a kind; it holds nothing but its key."""
+    """A search entry: that a certificate is found by this value of a kind.
+
+    It holds nothing but its keys. Of each certificate there is one by its template and one by its end: with them an
+    account's certificates are counted by the times of their issuance and of their end.
+    """
     parts = (
         kind,
         search_value(value),
         f"{micros(certificate.reserved_at):020d}",
         arns.serial_hex(certificate.serial_number),
     )
-    pk = find_partition(certificate.ca_arn, certificate.serial_number)
-    return {"pk": pk, "sk": SEPARATOR.join(parts)}
+    item: Item = {
+        "pk": find_partition(certificate.ca_arn, certificate.serial_number),
+        "sk": SEPARATOR.join(parts),
+    }
+    counted = {"template": ("issued", certificate.reserved_at), "expires": ("expires", certificate.not_after)}
+    if kind in counted:
+        key = counted_key(*counted[kind], certificate.ca_arn, certificate.serial_number)
+        item |= {"list_pk": key.pk, "list_sk": key.sk}
+    return item
 
 
 def list_partition(ca_arn: str, shard: int) -> str:
@@ -275,6 +287,28 @@ def revoked_partition(ca_arn: str, shard: int) -> str:
 
 
 # index attributes
+
+
+def counted_partition(kind: str, account_id: str, shard: int) -> str:
+    """One of the partitions where certificates of an account are counted: "issued", "expires" or "revoked"."""
+    return f"COUNT#{kind}#{account_id}#{shard % COUNT_SHARDS}"
+
+
+def counted_key(kind: str, at: datetime, ca_arn: str, serial_number: int) -> Key:
+    """Where a certificate is counted at a time: a key of the index `list`, or of the table for "revoked"."""
+    pk = counted_partition(kind, arns.parse_ca_arn(ca_arn).account_id, serial_number)
+    return Key(pk, f"{micros(at):020d}#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}")
+
+
+def revoked_entry(revocation: Revocation) -> Item:
+    """An item that lets a revocation be counted; it holds nothing but its key."""
+    key = counted_key("revoked", revocation.revoked_at, revocation.ca_arn, revocation.serial_number)
+    return {"pk": key.pk, "sk": key.sk}
+
+
+def account_reports_partition(account_id: str) -> str:
+    """The index partition that lists the audit reports of an account by the times when they were asked for."""
+    return f"REPORTS-OF#{account_id}"
 
 
 def due(kind: str, at: datetime | None, arn: str, shard: int = 0) -> dict[str, str]:
@@ -336,9 +370,13 @@ def responder_item(responder: OcspResponder) -> Item:
 
 
 def report_item(report: AuditReport) -> Item:
-    """An audit report; due until it is finished."""
+    """An audit report; due until it is finished; listed by its time."""
     arn = f"{report.ca_arn}/audit-report/{report.report_id}"
-    return to_item(report, report_key(report.ca_arn, report.report_id), **due("REPORT", report.due_at, arn))
+    index = due("REPORT", report.due_at, arn) | {
+        "list_pk": account_reports_partition(arns.parse_ca_arn(report.ca_arn).account_id),
+        "list_sk": f"{micros(report.created_at):020d}#{report.report_id}",
+    }
+    return to_item(report, report_key(report.ca_arn, report.report_id), **index)
 
 
 def session_item(session: ConsoleSession) -> Item:

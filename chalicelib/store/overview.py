@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 
 class Overview(Protocol):
-    """Counts and last things; what has been revoked before revocations had an index of their times is in neither."""
+    """Counts and last things; what was written before they had indexes is in neither."""
 
     def count_certificates(
-        self, ca_arns: Sequence[str], kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
+        self, account_id: str, kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
     ) -> list[int]:
-        """How many certificates of some CAs were issued, end or were revoked from each time up to the next one.
+        """How many certificates of an account were issued, end or were revoked from each time up to the next one.
 
-        "issued" and "expires" count reservations, also those that FAILED. One count fewer than edges comes back.
+        "issued" and "expires" count reservations, also those that FAILED. One count fewer than edges comes back. What
+        it costs does not grow with the number of CAs.
         """
         ...
 
@@ -33,4 +34,8 @@ class Overview(Protocol):
 
     def list_audit_reports(self, ca_arn: str, *, limit: int) -> list[AuditReport]:
         """The audit reports of a CA that were asked for last, the newest first."""
+        ...
+
+    def last_audit_reports(self, account_id: str, *, limit: int) -> list[AuditReport]:
+        """The audit reports of an account that were asked for last, the newest first."""
         ...

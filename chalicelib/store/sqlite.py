@@ -62,6 +62,12 @@ class SqliteTable:
         with self._errors():
             return _read(self._connection(), key)
 
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Read items one after the other."""
+        with self._errors():
+            connection = self._connection()
+            return [_read(connection, key) for key in keys]
+
     def write(self, *writes: Write) -> None:
         """Do all writes or none."""
         with self._errors(), self._writing:

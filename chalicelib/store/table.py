@@ -123,6 +123,10 @@ class Table(Protocol):
         """Read an item."""
         ...
 
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Read items, each as `get` would: one for each key, in their order. The keys differ."""
+        ...
+
     def write(self, *writes: Write) -> None:
         """Do all writes or none, at most 100.
 
@@ -146,11 +150,12 @@ class Table(Protocol):
         ...
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        """How many items of some partitions lie from each edge up to the next one, not including it.
+        """How many items of some partitions lie between each edge and the next one.
 
         Args:
             index: whose partitions they are; None: the table's own.
             pks: the partitions, counted together.
-            edges: sort keys in their order; one count fewer comes back.
+            edges: what sort keys are compared with, in their order, none itself the key of an item; one count fewer
+                comes back.
         """
         ...

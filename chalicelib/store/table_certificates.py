@@ -111,6 +111,7 @@ class Certificates(Base):
         base: list[Write] = [
             Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
+            Put(items.revoked_entry(revocation)),
             *(Put(items.new_revocation_item(revocation, each)) for each in crls),
         ]
         wakes = [forward_write(each, revocation.revoked_at) for each in crls]

@@ -14,6 +14,7 @@ from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, 
 from chalicelib.store.table_authorities import Base, version_is
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlLocation
@@ -105,6 +106,10 @@ class Crls(Base):
     def get_crl_state(self, crl_arn: str) -> CrlState | None:
         item = self.table.get(items.crl_key(crl_arn))
         return None if item is None else items.from_item(CrlState, item)
+
+    def get_crl_states(self, crl_arns: Sequence[str]) -> list[CrlState]:
+        found = self.table.get_many([items.crl_key(each) for each in crl_arns])
+        return [items.from_item(CrlState, item) for item in found if item is not None]
 
     def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
         write = forward_write(crl_arn, due_at)

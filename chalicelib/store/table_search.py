@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH = 80  # a transaction has 100 items, and some are the certificate's own
 _LAST = "\U0010ffff"
-# Where times of a kind are: the index, what stands before them, and the partitions.
-_COUNTED: dict[str, tuple[Index | None, str, Callable[[str, int], str]]] = {
-    "issued": ("list", "", items.list_partition),
-    "expires": (None, f"expires{SEPARATOR}", items.find_partition),
-    "revoked": ("list", "", items.revoked_partition),
-}
+_COUNTED: dict[str, Index | None] = {"issued": "list", "expires": "list", "revoked": None}
 
 
 def entries(certificate: Certificate, terms: Sequence[tuple[str, str]]) -> list[list[Write]]:
@@ -46,11 +41,10 @@ class Search(Base):
         return [(position, int(position[-32:], 16)) for position in found]
 
     def count_certificates(
-        self, ca_arns: Sequence[str], kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
+        self, account_id: str, kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
     ) -> list[int]:
-        index, prefix, partition = _COUNTED[kind]
-        pks = [partition(ca_arn, shard) for ca_arn in ca_arns for shard in range(items.FIND_SHARDS)]
-        return self.table.count(index, pks, [f"{prefix}{items.micros(edge):020d}" for edge in edges])
+        pks = [items.counted_partition(kind, account_id, shard) for shard in range(items.COUNT_SHARDS)]
+        return self.table.count(_COUNTED[kind], pks, [f"{items.micros(edge):020d}" for edge in edges])
 
     def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
         return [items.from_item(Certificate, item) for item in self._last(items.list_partition, ca_arn, limit)]

@@ -21,6 +21,7 @@ from chalicelib.operations.publication import publish_due_crls
 from chalicelib.operations.statistics import statistics
 from chalicelib.records import AuditReport, CrlState
 from chalicelib.runtime import Caller
+from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,6 +133,32 @@ def test_authorities_of_others_are_not_counted(acm_pca: Any, rt: Any, clock: Any
     assert statistics(rt, stranger, clock()).authorities == 0
     assert sum(bar.number for bar in statistics(rt, stranger, clock()).issued) == 0
     assert hierarchy(rt, stranger) == ()
+
+
+class Counted:
+    """A table that counts what is asked of it."""
+
+    def __init__(self, table: Any) -> None:
+        self._table, self.calls = table, 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += 1
+        return getattr(self._table, name)
+
+
+def test_overview_asks_no_more_of_the_table_where_there_are_more_authorities(
+    acm_pca: Any, rt: Any, caller: Caller, clock: Any
+) -> None:
+    asked = []
+    for more in (1, 5):
+        for _ in range(more):
+            issue(acm_pca, active_root(acm_pca))
+        table = Counted(rt.store.table)
+        found = statistics(replace(rt, store=TableStore(table)), caller, clock())
+        asked.append((found.authorities, len(found.crls), table.calls))
+    (_, _, calls), last = asked
+    assert asked == [(1, 1, calls), last]
+    assert last == (6, 6, calls)
 
 
 CONDITIONS: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import START
-from test_store import at, authority, ca, certificate, report, revocation, store
+from test_store import ACCOUNT, at, authority, ca, certificate, report, revocation, store
 
 from chalicelib.store.table import Put
 
@@ -42,20 +42,19 @@ def by_day(first: int, last: int) -> list[datetime]:
 
 
 def test_counts_are_those_of_all_records(store: TableStore, ca: CertificateAuthority, many: list[Certificate]) -> None:
-    assert store.count_certificates([ca.arn], "issued", by_day(-2, 25)) == [0, 0, *[1] * 20, *[0] * 5]
-    assert store.count_certificates([ca.arn], "issued", [at(days=1), at(days=3), at(days=10)]) == [2, 7]
-    assert store.count_certificates([ca.arn], "expires", [START, at(days=111), at(days=138)]) == [6, 13]
-    assert store.count_certificates([ca.arn], "revoked", by_day(9, 16)) == [0, 1, 0, 0, 1, 0, 0]
-    assert store.count_certificates([], "issued", by_day(0, 3)) == [0, 0, 0]
+    assert store.count_certificates(ACCOUNT, "issued", by_day(-2, 25)) == [0, 0, *[1] * 20, *[0] * 5]
+    assert store.count_certificates(ACCOUNT, "issued", [at(days=1), at(days=3), at(days=10)]) == [2, 7]
+    assert store.count_certificates(ACCOUNT, "expires", [START, at(days=111), at(days=138)]) == [6, 13]
+    assert store.count_certificates(ACCOUNT, "revoked", by_day(9, 16)) == [0, 1, 0, 0, 1, 0, 0]
+    assert store.count_certificates("999999999999", "issued", by_day(0, 3)) == [0, 0, 0]
 
 
-def test_counts_of_several_authorities_are_summed(
+def test_counts_are_of_all_authorities_of_an_account(
     store: TableStore, ca: CertificateAuthority, many: list[Certificate]
 ) -> None:
     store.reserve_certificate_authority(authority(2), None, now=START)
     store.reserve_certificate(certificate(authority(2), 7), authority(2), None, now=START)
-    assert store.count_certificates([ca.arn, authority(2).arn], "issued", by_day(0, 2)) == [2, 1]
-    assert store.count_certificates([authority(2).arn], "issued", by_day(0, 2)) == [1, 0]
+    assert store.count_certificates(ACCOUNT, "issued", by_day(0, 2)) == [2, 1]
     assert len(many) == len(SERIALS)
 
 
@@ -71,7 +70,7 @@ def test_last_ones_come_first(store: TableStore, ca: CertificateAuthority, many:
 def test_revocation_without_a_time_in_the_index_is_read_as_ever(
     store: TableStore, ca: CertificateAuthority, many: list[Certificate]
 ) -> None:
-    """That is how older releases wrote them: the CRL has them, counts and last ones do not."""
+    """That is how older releases wrote them: the CRL has them, last ones do not."""
     (item,) = (
         item
         for shard in range(16)
@@ -80,7 +79,6 @@ def test_revocation_without_a_time_in_the_index_is_read_as_ever(
     )
     store.table.write(Put({name: value for name, value in item.items() if not name.startswith("list_")}))
     assert revocation(many[0], at(days=10)) in list(store.list_revocations(ca.arn))
-    assert store.count_certificates([ca.arn], "revoked", by_day(9, 16)) == [0, 0, 0, 0, 1, 0, 0]
     assert len(store.last_revocations(ca.arn, limit=50)) == 6
 
 
@@ -91,3 +89,13 @@ def test_reports_are_listed_newest_first(store: TableStore, ca: CertificateAutho
     assert store.list_audit_reports(ca.arn, limit=3) == made[:1:-1]
     assert store.list_audit_reports(ca.arn, limit=9) == made[::-1]
     assert store.list_audit_reports(authority(2).arn, limit=9) == []
+
+
+def test_reports_of_an_account_are_listed_newest_first(store: TableStore, ca: CertificateAuthority) -> None:
+    made = [report(of, f"r{number}", created_at=at(hours=number)) for number, of in enumerate([ca, authority(2), ca])]
+    for each in made:
+        store.reserve_audit_report(each, last_before=each.created_at)
+    made[0] = store.update_audit_report(made[0], replace(made[0], status="FAILED", failure="why"))
+    assert store.last_audit_reports(ACCOUNT, limit=2) == made[:0:-1]
+    assert store.last_audit_reports(ACCOUNT, limit=9) == made[::-1]
+    assert store.last_audit_reports("999999999999", limit=9) == []

@@ -51,6 +51,9 @@ class Interleaved:
     def get(self, key: Key) -> Item | None:
         return self._table.get(key)
 
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        return self._table.get_many(keys)
+
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         return self._table.query(pk, after=after, up_to=up_to, limit=limit)
 

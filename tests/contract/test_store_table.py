@@ -131,15 +131,24 @@ def test_last_of_index_comes_backwards(table: Table) -> None:
     assert list(table.last_of_index("list", "nothing", limit=9)) == []
 
 
+def test_get_many_gives_each_item_or_none(table: Table) -> None:
+    keys = [Key(f"p{number}", "s") for number in range(230)]
+    for key in keys[::3]:
+        table.write(Put({"pk": key.pk, "sk": key.sk, "body": key.pk.encode(), "number": 1}))
+    assert table.get_many(keys) == [table.get(key) for key in keys]
+    assert table.get_many(keys[:1]) == [{"pk": "p0", "sk": "s", "body": b"p0", "number": 1}]
+    assert table.get_many([]) == []
+
+
 def test_count_is_by_span_over_all_partitions(table: Table) -> None:
-    """The first key of a span is in it, and its end is not, whichever characters they hold."""
+    """Whichever characters edges and keys hold."""
     keys = ("a", "b", "b\x1f", "c", "c\U0001f600", 'd"', "e")
     for number, key in enumerate(keys):
         for partition in ("p", "q"):
             own: Item = {"pk": partition, "sk": key}
             table.write(Put(own | {"list_pk": f"list-{partition}", "list_sk": key}))
         table.write(Put({"pk": "r", "sk": key, "due_pk": str(number), "due_sk": key}))
-    edges = ["b", "c", "c\U0001f600", "e"]
+    edges = ["a ", "b\x1f\x1f", "c\U0001f5ff", "d~"]
     assert table.count(None, ["p"], edges) == [2, 1, 2]
     assert table.count("list", ["list-p", "list-q", "nothing"], edges) == [4, 2, 4]
     assert table.count("due", ["0", "1", "3"], edges) == [1, 1, 0]

@@ -76,6 +76,9 @@ class MemoryTable:
             after = str(rows[-1][sk_name])
             left = None if left is None else left - len(rows)
 
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        return [self.get(key) for key in keys]
+
     def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
         yield from list(self.query_index(index, pk))[: -limit - 1 : -1]
 
