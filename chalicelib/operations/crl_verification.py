@@ -6,6 +6,7 @@ The entries are made anew from the certificates alone; what the publisher keeps 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -25,6 +26,7 @@ class Verdict:
     """What was found at one location of a CRL.
 
     Attributes:
+        crl_arn, location: of a CA that could not be read, both are its ARN.
         entries: how many are as recorded.
         waiting: revocations that came after the CRL was made, and are in the next one.
         problem: the first difference, in words; empty where there is none.
@@ -38,15 +40,19 @@ class Verdict:
 
 
 def verify_crls(rt: Runtime) -> Iterator[Verdict]:
-    """Compare every CRL that is kept up with what is recorded."""
-    now = rt.now()
+    """Compare every CRL that is kept up with what is recorded; a CA that cannot be read is one problem."""
+    look = partial(_verdicts, rt)
     for ca in lookup.every_authority(rt):
-        if ca.certificate_der is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
-            continue
-        revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if ca.crl_locations else []
-        for location in ca.crl_locations:
-            mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
-            yield _verify(rt, ca, location, mine)
+        yield from lookup.look_at(ca, look, lambda ca_arn, problem: Verdict(ca_arn, ca_arn, problem=problem))
+
+
+def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
+    if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
+        return
+    revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if ca.crl_locations else []
+    for location in ca.crl_locations:
+        mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
+        yield _verify(rt, ca, location, mine)
 
 
 def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoked: list[Certificate]) -> Verdict:

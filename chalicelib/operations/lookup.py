@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import arn as arns
-from chalicelib import errors
+from chalicelib import errors, logs
 from chalicelib.operations import policy_document
 from chalicelib.pki import certificate, names
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     from chalicelib.pki.certificate import Issuer
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
+T = TypeVar("T")
 _ATTEMPTS = 8
 _ENDING = frozenset({"ACTIVE", "DISABLED"})
 _PAGE = 100
@@ -63,6 +64,17 @@ def of_account(rt: Runtime, account_id: str) -> Iterator[CertificateAuthority]:
     while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
         yield from page
         after = page[-1].arn.rsplit("/", 1)[1]
+
+
+def look_at(
+    ca: CertificateAuthority, look: Callable[[CertificateAuthority], Iterable[T]], failed: Callable[[str, str], T]
+) -> list[T]:
+    """What a look at one CA finds; if that fails, `failed` of its ARN and why: a spoiled record hides no other CA."""
+    try:
+        return list(look(ca))
+    except Exception as error:  # noqa: BLE001  told as a problem of this CA
+        logs.log_exception("look_failed", ca=ca.arn)
+        return [failed(ca.arn, f"{type(error).__name__}: {error}"[:200])]
 
 
 def name_of(ca: CertificateAuthority) -> str:

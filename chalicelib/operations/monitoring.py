@@ -14,6 +14,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -24,6 +25,7 @@ from chalicelib.operations import lookup, revocation_configuration
 from chalicelib.pki import crl, crl_entries, der
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, CrlLocation
@@ -56,7 +58,9 @@ class Sighting:
 def watch_crls(rt: Runtime) -> list[Sighting]:
     """Look at every CRL and report as metrics how old the oldest is and how many have a problem."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        seen = [each for found in pool.map(lambda ca: _look_at(rt, ca), lookup.every_authority(rt)) for each in found]
+        look = partial(_watched, rt)
+        looks = pool.map(lambda ca: lookup.look_at(ca, look, unseen), lookup.every_authority(rt))
+        seen = [each for found in looks for each in found]
     for each in seen:
         if each.problem:
             logs.log("crl_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
@@ -72,15 +76,15 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
     return seen
 
 
-def _look_at(rt: Runtime, ca: CertificateAuthority) -> list[Sighting]:
-    """What is at a CA's addresses, if its certificates send clients there; one CA's record never hides the others."""
-    try:
-        if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
-            return []
-        return [_look(rt, ca, *each) for each in revocation_configuration.crl_addresses(rt, ca)]
-    except Exception as error:  # noqa: BLE001  told as a problem of this CA
-        logs.log_exception("watch_failed", ca=ca.arn)
-        return [Sighting(ca.arn, ca.arn, problem=text_of(error))]
+def unseen(ca_arn: str, problem: str) -> Sighting:
+    """That there was no looking at a CA."""
+    return Sighting(ca_arn, ca_arn, problem=problem)
+
+
+def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
+    """What is at a CA's addresses, if its certificates send clients there."""
+    if ca.certificate_der is not None and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+        yield from (_look(rt, ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:

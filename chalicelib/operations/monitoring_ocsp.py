@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -21,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import logs
 from chalicelib.operations import lookup, revocation_configuration
-from chalicelib.operations.monitoring import Sighting, fetch, text_of
+from chalicelib.operations.monitoring import Sighting, fetch, text_of, unseen
 from chalicelib.pki import algorithms
 
 if TYPE_CHECKING:
@@ -38,15 +39,8 @@ _TYPE = "application/ocsp-request"
 
 def watch_ocsp(rt: Runtime) -> list[Sighting]:
     """Ask about some certificates of every CA whose OCSP is on, and report as a metric how many CAs have a problem."""
-    seen = []
-    for ca in lookup.every_authority(rt):
-        try:
-            address = revocation_configuration.ocsp_address(rt, ca)
-            if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-                seen.append(_look(rt, ca, address))
-        except Exception as error:  # noqa: BLE001  one CA's record never hides the others
-            logs.log_exception("watch_failed", ca=ca.arn)
-            seen.append(Sighting(ca.arn, ca.arn, problem=text_of(error)))
+    look = partial(_watched, rt)
+    seen = [each for ca in lookup.every_authority(rt) for each in lookup.look_at(ca, look, unseen)]
     for each in seen:
         if each.problem:
             logs.log("ocsp_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
@@ -54,6 +48,13 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
     metrics = {name: (float(count), "Count") for name, count in counts.items()}
     logs.metrics("ocsp_watched", metrics, timestamp=rt.now())
     return seen
+
+
+def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
+    """What is at a CA's OCSP address, if it has one whose certificates may be asked for."""
+    address = revocation_configuration.ocsp_address(rt, ca)
+    if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+        yield _look(rt, ca, address)
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -94,6 +95,23 @@ def test_crl_that_is_not_what_is_recorded_is_told(run: Callable[..., Result], ho
     found = run("crl", "verify")
     assert found.exit_code == 1
     assert "It is not published." in found.output
+
+
+def test_spoiled_record_of_a_ca_is_told_with_its_arn_beside_the_crls_of_others(
+    run: Callable[..., Result], home: Runtime
+) -> None:
+    client = client_for(home)
+    spoiled, right = (active_root(client) for _ in range(2))
+    for each in (spoiled, right):
+        issue(client, each)
+    ca = home.store.get_certificate_authority(spoiled)
+    assert ca is not None
+    home.store.update_certificate_authority(ca, replace(ca, certificate_der=b"\x30\x00"))
+    found = run("crl", "verify")
+    assert found.exit_code == 1
+    rows = found.stdout.splitlines()[1:]
+    assert len(rows) == 2
+    assert [row.split()[-1] for row in rows if "as recorded" not in row] == [spoiled]
 
 
 def test_crl_that_cannot_be_published_is_told_with_its_reason(

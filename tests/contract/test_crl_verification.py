@@ -65,6 +65,22 @@ def test_home_without_crls_has_nothing_to_verify(rt: Any, acm_pca: Any) -> None:
     assert list(verify_crls(rt)) == []
 
 
+def test_spoiled_record_of_one_ca_is_its_problem_and_hides_no_other(rt: Any, acm_pca: Any, arn: str) -> None:
+    others = [active_root(acm_pca) for _ in range(2)]
+    for each in others:
+        issue(acm_pca, each)
+    ca = rt.store.get_certificate_authority(arn)
+    without_certificate = replace(ca, certificate_der=b"\x30\x00")
+    without_algorithm = replace(ca, configuration={})
+    for spoiled in (without_certificate, without_algorithm):
+        ca = rt.store.update_certificate_authority(ca, replace(spoiled, version=ca.version))
+        found = {each.crl_arn: (each.location, each.problem) for each in verify_crls(rt)}
+        assert set(found) == {arn, *others}
+        assert found[arn][0] == arn
+        assert found[arn][1]
+        assert {found[each][1] for each in others} == {""}
+
+
 def _without(records: list[Any]) -> list[Any]:
     return [replace(each, revoked_at=None) if each.revocation_reason == "SUPERSEDED" else each for each in records]
 
