@@ -22,6 +22,10 @@ class BucketError(Exception):
         self.misconfigured = misconfigured
 
 
+class NoSuchNameError(BucketError):
+    """No object is, or will be, found by this name: it is no name, or leads over a symbolic link."""
+
+
 class PreconditionFailedError(BucketError):
     """The object is not the one that the put was conditional on: look again."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chalicelib import files
-from chalicelib.buckets import BucketError, PreconditionFailedError, StoredObject
+from chalicelib.buckets import BucketError, NoSuchNameError, PreconditionFailedError, StoredObject
 from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
 from chalicelib.buckets.names import check_bucket_name, check_key
 
@@ -30,9 +31,10 @@ class DirectoryBuckets:
 
     def list_buckets(self) -> list[str]:
         """The names of the buckets there are."""
-        if not self._path.is_dir():
-            return []
-        return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
+        with _errors("directory"):
+            if not self._path.is_dir():
+                return []
+            return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
 
     def create(self, bucket: str) -> None:
         """Make the directory; of what lies in it, only CRLs are served."""
@@ -119,13 +121,16 @@ class DirectoryBuckets:
             bucket: its name, or None to take the newest object with this key in any bucket, as a name of the owner's
                 that points here would.
             key: only what ends in `{UUID}.crl` is found.
+
+        Raises:
+            BucketError: a bucket could not be read, so nobody knows whether the object is there.
         """
         if _PUBLIC.fullmatch(key) is None:
             return None
-        try:
-            found = [self.get(name, key) for name in ([bucket] if bucket else self.list_buckets())]
-        except BucketError:
-            return None
+        found = []
+        for name in [bucket] if bucket else self.list_buckets():
+            with suppress(NoSuchNameError):
+                found.append(self.get(name, key))
         return max((each for each in found if each), key=lambda each: each.last_modified, default=None)
 
     def _object(self, bucket: str, key: str) -> Path:
@@ -133,8 +138,9 @@ class DirectoryBuckets:
         check_key(key)
         path = self._path / bucket / key
         parents = [path, *path.parents][: len(key.split("/")) + 1]
-        if any(each.is_symlink() for each in parents):
-            raise BucketError(f"The object {bucket}/{key} lies behind a symbolic link.", misconfigured=True)
+        with _errors(bucket):
+            if any(each.is_symlink() for each in parents):
+                raise NoSuchNameError(f"The object {bucket}/{key} lies behind a symbolic link.", misconfigured=True)
         return path
 
     def _headers_file(self, bucket: str, key: str) -> Path:
@@ -157,4 +163,5 @@ def _errors(bucket: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BucketError(f"The bucket {bucket} cannot be used: {error.strerror}.", misconfigured=True) from error
+        kind = NoSuchNameError if error.errno == errno.ENAMETOOLONG else BucketError
+        raise kind(f"The bucket {bucket} cannot be used: {error.strerror}.", misconfigured=True) from error

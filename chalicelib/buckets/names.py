@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.buckets import BucketError
+from chalicelib.buckets import NoSuchNameError
 
 # What Signet's role on AWS may make: the names of the stack's own buckets have an account's number there.
 OWN_PREFIX = "signet-crl-own-"
@@ -18,9 +18,9 @@ _KEY = re.compile(rf"(?=.{{1,512}}$){_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 
 def check_bucket_name(bucket: str) -> None:
-    """Raise `BucketError` unless S3 would take the name."""
+    """Raise `NoSuchNameError` unless S3 would take the name."""
     if _BUCKET.fullmatch(bucket) is None or _ADDRESS.fullmatch(bucket):
-        raise BucketError(
+        raise NoSuchNameError(
             f"'{bucket}' is not a bucket name: 3 to 63 lower-case letters, digits, hyphens and single dots, "
             "beginning and ending with a letter or digit, and not an IP address.",
             misconfigured=True,
@@ -28,6 +28,6 @@ def check_bucket_name(bucket: str) -> None:
 
 
 def check_key(key: str) -> None:
-    """Raise `BucketError` unless the key consists of plain segments."""
+    """Raise `NoSuchNameError` unless the key consists of plain segments."""
     if _KEY.fullmatch(key) is None:
-        raise BucketError(f"'{key}' is not an object key that is used here.")
+        raise NoSuchNameError(f"'{key}' is not an object key that is used here.")

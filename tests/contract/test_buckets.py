@@ -269,6 +269,33 @@ def test_symbolic_links_are_not_followed(directory: DirectoryBuckets, tmp_path: 
         directory.put("bucket", KEY, b"x", expected_etag=None, **CRL)
 
 
+def test_object_that_cannot_be_read_is_not_said_to_be_missing(directory: DirectoryBuckets, tmp_path: Path) -> None:
+    directory.put("bucket", KEY, b"crl", expected_etag=None, **CRL)
+    stored = tmp_path / "buckets" / "bucket" / KEY
+    stored.unlink()
+    assert directory.public_object("bucket", KEY) is None
+    stored.mkdir()  # reading it is EISDIR, for root too
+    for bucket in ("bucket", None):
+        with pytest.raises(BucketError, match="cannot be used: Is a directory"):
+            directory.public_object(bucket, KEY)
+
+
+def test_names_that_no_file_has_are_missing(directory: DirectoryBuckets) -> None:
+    directory.put("bucket", KEY, b"crl", expected_etag=None, **CRL)
+    assert directory.public_object("bucket", "a" * 300 + "/" + KEY) is None
+    assert directory.public_object("bucket", "/".join(["a" * 200] * 3) + "/" + KEY) is None
+
+
+def test_link_in_one_bucket_hides_no_crl_of_another(directory: DirectoryBuckets, tmp_path: Path) -> None:
+    directory.put("bucket", KEY, b"crl", expected_etag=None, **CRL)
+    (tmp_path / "buckets" / "other").mkdir()
+    (tmp_path / "buckets" / "other" / "crl").symlink_to(tmp_path)
+    (tmp_path / "buckets" / "No.Bucket").mkdir()
+    found = directory.public_object(None, KEY)
+    assert found is not None
+    assert found.body == b"crl"
+
+
 def test_directory_that_cannot_be_written_is_a_bucket_error(tmp_path: Path) -> None:
     (tmp_path / "buckets").write_text("a file")
     with pytest.raises(BucketError) as caught:

@@ -266,6 +266,42 @@ def test_crl_is_served_with_its_headers_and_by_its_tag(acm_pca: Any, rt: Any) ->
     assert _get("/crl/{name}", "/crl/x.crl", name="x.crl")[0] == 404
 
 
+@pytest.mark.laptop  # S3 serves its own
+def test_crl_that_cannot_be_read_is_an_error_without_detail(
+    acm_pca: Any, rt: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from authority_steps import active_root, issue
+
+    from chalicelib.local.gateway import HttpRequest
+    from chalicelib.local.revocation_status import crl
+
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    name = arn.rsplit("/", 1)[1] + ".crl"
+    stored = rt.settings.data_path / "buckets" / "crl-bucket" / "crl" / name
+    stored.unlink()
+    assert _get("/crl/{name}", f"/crl/{name}", name=name)[0] == 404
+    stored.mkdir()  # reading it is EISDIR
+    logs.LOGGER.addHandler(caplog.handler)
+    try:
+        status, headers, body = _get("/{bucket}/crl/{name}", f"/crl-bucket/crl/{name}", bucket="crl-bucket", name=name)
+    finally:
+        logs.LOGGER.removeHandler(caplog.handler)
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert json.loads(body) == {
+        "__type": "ServiceUnavailable",
+        "message": "A part of the service does not answer; try again.",
+    }
+    (record,) = caplog.records
+    line = logs.JsonFormatter().format(record)
+    assert "IsADirectoryError" in line
+    assert headers["x-amzn-RequestId"] in line
+    for path in (f"/crl-bucket/crl/{name}", f"/crl/{name}"):  # the server's way, past the gateway
+        answer = crl(rt, HttpRequest("GET", path, "", (), b""))
+        assert answer is not None
+        assert answer.status == 503
+
+
 def test_schedules_run_what_is_due(acm_pca: Any, rt: Any) -> None:
     from authority_steps import active_root, issue
 
