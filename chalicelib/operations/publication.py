@@ -35,7 +35,7 @@ _NOT_KEPT_UP_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
 _LAST_RETRY_SECONDS = 240
-_BATCH = 100
+_LATE = timedelta(minutes=1)  # by so much what becomes due may be listed later: other clocks, an index that lags
 _LOOKS = 3
 
 
@@ -70,20 +70,22 @@ def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
 def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
     """Publish the CRLs that are due, longest overdue first, until none is left or the time is used up.
 
-    One CA's failure never stops the others: it is recorded and retried with a growing delay.
+    One CA's failure never stops the others: it is recorded and retried with a growing delay. Each pass lists only what
+    has become due since the one before, however much is due and fails.
     """
     deadline = rt.now() + timedelta(seconds=seconds)
     outcomes: dict[str, Outcome] = {}
-    while rt.now() < deadline:
-        due = [
-            arn for arn in rt.store.list_due("CRL", now=rt.now(), limit=_BATCH + len(outcomes)) if arn not in outcomes
-        ]
-        if not due:
-            break
-        for arn in due:
+    since: datetime | None = None
+    while (now := rt.now()) < deadline:
+        known = len(outcomes)
+        for arn in rt.store.each_due("CRL", since=since, now=now):
             if rt.now() >= deadline:
                 break
-            outcomes[arn] = publish_crl(rt, arn)
+            if arn not in outcomes:
+                outcomes[arn] = publish_crl(rt, arn)
+        if len(outcomes) == known:
+            break
+        since = now - _LATE
     return list(outcomes.values())
 
 

@@ -313,3 +313,7 @@ class Store(Overview, CrlRecords, Protocol):
         answer may lag a little behind writes: look at the record itself before acting.
         """
         ...
+
+    def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
+        """The same of those whose time came after `since`, without a limit: read in pages, as far as they are taken."""
+        ...

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -13,6 +15,7 @@ from chalicelib.store import ConflictError, TokenMismatchError, items
 from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Item, Key, Put
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.records import DueKind, IdempotencyToken
@@ -37,13 +40,23 @@ class Base:
         return ca
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
-        bound = f"{items.micros(now):020d}~"  # sorts behind every "#"
-        found: list[str] = []
-        for shard in range(items.DUE_SHARDS[kind]):
-            partition = items.due_partition(kind, shard)
-            due = self.table.query_index("due", partition, up_to=bound, limit=limit)
-            found += [str(item["due_sk"]) for item in due]
-        return [key.split("#", 1)[1] for key in sorted(found)[:limit]]
+        return list(islice(self._due(kind, None, now, limit), limit))
+
+    def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
+        return self._due(kind, since, now, None)
+
+    def _due(self, kind: DueKind, since: datetime | None, now: datetime, limit: int | None) -> Iterator[str]:
+        after, up_to = _bound(since) if since else "", _bound(now)
+        shards = [
+            self.table.query_index("due", items.due_partition(kind, shard), after=after, up_to=up_to, limit=limit)
+            for shard in range(items.DUE_SHARDS[kind])
+        ]
+        for item in heapq.merge(*shards, key=lambda item: str(item["due_sk"])):
+            yield str(item["due_sk"]).split("#", 1)[1]
+
+
+def _bound(moment: datetime) -> str:
+    return f"{items.micros(moment):020d}~"  # sorts behind every "#"
 
 
 def version_is(version: int) -> tuple[tuple[Clause, ...], ...]:

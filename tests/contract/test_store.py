@@ -645,6 +645,17 @@ def test_due_lists_the_longest_overdue_first_up_to_the_limit(store: TableStore) 
     assert store.list_due("CREATING", now=START, limit=2) == [authority(4).arn, authority(3).arn]
 
 
+def test_due_is_listed_since_a_time_in_the_order_of_all_partitions(store: TableStore, ca: CertificateAuthority) -> None:
+    records = [
+        store.reserve_certificate(certificate(ca, number, reserved_at=at(seconds=number)), ca, None, now=START)[0]
+        for number in range(1, 30)
+    ]
+    found = [each.arn for each in records]
+    assert list(store.each_due("PENDING", since=None, now=at(seconds=20))) == found[:20]
+    assert list(store.each_due("PENDING", since=at(seconds=20), now=at(seconds=25))) == found[20:25]
+    assert list(store.each_due("PENDING", since=at(seconds=29), now=at(days=1))) == []
+
+
 def test_pending_certificates_are_due_until_they_end(store: TableStore, ca: CertificateAuthority) -> None:
     records = [
         store.reserve_certificate(certificate(ca, number, reserved_at=at(seconds=number)), ca, None, now=START)[0]

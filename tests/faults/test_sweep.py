@@ -86,6 +86,47 @@ def test_sweep_reads_only_what_is_due_however_many_crls_there_are(tmp_path: Path
     assert among_others["query_index items"] <= 3
 
 
+def test_crls_that_fail_and_stay_due_are_listed_once_and_stop_no_other(tmp_path: Path) -> None:
+    world, arns = with_crls(tmp_path / "home", 3)
+    spoiled = 1_500  # more than a page
+    table: Any = world.bare.store.table  # type: ignore[attr-defined]  # as above
+    for number in range(spoiled):
+        arn = f"arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-{number:012d}"
+        item = items.crl_item(CrlState(crl_arn=arn, next_crl_at=world.clock.now))
+        table.write(Put(item | {"crl_number": "no number"}))
+    world.clock.forward(days=4)
+    counting = CountingTable(table)
+    outcomes = publication.publish_due_crls(replace(world.bare, store=TableStore(counting)), seconds=600)
+    assert Counter(each.result for each in outcomes) == {"failed": spoiled, "published": len(arns)}
+    assert [arn for arn in arns if not is_fresh(world, arn)] == []
+    assert counting.counts["query_index items"] == spoiled + len(arns)
+
+
+@pytest.mark.parametrize("ago", [0, 30], ids=["now", "listed-late"])
+def test_crl_that_becomes_due_during_a_sweep_is_published_by_it(tmp_path: Path, ago: int) -> None:
+    world, arns = with_crls(tmp_path / "home", 3)
+    world.bare.store.schedule_crl(arns[0], due_at=world.clock.now)
+    world.clock.forward(seconds=60)
+    late = iter(arns[1:])
+
+    class Waking:
+        """Buckets in which every put makes another CRL due."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.bare.buckets, name)
+
+        def put(self, *args: Any, **kwargs: Any) -> str:
+            for arn in late:
+                world.clock.forward(seconds=0.1)
+                world.bare.store.schedule_crl(arn, due_at=world.clock.now - timedelta(seconds=ago))
+                break
+            return world.bare.buckets.put(*args, **kwargs)
+
+    waking: Any = replace(world.bare, buckets=Waking())
+    outcomes = publication.publish_due_crls(waking, seconds=60)
+    assert [(each.crl_arn, each.result) for each in outcomes] == [(arn, "published") for arn in arns]
+
+
 def test_listing_what_is_due_is_a_range_of_an_index_in_sqlite(tmp_path: Path) -> None:
     """The work of SQLite's machine for a listing does not grow with what is not due."""
     world, _ = with_crls(tmp_path / "home", 1)

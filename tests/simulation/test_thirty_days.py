@@ -75,8 +75,8 @@ class LateStore(Broken):
 class SlowStore(Broken):
     """Lists what is due five minutes late."""
 
-    def list_due(self, kind: Any, *, now: Any, limit: int) -> Any:
-        return self._inner.list_due(kind, now=now - timedelta(minutes=5), limit=limit)
+    def each_due(self, kind: Any, *, since: Any, now: Any) -> Any:
+        return self._inner.each_due(kind, since=since, now=now - timedelta(minutes=5))
 
 
 class DroppingBuckets(Broken):
