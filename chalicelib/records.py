@@ -85,6 +85,7 @@ class CertificateAuthority:
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
         crl_locations: every place that a CDP of an issued certificate was ever given for, newest last.
         ocsp_key_hashes: by what OCSP clients name its key, in hex; empty where OCSP was never on.
+        responders_revoked: grows when a certificate of its OCSP responder is revoked; answers from before are stale.
     """
 
     arn: str
@@ -110,6 +111,7 @@ class CertificateAuthority:
     crl_locations: tuple[CrlLocation, ...] = ()
     permissions: tuple[Permission, ...] = ()
     ocsp_key_hashes: tuple[str, ...] = ()
+    responders_revoked: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

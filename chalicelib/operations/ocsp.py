@@ -45,7 +45,7 @@ class _Kept(NamedTuple):
     """An answer with what it was made from, and when the store is to be asked again."""
 
     answer: Answer
-    basis: tuple[bytes | None, tuple[Status, ...]]
+    basis: tuple[bytes | None, int, tuple[Status, ...]]
     renew_at: datetime
     look_again_at: datetime
 
@@ -79,10 +79,11 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     ca = _authority(rt, request, now)
     if ca is None:
         return _refusal("unauthorized")
-    basis = (ca.certificate_der, tuple(_status(rt, ca, each) for each in request.cert_ids))
+    statuses = tuple(_status(rt, ca, each) for each in request.cert_ids)
+    basis = (ca.certificate_der, ca.responders_revoked, statuses)
     kept: _Kept | None = rt.ocsp_answers.get(request_der)
     if kept is None or kept.basis != basis or not kept.answer.this_update or not (now < kept.renew_at):
-        kept = _Kept(_signed(rt, ca, request, basis[1], now), basis, now + VALIDITY / 2, now)
+        kept = _Kept(_signed(rt, ca, request, statuses, now), basis, now + VALIDITY / 2, now)
     if kept.answer.cacheable:
         _keep(rt, request_der, kept._replace(look_again_at=now + LOOK_AGAIN))
     return kept.answer

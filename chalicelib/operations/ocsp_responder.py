@@ -1,7 +1,7 @@
 """Delegated OCSP responders: for each CA a key of its own, certified by the one path that issues, and replaced in time.
 
-The CA signs its answers itself wherever no responder is usable: before the first one is there, or where its certificate
-would end before an answer does.
+The CA signs its answers itself wherever no responder is usable: before the first one is there, where its certificate
+would end before an answer does, or from its revocation until the next reconciliation replaces it.
 
 Source: RFC 6960 sections 2.6 and 4.2.2.2.1 (id-pkix-ocsp-nocheck).
 """
@@ -111,7 +111,9 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> Ocs
     key = signing.Key(key_id, key_arn, ca.arn)
     algorithm = configuration["SigningAlgorithm"]
     csr_der = signing.sign_with(rt, key, "CSR", tbs_der, algorithm)
-    certificate_der, not_before, not_after = _issued(rt, ca, csr_der, f"ocsp-responder-{generation}")
+    # A run that died has its certificate taken up by the next one; but not if it was revoked, which moved the due time.
+    token = f"responder-{generation}-{old.due_at.timestamp():.6f}"
+    certificate_der, not_before, not_after = _issued(rt, ca, csr_der, token)
     return replace(
         old,
         generation=generation,

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import certificates, events, lookup, revocation_configuration
+from chalicelib.operations import certificates, events, lookup, ocsp_responder, revocation_configuration
 from chalicelib.pki import crl
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
@@ -57,7 +57,8 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         )
         try:
             _start_crl(rt, ca)
-            rt.store.revoke_certificate(record, revocation)
+            is_responder = record.requested_by == ocsp_responder.REQUESTED_BY
+            rt.store.revoke_certificate(record, revocation, of_responder=is_responder)
         except ConflictError:
             continue  # somebody changed the CA or the certificate: look at it again
         events.certificate_revoked(rt, record)

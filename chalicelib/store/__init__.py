@@ -228,7 +228,7 @@ class Store(Overview, CrlRecords, Protocol):
         ...
 
     def update_responder(self, old: OcspResponder, new: OcspResponder) -> None:
-        """Replace a responder; `ConflictError` if it is not of `old.generation` any more."""
+        """Replace a responder; `ConflictError` if its generation or its due time is not that of `old` any more."""
         ...
 
     # resource policies

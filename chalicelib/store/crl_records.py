@@ -23,12 +23,17 @@ class CrlRecords(Protocol):
 
     # revocation
 
-    def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
+    def revoke_certificate(
+        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False
+    ) -> None:
         """Record a revocation once and for all, and make the CA's CRL due, in one transaction.
 
         Where the CA's complete CRL, or the one of the certificate's partition, has a state, its `next_crl_at` moves
         forward to `revocation.revoked_at` (never back) and its
         revision grows; where it has none, only the revocation is recorded.
+
+        `of_responder`: the certificate is one of the CA's OCSP responder. Then `responders_revoked` and the version of
+        the CA grow, and the responder is due at once.
 
         Raises:
             ConflictError: it is revoked already, or its status changed meanwhile.

@@ -12,6 +12,7 @@ from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityErro
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
 from chalicelib.store.table_crls import forward_write
+from chalicelib.store.table_ocsp import responder_revoked
 from chalicelib.store.table_search import entries
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ class Certificates(Base):
         for item in heapq.merge(*shards, key=lambda item: str(item["list_sk"])):
             yield items.from_item(Certificate, item)
 
-    def revoke_certificate(self, certificate: Certificate, revocation: Revocation) -> None:
+    def revoke_certificate(
+        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False
+    ) -> None:
         key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
         values: dict[str, Value] = {
             "revoked_at": items.micros(revocation.revoked_at),
@@ -113,6 +116,7 @@ class Certificates(Base):
             Put(items.revocation_item(revocation), ABSENT),
             Put(items.revoked_entry(revocation)),
             *(Put(items.new_revocation_item(revocation, each)) for each in crls),
+            *(responder_revoked(certificate.ca_arn, revocation.revoked_at) if of_responder else ()),
         ]
         wakes = [forward_write(each, revocation.revoked_at) for each in crls]
         while True:
@@ -125,6 +129,8 @@ class Certificates(Base):
                     number = position - len(base)
                     wakes[number] = forward_write(crls[number], revocation.revoked_at, found)
             else:
+                if of_responder:
+                    self._cache.pop(certificate.ca_arn, None)
                 return
 
     def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:

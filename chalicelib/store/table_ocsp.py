@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING
 
 from chalicelib.records import OcspResponder
 from chalicelib.store import ConflictError, items
-from chalicelib.store.table import Clause, ConditionFailedError, Put
+from chalicelib.store.table import Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_authorities import Base
 
 if TYPE_CHECKING:
-    from chalicelib.store.table import Condition
+    from datetime import datetime
+
+    from chalicelib.store.table import Condition, Value, Write
+
+
+def responder_revoked(ca_arn: str, at: datetime) -> list[Write]:
+    """That a CA's responder is due, and that no answer made before counts: the CA is read for each that is kept."""
+    there: Condition = ((Clause("pk", "present"),),)
+    due: dict[str, Value] = {"due_at": items.micros(at), **items.due("RESPONDER", at, ca_arn)}
+    counted = {"version": 1, "responders_revoked": 1}
+    return [
+        Update(items.authority_key(ca_arn), there, added=counted),
+        Update(items.responder_key(ca_arn), there, due),
+    ]
 
 
 class Ocsp(Base):
@@ -25,7 +38,8 @@ class Ocsp(Base):
         return None if item is None else items.from_item(OcspResponder, item)
 
     def update_responder(self, old: OcspResponder, new: OcspResponder) -> None:
-        unchanged: Condition = ((Clause("generation", "=", old.generation),),)
+        is_still = (Clause("generation", "=", old.generation), Clause("due_at", "=", items.micros(old.due_at)))
+        unchanged: Condition = (is_still,)
         try:
             self.table.write(Put(items.responder_item(new), unchanged))
         except ConditionFailedError as error:

@@ -28,6 +28,7 @@ from chalicelib.operations.reconcile import reconcile
 from chalicelib.pki import der
 from chalicelib.pki import ocsp as codec
 from chalicelib.store import ThrottledError
+from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -485,6 +486,93 @@ def test_ca_signs_where_its_responder_is_revoked_or_ends_too_soon(
     revoke(acm_pca, arn, f"{arn}/certificate/{responder.serial_number:032x}")
     delegated.ocsp_answers.clear()
     assert asked(delegated, request).certificates == []
+
+
+def signers(rt: Any, request: bytes) -> list[int]:
+    """The serial numbers of the responders that signed the answer; none where the CA did."""
+    return [each.serial_number for each in asked(rt, request).certificates]
+
+
+def test_revoked_responder_signs_no_further_answer_and_is_replaced_at_once(
+    delegated: Any, acm_pca: Any, arn: str, clock: Any
+) -> None:
+    leaf, issuer = fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn)
+    request = request_for(leaf, issuer)
+    reconcile(delegated)
+    other = replace(delegated, store=TableStore(delegated.store.table), ocsp_answers={})  # as in another process
+    (old,) = signers(delegated, request)
+    assert signers(other, request) == [old]
+    revoke(acm_pca, arn, f"{arn}/certificate/{old:032x}")
+    assert signers(delegated, request_for(leaf, issuer, nonce=b"fresh")) == []
+    clock.now += ocsp.LOOK_AGAIN
+    assert signers(delegated, request) == signers(other, request) == []
+    assert reconcile(delegated).responders_rotated == 1
+    assert reconcile(delegated).responders_rotated == 0
+    (new,) = signers(other, request_for(leaf, issuer, hashes.SHA256()))
+    assert new != old
+    clock.now += timedelta(days=14)
+    assert reconcile(delegated).responders_rotated == 0
+    assert signers(other, request) == [new]
+
+
+def test_kept_answer_of_an_earlier_responder_ends_with_its_revocation(
+    delegated: Any, acm_pca: Any, arn: str, clock: Any
+) -> None:
+    request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
+    reconcile(delegated)
+    clock.now += timedelta(days=14, hours=23)
+    (old,) = signers(delegated, request)
+    clock.now += timedelta(hours=2)
+    assert reconcile(delegated).responders_rotated == 1
+    assert signers(delegated, request) == [old]  # for half of its time
+    revoke(acm_pca, arn, f"{arn}/certificate/{old:032x}")
+    clock.now += ocsp.LOOK_AGAIN
+    (new,) = signers(delegated, request)
+    assert new != old
+
+
+def test_kept_answer_costs_the_look_at_the_ca_and_the_certificate_alone(
+    delegated: Any, acm_pca: Any, arn: str, clock: Any
+) -> None:
+    request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
+    reconcile(delegated)
+    asked(delegated, request)
+    clock.now += ocsp.LOOK_AGAIN
+    read: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            read.append(name)
+            return getattr(delegated.store.table, name)
+
+    table: Any = Counting()
+    assert len(signers(replace(delegated, store=TableStore(table)), request)) == 1
+    assert read == ["query", "get", "get"]
+
+
+def test_responder_that_is_revoked_before_it_is_recorded_never_signs(
+    delegated: Any, acm_pca: Any, arn: str, clock: Any
+) -> None:
+    request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
+
+    class Revoking:
+        """A store whose CA's latest certificate is revoked the moment before a responder is recorded."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(delegated.store, name)
+
+        def update_responder(self, old: Any, new: Any) -> None:
+            latest = next(iter(delegated.store.last_certificates(arn, limit=1)))
+            revoke(acm_pca, arn, latest.arn)
+            delegated.store.update_responder(old, new)
+
+    clock.now += timedelta(seconds=1)
+    assert reconcile(replace(delegated, store=Revoking())).responders_rotated == 0
+    assert signers(delegated, request) == []
+    assert reconcile(delegated).responders_rotated == 1
+    delegated.ocsp_answers.clear()
+    (new,) = signers(delegated, request)
+    assert delegated.store.get_certificate(arn, new).revoked_at is None
 
 
 def test_responder_waits_while_its_ca_cannot_issue(delegated: Any, acm_pca: Any, arn: str, clock: Any) -> None:

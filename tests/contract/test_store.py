@@ -342,6 +342,27 @@ def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority
     assert (found.status, found.revoked_at) == ("ISSUED", at(minutes=1))
 
 
+def test_revoked_responder_is_due_at_once_and_its_ca_says_so(store: TableStore, ca: CertificateAuthority) -> None:
+    told = store.update_certificate_authority(ca, replace(ca, ocsp_key_hashes=("ab",)))
+    first = store.get_responder(ca.arn)
+    assert first is not None
+    later = replace(first, generation=1, due_at=at(days=15))
+    store.update_responder(first, later)
+    record, _ = store.reserve_certificate(certificate(ca), told, None, now=START)
+    assert store.get_certificate_authority(ca.arn, cached=True) == told
+    store.revoke_certificate(record, revocation(record, at(minutes=1)), of_responder=True)
+    for cached in (True, False):
+        found = store.get_certificate_authority(ca.arn, cached=cached)
+        assert found == replace(told, responders_revoked=1, version=told.version + 1)
+    assert store.get_responder(ca.arn) == replace(later, due_at=at(minutes=1))
+    assert store.list_due("RESPONDER", now=at(minutes=1), limit=9) == [ca.arn]
+    with pytest.raises(ConflictError):  # both were read before
+        store.update_responder(later, replace(later, generation=2))
+    with pytest.raises(ConflictError):
+        store.update_certificate_authority(told, replace(told, tags=(("a", "b"),)))
+    assert store.reserve_certificate(certificate(ca, 2), told, None, now=START)[1]  # issuance does not depend on it
+
+
 def test_revocation_of_what_does_not_exist_leaves_nothing(store: TableStore, ca: CertificateAuthority) -> None:
     with pytest.raises(ConflictError):
         store.revoke_certificate(certificate(ca), revocation(certificate(ca)))
