@@ -73,7 +73,7 @@ localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs 
 
 localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
-	$(BIN)/pytest --localstack
+	$(BIN)/pytest --localstack -n 2 --dist loadfile
 	$(MAKE) --no-print-directory package
 
 package: $(AWS)/stamp $(VENV)/dev.stamp ## build the template and the zip for AWS in build/package, and lint the template

@@ -48,12 +48,12 @@ class IdempotencyToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlLocation:
-    """Where a CRL object lies.
+    """Where a CRL object lies, by one of its addresses.
 
     Attributes:
         partition: of which the CRL tells; empty: of all certificates of the CA.
-        url: the CDP of the partition's certificates, which the CRL repeats; empty for a complete CRL, whose address
-            may get another name.
+        url: the CDP of certificates; one object may have several.
+        until: how long certificates that name it may live, since new ones name another; None: it is not known.
     """
 
     bucket: str
@@ -61,6 +61,20 @@ class CrlLocation:
     acl: str = "PUBLIC_READ"
     partition: str = ""
     url: str = ""
+    until: datetime | None = None
+
+    @property
+    def scope(self) -> str:
+        """The address that the CRL itself repeats, as its IssuingDistributionPoint; empty for a complete CRL."""
+        return self.url if self.partition else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcspAddress:
+    """An OCSP address that certificates name; `until` as for `CrlLocation`."""
+
+    url: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +97,8 @@ class CertificateAuthority:
             configuration); reserving a certificate is conditional on it.
         csr_der: the CA's own CSR, made once.
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
-        crl_locations: every place that a CDP of an issued certificate was ever given for, newest last.
+        crl_locations: every address that a CDP of an issued certificate was ever given for, newest last.
+        ocsp_addresses: every OCSP address that was given to a certificate.
         ocsp_key_hashes: by what OCSP clients name its key, in hex; empty where OCSP was never on.
         responders_revoked: grows when a certificate of its OCSP responder is revoked; answers from before are stale.
     """
@@ -109,6 +124,7 @@ class CertificateAuthority:
     status_before_deletion: StoredStatus | None = None
     tags: tuple[tuple[str, str | None], ...] = ()
     crl_locations: tuple[CrlLocation, ...] = ()
+    ocsp_addresses: tuple[OcspAddress, ...] = ()
     permissions: tuple[Permission, ...] = ()
     ocsp_key_hashes: tuple[str, ...] = ()
     responders_revoked: int = 0

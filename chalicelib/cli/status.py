@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.operations import lookup, status_addresses
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
@@ -76,22 +76,23 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
 
 
 def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
-    found = [rt.store.get_crl_state(each) for each in revocation_configuration.crl_arns(ca)]
+    found = [rt.store.get_crl_state(each) for each in status_addresses.crl_arns(ca, rt.now())]
     states = [each for each in found if each is not None]
     if not states:
         return None
+    locations = status_addresses.crl_locations(ca, rt.now())
     state = min(states, key=lambda each: (each.next_update is not None, each.next_update))  # the one that ends first
     return {
         "Number": state.published_number,
         "Entries": sum(each.published_entries for each in states),
-        "Partitions": sum(1 for each in ca.crl_locations if each.partition),
+        "Partitions": len({each.partition for each in locations} - {""}),
         "PublishedAt": state.published_at,
         "NextUpdate": state.next_update,
         "Fresh": state.next_update is not None and state.next_update > rt.now(),
         "NextRun": state.next_crl_at,
         "Failures": state.failures,
         "LastError": state.last_error,
-        "Urls": [url for _, url in revocation_configuration.crl_addresses(rt, ca)],
+        "Urls": [each.url for each in locations],
     }
 
 

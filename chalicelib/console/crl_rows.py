@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.console.authority_rows import LIGHTS
-from chalicelib.operations import crl_freshness, lookup, ocsp_responder, revocation_configuration
+from chalicelib.operations import crl_freshness, lookup, ocsp_responder, revocation_configuration, status_addresses
 from chalicelib.pki import parsed
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ class CrlRow(NamedTuple):
 
 def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
-    addresses = revocation_configuration.crl_addresses(rt, ca)
+    locations = status_addresses.crl_locations(ca, rt.now())
     found = []
     for each in crl_freshness.of_authority(rt, ca):
         _, partition = arns.split_crl_arn(each.crl_arn)
-        own = tuple(url for location, url in addresses if location.partition == partition)
+        own = tuple(location.url for location in locations if location.partition == partition)
         found.append(CrlRow(LIGHTS[each.condition], partition, each.state, _ADVICE.get(each.condition, ""), own))
     return found
 

@@ -21,6 +21,7 @@ from chalicelib.operations import (
     paging,
     revocation_configuration,
     signing,
+    status_addresses,
     tags,
 )
 from chalicelib.operations.refusals import as_api_errors
@@ -300,7 +301,9 @@ def update_certificate_authority(
             ca = revocation_configuration.with_ocsp(replace(ca, revocation_configuration=configuration))
         return ca if status is None else _in_status(rt, ca, status)  # type: ignore[arg-type]  # one of _SWITCHABLE
 
-    lookup.modify(rt, caller, arn, change)
+    changed = lookup.modify(rt, caller, arn, change)
+    if given is not None:
+        status_addresses.record_ends(rt, changed)
 
 
 def _in_status(rt: Runtime, ca: CertificateAuthority, status: StoredStatus) -> CertificateAuthority:
@@ -344,5 +347,5 @@ def restore_certificate_authority(
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
     ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
-    for each in revocation_configuration.crl_arns(ca):
+    for each in status_addresses.crl_arns(ca, rt.now()):
         rt.store.schedule_crl(each, due_at=rt.now())

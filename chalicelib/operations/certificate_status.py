@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import ocsp as x509_ocsp
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup, monitoring_ocsp, ocsp, revocation_configuration
+from chalicelib.operations import lookup, monitoring_ocsp, ocsp, status_addresses
 from chalicelib.pki import crl, crl_entries, crl_gate
 from chalicelib.pki.errors import DerError
 
@@ -93,20 +93,19 @@ def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOc
     )
 
 
-def _crl_place(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> tuple[CrlLocation, str] | None:
-    """Which CRL tells of a certificate: the one that it names, or else the newest; with its address."""
+def _crl_location(ca: CertificateAuthority, record: Certificate, now: datetime) -> CrlLocation | None:
+    """Which CRL tells of a certificate: the one that it names, or else the newest."""
     partition = record.crl_partition or ""
-    places = [each for each in revocation_configuration.crl_addresses(rt, ca) if each[0].partition == partition]
-    named = [each for each in places if each[1].encode() in (record.certificate_der or b"")]
-    return next(reversed(named or places), None)
+    found = [each for each in status_addresses.crl_locations(ca, now) if each.partition == partition]
+    named = [each for each in found if each.url.encode() in (record.certificate_der or b"")]
+    return next(reversed(named or found), None)
 
 
 def _on_crl(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnCrl | None:
-    place = _crl_place(rt, ca, record)
-    if place is None:
+    location = _crl_location(ca, record, rt.now())
+    if location is None:
         return None
-    location, address = place
-    said = OnCrl(address=address)
+    said = OnCrl(address=location.url)
     try:
         stored = rt.buckets.get(location.bucket, location.key)
         if stored is None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.operations import events, idempotency, lookup, publication, revocation_configuration, search, signing
+from chalicelib.operations import (
+    events,
+    idempotency,
+    lookup,
+    publication,
+    revocation_configuration,
+    search,
+    signing,
+    status_addresses,
+)
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import certificate, chain, csr, templates
 from chalicelib.records import Certificate
@@ -71,7 +80,7 @@ def issue_certificate(
         try:
             location = _crl_location(rt, ca, order, take=True)
             plan = _plan(rt, ca, issuer, order, location)
-            ca, started = _with_crl_started(rt, ca, location)
+            ca, started = _with_addresses(rt, ca, location)
             if started and location is not None:
                 first_crls.append(arns.crl_arn(arn, location.partition))
             record, is_new = _reserve(rt, caller, ca, order, plan, location)
@@ -134,17 +143,18 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     return certificate.root_in_making(order.csr)
 
 
-def _with_crl_started(
+def _with_addresses(
     rt: Runtime, ca: CertificateAuthority, location: CrlLocation | None
 ) -> tuple[CertificateAuthority, bool]:
-    """See that a CRL will be published before a certificate points to it; True if this is the first for its address.
+    """See that what a certificate will point to is on record before; True if its CRL's address is a new one.
 
     Raises:
         ConflictError: the CA changed since it was read.
     """
+    named = status_addresses.with_ocsp_address(rt, ca)
     if location is None or location in ca.crl_locations:
-        return ca, False
-    return rt.store.start_crl(ca, location, due_at=rt.now()), True
+        return ca if named is ca else rt.store.update_certificate_authority(ca, named), False
+    return rt.store.start_crl(named, location, due_at=rt.now()), True
 
 
 def _crl_location(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool) -> CrlLocation | None:
@@ -164,7 +174,7 @@ def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, 
             serial_number=rt.serial_number(),
             now=rt.now(),
             short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
-            crl_url=revocation_configuration.crl_address(rt, ca, location),
+            crl_url=revocation_configuration.crl_address(ca, location),
             ocsp_url=revocation_configuration.ocsp_address(rt, ca),
             api_passthrough=dict(request["ApiPassthrough"]) if "ApiPassthrough" in request else None,
         )

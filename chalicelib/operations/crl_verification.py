@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.operations import lookup
+from chalicelib.buckets import BucketError
+from chalicelib.operations import lookup, status_addresses
 from chalicelib.pki import crl, crl_entries, crl_gate
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def verify_crls(rt: Runtime) -> Iterator[Verdict]:
 def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
     if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
         return
-    revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if ca.crl_locations else []
-    for location in ca.crl_locations:
+    objects = {(each.bucket, each.key): each for each in status_addresses.crl_locations(ca, rt.now())}
+    revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []
+    for location in objects.values():
         mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
         yield _verify(rt, ca, location, mine)
 
@@ -58,7 +60,11 @@ def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
 def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoked: list[Certificate]) -> Verdict:
     crl_arn = arns.crl_arn(ca.arn, location.partition)
     verdict = Verdict(crl_arn, f"{location.bucket}/{location.key}")
-    state, stored = rt.store.get_crl_state(crl_arn), rt.buckets.get(location.bucket, location.key)
+    state = rt.store.get_crl_state(crl_arn)
+    try:
+        stored = rt.buckets.get(location.bucket, location.key)
+    except BucketError as error:
+        return replace(verdict, problem=f"It cannot be read: {error}")
     if stored is None or state is None or state.published_at is None:
         return replace(verdict, problem="It is not published.")
     try:

@@ -21,7 +21,7 @@ from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.operations import lookup, status_addresses
 from chalicelib.pki import crl, crl_entries, der
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def unseen(ca_arn: str, problem: str) -> Sighting:
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at a CA's addresses, if its certificates send clients there."""
     if ca.certificate_der is not None and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, *each) for each in revocation_configuration.crl_addresses(rt, ca))
+        yield from (_look(rt, ca, each) for each in status_addresses.crl_locations(ca, rt.now()) if each.url)
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, address: str) -> Sighting:
+def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation) -> Sighting:
+    address = location.url
     try:
         body = fetch(address)
         seen = judge(ca, location, address, body, rt.now())
@@ -154,7 +155,7 @@ def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: b
         problem = "It is another issuer's."
     elif not found.is_signature_valid(public_key):
         problem = "Its signature is not the CA's."
-    elif _scope(found) != ([location.url] if location.url else None):
+    elif _scope(found) != ([location.scope] if location.scope else None):
         problem = "Its scope (IssuingDistributionPoint) is not its address."
     elif now >= next_update:
         problem = f"It ended at {next_update:%Y-%m-%dT%H:%M:%SZ}."

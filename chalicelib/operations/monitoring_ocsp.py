@@ -21,7 +21,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import logs
-from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.operations import lookup, status_addresses
 from chalicelib.operations.monitoring import Sighting, fetch, text_of, unseen
 from chalicelib.pki import algorithms
 
@@ -38,7 +38,7 @@ _TYPE = "application/ocsp-request"
 
 
 def watch_ocsp(rt: Runtime) -> list[Sighting]:
-    """Ask about some certificates of every CA whose OCSP is on, and report as a metric how many CAs have a problem."""
+    """Ask about some certificates at every OCSP address of every CA, and report as a metric how many have a problem."""
     look = partial(_watched, rt)
     seen = [each for ca in lookup.every_authority(rt) for each in lookup.look_at(ca, look, unseen)]
     for each in seen:
@@ -51,10 +51,9 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
 
 
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
-    """What is at a CA's OCSP address, if it has one whose certificates may be asked for."""
-    address = revocation_configuration.ocsp_address(rt, ca)
-    if address and ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-        yield _look(rt, ca, address)
+    """What is at each of a CA's OCSP addresses, if certificates may be asked for there."""
+    if ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+        yield from (_look(rt, ca, each) for each in status_addresses.ocsp_addresses(rt, ca))
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:

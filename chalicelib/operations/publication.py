@@ -1,7 +1,8 @@
 """The one path that publishes CRLs, whoever calls: the schedule, the command line, the first certificate of a CA.
 
 Reserve number and lease, read the revocations, build, record what will be signed, sign, compare with what is published,
-put conditionally on what was compared, and set the next due time unless a revocation has moved it meanwhile.
+put conditionally on what was compared, and set the next due time unless a revocation has moved it meanwhile. An older
+address that cannot be reached is tried again later; that never waits for it where new certificates point to.
 
 Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate revocation list (CRL)".
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
-from chalicelib.operations import events, lookup, revocation_configuration, signing
+from chalicelib.operations import crl_places, events, lookup, revocation_configuration, signing, status_addresses
 from chalicelib.operations.crl_folding import LEASE, Folding
 from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
@@ -23,18 +24,16 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.buckets import StoredObject
-    from chalicelib.pki.crl_gate import Crl
+    from chalicelib.buckets import BucketError
+    from chalicelib.operations.crl_places import Place
     from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
     from chalicelib.runtime import Caller, Runtime
 
-CONTENT_TYPE = "application/pkix-crl"
-CACHE_CONTROL = "public, max-age=60"
 _BACKDATED = timedelta(hours=1)
 _NOT_KEPT_UP_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
-_LAST_RETRY_SECONDS = 240
+_LAST_RETRY_SECONDS, _LAST_RETRY_OF_OTHERS_SECONDS = 240, 3600
 _LATE = timedelta(minutes=1)  # by so much what becomes due may be listed later: other clocks, an index that lags
 _LOOKS = 3
 
@@ -61,7 +60,7 @@ def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
         InvalidStateException: the CA is in a state in which its CRLs are not kept up.
     """
     ca = lookup.require(rt, caller, ca_arn, lookup.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
-    crl_arns = revocation_configuration.crl_arns(ca)
+    crl_arns = status_addresses.crl_arns(ca, rt.now())
     for each in crl_arns:
         rt.store.schedule_crl(each, due_at=rt.now())
     return len(crl_arns)
@@ -116,18 +115,25 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
         if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
             rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
             return Outcome(crl_arn, "skipped"), False
-        published = _published(rt, ca, partition)
-        state = _numbered_above(rt, state, published, now)
-        entries = _publish(rt, ca, state, published, now)
+        there = crl_places.places(rt, ca, partition, now)
+        if not there:
+            rt.store.fail_crl(state, "No living certificate names the CRL.", retry_at=now + _NOT_KEPT_UP_RETRY)
+            return Outcome(crl_arn, "skipped"), False
+        state = _numbered_above(rt, state, there, now)
+        entries = _publish(rt, ca, state, there, now)
     except Exception as error:  # noqa: BLE001  recorded and retried
-        lost = isinstance(error, PreconditionFailedError | ConflictError)
-        delay = 0 if lost else min(_FIRST_RETRY_SECONDS * 2 ** min(state.failures, 10), _LAST_RETRY_SECONDS)
+        lost = isinstance(error, PreconditionFailedError | ConflictError) and state.failures < _LOOKS
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
-        rt.store.fail_crl(state, _text(error), retry_at=now + timedelta(seconds=delay))
+        retry_at = now if lost else now + _delay(state, _LAST_RETRY_SECONDS)
+        rt.store.fail_crl(state, _text(error), retry_at=retry_at)
         events.crl_failed(rt, ca_arn, error)
         return Outcome(crl_arn, "failed", state.crl_number, error=_text(error)), lost
     events.crl_generated(rt, ca_arn)
     return Outcome(crl_arn, "published", state.crl_number, entries), False
+
+
+def _delay(state: CrlState, most: int) -> timedelta:
+    return timedelta(seconds=min(_FIRST_RETRY_SECONDS * 2 ** min(state.failures, 10), most))
 
 
 def _number_at(now: datetime) -> int:
@@ -135,9 +141,9 @@ def _number_at(now: datetime) -> int:
     return int(now.timestamp() * 1000)
 
 
-def _numbered_above(rt: Runtime, state: CrlState, published: list[_Published], now: datetime) -> CrlState:
+def _numbered_above(rt: Runtime, state: CrlState, there: list[Place], now: datetime) -> CrlState:
     """The lease with a number above what clients have; the store may be older than that, after a restoration."""
-    highest = max((each.crl.number for each in published if each.crl), default=0)
+    highest = max((each.crl.number for each in there if each.crl), default=0)
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
@@ -147,67 +153,41 @@ def _numbered_above(rt: Runtime, state: CrlState, published: list[_Published], n
     return renewed
 
 
-@dataclass(frozen=True, slots=True)
-class _Published:
-    """What lies at a location now; `crl` is None where there is nothing, or nothing that is a CRL of this CA."""
-
-    location: CrlLocation
-    etag: str | None
-    crl: Crl | None
-
-
-def _published(rt: Runtime, ca: CertificateAuthority, partition: str) -> list[_Published]:
-    found = []
-    for location in [each for each in ca.crl_locations if each.partition == partition]:
-        stored = rt.buckets.get(location.bucket, location.key)
-        read = _read(ca, stored) if stored else None
-        found.append(_Published(location, stored.etag if stored else None, read))
-    return found
-
-
-def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
-    try:
-        found = crl_gate.read(stored.body)
-    except crl_gate.CrlRefusedError:
-        logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
-        return None
-    issuer = lookup.issuer_of(ca)
-    mine = found.is_issued_by(issuer) and found.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])
-    return found if mine else None
-
-
-def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime) -> int:
+def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime) -> int:
     """Put the CRL with the reserved number where the published ones lie; returns how many entries it has."""
+    errors = [each.error for each in there if each.error]
+    if len(errors) == len(there):
+        raise errors[0]
     generated_at = now.replace(microsecond=0)
     next_update = generated_at + _validity(ca, state)
-    crl_der, entries = _built(rt, ca, state, published, now)
-    for each in published:
-        rt.buckets.put(
-            each.location.bucket,
-            each.location.key,
-            crl_der,
-            expected_etag=each.etag,
-            content_type=CONTENT_TYPE,
-            cache_control=CACHE_CONTROL,
-            acl=each.location.acl,
-        )
+    crl_der, entries = _built(rt, ca, state, there, now)
+    failed = crl_places.put(rt, there, crl_der)
+    midpoint = now + (next_update - generated_at) / 2 - _AHEAD
     rt.store.complete_crl(
         state,
         published_at=now,
         next_update=next_update,
         entries=entries,
-        next_crl_at=now + (next_update - generated_at) / 2 - _AHEAD,
+        next_crl_at=min(midpoint, now + _delay(state, _LAST_RETRY_OF_OTHERS_SECONDS)) if failed else midpoint,
+        failure="; ".join(_missed(rt, state, *each) for each in failed),
     )
     logs.log("crl_published", crl=state.crl_arn, crl_number=state.crl_number, entries=entries, next_update=next_update)
     return entries
 
 
+def _missed(rt: Runtime, state: CrlState, location: CrlLocation, error: BucketError) -> str:
+    """Tell of an older address that has no new CRL; returns it in words."""
+    logs.log("crl_address_failed", crl=state.crl_arn, bucket=location.bucket, key=location.key, error=_text(error))
+    events.crl_failed(rt, arns.split_crl_arn(state.crl_arn)[0], error)
+    return f"{location.url}: {_text(error)}"
+
+
 def _built(
-    rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
+    rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime
 ) -> tuple[bytes, int]:
     """The CRL, built, signed and passed by the gate; and how many entries it has."""
     generated_at = now.replace(microsecond=0)
-    due = _due(rt, ca, state, published, now)
+    due = _due(rt, ca, state, there, now)
     forgotten = crl_gate.forgotten(due.published, due.recorded)
     tbs_der = crl.build_crl_tbs(
         issuer=due.issuer,
@@ -216,7 +196,7 @@ def _built(
         this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
         next_update=generated_at + _validity(ca, state),
         entries=[*(each.entries.octets for each in due.recorded), *forgotten.values()],
-        scope=published[0].location.url if published else "",
+        scope=there[0].location.scope,
     )
     digest = signing.tbs_sha256(tbs_der)
     rt.store.intend_crl(state, digest)
@@ -227,22 +207,23 @@ def _built(
     return crl_der, sum(each.count for each in due.recorded) + len(forgotten)
 
 
-def _due(
-    rt: Runtime, ca: CertificateAuthority, state: CrlState, published: list[_Published], now: datetime
-) -> crl_gate.Due:
-    """What the CRL has to be: for those that build it, and for the gate."""
+def _due(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime) -> crl_gate.Due:
+    """What the CRL has to be: for those that build it, and for the gate.
+
+    It follows the last CRL, not one before that, which lies where the last one could not be put.
+    """
     shown_at, gone_at = (_this_update_of(each) for each in (state.published_at, state.preceded_at))
     segments, revoked = Folding(rt, state, shown_at, gone_at).folded()
-    urls = {each.location.url for each in published} - {""}
+    scope = there[0].location.scope
     return crl_gate.Due(
         now=now,
         issuer=lookup.issuer_of(ca),
         signing_algorithm=ca.configuration["SigningAlgorithm"],
-        scope=extensions.issuing_distribution_point(urls.pop()).value_der if urls else None,
+        scope=extensions.issuing_distribution_point(scope).value_der if scope else None,
         latest_next_update=now + _validity(ca, state),
         recorded=[crl_segments.shown(each, shown_at) for each in segments],
         revoked=revoked,
-        published=[each.crl for each in published if each.crl],
+        published=[each.crl for each in there if each.crl and each.crl.number >= (state.published_number or 0)],
     )
 
 

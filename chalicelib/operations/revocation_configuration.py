@@ -155,20 +155,19 @@ def is_partitioned(ca: CertificateAuthority) -> bool:
     return bool(ca.revocation_configuration["CrlConfiguration"].get("CrlType") == "PARTITIONED")
 
 
-def _located(rt: Runtime, ca: CertificateAuthority, name: str) -> tuple[CrlLocation, str]:
-    """Where the CA's configuration wants a CRL of this name, and by what address clients reach it. CRLs must be on."""
+def _located(rt: Runtime, ca: CertificateAuthority, name: str) -> CrlLocation:
+    """Where the CA's configuration wants a CRL of this name. CRLs must be on."""
     crl = ca.revocation_configuration["CrlConfiguration"]
     path = crl.get("CustomPath", "crl").strip("/")
     key = f"{path}/{name}.crl" if path else f"{name}.crl"
-    location = CrlLocation(bucket=crl["S3BucketName"], key=key, acl=crl["S3ObjectAcl"])
-    if crl.get("CustomCname"):
-        return location, f"http://{crl['CustomCname']}/{key}"
-    return location, rt.buckets.object_url(location.bucket, key)
+    cname, bucket = crl.get("CustomCname"), crl["S3BucketName"]
+    url = f"http://{cname}/{key}" if cname else rt.buckets.object_url(bucket, key)
+    return CrlLocation(bucket=bucket, key=key, acl=crl["S3ObjectAcl"], url=url)
 
 
 def crl_location(rt: Runtime, ca: CertificateAuthority) -> CrlLocation:
     """Where the CA's configuration wants its complete CRL: `{CustomPath or crl}/{CA id}.crl` in its bucket."""
-    return _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)[0]
+    return _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)
 
 
 def partition_location(rt: Runtime, ca: CertificateAuthority, partition: str) -> CrlLocation:
@@ -176,8 +175,7 @@ def partition_location(rt: Runtime, ca: CertificateAuthority, partition: str) ->
 
     Source: AWS Private CA API, CrlConfiguration, CustomPath.
     """
-    location, url = _located(rt, ca, partition)
-    return replace(location, partition=partition, url=url)
+    return replace(_located(rt, ca, partition), partition=partition)
 
 
 def next_crl_location(rt: Runtime, ca: CertificateAuthority, *, take: bool) -> CrlLocation | None:
@@ -195,26 +193,9 @@ def next_crl_location(rt: Runtime, ca: CertificateAuthority, *, take: bool) -> C
     return partition_location(rt, ca, rt.store.take_crl_partition(ca.arn, address, fresh) if take else fresh)
 
 
-def crl_address(rt: Runtime, ca: CertificateAuthority, location: CrlLocation | None) -> str | None:
+def crl_address(ca: CertificateAuthority, location: CrlLocation | None) -> str | None:
     """The CRL distribution point for certificates issued now; None where the CA gives none."""
     crl = ca.revocation_configuration["CrlConfiguration"]
     if location is None or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
         return None
-    return location.url or _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)[1]
-
-
-def crl_addresses(rt: Runtime, ca: CertificateAuthority) -> list[tuple[CrlLocation, str]]:
-    """Where clients of the CA's certificates look for its CRLs: each location, by the name it has now."""
-    named: dict[tuple[str, str], str] = {}
-    if crl_enabled(ca) and not is_partitioned(ca):
-        current, url = _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)
-        named[current.bucket, current.key] = url
-    return [
-        (each, each.url or named.get((each.bucket, each.key)) or rt.buckets.object_url(each.bucket, each.key))
-        for each in ca.crl_locations
-    ]
-
-
-def crl_arns(ca: CertificateAuthority) -> list[str]:
-    """Every CRL that the CA has: the complete one, and the partitions."""
-    return [arns.crl_arn(ca.arn, each) for each in dict.fromkeys(each.partition for each in ca.crl_locations)]
+    return location.url

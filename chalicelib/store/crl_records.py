@@ -85,6 +85,8 @@ class CrlRecords(Protocol):
     def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
         """Add a CRL location to a CA and make its CRL due, in one transaction, before anything refers to the location.
 
+        It replaces the one with the same address. What else differs in `ca` from what is recorded is recorded, too.
+
         Returns:
             the CA as it now is.
 
@@ -149,8 +151,9 @@ class CrlRecords(Protocol):
         next_update: datetime,
         entries: int,
         next_crl_at: datetime | None,
+        failure: str = "",
     ) -> None:
-        """Record a publication, give the lease back and reset failures.
+        """Record a publication, give the lease back and reset failures; but count the one at an older address.
 
         `next_crl_at` is set only if the revision is still `state.revision`; otherwise the CRL stays due.
 

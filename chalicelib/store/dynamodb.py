@@ -170,9 +170,11 @@ class DynamoTable:
         """Items of an index partition, read in pages; the index may lag behind writes."""
         return self._pages(limit, **_range(f"{index}_", pk, after, up_to), IndexName=index)
 
-    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
-        """The last items of an index partition; the index may lag behind writes."""
-        return self._pages(limit, **_range(f"{index}_", pk, "", None), IndexName=index, ScanIndexForward=False)
+    def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
+        """The last items of a partition; an index may lag behind writes."""
+        of: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
+        span = _range(f"{index}_" if index else "", pk, "", up_to)
+        return self._pages(limit, **span, **of, ScanIndexForward=False)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
         """Let DynamoDB count each span of each partition, several at a time; of a short one it is told the keys."""

@@ -24,6 +24,13 @@ class Overview(Protocol):
         """
         ...
 
+    def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:
+        """When the last of a CA's certificates ends, beside that of a serial number; None without any.
+
+        This sees every reservation that returned.
+        """
+        ...
+
     def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
         """The certificates of a CA that were reserved last, in whatever status, the newest first."""
         ...

@@ -91,11 +91,13 @@ class SqliteTable:
         """Items of an index partition, read in pages."""
         return self._pages(f"{index}_", pk, after, up_to, limit)
 
-    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
-        """The last items of an index partition, in one page."""
-        sql = f"SELECT pk, sk, body FROM items WHERE {index}_pk = ? ORDER BY {index}_sk DESC LIMIT ?"  # noqa: S608  one of two literals
+    def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
+        """The last items of a partition, in one page."""
+        prefix = f"{index}_" if index else ""
+        bound = "" if up_to is None else f"AND {prefix}sk <= ?"
+        sql = f"SELECT pk, sk, body FROM items WHERE {prefix}pk = ? {bound} ORDER BY {prefix}sk DESC LIMIT ?"  # noqa: S608  one of three literals
         with self._errors():
-            rows = self._connection().execute(sql, (pk, limit)).fetchall()
+            rows = self._connection().execute(sql, [each for each in (pk, up_to, limit) if each is not None]).fetchall()
         return (_decode(*row) for row in rows)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:

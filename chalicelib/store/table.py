@@ -145,8 +145,8 @@ class Table(Protocol):
         """Items of an index partition in order, behind `after`, through `up_to`; read in pages."""
         ...
 
-    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
-        """The last items of an index partition, the last one first."""
+    def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
+        """The last items of a partition (of an index, or None: of the table) up to a sort key, the last one first."""
         ...
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:

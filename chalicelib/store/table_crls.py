@@ -87,7 +87,9 @@ class Crls(Base):
                 return partition
 
     def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
-        new = replace(ca, crl_locations=(*ca.crl_locations, location), version=ca.version + 1)
+        same = {_address(location), _address(replace(location, url=""))}  # earlier releases wrote no address
+        others = (each for each in ca.crl_locations if _address(each) not in same)
+        new = replace(ca, crl_locations=(*others, location), version=ca.version + 1)
         crl_arn = arns.crl_arn(ca.arn, location.partition)
         first = Put(items.crl_item(CrlState(crl_arn=crl_arn, next_crl_at=due_at)), ABSENT)
         state: Write = first
@@ -150,17 +152,22 @@ class Crls(Base):
         next_update: datetime,
         entries: int,
         next_crl_at: datetime | None,
+        failure: str = "",
     ) -> None:
         values: dict[str, Value] = {
             "published_number": state.crl_number,
             "published_at": items.micros(published_at),
             "next_update": items.micros(next_update),
             "published_entries": entries,
-            "failures": 0,
+            "failures": state.failures + 1 if failure else 0,
         }
         if state.published_at is not None:
             values["preceded_at"] = items.micros(state.published_at)
-        removed = ("lease_until", "last_error")
+        removed: tuple[str, ...] = ("lease_until",)
+        if failure:
+            values["last_error"] = failure
+        else:
+            removed = (*removed, "last_error")
         try:
             self._write_crl(
                 state, values | _due_values(state, next_crl_at), (*removed, *_due_removed(next_crl_at)), strict=True
@@ -196,6 +203,10 @@ class Crls(Base):
             if strict and found.get("crl_number") == state.crl_number and "lease_until" in found:
                 raise _RevisionMovedError from error
             raise ConflictError(f"The lease on the CRL of {state.crl_arn} has gone to another run.") from error
+
+
+def _address(location: CrlLocation) -> tuple[str, ...]:
+    return location.bucket, location.key, location.partition, location.url
 
 
 class _RevisionMovedError(Exception):

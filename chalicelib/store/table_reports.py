@@ -40,7 +40,7 @@ class AuditReports(Base):
         return heapq.nlargest(limit, found, key=lambda report: (report.created_at, report.report_id))
 
     def last_audit_reports(self, account_id: str, *, limit: int) -> list[AuditReport]:
-        found = self.table.last_of_index("list", items.account_reports_partition(account_id), limit=limit)
+        found = self.table.last("list", items.account_reports_partition(account_id), limit=limit)
         return [items.from_item(AuditReport, item) for item in found]
 
     def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:

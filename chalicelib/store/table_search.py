@@ -7,6 +7,7 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
 from chalicelib.store import SEPARATOR, items, search_value
 from chalicelib.store.table import Index, Put
@@ -46,6 +47,13 @@ class Search(Base):
         pks = [items.counted_partition(kind, account_id, shard) for shard in range(items.COUNT_SHARDS)]
         return self.table.count(_COUNTED[kind], pks, [f"{items.micros(edge):020d}" for edge in edges])
 
+    def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:
+        kind, own = f"expires{SEPARATOR}", arns.serial_hex(beside)
+        shards = (items.find_partition(ca_arn, shard) for shard in range(items.FIND_SHARDS))
+        found = (str(item["sk"]) for pk in shards for item in self.table.last(None, pk, up_to=kind + _LAST, limit=2))
+        ends = [int(sk.split(SEPARATOR)[1]) for sk in found if sk.startswith(kind) and not sk.endswith(own)]
+        return items.moment(max(ends)) if ends else None
+
     def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
         return [items.from_item(Certificate, item) for item in self._last(items.list_partition, ca_arn, limit)]
 
@@ -54,7 +62,7 @@ class Search(Base):
 
     def _last(self, partition: Callable[[str, int], str], ca_arn: str, limit: int) -> list[Item]:
         shards = (partition(ca_arn, shard) for shard in range(items.LIST_SHARDS))
-        found = (item for pk in shards for item in self.table.last_of_index("list", pk, limit=limit))
+        found = (item for pk in shards for item in self.table.last("list", pk, limit=limit))
         return heapq.nlargest(limit, found, key=lambda item: str(item["list_sk"]))
 
     def _positions(self, ca_arn: str, span: Span, shard: int, after: str, limit: int) -> Iterator[str]:

@@ -33,7 +33,9 @@ answering_rt: dict[str, Any] = {}
 
 
 @pytest.fixture
-def watched(rt: Any, answering: dict[str, Any]) -> Iterator[Any]:
+def rt(rt: Any, answering: dict[str, Any]) -> Iterator[Any]:
+    """With an OCSP address that a server answers."""
+
     class Responder(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = answering["with"](self.rfile.read(int(self.headers["Content-Length"])))
@@ -54,6 +56,11 @@ def watched(rt: Any, answering: dict[str, Any]) -> Iterator[Any]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def watched(rt: Any) -> Any:
+    return rt
 
 
 @pytest.fixture

@@ -537,6 +537,37 @@ def started(store: TableStore, ca: CertificateAuthority) -> CertificateAuthority
     return store.start_crl(ca, LOCATION, due_at=START)
 
 
+def test_location_replaces_the_one_with_the_same_address(store: TableStore, ca: CertificateAuthority) -> None:
+    named = replace(LOCATION, url="http://one.example/x.crl")
+    ca = store.start_crl(started(store, ca), named, due_at=START)  # one without a name is an older release's
+    ended = tuple(replace(each, until=at(days=1)) for each in ca.crl_locations)
+    ca = store.update_certificate_authority(ca, replace(ca, crl_locations=ended))
+    other = replace(LOCATION, url="http://two.example/x.crl")
+    ca = store.start_crl(ca, other, due_at=START)
+    assert ca.crl_locations == (*ended, other)
+    ca = store.start_crl(ca, replace(named, acl="BUCKET_OWNER_FULL_CONTROL"), due_at=START)
+    assert ca.crl_locations == (other, replace(named, acl="BUCKET_OWNER_FULL_CONTROL"))
+    assert store.get_certificate_authority(ca.arn) == ca
+
+
+def test_publication_that_missed_an_older_address_counts_as_a_failure(
+    store: TableStore, ca: CertificateAuthority
+) -> None:
+    ca = started(store, ca)
+    for failures in (1, 2):
+        state = reserve(store, ca, at(days=failures))
+        store.complete_crl(
+            state, published_at=START, next_update=at(days=7), entries=3, next_crl_at=at(hours=1), failure="why"
+        )
+        found = store.get_crl_state(ca.arn)
+        assert found is not None
+        assert (found.failures, found.last_error, found.published_entries) == (failures, "why", 3)
+    complete(store, reserve(store, ca, at(days=3)), at(days=4))
+    found = store.get_crl_state(ca.arn)
+    assert found is not None
+    assert (found.failures, found.last_error) == (0, None)
+
+
 def reserve(store: TableStore, ca: CertificateAuthority, now: datetime = START, number: int = 100) -> Any:
     return store.reserve_crl(ca.arn, number=number, now=now, lease_until=now + timedelta(seconds=45))
 

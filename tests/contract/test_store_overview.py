@@ -67,6 +67,15 @@ def test_last_ones_come_first(store: TableStore, ca: CertificateAuthority, many:
     assert store.last_certificates(authority(2).arn, limit=5) == []
 
 
+def test_last_expiry_is_that_of_the_certificate_that_ends_last(
+    store: TableStore, ca: CertificateAuthority, many: list[Certificate]
+) -> None:
+    *others, last = sorted(many, key=lambda record: record.not_after)
+    assert store.last_expiry(ca.arn, beside=1) == last.not_after
+    assert store.last_expiry(ca.arn, beside=last.serial_number) == others[-1].not_after
+    assert store.last_expiry(authority(2).arn, beside=1) is None
+
+
 def test_revocation_without_a_time_in_the_index_is_read_as_ever(
     store: TableStore, ca: CertificateAuthority, many: list[Certificate]
 ) -> None:

@@ -62,8 +62,8 @@ class Interleaved:
     ) -> Iterator[Item]:
         return self._table.query_index(index, pk, after=after, up_to=up_to, limit=limit)
 
-    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
-        return self._table.last_of_index(index, pk, limit=limit)
+    def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
+        return self._table.last(index, pk, up_to=up_to, limit=limit)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
         return self._table.count(index, pks, edges)

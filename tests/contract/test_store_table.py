@@ -123,12 +123,17 @@ def test_query_index_gives_only_what_is_in_it_up_to_a_bound(table: Table) -> Non
     assert [item["pk"] for item in table.query_index("due", "d")] == ["2", "0"]
 
 
-def test_last_of_index_comes_backwards(table: Table) -> None:
+def test_last_comes_backwards(table: Table) -> None:
     for number, listed in enumerate(("3", "1", "2")):
         table.write(Put({"pk": str(number), "sk": "s", "list_pk": "l", "list_sk": listed}))
-    assert [item["pk"] for item in table.last_of_index("list", "l", limit=2)] == ["0", "2"]
-    assert [item["pk"] for item in table.last_of_index("list", "l", limit=9)] == ["0", "2", "1"]
-    assert list(table.last_of_index("list", "nothing", limit=9)) == []
+    assert [item["pk"] for item in table.last("list", "l", limit=2)] == ["0", "2"]
+    assert [item["pk"] for item in table.last("list", "l", limit=9)] == ["0", "2", "1"]
+    assert [item["pk"] for item in table.last("list", "l", up_to="2~", limit=1)] == ["2"]
+    assert list(table.last("list", "nothing", limit=9)) == []
+    for name in ("b", "c", "a"):
+        table.write(Put({"pk": "own", "sk": name}))
+    assert [item["sk"] for item in table.last(None, "own", limit=2)] == ["c", "b"]
+    assert [item["sk"] for item in table.last(None, "own", up_to="b", limit=9)] == ["b", "a"]
 
 
 def test_get_many_gives_each_item_or_none(table: Table) -> None:

@@ -79,8 +79,8 @@ class MemoryTable:
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
         return [self.get(key) for key in keys]
 
-    def last_of_index(self, index: Index, pk: str, *, limit: int) -> Iterator[Item]:
-        yield from list(self.query_index(index, pk))[: -limit - 1 : -1]
+    def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
+        yield from list(self._pages(f"{index}_" if index else "", pk, "", up_to, None))[: -limit - 1 : -1]
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
         prefix = f"{index}_" if index else ""
