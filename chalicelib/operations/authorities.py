@@ -304,6 +304,13 @@ def update_certificate_authority(
     changed = lookup.modify(rt, caller, arn, change)
     if given is not None:
         status_addresses.record_ends(rt, changed)
+        _publish_soon(rt, changed)
+
+
+def _publish_soon(rt: Runtime, ca: CertificateAuthority) -> None:
+    """Make the CA's CRLs due: they follow what has changed within a minute."""
+    for each in status_addresses.crl_arns(ca, rt.now()):
+        rt.store.schedule_crl(each, due_at=rt.now())
 
 
 def _in_status(rt: Runtime, ca: CertificateAuthority, status: StoredStatus) -> CertificateAuthority:
@@ -347,5 +354,4 @@ def restore_certificate_authority(
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
     ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
-    for each in status_addresses.crl_arns(ca, rt.now()):
-        rt.store.schedule_crl(each, due_at=rt.now())
+    _publish_soon(rt, ca)

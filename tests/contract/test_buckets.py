@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -301,6 +302,20 @@ def test_directory_that_cannot_be_written_is_a_bucket_error(tmp_path: Path) -> N
     with pytest.raises(BucketError) as caught:
         DirectoryBuckets(tmp_path / "buckets", base_url="x").check("bucket", "PUBLIC_READ", CA_ARN)
     assert caught.value.misconfigured
+
+
+def test_of_simultaneous_checks_none_fails(directory: DirectoryBuckets) -> None:
+    """Several CAs may be created at once, with a bucket that is new."""
+    for number in range(20):
+        barrier = threading.Barrier(6)
+
+        def check(bucket: str = f"bucket-{number}", barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            directory.check(bucket, "PUBLIC_READ", CA_ARN)
+
+        with ThreadPoolExecutor(6) as pool:
+            for each in [pool.submit(check) for _ in range(6)]:
+                each.result()
 
 
 def test_of_simultaneous_puts_one_wins(directory: DirectoryBuckets) -> None:

@@ -161,6 +161,15 @@ def test_crl_that_was_switched_off_ends_with_the_last_certificate(acm_pca: Any, 
     assert status_addresses.crl_arns(ca, clock()) == []
 
 
+def test_changed_settings_are_in_the_crl_within_a_run(acm_pca: Any, rt: Any, clock: Any) -> None:
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    clock.forward(minutes=1)
+    configured(acm_pca, arn, ExpirationInDays=1)
+    assert run(rt) == ["published"]
+    assert published(rt, arn).next_update_utc == clock() + timedelta(days=1)
+
+
 def test_every_name_of_an_address_is_on_record_while_it_is_in_certificates(acm_pca: Any, rt: Any, clock: Any) -> None:
     """CRLs and OCSP alike; what a certificate names is what is on record for it."""
     arn = active_root(acm_pca)
