@@ -43,9 +43,10 @@ def request_of(method: str, path: str, content_type: str, body: bytes) -> bytes 
     if method == "POST":
         at_root = rest in {"", "/"} and content_type.split(";", maxsplit=1)[0].strip().lower() == REQUEST_TYPE
         return body if named or at_root else None
-    if not named and not (method in _METHODS and rest.startswith("/M")):
+    encoded = rest.lstrip("/")  # some clients add one to an address that ends with one
+    if not named and not (method in _METHODS and encoded.startswith("M")):
         return None
-    return _decoded(rest[1:])
+    return _decoded(encoded)
 
 
 def _decoded(text: str) -> bytes:

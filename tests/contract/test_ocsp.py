@@ -620,6 +620,8 @@ def test_function_answers_get_and_post_alike(rt: Any, acm_pca: Any, arn: str) ->
         "GET": _event("GET", f"/{quote(text, safe='')}"),
         "GET plain": _event("GET", f"/ocsp/{text}"),
         "GET without padding": _event("GET", f"/ocsp/{text.rstrip('=')}"),
+        "GET with a slash more": _event("GET", f"/ocsp//{text}"),
+        "GET at the root with a slash more": _event("GET", f"//{text}"),
     }
     answers = {name: ocsp_http.function_url(rt, event) for name, event in events.items()}
     json.dumps(answers)
