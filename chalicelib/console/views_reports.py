@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 TAB = "reports"
 _SHOWN = 20
 _MOST_BYTES = 4 * 1024 * 1024  # of a download where the answer goes through Lambda, which passes 6 MB of JSON
-_TOO_LONG = "The report is longer than the gateway passes on. Fetch it from its bucket: aws s3 cp s3://{bucket}/{key} ."
+_TOO_LONG = "The report is longer than the gateway passes on. Fetch it from its bucket: aws s3 cp {address} ."
 
 
 def show(visit: Visit) -> WireResponse:
@@ -85,7 +86,7 @@ def download(visit: Visit) -> WireResponse:
     except BucketError as error:
         return render.error_page(visit, 502, "The report cannot be read", str(error))
     if visit.rt.settings.buckets == "s3" and len(body) > _MOST_BYTES:
-        text = _TOO_LONG.format(bucket=report.bucket, key=report.key)
+        text = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
         return render.error_page(visit, 413, "The report is too long", text)
     _, content_type = audit_report.WRITERS[report.format]
     name = f"audit-report-{report.report_id}.{report.format.lower()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
@@ -27,7 +28,7 @@ def show(visit: Visit) -> WireResponse:
     record = lookup.find(visit.rt, visit.caller, ca["Arn"])
     crls = crl_rows.crls(visit.rt, record)
     first = next((url for each in crls for url in each.addresses), "")
-    read = (f"curl -s {first} \\\n  | openssl crl -inform DER -noout -text",) if first else ()
+    read = (f"curl -s {shlex.quote(first)} \\\n  | openssl crl -inform DER -noout -text",) if first else ()
     return authority_page.show(
         visit,
         "authority_revocation.html",
