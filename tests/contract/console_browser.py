@@ -22,7 +22,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.forms: list[dict[str, Any]] = []
-        self._select = ""
+        self._select = self._textarea = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -36,8 +36,18 @@ class _Reader(HTMLParser):
             if "selected" in found or self._select not in fields:
                 fields[self._select] = found.get("value", "")
         chosen = found.get("type") not in {"radio", "checkbox"} or "checked" in found
+        if tag == "textarea" and self.forms:
+            self._textarea = found["name"]
+            self.forms[-1]["fields"][self._textarea] = ""
         if tag == "input" and self.forms and "name" in found and chosen:
             self.forms[-1]["fields"][found["name"]] = found.get("value", "on")
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea:
+            self.forms[-1]["fields"][self._textarea] += data.removeprefix("\n")  # its first line break is none
+
+    def handle_endtag(self, tag: str) -> None:
+        self._textarea = "" if tag == "textarea" else self._textarea
 
 
 @dataclass
