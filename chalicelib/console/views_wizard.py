@@ -13,6 +13,7 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.console import render, revocation_checks, sessions, web, wizard_checks, wizard_plan, wizard_review
 from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -53,11 +54,15 @@ def show_step(visit: Visit) -> WireResponse:
     missing = next((name for name in _ORDER[: _ORDER.index(step)] if name not in draft.get("done", [])), step)
     if missing != step:
         return web.redirect(visit, _address(visit.named["draft"], missing))
-    return _page(visit, step, draft, {})
+    return _page(visit, step, draft, draft.get("problems", {}).get(step, {}))
 
 
 def take_step(visit: Visit) -> WireResponse:
-    """What was typed in a step: checked, unless the way leads back; kept; and on to where the button says."""
+    """What was typed in a step: checked, unless the way leads back; kept; and on to where the button says.
+
+    What has problems is kept, too, and they with it: the step then shows them by GET, and a browser's way back leads
+    through no form that it would have to send again. Only what is too long to be kept is shown at once.
+    """
     step, go = _step(visit), visit.form.get("go")
     if "created" in _draft(visit) or (step == "review" and go == "back"):
         return web.redirect(visit, _address(visit.named["draft"], _next(step, go)))
@@ -65,12 +70,13 @@ def take_step(visit: Visit) -> WireResponse:
         return _create(visit)
     typed = wizard_plan.read(step, visit.form.fields)
     draft = {**_draft(visit), step: typed}
+    if too_long := wizard_checks.too_long(typed):
+        return _page(visit, step, draft, too_long)
     checked = go not in {"back", "more"}
     problems = wizard_checks.problems_of(visit, step, draft) if checked else {}
+    _keep(visit, step, typed, checked=checked, problems=problems)
     if problems:
-        return _page(visit, step, draft, problems)
-    if all(len(value) <= wizard_checks.MOST_CHARACTERS for value in typed.values()):
-        _keep(visit, step, typed, checked=checked)
+        return web.redirect(visit, _address(visit.named["draft"], step))
     more = "?more" if go == "more" else ""
     return web.redirect(visit, _address(visit.named["draft"], _next(step, go)) + more)
 
@@ -82,13 +88,20 @@ def _next(step: str, go: str) -> str:
     return _ORDER[min(max(position, 0), len(_ORDER) - 1)]
 
 
-def _keep(visit: Visit, step: str, typed: Typed, *, checked: bool) -> None:
+def _keep(visit: Visit, step: str, typed: Typed, *, checked: bool, problems: Problems) -> None:
     def change(draft: dict[str, Any]) -> dict[str, Any]:
         done = draft.get("done", [])
-        stays = checked or (step in done and draft.get(step) == typed)
-        return draft | {step: dict(typed), "done": [*(name for name in done if name != step), *([step] * stays)]}
+        stays = not problems and (checked or (step in done and draft.get(step) == typed))
+        others = [name for name in done if name != step]
+        return draft | {step: dict(typed), "done": [*others, *([step] * stays)], "problems": {step: problems}}
 
     _change(visit, change)
+
+
+def _refused(visit: Visit, step: str, problems: Problems) -> WireResponse:
+    """Back to the step where something is to be put right before the CA can be made."""
+    _change(visit, lambda draft: draft | {"problems": {step: problems}})
+    return web.redirect(visit, _address(visit.named["draft"], step))
 
 
 def _change(visit: Visit, change: Any) -> None:
@@ -128,7 +141,7 @@ def _page(visit: Visit, step: str, draft: Draft, problems: Problems) -> WireResp
         all_done=all(name in done for name in _ORDER[:-1]),
         typed=typed,
         problems=problems,
-        commands=wizard_review.commands(draft, visit.named["draft"]) if step == "review" else (),
+        commands=wizard_review.commands(draft, visit.named["draft"]),
         **_needed(visit, step, typed, draft, problems),
     )
 
@@ -154,7 +167,7 @@ def _create(visit: Visit) -> WireResponse:
     if not all(name in draft.get("done", []) for name in _ORDER[:-1]):
         return web.redirect(visit, _address(visit.named["draft"], "review"))
     if problems := revocation_checks.make_bucket(visit, wizard_plan.step_of(draft, "revocation")):
-        return _page(visit, "revocation", draft, problems)
+        return _refused(visit, "revocation", problems)
     try:
         made = visit.call(
             "CreateCertificateAuthority",
@@ -162,7 +175,7 @@ def _create(visit: Visit) -> WireResponse:
             IdempotencyToken=wizard_review.token(visit.named["draft"]),
         )
     except errors.ApiError as error:
-        return _page(visit, "review", draft, {"": error.message})
+        return _refused(visit, "review", {"": in_words(error.message)})
     arn = made["CertificateAuthorityArn"]
     permission = wizard_plan.permission_request(draft, arn)
     if permission is not None:

@@ -21,17 +21,22 @@ if TYPE_CHECKING:
     Problems = dict[str, str]  # by the field's name; "" has what belongs to no field
 
 MOST_CHARACTERS = 4096  # of one field, in a draft
+MOST_IN_A_STEP = 32768  # more than fifty tags may have
 _SAMPLE: dict[str, Any] = {"subject": {"CommonName": "sample"}}
 
 
 def problems_of(visit: Visit, step: str, draft: Draft) -> Problems:
     """What is wrong with what was typed in a step; nothing where the next may follow."""
-    typed: Typed = draft.get(step, {})
-    for name, value in typed.items():
-        if len(value) > MOST_CHARACTERS:
-            return {name: f"This is longer than {MOST_CHARACTERS} characters."}
     check = _CHECKS.get(step)
-    return {} if check is None else check(visit, typed)
+    return {} if check is None else check(visit, draft.get(step, {}))
+
+
+def too_long(typed: Typed) -> Problems:
+    """Why what was typed in a step cannot even be kept."""
+    over = [name for name, value in typed.items() if len(value) > MOST_CHARACTERS]
+    found = dict.fromkeys(over, f"This is longer than {MOST_CHARACTERS} characters.")
+    whole = sum(map(len, typed.values())) > MOST_IN_A_STEP
+    return found or ({"": f"All of this is longer than {MOST_IN_A_STEP} characters."} if whole else {})
 
 
 def _planned(visit: Visit, **steps: Typed) -> CertificateAuthority:

@@ -33,6 +33,24 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"The Tab key does not lead to {name}.")
 
 
+def test_way_back_of_the_browser_leads_to_what_was_typed(stranger: Page, home: Home) -> None:
+    """Also to a step that was refused, and without asking whether to send its form again."""
+    page = stranger
+    sign_in(page, home)
+    page.goto("cas/create")
+    steps.press(page, "Next")
+    page.get_by_label("Country (C)").fill("USA")
+    page.get_by_label("Common name (CN)").fill("kept")
+    steps.press(page, "Next")
+    expect(page.locator("#Country-problem")).to_be_visible()
+    page.get_by_role("link", name="Hierarchy").click()
+    steps.at(page, "Hierarchy")
+    page.go_back()
+    expect(page.locator("#Country-problem")).to_be_visible()
+    expect(page.get_by_label("Country (C)")).to_have_value("USA")
+    expect(page.get_by_label("Common name (CN)")).to_have_value("kept")
+
+
 def test_keyboard_alone_makes_its_way_into_the_wizard(stranger: Page, home: Home) -> None:
     page, key = stranger, home.exports()
     page.goto("cas")

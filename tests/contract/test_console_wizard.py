@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 from builders import pem, root_certificate, sign_csr
@@ -18,6 +18,8 @@ from chalicelib.operations import access, authorities
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from world import Clock
 
 SUBJECT = {"Organization": "Example Corp", "Country": "US", "CommonName": "Example CA"}
@@ -197,6 +199,77 @@ def test_refusal_stands_beside_its_field(
     assert f"{field}-problem" in bound["aria-describedby"].split()
     if "value" in bound:
         assert bound["value"] == fields.get(field, "")
+
+
+def sent(browser: Browser, page: Answer, **fields: str) -> Answer:
+    """The answer to a step itself, before its redirect is followed."""
+    form = page.form(step_of(page))
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": ORIGIN}
+    body = urlencode(form["fields"] | {"go": "next"} | fields).encode()
+    return browser.request("POST", urljoin(page.url, form["action"]), body, **headers)
+
+
+@pytest.mark.parametrize(
+    ("before", "fields"),
+    [
+        (0, {"type": "OTHER"}),
+        (1, {"Country": "USA", "CommonName": "kept"}),
+        (2, {"algorithm": "DSA"}),
+        (3, CRLS | {"days": "0"}),
+        (4, {"key.0": "aws:x", "value.0": "kept"}),
+    ],
+)
+def test_what_has_a_problem_is_kept_and_shown_by_get(browser: Browser, before: int, fields: dict[str, str]) -> None:
+    page = begin(browser)
+    for number in range(before):
+        page = go(browser, page, **(SUBJECT if number == 1 else {}))
+    answer = sent(browser, page, **fields)
+    assert (answer.status, urljoin(page.url, answer.headers["Location"])) == (303, page.url)  # no form is sent twice
+    for _ in range(2):
+        shown = browser.get(page.url)
+        found = {name: value for name, value in shown.forms[-1]["fields"].items() if name in fields}
+        radio = {"type", "algorithm"} & fields.keys()  # a choice that there is not cannot be shown
+        assert found == {name: value for name, value in fields.items() if name not in radio}
+        assert len(problems(shown)) == 1
+    if before:
+        back = go(browser, shown, "back")
+        again = browser.get(page.url)
+        assert step_of(back) != step_of(again) == step_of(page)
+        assert problems(again) == {}  # nothing was checked on the way back
+    fine = go(browser, page, **(SUBJECT if before == 1 else {}))
+    assert step_of(fine) != step_of(page)
+    assert problems(browser.get(page.url)) == {}
+
+
+def test_what_is_too_long_to_be_kept_is_not_lost_either(browser: Browser) -> None:
+    page = go(browser, begin(browser))
+    for button in ("next", "back"):
+        shown = go(browser, page, button, CommonName="x" * 5000, Locality="here")
+        assert shown.status == 422
+        assert shown.forms[-1]["fields"]["CommonName"] == "x" * 5000
+        assert shown.forms[-1]["fields"]["Locality"] == "here"
+
+
+@pytest.mark.laptop  # its buckets are directories
+def test_refusal_of_the_ca_itself_is_shown_by_get(browser: Browser, tmp_path: Path) -> None:
+    page = to_review(browser, **CRLS)
+    browser.rt.buckets.create("other-crls")
+    (other,) = tmp_path.rglob("other-crls")
+    (other.parent / "example-crls").symlink_to(other)
+    refused = go(browser, page, "create")
+    assert step_of(refused) == "revocation"
+    assert "new_bucket" in problems(refused)
+    assert problems(browser.get(refused.url)) == problems(refused)
+    assert browser.rt.store.list_certificate_authorities("000000000000", limit=1) == []
+
+
+def test_each_step_shows_the_command_so_far(browser: Browser) -> None:
+    page = begin(browser)
+    for fields in ({"type": "ROOT"}, SUBJECT, {}, {}, {}, {}):
+        page = go(browser, page, **fields)
+        assert "--certificate-authority-type ROOT" in page.text
+        assert ("Example Corp&#34;" in page.text) == (step_of(page) != "subject")
+    assert step_of(page) == "review"
 
 
 def test_empty_subject_is_refused(browser: Browser) -> None:
