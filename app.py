@@ -95,7 +95,7 @@ def _console(**segments: str) -> Response:
 # A page's path may have up to five segments; which pages there are, `chalicelib/console/pages.py` says.
 for _depth in range(6):
     _path = "/console" + "".join(f"/{{segment_{number}}}" for number in range(_depth))
-    app.route(_path, methods=["GET", "POST"], content_types=[], name=f"console_{_depth}")(_console)
+    app.route(_path, methods=["GET", "HEAD", "POST"], content_types=[], name=f"console_{_depth}")(_console)
 
 
 @app.route("/{bucket}/crl/{name}", methods=["GET", "HEAD"])

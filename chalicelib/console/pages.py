@@ -138,17 +138,20 @@ def _pattern(path: str) -> re.Pattern[str]:
 _FOREIGN = (
     "This form did not come from a page of this console, or the page is too old. Go back, reload it, and try again."
 )
+_OTHER_METHOD = "This address is that of a form, or of a page that is only read. Go to the page that leads here."
 _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
-    """Answer a request of the console; never raises."""
-    visit = web.Visit(rt=rt, request=request, segments=segments, form=forms.Form())
+    """Answer a request of the console; never raises. HEAD is answered as GET is: the gateway leaves the body out."""
+    asked = replace(request, method="GET") if request.method == "HEAD" else request
+    visit = web.Visit(rt=rt, request=asked, segments=segments, form=forms.Form())
     try:
-        page, visit = _arrived(visit)
-        return _admitted(page, visit)
+        found, visit = _arrived(visit)
+        page = next((each for each in found if each.method == asked.method), None)
+        return _missing(visit, found) if page is None else _admitted(page, visit)
     except web.NotFoundError:
-        return render.error_page(visit, 404, "Not found", "There is no such page.")
+        return _missing(visit, [])
     except errors.ResourceNotFoundException as error:
         return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
@@ -158,17 +161,26 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
         return render.error_page(visit, refusal.status, "Something went wrong", refusal.message)
 
 
-def _arrived(visit: Visit) -> tuple[Page, Visit]:
-    """Which page a visit asks for, and who the visitor is."""
-    page, named = find(visit.request.method, "/".join(visit.segments))
-    browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if page.public else sessions.COOKIE)
-    return page, replace(
+def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
+    """Which pages have the path that a visit asks for, and who the visitor is, also where there is none."""
+    found, named = find("/".join(visit.segments))
+    public = any(page.public for page in found)
+    browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if public else sessions.COOKIE)
+    return found, replace(
         visit,
         named=named,
         query=forms.parse_query(visit.request.query),
-        session=None if page.public else sessions.find(visit.rt, browser_id),
+        session=None if public else sessions.find(visit.rt, browser_id),
         token=sessions.form_token(browser_id),
     )
+
+
+def _missing(visit: Visit, found: list[Page]) -> WireResponse:
+    """There is no page for this visit; those that were found are asked for in another way."""
+    if not found:
+        return render.error_page(visit, 404, "Not found", "There is no such page.")
+    methods = {"Allow": ", ".join(page.method for page in found)}
+    return render.error_page(visit, 405, "Not this way", _OTHER_METHOD, headers=methods)
 
 
 def _admitted(page: Page, visit: Visit) -> WireResponse:
@@ -186,14 +198,8 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     return page.view(visit)
 
 
-def find(method: str, path: str) -> tuple[Page, dict[str, str]]:
-    """The page of a path behind `/console`, and the path's named segments.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    for page, pattern in _PATTERNS:
-        match = pattern.fullmatch(path)
-        if match is not None and page.method == method:
-            return page, match.groupdict()
-    raise web.NotFoundError
+def find(path: str) -> tuple[list[Page], dict[str, str]]:
+    """The pages of a path behind `/console`, of each method the first, and the path's named segments."""
+    matches = [(page, match) for page, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
+    pages = {page.method: page for page, _ in reversed(matches)}
+    return list(pages.values()), matches[0][1].groupdict() if matches else {}

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from chalicelib.console import navigation, render, sessions, web
+from chalicelib.console import forms, navigation, render, sessions, web
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
-_RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*", re.ASCII)  # a path of this console, and nothing else
+# A path of this console, and nothing else; and a query in which everything that is not harmless is encoded.
+_RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*(?:\?[A-Za-z0-9_.~%&=+-]*)?", re.ASCII)
 _USED = "This link has been used, or is older than a minute. Run signet console again, or use an access key."
 _WRONG = "The access key id or the secret access key is wrong."
 
 
 def to_sign_in(visit: Visit) -> WireResponse:
-    """Sign in first, then come back to a page that was asked for by GET."""
-    path = "/".join(visit.segments) if visit.request.method == "GET" else ""
-    back = f"?back={quote(path, safe='')}" if _RETURN.fullmatch(path) else ""
-    return web.redirect(visit, f"sign-in{back}")
+    """Sign in first, then come back to the page that was asked for by GET."""
+    if page := visit.request.header("hx-current-url"):
+        return _page_to_sign_in(page)
+    asked = "/".join(visit.segments) if visit.request.method == "GET" else ""
+    return web.redirect(visit, _sign_in_address(asked, visit.request.query))
+
+
+def _page_to_sign_in(page: str) -> WireResponse:
+    """A page that asked for a part of itself goes on to sign in, all of it: from where it is, not from its part.
+
+    Source: htmx, HX-Current-URL and HX-Redirect.
+    """
+    path, _, query = page.partition(f"/{web.ROOT}")[2].partition("#")[0].partition("?")
+    address = web.link_from(path.count("/"), _sign_in_address(path.strip("/"), query))
+    return web.answer("", content_type=web.TEXT, headers={"HX-Redirect": address})
+
+
+def _sign_in_address(path: str, query: str) -> str:
+    """The sign-in page that leads back to an address, if that is one of ours."""
+    asked = urlencode(forms.parse_query(query))
+    back = _back(f"{path}?{asked}" if asked else path)
+    return f"sign-in?back={quote(back, safe='')}" if back else "sign-in"
 
 
 def sign_in_form(visit: Visit) -> WireResponse:

@@ -70,8 +70,12 @@ class Visit:
 
     def link(self, path: str = "") -> str:
         """The relative address of a page, named by its path behind `/console`."""
-        upwards = len(self.segments) + self.request.path.endswith("/")
-        return "../" * upwards + "/".join(filter(None, (ROOT, path)))
+        return link_from(len(self.segments) + self.request.path.endswith("/"), path)
+
+
+def link_from(depth: int, path: str) -> str:
+    """The relative address of a page, from one that lies so many segments behind `/console`."""
+    return "../" * depth + "/".join(filter(None, (ROOT, path)))
 
 
 def secure(visit: Visit) -> bool:

@@ -92,7 +92,8 @@ def look(page: Page, address: str) -> Seen:
 
 
 def row_of(address: str, method: str = "GET") -> pages.Page:
-    return pages.find(method, urlsplit(address).path.removeprefix("/console").strip("/"))[0]
+    found, _ = pages.find(urlsplit(address).path.removeprefix("/console").strip("/"))
+    return next(page for page in found if page.method == method)
 
 
 def of_row(site: dict[str, Seen], row: pages.Page) -> dict[str, Seen]:

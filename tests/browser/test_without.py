@@ -51,6 +51,31 @@ def test_way_back_of_the_browser_leads_to_what_was_typed(stranger: Page, home: H
     expect(page.get_by_label("Common name (CN)")).to_have_value("kept")
 
 
+def test_session_that_ends_on_a_page_leads_to_sign_in_and_back(stranger: Page, home: Home) -> None:
+    """Also where the page asks for a part of itself alone, from an address of another depth."""
+    page = stranger
+    sign_in(page, home)
+    page.goto("cas/create")
+    steps.press(page, "Next")
+    page.get_by_label("Common name (CN)").fill("kept")
+    steps.press(page, "Next")
+    steps.press(page, "Next")
+    steps.at(page, "Revocation")
+    was = page.url
+    page.get_by_role("checkbox", name="Enable CRL distribution").check()
+    page.locator("summary", has_text="Advanced").click()
+    page.context.clear_cookies()
+    page.get_by_label("Validity in days").fill("5")
+    steps.at(page, "Sign in")
+    assert path_of(page) == "sign-in"
+    key = home.exports()
+    page.get_by_label("Access key ID").fill(key["AWS_ACCESS_KEY_ID"])
+    page.get_by_label("Secret access key").fill(key["AWS_SECRET_ACCESS_KEY"])
+    steps.press(page, "Sign in")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert page.url.rpartition("/")[0] == was.rpartition("/")[0]  # its draft ended with the session: at its first step
+
+
 def test_keyboard_alone_makes_its_way_into_the_wizard(stranger: Page, home: Home) -> None:
     page, key = stranger, home.exports()
     page.goto("cas")

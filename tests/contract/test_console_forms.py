@@ -83,7 +83,7 @@ def forms(answers: list[Answer]) -> list[tuple[str, dict[str, str]]]:
 def test_form_without_a_field_is_no_failure_of_ours(browser: Browser, rt: Any) -> None:
     """A radio button that is not chosen is not sent (HTML, "constructing the entry list"); strangers send anything."""
     found = forms(visited(browser, rt))
-    asked = {pages.find("POST", urlsplit(url).path.removeprefix("/console/"))[0].path for url, _ in found}
+    asked = {page.path for url, _ in found for page in pages.find(urlsplit(url).path.removeprefix("/console/"))[0]}
     assert {page.path for page in pages.PAGES if page.method == "POST"} <= asked
     for url, fields in found:
         token = {"token": fields["token"]}

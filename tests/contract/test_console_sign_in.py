@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from console_browser import ORIGIN, Browser
@@ -55,9 +55,50 @@ def test_page_asked_for_is_shown_after_signing_in(browser: Browser) -> None:
     )
 
 
+def test_query_of_the_page_asked_for_is_kept(browser: Browser) -> None:
+    asked = browser.get("/console/cas/create/0123456789abcdef/type?subject=a%2F%2Fb+c&state=REVOKED&x=%0D%0A%3Chtml")
+    key = access.ensure_root_key(browser.rt)
+    fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
+    found = urlsplit(browser.submit(asked, "sign-in", **fields).url)
+    assert found.path == "/console/cas/create/0123456789abcdef/type"
+    assert parse_qs(found.query) == {"subject": ["a//b c"], "state": ["REVOKED"], "x": ["\r\n<html"]}
+
+
+@pytest.mark.parametrize("stage", ["", "/api"])
+@pytest.mark.parametrize("ends", ["", "/", "?state=ISSUED", "#top"])
+def test_part_of_a_page_sends_the_whole_page_to_sign_in(rt: Any, stage: str, ends: str) -> None:
+    """A part is put into its page: a sign-in form would stand in the middle of it."""
+    browser = Browser(rt, stage=stage)
+    page = f"{ORIGIN}{stage}/console/cas/{CA_ID}/issue{ends}"
+    sent = {"HX-Request": "true", "HX-Current-URL": page}
+    for method, part in (("GET", "/console/cas/midpoint"), ("POST", f"/console/cas/{CA_ID}/issue/csr")):
+        answer = browser.request(method, stage + part, b"", **sent)
+        assert (answer.status, answer.body) == (200, b"")
+        found = urlsplit(urljoin(page, answer.headers["HX-Redirect"]))
+        assert f"{found.scheme}://{found.netloc}{found.path}" == f"{ORIGIN}{stage}/console/sign-in"
+        back = f"cas/{CA_ID}/issue" + (ends if ends.startswith("?") else "")
+        assert parse_qs(found.query) == {"back": [back]}
+
+
+@pytest.mark.parametrize("page", ["https://evil.example/console/x", "//evil.example/console//evil.example", "[", "x"])
+def test_part_of_a_strange_page_leads_nowhere_else(browser: Browser, page: str) -> None:
+    answer = browser.request("GET", "/console/cas", b"", **{"HX-Request": "true", "HX-Current-URL": page})
+    assert urljoin(f"{ORIGIN}/console/cas", answer.headers["HX-Redirect"]).startswith(f"{ORIGIN}/console/")
+
+
 @pytest.mark.parametrize(
     "back",
-    ["//evil.example", "https://evil.example", "/etc", "../..", "cas?x=//y", "cas\r\nX: y", "javascript:alert(1)"],
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/etc",
+        "../..",
+        "cas?x=//y",
+        "cas\r\nX: y",
+        "javascript:alert(1)",
+        "cas?//evil",
+        "cas?x#y",
+    ],
 )
 def test_way_back_leads_nowhere_else(browser: Browser, back: str) -> None:
     key = access.ensure_root_key(browser.rt)
@@ -213,6 +254,25 @@ def test_page_that_is_not_there_is_told(browser: Browser, path: str) -> None:
     answer = browser.request("GET", path)
     assert answer.status == 404
     assert answer.headers["Content-Security-Policy"] == web.CONTENT_SECURITY_POLICY
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "none", 404), ("GET", "sign-out", 405)])
+def test_page_that_is_not_there_has_menu_and_sign_out(browser: Browser, method: str, path: str, status: int) -> None:
+    browser.sign_in()
+    answer = browser.request(method, f"/console/{path}")
+    assert answer.status == status
+    assert "Private CAs</a>" in answer.text
+    assert urlsplit(browser.submit(answer, "sign-out").url).path == "/console/sign-in"
+    nobody = browser.request(method, f"/console/{path}")
+    assert (nobody.status, "Private CAs</a>" in nobody.text) == (status, False)
+
+
+@pytest.mark.parametrize("path", ["", "/cas", "/sign-in", "/none", "/static/console.css", "/sign-out"])
+def test_head_is_answered_as_get_is(browser: Browser, path: str) -> None:
+    """The gateway in front leaves the body out (RFC 9110 section 9.3.2)."""
+    browser.sign_in()
+    head, got = (browser.request(method, f"/console{path}") for method in ("HEAD", "GET"))
+    assert (head.status, head.headers) == (got.status, got.headers)
 
 
 def test_failure_is_told_without_detail(browser: Browser, rt: Any) -> None:

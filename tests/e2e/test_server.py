@@ -7,6 +7,7 @@ import configparser
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 from authority_steps import active_root, fetch, issue, serial_of
@@ -92,6 +93,34 @@ def test_other_paths_and_methods_are_refused_in_aws_s_form(home: Home, method: s
     answer = connection.getresponse()
     assert answer.status == status
     assert json.loads(answer.read()).keys() == {"__type", "message"}
+    connection.close()
+
+
+UNROUTED = [
+    ("PUT", "/console", 405),
+    ("DELETE", "/console/cas", 405),
+    ("PATCH", "/console/none", 404),
+    ("GET", "/console/a/b/c/d/e/f/g", 404),
+    ("GET", "/console/a/b/c/d/e/f/", 404),
+    ("HEAD", "/console/a/b/c/d/e/f", 404),
+    ("HEAD", "/console/sign-in", 200),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), UNROUTED)
+def test_console_has_a_page_for_other_paths_and_methods(home: Home, method: str, path: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=10)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert (answer.headers["Allow"] is not None) == (status == 405)
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    body = answer.read().decode()
+    assert ("<html" in body) == (method != "HEAD")
+    for style in re.findall(r'href="([^"]*console.css[^"]*)"', body):
+        connection.request("GET", urljoin(path, style))
+        sheet = connection.getresponse()
+        assert (sheet.status, len(sheet.read()) > 0) == (200, True)
     connection.close()
 
 
