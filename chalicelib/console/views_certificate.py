@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.console import authority_page, authority_rows, render, web
 from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import lookup
 from chalicelib.pki import pem
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 SECTION = "authorities"
 ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
+_LOOKS, _LOOK_SECONDS = 15, 0.2  # for a certificate that another request is signing
 _CSR_FILE = "--output text > ca.csr"
 
 
@@ -79,7 +83,7 @@ def install_pasted(visit: Visit) -> WireResponse:
     try:
         visit.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=own_arn(visit), **request)
     except errors.ApiError as error:
-        return _form(visit, {_field_of(error): error.message})
+        return _form(visit, {_field_of(error): in_words(error.message)})
     return _installed(visit)
 
 
@@ -114,11 +118,14 @@ def install_signed(visit: Visit) -> WireResponse:
 
 
 def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, default_years: str) -> WireResponse:
-    """IssueCertificate by a CA from this CA's CSR, then ImportCertificateAuthorityCertificate; or what refuses it."""
+    """IssueCertificate by a CA from this CA's CSR, then ImportCertificateAuthorityCertificate; or what refuses it.
+
+    Pressed several times at once, it is one certificate, and each answer waits for it.
+    """
     years = visit.form.get("years") or default_years
     if re.fullmatch("[0-9]{1,3}", years, re.ASCII) is None or not 1 <= int(years) <= MOST_YEARS:
         return _form(visit, {field: f"The validity must be from 1 to {MOST_YEARS} years."})
-    arn = own_arn(visit)
+    arn, issued = own_arn(visit), {}
     try:
         issuer = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=issuer_arn)["CertificateAuthority"]
         issued = visit.call(
@@ -130,7 +137,7 @@ def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, de
             Validity={"Type": "YEARS", "Value": int(years)},
             IdempotencyToken=hashlib.sha256(f"{arn} {template} {years}".encode()).hexdigest()[:36],
         )
-        found = visit.call("GetCertificate", CertificateAuthorityArn=issuer_arn, **issued)
+        found = _signed(visit, CertificateAuthorityArn=issuer_arn, **issued)
         chain = found.get("CertificateChain")
         visit.call(
             "ImportCertificateAuthorityCertificate",
@@ -139,8 +146,30 @@ def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, de
             **({"CertificateChain": chain.encode()} if chain else {}),
         )
     except errors.ApiError as error:
-        return _form(visit, {field: error.message})
+        if not _has(visit, issued.get("CertificateArn", "")):
+            return _form(visit, {field: in_words(error.message)})
     return _installed(visit)
+
+
+def _signed(visit: Visit, **request: str) -> Any:
+    """What GetCertificate answers once the certificate is signed, which may be the work of another request.
+
+    Raises:
+        RequestInProgressException: it takes too long.
+    """
+    for _ in range(_LOOKS):
+        with suppress(errors.RequestInProgressException):
+            return visit.call("GetCertificate", **request)
+        time.sleep(_LOOK_SECONDS)
+    return visit.call("GetCertificate", **request)
+
+
+def _has(visit: Visit, certificate_arn: str) -> bool:
+    """Whether the CA is ACTIVE with just this certificate: another request has installed it."""
+    ca = lookup.find(visit.rt, visit.caller, own_arn(visit))
+    if lookup.status_of(ca, visit.rt.now()) != "ACTIVE":
+        return False
+    return certificate_arn.endswith(f"/{arns.serial_hex(lookup.issuer_of(ca).serial_number)}")
 
 
 def _installed(visit: Visit) -> WireResponse:

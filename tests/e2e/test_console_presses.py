@@ -1,0 +1,75 @@
+"""A button of the console pressed several times at once, as impatient people do: on the server that is used."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from authority_steps import create
+from builders import EC_CONFIGURATION
+from console_browser import Answer, Browser
+
+from chalicelib.operations import access
+
+if TYPE_CHECKING:
+    from home import Home
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+PRESSES, ROUNDS = 6, 3
+
+
+@dataclass
+class Wire(Browser):
+    """The browser without a screen on a real connection."""
+
+    def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Answer:
+        whole = urljoin(self.origin, url)
+        sent = headers | {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        connection = http.client.HTTPConnection(urlsplit(self.origin).netloc, timeout=30)
+        connection.request(method, whole.removeprefix(self.origin), body, sent)
+        answer = connection.getresponse()
+        found, content = dict(answer.headers.items()), answer.read()
+        connection.close()
+        name, _, value = found.get("set-cookie", "").partition(";")[0].partition("=")
+        if name:
+            self.cookies[name] = value
+        return Answer(answer.status, {each.title(): found[each] for each in found}, content, whole)
+
+
+def signed_in(home: Home) -> Wire:
+    exports: dict[str, Any] = home.exports()
+    browser = Wire(None, origin=home.url)
+    key = access.Credential(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
+    assert browser.sign_in(key).status == 200
+    return browser
+
+
+def press(browser: Wire, page: Answer, form: str, **fields: str) -> list[Answer]:
+    with ThreadPoolExecutor(PRESSES) as pool:
+        presses = [pool.submit(browser.submit, page, form, **fields) for _ in range(PRESSES)]
+        return [each.result() for each in presses]
+
+
+def test_certificate_that_is_installed_at_once_several_times_is_one(home: Home) -> None:
+    browser, client = signed_in(home), home.client()
+    parent = ""
+    for kind, form in [("ROOT", "install-own"), ("SUBORDINATE", "install-signed")] * ROUNDS:
+        configuration = EC_CONFIGURATION | {"Subject": {"CommonName": kind}}
+        arn = create(client, kind, CertificateAuthorityConfiguration=configuration)
+        ca_id = arn.rsplit("/", 1)[1]
+        page = browser.get(f"/console/cas/{ca_id}/install")
+        fields = {"parent": parent} if kind == "SUBORDINATE" else {}
+        answers = press(browser, page, form, **fields)
+        refusals = [re.findall(r'class="alert bad"[^>]*>([^<]*)<', each.text) for each in answers if each.status != 200]
+        assert not refusals
+        assert {urlsplit(each.url).query for each in answers} == {"done=installed"}
+        assert (
+            client.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]["Status"]
+            == "ACTIVE"
+        )
+        parent = ca_id if kind == "ROOT" else parent
