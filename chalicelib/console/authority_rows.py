@@ -9,6 +9,7 @@ from chalicelib.pki import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from chalicelib.console.web import Visit
     from chalicelib.operations.crl_freshness import Freshness
@@ -38,6 +39,7 @@ LIGHTS = {
     "WAITING": Light("muted", "○", "on its way"),
     "FRESH": Light("good", "●", "fresh"),
 }
+NOT_KEPT_UP = Light("muted", "◌", "not kept up")  # a CA without service has no run of the publisher
 _OFF, _NONE = Light("muted", "-", "off"), Light("muted", "○", "none yet")
 
 
@@ -66,7 +68,7 @@ def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[Authority
             name=dict(record.tags).get("Name") or "",
             common_name=common_name(each),
             ca=each,
-            light=_light(record, crls[record.arn]),
+            light=_light(record, crls[record.arn], visit.rt.now()),
         )
         for each, record in zip(described, records, strict=True)
     ]
@@ -85,10 +87,16 @@ def subject(described: Mapping[str, Any]) -> str:
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     """The freshness of a CA's CRLs: that of the one that is worst off."""
-    return _light(ca, crl_freshness.of_authority(rt, ca))
+    return _light(ca, crl_freshness.of_authority(rt, ca), rt.now())
 
 
-def _light(ca: CertificateAuthority, crls: Sequence[Freshness]) -> Light:
+def is_kept_up(ca: CertificateAuthority, now: datetime) -> bool:
+    """Whether the CA's CRLs are published; no certificate of one that has ended is valid."""
+    return lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE
+
+
+def _light(ca: CertificateAuthority, crls: Sequence[Freshness], now: datetime) -> Light:
     if not crls:
         return _NONE if revocation_configuration.crl_enabled(ca) else _OFF
-    return LIGHTS[crls[0].condition]._replace(state=crls[0].state)
+    found = LIGHTS[crls[0].condition] if is_kept_up(ca, now) else NOT_KEPT_UP
+    return found._replace(state=crls[0].state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console.authority_rows import LIGHTS
+from chalicelib.console import authority_rows
 from chalicelib.operations import crl_freshness, lookup, ocsp_responder, revocation_configuration, status_addresses
 from chalicelib.pki import parsed
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _SCHEDULE = (
     "The schedule that publishes CRLs does not seem to run: in the laptop home see that signet serve runs; on AWS look "
     "at the log of the function publish_crls."
+)
+_NOT_KEPT_UP = (
+    "This CA has ended, and its certificates with it: its CRLs are not published any more. They are again once a new "
+    "CA certificate is installed."
 )
 # What to do, by the condition of a CRL.
 _ADVICE = {
@@ -39,6 +43,7 @@ class CrlRow(NamedTuple):
     Attributes:
         partition: empty for the complete CRL.
         addresses: where clients find it.
+        next_run: when it is published again; None where it is not any more.
     """
 
     light: Light
@@ -46,16 +51,20 @@ class CrlRow(NamedTuple):
     state: CrlState
     advice: str
     addresses: tuple[str, ...]
+    next_run: datetime | None
 
 
 def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
     locations = status_addresses.crl_locations(ca, rt.now())
+    kept_up = authority_rows.is_kept_up(ca, rt.now())
     found = []
     for each in crl_freshness.of_authority(rt, ca):
         _, partition = arns.split_crl_arn(each.crl_arn)
         own = tuple(location.url for location in locations if location.partition == partition)
-        found.append(CrlRow(LIGHTS[each.condition], partition, each.state, _ADVICE.get(each.condition, ""), own))
+        light = authority_rows.LIGHTS[each.condition] if kept_up else authority_rows.NOT_KEPT_UP
+        advice = _ADVICE.get(each.condition, "") if kept_up else _NOT_KEPT_UP
+        found.append(CrlRow(light, partition, each.state, advice, own, each.state.next_crl_at if kept_up else None))
     return found
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import errors
 from chalicelib.console import authority_rows, render, views_search, web
 from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import certificate_status, certificates, lookup, ocsp, search
+from chalicelib.operations import certificate_status, certificates, lookup, ocsp, revocation, search
 from chalicelib.operations.search import Filters
 from chalicelib.pki import decoded, pem
 
@@ -44,11 +45,18 @@ class _Shown(NamedTuple):
     ca: CertificateAuthority
     found: Found
 
-    @property
-    def can_be_revoked(self) -> bool:
-        """Whether there is something to revoke: a root does not revoke itself."""
-        ended = self.found.state in {"REVOKED", "EXPIRED"}
-        return not ended and not certificates.is_root_certificate(self.found.record)
+
+def _final(visit: Visit, shown: _Shown) -> str:
+    """Why the certificate cannot be revoked; empty where it can be."""
+    now, record = visit.rt.now(), shown.found.record
+    if certificates.is_root_certificate(record):
+        return "It is the root's own certificate, which a root cannot revoke: clients have to stop trusting it."
+    if record.revoked_at is not None:
+        return "It is revoked already, and that is final."
+    if record.not_after < now:
+        return "It has expired: no client accepts it any more."
+    state = lookup.status_of(shown.ca, now)
+    return "" if state in revocation.STATES else f"The CA is in the state {state}, in which it revokes nothing."
 
 
 def _shown(visit: Visit) -> _Shown:
@@ -73,7 +81,7 @@ def _names(visit: Visit, shown: _Shown) -> dict[str, Any]:
         "name": lookup.name_of(shown.ca),
         "found": shown.found,
         "row": views_search.rows([shown.found])[0],
-        "can_be_revoked": shown.can_be_revoked,
+        "final": _final(visit, shown),
         "reasons": REASONS,
         "section": SECTION,
     }
@@ -157,7 +165,7 @@ def revoke(visit: Visit) -> WireResponse:
     except errors.RequestAlreadyProcessedException:
         return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}")
     except errors.ApiError as error:
-        return _revoke_page(visit, shown, error.message)
+        return _revoke_page(visit, shown, in_words(error.message))
     return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}?done=revoked")
 
 
@@ -171,14 +179,15 @@ def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:
 
 def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
     rt, ca = visit.rt, shown.ca
+    chosen = visit.form.get("reason") or "UNSPECIFIED"
     return render.page(
         visit,
         "revoke.html",
-        title="Revoke this certificate?",
+        title="This certificate cannot be revoked" if _final(visit, shown) else "Revoke this certificate?",
         status=422 if problem else 200,
-        commands=(command("RevokeCertificate", _revocation(visit, shown, visit.form.get("reason") or "UNSPECIFIED")),),
+        commands=() if _final(visit, shown) else (command("RevokeCertificate", _revocation(visit, shown, chosen)),),
         problem=problem,
-        chosen=visit.form.get("reason") or "UNSPECIFIED",
+        chosen=chosen,
         crl=certificate_status.status_of(rt, ca, shown.found.record).crl,
         crl_light=authority_rows.light(rt, ca),
         crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,

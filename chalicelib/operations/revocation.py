@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
-_STATES = frozenset({"ACTIVE", "DISABLED"})
+STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
 _SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+", re.ASCII)
 _ATTEMPTS = 8
@@ -42,7 +42,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         )
     serial_number = int(text.replace(":", ""), 16)
     for _ in range(_ATTEMPTS):
-        ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _STATES, _NOT_REVOKING)
+        ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REVOKING)
         record = _revocable(rt, ca, serial_number)
         revoked_at = rt.now()
         reason = request["RevocationReason"]

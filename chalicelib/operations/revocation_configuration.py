@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 DISABLED: dict[str, Any] = {"Enabled": False}
 DEFAULT_EXPIRATION_DAYS = 7
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::[0-9]{{1,5}})?", re.ASCII)
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::([0-9]{{1,5}}))?", re.ASCII)
+_PORTS = range(1, 65536)
 _SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _BUCKET_SENTENCE = (
@@ -93,9 +94,11 @@ def _check_path(path: str | None) -> None:
 
 
 def _check_host(name: str, host: str | None) -> None:
-    if host and _HOST.fullmatch(host) is None:
+    found = _HOST.fullmatch(host) if host else None
+    if host and (found is None or int(found[1] or _PORTS[0]) not in _PORTS):
         raise errors.InvalidArgsException(
-            f"{name} '{host}' must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path."
+            f"{name} '{host}' must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path; a "
+            "port is a number from 1 to 65535."
         )
 
 

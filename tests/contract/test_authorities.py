@@ -133,6 +133,8 @@ BAD_CREATES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no-bucket": ({"RevocationConfiguration": {"CrlConfiguration": {"Enabled": True}}}, "InvalidArgsException"),
     "cname-with-scheme": ({"RevocationConfiguration": crl(CustomCname="http://x.example")}, "InvalidArgsException"),
+    "cname-with-port-beyond": ({"RevocationConfiguration": crl(CustomCname="x.example:99999")}, "InvalidArgsException"),
+    "cname-with-port-0": ({"RevocationConfiguration": crl(CustomCname="x.example:0")}, "InvalidArgsException"),
     "cname-with-path": ({"RevocationConfiguration": crl(CustomCname="x.example/y")}, "InvalidArgsException"),
     "cname-and-omit": (
         {

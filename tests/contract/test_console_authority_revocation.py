@@ -107,6 +107,21 @@ def test_failure_is_shown_with_its_error_and_what_to_do(browser: Browser, acm_pc
     assert "Put right what the last error says" in page.text
 
 
+def test_crl_of_a_ca_that_has_ended_is_not_kept_up_and_says_so(browser: Browser, acm_pca: Any, clock: Clock) -> None:
+    arn = active_root(acm_pca, RevocationConfiguration=CRL_CONFIGURATION)
+    issue(acm_pca, arn)
+    assert "○" not in page_of(browser, arn, "/revocation").text
+    clock.forward(days=3655)
+    browser.sign_in()
+    assert [each.result for each in publication.publish_due_crls(browser.rt, seconds=10)] == ["skipped"]
+    page = page_of(browser, arn, "/revocation")
+    assert not re.search("[0-9]", facts(page)["Next run"])
+    assert "not published any more" in page.text
+    for rest in ("", "/revocation"):
+        assert "not kept up" in page_of(browser, arn, rest).text
+        assert not re.findall(r"> (fresh|ended|old|overdue|on its way)<", page_of(browser, arn, rest).text)
+
+
 def test_partitions_are_shown_each(browser: Browser, acm_pca: Any) -> None:
     crl = CRL_CONFIGURATION["CrlConfiguration"] | {"CrlType": "PARTITIONED"}
     arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": crl})
@@ -217,6 +232,8 @@ def test_new_bucket_is_made_when_it_is_saved(browser: Browser, acm_pca: Any) -> 
         ({"cname": "http://x/y"}, "cname", "must be a host name"),
         ({"cname": "x" * 65536}, "cname", "at most 253 characters"),
         ({"cname": HOSTILE}, "cname", ""),
+        ({"cname": "crl.example.com:99999"}, "cname", "from 1 to 65535"),
+        ({"ocsp": "yes", "ocsp_cname": "ocsp.example.com:0"}, "ocsp_cname", "from 1 to 65535"),
         ({"path": "a?b"}, "path", "segments without"),
         ({"path": "../up"}, "path", "begins with a dot"),
         ({"path": HOSTILE}, "path", "be of the form"),

@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import pytest
 from builders import csr
@@ -215,7 +215,7 @@ def test_command_asks_the_api_for_the_same(browser: Browser, rt: Any) -> None:
     query = {"subject": "it's <b>", "expires_from": "2030-01-01"}
     page = browser.get(f"/console/cas/{ca}/certificates?{urlencode(query)}")
     (shown,) = (each["data-copy"] for _, each in page.elements if "curl" in each.get("data-copy", ""))
-    asked = urlencode({"subject": "it's <b>", "expiresAfter": "2030-01-01T00:00:00Z"})
+    asked = urlencode({"subject": "it's <b>", "expiresAfter": "2030-01-01T00:00:00Z"}, quote_via=quote)
     assert shown.endswith(f"'http://127.0.0.1:8000/certificate-authorities/{ca}/certificates?{asked}'")
 
 
@@ -252,8 +252,9 @@ def test_root_s_own_certificate_has_no_chain_and_is_not_revoked(browser: Browser
     page = browser.get(f"/console/cas/{ca}/certificates/{serial}")
     assert "nothing is above it" in page.text
     assert "/revoke" not in page.text
-    form = browser.get(f"/console/cas/{ca}/certificates/{serial}/revoke")
-    refused = browser.submit(form, "/revoke", reason="UNSPECIFIED")
+    told = browser.get(f"/console/cas/{ca}/certificates/{serial}/revoke")
+    assert "a root cannot revoke" in told.text
+    refused = browser.post(told.url, told.form("sign-out")["fields"] | {"reason": "UNSPECIFIED"})
     assert refused.status == 422
     assert "Self-signed certificate can not be revoked" in refused.text
 

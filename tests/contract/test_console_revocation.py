@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import pytest
-from console_steps import arn_of, issue, revoke, root, signed_in
+from console_steps import CALLER, arn_of, issue, revoke, root, signed_in
 
 from chalicelib.api import model
 from chalicelib.console import views_issued
-from chalicelib.operations import publication, search
+from chalicelib.operations import authorities, publication, search
 
 if TYPE_CHECKING:
     from console_browser import Browser
@@ -89,6 +89,39 @@ def test_reason_that_is_none_revokes_nothing(browser: Browser, rt: Any, reason: 
     assert refused.status == 422
     assert "<script>" not in refused.text
     assert record(rt, ca, serial).revoked_at is None
+
+
+def switch_off(rt: Any, ca: str) -> None:
+    request: Any = {"CertificateAuthorityArn": arn_of(ca)}
+    authorities.update_certificate_authority(rt, CALLER, request | {"Status": "DISABLED"})
+    authorities.delete_certificate_authority(rt, CALLER, request)
+
+
+@pytest.mark.parametrize("why", ["revoked already", "has expired", "state DELETED"])
+def test_what_cannot_be_revoked_says_why_and_has_no_button(browser: Browser, rt: Any, clock: Clock, why: str) -> None:
+    ca = root(rt)
+    serial = issue(rt, ca)
+    address = f"/console/cas/{ca}/certificates/{serial}"
+    form = browser.get(f"{address}/revoke")
+    if why == "revoked already":
+        revoke(rt, ca, serial)
+    if why == "has expired":
+        clock.forward(days=31)
+        browser.sign_in()
+    if why == "state DELETED":
+        switch_off(rt, ca)
+    before = record(rt, ca, serial)
+    page = browser.get(f"{address}/revoke")
+    assert page.status == 200
+    assert why in page.text
+    assert not [each for each in page.forms if each["action"].endswith("/revoke")]
+    assert "/revoke" not in browser.get(address).text
+    assert not [each for _, each in page.elements if "revoke-certificate" in each.get("data-copy", "")]
+    token = page.form("sign-out")["fields"]["token"]
+    refused = browser.submit(form, "/revoke", reason="SUPERSEDED", token=token)
+    assert refused.status == (200 if why == "revoked already" else 422)
+    assert not [each for each in refused.forms if each["action"].endswith("/revoke")]
+    assert record(rt, ca, serial) == before
 
 
 def test_status_without_ocsp_and_crls_says_so(browser: Browser, rt: Any) -> None:
