@@ -5,6 +5,7 @@ Source: WHATWG URL, "application/x-www-form-urlencoded"; RFC 7578.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
 
 MOST_FIELDS = 400
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -81,5 +83,13 @@ def _multipart(content_type: str, body: bytes) -> Form:
         if part.get_filename() is None:  # type: ignore[union-attr]  # of messages
             fields.append((name, content.decode()))
         elif content:
-            files[name] = content
+            files[name] = _unmarked(content)
     return Form(_first(fields), files)
+
+
+def _unmarked(content: bytes) -> bytes:
+    """A file in UTF-8 without the mark that Windows puts before texts; DER begins like none of these (Unicode 23.8)."""
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding, "replace").encode("utf-8", "replace")
+    return content

@@ -15,7 +15,8 @@ from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import lookup
-from chalicelib.pki import pem
+from chalicelib.pki import bundles, csr, pem
+from chalicelib.pki.errors import PkiError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,10 +76,13 @@ def install_form(visit: Visit) -> WireResponse:
 
 def install_pasted(visit: Visit) -> WireResponse:
     """Install what was pasted or uploaded."""
-    certificate = _given(visit, "certificate")
+    certificate, chain = _given(visit, "certificate"), _given(visit, "chain")
     if not certificate:
         return _form(visit, {"certificate": "Paste the certificate, or choose its file."})
-    chain = _given(visit, "chain")
+    try:
+        certificate, chain = _unbundled(visit, certificate, chain)
+    except PkiError as error:
+        return _form(visit, {"certificate": str(error)})
     request = {"Certificate": certificate} | ({"CertificateChain": chain} if chain else {})
     try:
         visit.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=own_arn(visit), **request)
@@ -88,11 +92,31 @@ def install_pasted(visit: Visit) -> WireResponse:
 
 
 def _given(visit: Visit, name: str) -> bytes:
-    """What a field or its file holds, as PEM; a file of DER is one certificate."""
+    """What a field or its file holds, as PEM or PKCS #7; a file of other DER is one certificate."""
     uploaded = visit.form.files.get(f"{name}_file", b"")
     if not uploaded:
         return visit.form.get(name).encode("utf-8", "replace")
-    return uploaded if b"-----BEGIN" in uploaded else pem.encode(uploaded).encode()
+    as_it_is = b"-----BEGIN" in uploaded or bundles.is_bundle(uploaded)
+    return uploaded if as_it_is else pem.encode(uploaded).encode()
+
+
+def _unbundled(visit: Visit, certificate: bytes, chain: bytes) -> tuple[bytes, bytes]:
+    """Certificate and chain in PEM, where one of both came as PKCS #7: that of this CA's key, and those above it.
+
+    Raises:
+        PkiError: it cannot be read, or has no certificate for this CA.
+    """
+    if not (bundles.is_bundle(certificate) or bundles.is_bundle(chain)):
+        return certificate, chain
+    given = [der for each in (certificate, chain) if each for der in _ders(each)]
+    own = bundles.of_key(given, csr.parse_csr(_csr(visit, own_arn(visit)).encode()).spki_der)
+    if own is None:
+        raise PkiError("None of the certificates in the PKCS #7 file is for the key of this CA.")
+    return pem.encode(own).encode(), "\n".join(map(pem.encode, bundles.above(own, given))).encode()
+
+
+def _ders(given: bytes) -> list[bytes]:
+    return bundles.certificates(given) if bundles.is_bundle(given) else [der for _, der in pem.blocks(given)]
 
 
 def _field_of(error: errors.ApiError) -> str:

@@ -267,14 +267,19 @@ def test_change_leads_back_to_what_was_typed(browser: Browser, rt: Any) -> None:
     assert CSR.splitlines()[1] not in other.text  # a draft is its CA's
 
 
-@pytest.mark.parametrize("form", ["PEM", "DER"])
+@pytest.mark.parametrize("form", ["PEM", "DER", "PEM with a mark", "PEM in UTF-16"])
 def test_csr_is_uploaded(browser: Browser, rt: Any, form: str) -> None:
     ca = root(rt)
     fields = browser.get(f"/console/cas/{ca}/issue").form("/issue")["fields"]
-    der = base64.b64decode("".join(CSR.splitlines()[1:-1]))
+    given = {
+        "PEM": CSR.encode(),
+        "DER": base64.b64decode("".join(CSR.splitlines()[1:-1])),
+        "PEM with a mark": CSR.encode("utf-8-sig"),
+        "PEM in UTF-16": CSR.encode("utf-16"),
+    }
     parts = [f'--x\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in fields.items()]
     head = b'--x\r\nContent-Disposition: form-data; name="csr_file"; filename="f.csr"\r\n\r\n'
-    body = b"".join([*parts, head, CSR.encode() if form == "PEM" else der, b"\r\n--x--\r\n"])
+    body = b"".join([*parts, head, given[form], b"\r\n--x--\r\n"])
     headers = {"Content-Type": "multipart/form-data; boundary=x", "Origin": ORIGIN}
     answer = browser.request("POST", f"/console/cas/{ca}/issue", body, **headers)
     page = browser.get(urljoin(answer.url, answer.headers["Location"]))

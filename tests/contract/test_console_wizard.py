@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import shlex
@@ -11,7 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import pytest
 from builders import pem, root_certificate, sign_csr
 from console_browser import ORIGIN, Answer, Browser
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from chalicelib.console import sessions, views_authorities, wizard_plan
 from chalicelib.operations import access, authorities
@@ -446,6 +447,65 @@ def test_certificate_of_an_offline_root_is_installed(browser: Browser, clock: Cl
     answer = browser.request("POST", f"/console/cas/{ca_id}/install", body, **headers)
     assert (answer.status, answer.headers.get("Location", "")[-14:]) == (303, "done=installed")
     assert described(browser, ca_id).status == "ACTIVE"
+
+
+def uploaded(browser: Browser, ca_id: str, **files: bytes) -> Answer:
+    """Send the form of installing with files."""
+    form = browser.get(f"/console/cas/{ca_id}/install").form("/install")
+    body, content_type = multipart(form["fields"], {f"{name}_file": content for name, content in files.items()})
+    headers = {"Content-Type": content_type, "Origin": ORIGIN}
+    return browser.request("POST", f"/console/cas/{ca_id}/install", body, **headers)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_certificate_in_an_encoding_of_windows_is_installed(browser: Browser, clock: Clock, encoding: str) -> None:
+    ca_id, root = create(browser), root_certificate(now=clock())
+    certificate = sign_csr(browser.get(f"/console/cas/{ca_id}/csr.pem").text, issuer=root, now=clock())
+    texts = [pem(each).decode().replace("\n", "\r\n") for each in (certificate, root)]
+    mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
+    given = [mark + each.encode(encoding) for each in texts]
+    assert uploaded(browser, ca_id, certificate=given[0], chain=given[1]).status == 303
+    assert described(browser, ca_id).status == "ACTIVE"
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+@pytest.mark.parametrize("way", ["all in one", "both", "chain alone"])
+def test_certificates_in_pkcs7_are_installed(browser: Browser, clock: Clock, encoding: Encoding, way: str) -> None:
+    """In whatever order, and with others that are none of this CA's."""
+    ca_id, root = create(browser), root_certificate(now=clock())
+    certificate = sign_csr(browser.get(f"/console/cas/{ca_id}/csr.pem").text, issuer=root, now=clock())
+    other = root_certificate(common_name="Other", now=clock())
+
+    def bundle(*certificates: Any) -> bytes:
+        return pkcs7.serialize_certificates(list(certificates), encoding)
+
+    files = {
+        "all in one": {"certificate": bundle(other, root, certificate)},
+        "both": {"certificate": bundle(certificate), "chain": bundle(other, root)},
+        "chain alone": {"certificate": pem(certificate), "chain": bundle(root)},
+    }[way]
+    assert uploaded(browser, ca_id, **files).status == 303
+    found = described(browser, ca_id)
+    assert found.certificate_der == certificate.public_bytes(Encoding.DER)
+    assert list(found.chain_der) == [root.public_bytes(Encoding.DER)]
+
+
+def test_pkcs7_without_the_certificate_of_the_ca_is_refused_in_words(browser: Browser, clock: Clock) -> None:
+    ca_id, root = create(browser), root_certificate(now=clock())
+    others, empty = (
+        pkcs7.serialize_certificates([root], Encoding.DER),
+        pkcs7.serialize_certificates([root], Encoding.PEM),
+    )
+    for given, words in (
+        (others, "None of the certificates in the PKCS #7 file is for the key of this CA."),
+        (others[:-40], "The PKCS #7 file cannot be read."),
+        (b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----", "The PKCS #7 file cannot be read."),
+        (empty.replace(b"-----END", b"----END"), "A PEM block has no end."),
+    ):
+        refused = uploaded(browser, ca_id, certificate=given)
+        assert refused.status == 422
+        assert problems(refused) == {"certificate": words}
+    assert described(browser, ca_id).status == "PENDING_CERTIFICATE"
 
 
 def test_certificate_that_is_refused_is_told_beside_its_field(browser: Browser, clock: Clock) -> None:
