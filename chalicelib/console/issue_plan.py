@@ -6,6 +6,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.pki.names import SUBJECT_MEMBERS
 from chalicelib.pki.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -145,6 +146,40 @@ def _passthrough(typed: Typed) -> dict[str, Any]:
     extensions = {name: value for name, value in members.items() if value}
     parts = {"Subject": subject, "Extensions": extensions}
     return {name: value for name, value in parts.items() if value}
+
+
+# What in a sentence of a refusal tells the field that it is about; the first that fits.
+_WORDS_OF = (
+    *((rf"Attribute {re.escape(SUBJECT_MEMBERS[name])} ", name) for name in SUBJECT),
+    (r"DnsName|DNS name", "dns"),
+    (r"IpAddress|IP address", "ip"),
+    (r"Rfc822Name|email address", "email"),
+    (r"validity|for at most 7 days", "amount"),
+    (r"template|Path length", "template"),
+)
+
+
+def field_of_refusal(typed: Typed, refusal: Mapping[str, str]) -> str:
+    """The field that the refusal of an operation is about; empty where it is none, or more than one."""
+    if refusal["Code"] == "MalformedCSRException":
+        return "csr"
+    found = next((name for words, name in _WORDS_OF if re.search(words, refusal["Message"])), "")
+    return _dated(typed, found)
+
+
+def _dated(typed: Typed, field: str) -> str:
+    return "end" if field == "amount" and typed.get("unit") == "END_DATE" else field
+
+
+_MEMBERS = {"csr": "csr", "value": "amount", "templateArn": "template"} | {
+    name[0].lower() + name[1:]: field
+    for name, field in [*((name, name) for name in SUBJECT), *((member, name) for name, (member, _) in NAMES.items())]
+}
+
+
+def field_of_member(typed: Typed, path: str) -> str:
+    """The field of a member of the request, named by its path as the model's rules name it; else empty."""
+    return _dated(typed, _MEMBERS.get(path.rsplit(".", 1)[-1], ""))
 
 
 def _listed(typed: Typed, name: str) -> list[str]:

@@ -30,6 +30,7 @@ from chalicelib.console import (
     views_wizard,
     web,
 )
+from chalicelib.console.refusals import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +156,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
     except errors.ResourceNotFoundException as error:
         return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
-        return render.error_page(visit, error.status, "Refused", error.message)
+        return render.error_page(visit, error.status, "Refused", in_words(error.message, "What was asked for"))
     except Exception as error:  # noqa: BLE001  the one exit
         refusal = dispatch.outage(error, str(uuid.uuid4()))
         return render.error_page(visit, refusal.status, "Something went wrong", refusal.message)

@@ -16,7 +16,7 @@ from chalicelib import errors
 from chalicelib.api import constraints, extensions
 from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
+from chalicelib.console.refusals import in_words, violations
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import explain
 from chalicelib.pki import csr, decoded, pem
@@ -38,8 +38,6 @@ SOURCES = {
     "API": "what is typed here",
     "CSR": "the CSR",
 }
-# The field that a refusal belongs to; the others stand above the form.
-_FIELD_OF = {"MalformedCSRException": "csr"}
 
 
 class _Extension(NamedTuple):
@@ -97,11 +95,14 @@ def _refusal(visit: Visit, typed: Typed) -> Problems:
     try:
         explained = _explained(visit, typed)
     except errors.ValidationException as error:
-        return {"": in_words(error.message)}
+        return {issue_plan.field_of_member(typed, each.path): each.words for each in violations(error.message)}
     if explained["WouldIssue"]:
         return {}
-    refusal = explained["Refusal"]
-    return {_FIELD_OF.get(refusal["Code"], ""): f"{refusal['Message']} ({refusal['Code']})"}
+    return {issue_plan.field_of_refusal(typed, explained["Refusal"]): _told(explained["Refusal"])}
+
+
+def _told(refusal: Mapping[str, str]) -> str:
+    return f"{in_words(refusal['Message'])} ({refusal['Code']})"
 
 
 def _explained(visit: Visit, typed: Typed) -> Any:
@@ -145,7 +146,7 @@ def issue(visit: Visit) -> WireResponse:
     try:
         issued = visit.call("IssueCertificate", **_request(visit, typed), IdempotencyToken=token)
     except errors.ApiError as error:
-        return _preview_page(visit, f"{error.message} ({error.code})")
+        return _preview_page(visit, _told({"Message": error.message, "Code": error.code}))
     serial = issued["CertificateArn"].rsplit("/", 1)[1]
     if visit.session is not None:
         sessions.change_draft(visit.rt, visit.session, name, lambda kept: kept | {"issued": serial})
@@ -165,7 +166,7 @@ def _preview_page(visit: Visit, problem: str) -> WireResponse:
         return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue")
     explained = _explained(visit, typed)
     if not explained["WouldIssue"]:
-        problem = f"{explained['Refusal']['Message']} ({explained['Refusal']['Code']})"
+        problem = _told(explained["Refusal"])
     plan, request = explained.get("Plan"), _request(visit, typed)
     sections, _ = _decoded(typed["csr"].encode())
     return render.page(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib import errors
 from chalicelib.console import authority_page, crl_rows, revocation_checks, revocation_form
 from chalicelib.console.cli_commands import command
+from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import lookup, publication
 
@@ -89,5 +90,7 @@ def save(visit: Visit) -> WireResponse:
         visit.call("UpdateCertificateAuthority", CertificateAuthorityArn=ca["Arn"], RevocationConfiguration=given)
     except errors.ApiError as error:
         made = {"choice": "existing", "bucket": revocation_form.bucket_of(typed)} if typed.get("crl") else {}
-        return _form(visit, ca, typed | made, {"bucket" if "S3 bucket" in error.message else "": error.message})
+        return _form(
+            visit, ca, typed | made, {"bucket" if "S3 bucket" in error.message else "": in_words(error.message)}
+        )
     return authority_page.done(visit, TAB, "revocation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import replace
+from html import unescape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -190,6 +191,9 @@ def test_nothing_is_issued_that_was_not_previewed_here(browser: Browser, rt: Any
     assert [len(certificates_of(rt, each)) for each in (ca, other)] == [1, 1]
 
 
+PASSED = {"template": "EndEntityCertificate_APIPassthrough"}
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
@@ -205,6 +209,15 @@ def test_nothing_is_issued_that_was_not_previewed_here(browser: Browser, rt: Any
         ({"unit": "END_DATE", "end": "soon"}, "end", "Choose a date."),
         ({"CommonName": "x" * 5000}, "CommonName", "longer than 4096 characters"),
         ({"dns": "a " * 101}, "dns", "100 names"),
+        ({"amount": "50", "unit": "YEARS"}, "amount", "exceeds the certificate authority validity"),
+        ({"unit": "END_DATE", "end": "2020-01-01"}, "end", "ends in the past"),
+        ({"unit": "END_DATE", "end": "2090-01-01"}, "end", "exceeds the certificate authority validity"),
+        ({"template": "RootCACertificate_APIPassthrough"}, "template", "a root's own certificate"),
+        ({**PASSED, "CommonName": "x" * 100}, "CommonName", "It must have at most 64 characters."),
+        ({**PASSED, "Organization": "a\x00b"}, "Organization", "A name holds control characters."),
+        ({**PASSED, "ip": "no-address"}, "ip", "The IP address cannot be written."),
+        ({**PASSED, "email": "\xe9@example.com"}, "email", "The email address cannot be written."),
+        ({**PASSED, "dns": "a_b..example"}, "dns", "is malformed"),
     ],
 )
 def test_refusal_stands_beside_its_field(
@@ -214,7 +227,9 @@ def test_refusal_stands_beside_its_field(
     refused = previewed(browser, ca, **fields)
     assert refused.status == 422
     assert set(problems(refused)) == {field}
-    assert message in problems(refused)[field]
+    assert message in unescape(problems(refused)[field])
+    (bound,) = (each for _, each in refused.elements if each.get("id") == field)
+    assert f"{field}-problem" in bound["aria-describedby"].split()
     assert len(certificates_of(rt, ca)) == 1
 
 

@@ -66,13 +66,55 @@ FAILED = "1 validation error detected: Value 'x' at 'a.1.member' failed to satis
             FAILED + r"satisfy regular expression pattern: ([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
             "It must consist of letters, digits, spaces and the characters _ . : / = + - @.",
         ),
-        (FAILED + "satisfy regular expression pattern: [a-z]+", "It must be of the form [a-z]+."),
+        (FAILED + "satisfy regular expression pattern: [a-z]+", "It has characters that cannot stand here."),
         (FAILED + "have length greater than or equal to 12; Value 'x'", "It must have at least 12 characters."),
+        (FAILED + "satisfy enum value set: [A, B]", "Choose one of these."),
+        (FAILED + "have value less than or equal to 5000", "It must be at most 5000."),
+        (FAILED + "not be null", "It is missing."),
+        (
+            "1 validation error detected: Value null at 'csr' failed to satisfy constraint: Member must not be null",
+            "It is missing.",
+        ),
+        ("CrlConfiguration.CustomPath 'a' must b' must be segments.", "It must be segments."),
+        (
+            "Attribute 2.5.4.3 of the subject is refused. A name holds control characters.",
+            "A name holds control characters.",
+        ),
+        (
+            "The Rfc822Name of a GeneralName cannot be written. 'ascii' codec can't encode character 'x': no",
+            "The email address cannot be written. It has characters that cannot stand here.",
+        ),
         ("The tag key 'aws:x' is reserved.", "The tag key 'aws:x' is reserved."),
     ],
 )
 def test_refusal_is_put_in_words(message: str, words: str) -> None:
     assert refusals.in_words(message) == words
+
+
+def test_every_rule_of_the_model_has_words() -> None:
+    """Whatever the model says, no pattern, no path and no value of it stands before people."""
+    found = set()
+    for each in model.model()["shapes"].values():
+        rules = [
+            *(f"satisfy regular expression pattern: {each[name]}" for name in ("pattern",) if name in each),
+            *(f"satisfy enum value set: [{', '.join(each[name])}]" for name in ("enum",) if name in each),
+        ]
+        found |= {refusals.in_words(FAILED + rule) for rule in rules}
+    assert len(found) > 5
+    for words in found:
+        assert re.fullmatch(r"(It|Choose) [^\[\]{}\\^|]*\.", words), words
+
+
+def test_each_violation_has_its_member() -> None:
+    message = (
+        FAILED.replace("1 ", "2 ", 1)
+        + "not be null; Value '; Value ' at 'b' failed to satisfy constraint: Member must "
+    )
+    assert refusals.violations(message + "have length less than or equal to 2") == [
+        ("a.1.member", "It is missing."),
+        ("b", "It must have at most 2 characters."),
+    ]
+    assert refusals.violations("The certificate validity ends in the past.") == []
 
 
 OFF: dict[str, Any] = {"Enabled": False}
