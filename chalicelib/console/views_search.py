@@ -149,7 +149,8 @@ def _read(typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
 def _command(visit: Visit, given: Mapping[str, Any]) -> str:
     """The AWS CLI has no search; curl signs the request of ours. What AWS has is a report of all certificates."""
     texts = {name: value if isinstance(value, str) else _text(value) for name, value in given.items()}
-    query = f"?{urlencode(texts, quote_via=quote)}" if texts else ""  # curl would sign a + as a plus
+    # Curl signs a query as it is written: in any other order, or with + for a space, it would be refused.
+    query = f"?{urlencode(sorted(texts.items()), quote_via=quote)}" if texts else ""
     scheme = "https" if web.secure(visit) else "http"
     api = f"{scheme}://{visit.request.header('host')}{visit.request.path.partition('/console')[0]}"
     address = f"{api}/certificate-authorities/{visit.named['ca_id']}/certificates{query}"

@@ -215,7 +215,7 @@ def test_command_asks_the_api_for_the_same(browser: Browser, rt: Any) -> None:
     query = {"subject": "it's <b>", "expires_from": "2030-01-01"}
     page = browser.get(f"/console/cas/{ca}/certificates?{urlencode(query)}")
     (shown,) = (each["data-copy"] for _, each in page.elements if "curl" in each.get("data-copy", ""))
-    asked = urlencode({"subject": "it's <b>", "expiresAfter": "2030-01-01T00:00:00Z"}, quote_via=quote)
+    asked = urlencode({"expiresAfter": "2030-01-01T00:00:00Z", "subject": "it's <b>"}, quote_via=quote)
     assert shown.endswith(f"'http://127.0.0.1:8000/certificate-authorities/{ca}/certificates?{asked}'")
 
 

@@ -1,16 +1,19 @@
-"""A button of the console pressed several times at once, as impatient people do: on the server that is used."""
+"""The console on the server that is used: a button pressed several times at once, and a command by real curl."""
 
 from __future__ import annotations
 
 import http.client
+import json
+import os
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from authority_steps import create
+from authority_steps import active_root, create
 from builders import EC_CONFIGURATION
 from console_browser import Answer, Browser
 
@@ -73,3 +76,18 @@ def test_certificate_that_is_installed_at_once_several_times_is_one(home: Home) 
             == "ACTIVE"
         )
         parent = ca_id if kind == "ROOT" else parent
+
+
+@pytest.mark.parametrize("query", ["", "subject=Test+CA*", "subject=Test+CA&state=ISSUED&expires_from=2020-01-01&san="])
+def test_command_of_a_search_is_answered_as_the_page_is(home: Home, query: str) -> None:
+    """By curl itself, which signs a query as it is written: each value encoded, and in the order of SigV4."""
+    browser, client = signed_in(home), home.client()
+    arn = active_root(client)
+    page = browser.get(f"/console/cas/{arn.rsplit('/', 1)[1]}/certificates?{query}")
+    assert "CN=Test CA" in page.text
+    (command,) = (each["data-copy"] for _, each in page.elements if "curl" in each.get("data-copy", ""))
+    ran = subprocess.run(
+        ["bash", "-c", command], env=os.environ | home.exports(), capture_output=True, text=True, check=True
+    )
+    (found,) = json.loads(ran.stdout)["Certificates"]
+    assert found["Subject"] == "CN=Test CA"
