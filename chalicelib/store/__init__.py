@@ -234,7 +234,7 @@ class Store(Overview, CrlRecords, Protocol):
     # resource policies
 
     def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
-        """The resource policy of a CA, or None."""
+        """The resource policy of a CA, or None; the whole ARN must be the CA's, not its id alone."""
         ...
 
     def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:

@@ -20,7 +20,8 @@ class Policies(Base):
 
     def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
         item = self.table.get(items.policy_key(ca_arn))
-        return None if item is None else items.from_item(ResourcePolicy, item)
+        policy = None if item is None else items.from_item(ResourcePolicy, item)
+        return policy if policy is not None and policy.ca_arn == ca_arn else None
 
     def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:
         new = replace(new, version=1 if old is None else old.version + 1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 from authority_steps import active_root, create, issue, serial_of
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from builders import csr
 from client import client_for
@@ -226,6 +228,36 @@ def test_policy_grants_what_it_says_and_no_more(acm_pca: Any, other: Any, arn: s
     else:
         code = refusal(other.describe_certificate_authority, CertificateAuthorityArn=arn)[0]
         assert code == "ResourceNotFoundException"
+
+
+FOREIGN = {
+    "account": ("000000000000", THIRD),
+    "caller's account": ("000000000000", OTHER),
+    "region": ("us-east-1", "eu-west-1"),
+    "partition": ("arn:aws:", "arn:aws-cn:"),
+}
+
+
+@pytest.mark.parametrize("part", FOREIGN)
+def test_shared_authority_under_another_arn_is_missing_like_any_other(
+    acm_pca: Any, other: Any, arn: str, part: str
+) -> None:
+    """The id alone is not the CA: neither the owner nor whom the policy names gets anything by it."""
+    acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))
+    named = arn.replace(*FOREIGN[part])
+    unknown = named[:-12] + "000000000000"
+    issuing = {"Csr": csr(), "SigningAlgorithm": "SHA256WITHECDSA", "Validity": {"Type": "DAYS", "Value": 1}}
+    calls: dict[str, dict[str, Any]] = {
+        **{xform_name(name.removeprefix("acm-pca:")): {} for name in READ},
+        "get_certificate": {"CertificateArn": f"{named}/certificate/{1:032x}"},
+        "issue_certificate": issuing,
+        "get_policy": {},
+    }
+    for (name, more), client in product(calls.items(), (acm_pca, other)):
+        subject = "ResourceArn" if name == "get_policy" else "CertificateAuthorityArn"
+        found, missing = (refusal(getattr(client, name), **{subject: each}, **more) for each in (named, unknown))
+        assert found == ("ResourceNotFoundException", f"Could not find Certificate Authority {named}.")
+        assert missing == (found[0], found[1].replace(named, unknown))
 
 
 def test_shared_authorities_are_listed_in_pages(acm_pca: Any, other: Any) -> None:
