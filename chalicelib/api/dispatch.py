@@ -91,7 +91,9 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
         status, body, extra = _refusal(error, protocol)
     except Exception as error:  # noqa: BLE001  the one exit
         status, body, extra = _refusal(outage(error, request_id), protocol)
-    headers = {"Content-Type": protocol.content_type, "x-amzn-RequestId": request_id, **protocol.headers} | extra
+    # Without a body there is no Content-Type: Smithy's protocol test `no_output` of rpcv2Cbor forbids it.
+    content_type = {"Content-Type": protocol.content_type} if body else {}
+    headers = {**content_type, "x-amzn-RequestId": request_id, **protocol.headers} | extra
     return WireResponse(status, body, headers)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import cbor2
 import pytest
+from authority_steps import create
 from builders import START
 from client import Context, gateway_event, send
 from hypothesis import HealthCheck, given, settings
@@ -466,6 +467,17 @@ def test_cbor_answer_has_its_headers(acm_pca: Any, rt: Any, path: str) -> None:
     assert response.headers["Content-Type"] == "application/cbor"
     assert response.headers["smithy-protocol"] == "rpc-v2-cbor"
     assert len(response.headers["x-amzn-RequestId"]) == 36
+
+
+def test_cbor_answer_without_output_has_neither_body_nor_content_type(acm_pca: Any, rt: Any) -> None:
+    """Smithy's protocol test `no_output` of rpcv2Cbor: smithy-protocol, and no Content-Type; through Chalice too."""
+    arn, tags = create(acm_pca), [{"Key": "a", "Value": "b"}]
+    path = CBOR_PATH.replace("ListCertificateAuthorities", "TagCertificateAuthority")
+    request = cbor_request(rt, path=path, body=cbor2.dumps({"CertificateAuthorityArn": arn, "Tags": tags}))
+    status, headers, body = send("POST", f"http://x{path}", list(request.headers), request.body)
+    assert (status, body, headers["smithy-protocol"]) == (200, b"", "rpc-v2-cbor")
+    assert "content-type" not in {name.lower() for name in headers}
+    assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == tags
 
 
 CBOR_REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
