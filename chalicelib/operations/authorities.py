@@ -60,12 +60,19 @@ def create_certificate_authority(
         InvalidTagException: a tag breaks the rules.
         ValidationException: the CRL bucket cannot be used.
     """
-    ca = planned(rt, caller, request)
     token = request.get("IdempotencyToken")
     parameters = {name: value for name, value in request.items() if name != "IdempotencyToken"}
     reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, parameters)
-    revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
-    revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
+    try:
+        ca = planned(rt, caller, request)
+        revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
+        revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
+    except errors.ApiError:
+        # A retry asks for what was made when bucket, key and settings still let it.
+        made = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())
+        if made is None:
+            raise
+        return {"CertificateAuthorityArn": made}
     try:
         arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
     except TokenMismatchError as error:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.certificate import Issuer, Plan
     from chalicelib.pki.csr import CertificateRequest
     from chalicelib.pki.templates import Template
-    from chalicelib.records import CertificateAuthority, CrlLocation
+    from chalicelib.records import CertificateAuthority, CrlLocation, IdempotencyToken
     from chalicelib.runtime import Caller, Runtime
 
 DEFAULT_TEMPLATE = "EndEntityCertificate"
@@ -59,7 +59,8 @@ def issue_certificate(
     """Issue a certificate.
 
     An ACTIVE CA issues by every template; a root without a valid certificate of its own issues just that, by a
-    RootCACertificate template from its own CSR.
+    RootCACertificate template from its own CSR. A retry with the same token gets what the first request made, also
+    where the CA's state or the time would refuse the same request now.
 
     Raises:
         InvalidStateException: the CA may not issue in its state.
@@ -74,18 +75,22 @@ def issue_certificate(
     order: _Order | None = None
     first_crls: list[str] = []
     for attempt in range(_ATTEMPTS):
-        ca = _issuing_authority(rt, caller, request, cached=attempt == 0)
+        ca = _authority(rt, caller, request, cached=attempt == 0)
         order = order or _parsed(rt, request)
-        issuer = _issuer_for(rt, ca, order)
         try:
-            location = _crl_location(rt, ca, order, take=True)
-            plan = _plan(rt, ca, issuer, order, location)
+            plan, location = _planned(rt, ca, order, take=True)
             ca, started = _with_addresses(rt, ca, location)
             if started and location is not None:
                 first_crls.append(arns.crl_arn(arn, location.partition))
             record, is_new = _reserve(rt, caller, ca, order, plan, location)
         except ConflictError:
             continue  # the CA changed, or the serial is taken: look again
+        except errors.ApiError:
+            # A retry asks for what was made when the rules still let it: the CA and the time have moved on since.
+            made = _made_before(rt, caller, order)
+            if made is None:
+                raise
+            record, is_new = made, False
         if is_new:
             _sign(rt, ca, record, request["SigningAlgorithm"])
         for each in first_crls:
@@ -98,26 +103,25 @@ def planned(
     rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
 ) -> tuple[CertificateAuthority, str, Plan]:
     """What a request would sign: the CA, the template and the plan; nothing is recorded. Errors as in issuing."""
-    ca = _issuing_authority(rt, caller, request, cached=False)
+    ca = _authority(rt, caller, request, cached=False)
     order = _parsed(rt, request)
-    location = _crl_location(rt, ca, order, take=False)
-    return ca, order.template_arn, _plan(rt, ca, _issuer_for(rt, ca, order), order, location)
+    plan, _ = _planned(rt, ca, order, take=False)
+    return ca, order.template_arn, plan
 
 
 def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> str:
     return request.get("TemplateArn") or str(arns.TemplateArn(arns.partition_of(rt.settings.region), DEFAULT_TEMPLATE))
 
 
-def _issuing_authority(
+def _authority(
     rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest, *, cached: bool
 ) -> CertificateAuthority:
+    """The CA that is asked, in whatever state; a copy of it may be stale only where it is ACTIVE."""
     arn = request["CertificateAuthorityArn"]
     template_arn = _template_arn(rt, request)
     ca = lookup.find(rt, caller, arn, cached=cached, template_arn=template_arn)
     if cached and lookup.status_of(ca, rt.now()) != "ACTIVE":
         ca = lookup.find(rt, caller, arn, template_arn=template_arn)
-    states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
-    lookup.check_state(ca, rt.now(), states, _NOT_ISSUING)
     return ca
 
 
@@ -134,8 +138,17 @@ def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
         return _Order(request, templates.template_named(parsed.name), template_arn, csr.parse_csr(request["Csr"]))
 
 
+def _planned(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool) -> tuple[Plan, CrlLocation | None]:
+    """What would be signed, and the CRL that it names; `take` a place in that for good."""
+    issuer = _issuer_for(rt, ca, order)
+    location = _crl_location(rt, ca, order, take=take)
+    return _plan(rt, ca, issuer, order, location), location
+
+
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     """The issuer; a root that is not ACTIVE is one only for the certificate that makes it so."""
+    states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
+    lookup.check_state(ca, rt.now(), states, _NOT_ISSUING)
     if lookup.status_of(ca, rt.now()) == "ACTIVE":
         return lookup.issuer_of(ca)
     if not order.template.is_root or order.csr.der != ca.csr_der:
@@ -200,16 +213,29 @@ def _reserve(  # noqa: PLR0917  what a record is made of
         requester_account=caller.account_id,
         crl_partition=(location.partition or None) if location else None,
     )
-    token = order.request.get("IdempotencyToken")
-    # Retries compute their end date anew, and may sign the same CSR anew: neither is among what must not differ.
-    counting = ("ApiPassthrough", "SigningAlgorithm")
-    parameters = {name: value for name, value in order.request.items() if name in counting}
-    parameters |= {"TemplateArn": order.template_arn, "Csr": order.csr.info_der}
-    reservation = idempotency.token_of(rt, caller, "IssueCertificate", token, parameters, ca_id=ca_arn.ca_id)
+    token, terms = _token_of(rt, caller, order), search.terms_of(plan.tbs_der)
     try:
-        return rt.store.reserve_certificate(record, ca, reservation, now=rt.now(), terms=search.terms_of(plan.tbs_der))
+        return rt.store.reserve_certificate(record, ca, token, now=rt.now(), terms=terms)
     except TokenMismatchError as error:
-        raise errors.InvalidArgsException(idempotency.mismatch(rt, token)) from error
+        raise errors.InvalidArgsException(idempotency.mismatch(rt, order.request.get("IdempotencyToken"))) from error
+
+
+def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | None:
+    """The request's token; retries compute their end date anew, and may sign the same CSR anew: neither counts."""
+    request = order.request
+    counting = ("ApiPassthrough", "SigningAlgorithm")
+    parameters = {name: value for name, value in request.items() if name in counting}
+    parameters |= {"TemplateArn": order.template_arn, "Csr": order.csr.info_der}
+    ca_id = arns.parse_ca_arn(request["CertificateAuthorityArn"]).ca_id
+    return idempotency.token_of(
+        rt, caller, "IssueCertificate", request.get("IdempotencyToken"), parameters, ca_id=ca_id
+    )
+
+
+def _made_before(rt: Runtime, caller: Caller, order: _Order) -> Certificate | None:
+    """What the same token has made already for the same parameters."""
+    token = _token_of(rt, caller, order)
+    return None if token is None else rt.store.certificate_of(token, now=rt.now())
 
 
 def _sign(rt: Runtime, ca: CertificateAuthority, record: Certificate, signing_algorithm: str) -> None:

@@ -116,6 +116,10 @@ class Store(Overview, CrlRecords, Protocol):
         """
         ...
 
+    def certificate_authority_of(self, token: IdempotencyToken, *, now: datetime) -> str | None:
+        """The ARN that `reserve_certificate_authority` would answer for a token that was used already, or None."""
+        ...
+
     def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
         """The CA, or None.
 
@@ -180,6 +184,10 @@ class Store(Overview, CrlRecords, Protocol):
             SerialTakenError: take another serial number.
             TokenMismatchError: the live token has another fingerprint.
         """
+        ...
+
+    def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
+        """The certificate that `reserve_certificate` would answer for a token that was used already, or None."""
         ...
 
     def complete_certificate(self, certificate: Certificate, certificate_der: bytes, *, issued_at: datetime) -> None:

@@ -39,6 +39,17 @@ class Base:
         self._cache[ca.arn] = ca
         return ca
 
+    def _used_for(self, token: IdempotencyToken, now: datetime) -> str | None:
+        """The ARN that a live token with the same fingerprint was used for; that may have come to nothing."""
+        held = self.table.get(token_key(token))
+        if (
+            held is None
+            or held["fingerprint"] != token.fingerprint
+            or int(str(held["expires_at"])) <= items.micros(now)
+        ):
+            return None
+        return str(held["arn"])
+
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         return list(islice(self._due(kind, None, now, limit), limit))
 
@@ -134,6 +145,11 @@ class Authorities(Base):
                 dead_arn = str(held["arn"])
             else:
                 return ca.arn
+
+    def certificate_authority_of(self, token: IdempotencyToken, *, now: datetime) -> str | None:
+        arn = self._used_for(token, now)
+        ca = None if arn is None else self.get_certificate_authority(arn)
+        return ca.arn if ca is not None and ca.status != "FAILED" else None
 
     def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
         if cached and (known := self._cache.get(arn)) is not None:

@@ -66,6 +66,11 @@ class Certificates(Base):
             else:
                 return certificate, True
 
+    def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
+        arn = self._used_for(token, now)
+        certificate = None if arn is None else self._by_arn(arn)
+        return certificate if certificate is not None and certificate.status != "FAILED" else None
+
     def _by_arn(self, arn: str) -> Certificate | None:
         parsed = arns.parse_certificate_arn(arn)
         return self.get_certificate(str(parsed.ca), parsed.serial_number)

@@ -205,6 +205,10 @@ def test_creation_with_a_live_token_gives_the_first_authority(store: TableStore)
     assert store.get_certificate_authority(authority(2).arn) is None
     with pytest.raises(TokenMismatchError):
         store.reserve_certificate_authority(authority(2), token(fingerprint="g"), now=START)
+    unused = (token("other"), token(scope="other"), token(fingerprint="g"))
+    assert store.certificate_authority_of(token(), now=at(seconds=299)) == first
+    assert [store.certificate_authority_of(each, now=START) for each in unused] == [None] * 3
+    assert store.certificate_authority_of(token(), now=at(minutes=5)) is None
     again = token(expires_at=at(minutes=10))
     assert store.reserve_certificate_authority(authority(3), again, now=at(minutes=5)) == authority(3).arn
 
@@ -218,6 +222,7 @@ def test_token_of_an_authority_that_came_to_nothing_counts_as_unused(store: Tabl
         store.update_certificate_authority(found, replace(found, status="FAILED"))
     else:
         store.purge_certificate_authority(found)
+    assert store.certificate_authority_of(token(), now=START) is None
     assert store.reserve_certificate_authority(authority(2), token(), now=START) == authority(2).arn
 
 
@@ -297,6 +302,10 @@ def test_one_token_reserves_one_certificate(store: TableStore, ca: CertificateAu
     first, _ = store.reserve_certificate(certificate(ca, 1), ca, token(), now=START)
     assert store.reserve_certificate(certificate(ca, 2), ca, token(), now=at(seconds=299)) == (first, False)
     assert store.get_certificate(ca.arn, 2) is None
+    unused = (token("other"), token(scope="other"), token(fingerprint="g"))
+    assert store.certificate_of(token(), now=at(seconds=299)) == first
+    assert [store.certificate_of(each, now=START) for each in unused] == [None] * 3
+    assert store.certificate_of(token(), now=at(minutes=5)) is None
     with pytest.raises(TokenMismatchError):
         store.reserve_certificate(certificate(ca, 2), ca, token(fingerprint="g"), now=START)
     assert store.reserve_certificate(certificate(ca, 2), ca, token(scope="other"), now=START)[1]
@@ -306,6 +315,7 @@ def test_one_token_reserves_one_certificate(store: TableStore, ca: CertificateAu
 def test_token_of_a_failed_certificate_counts_as_unused(store: TableStore, ca: CertificateAuthority) -> None:
     first, _ = store.reserve_certificate(certificate(ca, 1), ca, token(), now=START)
     store.fail_certificate(first, "x")
+    assert store.certificate_of(token(), now=START) is None
     second, is_new = store.reserve_certificate(certificate(ca, 2), ca, token(), now=START)
     assert is_new
     assert store.reserve_certificate(certificate(ca, 3), ca, token(), now=START) == (second, False)
