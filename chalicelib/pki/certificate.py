@@ -9,7 +9,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import algorithms, der, extension_syntax, extensions, name_constraints, parsed, passthrough
+from chalicelib.pki import (
+    algorithms,
+    der,
+    extension_grammar,
+    extension_syntax,
+    extensions,
+    name_constraints,
+    parsed,
+    passthrough,
+)
 from chalicelib.pki.errors import ConstraintError, CsrError, PkiError
 from chalicelib.pki.validity import SHORT_LIVED, validity_period
 
@@ -220,6 +229,9 @@ def _extensions(
         for extension in given:
             merged.setdefault(extension.oid, extension)
             sources.setdefault(extension.oid, source)
+    for oid, source in sources.items():
+        if source == "CSR":
+            _check_copied(merged[oid])
     if template.is_root:
         merged.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
         sources.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
@@ -229,12 +241,14 @@ def _extensions(
 def _from_csr(request: CertificateRequest, template: Template) -> list[Extension]:
     if not template.from_csr:
         return [each for each in request.extensions if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME]
-    for extension in request.extensions:
-        try:
-            extension_syntax.check_value(extension)
-        except PkiError as error:
-            raise CsrError(f"The CSR is refused. {error}") from error
     return list(request.extensions)
+
+
+def _check_copied(extension: Extension) -> None:
+    try:
+        extension_grammar.check_value(extension)
+    except PkiError as error:
+        raise CsrError(f"The CSR is refused. {error}") from error
 
 
 def _with_alternative_names_critical(found: list[Extension], *, critical: bool) -> list[Extension]:

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from chalicelib.pki import algorithms, der, extensions, general_names, keys, names, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError
-from chalicelib.pki.extension_syntax import check_value, is_opaque
+from chalicelib.pki.extension_grammar import check_value
+from chalicelib.pki.extension_syntax import check_outline
 from chalicelib.pki.extensions import Extension
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
             found.append(extensions.parse_extensions(members[0]))
     requested = found[0] if found else ()
     for extension in requested:
-        if not is_opaque(extension):
-            check_value(extension)
+        check_outline(extension)
     return requested
 
 
@@ -174,6 +174,11 @@ def _ca_extensions(csr_extensions: Mapping[str, Any] | None) -> list[Extension]:
     if "SubjectInformationAccess" in given:
         value_der = general_names.access_descriptions(given["SubjectInformationAccess"])
         found.append(Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der))
+    try:
+        for extension in found:
+            check_value(extension)
+    except PkiError as error:
+        raise ArgumentError(f"CsrExtensions are refused. {error}") from error
     return found
 
 

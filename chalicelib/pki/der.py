@@ -18,7 +18,7 @@ UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 24
-MAX_OID_BYTES = 128
+MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # what libraries of others read
 
 
 # writing
@@ -49,9 +49,16 @@ def integer(value: int) -> bytes:
 
 
 def oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER."""
+    """An OBJECT IDENTIFIER.
+
+    Raises:
+        DerError: it is too long, or a number in it too large.
+    """
     first, second, *rest = (int(arc) for arc in dotted.split("."))
-    return tlv(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
+    content = b"".join(_base128(arc) for arc in (40 * first + second, *rest))
+    if not is_oid_content(content):
+        raise DerError(f"The object identifier {dotted} is longer than any that can be read everywhere.")
+    return tlv(OID, content)
 
 
 def _base128(arc: int) -> bytes:
@@ -201,7 +208,8 @@ def unsigned(element: Element, what: str) -> int:
     return value
 
 
-def _minimal_integer(content: bytes) -> bool:
+def is_integer_content(content: bytes) -> bool:
+    """Whether this is the content of an INTEGER."""
     if len(content) > 1 and content[0] in {0x00, 0xFF}:
         return (content[0] ^ content[1]) & 0x80 != 0
     return bool(content)
@@ -209,10 +217,19 @@ def _minimal_integer(content: bytes) -> bool:
 
 def is_oid_content(content: bytes) -> bool:
     """Whether this is the content of an OBJECT IDENTIFIER, of a length that occurs."""
-    if len(content) > MAX_OID_BYTES:
+    if not content or len(content) > MAX_OID_BYTES or content[-1] & 0x80:
         return False
-    starts = [0, *(position + 1 for position, octet in enumerate(content[:-1]) if not octet & 0x80)]
-    return bool(content) and not content[-1] & 0x80 and all(content[start] != 0x80 for start in starts)
+    ends = [position + 1 for position, octet in enumerate(content) if not octet & 0x80]
+    arcs = [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return all(arc[0] != 0x80 and 7 * (len(arc) - 1) + (arc[0] & 0x7F).bit_length() <= MAX_ARC_BITS for arc in arcs)
+
+
+def bits(content: bytes) -> list[bool] | None:
+    """The bits in the content of a BIT STRING; None if that is malformed."""
+    if not _bit_string_content(content):
+        return None
+    count = 8 * (len(content) - 1) - content[0]
+    return [bool(content[1 + position // 8] & 0x80 >> position % 8) for position in range(count)]
 
 
 def _bit_string_content(content: bytes) -> bool:
@@ -225,7 +242,7 @@ def _bit_string_content(content: bytes) -> bool:
 _NEVER = frozenset({0x00, 0x10, 0x11, *range(0x20, 0x40)} - {SEQUENCE, SET})
 _PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
     BOOLEAN: (lambda content: content in {b"\x00", b"\xff"}, "A BOOLEAN is neither 00 nor FF."),
-    INTEGER: (_minimal_integer, "An INTEGER is empty or not encoded minimally."),
+    INTEGER: (is_integer_content, "An INTEGER is empty or not encoded minimally."),
     BIT_STRING: (
         _bit_string_content,
         "A BIT STRING has an invalid count of unused bits, or one of them is set.",

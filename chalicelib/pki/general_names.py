@@ -38,8 +38,13 @@ def parse_general_names(value_der: bytes) -> list[Element]:
     Raises:
         PkiError: which rule a name breaks.
     """
+    return check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"))
+
+
+def check_general_names(list_: Element) -> list[Element]:
+    """The members of GeneralNames, whatever their tag, each one checked; errors as in `parse_general_names`."""
     members = []
-    for member in der.read(value_der).expect(der.SEQUENCE, "A list of alternative names").children():
+    for member in list_.children():
         members.append(member)
         if len(members) > MAX_NAMES:
             raise PkiError(f"There are more than {MAX_NAMES} alternative names.")
@@ -203,5 +208,8 @@ def access_descriptions(descriptions: Iterable[Mapping[str, Any]]) -> bytes:
         if len(method) != 1:
             raise ArgumentError("An AccessMethod has either CustomObjectIdentifier or AccessMethodType.")
         oid = method.get("CustomObjectIdentifier") or ACCESS_METHODS[method["AccessMethodType"]]
-        encoded.append(der.sequence(der.oid(oid), general_name(description["AccessLocation"])))
+        try:
+            encoded.append(der.sequence(der.oid(oid), general_name(description["AccessLocation"])))
+        except DerError as error:
+            raise ArgumentError(f"An AccessMethod is refused. {error}") from error
     return der.sequence(*encoded)

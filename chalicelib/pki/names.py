@@ -114,15 +114,20 @@ def parse_name(name: Element) -> list[tuple[str, str]]:
     """
     attributes = []
     for rdn in name.expect(der.SEQUENCE, "A name").children():
-        members = [member.der for member in rdn.expect(der.SET, "A relative distinguished name").children()]
-        if not members:
-            raise DerError("A relative distinguished name is empty.")
-        if members != sorted(set(members)):
-            raise DerError("The attributes of a relative distinguished name are not in DER's order, or repeated.")
-        attributes += [_parse_attribute(member) for member in rdn.children()]
+        attributes += parse_rdn(rdn.expect(der.SET, "A relative distinguished name"))
         if len(attributes) > MAX_ATTRIBUTES:
             raise PkiError(f"A name has more than {MAX_ATTRIBUTES} attributes.")
     return attributes
+
+
+def parse_rdn(rdn: Element) -> list[tuple[str, str]]:
+    """The attributes of a relative distinguished name, whatever its tag; errors as in `parse_name`."""
+    members = [member.der for member in rdn.children()]
+    if not members:
+        raise DerError("A relative distinguished name is empty.")
+    if members != sorted(set(members)):
+        raise DerError("The attributes of a relative distinguished name are not in DER's order, or repeated.")
+    return [_parse_attribute(member) for member in rdn.children()]
 
 
 def _parse_attribute(attribute: Element) -> tuple[str, str]:

@@ -99,8 +99,7 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
     (extension_list,) = wrapper.children()
     found = {each.oid: each for each in extensions.parse_extensions(extension_list)}
     for extension in found.values():
-        if not extension_syntax.is_opaque(extension):
-            extension_syntax.check_value(extension)
+        extension_syntax.check_outline(extension)
     certificate = x509.load_der_x509_certificate(certificate_der)
     return ParsedCertificate(
         der=certificate_der,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.pki import der, extensions, general_names, names
 from chalicelib.pki.errors import ArgumentError, PkiError
-from chalicelib.pki.extension_syntax import check_value
+from chalicelib.pki.extension_grammar import check_value
 from chalicelib.pki.extensions import Extension
 
 if TYPE_CHECKING:
@@ -46,16 +46,18 @@ def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Extension, ...]:
         ArgumentError: one is there twice, or cannot be written.
     """
     given = api_passthrough.get("Extensions", {})
-    found = [build(given[member]) for member, build in _MEMBERS.items() if member in given]
-    found += map(_custom, given.get("CustomExtensions", ()))
-    oids = [extension.oid for extension in found]
-    if len(set(oids)) != len(oids):
-        raise ArgumentError("ApiPassthrough names the same extension more than once.")
-    for extension in found:
-        try:
+    try:
+        found = [build(given[member]) for member, build in _MEMBERS.items() if member in given]
+        found += map(_custom, given.get("CustomExtensions", ()))
+        oids = [extension.oid for extension in found]
+        if len(set(oids)) != len(oids):
+            raise ArgumentError("ApiPassthrough names the same extension more than once.")
+        for extension in found:
             check_value(extension)
-        except PkiError as error:
-            raise ArgumentError(f"ApiPassthrough is refused. {error}") from error
+    except ArgumentError:
+        raise
+    except PkiError as error:
+        raise ArgumentError(f"ApiPassthrough is refused. {error}") from error
     return tuple(found)
 
 

@@ -1,0 +1,324 @@
+"""Whether the value of an extension that is about to be signed is, to its last member, what its identifier promises.
+
+What others have signed is read more tolerantly: `extension_syntax`. Of an extension that has no row here, the library
+that reads certificates must at least be able to read it, if it knows it.
+
+Source: RFC 5280 section 4.2 and appendix A; RFC 7633 section 4; ITU-T X.690 for the encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from chalicelib.pki import der, extension_syntax, extensions, general_names, names
+from chalicelib.pki.der import Element
+from chalicelib.pki.errors import DerError, PkiError
+from chalicelib.pki.name_constraints import parse_name_constraints
+
+if TYPE_CHECKING:
+    from chalicelib.pki.extensions import Extension
+
+Grammar = Callable[[Element], object]
+
+_ANY_POLICY = "2.5.29.32.0"
+_VISIBLE_STRING, _BMP_STRING = 0x1A, 0x1E
+_DISPLAY_TEXT = frozenset({der.UTF8_STRING, der.IA5_STRING, _VISIBLE_STRING, _BMP_STRING})
+_STATUS_REQUESTS = frozenset({5, 17})
+_MAX_COUNT_BYTES = 4
+_REASONS = 9
+
+
+def check_value(extension: Extension) -> None:
+    """Check that the value is DER, and follows the grammar of its extension.
+
+    Raises:
+        PkiError: which rule it breaks.
+    """
+    grammar = _GRAMMARS.get(extension.oid)
+    try:
+        root = der.parse(extension.value_der)
+        if grammar is None:
+            _check_readable(extension)
+        else:
+            grammar(root)
+    except PkiError as error:
+        raise PkiError(f"The value of extension {extension.oid} is malformed. {error}") from error
+
+
+def _check_readable(extension: Extension) -> None:
+    """Let the library read a request with nothing but this extension in it."""
+    requested = der.tlv(der.SET, extensions.encode_extensions([extension]))
+    attribute = der.sequence(der.oid("1.2.840.113549.1.9.14"), requested)
+    no_key = der.sequence(_ALGORITHM, der.bit_string(b""))
+    info = der.sequence(der.integer(0), der.sequence(), no_key, der.tlv(0xA0, attribute))
+    try:
+        x509.load_der_x509_csr(der.sequence(info, _ALGORITHM, der.bit_string(b""))).extensions  # noqa: B018  it reads
+    except (ValueError, TypeError, LookupError) as error:
+        raise DerError("It does not have the members that it must have.") from error
+
+
+_ALGORITHM = der.sequence(der.oid("1.2.840.10045.4.3.2"))
+
+
+# building blocks
+
+
+def _list(what: str, member: Grammar) -> Grammar:
+    """A SEQUENCE of one or more members of a kind."""
+
+    def check(element: Element) -> None:
+        members = list(element.expect(der.SEQUENCE, what).children())
+        if not members:
+            raise DerError(f"{what} is empty.")
+        for each in members:
+            member(each)
+
+    return check
+
+
+def _optional(element: Element, what: str, grammars: Mapping[int, Grammar]) -> set[int]:
+    """Members that may each be there once, in this order; returns the tags of those that are."""
+    members = list(element.children())
+    tags = [member.tag for member in members]
+    if tags != [tag for tag in grammars if tag in tags]:
+        raise DerError(f"{what} has members that it cannot have, or in another order.")
+    for member in members:
+        grammars[member.tag](member)
+    return set(tags)
+
+
+def _only_child(element: Element, what: str) -> Element:
+    children = list(element.children())
+    if len(children) != 1:
+        raise DerError(f"{what} does not hold exactly one value.")
+    return children[0]
+
+
+def _oid(element: Element) -> None:
+    element.expect(der.OID, "An object identifier")
+
+
+def _octets(element: Element) -> None:
+    if not element.content:
+        raise DerError("A key identifier is empty.")
+
+
+def _unsigned(element: Element, *, limit: int | None = None) -> None:
+    """The content of an INTEGER that is zero or positive, whatever its tag."""
+    content = element.content
+    if not der.is_integer_content(content) or content[0] & 0x80:
+        raise DerError("An INTEGER is negative, empty or not encoded minimally.")
+    if limit is not None and len(content) > limit:
+        raise DerError(f"An INTEGER has more than {limit} octets.")
+
+
+_count = partial(_unsigned, limit=_MAX_COUNT_BYTES)
+
+
+# RFC 5280
+
+
+def _subject_key_identifier(root: Element) -> None:
+    _octets(root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"))
+
+
+def _authority_key_identifier(root: Element) -> None:
+    root.expect(der.SEQUENCE, "AuthorityKeyIdentifier")
+    members = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _unsigned}
+    found = _optional(root, "AuthorityKeyIdentifier", members)
+    if 0x80 not in found or len(found) == 2:
+        raise DerError(
+            "AuthorityKeyIdentifier has no keyIdentifier, or one of authorityCertIssuer and its serial alone."
+        )
+
+
+def _key_usage(root: Element) -> None:
+    usages = extension_syntax.key_usages(root.der)
+    if usages & {"EncipherOnly", "DecipherOnly"} and "KeyAgreement" not in usages:
+        raise DerError("KeyUsage has encipherOnly or decipherOnly, which mean nothing without keyAgreement.")
+
+
+def _basic_constraints(root: Element) -> None:
+    found = extension_syntax.parse_basic_constraints(root.der)
+    if not found.is_ca and root.content:
+        raise DerError("BasicConstraints write out a cA of FALSE, which DER leaves out.")
+    for member in list(root.children())[1:]:
+        _count(member)
+
+
+def _name_constraints(root: Element) -> None:
+    found = parse_name_constraints(root.der)
+    for base in (*found.permitted, *found.excluded):
+        if base.tag == general_names.DIRECTORY:
+            names.parse_name(der.parse(base.content))
+        elif base.tag == general_names.IP:
+            _check_range(base.content)
+
+
+def _check_range(content: bytes) -> None:
+    """An address with its mask, in the style of CIDR."""
+    size = len(content) // 2
+    address, mask = int.from_bytes(content[:size]), int.from_bytes(content[size:])
+    below = mask ^ ((1 << 8 * size) - 1)
+    if below & (below + 1):
+        raise DerError("The mask of an IP address range is not contiguous.")
+    if address & below:
+        raise DerError("An IP address range has bits below its mask.")
+
+
+def _distribution_point(element: Element) -> None:
+    element.expect(der.SEQUENCE, "A distribution point")
+    members = {0xA0: _point_name, 0x81: _reasons, 0xA2: general_names.check_general_names}
+    if not _optional(element, "A distribution point", members) - {0x81}:
+        raise DerError("A distribution point has neither a name nor a CRL issuer.")
+
+
+def _point_name(element: Element) -> None:
+    choice = _only_child(element, "The name of a distribution point")
+    if choice.tag == 0xA0:
+        general_names.check_general_names(choice)
+    elif choice.tag == 0xA1:
+        names.parse_rdn(choice)
+    else:
+        raise DerError("The name of a distribution point is neither full nor relative.")
+
+
+def _reasons(element: Element) -> None:
+    bits = der.bits(element.content)
+    if bits is None or len(bits) > _REASONS or not any(bits) or bits[0] or not bits[-1]:
+        raise DerError("The reasons of a distribution point set no bit, unknown bits, or are not encoded minimally.")
+
+
+def _policy(element: Element) -> None:
+    what = "A policy"
+    element.expect(der.SEQUENCE, what)
+    if der.OID not in _optional(element, what, {der.OID: _oid, der.SEQUENCE: _list("Its qualifiers", _qualifier)}):
+        raise DerError(f"{what} has no identifier.")
+
+
+def _policies(root: Element) -> None:
+    _list("CertificatePolicies", _policy)(root)
+    identifiers = [next(policy.children()).content for policy in root.children()]
+    if len(set(identifiers)) != len(identifiers):
+        raise DerError("A policy is there more than once.")
+
+
+def _qualifier(element: Element) -> None:
+    parts = list(element.expect(der.SEQUENCE, "A qualifier of a policy").children())
+    if len(parts) != 2:
+        raise DerError("A qualifier of a policy does not consist of identifier and value.")
+    grammar = _QUALIFIERS.get(der.oid_text(parts[0]))
+    if grammar is None:
+        raise DerError("A qualifier of a policy is neither a CPS pointer nor a user notice.")
+    grammar(parts[1])
+
+
+def _cps(element: Element) -> None:
+    _text(element.expect(der.IA5_STRING, "A CPS pointer"))
+
+
+def _user_notice(element: Element) -> None:
+    members = list(element.expect(der.SEQUENCE, "A user notice").children())
+    if members and members[0].tag == der.SEQUENCE:
+        organization, numbers = _pair(members.pop(0), "A notice reference")
+        _display_text(organization)
+        _list("The list of notice numbers", _notice_number)(numbers)
+    if len(members) > 1:
+        raise DerError("A user notice has members that it cannot have, or in another order.")
+    for member in members:
+        _display_text(member)
+
+
+def _notice_number(element: Element) -> None:
+    _unsigned(element.expect(der.INTEGER, "A notice number"))
+
+
+def _display_text(element: Element) -> None:
+    if element.tag not in _DISPLAY_TEXT:
+        raise DerError("The text of a user notice is no string that RFC 5280 has there.")
+    if len(_text(element)) > 200:
+        raise DerError("The text of a user notice has more than 200 characters.")
+
+
+def _text(element: Element) -> str:
+    tag = der.IA5_STRING if element.tag == _VISIBLE_STRING else element.tag
+    try:
+        text = names.decode_string(tag, element.content)
+    except PkiError as error:
+        raise DerError("A text is not in its encoding, or holds control characters.") from error
+    if not text:
+        raise DerError("A text is empty.")
+    return text
+
+
+def _pair(element: Element, what: str) -> tuple[Element, Element]:
+    parts = list(element.expect(der.SEQUENCE, what).children())
+    if len(parts) != 2:
+        raise DerError(f"{what} does not have two members.")
+    return parts[0], parts[1]
+
+
+def _mapping(element: Element) -> None:
+    if _ANY_POLICY in map(der.oid_text, _pair(element, "A policy mapping")):
+        raise DerError("A policy is mapped to or from anyPolicy.")
+
+
+def _policy_constraints(root: Element) -> None:
+    root.expect(der.SEQUENCE, "PolicyConstraints")
+    if not _optional(root, "PolicyConstraints", {0x80: _count, 0x81: _count}):
+        raise DerError("PolicyConstraints are empty.")
+
+
+def _inhibit_any_policy(root: Element) -> None:
+    _count(root.expect(der.INTEGER, "InhibitAnyPolicy"))
+
+
+def _access_description(element: Element) -> None:
+    method, location = _pair(element, "An access description")
+    _oid(method)
+    general_names.check_general_name(location)
+
+
+def _directory_attribute(element: Element) -> None:
+    kind, values = _pair(element, "A directory attribute")
+    _oid(kind)
+    members = [member.der for member in values.expect(der.SET, "The values of a directory attribute").children()]
+    if not members or members != sorted(set(members)):
+        raise DerError("The values of a directory attribute are missing, repeated, or not in DER's order.")
+
+
+def _alternative_names(root: Element) -> None:
+    general_names.parse_general_names(root.der)
+
+
+def _feature(element: Element) -> None:
+    """RFC 7633 is about these two; clients cannot know what a certificate promises by another number."""
+    if der.unsigned(element, "A TLS feature") not in _STATUS_REQUESTS:
+        raise DerError("A TLS feature is neither status_request (5) nor status_request_v2 (17).")
+
+
+_QUALIFIERS: dict[str, Grammar] = {"1.3.6.1.5.5.7.2.1": _cps, "1.3.6.1.5.5.7.2.2": _user_notice}
+_GRAMMARS: dict[str, Grammar] = {
+    extensions.SUBJECT_DIRECTORY_ATTRIBUTES: _list("SubjectDirectoryAttributes", _directory_attribute),
+    extensions.SUBJECT_KEY_IDENTIFIER: _subject_key_identifier,
+    extensions.KEY_USAGE: _key_usage,
+    extensions.SUBJECT_ALTERNATIVE_NAME: _alternative_names,
+    extensions.ISSUER_ALTERNATIVE_NAME: _alternative_names,
+    extensions.BASIC_CONSTRAINTS: _basic_constraints,
+    extensions.NAME_CONSTRAINTS: _name_constraints,
+    extensions.CRL_DISTRIBUTION_POINTS: _list("CRLDistributionPoints", _distribution_point),
+    extensions.CERTIFICATE_POLICIES: _policies,
+    extensions.POLICY_MAPPINGS: _list("PolicyMappings", _mapping),
+    extensions.AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
+    extensions.POLICY_CONSTRAINTS: _policy_constraints,
+    extensions.EXTENDED_KEY_USAGE: _list("ExtendedKeyUsage", _oid),
+    extensions.FRESHEST_CRL: _list("FreshestCRL", _distribution_point),
+    extensions.INHIBIT_ANY_POLICY: _inhibit_any_policy,
+    extensions.AUTHORITY_INFORMATION_ACCESS: _list("AuthorityInformationAccess", _access_description),
+    extensions.SUBJECT_INFORMATION_ACCESS: _list("SubjectInformationAccess", _access_description),
+    extensions.TLS_FEATURE: _list("TLSFeature", _feature),
+}
