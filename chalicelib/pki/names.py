@@ -54,7 +54,7 @@ _UPPER_BOUNDS = {
     EMAIL: 255,
 }
 _ANY_UPPER_BOUND = 32768
-MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTES = 150  # what the model allows in CustomAttributes; for names that others wrote too
 _CHARACTERS = {
     der.PRINTABLE_STRING: re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*", re.ASCII),
     0x12: re.compile(r"[0-9 ]*", re.ASCII),  # NumericString

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +17,13 @@ from pki_forge import csr as forged
 
 from chalicelib.pki import certificate, der, extensions, general_names, name_constraints, names, passthrough, signed
 from chalicelib.pki import csr as csrs
-from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError
+from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError, PkiError
 from chalicelib.pki.extension_syntax import parse_basic_constraints
 from chalicelib.pki.name_constraints import NameConstraints
 from chalicelib.pki.templates import TEMPLATES, template_named
 from chalicelib.pki.validity import validity_period
+
+MODEL = Path(names.__file__).parent.parent / "api" / "acm-pca.json"
 
 # general names of the API (AWS Private CA API, GeneralName)
 
@@ -74,10 +78,17 @@ def test_general_name_that_cannot_be_written_is_refused(case: str) -> None:
         general_names.general_name(BAD_GENERAL_NAMES[case])
 
 
-def test_encode_subject_more_than_100_attributes_is_refused() -> None:
-    custom = [{"ObjectIdentifier": "1.2.3", "Value": "v"}] * 101
-    with pytest.raises(ArgumentError, match="at most 100"):
-        names.encode_subject({"CustomAttributes": custom})
+def test_subject_has_as_many_attributes_as_the_model_allows() -> None:
+    limit = json.loads(MODEL.read_text())["shapes"]["CustomAttributeList"]["max"]
+    custom = [{"ObjectIdentifier": "1.2.3", "Value": str(number)} for number in range(limit)]
+    encoded = names.encode_subject({"CustomAttributes": custom})
+    assert names.parse_name(der.parse(encoded)) == [("1.2.3", each["Value"]) for each in custom]
+    one_more = [*custom, {"ObjectIdentifier": "1.2.3", "Value": "x"}]
+    with pytest.raises(ArgumentError, match=f"at most {limit}"):
+        names.encode_subject({"CustomAttributes": one_more})
+    rdns = [member.der for member in der.read(encoded).children()]
+    with pytest.raises(PkiError, match=f"more than {limit}"):
+        names.parse_name(der.parse(der.sequence(*rdns, rdns[0])))
 
 
 def test_rfc2253_shows_a_value_that_is_one_space_and_a_leading_hash() -> None:
