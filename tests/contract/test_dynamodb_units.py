@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,12 @@ pytestmark = pytest.mark.laptop
 
 def test_table_of_the_guide_is_the_model_s() -> None:
     assert costs.table() in (ROOT / "docs" / "deploy-aws.md").read_text()
+
+
+def test_figure_of_the_readme_is_the_model_s() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    figure = f"${costs.signet(1, 10_000).total:,.2f} a month for a CA that issues 10,000 certificates"
+    assert re.findall(r"\$[0-9][^:]*certificates", readme) == [figure]
 
 
 def test_model_knows_every_alarm() -> None:
