@@ -6,6 +6,7 @@ at a bounded number of entries for a page, so that a page may be short, or empty
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -34,7 +35,7 @@ class Filters(NamedTuple):
 
     Attributes:
         subject: an attribute of the subject, without case; with a final "*", what it begins with.
-        san: a subject alternative name, alike.
+        san: a subject alternative name, alike; an address in whatever form it is written.
         state: one of `STATES`.
         template_name: of the template that it was issued by.
         issued_after, issued_before, expires_after, expires_before: bounds in time, inclusive.
@@ -86,6 +87,7 @@ def search_certificates(
         ValidationException: the token is not of this search.
     """
     ca = lookup.find(rt, caller, ca_arn)
+    filters = filters._replace(san=_in_usual_form(filters.san))
     name = f"Search/{ca.arn}/{filters!r}"
     try:
         begin = paging.decode(rt, caller, name, token) or ""
@@ -123,6 +125,14 @@ def _candidates(
         for position, serial_number in entries:
             yield position, rt.store.get_certificate(ca.arn, serial_number)
         begin = entries[-1][0]
+
+
+def _in_usual_form(name: str | None) -> str | None:
+    """An IP address as the index has it (RFC 5952); every other name, and the beginning of one, as it is."""
+    try:
+        return name and str(ipaddress.ip_address(name))
+    except ValueError:
+        return name
 
 
 def _text_span(kind: Literal["san", "subject"], wanted: str | None) -> Span:

@@ -272,6 +272,32 @@ def test_certificate_with_more_names_than_a_transaction_holds_is_found_by_each(a
     assert rest.found(arn, san="host1*") == [issued]
 
 
+ADDRESSES = {
+    "usual form": ("2001:db8::1", True),
+    "zeros written out": ("2001:db8:0:0::1", True),
+    "in full": ("2001:0DB8:0000:0000:0000:0000:0000:0001", True),
+    "end as IPv4": ("2001:db8::0.0.0.1", True),
+    "beginning": ("2001:db8::*", True),
+    "beginning in another form": ("2001:0db8:*", False),
+    "another address": ("2001:db8::2", False),
+    "with a zone": ("2001:db8::1%eth0", False),
+    "IPv4": ("192.0.2.1", True),
+    "IPv4 with zeros that may be octal": ("192.000.002.001", False),
+    "IPv4 inside IPv6, which is another address": ("::ffff:192.0.2.1", False),
+    "IPv4 as a number": ("3221225985", False),
+}
+
+
+@pytest.mark.parametrize("case", ADDRESSES)
+def test_address_is_found_in_whatever_form_it_is_written(acm_pca: Any, rest: Rest, case: str) -> None:
+    """RFC 4291 section 2.2 has many forms of one address, RFC 5952 one."""
+    written, finds = ADDRESSES[case]
+    arn = active_root(acm_pca)
+    names = [x509.IPAddress(ipaddress.ip_address(each)) for each in ("2001:db8::1", "192.0.2.1")]
+    issued = issue(acm_pca, arn, Csr=csr(extensions=[(x509.SubjectAlternativeName(names), False)]))
+    assert rest.found(arn, san=written) == ([issued] if finds else [])
+
+
 def test_token_belongs_to_its_search(acm_pca: Any, rest: Rest, many: tuple[str, dict[str, str]]) -> None:
     arn, _ = many
     token = rest.search(arn, maxResults=1)["NextToken"]
