@@ -20,7 +20,7 @@ from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 from pkilint.validation import ValidationFindingSeverity
 
-from chalicelib.pki import certificate, der, names, signed
+from chalicelib.pki import certificate, der, extensions, names, signed
 from chalicelib.pki import csr as csrs
 from chalicelib.pki import pem as pems
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, SignatureError
@@ -252,6 +252,19 @@ def test_custom_extension_that_the_template_fixes_is_dropped() -> None:
     api = {"Extensions": {"CustomExtensions": [custom]}}
     found = issued("EndEntityCertificate_APIPassthrough", api_passthrough=api)
     assert extension(found, x509.BasicConstraints).value.ca is False
+
+
+@pytest.mark.parametrize(
+    "template", sorted(each.name for each in TEMPLATES.values() if each.from_api and not each.is_root)
+)
+def test_crl_distribution_point_of_the_request_stands_where_the_ca_gives_none(template: str) -> None:
+    """API reference, CrlDistributionPointExtensionConfiguration: "unless otherwise specified through API passthrough"."""
+    ours, theirs = (extensions.crl_distribution_points(f"http://{each}.example/crl").value_der for each in ("a", "b"))
+    custom = {"ObjectIdentifier": "2.5.29.31", "Value": base64.b64encode(theirs).decode()}
+    api = {"Extensions": {"CustomExtensions": [custom]}}
+    for url, expected in ((None, theirs), ("http://a.example/crl", ours)):
+        found = issued(template, api_passthrough=api, crl_url=url)
+        assert extension(found, x509.CRLDistributionPoints).value.public_bytes() == expected
 
 
 BAD_API: dict[str, dict[str, Any]] = {
