@@ -6,11 +6,10 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import arn as arns
+from chalicelib.aws import Limits, Patience
 from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, StoredObject, crl_bucket
 from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
 from chalicelib.buckets.names import OWN_PREFIX, check_bucket_name, check_key
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+LIMITS = Limits(answer_seconds=5, tries=2)
 _ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
-_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchBucketPolicy", "404"})
 # What the owner has to change, by the error code and the call that met it.
@@ -77,14 +76,16 @@ class S3Buckets:
     Args:
         region: of the buckets.
         base_url: where else than at AWS the world finds the buckets, each as a folder.
+        limits: of each call.
     """
 
-    def __init__(self, region: str, *, base_url: str = "") -> None:
-        self._region, self._base_url = region, base_url
+    def __init__(self, region: str, *, base_url: str = "", limits: Limits = LIMITS) -> None:
+        self._region, self._base_url, self._limits = region, base_url, limits
 
     @cached_property
     def _client(self) -> S3Client:
-        return boto3.client("s3", region_name=self._region, config=_CONFIG)
+        client: S3Client = Patience().client("s3", self._region, self._limits)
+        return client
 
     def list_buckets(self) -> list[str]:
         """The buckets of the account in this region."""
@@ -126,7 +127,7 @@ class S3Buckets:
 
     @cached_property
     def _identity_arn(self) -> str:
-        client = boto3.client("sts", region_name=self._region, config=_CONFIG)
+        client = Patience().client("sts", self._region, self._limits)
         return str(_ask("GetCallerIdentity", client.get_caller_identity)["Arn"])
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  the policy may name the CA; S3 decides
@@ -145,7 +146,7 @@ class S3Buckets:
         except _MissingError:
             return None
         return StoredObject(
-            body=answer["Body"].read(),
+            body=_ask("GetObject", answer["Body"].read),
             etag=answer["ETag"],
             last_modified=answer["LastModified"],
             content_type=answer.get("ContentType", ""),

@@ -15,14 +15,13 @@ import struct
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chalicelib import arn as arns
+from chalicelib.aws import Limits, Patience
 from chalicelib.keystore import KeyNotFoundError, KeyRefusedError, KeyStoreError, KeyStoreThrottledError, kms_keys
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 ALIAS = "alias/signet/"
 TAG, TAG_VALUE, CA_TAG = "signet", "ca-key", "signet:ca"
 DELETION_DAYS = 7  # the shortest window that KMS has
+LIMITS = Limits(answer_seconds=3, tries=2)
+MAKING = Limits(answer_seconds=10, tries=1)  # a large key takes its time, and a second try would make a second one
 KEY_SPECS = {
     "RSA_2048": "RSA_2048",
     "RSA_3072": "RSA_3072",
@@ -50,10 +51,11 @@ _MISSING = frozenset({"NotFoundException"})
 
 
 class KmsKeyStore:
-    """Keys of one account and region; the client is made at the first call."""
+    """Keys of one account and region; clients are made at the first call."""
 
-    def __init__(self, region: str, *, secrets_key: str) -> None:
-        self._region, self._secrets_key = region, secrets_key
+    def __init__(self, region: str, *, secrets_key: str, limits: Limits = LIMITS, making: Limits = MAKING) -> None:
+        self._region, self._secrets_key, self._limits, self._making = region, secrets_key, limits, making
+        self._patience = Patience()
         self._public_keys: dict[str, Any] = {}
         self._data_keys: dict[bytes, bytes] = {}
 
@@ -62,8 +64,11 @@ class KmsKeyStore:
 
     @cached_property
     def _client(self) -> Any:
-        config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-        return boto3.client("kms", region_name=self._region, config=config)
+        return self._patience.client("kms", self._region, self._limits)
+
+    @cached_property
+    def _maker(self) -> Any:
+        return self._patience.client("kms", self._region, self._making)
 
     # keys of CAs
 
@@ -194,7 +199,7 @@ class KmsKeyStore:
 
     def _call(self, method: str, **parameters: Any) -> Any:
         try:
-            return getattr(self._client, method)(**parameters)
+            return getattr(self._maker if method == "create_key" else self._client, method)(**parameters)
         except ClientError as error:
             code = str(error.response["Error"]["Code"])
             if code in _MISSING:

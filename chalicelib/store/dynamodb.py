@@ -18,10 +18,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from boto3.session import Session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws import Limits, Patience
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from chalicelib.store.table import Condition, Index, Value, Write
 
+LIMITS = Limits(answer_seconds=2, tries=3)
 _CONFLICT_ATTEMPTS = 8
 _THROTTLES = frozenset(
     {
@@ -86,14 +86,20 @@ class DynamoTable:
     """One client per process, made at the first call."""
 
     def __init__(
-        self, table_name: str, region: str, *, page: int = _PAGE, pause: Callable[[float], None] = time.sleep
+        self,
+        table_name: str,
+        region: str,
+        *,
+        page: int = _PAGE,
+        pause: Callable[[float], None] = time.sleep,
+        limits: Limits = LIMITS,
     ) -> None:
-        self._name, self._region, self._page, self._pause = table_name, region, page, pause
+        self._name, self._region, self._page, self._pause, self._limits = table_name, region, page, pause, limits
 
     @cached_property
     def _client(self) -> DynamoDBClient:
-        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
-        return Session().client("dynamodb", region_name=self._region, config=config)  # threads share no session
+        client: DynamoDBClient = Patience().client("dynamodb", self._region, self._limits)
+        return client
 
     def get(self, key: Key) -> Item | None:
         """Read an item consistently."""
