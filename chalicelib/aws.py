@@ -9,10 +9,11 @@ Source: botocore, "Retries", standard mode; "Extensibility", the events before-c
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from boto3.session import Session
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 1.0  # for each address that the name of the service has
 QUIET_SECONDS = 10.0
+_MAKING = threading.Lock()  # clients share a session, which saves most of their cost, and it is not made for threads
 
 
 class Limits(NamedTuple):
@@ -59,7 +61,8 @@ class Patience:
             read_timeout=limits.answer_seconds,
             retries={"mode": "standard", "total_max_attempts": limits.tries},
         )
-        made = Session().client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
+        with _MAKING:
+            made = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
         made.meta.events.register("before-call", self._refuse)
         made.meta.events.register("after-call-error", self._note)
         return made

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import secrets
 import struct
+import time
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ from chalicelib.aws import Limits, Patience
 from chalicelib.keystore import KeyNotFoundError, KeyRefusedError, KeyStoreError, KeyStoreThrottledError, kms_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.keystore import CaPrivateKey
 
 ALIAS = "alias/signet/"
@@ -47,14 +51,28 @@ _VERSION = b"\x02"
 _NONCE_BYTES = 12
 _SEALING = {"signet": "secrets"}  # the encryption context of every data key
 _THROTTLED = frozenset({"ThrottlingException", "LimitExceededException", "TooManyRequestsException"})
-_MISSING = frozenset({"NotFoundException"})
+_MISSING, _DENIED = frozenset({"NotFoundException"}), frozenset({"AccessDeniedException"})
+_SETTLING = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between tries, while KMS learns of a new key, its tags and its alias
+
+
+class _DeniedError(KeyStoreError):
+    """KMS does not allow it, or not yet: tags may take minutes to count."""
 
 
 class KmsKeyStore:
     """Keys of one account and region; clients are made at the first call."""
 
-    def __init__(self, region: str, *, secrets_key: str, limits: Limits = LIMITS, making: Limits = MAKING) -> None:
-        self._region, self._secrets_key, self._limits, self._making = region, secrets_key, limits, making
+    def __init__(
+        self,
+        region: str,
+        *,
+        secrets_key: str,
+        limits: Limits = LIMITS,
+        making: Limits = MAKING,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._region, self._secrets_key, self._pause = region, secrets_key, pause
+        self._limits, self._making = limits, making
         self._patience = Patience()
         self._public_keys: dict[str, Any] = {}
         self._data_keys: dict[bytes, bytes] = {}
@@ -102,12 +120,14 @@ class KmsKeyStore:
             return alias
         key_id = named or self._new_key(ca_arn, key_algorithm)
         try:
-            self._call("create_alias", AliasName=alias, TargetKeyId=key_id)
+            self._settled("create_alias", AliasName=alias, TargetKeyId=key_id)
         except KeyStoreError as error:
             if named is None:
-                self._call("schedule_key_deletion", KeyId=key_id, PendingWindowInDays=DELETION_DAYS)
+                with suppress(KeyStoreError):  # what the caller has to hear of is the first error
+                    self._call("schedule_key_deletion", KeyId=key_id, PendingWindowInDays=DELETION_DAYS)
             if not self._exists(alias):
                 raise error from None
+        self._keep_public_key(alias, self._settled("get_public_key", KeyId=alias))
         return alias
 
     def _new_key(self, ca_arn: str, key_algorithm: str) -> str:
@@ -126,8 +146,7 @@ class KmsKeyStore:
         if key_id != self.key_id_of(ca_arn):
             raise KeyNotFoundError(f"There is no key {key_id} for {ca_arn}.")
         if key_id not in self._public_keys:
-            answer = self._call("get_public_key", KeyId=key_id)
-            self._public_keys[key_id] = load_der_public_key(answer["PublicKey"])
+            self._keep_public_key(key_id, self._call("get_public_key", KeyId=key_id))
 
         def sign(message: bytes, message_type: str, algorithm: str) -> bytes:
             answer = self._call(
@@ -139,6 +158,9 @@ class KmsKeyStore:
         if key is None:
             raise KeyStoreError(f"The key {key_id} is of an unknown kind.")
         return key
+
+    def _keep_public_key(self, key_id: str, answer: Any) -> None:
+        self._public_keys[key_id] = load_der_public_key(answer["PublicKey"])
 
     def delete_key(self, key_id: str, ca_arn: str) -> None:
         """Remove the alias, and let KMS destroy the key after its shortest window if it was made here."""
@@ -197,6 +219,17 @@ class KmsKeyStore:
             self._data_keys[wrapped] = answer["Plaintext"]
         return self._data_keys[wrapped]
 
+    def _settled(self, method: str, **parameters: Any) -> Any:
+        """Call for a key that was made or tagged a moment ago, which KMS may not know everywhere yet.
+
+        Source: KMS Developer Guide, "AWS KMS eventual consistency" and "ABAC for AWS KMS".
+        """
+        for seconds in _SETTLING:
+            with suppress(KeyNotFoundError, _DeniedError):
+                return self._call(method, **parameters)
+            self._pause(seconds)
+        return self._call(method, **parameters)
+
     def _call(self, method: str, **parameters: Any) -> Any:
         try:
             return getattr(self._maker if method == "create_key" else self._client, method)(**parameters)
@@ -204,7 +237,7 @@ class KmsKeyStore:
             code = str(error.response["Error"]["Code"])
             if code in _MISSING:
                 raise KeyNotFoundError(f"There is no key {parameters.get('KeyId')} in KMS.") from error
-            kind = KeyStoreThrottledError if code in _THROTTLED else KeyStoreError
+            kind = KeyStoreThrottledError if code in _THROTTLED else _DeniedError if code in _DENIED else KeyStoreError
             raise kind(f"KMS refuses {method}: {code}.") from error
         except BotoCoreError as error:
             raise KeyStoreError(f"KMS does not answer: {type(error).__name__}.") from error

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from authority_steps import create
+from botocore.awsrequest import AWSResponse
+from client import Raw
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -262,21 +265,59 @@ def test_outage_is_an_error_of_the_keystore(kms: Any, monkeypatch: pytest.Monkey
         store().create_key(ca_arn, "EC_prime256v1")
 
 
+def refused(code: str, times: int = 1_000) -> Callable[..., Any]:
+    """What KMS answers a few times, given by the HTTP layer of a real client."""
+    answers: Any = ({"x-amzn-errortype": code} for _ in range(times))
+    body = json.dumps({"__type": code, "message": "no"}).encode()
+
+    def answer(**_: Any) -> Any:
+        headers = next(answers, None)
+        return None if headers is None else AWSResponse("http://kms", 400, headers, Raw(body))
+
+    return answer
+
+
 def test_throttling_has_a_name(keys: KmsKeyStore, ca_arn: str) -> None:
-    def throttled(**_: Any) -> Any:
-        from botocore.awsrequest import AWSResponse
-
-        class Raw:
-            def stream(self, **_: Any) -> Any:
-                yield b'{"__type":"ThrottlingException","message":"slow down"}'
-
-        answer: Any = {"x-amzn-errortype": "ThrottlingException"}
-        return AWSResponse("http://kms", 400, answer, Raw())
-
-    keys._client.meta.events.register("before-send.kms.Sign", throttled)
+    keys._client.meta.events.register("before-send.kms.Sign", refused("ThrottlingException"))
     key: Any = keys.private_key(keys.create_key(ca_arn, "EC_prime256v1"), ca_arn)
     with pytest.raises(KeyStoreThrottledError):
         key.sign(b"data", ec.ECDSA(hashes.SHA256()))
+
+
+# KMS Developer Guide, "AWS KMS eventual consistency"; "ABAC for AWS KMS": tags may take up to five minutes to count
+
+
+def patient() -> tuple[KmsKeyStore, list[float]]:
+    """A keystore, and how long it has paused."""
+    pauses: list[float] = []
+    return KmsKeyStore("us-east-1", secrets_key="alias/signet-secrets", pause=pauses.append), pauses
+
+
+@pytest.mark.usefixtures("kms")
+@pytest.mark.parametrize("operation", ["CreateAlias", "GetPublicKey"])
+@pytest.mark.parametrize("code", ["AccessDeniedException", "NotFoundException"])
+def test_key_that_kms_does_not_know_everywhere_yet_is_waited_for(operation: str, code: str, ca_arn: str) -> None:
+    keys, pauses = patient()
+    keys._client.meta.events.register(f"before-send.kms.{operation}", refused(code, times=2))
+    assert keys.private_key(keys.create_key(ca_arn, "EC_prime256v1"), ca_arn)
+    assert pauses == [0.2, 0.4]
+
+
+@pytest.mark.parametrize("deletion_too", [False, True])
+def test_key_that_stays_refused_is_destroyed_and_the_refusal_named(kms: Any, ca_arn: str, deletion_too: bool) -> None:
+    keys, pauses = patient()
+    made: list[str] = []
+    keys._maker.meta.events.register(
+        "after-call.kms.CreateKey", lambda parsed, **_: made.append(parsed["KeyMetadata"]["KeyId"])
+    )
+    keys._client.meta.events.register("before-send.kms.CreateAlias", refused("AccessDeniedException"))
+    if deletion_too:
+        keys._client.meta.events.register("before-send.kms.ScheduleKeyDeletion", refused("AccessDeniedException"))
+    with pytest.raises(KeyStoreError, match="refuses create_alias: AccessDeniedException"):
+        keys.create_key(ca_arn, "EC_prime256v1")
+    assert sum(pauses) == pytest.approx(6.2)
+    state = kms.describe_key(KeyId=made[0])["KeyMetadata"]["KeyState"]
+    assert state == ("Enabled" if deletion_too else "PendingDeletion")
 
 
 def test_setting_chooses_it() -> None:
