@@ -1,6 +1,9 @@
 """JSON log lines, and the audit of signatures: one line before and one after each use of a CA key.
 
 Values are escaped by the JSON encoder, so no name in a certificate can forge a line. Nothing secret is ever passed in.
+Lambda reads `timestamp` and `level` of each line.
+
+Source: AWS Lambda Developer Guide, "Log-level filtering".
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -19,12 +23,14 @@ LOGGER = logging.getLogger("signet")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, event and what belongs to it."""
+    """One JSON object per line: time in UTC, level, event and what belongs to it."""
+
+    converter = time.gmtime  # type: ignore[assignment]  # a builtin, which no instance binds
 
     def format(self, record: logging.LogRecord) -> str:
         """Encode a record; `extra={"data": {...}}` becomes members of the object."""
         line: dict[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "event": record.getMessage(),
         }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
+from datetime import datetime, timedelta
 
 import botocore.session
 import pytest
+import yaml
+from home import ROOT
 
 from chalicelib import arn, logs, runtime
 from chalicelib.buckets.s3 import S3Buckets
@@ -89,6 +92,11 @@ def test_partition_and_domain_follow_from_the_region() -> None:
         assert arn.domain_of(region) == partition["outputs"]["dnsSuffix"]
 
 
+def test_what_lambda_logs_is_json_too() -> None:
+    template = yaml.safe_load((ROOT / "infrastructure" / "operations.yaml").read_text())
+    assert template["Globals"]["Function"]["LoggingConfig"] == {"LogFormat": "JSON"}
+
+
 def test_log_lines_are_json_and_nobody_can_forge_one() -> None:
     stream = io.StringIO()
     handlers, level = logs.LOGGER.handlers[:], logs.LOGGER.level
@@ -102,5 +110,8 @@ def test_log_lines_are_json_and_nobody_can_forge_one() -> None:
     logs.LOGGER.handlers[:], logs.LOGGER.level = handlers, level
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (first["event"], first["level"]) == ("event", "INFO")
+    # Lambda takes the level only from lines with a time as in RFC 3339, and with its zone
+    assert datetime.fromisoformat(first["timestamp"]).utcoffset() == timedelta(0)
+    assert second["level"] == "ERROR"
     assert first["name"].startswith('a"\n')
     assert "ZeroDivisionError" in second["traceback"]
