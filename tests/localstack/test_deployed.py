@@ -106,9 +106,10 @@ def test_wrong_secret_is_refused_on_both_ways(localstack: LocalStack, home: Home
 
 
 def test_region_without_signet_says_so(localstack: LocalStack, home: Home) -> None:
-    stranger = home.client(endpoint_url=localstack.url, region_name="eu-west-1")
-    with pytest.raises(ClientError, match="No Signet is deployed in eu-west-1"):
-        stranger.list_certificate_authorities()
+    elsewhere = {"endpoint_url": localstack.url, "region_name": "eu-west-1"}
+    for stranger in (home.client(**elsewhere), cbor_client(home, **elsewhere)):
+        with pytest.raises(ClientError, match="No Signet is deployed in eu-west-1"):
+            stranger.list_certificate_authorities()
 
 
 def test_extensions_and_paths_behind_the_stage(home: Home, client: Any) -> None:
@@ -125,10 +126,11 @@ def test_extensions_and_paths_behind_the_stage(home: Home, client: Any) -> None:
         assert answer.code in {403, 404}
 
 
-def test_cbor_passes_the_gateway_as_bytes(home: Home) -> None:
+@pytest.mark.parametrize("way", ["API Gateway", "LocalStack's own port"])
+def test_cbor_passes_as_bytes(localstack: LocalStack, home: Home, way: str) -> None:
     client = home.client()
     arn = create(client)
-    by_cbor = cbor_client(home)
+    by_cbor = cbor_client(home, **({"endpoint_url": localstack.url} if way.startswith("Local") else {}))
     found = by_cbor.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
     assert found["Arn"] == arn
     with pytest.raises(ClientError) as refusal:
@@ -136,10 +138,11 @@ def test_cbor_passes_the_gateway_as_bytes(home: Home) -> None:
     assert refusal.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def cbor_client(home: Home) -> Any:
+def cbor_client(home: Home, **more: Any) -> Any:
     from botocore.serialize import create_serializer
 
-    client = home.client(config=Config(retries={"max_attempts": 0}, parameter_validation=False, read_timeout=30))
+    config = Config(retries={"max_attempts": 0}, parameter_validation=False, read_timeout=30)
+    client = home.client(config=config, **more)
     client.meta.service_model.__dict__["resolved_protocol"] = "smithy-rpc-v2-cbor"
     client._serializer = create_serializer("smithy-rpc-v2-cbor", include_validation=False)
     return client

@@ -7,26 +7,44 @@ from __future__ import annotations
 
 import http.client
 from typing import Any
+from urllib.parse import quote
 
+import cbor2
 from localstack.aws.api import CommonServiceException
 from localstack.aws.connect import connect_to
 from localstack.constants import DEFAULT_AWS_ACCOUNT_ID
 from localstack.http import Response
+from localstack.utils.aws.request_context import extract_region_from_headers
 
 from localstack import config
 
+SHAPE = "ACMPrivateCA"  # of the service, in the paths of the CBOR protocol
 API_NAME = "signet"  # Chalice names the API as the app
 _SECONDS = 40  # a Lambda function behind API Gateway has 29
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect"})
 
 
 def forward(context: Any, _: Any) -> Response:
-    """The answer of the deployed Signet."""
-    request = context.request
+    """The answer of the deployed Signet to a request by AWS JSON."""
+    return _answer(context.request, _path(context.region))
+
+
+def forward_by_cbor(request: Any, operation: str) -> Response:
+    """The answer of the deployed Signet to a request by Smithy's CBOR protocol, of which the path is a part."""
+    try:
+        stage = _path(extract_region_from_headers(request.headers))
+    except CommonServiceException as error:
+        body = cbor2.dumps({"__type": error.code, "message": error.message})
+        headers = {"Content-Type": "application/cbor", "Smithy-Protocol": "rpc-v2-cbor"}
+        return Response(body, status=error.status_code, headers=headers)
+    return _answer(request, f"{stage}service/{SHAPE}/operation/{quote(operation, safe='')}")
+
+
+def _answer(request: Any, path: str) -> Response:
     body = request.get_data()
     connection = http.client.HTTPConnection("127.0.0.1", config.GATEWAY_LISTEN[0].port, timeout=_SECONDS)
     try:
-        connection.putrequest("POST", _path(context.region), skip_host=True, skip_accept_encoding=True)
+        connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             if name.lower() not in _HOP:
                 connection.putheader(name, value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localstack.aws.spec import load_service
+from localstack.runtime import hooks
+from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.plugins import Service, aws_provider
 
@@ -38,6 +40,14 @@ def acm_pca() -> Service:
     from signet_localstack.acm_pca import forward
 
     return _service("acm-pca", forward)
+
+
+@hooks.on_infra_start()
+def acm_pca_by_cbor() -> None:
+    """LocalStack reads acm-pca by AWS JSON alone: requests by CBOR are taken before it looks at them."""
+    from signet_localstack.acm_pca import SHAPE, forward_by_cbor
+
+    ROUTER.add(f"/service/{SHAPE}/operation/<operation>", forward_by_cbor, methods=["POST"])
 
 
 class _Provider:
