@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.console import authority_rows, render, web
-from chalicelib.console.views_wizard import own_arn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +24,22 @@ class Tab(NamedTuple):
     Attributes:
         name: the path behind the CA's; empty for its first page.
         states: of CAs that have it; the operations behind it refuse others.
+        needs: any of these has to be allowed where the CA is another account's; without any, it is its owner's alone.
     """
 
     name: str
     label: str
     states: tuple[str, ...] = _ALL
+    needs: tuple[str, ...] = ()
 
 
 TABS = (
-    Tab("", "Overview"),
-    Tab("certificate", "CA certificate", _CERTIFIED),
-    Tab("certificates", "Certificates", (*_CERTIFIED, "DELETED")),
+    Tab("", "Overview", needs=("DescribeCertificateAuthority",)),
+    Tab("certificate", "CA certificate", _CERTIFIED, ("GetCertificateAuthorityCertificate",)),
+    Tab("certificates", "Certificates", (*_CERTIFIED, "DELETED"), ("GetCertificate", "RevokeCertificate")),
     Tab("revocation", "Revocation"),
-    Tab("tags", "Tags", _EXISTING),
-    Tab("sharing", "Sharing", _EXISTING),
+    Tab("tags", "Tags", _EXISTING, ("ListTags",)),
+    Tab("sharing", "Sharing", _EXISTING, ("ListPermissions",)),
     Tab("reports", "Audit reports", _CERTIFIED),
     Tab("activity", "Activity"),
 )
@@ -63,7 +64,7 @@ NOTES = {
 
 def describe(visit: Visit) -> Any:
     """What DescribeCertificateAuthority says of the CA that the path names."""
-    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=visit.ca_arn)["CertificateAuthority"]
 
 
 def show(
@@ -98,12 +99,17 @@ def show(
         status=422 if problems else 200,
         row=row,
         ca=ca,
-        tabs=[each for each in TABS if ca["Status"] in each.states or each.name == tab],
+        tabs=[each for each in TABS if _is_offered(visit, each, ca["Status"]) or each.name == tab],
         tab=tab,
         note=NOTES.get(visit.query.get("done", ""), ""),
         problems=problems or {},
         **values,
     )
+
+
+def _is_offered(visit: Visit, tab: Tab, status: str) -> bool:
+    allowed = visit.granted is None or not visit.granted.operations.isdisjoint(tab.needs)
+    return allowed and status in tab.states
 
 
 def address(visit: Visit, path: str = "") -> str:

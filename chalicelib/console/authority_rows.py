@@ -40,7 +40,7 @@ LIGHTS = {
     "FRESH": Light("good", "●", "fresh"),
 }
 NOT_KEPT_UP = Light("muted", "◌", "not kept up")  # a CA without service has no run of the publisher
-_OFF, _NONE = Light("muted", "-", "off"), Light("muted", "○", "none yet")
+_OFF, _NONE, _NOT_TOLD = Light("muted", "-", "off"), Light("muted", "○", "none yet"), Light("muted", "-", "its owner's")
 
 
 class AuthorityRow(NamedTuple):
@@ -55,16 +55,22 @@ class AuthorityRow(NamedTuple):
 
 def row(visit: Visit, described: Mapping[str, Any]) -> AuthorityRow:
     """A row for what ListCertificateAuthorities or DescribeCertificateAuthority says of a CA."""
-    return rows(visit, [described])[0]
+    own = described["OwnerAccount"] == visit.caller.account_id
+    return rows(visit, [described])[0] if own else shared_row(described)
+
+
+def shared_row(described: Mapping[str, Any]) -> AuthorityRow:
+    """A row for a CA of another account: what is described of it, and nothing else."""
+    return AuthorityRow(_ca_id(described), "", common_name(described), described, _NOT_TOLD)
 
 
 def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[AuthorityRow]:
-    """A row for each of some CAs."""
+    """A row for each of some CAs of the visitor's account."""
     records = [lookup.find(visit.rt, visit.caller, each["Arn"]) for each in described]
     crls = crl_freshness.of_authorities(visit.rt, records)
     return [
         AuthorityRow(
-            ca_id=each["Arn"].rsplit("/", 1)[1],
+            ca_id=_ca_id(each),
             name=dict(record.tags).get("Name") or "",
             common_name=common_name(each),
             ca=each,
@@ -72,6 +78,18 @@ def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[Authority
         )
         for each, record in zip(described, records, strict=True)
     ]
+
+
+def list_shared(visit: Visit, most: int) -> tuple[list[AuthorityRow], str | None]:
+    """A page of the CAs that others share, from the token that the query names; and the token of the next page."""
+    token = visit.query.get("shared")
+    given: dict[str, Any] = {"MaxResults": most} | ({"NextToken": token} if token else {})
+    answer = visit.call("ListCertificateAuthorities", ResourceOwner="OTHER_ACCOUNTS", **given)
+    return [shared_row(each) for each in answer["CertificateAuthorities"]], answer.get("NextToken")
+
+
+def _ca_id(described: Mapping[str, Any]) -> str:
+    return str(described["Arn"].rsplit("/", 1)[1])
 
 
 def common_name(described: Mapping[str, Any]) -> str:

@@ -13,12 +13,14 @@ from chalicelib.console import (
     forms,
     render,
     sessions,
+    shared,
     static_files,
     views_authorities,
     views_authority,
     views_certificate,
     views_issue,
     views_issued,
+    views_issued_files,
     views_lifecycle,
     views_overview,
     views_reports,
@@ -117,8 +119,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/activity", views_authority.show_activity),
     Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
     Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued.download_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued_files.download_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued_files.download_chain),
     Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
     Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
     Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),
@@ -188,15 +190,17 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
     if visit.session is None and not page.public:
         return views_session.to_sign_in(visit)
+    visit = shared.found(visit)
+    view = page.view if visit.granted is None else shared.view_of(visit, page.method, page.path)
     if page.method != "POST":
-        return page.view(visit)
+        return view(visit)
     if len(visit.request.body) > dispatch.MAX_BODY_BYTES:
         raise errors.RequestEntityTooLargeException(f"The form is longer than {dispatch.MAX_BODY_BYTES} bytes.")
     visit = replace(visit, form=forms.parse(visit.request))
     given = visit.request.header("x-signet-token") or visit.form.get("token")
     if not sessions.is_own_form(visit.request, visit.token, given):
         return render.error_page(visit, 403, "Refused", _FOREIGN)
-    return page.view(visit)
+    return view(visit)
 
 
 def find(path: str) -> tuple[list[Page], dict[str, str]]:

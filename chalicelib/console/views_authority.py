@@ -41,7 +41,7 @@ def show_overview(visit: Visit) -> WireResponse:
 def show_certificate(visit: Visit) -> WireResponse:
     """The certificate and each one above it, decoded."""
     found = _certificates(visit)
-    arn = {"CertificateAuthorityArn": own_arn(visit)}
+    arn = {"CertificateAuthorityArn": visit.ca_arn}
     return authority_page.show(
         visit,
         "authority_certificate.html",
@@ -55,7 +55,7 @@ def show_certificate(visit: Visit) -> WireResponse:
 
 def _certificates(visit: Visit) -> list[bytes]:
     """The CA's certificate and its chain, in DER."""
-    answer = visit.call("GetCertificateAuthorityCertificate", CertificateAuthorityArn=own_arn(visit))
+    answer = visit.call("GetCertificateAuthorityCertificate", CertificateAuthorityArn=visit.ca_arn)
     texts = (answer["Certificate"], answer.get("CertificateChain", ""))
     return [der for text in texts for _, der in pem.blocks(text.encode())]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
@@ -17,7 +18,6 @@ from chalicelib.api import constraints, extensions
 from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words, violations
-from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import explain
 from chalicelib.pki import csr, decoded, pem
 from chalicelib.pki.errors import PkiError
@@ -94,6 +94,10 @@ def _too_long(typed: Typed) -> Problems:
 def _refusal(visit: Visit, typed: Typed) -> Problems:
     try:
         explained = _explained(visit, typed)
+    except errors.ResourceNotFoundException:
+        if visit.granted is None:
+            raise
+        return {"template": "The policy of this CA does not let your account issue with this template."}
     except errors.ValidationException as error:
         return {issue_plan.field_of_member(typed, each.path): each.words for each in violations(error.message)}
     if explained["WouldIssue"]:
@@ -113,7 +117,7 @@ def _explained(visit: Visit, typed: Typed) -> Any:
 
 
 def _request(visit: Visit, typed: Typed) -> dict[str, Any]:
-    arn = own_arn(visit)
+    arn = visit.ca_arn
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
     algorithm = ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
     partition = arns.partition_of(visit.rt.settings.region)
@@ -183,7 +187,7 @@ def _preview_page(visit: Visit, problem: str) -> WireResponse:
         plan=plan,
         extensions=[_extension(each) for each in plan["Extensions"]] if plan else [],
         template_name=issue_plan.template_of(typed),
-        may_issue=explained.get("MayIssue", []),
+        may_issue=explained.get("MayIssue", []) if visit.granted is None else [],  # the policy is told to its owner
         csr_sections=sections,
     )
 
@@ -195,12 +199,16 @@ def _extension(planned: Mapping[str, Any]) -> _Extension:
 
 
 def _name(visit: Visit) -> str:
-    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=visit.ca_arn)["CertificateAuthority"]
     return authority_rows.common_name(ca)
 
 
+def _may_use(visit: Visit, template: str) -> bool:
+    return visit.granted is None or template in visit.granted.templates
+
+
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
-    arn = own_arn(visit)
+    arn = visit.ca_arn
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
     short = issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
     sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
@@ -224,5 +232,6 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         problems=problems,
         csr_sections=sections,
         plan=issue_plan,
-        groups=issue_plan.groups(),
+        common={name: said for name, said in issue_plan.COMMON.items() if _may_use(visit, name)},
+        groups={title: list(filter(partial(_may_use, visit), names)) for title, names in issue_plan.groups().items()},
     )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
-from chalicelib.console import authority_rows, render, views_search, web
+from chalicelib.console import authority_rows, render, views_issued_files, views_search, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import certificate_status, certificates, lookup, ocsp, revocation, search
 from chalicelib.operations.search import Filters
-from chalicelib.pki import decoded, pem
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -36,7 +34,6 @@ REASONS = {
     "PRIVILEGE_WITHDRAWN": ("Privilege withdrawn", "Its holder may no longer do what it says."),
     "A_A_COMPROMISE": ("AA compromise", "An attribute authority's key is known to others."),
 }
-_CONTENT_TYPES = {"der": "application/pkix-cert", "p7b": "application/x-pkcs7-certificates"}
 
 
 class _Shown(NamedTuple):
@@ -95,7 +92,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         return render.page(visit, "certificate_status.html", title="", status_now=status_now, **_names(visit, shown))
     request = {"CertificateAuthorityArn": shown.ca.arn, "CertificateArn": shown.found.record.arn}
     try:
-        parts, unreadable = _parts(visit.call("GetCertificate", **request)), ""
+        parts, unreadable = views_issued_files.decoded_parts(visit.call("GetCertificate", **request)), ""
     except errors.ApiError as error:
         parts, unreadable = {}, error.message
     return render.page(
@@ -109,47 +106,6 @@ def show_certificate(visit: Visit) -> WireResponse:
         **parts,
         **_names(visit, shown),
     )
-
-
-def _parts(answer: dict[str, Any]) -> dict[str, Any]:
-    """What GetCertificate gives, decoded, and as files.
-
-    Binary files lie in the page itself: API Gateway gives binary answers to whoever names their type first in Accept,
-    and browsers do not.
-    """
-    ders = _ders(answer)
-    files = {"der": ders[0], "p7b": decoded.pkcs7_bundle(ders)}
-    return {
-        "pem": answer["Certificate"],
-        "decoded": decoded.of_certificate(ders[0]),
-        "chain": [decoded.of_certificate(each) for each in ders[1:]],
-        "files": {
-            name: f"data:{_CONTENT_TYPES[name]};base64,{base64.b64encode(body).decode()}"
-            for name, body in files.items()
-        },
-    }
-
-
-def _ders(answer: dict[str, Any]) -> list[bytes]:
-    """The certificate and its chain."""
-    text = answer["Certificate"] + "\n" + answer.get("CertificateChain", "")
-    return [der for _, der in pem.blocks(text.encode())]
-
-
-def download_certificate(visit: Visit) -> WireResponse:
-    """The certificate in PEM."""
-    return web.download(_got(visit)["Certificate"] + "\n", f"{visit.named['serial']}.pem")
-
-
-def download_chain(visit: Visit) -> WireResponse:
-    """The certificate with the CAs above it in PEM, as servers want it."""
-    ders = _ders(_got(visit))
-    return web.download(decoded.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
-
-
-def _got(visit: Visit) -> Any:
-    shown = _shown(visit)
-    return visit.call("GetCertificate", CertificateAuthorityArn=shown.ca.arn, CertificateArn=shown.found.record.arn)
 
 
 def revoke_form(visit: Visit) -> WireResponse:

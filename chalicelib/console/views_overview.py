@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib.console import charts, render, web
 from chalicelib.console.authority_rows import LIGHTS
 from chalicelib.console.cli_commands import command
@@ -50,17 +51,19 @@ class Branch(NamedTuple):
     Attributes:
         level: from 1; the node's parent is the last one before it with a lower level.
         parent: its name; empty at the top.
+        owner: the account that shares it; empty where it is none of another account.
         begin, end: of its certificate, from 0 to 100; None where it has none.
     """
 
     node: Node
     ca_id: str
-    level: int
-    parent: str
     begin: float | None
     end: float | None
     tone: str
     word: str
+    level: int = 1
+    parent: str = ""
+    owner: str = ""
 
 
 def overview(visit: Visit) -> WireResponse:
@@ -129,7 +132,10 @@ def show_hierarchy(visit: Visit) -> WireResponse:
         title="Hierarchy",
         section="hierarchy",
         commands=(command("ListCertificateAuthorities"),),
-        branches=[_branch(node, level, parent, scale, now) for node, level, parent in nodes],
+        branches=[
+            _branch(node, scale, now)._replace(level=level, parent=parent, owner=_other_owner(visit, node))
+            for node, level, parent in nodes
+        ],
         scale=scale,
         today=scale.at(now),
         now=now,
@@ -145,12 +151,17 @@ def _flat(forest: Sequence[Node]) -> Iterator[tuple[Node, int, str]]:
         waiting += [(child, level + 1, node.name) for child in reversed(node.children)]
 
 
-def _branch(node: Node, level: int, parent: str, scale: charts.Scale, now: datetime) -> Branch:
+def _other_owner(visit: Visit, node: Node) -> str:
+    account = arns.parse_ca_arn(node.arn).account_id if node.arn else ""
+    return "" if account == visit.caller.account_id else account
+
+
+def _branch(node: Node, scale: charts.Scale, now: datetime) -> Branch:
     times: dict[str, Any] = {"begin": None, "end": None}
     if node.not_before is not None and node.not_after is not None:
         times = {"begin": scale.at(node.not_before), "end": scale.at(node.not_after)}
     tone, word = _life(node, now)
-    return Branch(node, node.arn.rsplit("/", 1)[-1], level=level, parent=parent, **times, tone=tone, word=word)
+    return Branch(node, node.arn.rsplit("/", 1)[-1], **times, tone=tone, word=word)
 
 
 def _life(node: Node, now: datetime) -> tuple[str, str]:

@@ -58,24 +58,29 @@ class CertificateRow(NamedTuple):
 
 def choose_authority(visit: Visit) -> WireResponse:
     """Whose certificates; where there is one CA alone, its own."""
-    token = visit.query.get("next")
+    token, of_others = visit.query.get("next"), "shared" in visit.query
     given: dict[str, Any] = {"MaxResults": CAS} | ({"NextToken": token} if token else {})
-    answer = visit.call("ListCertificateAuthorities", **given)
-    found, following = answer["CertificateAuthorities"], answer.get("NextToken")
+    answer = {} if of_others else visit.call("ListCertificateAuthorities", **given)
+    found, following = answer.get("CertificateAuthorities", []), answer.get("NextToken")
+    shared, shared_following = ([], None) if token else authority_rows.list_shared(visit, CAS)
     asked = urlencode(_typed(visit))
-    if len(found) == 1 and not token and not following:
-        return web.redirect(visit, _path(found[0]["Arn"].rsplit("/", 1)[1], asked))
+    rows = authority_rows.rows(visit, found)
+    first = not token and not of_others
+    if first and len(rows + shared) == 1 and not following and not shared_following:
+        return web.redirect(visit, _path((rows + shared)[0].ca_id, asked))
     return render.page(
         visit,
         "certificates_of.html",
         title="Certificates",
         section=SECTION,
         commands=(command("ListCertificateAuthorities"),),
-        rows=authority_rows.rows(visit, found),
+        rows=rows,
         path=lambda ca_id: _path(ca_id, asked),
         next_token=following,
-        first=not token,
+        first=first,
         asked=asked,
+        shared=shared,
+        shared_token=shared_following,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.console.forms import Form
+    from chalicelib.operations.policies import Granted
     from chalicelib.records import ConsoleSession
     from chalicelib.runtime import Runtime
 
@@ -42,6 +43,8 @@ class Visit:
         query, form: what came with the request; the first value of each name.
         session: who is signed in; None on pages that need nobody.
         token: what forms of this visit have to send back.
+        ca_arn: of the CA that the path names: one of the visitor's account, or one that is shared with it.
+        granted: what the policy of that CA lets the account do; None where the CA is its own.
     """
 
     rt: Runtime
@@ -52,6 +55,8 @@ class Visit:
     form: Form
     session: ConsoleSession | None = None
     token: str = ""
+    ca_arn: str = ""
+    granted: Granted | None = None
 
     @property
     def caller(self) -> Caller:

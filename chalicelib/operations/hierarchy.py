@@ -1,5 +1,7 @@
 """The CAs of a caller as a forest: each below the CA that signed it, CAs of others by what the chains say of them.
 
+CAs that others share are among them if their policies let the caller read what the forest says: description and chain.
+
 Who signed a CA is the first certificate of its chain, which was verified when it was installed. A CA is known by
 subject and key, so that one whose certificate was renewed stays one.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
@@ -18,13 +20,15 @@ from chalicelib.operations import lookup
 from chalicelib.pki import der, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
 EXTERNAL = "EXTERNAL"
+_READ = ("DescribeCertificateAuthority", "GetCertificateAuthorityCertificate")
+_READABLE = frozenset({"ACTIVE", "DISABLED", "EXPIRED"})  # whose certificates others may get
 _Identity = tuple[bytes, bytes] | str  # subject and key; of a CA without a certificate its ARN
 
 
@@ -55,18 +59,28 @@ class _Certificate(NamedTuple):
 
 
 def hierarchy(rt: Runtime, caller: Caller) -> tuple[Node, ...]:
-    """The forest of a caller's CAs, each level by name; of CAs that are their own ancestors one begins a tree."""
+    """The forest of the CAs that a caller has or is shared, each level by name.
+
+    Of CAs that are their own ancestors one begins a tree.
+    """
     own: dict[_Identity, list[Node]] = defaultdict(list)
     external: dict[_Identity, list[Node]] = {}
     parents: dict[_Identity, _Identity] = {}  # as a CA here says; what the chains of others say fills the gaps
     links: dict[_Identity, _Identity] = {}
-    for ca in lookup.of_account(rt, caller.account_id):
+    for ca in chain(lookup.of_account(rt, caller.account_id), _of_others(rt, caller)):
         path = _path(ca)
         own[path[0].identity if path else ca.arn].append(_own(ca, path, rt.now()))
         external |= {each.identity: [_external(each)] for each in path[1:]}
         parents |= {lower.identity: upper.identity for lower, upper in pairwise(path[:2])}
         links |= {lower.identity: upper.identity for lower, upper in pairwise(path[1:])}
     return _grown(external | own, links | parents)
+
+
+def _of_others(rt: Runtime, caller: Caller) -> Iterator[CertificateAuthority]:
+    """Without their tags, which the forest would name them by."""
+    for ca in lookup.of_others(rt, caller, _READ):
+        if lookup.status_of(ca, rt.now()) in _READABLE:
+            yield replace(ca, tags=())
 
 
 def _path(ca: CertificateAuthority) -> list[_Certificate]:

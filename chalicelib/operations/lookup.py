@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,6 +78,22 @@ def look_at(
         return [failed(ca.arn, f"{type(error).__name__}: {error}"[:200])]
 
 
+def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Iterator[CertificateAuthority]:
+    """The CAs of other accounts whose policies name the caller's and allow all of these operations, read in pages."""
+    after: str | None = None
+    while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
+        for arn in page:
+            allowed = all(is_shared(rt, replace(caller, operation=name), arn) for name in operations)
+            ca = rt.store.get_certificate_authority(arn) if allowed else None
+            if ca is not None and not _is_gone(ca, rt.now()):
+                yield ca
+        after = page[-1].rsplit("/", 1)[1]
+
+
+def _is_gone(ca: CertificateAuthority, now: datetime) -> bool:
+    return ca.restorable_until is not None and ca.restorable_until <= now
+
+
 def name_of(ca: CertificateAuthority) -> str:
     """What people call a CA: its tag Name, its common name, or else its id."""
     subject = names.encode_subject(ca.configuration["Subject"])
@@ -104,7 +121,7 @@ def find(
     if parsed.account_id != caller.account_id and not is_shared(rt, caller, arn, template_arn):
         raise missing
     ca = rt.store.get_certificate_authority(arn, cached=cached)
-    if ca is None or (ca.restorable_until is not None and ca.restorable_until <= rt.now()):
+    if ca is None or _is_gone(ca, rt.now()):
         raise missing
     return ca
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -9,9 +10,12 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import furnished
 import pytest
+from authority_steps import active_root, issue, serial_of
+from builders import csr
 from screen import DESKTOP, PHONE, sign_in, visitor
 
-from chalicelib.console import pages, sessions
+from chalicelib.console import pages, sessions, shared
+from chalicelib.operations import policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +30,7 @@ AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
   .filter((each) => ["serious", "critical"].includes(each.impact))
   .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
+GUEST = "444455556666"
 READ = """() => ({
   links: [...document.links].map((link) => link.href),
   parts: [...document.querySelectorAll("[hx-get]")].map((each) => new URL(each.getAttribute("hx-get"), location).href),
@@ -108,6 +113,38 @@ def test_page_is_reached_by_links_and_is_for_everybody(site: dict[str, Seen], ro
     assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
     assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}
     assert {address: seen.width for address, seen in found.items() if seen.width > PHONE["width"]} == {}
+
+
+def test_page_of_a_shared_ca_is_for_everybody(chromium: Browser, home: Home) -> None:
+    """Those of another account, which reads and issues; its links lead to nothing that it may not."""
+    client = home.client()
+    arn = active_root(client)
+    issued = serial_of(issue(client, arn, Csr=csr("shared.example.com", dns_names=["shared.example.com"])))
+    actions = [f"acm-pca:{name}" for name in sorted(policy_document.GRANTABLE)]
+    statement = {"Effect": "Allow", "Principal": {"AWS": GUEST}, "Action": actions, "Resource": arn}
+    client.put_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    key = access_key(home, GUEST)
+    base = f"{home.console_url}cas/{arn.rsplit('/', 1)[1]}"
+    with visitor(chromium, home.console_url, reduced_motion="reduce") as page:
+        sign_in(page, home, **key)
+        waiting, found = [f"{base}/certificates/{issued.replace(':', '').zfill(32)}"], dict[str, Seen]()
+        while waiting:
+            address = waiting.pop()
+            if address.startswith(home.console_url[:-1]) and "/create" not in address and address not in found:
+                found[address] = look(page, address)
+                waiting += found[address].links
+    assert {row_of(address).path for address in found} >= {
+        path for method, path in shared.PAGES if method == "GET" and "{draft}" not in path
+    }
+    assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
+    assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}
+    assert {address: seen.width for address, seen in found.items() if seen.width > PHONE["width"]} == {}
+
+
+def access_key(home: Home, account: str) -> dict[str, str]:
+    """A new access key of another account."""
+    printed = home.signet("credentials", "create", "--account-id", account).stdout
+    return dict(line.split("=", 1) for line in printed.split())
 
 
 def test_form_without_its_token_or_from_elsewhere_is_refused(window: Page, site: dict[str, Seen], home: Home) -> None:

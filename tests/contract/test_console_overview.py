@@ -195,7 +195,7 @@ def test_external_ca_is_shown_and_not_linked(browser: Browser, acm_pca: Any, clo
 
 
 def test_without_a_ca_there_is_no_tree(browser: Browser) -> None:
-    assert "There is no certificate authority yet." in browser.get("/console/hierarchy").text
+    assert "There is no certificate authority yet" in browser.get("/console/hierarchy").text
 
 
 # others, and hostile names

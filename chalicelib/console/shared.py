@@ -1,0 +1,90 @@
+"""CAs that another account shares with the visitor's: which pages they have, and what is said of the others.
+
+A page of a CA is its owner's alone unless `PAGES` names it. What a policy does not allow is refused in words before the
+operation refuses it as if there were no such CA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib.console import render, views_authority, views_issue, views_issued_files, views_shared
+from chalicelib.console.views_wizard import own_arn
+from chalicelib.operations import policies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+_DESCRIBE, _GET, _ISSUE = "DescribeCertificateAuthority", "GetCertificate", "IssueCertificate"
+_CA_CERTIFICATE, _REVOKE = "GetCertificateAuthorityCertificate", "RevokeCertificate"
+
+
+class SharedPage(NamedTuple):
+    """A page of a CA of another account.
+
+    Attributes:
+        needs: operations that the CA's policy has to allow, all of them.
+    """
+
+    view: Callable[[Visit], WireResponse]
+    needs: tuple[str, ...]
+
+
+_CERTIFICATE = "cas/{ca_id}/certificates/{serial}"
+# By method and path, as `pages.PAGES` has them.
+PAGES = {
+    ("GET", "cas/{ca_id}"): SharedPage(views_shared.show_overview, (_DESCRIBE,)),
+    ("GET", "cas/{ca_id}/certificate"): SharedPage(views_authority.show_certificate, (_DESCRIBE, _CA_CERTIFICATE)),
+    ("GET", "cas/{ca_id}/certificate/{file}"): SharedPage(views_authority.download_certificate, (_CA_CERTIFICATE,)),
+    ("GET", "cas/{ca_id}/tags"): SharedPage(views_shared.show_tags, (_DESCRIBE, "ListTags")),
+    ("GET", "cas/{ca_id}/sharing"): SharedPage(views_shared.show_permissions, (_DESCRIBE, "ListPermissions")),
+    ("GET", "cas/{ca_id}/certificates"): SharedPage(views_shared.find_certificate, (_DESCRIBE,)),
+    ("GET", _CERTIFICATE): SharedPage(views_shared.show_certificate, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/pem"): SharedPage(views_issued_files.download_certificate, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/chain"): SharedPage(views_issued_files.download_chain, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke_form, (_REVOKE,)),
+    ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke, (_REVOKE,)),
+    ("GET", "cas/{ca_id}/issue"): SharedPage(views_issue.issue_form, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue"): SharedPage(views_issue.preview, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue/csr"): SharedPage(views_issue.show_csr, (_ISSUE,)),
+    ("GET", "cas/{ca_id}/issue/{draft}"): SharedPage(views_issue.show_preview, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue/{draft}"): SharedPage(views_issue.issue, (_DESCRIBE, _ISSUE)),
+}
+
+
+def found(visit: Visit) -> Visit:
+    """The visit with the CA that its path names; one that is nobody's counts as an own one that is gone."""
+    if "ca_id" not in visit.named or visit.session is None:
+        return visit
+    own, account = own_arn(visit), visit.caller.account_id
+    shared = None
+    if visit.rt.store.get_certificate_authority(own, cached=True) is None:
+        shared = policies.arn_of_shared(visit.rt, account, visit.named["ca_id"])
+    if shared is None:
+        return replace(visit, ca_arn=own)
+    return replace(visit, ca_arn=shared, granted=policies.granted(visit.rt, account, shared))
+
+
+def view_of(visit: Visit, method: str, path: str) -> Callable[[Visit], WireResponse]:
+    """What answers a visit to a page of a CA of another account."""
+    page, allowed = PAGES.get((method, path)), operations(visit)
+    return page.view if page is not None and allowed.issuperset(page.needs) else _refused
+
+
+def operations(visit: Visit) -> frozenset[str]:
+    """What the policy of the CA of another account allows."""
+    return visit.granted.operations if visit.granted else frozenset()
+
+
+def _refused(visit: Visit) -> WireResponse:
+    values: dict[str, Any] = {
+        "owner": arns.parse_ca_arn(visit.ca_arn).account_id,
+        "allowed": sorted(operations(visit)),
+        "note": views_shared.NOTES.get(visit.query.get("done", ""), ""),
+    }
+    return render.page(visit, "shared_refused.html", title="Not allowed", status=403, **values)
