@@ -29,7 +29,7 @@ REQUIRED = (
     "app.py",
     "chalicelib/api/acm-pca.json",
     "chalicelib/console/static/console.css",
-    "chalicelib/console/static/vendor/pico.min.css",
+    "chalicelib/console/static/vendor/pico.fluid.classless.min.css",
     "chalicelib/console/templates/page.html",
     "cbor2/__init__.py",
     "cryptography/__init__.py",

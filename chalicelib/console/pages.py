@@ -121,6 +121,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
     Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued_files.download_certificate),
     Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued_files.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/full", views_issued_files.show_full),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", views_issued_files.show_binary),
     Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
     Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
     Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),

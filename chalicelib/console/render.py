@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ from markupsafe import Markup, escape
 from chalicelib.console import navigation, static_files, text, web
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
+    from chalicelib.pki.decoded import Line
 
 
 @cache
@@ -28,7 +32,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters |= {"lines": _lines, "as_typed": _as_typed, "utc": text.utc, "iso": text.iso}
+    made.filters |= {"lines": _lines, "as_typed": _as_typed, "by_label": _by_label, "utc": text.utc, "iso": text.iso}
     return made
 
 
@@ -44,6 +48,11 @@ def _lines(value: str) -> Markup:
 def _as_typed(value: str) -> Markup:
     """What somebody typed, back into the field where it was typed: escaped for HTML, otherwise untouched."""
     return escape(value)
+
+
+def _by_label(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:
+    """Lines of `pki.decoded`, neighbours of one label together."""
+    return [(label, [each.value for each in same]) for label, same in groupby(lines, key=lambda line: line.label)]
 
 
 def page(

@@ -47,6 +47,8 @@ PAGES = {
     ("GET", _CERTIFICATE): SharedPage(views_shared.show_certificate, (_GET,)),
     ("GET", f"{_CERTIFICATE}/pem"): SharedPage(views_issued_files.download_certificate, (_GET,)),
     ("GET", f"{_CERTIFICATE}/chain"): SharedPage(views_issued_files.download_chain, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/full"): SharedPage(views_issued_files.show_full, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/binary"): SharedPage(views_issued_files.show_binary, (_GET,)),
     ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke_form, (_REVOKE,)),
     ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke, (_REVOKE,)),
     ("GET", "cas/{ca_id}/issue"): SharedPage(views_issue.issue_form, (_DESCRIBE, _ISSUE)),

@@ -19,7 +19,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
 }
-NAMES = ("vendor/pico.min.css", "console.css", "vendor/htmx.min.js", "console.js", "icon.svg")
+NAMES = ("vendor/pico.fluid.classless.min.css", "console.css", "vendor/htmx.min.js", "console.js", "icon.svg")
 
 
 @cache

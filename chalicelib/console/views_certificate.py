@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SECTION = "authorities"
 ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
 _LOOKS, _LOOK_SECONDS = 15, 0.2  # for a certificate that another request is signing
+MOST_PARENTS = 100  # on a page
 _CSR_FILE = "--output text > ca.csr"
 
 
@@ -201,18 +202,20 @@ def _installed(visit: Visit) -> WireResponse:
 
 
 def _parents(visit: Visit) -> list[Parent]:
-    """The ACTIVE CAs of the account that could sign another one's certificate, by name."""
+    """The ACTIVE CAs of the account below which another one may stand, by name."""
     now, own = visit.rt.now(), own_arn(visit)
     others = (ca for ca in lookup.of_account(visit.rt, visit.caller.account_id) if ca.arn != own)
     active = [ca for ca in others if lookup.status_of(ca, now) == "ACTIVE"]
     return sorted(
         Parent(lookup.name_of(ca), ca.arn.rsplit("/", 1)[1], ca.arn, ca.type, lookup.issuer_of(ca).not_after)
         for ca in active
+        if lookup.issuer_of(ca).path_length != 0
     )
 
 
 def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
     arn, ca = own_arn(visit), _described(visit)
+    parents = _parents(visit) if ca["Type"] == "SUBORDINATE" else []
     certificate = {"Certificate": "fileb://certificate.pem", "CertificateChain": "fileb://chain.pem"}
     if ca["Type"] == "ROOT":
         del certificate["CertificateChain"]
@@ -227,7 +230,8 @@ def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
         is_root=ca["Type"] == "ROOT",
-        parents=_parents(visit) if ca["Type"] == "SUBORDINATE" else [],
+        parents=parents[:MOST_PARENTS],
+        more_parents=len(parents) - MOST_PARENTS,
         typed=visit.form.fields,
         problems=problems,
         root_years=ROOT_YEARS,

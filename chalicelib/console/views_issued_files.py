@@ -1,21 +1,22 @@
-"""A certificate as GetCertificate gives it: decoded, and as files; the same for whoever may get it."""
+"""A certificate as GetCertificate gives it: decoded, in full, and as files; the same for whoever may get it.
+
+What is long and rarely needed has pages of its own, so that the certificate's page stays light.
+"""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.console import web
-from chalicelib.pki import decoded, pem
+from chalicelib.console import render, web
+from chalicelib.console.cli_commands import command
+from chalicelib.pki import contents, decoded, pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-
-
-_CONTENT_TYPES = {"der": "application/pkix-cert", "p7b": "application/x-pkcs7-certificates"}
 
 
 def request(visit: Visit) -> dict[str, str]:
@@ -35,22 +36,9 @@ def got(visit: Visit) -> Mapping[str, str]:
 
 
 def decoded_parts(answer: Mapping[str, str]) -> dict[str, Any]:
-    """What GetCertificate gives, decoded, and as files.
-
-    Binary files lie in the page itself: API Gateway gives binary answers to whoever names their type first in Accept,
-    and browsers do not.
-    """
-    ders = ders_of(answer)
-    files = {"der": ders[0], "p7b": decoded.pkcs7_bundle(ders)}
-    return {
-        "pem": answer["Certificate"],
-        "decoded": decoded.of_certificate(ders[0]),
-        "chain": [decoded.of_certificate(each) for each in ders[1:]],
-        "files": {
-            name: f"data:{_CONTENT_TYPES[name]};base64,{base64.b64encode(body).decode()}"
-            for name, body in files.items()
-        },
-    }
+    """What GetCertificate gives, decoded."""
+    first, *chain = ders_of(answer)
+    return {"decoded": decoded.of_certificate(first), "chain": [decoded.of_certificate(each) for each in chain]}
 
 
 def ders_of(answer: Mapping[str, str]) -> list[bytes]:
@@ -68,3 +56,38 @@ def download_chain(visit: Visit) -> WireResponse:
     """The certificate with the CAs above it in PEM, as servers want it."""
     ders = ders_of(got(visit))
     return web.download(decoded.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
+
+
+def show_full(visit: Visit) -> WireResponse:
+    """Every name and value, and the PEM."""
+    answer = got(visit)
+    parts = decoded_parts(answer)
+    return _page(visit, "certificate_full.html", ders_of(answer)[0], pem=answer["Certificate"], **parts)
+
+
+def show_binary(visit: Visit) -> WireResponse:
+    """Binary files, which lie in the page itself.
+
+    API Gateway gives binary answers to whoever names their type first in Accept, and browsers do not.
+    """
+    ders = ders_of(got(visit))
+    files = {
+        "der": ("application/pkix-cert", ders[0]),
+        "p7b": ("application/x-pkcs7-certificates", decoded.pkcs7_bundle(ders)),
+    }
+    addresses = {name: f"data:{kind};base64,{base64.b64encode(body).decode()}" for name, (kind, body) in files.items()}
+    names = [each for each in decoded.of_certificate(ders[0]) if each.title in {"Issuer", "Subject"}]
+    return _page(visit, "certificate_binary.html", ders[0], files=addresses, names=names)
+
+
+def _page(visit: Visit, template: str, certificate_der: bytes, **values: Any) -> WireResponse:
+    return render.page(
+        visit,
+        template,
+        title=contents.of_certificate(certificate_der).subject or "Certificate",
+        section="certificates",
+        commands=(command("GetCertificate", request(visit)),),
+        ca_id=visit.named["ca_id"],
+        serial=visit.named["serial"],
+        **values,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from chalicelib.operations.statistics import Attention, Bar, CrlAge
 
 _TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
-MOST_CRLS = 12  # as bars; the table behind them has all
+MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, in the table behind them; and of what needs attention
+BRANCHES = 50  # of the hierarchy, on a page
 ENDS_SOON = statistics.CA_ENDS_WITHIN
 
 
@@ -77,10 +79,12 @@ def overview(visit: Visit) -> WireResponse:
         title="Overview",
         section="overview",
         commands=(command("ListCertificateAuthorities"),),
-        attention=[(each, _TONES[each.severity], _link(visit, each)) for each in found.attention],
+        attention=[(each, _TONES[each.severity], _link(visit, each)) for each in found.attention[:MOST_ATTENTION]],
+        more_attention=len(found.attention) - MOST_ATTENTION,
         figures=_figures(found),
         crls=[_crl_bar(each, visit.rt.now()) for each in found.crls],
         most_crls=MOST_CRLS,
+        most_crl_rows=MOST_CRL_ROWS,
         authorities=found.authorities,
         width=charts.WIDTH,
         height=charts.HEIGHT,
@@ -124,6 +128,9 @@ def _crl_bar(age: CrlAge, now: datetime) -> CrlBar:
 def show_hierarchy(visit: Visit) -> WireResponse:
     """Each CA below the one that signed it, with a bar for its validity."""
     nodes, now = list(_flat(hierarchy(visit.rt, visit.caller))), visit.rt.now()
+    asked = visit.query.get("begin", "")
+    begin = int(asked) if re.fullmatch("[0-9]{1,6}", asked, re.ASCII) else 0
+    end = begin + BRANCHES
     times = [time for node, _, _ in nodes for time in (node.not_before, node.not_after) if time]
     scale = charts.Scale(min((*times, now)), max((*times, now)))
     return render.page(
@@ -134,8 +141,12 @@ def show_hierarchy(visit: Visit) -> WireResponse:
         commands=(command("ListCertificateAuthorities"),),
         branches=[
             _branch(node, scale, now)._replace(level=level, parent=parent, owner=_other_owner(visit, node))
-            for node, level, parent in nodes
+            for node, level, parent in nodes[begin:end]
         ],
+        above=_above(nodes, begin),
+        begin=begin,
+        following=end if end < len(nodes) else 0,
+        number=len(nodes),
         scale=scale,
         today=scale.at(now),
         now=now,
@@ -149,6 +160,15 @@ def _flat(forest: Sequence[Node]) -> Iterator[tuple[Node, int, str]]:
         node, level, parent = waiting.pop()
         yield node, level, parent
         waiting += [(child, level + 1, node.name) for child in reversed(node.children)]
+
+
+def _above(nodes: Sequence[tuple[Node, int, str]], begin: int) -> list[str]:
+    """The names of the CAs that the first one of a page stands below, the top first."""
+    level, names = nodes[begin][1] if begin < len(nodes) else 0, list[str]()
+    for node, other, _ in reversed(nodes[:begin]):
+        if other < level:
+            level, names = other, [node.name, *names]
+    return names
 
 
 def _other_owner(visit: Visit, node: Node) -> str:

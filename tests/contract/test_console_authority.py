@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+import console_steps
 import pytest
 from authority_steps import active_root, active_subordinate, create, issue, serial_of
 from builders import EC_CONFIGURATION, csr
@@ -16,6 +17,7 @@ from console_browser import ORIGIN, Browser
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from chalicelib.console import views_certificate
 from chalicelib.operations import access, crl_freshness, lookup
 
 if TYPE_CHECKING:
@@ -321,3 +323,15 @@ def test_console_and_api_see_one_thing(browser: Browser, acm_pca: Any, clock: Cl
     assert found["Serial number"] == shown["Serial"]
     assert found["Expires"] == f"{shown['NotAfter']:%Y-%m-%d %H:%M:%S} UTC"
     assert found["Signing algorithm"] == shown["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
+
+
+def test_parents_that_may_sign_are_offered_and_not_too_many(
+    browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tops = [console_steps.root(rt, {"CommonName": f"Top {number}"}) for number in range(3)]
+    console_steps.subordinate(rt, tops[0], {"CommonName": "Lowest"})
+    waiting = console_steps.create(rt, "SUBORDINATE", {"CommonName": "Waiting"})
+    monkeypatch.setattr(views_certificate, "MOST_PARENTS", 2)
+    page = browser.get(f"/console/cas/{waiting}/install")
+    assert [each["value"] for _, each in page.elements if each.get("name") == "parent"] == tops[:2]
+    assert "And 1 more" in page.text

@@ -234,16 +234,31 @@ def test_certificate_is_shown_with_its_chain_and_files(browser: Browser, rt: Any
         assert said in page.text
     assert ":".join(re.findall("..", serial.upper())).removeprefix("00:") in page.text
     files = {each["download"]: each["href"] for _, each in page.elements if "download" in each}
-    assert set(files) == {f"{serial}{end}" for end in (".pem", ".der", ".chain.pem", ".p7b")}
+    assert set(files) == {f"{serial}{end}" for end in (".pem", ".chain.pem")}
     pem_file = browser.get(urljoin(page.url, files[f"{serial}.pem"]))
     assert x509.load_pem_x509_certificate(pem_file.body) == leaf
     assert pem_file.headers["Content-Disposition"] == f'attachment; filename="{serial}.pem"'
     whole = browser.get(urljoin(page.url, files[f"{serial}.chain.pem"])).body
     assert x509.load_pem_x509_certificates(whole) == [leaf, *chain]
+    binary = browser.get(f"/console/cas/{ca}/certificates/{serial}/binary")
+    files = {each["download"]: each["href"] for _, each in binary.elements if "download" in each}
+    assert set(files) == {f"{serial}{end}" for end in (".der", ".p7b")}
     der = base64.b64decode(files[f"{serial}.der"].removeprefix("data:application/pkix-cert;base64,"))
     assert der == leaf.public_bytes(Encoding.DER)
     bundle = base64.b64decode(files[f"{serial}.p7b"].removeprefix("data:application/x-pkcs7-certificates;base64,"))
     assert set(pkcs7.load_der_pkcs7_certificates(bundle)) == {leaf, *chain}
+
+
+def test_what_a_page_leaves_out_is_told_and_stands_in_full_elsewhere(browser: Browser, rt: Any) -> None:
+    ca, names = root(rt), [f"host-{number}.example.com" for number in range(100)]
+    serial = issue(rt, ca, csr("many.example.com", dns_names=names))
+    page = browser.get(f"/console/cas/{ca}/certificates/{serial}")
+    assert "75 more: all in full" in page.text
+    assert names[-1] not in page.text
+    (address,) = {each["href"] for tag, each in page.elements if tag == "a" and each["href"].endswith("/full")}
+    full = browser.get(urljoin(page.url, address))
+    assert re.findall(r"<bdi>(host-[^<]*)</bdi>", full.text) == names
+    assert full.text.count(got(rt, ca, serial)["Certificate"]) == 1
 
 
 def test_root_s_own_certificate_has_no_chain_and_is_not_revoked(browser: Browser, rt: Any) -> None:
@@ -285,7 +300,7 @@ class Broken:
         raise RuntimeError("no key today")
 
 
-@pytest.mark.parametrize("rest", ["", "/pem", "/chain", "/revoke", "?part=status"])
+@pytest.mark.parametrize("rest", ["", "/pem", "/chain", "/full", "/binary", "/revoke", "?part=status"])
 def test_certificate_that_is_not_there_is_told(browser: Browser, rt: Any, rest: str) -> None:
     ca, other = root(rt), root(rt)
     serial = issue(rt, other)

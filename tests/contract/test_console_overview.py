@@ -17,13 +17,14 @@ from console_steps import (
     check_harmless,
     create,
     issue,
+    link_to,
     revoke,
     root,
     signed_in,
     subordinate,
 )
 
-from chalicelib.console import authority_rows
+from chalicelib.console import authority_rows, views_overview
 from chalicelib.operations import access, crl_freshness, publication, statistics
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def test_hierarchy_shows_each_ca_below_its_issuer(browser: Browser, rt: Any, clo
         ("1", "Waiting"),
     ]
     assert "Level 3, below Middle" in page.text
-    assert 'aria-label="Valid from 2030-01-01 to 2040-01-01"' in page.text
+    assert "Valid from 2030-01-01 to 2040-01-01" in re.sub(r"</?(?:span|time)[^>]*>|\n *", "", page.text)
     assert "no certificate yet" in page.text
     links = {urlsplit(urljoin(page.url, each["href"])).path for tag, each in page.elements if tag == "a"}
     assert {f"/console/cas/{top}", f"/console/cas/{middle}"} <= links
@@ -184,6 +185,44 @@ def test_deep_and_wide_trees_are_shown_whole(browser: Browser, rt: Any) -> None:
         subordinate(rt, wide, {"CommonName": f"child {number}"})
     found = names_and_levels(browser.get("/console/hierarchy"))
     assert [level for level, _ in found] == ["1", "2", "3", "4", "5", "1", *["2"] * 30]
+
+
+def test_hierarchy_goes_on_on_the_next_page(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views_overview, "BRANCHES", 3)
+    top = root(rt, {"CommonName": "Top"})
+    middle = subordinate(rt, top, {"CommonName": "Middle"}, depth=1)
+    for number in range(3):
+        subordinate(rt, middle, {"CommonName": f"Below {number}"})
+    create(rt, subject={"CommonName": "Waiting"})
+    page = browser.get("/console/hierarchy")
+    assert names_and_levels(page) == [("1", "Top"), ("2", "Middle"), ("3", "Below 0")]
+    page = browser.get(urljoin(page.url, link_to(page, "next")))
+    assert names_and_levels(page) == [("3", "Below 1"), ("3", "Below 2"), ("1", "Waiting")]
+    assert "CAs 4 to 6 of 6; the first one here stands below <bdi>Top</bdi> \u203a <bdi>Middle</bdi>" in page.text
+    assert 'rel="next"' not in page.text
+    assert names_and_levels(browser.get(urljoin(page.url, "hierarchy?begin=x"))) == [
+        ("1", "Top"),
+        ("2", "Middle"),
+        ("3", "Below 0"),
+    ]
+    assert "There is nothing more." in browser.get("/console/hierarchy?begin=999999").text
+
+
+def test_overview_shows_the_most_urgent_and_counts_the_rest(
+    browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_overview, "MOST_ATTENTION", 2)
+    monkeypatch.setattr(views_overview, "MOST_CRLS", 1)
+    monkeypatch.setattr(views_overview, "MOST_CRL_ROWS", 2)
+    for _ in range(3):
+        create(rt)
+        issue(rt, root(rt))
+    publication.publish_due_crls(rt, seconds=60)
+    page = browser.get("/console/overview")
+    assert page.text.count("The CA waits for its certificate.") == 2
+    assert "And 1 more, none of them more urgent." in page.text
+    assert "These are the worst 1 of 3; the table has the worst 2." in page.text
+    assert figure(page, "crls").count("<tr><td>") == 2
 
 
 def test_external_ca_is_shown_and_not_linked(browser: Browser, acm_pca: Any, clock: Clock) -> None:

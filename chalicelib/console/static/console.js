@@ -10,7 +10,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(button.dataset.copy || button.parentElement.querySelector("pre").textContent);
     button.classList.add("copied");
     announce("Copied");
     setTimeout(() => button.classList.remove("copied"), 1500);
