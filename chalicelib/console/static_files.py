@@ -29,9 +29,14 @@ def content(name: str) -> bytes:
 
 
 @cache
+def version(name: str) -> str:
+    """What changes with the content of a file."""
+    return hashlib.sha256(content(name)).hexdigest()[:16]
+
+
 def address(name: str) -> str:
     """The path of a file behind `/console`; it changes with the content."""
-    return f"static/{name}?{hashlib.sha256(content(name)).hexdigest()[:16]}"
+    return f"static/{name}?{version(name)}"
 
 
 def static_file(visit: Visit) -> WireResponse:
@@ -39,5 +44,11 @@ def static_file(visit: Visit) -> WireResponse:
     name = "/".join(visit.segments[1:])
     if name not in NAMES:
         raise web.NotFoundError
-    headers = {"Content-Type": _TYPES[Path(name).suffix], "Cache-Control": "public, max-age=31536000, immutable"}
-    return WireResponse(200, content(name), web.HEADERS | headers)
+    tag = f'"{version(name)}"'
+    headers = {
+        "Content-Type": _TYPES[Path(name).suffix],
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "ETag": tag,
+    }
+    known = visit.request.header("if-none-match") == tag
+    return WireResponse(304 if known else 200, b"" if known else content(name), web.HEADERS | headers)

@@ -18,6 +18,7 @@ from granian.server.embed import Server
 
 from chalicelib import files
 from chalicelib.local import console_unrouted
+from chalicelib.local.compression import compressed
 from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
 from chalicelib.local.revocation_status import recent_ocsp, status
 from chalicelib.local.scheduler import Scheduler
@@ -119,7 +120,8 @@ def _application(rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor) -> Any
         _send(protocol, response)
 
     def answer(request: HttpRequest) -> HttpResponse:
-        return status(rt, request) or console_unrouted.answer(rt, request) or gateway.answer(request)
+        ungated = status(rt, request) or console_unrouted.answer(rt, request)
+        return ungated or compressed(request, gateway.answer(request))
 
     return application
 
