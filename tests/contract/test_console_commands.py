@@ -31,8 +31,8 @@ FAKES = ("aws", "curl", "openssl")
 FILES = {"ca.csr"}  # that shown commands write
 VARIABLES = {"CA_ARN": "arn", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}  # that they use
 FAKE = """#!/bin/sh
-printf '%s\\0' "$(basename "$0")" "$@" >> "$CALLS"
-printf '\\036' >> "$CALLS"
+{ printf '%s\\0' "$(basename "$0")" "$@"; printf '\\036'; } > "$CALLS.$$"
+cat "$CALLS.$$" >> "$CALLS"  # in one write: those of a pipe run at the same time
 """
 
 
