@@ -45,14 +45,14 @@ class HangsError(BotoCoreError):
 
 
 class Patience:
-    """What its clients know of one service: whether it hangs.
+    """What its clients know of one service: whether it hangs; and of S3, which bucket does.
 
     Args:
         clock: seconds that only grow.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._quiet_until = clock, -math.inf
+        self._clock, self._quiet_until = clock, dict[str, float]()
 
     def client(self, service: str, region: str, limits: Limits) -> Any:
         """A client of the service; threads may share it."""
@@ -67,10 +67,15 @@ class Patience:
         made.meta.events.register("after-call-error", self._note)
         return made
 
-    def _refuse(self, **_: Any) -> None:
-        if self._clock() < self._quiet_until:
+    def _refuse(self, context: dict[str, Any], **_: Any) -> None:
+        if self._clock() < self._quiet_until.get(_whom(context), -math.inf):
             raise HangsError
 
-    def _note(self, exception: Exception, **_: Any) -> None:
+    def _note(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
         if isinstance(exception, ConnectTimeoutError | ReadTimeoutError):
-            self._quiet_until = self._clock() + QUIET_SECONDS
+            self._quiet_until[_whom(context)] = self._clock() + QUIET_SECONDS
+
+
+def _whom(context: dict[str, Any]) -> str:
+    """The bucket that a call is about; empty where it is about none."""
+    return str(context.get("input_params", {}).get("Bucket", ""))

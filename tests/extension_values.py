@@ -33,12 +33,13 @@ RELATIVE = x509.RelativeDistinguishedName(
     [x509.NameAttribute(oid.NameOID.COMMON_NAME, "A"), x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, "B")]
 )
 REASONS = frozenset({x509.ReasonFlags.key_compromise, x509.ReasonFlags.aa_compromise})
+LDAP = x509.UniformResourceIdentifier("ldap:///CN=A,CN=CDP,DC=a?certificateRevocationList?base?objectClass=x")  # AD CS
 POINTS = [
-    x509.DistributionPoint([URI, x509.DirectoryName(NAME)], None, None, None),
+    x509.DistributionPoint([LDAP, URI, x509.DirectoryName(NAME)], None, None, None),
     x509.DistributionPoint(None, RELATIVE, REASONS, [x509.DirectoryName(NAME)]),
     x509.DistributionPoint(None, None, None, [x509.DirectoryName(NAME)]),
 ]
-ACCESSES = [x509.AccessDescription(oid.AuthorityInformationAccessOID.OCSP, each) for each in GENERAL_NAMES]
+ACCESSES = [x509.AccessDescription(oid.AuthorityInformationAccessOID.OCSP, each) for each in [*GENERAL_NAMES, LDAP]]
 NOTICE = x509.UserNotice(x509.NoticeReference("An organization", [1, 200]), "A text")
 POLICIES = [
     x509.PolicyInformation(POLICY, None),

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Caller, Runtime
 
-_SERIAL = re.compile(r"[0-9A-Fa-f]{1,40}|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2}){1,19}", re.ASCII)
+_SERIAL = re.compile(
+    r"[0-9A-Fa-f]{1,40}|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2}){1,19}|([0-9A-Fa-f]{2}:){1,19}[0-9A-Fa-f]", re.ASCII
+)
 _TEMPLATE = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _MAX_TEXT = 256
 

@@ -66,6 +66,8 @@ def import_certificate_authority_certificate(
                 csr_der=ca.csr_der or b"",
                 now=now,
             )
+            if ca.certificate_der is not None:
+                chain.check_renewal(ca.certificate_der, imported.certificate_der)
         installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
         installed = revocation_configuration.with_ocsp(installed)
         if lookup.status_of(ca, now) == "PENDING_CERTIFICATE":

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
-_SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+", re.ASCII)
+# Some clients drop a leading zero before they set the colons: then the first or the last group has one digit.
+_SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+|([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]", re.ASCII)
 _ATTEMPTS = 8
 
 

@@ -153,6 +153,12 @@ def crl_enabled(ca: CertificateAuthority) -> bool:
     return bool(ca.revocation_configuration["CrlConfiguration"]["Enabled"])
 
 
+def acl_of(ca: CertificateAuthority, location: CrlLocation) -> str:
+    """The ACL of the CRL at a location: in the bucket of the configuration that of the configuration."""
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    return str(crl["S3ObjectAcl"]) if location.bucket == crl.get("S3BucketName") else location.acl
+
+
 def is_partitioned(ca: CertificateAuthority) -> bool:
     """Whether the CA's configuration binds new certificates to partitions of its CRL."""
     return bool(ca.revocation_configuration["CrlConfiguration"].get("CrlType") == "PARTITIONED")

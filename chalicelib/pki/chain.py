@@ -91,6 +91,27 @@ def check_import(
     return ImportedCertificate(certificate.der, tuple(each.der for each in above))
 
 
+def check_renewal(old_der: bytes, new_der: bytes) -> None:
+    """See that what a CA has issued is also found below its renewed certificate: by the issuer's name and key id.
+
+    Raises:
+        CertificateMismatchError: clients would not find it; the text says why.
+
+    Source: RFC 5280 sections 4.2.1.1 and 6.3.3; RFC 6960 section 4.1.1 (issuerNameHash).
+    """
+    old, new = parse_certificate(old_der), parse_certificate(new_der)
+    if old.subject_der != new.subject_der:
+        raise CertificateMismatchError(
+            "The certificate's subject has other string types than that of the one it replaces: clients would not find "
+            "the status of what the CA has issued."
+        )
+    if old.key_identifier != new.key_identifier:
+        raise CertificateMismatchError(
+            "The certificate's subject key identifier is not that of the one it replaces, which is in what the CA has "
+            "issued."
+        )
+
+
 def _what(position: int) -> str:
     return f"certificate {position} of the chain" if position else "the certificate"
 

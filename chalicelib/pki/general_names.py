@@ -71,8 +71,12 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _MAILBOX = re.compile(rf"(?=.{{1,64}}$){_ATOM}(?:\.{_ATOM})*", re.ASCII)
-# RFC 3986: a scheme, and something after it; with an authority, that is not empty.
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$))(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+", re.ASCII)
+# RFC 3986: a scheme, and something after it; an authority is not empty, but in LDAP (RFC 4516) and of files (RFC 8089).
+_URI = re.compile(
+    r"(?:(?i:ldaps?|file):(?!//$)|[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$)))"
+    r"(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+",
+    re.ASCII,
+)
 
 
 def is_host_name(text: str) -> bool:

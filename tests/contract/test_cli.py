@@ -147,19 +147,19 @@ def test_monitor_fetches_what_strangers_fetch(
     run: Callable[..., Result], home: Runtime, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("monitor").output == "There is no CRL and no OCSP responder to watch.\n"
-    issue(client_for(home), active_root(client_for(home)))
-    monkeypatch.setenv("SIGNET_PUBLIC_URL", "http://127.0.0.1:9")
-    found = run("monitor")
-    assert found.exit_code == 1
-    assert "Connection refused" in found.output
     files = partial(SimpleHTTPRequestHandler, directory=str(data / "buckets"))
     with ThreadingHTTPServer(("127.0.0.1", 0), files) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         monkeypatch.setenv("SIGNET_PUBLIC_URL", f"http://127.0.0.1:{server.server_port}")
+        client = client_for(from_settings(Settings.from_env()))
+        issue(client, active_root(client))
         found = run("monitor")
         server.shutdown()
         thread.join()
+    dead = run("monitor")
+    assert dead.exit_code == 1
+    assert "Connection refused" in dead.output
     assert found.exit_code == 0, found.output
     number, *_, state, address = found.output.splitlines()[1].split()
     assert (len(number), state, address[:17]) == (13, "fresh", "http://127.0.0.1:")

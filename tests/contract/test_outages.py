@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from authority_steps import active_root, create, fetch, issue
+from botocore.exceptions import ReadTimeoutError
 from builders import CRL_CONFIGURATION
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -23,7 +24,7 @@ from home import ROOT
 from moto.server import ThreadedMotoServer
 
 from chalicelib.api import ocsp_http
-from chalicelib.aws import QUIET_SECONDS, Limits, Patience
+from chalicelib.aws import QUIET_SECONDS, HangsError, Limits, Patience
 from chalicelib.buckets import BucketError, s3
 from chalicelib.keystore import KeyNotFoundError, KeyStoreError, kms
 from chalicelib.operations.reconcile import reconcile
@@ -127,6 +128,13 @@ def test_service_that_hung_is_left_alone_for_a_while(hanging: Hanging) -> None:
         with pytest.raises(Exception, match="timeout" if asked > hanging.asked else "left alone"):
             client.describe_key(KeyId="x")
         assert hanging.asked == asked
+
+
+def test_bucket_that_hung_keeps_no_call_from_another(hanging: Hanging) -> None:
+    client = Patience().client("s3", REGION, SHORT)
+    for bucket, error in (("one", ReadTimeoutError), ("one", HangsError), ("two", ReadTimeoutError)):
+        with pytest.raises(error):
+            client.get_object(Bucket=bucket, Key="key")
 
 
 def test_making_a_key_is_not_tried_twice(hanging: Hanging) -> None:

@@ -85,6 +85,17 @@ def test_serial_is_accepted_in_the_forms_that_clients_send(acm_pca: Any, rt: Any
     assert rt.store.get_certificate(arn, int(serial_of(issued), 16)).revocation_reason == "SUPERSEDED"
 
 
+@pytest.mark.parametrize("text", ["a:bc:de", "ab:cd:e", "abcde", "0a:bc:de", "00000000000000000000000000000abcde"])
+def test_serial_without_its_leading_zero_is_the_same(acm_pca: Any, rt: Any, text: str) -> None:
+    """Some clients leave it away before they set the colons."""
+    from client import client_for
+
+    arn = active_root(acm_pca)
+    issue(client_for(replace(rt, serial_number=lambda: 0xABCDE)), arn)
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=text, RevocationReason="SUPERSEDED")
+    assert rt.store.get_certificate(arn, 0xABCDE).revocation_reason == "SUPERSEDED"
+
+
 def test_revoking_twice_is_refused_and_keeps_the_first_reason(acm_pca: Any, rt: Any) -> None:
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)

@@ -68,6 +68,33 @@ def test_new_acl_of_a_live_ca_is_one_location_and_the_crl_goes_on(acm_pca: Any, 
     assert rt.store.get_crl_state(arn).failures == 0
 
 
+class Recorded:
+    """Buckets that remember with which ACL each object was put."""
+
+    def __init__(self, buckets: Any) -> None:
+        self._buckets, self.acls = buckets, dict[str, str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._buckets, name)
+
+    def put(self, bucket: str, key: str, body: bytes, **more: Any) -> str:
+        self.acls[key] = more["acl"]
+        return str(self._buckets.put(bucket, key, body, **more))
+
+
+@pytest.mark.parametrize("kind", ["COMPLETE", "PARTITIONED"])
+def test_new_acl_is_that_of_the_next_run_of_every_crl(acm_pca: Any, rt: Any, clock: Any, kind: str) -> None:
+    """As when Block Public Access comes over a bucket: nothing is issued or revoked in between."""
+    arn = active_root(acm_pca)
+    configured(acm_pca, arn, CrlType=kind)
+    issue(acm_pca, arn)
+    clock.forward(minutes=1)
+    configured(acm_pca, arn, CrlType=kind, S3ObjectAcl="BUCKET_OWNER_FULL_CONTROL")
+    buckets = Recorded(rt.buckets)
+    assert run(replace(rt, buckets=buckets)) == ["published"]
+    assert list(buckets.acls.values()) == ["BUCKET_OWNER_FULL_CONTROL"]
+
+
 @pytest.mark.parametrize("calls", [("get", "put"), ("put",)])
 def test_old_bucket_that_is_gone_keeps_no_revocation_from_the_new_one(
     acm_pca: Any, rt: Any, clock: Any, calls: tuple[str, ...]

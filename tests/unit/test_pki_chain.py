@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from pki_forge import attribute, key, name
 
@@ -542,6 +543,24 @@ def test_check_import_malformed_field_is_refused(case: str) -> None:
     text, rule = MALFORMED[case]
     with pytest.raises(CertificateParseError, match=rule):
         check(text, root())
+
+
+def test_renewal_has_the_names_that_are_in_what_was_issued() -> None:
+    def issued(subject: x509.Name, key_id: bytes | None) -> bytes:
+        extensions = [(x509.SubjectKeyIdentifier(key_id), False)] if key_id else []
+        return certificate(subject, OWN, signer="P-256", extensions=extensions).public_bytes(Encoding.DER)
+
+    utf8, printable = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA", each)])
+        for each in (_ASN1Type.UTF8String, _ASN1Type.PrintableString)
+    )
+    digest = x509.SubjectKeyIdentifier.from_public_key(key("P-256").public_key()).digest
+    first = issued(utf8, digest)
+    chain.check_renewal(first, issued(utf8, None))
+    with pytest.raises(CertificateMismatchError, match="string types"):
+        chain.check_renewal(first, issued(printable, digest))
+    with pytest.raises(CertificateMismatchError, match="key identifier"):
+        chain.check_renewal(first, issued(utf8, b"\x01" * 20))
 
 
 def test_normalized_names_are_equal_where_rfc_5280_says() -> None:
