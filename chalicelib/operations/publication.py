@@ -91,9 +91,9 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
 def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
     """Publish one CRL if it is due and nobody else is at it; never raises."""
     outcome = Outcome(crl_arn, "skipped")
-    for _ in range(_LOOKS):
+    for look in range(_LOOKS):
         try:
-            outcome, again = _publish_once(rt, crl_arn)
+            outcome, again = _publish_once(rt, crl_arn, is_last=look == _LOOKS - 1)
         except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
             logs.log_exception("crl_failed", crl=crl_arn)
             events.crl_failed(rt, arns.split_crl_arn(crl_arn)[0], error)
@@ -103,8 +103,11 @@ def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
     return outcome
 
 
-def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
-    """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help."""
+def _publish_once(rt: Runtime, crl_arn: str, *, is_last: bool) -> tuple[Outcome, bool]:
+    """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help.
+
+    After the last look of a run that is a failure like others.
+    """
     now = rt.now()
     ca_arn, partition = arns.split_crl_arn(crl_arn)
     state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
@@ -122,7 +125,7 @@ def _publish_once(rt: Runtime, crl_arn: str) -> tuple[Outcome, bool]:
         state = _numbered_above(rt, state, there, now)
         entries = _publish(rt, ca, state, there, now)
     except Exception as error:  # noqa: BLE001  recorded and retried
-        lost = isinstance(error, PreconditionFailedError | ConflictError) and state.failures < _LOOKS
+        lost = isinstance(error, PreconditionFailedError | ConflictError) and not is_last
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
         retry_at = now if lost else now + _delay(state, _LAST_RETRY_SECONDS)
         rt.store.fail_crl(state, _text(error), retry_at=retry_at)
