@@ -120,10 +120,12 @@ def _publish_once(rt: Runtime, crl_arn: str, *, is_last: bool) -> tuple[Outcome,
             return Outcome(crl_arn, "skipped"), False
         there = crl_places.places(rt, ca, partition, now)
         if not there:
-            rt.store.fail_crl(state, "No living certificate names the CRL.", retry_at=now + _NOT_KEPT_UP_RETRY)
+            logs.log("crl_ended", crl=crl_arn)
+            rt.store.end_crl(ca, crl_arn)  # no living certificate names it
             return Outcome(crl_arn, "skipped"), False
         state = _numbered_above(rt, state, there, now)
         entries = _publish(rt, ca, state, there, now)
+        status_addresses.record_end_of_partition(rt, ca, partition)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError) and not is_last
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)

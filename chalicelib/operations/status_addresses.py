@@ -74,23 +74,35 @@ def record_ends(rt: Runtime, ca: CertificateAuthority) -> None:
 
     Nothing is lost where this does not come to its end: such an address is kept up for longer.
     """
+    given = revocation_configuration.ocsp_address(rt, ca)
+    _record(
+        rt,
+        ca,
+        [each for each in ca.crl_locations if not is_given(rt, ca, each)],
+        [each for each in ca.ocsp_addresses if each.url != given],
+    )
+
+
+def record_end_of_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> None:
+    """The same for a partition that is full: who has a place in it left puts its address on record again."""
+    open_ended = [each for each in ca.crl_locations if partition and each.partition == partition and each.until is None]
+    if open_ended and rt.store.open_crl_partition(ca.arn) != partition:
+        _record(rt, ca, open_ended, [])
+
+
+def _record(rt: Runtime, ca: CertificateAuthority, locations: list[CrlLocation], responders: list[OcspAddress]) -> None:
     try:
         own = lookup.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
-        last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()  # nobody gets a former address any more
-        ended = _with_ends(rt, ca, last)
+        last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()
+        ended = replace(
+            ca,
+            crl_locations=tuple(_ended(each, last) if each in locations else each for each in ca.crl_locations),
+            ocsp_addresses=tuple(_ended(each, last) if each in responders else each for each in ca.ocsp_addresses),
+        )
         if ended != ca:
             rt.store.update_certificate_authority(ca, ended)
     except StoreError:
         logs.log_exception("address_ends_not_recorded", ca=ca.arn)
-
-
-def _with_ends(rt: Runtime, ca: CertificateAuthority, last: datetime) -> CertificateAuthority:
-    given = revocation_configuration.ocsp_address(rt, ca)
-    return replace(
-        ca,
-        crl_locations=tuple(each if is_given(rt, ca, each) else _ended(each, last) for each in ca.crl_locations),
-        ocsp_addresses=tuple(each if each.url == given else _ended(each, last) for each in ca.ocsp_addresses),
-    )
 
 
 def _ended(address: T, last: datetime) -> T:

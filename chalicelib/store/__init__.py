@@ -144,7 +144,7 @@ class Store(Overview, CrlRecords, Protocol):
     ) -> CertificateAuthority:
         """Replace a CA; returns `new` with its version (and where needed its issuing epoch) grown.
 
-        The issuing epoch grows when status, certificate, chain or revocation configuration differ.
+        The issuing epoch grows when status, certificate, chain, revocation configuration or CRL locations differ.
 
         Raises:
             ConflictError: the CA is not at `old.version` any more.

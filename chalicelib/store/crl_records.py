@@ -105,6 +105,21 @@ class CrlRecords(Protocol):
         """
         ...
 
+    def open_crl_partition(self, ca_arn: str) -> str:
+        """The partition that new certificates of a CA go to; empty before the first.
+
+        Others get certificates only from processes that took places in them earlier.
+        """
+        ...
+
+    def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
+        """Forget a CRL that no certificate needs: its segments, its state, and its locations in the CA.
+
+        Raises:
+            ConflictError: the CA is not at `ca.version` any more.
+        """
+        ...
+
     def get_crl_state(self, crl_arn: str) -> CrlState | None:
         """Numbering and schedule of a CRL; None before `start_crl`."""
         ...

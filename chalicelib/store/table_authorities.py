@@ -189,10 +189,24 @@ class Authorities(Base):
         self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
         for partition in {"", *(each.partition for each in ca.crl_locations)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
-            pk = items.segments_partition(crl_arn)
-            for key in [items.crl_key(crl_arn), *(Key(pk, str(item["sk"])) for item in self.table.query(pk))]:
-                self.table.write(Delete(key))
+            self.table.write(Delete(items.crl_key(crl_arn)))
+            self._delete_segments(crl_arn)
         self._cache.pop(ca.arn, None)
+
+    def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
+        _, partition = arns.split_crl_arn(crl_arn)
+        self._delete_segments(crl_arn)  # first: where somebody begins the CRL anew meanwhile, they are made again
+        kept = tuple(each for each in ca.crl_locations if each.partition != partition)
+        new = replace(ca, crl_locations=kept, version=ca.version + 1)
+        self._write_authority(
+            ca, [Put(items.authority_item(new), version_is(ca.version)), Delete(items.crl_key(crl_arn))]
+        )
+        self._remember(new)
+
+    def _delete_segments(self, crl_arn: str) -> None:
+        pk = items.segments_partition(crl_arn)
+        for item in self.table.query(pk):  # the list of them comes first, without which they count for nothing
+            self.table.write(Delete(Key(pk, str(item["sk"]))))
 
     def _write_authority(self, ca: CertificateAuthority, writes: list[Write]) -> None:
         try:
@@ -216,5 +230,6 @@ def _ocsp_started(ca: CertificateAuthority) -> list[Write]:
 
 
 def _issues_differently(old: CertificateAuthority, new: CertificateAuthority) -> bool:
-    members = ("status", "certificate_der", "chain_der", "revocation_configuration")
+    """Whether certificates are issued in another way; also, whether a place is given to none of them any more."""
+    members = ("status", "certificate_der", "chain_der", "revocation_configuration", "crl_locations")
     return any(getattr(old, name) != getattr(new, name) for name in members)

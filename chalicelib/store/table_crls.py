@@ -105,6 +105,10 @@ class Crls(Base):
             else:
                 return self._remember(new)
 
+    def open_crl_partition(self, ca_arn: str) -> str:
+        found = self.table.get(items.slots_key(ca_arn))
+        return str(found["partition"]) if found else ""
+
     def get_crl_state(self, crl_arn: str) -> CrlState | None:
         item = self.table.get(items.crl_key(crl_arn))
         return None if item is None else items.from_item(CrlState, item)

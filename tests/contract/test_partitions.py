@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from test_authorities import refusal
 from test_revocation import number, revoke, serials
 
-from chalicelib.operations import certificates
+from chalicelib.arn import crl_arn
+from chalicelib.operations import certificates, revocation_configuration
 from chalicelib.operations.publication import publish_due_crls
 from chalicelib.operations.reconcile import reconcile
 from chalicelib.pki import crl, extensions
@@ -55,6 +56,11 @@ def at_address(rt: Any, address: str) -> x509.CertificateRevocationList:
     """What lies at an address of the laptop home, or at a CNAME's path in the test's bucket."""
     path = address.split("/", 3)[3].removeprefix(f"{BUCKET}/")
     return x509.load_der_x509_crl(rt.buckets.get(BUCKET, path).body)
+
+
+def crl_arns_of(arn: str, issued: list[str], rt: Any) -> list[str]:
+    records = [rt.store.get_certificate(arn, int(each.rsplit("/", 1)[1], 16)) for each in issued]
+    return list(dict.fromkeys(crl_arn(arn, each.crl_partition) for each in records))
 
 
 def scope(found: x509.CertificateRevocationList) -> tuple[bool, list[str]]:
@@ -176,6 +182,48 @@ def test_explained_certificate_has_an_address_too_and_takes_no_place(rt: Any, ac
     _, _, plan = certificates.planned(rt, caller, request)
     assert plan.has_crl_distribution_point
     assert rt.store.get_certificate_authority(arn).crl_locations == ()
+
+
+@pytest.mark.usefixtures("two_a_partition")
+def test_partition_ends_with_its_certificates_and_leaves_nothing(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    week = {"Type": "DAYS", "Value": 7}
+    issued = [issue(acm_pca, arn, Validity=week) for _ in range(5)]
+    revoke(acm_pca, arn, issued[0])
+    for _ in range(10):
+        clock.now += timedelta(days=1, hours=12)
+        publish_due_crls(rt, seconds=60)
+    ca = rt.store.get_certificate_authority(arn)
+    (last,) = ca.crl_locations  # it may get more
+    assert (last.partition, last.until) == (rt.store.open_crl_partition(arn), None)
+    assert [each.crl_arn for each in rt.store.get_crl_states(crl_arns_of(arn, issued, rt))] == [
+        crl_arn(arn, last.partition)
+    ]
+    late = cdp(fetch(acm_pca, arn, issue(acm_pca, arn)))
+    assert late == last.url
+    assert serials(at_address(rt, late)) == set()
+
+
+@pytest.mark.usefixtures("two_a_partition")
+def test_place_that_was_taken_earlier_brings_its_partition_back(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    """A process that lives for long uses its places when others have filled new partitions, which ended the old one."""
+    week = {"Type": "DAYS", "Value": 7}
+    first = cdp(fetch(acm_pca, arn, issue(acm_pca, arn, Validity=week)))
+    partition = NAMED.fullmatch(first)
+    assert partition is not None
+    for _ in range(3):
+        issue(acm_pca, arn, Validity=week)
+    for _ in range(10):
+        clock.now += timedelta(days=1, hours=12)
+        publish_due_crls(rt, seconds=60)
+    assert partition[1] not in {each.partition for each in rt.store.get_certificate_authority(arn).crl_locations}
+    sample = revocation_configuration.partition_location(rt, rt.store.get_certificate_authority(arn), "{}")
+    rt.store._slots[arn] = (f"{sample.bucket} {sample.acl} {sample.url}", partition[1], 1)
+    late = issue(acm_pca, arn, Validity=week)
+    assert cdp(fetch(acm_pca, arn, late)) == first
+    revoke(acm_pca, arn, late)
+    clock.now += timedelta(minutes=1)
+    publish_due_crls(rt, seconds=60)
+    assert serials(at_address(rt, first)) == {int(late.rsplit("/", 1)[1], 16)}
 
 
 def test_purged_ca_leaves_nothing_due(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
