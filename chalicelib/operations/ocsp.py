@@ -42,18 +42,24 @@ class Answer(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An answer with what it was made from, and when the store is to be asked again."""
+    """An answer with what it was made from, and when the store was asked last.
+
+    A clock that was ahead has set times which lie in the future once it is right: they count as long ago.
+    """
 
     answer: Answer
     basis: tuple[bytes | None, int, tuple[Status, ...]]
-    renew_at: datetime
-    look_again_at: datetime
+    looked_at: datetime
 
 
 def recent(rt: Runtime, request_der: bytes) -> Answer | None:
     """The answer to this very request, if this process has looked a moment ago."""
     kept: _Kept | None = rt.ocsp_answers.get(request_der)
-    return kept.answer if kept is not None and rt.now() < kept.look_again_at else None
+    return kept.answer if kept is not None and _is_within(LOOK_AGAIN, kept.looked_at, rt.now()) else None
+
+
+def _is_within(span: timedelta, since: datetime | None, now: datetime) -> bool:
+    return since is not None and since <= now < since + span
 
 
 def respond(rt: Runtime, request_der: bytes) -> Answer:
@@ -82,10 +88,10 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     statuses = tuple(_status(rt, ca, each) for each in request.cert_ids)
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
     kept: _Kept | None = rt.ocsp_answers.get(request_der)
-    if kept is None or kept.basis != basis or not kept.answer.this_update or not (now < kept.renew_at):
-        kept = _Kept(_signed(rt, ca, request, statuses, now), basis, now + VALIDITY / 2, now)
+    if kept is None or kept.basis != basis or not _is_within(VALIDITY / 2, kept.answer.this_update, now):
+        kept = _Kept(_signed(rt, ca, request, statuses, now), basis, now)
     if kept.answer.cacheable:
-        _keep(rt, request_der, kept._replace(look_again_at=now + LOOK_AGAIN))
+        _keep(rt, request_der, kept._replace(looked_at=now))
     return kept.answer
 
 

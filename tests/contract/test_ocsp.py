@@ -302,6 +302,20 @@ def test_store_is_asked_again_after_two_seconds(rt: Any, acm_pca: Any, arn: str,
     assert asked(other, request).certificate_status is REVOKED
 
 
+def test_clock_that_was_ahead_keeps_no_answer(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+    """What was kept an hour ahead is not of the last two seconds once the clock is right, nor newer than it."""
+    issued = issue(acm_pca, arn)
+    other = replace(rt, ocsp_answers={})
+    request = request_for(fetch(acm_pca, arn, issued), authority(acm_pca, arn))
+    clock.now += timedelta(hours=1)
+    assert asked(rt, request).certificate_status is asked(other, request).certificate_status is GOOD
+    clock.now -= timedelta(hours=1)
+    assert asked(rt, request).this_update_utc == rt.now().replace(microsecond=0)
+    revoke(acm_pca, arn, issued)
+    assert ocsp.recent(other, request) is None
+    assert asked(other, request).certificate_status is REVOKED
+
+
 def test_cache_is_bounded(rt: Any, acm_pca: Any, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocsp, "_CACHED", 2)
     issuer = authority(acm_pca, arn)
