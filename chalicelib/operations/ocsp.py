@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
-VALIDITY = timedelta(hours=12)
+VALIDITY = ocsp_responder.ANSWERS_FOR
 LOOK_AGAIN = timedelta(seconds=2)  # for so long an answer is given without asking the store: half of what is promised
 _CACHED = 10_000
 _SERIAL_BITS = 128

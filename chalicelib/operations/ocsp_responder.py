@@ -1,7 +1,8 @@
 """Delegated OCSP responders: for each CA a key of its own, certified by the one path that issues, and replaced in time.
 
 The CA signs its answers itself wherever no responder is usable: before the first one is there, where its certificate
-would end before an answer does, or from its revocation until the next reconciliation replaces it.
+would end before an answer does, or from its revocation until the next reconciliation replaces it. At the CA's end no
+responder is made that could not sign, or not for longer than the one that is there.
 
 Source: RFC 6960 sections 2.6 and 4.2.2.2.1 (id-pkix-ocsp-nocheck).
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 REQUESTED_BY = "signet-ocsp"
 TEMPLATE = "OCSPSigningCertificate_APIPassthrough"
+ANSWERS_FOR = timedelta(hours=12)
 _LIFE = timedelta(days=30)
 _SHORT_LIFE = timedelta(days=6)  # a CA in SHORT_LIVED_CERTIFICATE mode issues for at most seven days
 _RETRY = timedelta(hours=1)
@@ -43,7 +45,7 @@ def key_arn_of(ca_arn: str, generation: int) -> str:
 
 
 def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspResponder | None:
-    """The CA's responder, if one is wanted and there, and its certificate is not revoked and lives until then."""
+    """The responder of a CA, if wanted and there, whose certificate has begun, lives until then and is not revoked."""
     if rt.settings.ocsp_signer != "delegated":
         return None
     responder = rt.store.get_responder(ca.arn)
@@ -52,7 +54,8 @@ def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspRespon
     own = parsed.parse_certificate(responder.certificate_der)
     record = rt.store.get_certificate(ca.arn, own.serial_number)
     revoked = record is None or record.revoked_at is not None
-    return None if revoked or own.not_after < until else responder
+    begun = own.not_before <= rt.now()  # not so after a clock that was ahead
+    return responder if begun and until <= own.not_after and not revoked else None
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +88,7 @@ def rotate(rt: Runtime, ca_arn: str) -> bool:
     ca, old = rt.store.get_certificate_authority(ca_arn), rt.store.get_responder(ca_arn)
     if ca is None or old is None or old.due_at > rt.now():
         return False
-    if lookup.status_of(ca, rt.now()) != "ACTIVE":
+    if lookup.status_of(ca, rt.now()) != "ACTIVE" or not _is_of_use(rt, ca, old):
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         return False
     try:
@@ -101,6 +104,20 @@ def rotate(rt: Runtime, ca_arn: str) -> bool:
     return True
 
 
+def _is_of_use(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> bool:
+    """Whether a new certificate could sign, and for longer than the old one, if that can."""
+    now, ends_at = rt.now(), _end_of_new(rt, ca)
+    if ends_at < now + ANSWERS_FOR:
+        return False
+    return usable(rt, ca, now) is None or parsed.parse_certificate(old.certificate_der).not_after < ends_at
+
+
+def _end_of_new(rt: Runtime, ca: CertificateAuthority) -> datetime:
+    """When a certificate that is made now ends: with the CA at the latest."""
+    wanted = rt.now().replace(microsecond=0) + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
+    return min(wanted, lookup.issuer_of(ca).not_after or wanted)
+
+
 def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> OcspResponder:
     generation = old.generation + 1
     key_arn = key_arn_of(ca.arn, generation)
@@ -113,28 +130,27 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> Ocs
     csr_der = signing.sign_with(rt, key, "CSR", tbs_der, algorithm)
     # A run that died has its certificate taken up by the next one; but not if it was revoked, which moved the due time.
     token = f"responder-{generation}-{old.due_at.timestamp():.6f}"
-    certificate_der, not_before, not_after = _issued(rt, ca, csr_der, token)
+    certificate_der, not_after = _issued(rt, ca, csr_der, token)
+    now = rt.now()
     return replace(
         old,
         generation=generation,
         key_arn=key_arn,
         key_id=key_id,
         certificate_der=certificate_der,
-        due_at=not_before + (not_after - not_before) / 2,
+        due_at=now + (not_after - now) / 2,
     )
 
 
-def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -> tuple[bytes, datetime, datetime]:
+def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -> tuple[bytes, datetime]:
     """The responder's certificate: DigitalSignature, OCSPSigning, and nobody asks for its own status."""
     parsed_arn = arns.parse_ca_arn(ca.arn)
-    ends_at = lookup.issuer_of(ca).not_after
-    wanted = rt.now() + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
     request: shapes.IssueCertificateRequest = {
         "CertificateAuthorityArn": ca.arn,
         "Csr": chain.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
         "TemplateArn": str(arns.TemplateArn(parsed_arn.partition, TEMPLATE)),
-        "Validity": {"Type": "ABSOLUTE", "Value": int(min(wanted, ends_at or wanted).timestamp())},
+        "Validity": {"Type": "ABSOLUTE", "Value": int(_end_of_new(rt, ca).timestamp())},
         "IdempotencyToken": token,
         "ApiPassthrough": {
             "Extensions": {"CustomExtensions": [{"ObjectIdentifier": ocsp.NO_CHECK, "Value": _NULL, "Critical": False}]}
@@ -145,7 +161,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -
     record = rt.store.get_certificate(ca.arn, arns.parse_certificate_arn(arn).serial_number)
     if record is None or record.certificate_der is None:
         raise LookupError(f"The certificate {arn} was given up.")
-    return record.certificate_der, record.not_before, record.not_after
+    return record.certificate_der, record.not_after
 
 
 def forget(rt: Runtime, ca_arn: str) -> None:

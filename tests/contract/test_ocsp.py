@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from authority_steps import active_root, fetch, issue, serial_of
+from authority_steps import active_root, active_subordinate, fetch, install_subordinate, issue, serial_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -596,6 +596,40 @@ def test_responder_waits_while_its_ca_cannot_issue(delegated: Any, acm_pca: Any,
     assert reconcile(delegated).responders_rotated == 0
     clock.now += timedelta(hours=1)
     assert reconcile(delegated).responders_rotated == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "made", "more"), [(0.4, 0, {}), (2, 1, {}), (10, 3, {"UsageMode": "SHORT_LIVED_CERTIFICATE"})]
+)
+def test_no_responder_is_made_at_the_end_of_its_ca_that_is_not_needed(
+    delegated: Any, acm_pca: Any, clock: Any, *, days: float, made: int, more: Any
+) -> None:
+    """Nor does a run fail; once the CA is renewed there is one that lives on."""
+    arn = active_subordinate(acm_pca, now=clock(), days=days, RevocationConfiguration=ON, **more)
+    for minutes in (*[15] * int(days * 96 - 8), *[1] * 120):
+        done = reconcile(delegated)
+        assert done.errors == 0
+        made -= done.responders_rotated
+        clock.now += timedelta(minutes=minutes)
+    assert made == 0
+    install_subordinate(acm_pca, arn, now=clock(), days=100, serial_number=7)
+    clock.now += timedelta(hours=1)
+    assert reconcile(delegated).responders_rotated == 1
+    request = request_for(
+        fetch(acm_pca, arn, issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 5})), authority(acm_pca, arn)
+    )
+    assert len(signers(delegated, request)) == 1
+
+
+def test_responder_of_a_clock_that_was_ahead_does_not_sign_before_its_certificate_begins(
+    delegated: Any, acm_pca: Any, arn: str, clock: Any
+) -> None:
+    request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
+    clock.now += timedelta(days=1)
+    reconcile(delegated)
+    assert len(signers(delegated, request)) == 1
+    clock.now -= timedelta(days=1)
+    assert signers(delegated, request) == []
 
 
 def test_purged_ca_leaves_no_responder_key(delegated: Any, acm_pca: Any, arn: str, clock: Any) -> None:
