@@ -22,6 +22,7 @@ from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.buckets import BucketError
@@ -163,11 +164,11 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list
     errors = [each.error for each in there if each.error]
     if len(errors) == len(there):
         raise errors[0]
-    generated_at = now.replace(microsecond=0)
-    next_update = generated_at + _validity(ca, state)
-    crl_der, entries = _built(rt, ca, state, there, now)
+    due = _due(rt, ca, state, there, now)
+    made_at, next_update = _made_at(due.published, now), due.latest_next_update
+    crl_der, entries = _built(rt, ca, state, there[0].location.scope, due)
     failed = crl_places.put(rt, there, crl_der)
-    midpoint = now + (next_update - generated_at) / 2 - _AHEAD
+    midpoint = now + (next_update - made_at) / 2 - _AHEAD
     rt.store.complete_crl(
         state,
         published_at=now,
@@ -187,21 +188,22 @@ def _missed(rt: Runtime, state: CrlState, location: CrlLocation, error: BucketEr
     return f"{location.url}: {_text(error)}"
 
 
-def _built(
-    rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime
-) -> tuple[bytes, int]:
+def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
+    """When a CRL is made, by the clock of the published one where that was ahead: thisUpdate never goes back."""
+    return max([now.replace(microsecond=0), *(each.this_update + _BACKDATED for each in published)])
+
+
+def _built(rt: Runtime, ca: CertificateAuthority, state: CrlState, scope: str, due: crl_gate.Due) -> tuple[bytes, int]:
     """The CRL, built, signed and passed by the gate; and how many entries it has."""
-    generated_at = now.replace(microsecond=0)
-    due = _due(rt, ca, state, there, now)
     forgotten = crl_gate.forgotten(due.published, due.recorded)
     tbs_der = crl.build_crl_tbs(
         issuer=due.issuer,
         signing_algorithm=due.signing_algorithm,
         crl_number=state.crl_number,
-        this_update=max([generated_at - _BACKDATED, *(each.this_update for each in due.published)]),
-        next_update=generated_at + _validity(ca, state),
+        this_update=_made_at(due.published, due.now) - _BACKDATED,
+        next_update=due.latest_next_update,
         entries=[*(each.entries.octets for each in due.recorded), *forgotten.values()],
-        scope=there[0].location.scope,
+        scope=scope,
     )
     digest = signing.tbs_sha256(tbs_der)
     rt.store.intend_crl(state, digest)
@@ -217,32 +219,36 @@ def _due(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Pla
 
     It follows the last CRL, not one before that, which lies where the last one could not be put.
     """
-    shown_at, gone_at = (_this_update_of(each) for each in (state.published_at, state.preceded_at))
+    shown_at, gone_at = (_ended_by(each, now) for each in (state.published_at, state.preceded_at))
     segments, revoked = Folding(rt, state, shown_at, gone_at).folded()
     scope = there[0].location.scope
+    published = [each.crl for each in there if each.crl and each.crl.number >= (state.published_number or 0)]
     return crl_gate.Due(
         now=now,
         issuer=lookup.issuer_of(ca),
         signing_algorithm=ca.configuration["SigningAlgorithm"],
         scope=extensions.issuing_distribution_point(scope).value_der if scope else None,
-        latest_next_update=now + _validity(ca, state),
+        latest_next_update=_made_at(published, now) + _validity(ca, state, published),
         recorded=[crl_segments.shown(each, shown_at) for each in segments],
         revoked=revoked,
-        published=[each.crl for each in there if each.crl and each.crl.number >= (state.published_number or 0)],
+        published=published,
     )
 
 
-def _this_update_of(published_at: datetime | None) -> datetime | None:
-    return published_at.replace(microsecond=0) - _BACKDATED if published_at else None
+def _ended_by(published_at: datetime | None, now: datetime) -> datetime | None:
+    """What has ended by then was in the CRL of that time for the last time; no clock that was ahead ends it earlier."""
+    return min(published_at, now).replace(microsecond=0) - _BACKDATED if published_at else None
 
 
-def _validity(ca: CertificateAuthority, state: CrlState) -> timedelta:
+def _validity(ca: CertificateAuthority, state: CrlState, published: Sequence[crl_gate.Crl]) -> timedelta:
     """How long a CRL is valid; after CRLs were switched off, as long as the last one was."""
     crl_configuration = ca.revocation_configuration["CrlConfiguration"]
     if crl_configuration["Enabled"]:
         return timedelta(days=crl_configuration["ExpirationInDays"])
     if state.next_update is not None and state.published_at is not None:
-        return state.next_update - state.published_at.replace(microsecond=0)
+        made_at = _made_at(published, state.published_at)
+        if made_at < state.next_update:
+            return state.next_update - made_at
     return timedelta(days=revocation_configuration.DEFAULT_EXPIRATION_DAYS)
 
 

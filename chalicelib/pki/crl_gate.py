@@ -107,7 +107,7 @@ class Due:
         issuer: the CA.
         signing_algorithm: of the CA.
         scope: the DER of IssuingDistributionPoint; None for a complete CRL.
-        latest_next_update: of the CA's configuration.
+        latest_next_update: of the CA's configuration, from now on, or from a published CRL that a fast clock made.
         recorded: what is on record as revoked, and how much of it needs an entry.
         revoked: serial numbers, as the contents of INTEGERs, that were revoked since the last run and need an entry.
         published: what lies at the addresses now.
@@ -216,6 +216,8 @@ def _times(case: _Case) -> Iterator[str]:
         yield "Its thisUpdate lies in the future."
     if crl.next_update is None or crl.next_update <= due.now:
         yield "Its nextUpdate has passed, or is missing."
+    elif crl.next_update <= crl.this_update:
+        yield "Its nextUpdate is not after its thisUpdate."
     elif crl.next_update > due.latest_next_update:
         yield f"Its nextUpdate is after {due.latest_next_update:%Y-%m-%dT%H:%M:%SZ}, the latest that is configured."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -283,6 +284,74 @@ def test_clock_that_jumps_back_never_moves_number_or_this_update_back(acm_pca: A
     assert number(after) > number(before)
     assert after.last_update_utc >= before.last_update_utc
     assert serials(after) == {int(serial_of(late), 16)}
+
+
+def times(rt: Any, arn: str) -> tuple[Any, Any]:
+    crl = published(rt, arn)
+    return crl.last_update_utc, crl.next_update_utc
+
+
+def test_after_a_clock_that_was_ahead_next_update_stays_after_this_update(acm_pca: Any, rt: Any, clock: Any) -> None:
+    """thisUpdate never goes back, and its CRL lives as long as any other; the schedule is of the right clock."""
+    arn = active_root(acm_pca)
+    issued = issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 300})
+    clock.forward(days=30)
+    publish_due_crls(rt, seconds=60)
+    ahead = clock() - timedelta(hours=1), clock() + timedelta(days=7)
+    clock.forward(days=-30)
+    revoke(acm_pca, arn, issued)
+    made = publish_due_crls(rt, seconds=60)
+    assert [each.result for each in made] == ["published"]
+    assert times(rt, arn) == ahead
+    assert serials(published(rt, arn)) == {int(serial_of(issued), 16)}
+    clock.forward(days=3.5)
+    assert [each.result for each in publish_due_crls(rt, seconds=60)] == ["published"]
+    off = {"CrlConfiguration": {"Enabled": False}}
+    acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=off)
+    for _ in range(8):
+        clock.forward(days=3.5)
+        publish_due_crls(rt, seconds=60)
+    assert times(rt, arn) == (clock() - timedelta(hours=1), clock() + timedelta(days=7))
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_certificate_that_ends_while_the_clock_is_ahead_stays_revoked(
+    acm_pca: Any, rt: Any, clock: Any, runs: int
+) -> None:
+    arn = active_root(acm_pca)
+    short, other = (issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": days}) for days in (20, 300))
+    revoke(acm_pca, arn, short)
+    publish_due_crls(rt, seconds=60)
+    for _ in range(runs):
+        clock.forward(days=30)
+        publish_due_crls(rt, seconds=60)
+    clock.forward(days=-30 * runs)
+    revoke(acm_pca, arn, other)
+    publish_due_crls(rt, seconds=60)
+    assert serials(published(rt, arn)) == {int(serial_of(short), 16), int(serial_of(other), 16)}
+
+
+@pytest.mark.laptop  # where the test can take the object away
+def test_crl_of_a_clock_that_was_ahead_is_replaced_once_it_is_taken_away(acm_pca: Any, rt: Any, clock: Any) -> None:
+    """What the runbook says; runs that were ahead have even forgotten the stored entry."""
+    arn = active_root(acm_pca)
+    short, _ = (issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": days}) for days in (20, 300))
+    revoke(acm_pca, arn, short)
+    for _ in range(3):
+        clock.forward(days=30)
+        rt.store.schedule_crl(arn, due_at=clock())
+        publish_due_crls(rt, seconds=60)
+    clock.forward(days=-90)
+    last = published(rt, arn)
+    assert serials(last) == set()
+    ca = rt.store.get_certificate_authority(arn)
+    (Path(rt.settings.data) / "buckets" / "crl-bucket" / ca.crl_locations[-1].key).unlink()
+    rt.store.forget_crl_segments(arn)  # as `signet crl rebuild`
+    rt.store.schedule_crl(arn, due_at=clock())
+    publish_due_crls(rt, seconds=60)
+    assert number(published(rt, arn)) > number(last)
+    assert times(rt, arn) == (clock() - timedelta(hours=1), clock() + timedelta(days=7))
+    assert serials(published(rt, arn)) == {int(serial_of(short), 16)}
 
 
 def test_number_jumps_past_a_published_crl_that_the_store_does_not_know(acm_pca: Any, rt: Any, clock: Any) -> None:

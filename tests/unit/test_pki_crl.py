@@ -190,6 +190,16 @@ def test_gate_refuses(case: str) -> None:
         crl_gate.check(made, DUE)
 
 
+def test_gate_refuses_a_crl_that_ends_before_it_begins() -> None:
+    """As one after a CRL that a clock made which was ahead."""
+    ahead = signed_crl(crl_number=NUMBER - 1, this_update=START + 30 * DAY, next_update=START + 37 * DAY)
+    due = replace(DUE, latest_next_update=START + 37 * DAY, published=[crl_gate.read(ahead)])
+    crl_gate.check(signed_crl(*GOOD, this_update=START + 30 * DAY, next_update=START + 37 * DAY), due)
+    for days in (7, 30):
+        with pytest.raises(crl_gate.CrlRefusedError, match="nextUpdate is not after its thisUpdate"):
+            crl_gate.check(signed_crl(*GOOD, this_update=START + 30 * DAY, next_update=START + days * DAY), due)
+
+
 def test_gate_refuses_a_crl_of_another_partition() -> None:
     due = replace(DUE, scope=SCOPE.value_der)
     crl_gate.check(with_scope(signed_crl(*GOOD)), due)
