@@ -267,7 +267,8 @@ class Store(Overview, CrlRecords, Protocol):
         """Record an audit report that is to be written.
 
         Raises:
-            ConflictError: the one before it was asked for later than `last_before`.
+            ConflictError: the one before it was asked for later than `last_before`, and not further in the future than
+                that is in the past: a clock that was ahead stops nobody.
         """
         ...
 

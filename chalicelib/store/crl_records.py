@@ -138,7 +138,8 @@ class CrlRecords(Protocol):
         The number reserved is `number`, or one more than the last where that is greater.
 
         Returns:
-            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds the lease.
+            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds the lease. One
+            that lasts more than twice as long as the one asked for holds nothing: a clock that was ahead has set it.
         """
         ...
 

@@ -15,7 +15,7 @@ from chalicelib.store.table_authorities import Base, version_is
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from chalicelib.records import CertificateAuthority, CrlLocation
     from chalicelib.store.table import Condition, Item, Table, Value, Write
@@ -130,7 +130,7 @@ class Crls(Base):
     def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
         key = items.crl_key(crl_arn)
         found = self.table.get(key)
-        while found is not None and _may_reserve(found, now):
+        while found is not None and _may_reserve(found, now, lease_until - now):
             reserved = max(number, int(found.get("crl_number", 0)) + 1)
             values: dict[str, Value] = {"crl_number": reserved, "lease_until": items.micros(lease_until)}
             write = Update(key, _is_still(found), values, ("tbs_sha256",))
@@ -225,10 +225,15 @@ def _due_removed(at: datetime | None) -> tuple[str, ...]:
     return ("next_crl_at", "due_pk", "due_sk") if at is None else ()
 
 
-def _may_reserve(found: Item, now: datetime) -> bool:
-    """Whether the CRL is due and nobody holds the lease."""
-    moment = items.micros(now)
-    return int(found.get("next_crl_at", moment + 1)) <= moment and int(found.get("lease_until", 0)) <= moment
+def _may_reserve(found: Item, now: datetime, span: timedelta) -> bool:
+    """Whether the CRL is due and nobody holds the lease.
+
+    A lease of more than two spans from now is of a clock that was far ahead, and holds nothing: one span is its own,
+    the other is for clocks that differ a little. Were it held after all, its holder would lose it at the next write.
+    """
+    moment, held = items.micros(now), int(found.get("lease_until", 0))
+    is_held = moment < held <= items.micros(now + 2 * span)
+    return int(found.get("next_crl_at", moment + 1)) <= moment and not is_held
 
 
 def _is_still(found: Item) -> Condition:

@@ -24,9 +24,11 @@ class AuditReports(Base):
     def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:
         key, asked_at = items.last_report_key(report.ca_arn), items.micros(report.created_at)
         last: Item = {"pk": key.pk, "sk": key.sk, "report_id": report.report_id, "asked_at": asked_at}
-        long_ago = (*ABSENT, (Clause("asked_at", "<=", items.micros(last_before)),))
+        distance = asked_at - items.micros(last_before)
+        long_ago = (Clause("asked_at", "<=", asked_at - distance),)
+        by_a_clock_ahead = (Clause("asked_at", ">", asked_at + distance),)
         try:
-            self.table.write(Put(items.report_item(report), ABSENT), Put(last, long_ago))
+            self.table.write(Put(items.report_item(report), ABSENT), Put(last, (*ABSENT, long_ago, by_a_clock_ahead)))
         except ConditionFailedError as error:
             raise ConflictError("Another audit report was asked for a short time ago.") from error
 

@@ -195,6 +195,16 @@ def test_second_report_has_to_wait(acm_pca: Any, rt: Any, arn: str, clock: Any) 
     assert [report.status for report in audit_reports.write_due_reports(rt)] == ["SUCCESS"] * 3
 
 
+def test_report_of_a_clock_that_was_ahead_stops_no_other(acm_pca: Any, rt: Any, arn: str, clock: Any) -> None:
+    clock.forward(days=3)
+    ask(acm_pca, arn)
+    clock.forward(days=-3)
+    ask(acm_pca, arn)
+    assert [report.status for report in audit_reports.write_due_reports(rt)] == ["SUCCESS"]
+    parameters = {"CertificateAuthorityArn": arn, "S3BucketName": "reports", "AuditReportResponseFormat": "CSV"}
+    assert refusal(acm_pca.create_certificate_authority_audit_report, **parameters)[0] == "RequestInProgressException"
+
+
 def test_waiting_is_a_setting(acm_pca: Any, rt: Any, arn: str) -> None:
     from client import client_for
 

@@ -297,6 +297,18 @@ def test_second_run_leaves_a_leased_crl_alone(acm_pca: Any, rt: Any, clock: Any)
     assert publication.publish_crl(rt, arn).result == "published"
 
 
+def test_run_that_died_a_day_ahead_holds_no_crl(acm_pca: Any, rt: Any, clock: Any) -> None:
+    arn = active_root(acm_pca)
+    revoked = issue(acm_pca, arn)
+    acm_pca.revoke_certificate(
+        CertificateAuthorityArn=arn, CertificateSerial=serial_of(revoked), RevocationReason="SUPERSEDED"
+    )
+    ahead = clock() + timedelta(days=1)
+    assert rt.store.reserve_crl(arn, number=1, now=ahead, lease_until=ahead + timedelta(seconds=45)) is not None
+    clock.forward(minutes=1)
+    assert publication.publish_crl(rt, arn).result == "published"
+
+
 def test_expired_ca_s_crl_is_not_kept_up_until_it_is_renewed(acm_pca: Any, rt: Any, clock: Any) -> None:
     from authority_steps import install_subordinate
 

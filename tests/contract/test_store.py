@@ -586,6 +586,25 @@ def complete(store: TableStore, state: Any, next_crl_at: datetime | None) -> Non
     store.complete_crl(state, published_at=START, next_update=at(days=7), entries=3, next_crl_at=next_crl_at)
 
 
+def test_lease_of_a_clock_that_was_ahead_holds_nothing(store: TableStore, ca: CertificateAuthority) -> None:
+    """By more than a lease: one that is ahead by less is respected. Who took it has lost it at the next write."""
+    started(store, ca)
+    store.schedule_crl(ca.arn, due_at=at(days=-2))
+    slightly = reserve(store, ca, at(seconds=45))
+    assert reserve(store, ca) is None
+    store.fail_crl(slightly, "broken", retry_at=START)
+    ahead = reserve(store, ca, at(days=1))
+    taken = reserve(store, ca)
+    assert (taken.crl_number, taken.lease_until) == (ahead.crl_number + 1, at(seconds=45))
+    with pytest.raises(ConflictError):
+        store.renew_crl(ahead, lease_until=at(days=2))
+    with pytest.raises(ConflictError):
+        store.fail_crl(ahead, "late", retry_at=START)
+    with pytest.raises(ConflictError):
+        complete(store, ahead, at(days=3))
+    complete(store, taken, at(days=3))
+
+
 def test_start_adds_the_location_and_makes_the_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
     changed = started(store, ca)
     assert changed.crl_locations == (LOCATION,)
@@ -813,6 +832,15 @@ def test_report_is_due_until_it_is_finished(store: TableStore, ca: CertificateAu
     assert store.get_audit_report(ca.arn, "r1") == done
     assert store.list_due("REPORT", now=at(days=1), limit=9) == []
     assert store.get_audit_report(ca.arn, "r2") is None
+
+
+def test_report_of_a_clock_that_was_ahead_stops_no_other(store: TableStore, ca: CertificateAuthority) -> None:
+    store.reserve_audit_report(report(ca, created_at=at(minutes=30)), last_before=START)
+    with pytest.raises(ConflictError):
+        store.reserve_audit_report(report(ca, "r2"), last_before=at(minutes=-30))
+    store.reserve_audit_report(report(ca, "r2"), last_before=at(minutes=-29))
+    with pytest.raises(ConflictError):
+        store.reserve_audit_report(report(ca, "r3"), last_before=at(minutes=-29))
 
 
 def test_reports_keep_their_distance(store: TableStore, ca: CertificateAuthority) -> None:
