@@ -74,7 +74,7 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
 
 
 def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
-    """The tags of a CA in the order in which their keys were first set.
+    """The tags of a CA, ordered by key, so that changes between pages neither skip nor repeat others.
 
     Raises:
         InvalidStateException: the CA is DELETED.
@@ -84,14 +84,15 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
     ca = lookup.find(rt, caller, arn)
     lookup.check_not_deleted(ca, rt.now())
     try:
-        start = int(paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or 0)
+        after = paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or ""
     except paging.TokenError as error:
         raise errors.ValidationException(str(error)) from error
-    end = start + request.get("MaxResults", MAX_TAGS)
-    page: shapes.ListTagsResponse = {"Tags": [_wire(key, value) for key, value in ca.tags[start:end]]}
-    if end < len(ca.tags):
-        page["NextToken"] = paging.encode(rt, caller, f"ListTags/{arn}", str(end))
-    return page
+    rest = sorted((key, value) for key, value in ca.tags if key > after)
+    page = rest[: request.get("MaxResults", MAX_TAGS)]
+    response: shapes.ListTagsResponse = {"Tags": [_wire(*each) for each in page]}
+    if len(page) < len(rest):
+        response["NextToken"] = paging.encode(rt, caller, f"ListTags/{arn}", page[-1][0])
+    return response
 
 
 def _wire(key: str, value: str | None) -> shapes.Tag:

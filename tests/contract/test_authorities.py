@@ -394,6 +394,22 @@ def test_tags_are_added_replaced_removed_and_paged(acm_pca: Any) -> None:
     assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == [wanted[0], wanted[2]]
 
 
+def test_tags_that_change_between_pages_hide_no_other(acm_pca: Any) -> None:
+    arn = create(acm_pca, Tags=[{"Key": key} for key in "fbdaec"])
+
+    def page(**more: Any) -> tuple[str, str | None]:
+        answer = acm_pca.list_tags(CertificateAuthorityArn=arn, MaxResults=2, **more)
+        return "".join(tag["Key"] for tag in answer["Tags"]), answer.get("NextToken")
+
+    seen, token = page()
+    assert seen == "ab"
+    acm_pca.untag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a"}, {"Key": "b"}])
+    seen, token = page(NextToken=token)
+    assert seen == "cd"
+    acm_pca.tag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a"}, {"Key": "c", "Value": "2"}])
+    assert page(NextToken=token) == ("ef", None)
+
+
 def test_fifty_first_tag_is_refused(acm_pca: Any) -> None:
     tags = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
     arn = create(acm_pca, Tags=tags)
