@@ -8,6 +8,7 @@ Source: RFC 5280 sections 4.2.1.13 and 4.2.2.1.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ from chalicelib.records import CrlLocation, OcspAddress
 from chalicelib.store import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority
@@ -75,32 +77,35 @@ def record_ends(rt: Runtime, ca: CertificateAuthority) -> None:
     Nothing is lost where this does not come to its end: such an address is kept up for longer.
     """
     given = revocation_configuration.ocsp_address(rt, ca)
-    _record(
-        rt,
-        ca,
-        [each for each in ca.crl_locations if not is_given(rt, ca, each)],
-        [each for each in ca.ocsp_addresses if each.url != given],
-    )
+    locations = [each for each in ca.crl_locations if not is_given(rt, ca, each)]
+    with _at_will(ca):
+        _record(rt, ca, locations, [each for each in ca.ocsp_addresses if each.url != given])
 
 
 def record_end_of_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> None:
     """The same for a partition that is full: who has a place in it left puts its address on record again."""
     open_ended = [each for each in ca.crl_locations if partition and each.partition == partition and each.until is None]
-    if open_ended and rt.store.open_crl_partition(ca.arn) != partition:
-        _record(rt, ca, open_ended, [])
+    with _at_will(ca):
+        if open_ended and rt.store.open_crl_partition(ca.arn) != partition:
+            _record(rt, ca, open_ended, [])
 
 
 def _record(rt: Runtime, ca: CertificateAuthority, locations: list[CrlLocation], responders: list[OcspAddress]) -> None:
+    own = lookup.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
+    last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()
+    ended = replace(
+        ca,
+        crl_locations=tuple(_ended(each, last) if each in locations else each for each in ca.crl_locations),
+        ocsp_addresses=tuple(_ended(each, last) if each in responders else each for each in ca.ocsp_addresses),
+    )
+    if ended != ca:
+        rt.store.update_certificate_authority(ca, ended)
+
+
+@contextmanager
+def _at_will(ca: CertificateAuthority) -> Iterator[None]:
     try:
-        own = lookup.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
-        last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()
-        ended = replace(
-            ca,
-            crl_locations=tuple(_ended(each, last) if each in locations else each for each in ca.crl_locations),
-            ocsp_addresses=tuple(_ended(each, last) if each in responders else each for each in ca.ocsp_addresses),
-        )
-        if ended != ca:
-            rt.store.update_certificate_authority(ca, ended)
+        yield
     except StoreError:
         logs.log_exception("address_ends_not_recorded", ca=ca.arn)
 
