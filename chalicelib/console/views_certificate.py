@@ -135,7 +135,7 @@ def install_signed(visit: Visit) -> WireResponse:
     parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
     parents = {each.ca_id: each.arn for each in _parents(visit)}
     if parent_id not in parents:
-        return _form(visit, {"signed": "Choose one of these certificate authorities."})
+        return _form(visit, {"signed": "Choose the CA that signs it."})
     if depth not in {"0", "1", "2", "3"}:
         return _form(visit, {"signed": "Choose a path length from 0 to 3."})
     template = f"SubordinateCACertificate_PathLen{depth}"
