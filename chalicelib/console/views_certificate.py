@@ -198,7 +198,9 @@ def _has(visit: Visit, certificate_arn: str) -> bool:
 
 
 def _installed(visit: Visit) -> WireResponse:
-    return authority_page.done(visit, "", "installed")
+    """The CA's page; a DISABLED CA stays so with its new certificate."""
+    issues = _described(visit)["Status"] == "ACTIVE"
+    return authority_page.done(visit, "", "installed" if issues else "installed_only")
 
 
 def _parents(visit: Visit) -> list[Parent]:

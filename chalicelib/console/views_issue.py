@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, extensions
-from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
+from chalicelib.console import authority_rows, issue_plan, notes, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words, violations
 from chalicelib.operations import explain
@@ -154,18 +154,18 @@ def issue(visit: Visit) -> WireResponse:
     serial = issued["CertificateArn"].rsplit("/", 1)[1]
     if visit.session is not None:
         sessions.change_draft(visit.rt, visit.session, name, lambda kept: kept | {"issued": serial})
-    return _to_certificate(visit, serial)
+    return notes.done(visit, _path(visit, serial), "issued")
 
 
-def _to_certificate(visit: Visit, serial: str) -> WireResponse:
-    return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{serial}?done=issued")
+def _path(visit: Visit, serial: str) -> str:
+    return f"cas/{visit.named['ca_id']}/certificates/{serial}"
 
 
 def _preview_page(visit: Visit, problem: str) -> WireResponse:
     name = visit.named["draft"]
     typed, issued = _draft(visit, name), _kept(visit, name).get("issued")
     if issued:
-        return _to_certificate(visit, issued)
+        return web.redirect(visit, _path(visit, issued))
     if typed is None:
         return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue")
     explained = _explained(visit, typed)

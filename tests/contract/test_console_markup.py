@@ -26,12 +26,10 @@ NAME = [{"Key": "Name", "Value": "Example " * 30}, {"Key": "Example " * 15, "Val
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 OPENED = {"a", "button", "details", "select", "textarea", "summary", "pre"}
 # What may not stand anywhere in an element: whoever presses it would press what is in it. Source: HTML, section 3.2.5.
-NOT_WITHIN = dict.fromkeys(
-    ("a", "button", "summary", "h1", "h2", "h3", "p", "small"), {*OPENED, "div", "ul", "form"}
-) | {
-    "label": OPENED,
-    "form": {"form"},
+NOT_WITHIN = {
+    each: {*OPENED, "div", "ul", "form"} for each in ("a", "button", "summary", "h1", "h2", "h3", "p", "small")
 }
+NOT_WITHIN |= {"label": OPENED, "form": {"form"}}
 MAY = {("p", "a"), ("p", "button"), ("small", "a"), ("small", "button")}
 
 
