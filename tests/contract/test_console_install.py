@@ -52,7 +52,7 @@ def test_parent_that_may_not_sign_is_told_in_its_words(browser: Browser) -> None
         ({"parent": root, "path_length": "0", "years": "9"}, "validity"),
         ({"parent": root, "path_length": "0", "years": "x"}, "must be from 1 to 100 years"),
         ({"parent": root, "path_length": "9"}, "Choose a path length"),
-        ({"parent": other, "path_length": "0"}, "Choose the CA that signs it."),
+        ({"parent": other, "path_length": "0"}, "CA that signs it: Choose one of these."),
     ):
         refused = browser.submit(form, "install-signed", **fields)
         assert refused.status == 422
@@ -70,7 +70,7 @@ def test_no_parent_is_chosen_by_itself_nor_by_enter(browser: Browser) -> None:
     assert "name" not in pressed_by_enter(page, "install-signed")
     assert {each["value"] for _, each in page.elements if each.get("name") == "parent"} == set(roots)
     refused = browser.submit(page, "install-signed", years="2")
-    assert (refused.status, "Choose the CA that signs it." in refused.text) == (422, True)
+    assert (refused.status, "CA that signs it: Choose one of these." in refused.text) == (422, True)
     assert described(browser, ca_id).status == "PENDING_CERTIFICATE"
     refused = browser.submit(page, "install-signed", parent=roots[1], years="99")
     assert refused.form("install-signed")["fields"]["parent"] == roots[1]  # what was chosen stays
