@@ -210,13 +210,13 @@ def _may_use(visit: Visit, template: str) -> bool:
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
     arn = visit.ca_arn
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    short = issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
+    defaults = issue_plan.DEFAULTS | (issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {})
     sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
     request = {
         "CertificateAuthorityArn": arn,
         "Csr": "fileb://request.csr.pem",
         "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
-        "Validity": {"Type": "DAYS", "Value": 90},
+        "Validity": {"Type": "DAYS", "Value": int(defaults["amount"])},
     }
     return render.page(
         visit,
@@ -228,7 +228,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         ca=ca,
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
-        typed=typed or issue_plan.DEFAULTS | short,
+        typed=typed or defaults,
         problems=problems,
         csr_sections=sections,
         plan=issue_plan,

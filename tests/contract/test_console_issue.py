@@ -351,3 +351,13 @@ def test_command_of_the_preview_asks_for_the_same(browser: Browser, rt: Any) -> 
         """--api-passthrough '{"Extensions": {"SubjectAlternativeNames": [{"DnsName": "a.example.com"}]}}'""",
     ):
         assert said in shown
+
+
+@pytest.mark.parametrize(("mode", "days"), [("GENERAL_PURPOSE", "90"), ("SHORT_LIVED_CERTIFICATE", "7")])
+def test_command_of_the_form_has_the_validity_that_the_form_has(
+    browser: Browser, rt: Any, mode: str, days: str
+) -> None:
+    page = browser.get(f"/console/cas/{root(rt, UsageMode=mode, RevocationConfiguration={})}/issue")
+    (command,) = (each["data-copy"] for _, each in page.elements if "issue-certificate" in each.get("data-copy", ""))
+    assert page.form("/issue")["fields"]["amount"] == days
+    assert f'"Value": {days}}}' in command

@@ -7,7 +7,6 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from console_browser import Browser
 from console_steps import create, issue, pressed_by_enter, root, signed_in
 from console_wizard_steps import SUBJECT, begin, go
 from test_console_markup import crawled
@@ -15,7 +14,7 @@ from test_console_markup import crawled
 from chalicelib.console import labels
 
 if TYPE_CHECKING:
-    from console_browser import Answer
+    from console_browser import Answer, Browser
 
 pytestmark = pytest.mark.laptop
 
