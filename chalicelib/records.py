@@ -306,6 +306,7 @@ class ConsoleSession:
     Attributes:
         id_sha256: hex SHA-256 of what the browser holds; the id itself is kept nowhere.
         drafts: what has been typed into unfinished forms, by the draft's id.
+        note: the path of the page that comes next, and what it has to say; empty for nothing.
         version: grows by one with every write; an update is conditional on it.
     """
 
@@ -315,4 +316,5 @@ class ConsoleSession:
     created_at: datetime
     expires_at: datetime
     drafts: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
     version: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.console import authority_rows, render, web
+from chalicelib.console import authority_rows, notes, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,23 +43,6 @@ TABS = (
     Tab("reports", "Audit reports", _CERTIFIED),
     Tab("activity", "Activity"),
 )
-# What a page says after something was done: the last word of a redirect's query, and its text.
-NOTES = {
-    "installed": "The certificate is installed. This certificate authority issues now.",
-    "disabled": "The certificate authority is disabled: it issues nothing until it is enabled again.",
-    "enabled": "The certificate authority is enabled.",
-    "deleted": "The certificate authority is deleted.",
-    "restored": "The certificate authority is restored, in the state that it had before.",
-    "revocation": "The revocation settings are saved.",
-    "published": "The CRL is due now: the next run of the schedule publishes it, within a minute.",
-    "tagged": "The tag is saved.",
-    "untagged": "The tag is removed.",
-    "permitted": "The permission is given.",
-    "forbidden": "The permission is taken back.",
-    "shared": "The resource policy is saved.",
-    "unshared": "The resource policy is removed.",
-    "requested": "The audit report is requested. It is written within a minute or so.",
-}
 
 
 def describe(visit: Visit) -> Any:
@@ -101,7 +84,7 @@ def show(
         ca=ca,
         tabs=[each for each in TABS if _is_offered(visit, each, ca["Status"]) or each.name == tab],
         tab=tab,
-        note=NOTES.get(visit.query.get("done", ""), ""),
+        note=notes.take(visit),
         problems=problems or {},
         **values,
     )
@@ -119,4 +102,4 @@ def address(visit: Visit, path: str = "") -> str:
 
 def done(visit: Visit, path: str, note: str) -> WireResponse:
     """Go on to a page of the CA, which says what was done."""
-    return web.redirect(visit, f"{address(visit, path)}?done={note}")
+    return notes.done(visit, address(visit, path), note)

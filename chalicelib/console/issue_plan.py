@@ -104,9 +104,8 @@ def problems_of(typed: Typed) -> Problems:
     elif _validity(typed) is None:
         ends = typed["unit"] == "END_DATE"
         found["end" if ends else "amount"] = "Choose a date." if ends else "It must be a number from 1 to 99999."
-    if any(len(_listed(typed, name)) > _MOST_NAMES for name in NAMES):
-        found["dns"] = f"A list here may have {_MOST_NAMES} names; the AWS CLI takes more."
-    return found
+    over = (name for name in NAMES if len(_listed(typed, name)) > _MOST_NAMES)
+    return found | dict.fromkeys(over, f"A list here may have {_MOST_NAMES} entries; the AWS CLI takes more.")
 
 
 def _validity(typed: Typed) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from chalicelib.console import navigation, static_files, text, web
+from chalicelib.console import labels, navigation, static_files, text, web
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters |= {"lines": _lines, "as_typed": _as_typed, "by_label": _by_label, "utc": text.utc, "iso": text.iso}
+    made.filters |= {
+        "lines": _lines,
+        "as_typed": _as_typed,
+        "label": labels.of,
+        "by_label": _by_label,
+        "utc": text.utc,
+        "iso": text.iso,
+    }
     return made
 
 

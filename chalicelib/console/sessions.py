@@ -168,16 +168,34 @@ def change_draft(
     Raises:
         ConflictError: the session has ended.
     """
+
+    def changed(current: ConsoleSession) -> ConsoleSession:
+        others = {name: value for name, value in current.drafts.items() if name != draft_id}
+        kept = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
+        return replace(current, drafts=kept | {draft_id: change(current.drafts.get(draft_id, {}))})
+
+    found: dict[str, Any] = _change(rt, session, changed).drafts[draft_id]
+    return found
+
+
+def keep_note(rt: Runtime, session: ConsoleSession, note: str) -> None:
+    """Keep what the next page has to say, in the place of what was kept before.
+
+    Raises:
+        ConflictError: the session has ended.
+    """
+    _change(rt, session, lambda current: replace(current, note=note))
+
+
+def _change(rt: Runtime, session: ConsoleSession, change: Callable[[ConsoleSession], ConsoleSession]) -> ConsoleSession:
     for _ in range(_ATTEMPTS):
         current = rt.store.get_session(session.id_sha256)
         if current is None:
             break
-        draft = change(current.drafts.get(draft_id, {}))
-        others = {name: value for name, value in current.drafts.items() if name != draft_id}
-        kept = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
+        changed = change(current)
         try:
-            rt.store.update_session(current, replace(current, drafts=kept | {draft_id: draft}))
+            rt.store.update_session(current, changed)
         except ConflictError:
             continue
-        return draft
+        return changed
     raise ConflictError("The session has ended, or is being changed.")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console import render, views_authority, views_issue, views_issued_files, views_shared
+from chalicelib.console import notes, render, views_authority, views_issue, views_issued_files, views_shared
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import policies
 
@@ -87,6 +87,6 @@ def _refused(visit: Visit) -> WireResponse:
     values: dict[str, Any] = {
         "owner": arns.parse_ca_arn(visit.ca_arn).account_id,
         "allowed": sorted(operations(visit)),
-        "note": views_shared.NOTES.get(visit.query.get("done", ""), ""),
+        "note": notes.take(visit),
     }
     return render.page(visit, "shared_refused.html", title="Not allowed", status=403, **values)

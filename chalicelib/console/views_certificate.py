@@ -135,9 +135,9 @@ def install_signed(visit: Visit) -> WireResponse:
     parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
     parents = {each.ca_id: each.arn for each in _parents(visit)}
     if parent_id not in parents:
-        return _form(visit, {"signed": "Choose one of these certificate authorities."})
+        return _form(visit, {"parent": "Choose one of these."})
     if depth not in {"0", "1", "2", "3"}:
-        return _form(visit, {"signed": "Choose a path length from 0 to 3."})
+        return _form(visit, {"path_length": "Choose a path length from 0 to 3."})
     template = f"SubordinateCACertificate_PathLen{depth}"
     return _install_issued(visit, parents[parent_id], template, "signed", SUBORDINATE_YEARS)
 
@@ -149,7 +149,7 @@ def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, de
     """
     years = visit.form.get("years") or default_years
     if re.fullmatch("[0-9]{1,3}", years, re.ASCII) is None or not 1 <= int(years) <= MOST_YEARS:
-        return _form(visit, {field: f"The validity must be from 1 to {MOST_YEARS} years."})
+        return _form(visit, {"years": f"It must be from 1 to {MOST_YEARS} years."})
     arn, issued = own_arn(visit), {}
     try:
         issuer = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=issuer_arn)["CertificateAuthority"]
@@ -198,7 +198,9 @@ def _has(visit: Visit, certificate_arn: str) -> bool:
 
 
 def _installed(visit: Visit) -> WireResponse:
-    return authority_page.done(visit, "", "installed")
+    """The CA's page; a DISABLED CA stays so with its new certificate."""
+    issues = _described(visit)["Status"] == "ACTIVE"
+    return authority_page.done(visit, "", "installed" if issues else "installed_only")
 
 
 def _parents(visit: Visit) -> list[Parent]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, extensions
-from chalicelib.console import authority_rows, issue_plan, render, sessions, web, wizard_checks
+from chalicelib.console import authority_rows, issue_plan, notes, render, sessions, web, wizard_checks
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words, violations
 from chalicelib.operations import explain
@@ -154,18 +154,18 @@ def issue(visit: Visit) -> WireResponse:
     serial = issued["CertificateArn"].rsplit("/", 1)[1]
     if visit.session is not None:
         sessions.change_draft(visit.rt, visit.session, name, lambda kept: kept | {"issued": serial})
-    return _to_certificate(visit, serial)
+    return notes.done(visit, _path(visit, serial), "issued")
 
 
-def _to_certificate(visit: Visit, serial: str) -> WireResponse:
-    return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{serial}?done=issued")
+def _path(visit: Visit, serial: str) -> str:
+    return f"cas/{visit.named['ca_id']}/certificates/{serial}"
 
 
 def _preview_page(visit: Visit, problem: str) -> WireResponse:
     name = visit.named["draft"]
     typed, issued = _draft(visit, name), _kept(visit, name).get("issued")
     if issued:
-        return _to_certificate(visit, issued)
+        return web.redirect(visit, _path(visit, issued))
     if typed is None:
         return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue")
     explained = _explained(visit, typed)
@@ -210,13 +210,13 @@ def _may_use(visit: Visit, template: str) -> bool:
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
     arn = visit.ca_arn
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    short = issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
+    defaults = issue_plan.DEFAULTS | (issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {})
     sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
     request = {
         "CertificateAuthorityArn": arn,
         "Csr": "fileb://request.csr.pem",
         "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
-        "Validity": {"Type": "DAYS", "Value": 90},
+        "Validity": {"Type": "DAYS", "Value": int(defaults["amount"])},
     }
     return render.page(
         visit,
@@ -228,7 +228,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         ca=ca,
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
-        typed=typed or issue_plan.DEFAULTS | short,
+        typed=typed or defaults,
         problems=problems,
         csr_sections=sections,
         plan=issue_plan,

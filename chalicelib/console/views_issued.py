@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
-from chalicelib.console import authority_rows, render, views_issued_files, views_search, web
+from chalicelib.console import authority_rows, notes, render, views_issued_files, views_search, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
 
 SECTION = "certificates"
-NOTES = {
-    "issued": "The certificate is issued.",
-    "revoked": "The certificate is revoked. Below you see when the CRL and OCSP show it.",
-}
 # Each reason, what it is called, and when it is right. Source: RFC 5280 section 5.3.1.
 REASONS = {
     "UNSPECIFIED": ("Unspecified", "None of these, or nobody needs to know."),
@@ -101,7 +97,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         title=shown.found.contents.subject or "Certificate",
         commands=(command("GetCertificate", request),),
         status_now=status_now,
-        note=NOTES.get(visit.query.get("done", ""), ""),
+        note=notes.take(visit),
         unreadable=unreadable,
         **parts,
         **_names(visit, shown),
@@ -122,7 +118,7 @@ def revoke(visit: Visit) -> WireResponse:
         return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}")
     except errors.ApiError as error:
         return _revoke_page(visit, shown, in_words(error.message))
-    return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}?done=revoked")
+    return notes.done(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}", "revoked")
 
 
 def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.console import authority_page, render, revocation_checks, web
+from chalicelib.console import authority_page, render, revocation_checks, text, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
@@ -63,12 +65,20 @@ def request_report(visit: Visit) -> WireResponse:
             S3BucketName=visit.form.get("bucket"),
             AuditReportResponseFormat=visit.form.get("format"),
         )
-    except errors.RequestInProgressException as error:
-        return _page(visit, {"": error.message})
+    except errors.RequestInProgressException:
+        return _page(visit, {"": _too_soon(visit)})
     except errors.ApiError as error:
         field = "format" if "auditReportResponseFormat" in error.message else "bucket"
         return _page(visit, {field: in_words(error.message)})
     return authority_page.done(visit, TAB, "requested")
+
+
+def _too_soon(visit: Visit) -> str:
+    """When the next report can be asked for."""
+    pause = timedelta(seconds=int(visit.rt.settings.audit_report_seconds))
+    (last,) = audit_reports.last(visit.rt, visit.caller, own_arn(visit), limit=1)
+    minutes = math.ceil(pause.total_seconds() / 60)
+    return f"A CA gives one audit report in {minutes} minutes: the next from {text.utc(last.created_at + pause)} on."
 
 
 def report_row(visit: Visit) -> WireResponse:
@@ -86,8 +96,8 @@ def download(visit: Visit) -> WireResponse:
     except BucketError as error:
         return render.error_page(visit, 502, "The report cannot be read", str(error))
     if visit.rt.settings.buckets == "s3" and len(body) > _MOST_BYTES:
-        text = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
-        return render.error_page(visit, 413, "The report is too long", text)
+        told = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
+        return render.error_page(visit, 413, "The report is too long", told)
     _, content_type = audit_report.WRITERS[report.format]
     name = f"audit-report-{report.report_id}.{report.format.lower()}"
     return web.download(body, name, f"{content_type}; charset=utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import authority_page, authority_rows, render, views_issued, views_issued_files, web
+from chalicelib.console import authority_page, authority_rows, notes, render, views_issued, views_issued_files, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
-NOTES = {"issued": views_issued.NOTES["issued"], "revoked": "The certificate is revoked."}
 _MOST_DIGITS = 32
 _NO_SERIAL = f"It must be 1 to {_MOST_DIGITS} hexadecimal digits, with colons or without."
 
@@ -77,7 +76,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         title="Certificate",
         section=views_issued.SECTION,
         commands=(command("GetCertificate", views_issued_files.request(visit)),),
-        note=NOTES.get(visit.query.get("done", ""), ""),
+        note=notes.take(visit),
         **views_issued_files.decoded_parts(views_issued_files.got(visit)),
         **_names(visit),
     )
@@ -104,7 +103,7 @@ def revoke(visit: Visit) -> WireResponse:
         return _revoke_page(visit, "It is revoked already.")
     except errors.ApiError as error:
         return _revoke_page(visit, in_words(error.message))
-    return authority_page.done(visit, f"certificates/{visit.named['serial']}", "revoked")
+    return authority_page.done(visit, f"certificates/{visit.named['serial']}", "revoked_there")
 
 
 def _revocation(visit: Visit) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
@@ -84,7 +85,8 @@ def _permission(visit: Visit, operation: str, note: str, **more: Any) -> WireRes
     try:
         visit.call(operation, **request, **({"SourceAccount": account} if account else {}))
     except errors.ApiError as error:
-        return _page(visit, {"account": in_words(error.message)})
+        known = re.fullmatch("([0-9]{12})?", account, re.ASCII)
+        return _page(visit, {"account": in_words(error.message) if known else "It must be 12 digits."})
     return authority_page.done(visit, TAB, note)
 
 

@@ -25,7 +25,10 @@ def show(visit: Visit) -> WireResponse:
 def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
     request = {"CertificateAuthorityArn": own_arn(visit)}
     tags = visit.call("ListTags", **request)["Tags"]
-    changed = visit.form.fields.get("key", "") if problems else ""
+    given = visit.form.fields.get("key", "") if problems else ""
+    changed = next((number for number, each in enumerate(tags, 1) if each["Key"] == given), None)
+    if changed is not None:
+        problems = {f"tag-{changed}": message for message in problems.values()}
     return authority_page.show(
         visit,
         "authority_tags.html",
@@ -34,7 +37,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         commands=(command("ListTags", request),),
         tags=tags,
         typed=visit.form.fields,
-        changed=changed if any(each["Key"] == changed for each in tags) else None,
+        changed=changed,
     )
 
 

@@ -69,7 +69,9 @@ def _revocation_rows(draft: Draft) -> list[Row]:
 
 
 def commands(draft: Draft, draft_id: str) -> tuple[str, ...]:
-    """The commands of the AWS CLI that make the same CA."""
+    """The commands of the AWS CLI that make the same CA; none before there is a subject, without which they fail."""
+    if not wizard_plan.step_of(draft, "subject"):
+        return ()
     create = command(
         "CreateCertificateAuthority", wizard_plan.create_request(draft) | {"IdempotencyToken": token(draft_id)}
     )

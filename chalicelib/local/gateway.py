@@ -27,6 +27,7 @@ _REFUSALS = {
     413: ("RequestEntityTooLargeException", "The body is too long."),
     500: ("InternalFailure", "An internal failure occurred."),
 }
+_CHALICES_OWN = '{"Code":"MethodNotAllowedError"'  # a 405 of the application's begins otherwise
 
 
 class HttpRequest(NamedTuple):
@@ -85,7 +86,7 @@ class Gateway(LocalGateway):
 
 def _response(method: str, answer: dict[str, Any]) -> HttpResponse:
     status = int(answer["statusCode"])
-    if status == 405:  # Chalice's own form
+    if status == 405 and str(answer.get("body")).startswith(_CHALICES_OWN):
         return refusal(status, (("Allow", str(answer["headers"].get("Allow", ""))),))
     body = answer.get("body") or ""
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()

@@ -69,7 +69,7 @@ def parse(text: str, resource_arn: str) -> tuple[Statement, ...]:
     document = _members(_json(text), "The policy", _DOCUMENT_MEMBERS)
     if document.get("Version", "2008-10-17") not in _VERSIONS:
         raise PolicyError("The policy's Version must be 2012-10-17.")
-    statements = document.get("Statement")
+    statements = document.get("Statement", [])
     found = [_statement(each, resource_arn) for each in (statements if isinstance(statements, list) else [statements])]
     if not found:
         raise PolicyError("The policy has no Statement.")

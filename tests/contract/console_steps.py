@@ -125,3 +125,9 @@ def check_harmless(page: Answer) -> None:
         assert tag != "script" or attributes.get("src", "").startswith("../"), attributes
         assert not [name for name in attributes if name.startswith(("on", "hx-on"))]
         assert "style" not in attributes
+
+
+def pressed_by_enter(page: Answer, action: str) -> dict[str, str]:
+    """The first button of a form that submits it, which Enter in a field presses (HTML, section 4.10.22.2)."""
+    start = next(n for n, (tag, each) in enumerate(page.elements) if tag == "form" and each["action"].endswith(action))
+    return next(each for tag, each in page.elements[start:] if tag == "button" and each.get("type") == "submit")

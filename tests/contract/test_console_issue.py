@@ -208,7 +208,8 @@ PASSED = {"template": "EndEntityCertificate_APIPassthrough"}
         ({"unit": "WEEKS"}, "unit", "Choose one of these units."),
         ({"unit": "END_DATE", "end": "soon"}, "end", "Choose a date."),
         ({"CommonName": "x" * 5000}, "CommonName", "longer than 4096 characters"),
-        ({"dns": "a " * 101}, "dns", "100 names"),
+        ({"dns": "a " * 101}, "dns", "100 entries"),
+        ({"ip": "10.0.0.1 " * 101}, "ip", "100 entries"),
         ({"amount": "50", "unit": "YEARS"}, "amount", "exceeds the certificate authority validity"),
         ({"unit": "END_DATE", "end": "2020-01-01"}, "end", "ends in the past"),
         ({"unit": "END_DATE", "end": "2090-01-01"}, "end", "exceeds the certificate authority validity"),
@@ -350,3 +351,13 @@ def test_command_of_the_preview_asks_for_the_same(browser: Browser, rt: Any) -> 
         """--api-passthrough '{"Extensions": {"SubjectAlternativeNames": [{"DnsName": "a.example.com"}]}}'""",
     ):
         assert said in shown
+
+
+@pytest.mark.parametrize(("mode", "days"), [("GENERAL_PURPOSE", "90"), ("SHORT_LIVED_CERTIFICATE", "7")])
+def test_command_of_the_form_has_the_validity_that_the_form_has(
+    browser: Browser, rt: Any, mode: str, days: str
+) -> None:
+    page = browser.get(f"/console/cas/{root(rt, UsageMode=mode, RevocationConfiguration={})}/issue")
+    (command,) = (each["data-copy"] for _, each in page.elements if "issue-certificate" in each.get("data-copy", ""))
+    assert page.form("/issue")["fields"]["amount"] == days
+    assert f'"Value": {days}}}' in command

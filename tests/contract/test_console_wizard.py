@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 from console_browser import ORIGIN, Answer, Browser
-from console_steps import problems, signed_in
+from console_steps import pressed_by_enter, problems, signed_in
 from console_wizard_steps import CRLS, SUBJECT, begin, create, described, go, step_of, to_review
 
 from chalicelib.console import sessions, views_authorities, wizard_plan
@@ -219,13 +219,22 @@ def test_refusal_of_the_ca_itself_is_shown_by_get(browser: Browser, tmp_path: Pa
     assert browser.rt.store.list_certificate_authorities("000000000000", limit=1) == []
 
 
-def test_each_step_shows_the_command_so_far(browser: Browser) -> None:
+def test_each_step_shows_the_command_so_far_once_it_can_be_run(browser: Browser) -> None:
     page = begin(browser)
+    assert "create-certificate-authority" not in page.text
     for fields in ({"type": "ROOT"}, SUBJECT, {}, {}, {}, {}):
         page = go(browser, page, **fields)
-        assert "--certificate-authority-type ROOT" in page.text
+        assert ("--certificate-authority-type ROOT" in page.text) == (step_of(page) != "subject")
         assert ("Example Corp&#34;" in page.text) == (step_of(page) != "subject")
     assert step_of(page) == "review"
+
+
+def test_enter_in_each_step_leads_on(browser: Browser) -> None:
+    page, pressed = begin(browser), []
+    for fields in ({}, SUBJECT, {}, {}, {}, {}, {}):
+        pressed.append(pressed_by_enter(page, step_of(page))["value"])
+        page = go(browser, page, pressed[-1], **fields)
+    assert pressed == ["next"] * 6 + ["create"]
 
 
 def test_empty_subject_is_refused(browser: Browser) -> None:

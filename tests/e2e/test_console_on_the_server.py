@@ -70,7 +70,7 @@ def test_certificate_that_is_installed_at_once_several_times_is_one(home: Home) 
         answers = press(browser, page, form, **fields)
         refusals = [re.findall(r'class="alert bad"[^>]*>([^<]*)<', each.text) for each in answers if each.status != 200]
         assert not refusals
-        assert {urlsplit(each.url).query for each in answers} == {"done=installed"}
+        assert {urlsplit(each.url).path for each in answers} == {f"/console/cas/{ca_id}"}
         assert (
             client.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]["Status"]
             == "ACTIVE"

@@ -99,6 +99,8 @@ def test_other_paths_and_methods_are_refused_in_aws_s_form(home: Home, method: s
 UNROUTED = [
     ("PUT", "/console", 405),
     ("DELETE", "/console/cas", 405),
+    ("GET", "/console/sign-out", 405),
+    ("HEAD", "/console/cas/00000000-0000-0000-0000-000000000000/sharing/permit", 405),
     ("PATCH", "/console/none", 404),
     ("GET", "/console/a/b/c/d/e/f/g", 404),
     ("GET", "/console/a/b/c/d/e/f/", 404),

@@ -1,0 +1,64 @@
+"""What a page says once, after something was done: kept in the session for just the page that comes next.
+
+An address cannot say it, because who follows or reloads it would read what is not so, or is so no more.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from chalicelib.console import sessions, web
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.web import Visit
+
+NOTES = {
+    "installed": "The certificate is installed. This certificate authority issues now.",
+    "installed_only": "The certificate is installed. This certificate authority issues nothing before it is enabled.",
+    "disabled": "The certificate authority is disabled: it issues nothing until it is enabled again.",
+    "enabled": "The certificate authority is enabled.",
+    "deleted": "The certificate authority is deleted.",
+    "restored": "The certificate authority is restored, in the state that it had before.",
+    "revocation": "The revocation settings are saved.",
+    "published": "The CRL is due now: the next run of the schedule publishes it, within a minute.",
+    "tagged": "The tag is saved.",
+    "untagged": "The tag is removed.",
+    "permitted": "The permission is given.",
+    "forbidden": "The permission is taken back.",
+    "shared": "The resource policy is saved.",
+    "unshared": "The resource policy is removed.",
+    "requested": "The audit report is requested. It is written within a minute or so.",
+    "issued": "The certificate is issued.",
+    "revoked": "The certificate is revoked. Below you see when the CRL and OCSP show it.",
+    "revoked_there": "The certificate is revoked.",
+}
+
+
+def done(visit: Visit, path: str, note: str) -> WireResponse:
+    """Go on to a page by GET, which says what was done.
+
+    Args:
+        visit: that did it.
+        path: of the page, behind `/console`.
+        note: of `NOTES`.
+    """
+    _keep(visit, f"{path} {note}")
+    return web.redirect(visit, path)
+
+
+def take(visit: Visit) -> str:
+    """What the page that is visited has to say; empty the next time."""
+    path, _, note = visit.session.note.partition(" ") if visit.session else ("", "", "")
+    if not note or path != "/".join(visit.segments):
+        return ""
+    _keep(visit, "")
+    return NOTES[note]
+
+
+def _keep(visit: Visit, note: str) -> None:
+    if visit.session is not None:
+        with suppress(ConflictError):  # what was done is done, also where nothing says so
+            sessions.keep_note(visit.rt, visit.session, note)
