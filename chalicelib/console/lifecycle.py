@@ -38,14 +38,24 @@ CONSEQUENCES = {
     "DISABLED": ("It issues nothing, and waits for the end of the time that you choose.", _KEPT_UP, _GONE),
     "EXPIRED": ("It waits for the end of the time that you choose.", _WAITS, _GONE),
 }
-
-
+# States of a root in which it signs its own certificate.
+_SIGNING_ITSELF = ("PENDING_CERTIFICATE", "ACTIVE", "EXPIRED")
 AT_ONCE = ("CREATING", "FAILED")  # deleted without a time in which they could be restored
 
 
 def is_window(days: int) -> bool:
     """Whether a deleted CA can be kept for so many days."""
     return FIRST_DAY <= days <= LAST_DAY
+
+
+def signs_itself(kind: str, status: str) -> bool:
+    """Whether a CA is a root that can make its own certificate now."""
+    return kind == "ROOT" and status in _SIGNING_ITSELF
+
+
+def is_installable(kind: str, status: str) -> bool:
+    """Whether there is a way to a new certificate of the CA: a root needs itself for it."""
+    return signs_itself(kind, status) if kind == "ROOT" else actions_of(status).csr
 
 
 def actions_of(status: str) -> Actions:

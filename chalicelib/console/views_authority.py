@@ -32,6 +32,7 @@ def show_overview(visit: Visit) -> WireResponse:
         commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": ca["Arn"]}),),
         subject=authority_rows.subject(ca),
         actions=lifecycle.actions_of(ca["Status"]),
+        installable=lifecycle.is_installable(ca["Type"], ca["Status"]),
     )
 
 

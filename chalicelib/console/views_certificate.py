@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import authority_page, authority_rows, render, web
+from chalicelib.console import authority_page, authority_rows, lifecycle, render, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
@@ -54,6 +54,7 @@ def show_csr(visit: Visit) -> WireResponse:
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
         csr=_csr(visit, arn),
+        installable=lifecycle.is_installable(ca["Type"], ca["Status"]),
     )
 
 
@@ -217,7 +218,8 @@ def _parents(visit: Visit) -> list[Parent]:
 
 def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
     arn, ca = own_arn(visit), _described(visit)
-    parents = _parents(visit) if ca["Type"] == "SUBORDINATE" else []
+    installable = lifecycle.is_installable(ca["Type"], ca["Status"])
+    parents = _parents(visit) if ca["Type"] == "SUBORDINATE" and installable else []
     certificate = {"Certificate": "fileb://certificate.pem", "CertificateChain": "fileb://chain.pem"}
     if ca["Type"] == "ROOT":
         del certificate["CertificateChain"]
@@ -227,7 +229,10 @@ def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
         title="Install the CA certificate",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(command("ImportCertificateAuthorityCertificate", {"CertificateAuthorityArn": arn} | certificate),),
+        commands=(command("ImportCertificateAuthorityCertificate", {"CertificateAuthorityArn": arn} | certificate),)
+        if installable
+        else (),
+        installable=installable,
         ca=ca,
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),

@@ -224,7 +224,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         title="Issue a certificate",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(command("IssueCertificate", request),),
+        commands=(command("IssueCertificate", request),) if ca["Status"] == "ACTIVE" else (),
         ca=ca,
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),

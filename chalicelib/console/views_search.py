@@ -110,6 +110,7 @@ def list_certificates(visit: Visit) -> WireResponse:
         commands=(_command(visit, given), command("CreateCertificateAuthorityAuditReport", _report(arn))),
         ca_id=visit.named["ca_id"],
         name=authority_rows.common_name(ca),
+        issues=ca["Status"] == "ACTIVE",
         typed=typed,
         problems=problems,
         states=STATES,

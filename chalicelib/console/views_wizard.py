@@ -186,9 +186,11 @@ def _create(visit: Visit) -> WireResponse:
 
 
 def created(visit: Visit) -> WireResponse:
-    """Success: what comes next, now or later."""
+    """Success: what comes next, now or later; what has gone on since is told by the CA's own page."""
     arn = own_arn(visit)
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
+    if ca["Status"] not in {"CREATING", "PENDING_CERTIFICATE"}:
+        return web.redirect(visit, f"cas/{visit.named['ca_id']}")
     return render.page(
         visit,
         "created.html",

@@ -31,7 +31,7 @@ STEPS: dict[str, dict[str, str]] = {
 def furnish(client: Any, page: Page) -> list[str]:
     """Fill the home of a client, and the session of a page; returns paths of what no page leads to."""
     root = active_root(client, Tags=[{"Key": "Name", "Value": "Root"}])
-    subordinate, deleted, _ = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
+    subordinate, deleted, waiting = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
     install_subordinate(client, subordinate, now=datetime.now(UTC))
     client.update_certificate_authority(CertificateAuthorityArn=subordinate, Status="DISABLED")
     client.delete_certificate_authority(CertificateAuthorityArn=deleted, PermanentDeletionTimeInDays=7)
@@ -48,7 +48,8 @@ def furnish(client: Any, page: Page) -> list[str]:
     written = client.get_waiter("audit_report_created")
     written.wait(CertificateAuthorityArn=root, AuditReportId=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     base = f"cas/{root.rsplit('/', 1)[1]}"
-    return [f"{base}/created", f"{base}/report?id={report}", f"cas/create/{draft(page)}/review", preview(page, base)]
+    created = f"cas/{waiting.rsplit('/', 1)[1]}/created"
+    return [created, f"{base}/report?id={report}", f"cas/create/{draft(page)}/review", preview(page, base)]
 
 
 def policy(ca_arn: str, statement: str = "1") -> str:

@@ -164,6 +164,28 @@ def test_renewal_and_csr_are_one_click_away(browser: Browser, acm_pca: Any) -> N
             assert browser.get(urljoin(page.url, next(each for each in links if each.endswith(end)))).status == 200
 
 
+@pytest.mark.parametrize("state", ["ACTIVE", "DISABLED", "DELETED"])
+def test_what_a_root_cannot_do_in_its_state_is_not_offered(browser: Browser, acm_pca: Any, state: str) -> None:
+    arn = active_root(acm_pca)
+    if state != "ACTIVE":
+        acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
+    if state == "DELETED":
+        acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn)
+    offered = state == "ACTIVE"
+    assert ("Renew certificate" in page_of(browser, arn).text) == offered
+    assert ("Issue a certificate</a>" in page_of(browser, arn, "/certificates").text) == offered
+    for rest in ("/install", "/issue"):
+        page = page_of(browser, arn, rest)
+        assert any(rest in each["action"] for each in page.forms) == offered
+        assert ("aws acm-pca" in page.text) == offered
+
+
+def test_success_is_said_of_a_ca_that_was_made_just_now(browser: Browser, acm_pca: Any) -> None:
+    assert "<h1>Success</h1>" in page_of(browser, create(acm_pca), "/created").text
+    arn = active_root(acm_pca)
+    assert urlsplit(page_of(browser, arn, "/created").url).path == path_of(arn)
+
+
 # certificate
 
 
