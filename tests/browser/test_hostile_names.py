@@ -32,12 +32,14 @@ SUBJECT = ("CommonName", "Organization", "OrganizationalUnit", "Locality", "Stat
 EACH = len(SUBJECT)
 PARAMETERS = ("next", "done", "back", "days", "id", "once")
 # What a document consists of: its elements in order, with the names of their attributes and where addresses lead to.
-# A text that is too long for its place is in an element more, which is counted as if it were short.
+# A text that is too long for its place is in an element more, or has a title; it is counted as if it were short.
 SHAPE = """(document) => {
   const addresses = new Set(["href", "src", "action", "formaction", "data", "hx-get", "hx-post", "poster", "srcset"]);
   const origin = (value) => new URL(value, location).href.match("^[a-z]+:(//[^/]*)?")[0];
   const shown = ({name, value}) => addresses.has(name) ? `${name}=${origin(value)}` : name;
-  const folded = (each) => each.matches("details.long") && !each.querySelector(":not(summary, bdi, small)");
+  const cut = (each) => each.matches("bdi[title]") && each.attributes.length === 1 && !each.children.length;
+  const folded = (each) =>
+    cut(each) || (each.matches("details.long") && !each.querySelector(":not(summary, bdi, small)"));
   const walk = (each) => folded(each) ? ["BDI"] : [
     [each.tagName, ...[...each.attributes].map(shown).sort()].join(" "),
     ...[...each.children, ...(each.content?.children ?? [])].flatMap(walk),

@@ -268,7 +268,10 @@ def test_ca_that_stops_issuing_after_the_preview_is_told(browser: Browser, rt: A
     assert "It cannot be issued." in browser.get(page.url).text
     waiting = create(rt)
     assert "it issues nothing now" in browser.get(f"/console/cas/{waiting}/issue").text
-    assert "InvalidStateException" in previewed(browser, waiting).text
+    fields = {"token": page.form("sign-out")["fields"]["token"], "csr": CSR, **issue_plan.DEFAULTS}
+    refused = browser.post(f"/console/cas/{waiting}/issue", fields)
+    assert "InvalidStateException" in refused.text
+    assert refused.form("/issue")["fields"]["csr"].strip() == CSR.strip()  # what was typed is not lost
 
 
 def test_change_leads_back_to_what_was_typed(browser: Browser, rt: Any) -> None:
