@@ -374,6 +374,7 @@ def test_certificates_that_were_never_issued_are_not_in_it(acm_pca: Any, rt: Any
     assert len(json.loads(written(rt, ask(acm_pca, arn)))) == 2
 
 
+@pytest.mark.one_protocol
 def test_report_takes_bounded_memory(acm_pca: Any, rt: Any, arn: str) -> None:
     """80,000 rows are 30 MB of report; held at a time are a piece of 1,000 rows and, for S3, a part of 5 MiB."""
     issued = issue(acm_pca, arn, Csr=request_for())
