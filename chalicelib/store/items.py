@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -39,6 +40,7 @@ def authority_key(ca_arn: str) -> Key:
     return Key(f"ACCOUNT#{parsed.account_id}", f"CA#{parsed.ca_id}")
 
 
+@lru_cache(maxsize=1024)  # each revocation that is folded asks for it many times
 def ca_id_of(ca_arn: str) -> str:
     """The UUID of a CA."""
     return arns.parse_ca_arn(ca_arn).ca_id
