@@ -167,9 +167,9 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")
 def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
     """Write the audit reports that are due."""
-    from chalicelib.operations import audit_reports
+    from chalicelib.operations import audit_report_writer
 
-    return {"results": [report.status for report in audit_reports.write_due_reports(runtime())]}
+    return {"results": [report.status for report in audit_report_writer.write_due_reports(runtime())]}
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")

@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import certificates, lookup, signing
+from chalicelib.operations import lookup, signing
 from chalicelib.pki import chain, csr, ocsp, parsed
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from chalicelib import shapes
     from chalicelib.records import CertificateAuthority, OcspResponder
     from chalicelib.runtime import Runtime
+
+    Issue = Callable[[Runtime, Caller, shapes.IssueCertificateRequest], shapes.IssueCertificateResponse]
 
 REQUESTED_BY = "signet-ocsp"
 TEMPLATE = "OCSPSigningCertificate_APIPassthrough"
@@ -74,8 +77,13 @@ def sign(rt: Runtime, responder: OcspResponder, purpose: str, tbs_der: bytes, si
     return signing.sign_with(rt, key, purpose, tbs_der, signing_algorithm)
 
 
-def rotate(rt: Runtime, ca_arn: str) -> bool:
+def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
     """Give a CA's responder its next key and certificate, if they are due.
+
+    Args:
+        rt: the home.
+        ca_arn: the CA.
+        issue: the one path that issues, `certificates.issue_certificate`, which lies above this one.
 
     Returns:
         whether it has been done. What fails is tried again after an hour; the certificate it has is still good.
@@ -92,7 +100,7 @@ def rotate(rt: Runtime, ca_arn: str) -> bool:
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         return False
     try:
-        new = _certified(rt, ca, old)
+        new = _certified(rt, ca, old, issue)
     except Exception:
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         raise
@@ -118,7 +126,7 @@ def _end_of_new(rt: Runtime, ca: CertificateAuthority) -> datetime:
     return min(wanted, lookup.issuer_of(ca).not_after or wanted)
 
 
-def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> OcspResponder:
+def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue: Issue) -> OcspResponder:
     generation = old.generation + 1
     key_arn = key_arn_of(ca.arn, generation)
     configuration = ca.configuration | {"Subject": {"CommonName": f"OCSP responder {generation}"}}
@@ -130,7 +138,7 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> Ocs
     csr_der = signing.sign_with(rt, key, "CSR", tbs_der, algorithm)
     # A run that died has its certificate taken up by the next one; but not if it was revoked, which moved the due time.
     token = f"responder-{generation}-{old.due_at.timestamp():.6f}"
-    certificate_der, not_after = _issued(rt, ca, csr_der, token)
+    certificate_der, not_after = _issued(rt, ca, csr_der, token, issue)
     now = rt.now()
     return replace(
         old,
@@ -142,7 +150,7 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> Ocs
     )
 
 
-def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -> tuple[bytes, datetime]:
+def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, issue: Issue) -> tuple[bytes, datetime]:
     """The responder's certificate: DigitalSignature, OCSPSigning, and nobody asks for its own status."""
     parsed_arn = arns.parse_ca_arn(ca.arn)
     request: shapes.IssueCertificateRequest = {
@@ -157,7 +165,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str) -
         },
     }
     caller = Caller(account_id=parsed_arn.account_id, access_key_id=REQUESTED_BY, operation="IssueCertificate")
-    arn = certificates.issue_certificate(rt, caller, request)["CertificateArn"]
+    arn = issue(rt, caller, request)["CertificateArn"]
     record = rt.store.get_certificate(ca.arn, arns.parse_certificate_arn(arn).serial_number)
     if record is None or record.certificate_der is None:
         raise LookupError(f"The certificate {arn} was given up.")

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import audit_reports
+from chalicelib.operations import audit_report_writer
 from chalicelib.pki import audit_report, names
 from chalicelib.store import ConflictError
 
@@ -69,7 +69,7 @@ def state(client: Any, arn: str, asked: dict[str, Any]) -> dict[str, Any]:
 
 def written(rt: Any, asked: dict[str, Any]) -> str:
     """The text of a report after the schedule has run."""
-    audit_reports.write_due_reports(rt)
+    audit_report_writer.write_due_reports(rt)
     return str(rt.buckets.get("reports", asked["S3Key"]).body.decode())
 
 
@@ -81,11 +81,11 @@ def test_report_goes_from_creating_to_success(acm_pca: Any, rt: Any, arn: str, c
     described = {"S3BucketName": "reports", "S3Key": asked["S3Key"], "CreatedAt": clock()}
     assert state(acm_pca, arn, asked) == described | {"AuditReportStatus": "CREATING"}
     assert rt.buckets.get("reports", asked["S3Key"]) is None
-    (report,) = audit_reports.write_due_reports(rt)
+    (report,) = audit_report_writer.write_due_reports(rt)
     assert report.status == "SUCCESS"
     assert state(acm_pca, arn, asked) == described | {"AuditReportStatus": "SUCCESS"}
     acm_pca.get_waiter("audit_report_created").wait(CertificateAuthorityArn=arn, AuditReportId=asked["AuditReportId"])
-    assert audit_reports.write_due_reports(rt) == []
+    assert audit_report_writer.write_due_reports(rt) == []
     assert rt.buckets.get("reports", asked["S3Key"]).content_type == "application/json"
 
 
@@ -192,7 +192,7 @@ def test_second_report_has_to_wait(acm_pca: Any, rt: Any, arn: str, clock: Any) 
     ask(acm_pca, active_root(acm_pca))
     clock.forward(seconds=1)
     ask(acm_pca, arn)
-    assert [report.status for report in audit_reports.write_due_reports(rt)] == ["SUCCESS"] * 3
+    assert [report.status for report in audit_report_writer.write_due_reports(rt)] == ["SUCCESS"] * 3
 
 
 def test_report_of_a_clock_that_was_ahead_stops_no_other(acm_pca: Any, rt: Any, arn: str, clock: Any) -> None:
@@ -200,7 +200,7 @@ def test_report_of_a_clock_that_was_ahead_stops_no_other(acm_pca: Any, rt: Any, 
     ask(acm_pca, arn)
     clock.forward(days=-3)
     ask(acm_pca, arn)
-    assert [report.status for report in audit_reports.write_due_reports(rt)] == ["SUCCESS"]
+    assert [report.status for report in audit_report_writer.write_due_reports(rt)] == ["SUCCESS"]
     parameters = {"CertificateAuthorityArn": arn, "S3BucketName": "reports", "AuditReportResponseFormat": "CSV"}
     assert refusal(acm_pca.create_certificate_authority_audit_report, **parameters)[0] == "RequestInProgressException"
 
@@ -265,12 +265,12 @@ def test_outage_is_tried_again(acm_pca: Any, rt: Any, arn: str, clock: Any) -> N
     asked = ask(acm_pca, arn)
     broken = replace(rt, buckets=Broken(rt.buckets, [BucketError("out"), ValueError("bug")]))
     for _ in range(2):
-        (report,) = audit_reports.write_due_reports(broken)
+        (report,) = audit_report_writer.write_due_reports(broken)
         assert (report.status, report.due_at) == ("CREATING", clock() + timedelta(seconds=15))
-        assert audit_reports.write_due_reports(broken) == []
+        assert audit_report_writer.write_due_reports(broken) == []
         clock.forward(seconds=15)
     assert state(acm_pca, arn, asked)["AuditReportStatus"] == "CREATING"
-    assert audit_reports.write_due_reports(broken)[0].status == "SUCCESS"
+    assert audit_report_writer.write_due_reports(broken)[0].status == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_hopeless_report_fails_and_another_may_be_asked_for(
     asked = ask(acm_pca, arn)
     broken = replace(rt, buckets=Broken(rt.buckets, [*failures]))
     for _ in range(runs):
-        (report,) = audit_reports.write_due_reports(broken)
+        (report,) = audit_report_writer.write_due_reports(broken)
         clock.forward(seconds=15)
     assert (report.status, report.attempts) == ("FAILED", runs)
     assert state(acm_pca, arn, asked)["AuditReportStatus"] == "FAILED"
@@ -305,10 +305,10 @@ def test_run_that_died_is_taken_over_after_a_minute(acm_pca: Any, rt: Any, arn: 
 
     asked = ask(acm_pca, arn)
     with pytest.raises(Killed):
-        audit_reports.write_due_reports(replace(rt, buckets=Broken(rt.buckets, [Killed()])))  # type: ignore[list-item]  # not an Exception on purpose
-    assert audit_reports.write_due_reports(rt) == []
+        audit_report_writer.write_due_reports(replace(rt, buckets=Broken(rt.buckets, [Killed()])))  # type: ignore[list-item]  # not an Exception on purpose
+    assert audit_report_writer.write_due_reports(rt) == []
     clock.forward(seconds=61)
-    assert audit_reports.write_due_reports(rt)[0].attempts == 2
+    assert audit_report_writer.write_due_reports(rt)[0].attempts == 2
     assert state(acm_pca, arn, asked)["AuditReportStatus"] == "SUCCESS"
 
 
@@ -318,10 +318,10 @@ def test_two_runs_do_not_write_the_same_report(acm_pca: Any, rt: Any, arn: str) 
 
     class Meanwhile(Broken):
         def put_pieces(self, *arguments: Any, **more: Any) -> None:
-            inner.append(audit_reports.write_due_reports(rt))
+            inner.append(audit_report_writer.write_due_reports(rt))
             super().put_pieces(*arguments, **more)
 
-    outer = audit_reports.write_due_reports(replace(rt, buckets=Meanwhile(rt.buckets, [])))
+    outer = audit_report_writer.write_due_reports(replace(rt, buckets=Meanwhile(rt.buckets, [])))
     assert ([each.status for each in outer], inner) == (["SUCCESS"], [[]])
 
 
@@ -340,7 +340,7 @@ def test_hold_is_renewed_while_a_long_report_is_written(acm_pca: Any, rt: Any, a
                 clock.forward(milliseconds=40)
                 yield certificate
 
-    assert audit_reports.write_due_reports(replace(rt, store=Long()))[0].status == "SUCCESS"
+    assert audit_report_writer.write_due_reports(replace(rt, store=Long()))[0].status == "SUCCESS"
     assert clock() - START > timedelta(seconds=120)
 
 
@@ -357,10 +357,10 @@ def test_hold_that_was_lost_ends_the_run(acm_pca: Any, rt: Any, arn: str, clock:
             for number in range(2000):
                 if number == 999:
                     clock.forward(seconds=120)
-                    assert audit_reports.write_due_reports(rt)[0].status == "SUCCESS"
+                    assert audit_report_writer.write_due_reports(rt)[0].status == "SUCCESS"
                 yield certificate
 
-    assert audit_reports.write_due_reports(replace(rt, store=Asleep())) == []
+    assert audit_report_writer.write_due_reports(replace(rt, store=Asleep())) == []
     assert state(acm_pca, arn, asked)["AuditReportStatus"] == "SUCCESS"
     assert len(json.loads(rt.buckets.get("reports", asked["S3Key"]).body)) == 1
 
@@ -389,7 +389,7 @@ def test_report_takes_bounded_memory(acm_pca: Any, rt: Any, arn: str) -> None:
             return (record for _ in range(80_000))
 
     tracemalloc.start()
-    audit_reports.write_due_reports(replace(rt, store=Many()))
+    audit_report_writer.write_due_reports(replace(rt, store=Many()))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(rt.buckets.get("reports", asked["S3Key"]).body) > 30_000_000
@@ -419,4 +419,4 @@ def test_conflict_while_recording_the_end_is_no_error(acm_pca: Any, rt: Any, arn
                 raise ConflictError
             return rt.store.update_audit_report(old, new)
 
-    assert audit_reports.write_due_reports(replace(rt, store=Lost())) == []
+    assert audit_report_writer.write_due_reports(replace(rt, store=Lost())) == []

@@ -16,7 +16,7 @@ from console_browser import Answer, Browser
 from localstack_home import make_bucket
 
 from chalicelib.buckets.s3 import S3Buckets
-from chalicelib.operations import access, audit_reports
+from chalicelib.operations import access, audit_report_writer, audit_reports
 
 if TYPE_CHECKING:
     from world import Clock
@@ -224,7 +224,7 @@ def test_report_is_asked_for_followed_and_downloaded(
     assert urljoin(page.url, next(each["hx-get"] for _, each in row.elements if "hx-get" in each)) == row.url
     early = browser.get(path_of(arn, f"/reports/{report.report_id}"))
     assert (early.status, "not in its bucket" in early.text) == (404, True)
-    audit_reports.write_due_reports(browser.rt)
+    audit_report_writer.write_due_reports(browser.rt)
     row = browser.get(row.url)
     assert "Ready" in row.text
     assert "hx-get" not in row.text
@@ -250,7 +250,7 @@ def browser_caller(browser: Browser) -> Any:
 def test_report_is_for_those_alone_who_may_see_the_ca(browser: Browser, rt: Any, acm_pca: Any) -> None:
     arn = active_root(acm_pca)
     ask(browser, arn)
-    audit_reports.write_due_reports(rt)
+    audit_report_writer.write_due_reports(rt)
     (report,) = audit_reports.last(rt, browser_caller(browser), arn, limit=9)
     stranger = Browser(rt)
     assert "sign-in" in stranger.get(path_of(arn, f"/reports/{report.report_id}")).url
@@ -314,7 +314,7 @@ def test_report_longer_than_the_gateway_passes_on_is_told(browser: Browser, acm_
     browser.rt = replace(browser.rt, buckets=buckets, settings=replace(browser.rt.settings, buckets="s3"))
     make_bucket(buckets._client, "reports")
     ask(browser, arn)
-    audit_reports.write_due_reports(browser.rt)
+    audit_report_writer.write_due_reports(browser.rt)
     (report,) = browser.rt.store.list_audit_reports(arn, limit=9)
     address = path_of(arn, f"/reports/{report.report_id}")
     assert browser.get(address).status == 200

@@ -19,7 +19,7 @@ from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.events.log import LogEvents
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import audit_reports, authorities, certificates, publication
+from chalicelib.operations import audit_report_writer, authorities, certificates, publication
 from chalicelib.operations.reconcile import reconcile
 from chalicelib.store import StoreError
 
@@ -124,7 +124,7 @@ def test_every_operation_sends_its_event_once(acm_pca: Any, rt: Any, bus: Bus, l
     report = acm_pca.create_certificate_authority_audit_report(
         CertificateAuthorityArn=arn, S3BucketName="reports", AuditReportResponseFormat="JSON"
     )["AuditReportId"]
-    audit_reports.write_due_reports(rt)
+    audit_report_writer.write_due_reports(rt)
     assert bus.take() == [("Audit Report Generation", [arn, report], SUCCESS)]
     issued = {"Success": 1, "Time": 0.0}  # the clock of the test stands still
     assert metrics(lines, arn) == [issued, issued, {"CRLGenerated": 1}, {"CRLGenerated": 1}]
@@ -268,7 +268,7 @@ def test_audit_report_that_is_given_up_is_a_failure(acm_pca: Any, rt: Any, bus: 
     )["AuditReportId"]
     bus.sent.clear()
     refused = fail(BucketError("forbidden", misconfigured=True))
-    audit_reports.write_due_reports(replace(rt, buckets=Port(rt.buckets, put_pieces=refused)))
+    audit_report_writer.write_due_reports(replace(rt, buckets=Port(rt.buckets, put_pieces=refused)))
     assert bus.take() == [("Audit Report Generation", [arn, report], FAILURE)]
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
-from chalicelib.operations import audit_reports
+from chalicelib.operations import audit_report_writer
 from chalicelib.operations.activity import activity
 from chalicelib.operations.crl_freshness import condition_of
 from chalicelib.operations.hierarchy import EXTERNAL, Node, hierarchy
@@ -197,7 +197,7 @@ def test_activity_tells_of_the_last_things(acm_pca: Any, rt: Any, caller: Caller
     answer = acm_pca.create_certificate_authority_audit_report(
         CertificateAuthorityArn=arn, S3BucketName="reports", AuditReportResponseFormat="CSV"
     )
-    audit_reports.write_due_reports(rt)
+    audit_report_writer.write_due_reports(rt)
     found = activity(rt, caller, arn, limit=3)
     described = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
     assert (found.created_at, found.last_state_change_at) == (described["CreatedAt"], described["LastStateChangeAt"])

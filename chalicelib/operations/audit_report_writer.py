@@ -1,0 +1,116 @@
+"""The schedule that writes audit reports.
+
+A run holds a report for a while, writes it piece by piece and records the result. If a run dies, its hold expires after
+`_HOLD` and the next run writes the report again, to the same key.
+
+Source: AWS Private CA User Guide, "Using audit reports".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import logs
+from chalicelib.buckets import BucketError
+from chalicelib.operations import events
+from chalicelib.pki import audit_report, names, parsed
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.records import AuditReport, Certificate
+    from chalicelib.runtime import Runtime
+
+_HOLD = timedelta(seconds=60)
+_RETRY = timedelta(seconds=15)
+_ATTEMPTS = 5
+_LIMIT = 100
+
+
+def write_due_reports(rt: Runtime) -> list[AuditReport]:
+    """Write the audit reports that are due; one that fails stops no other."""
+    written = []
+    for name in rt.store.list_due("REPORT", now=rt.now(), limit=_LIMIT):
+        ca_arn, _, report_id = name.partition("/audit-report/")
+        try:
+            report = rt.store.get_audit_report(ca_arn, report_id)
+            if report is not None and report.due_at is not None and report.due_at <= rt.now():
+                written.append(_write(rt, report))
+        except ConflictError:
+            continue  # another run has it
+        except Exception:  # noqa: BLE001  the next run tries again
+            logs.log_exception("audit_report_not_recorded", report=name)
+    return written
+
+
+def _write(rt: Runtime, report: AuditReport) -> AuditReport:
+    hold = _Hold(rt, report)
+    pieces, content_type = audit_report.WRITERS[report.format]
+    try:
+        rt.buckets.put_pieces(report.bucket, report.key, pieces(_rows(hold)), content_type=content_type)
+    except ConflictError:
+        raise
+    except Exception as error:  # noqa: BLE001  recorded and retried
+        logs.log_exception("audit_report_failed", ca=report.ca_arn, report_id=report.report_id)
+        return _failed(rt, hold.report, error)
+    logs.log("audit_report_written", ca=report.ca_arn, report_id=report.report_id)
+    done = rt.store.update_audit_report(hold.report, replace(hold.report, status="SUCCESS", due_at=None))
+    events.audit_report_ended(rt, done)
+    return done
+
+
+def _failed(rt: Runtime, report: AuditReport, error: Exception) -> AuditReport:
+    """Try again soon; give up after a few attempts, or at once where the owner has to change something first."""
+    hopeless = isinstance(error, BucketError) and error.misconfigured
+    failure = f"{type(error).__name__}: {error}"[:500]
+    if not hopeless and report.attempts < _ATTEMPTS:
+        return rt.store.update_audit_report(report, replace(report, due_at=rt.now() + _RETRY, failure=failure))
+    failed = rt.store.update_audit_report(report, replace(report, status="FAILED", due_at=None, failure=failure))
+    events.audit_report_ended(rt, failed)
+    rt.store.forget_last_audit_report(failed)
+    return failed
+
+
+class _Hold:
+    """A run's hold on a report: taken at the beginning, renewed while it lasts, lost to nobody in between."""
+
+    def __init__(self, rt: Runtime, report: AuditReport) -> None:
+        self.rt = rt
+        self.report = self._extended(replace(report, attempts=report.attempts + 1), report)
+
+    def renew(self) -> None:
+        """Extend the hold once half of it has gone; `ConflictError` where another run has taken the report."""
+        if self.report.due_at is not None and self.report.due_at - self.rt.now() < _HOLD / 2:
+            self.report = self._extended(self.report, self.report)
+
+    def _extended(self, new: AuditReport, old: AuditReport) -> AuditReport:
+        return self.rt.store.update_audit_report(old, replace(new, due_at=self.rt.now() + _HOLD))
+
+
+def _rows(hold: _Hold) -> Iterator[audit_report.Row]:
+    for number, certificate in enumerate(hold.rt.store.list_certificates(hold.report.ca_arn)):
+        if number % 1000 == 0:
+            hold.renew()
+        if certificate.certificate_der is not None:
+            yield _row(certificate, certificate.certificate_der)
+
+
+def _row(certificate: Certificate, certificate_der: bytes) -> audit_report.Row:
+    revoked_at = certificate.revoked_at
+    return audit_report.Row(
+        awsAccountId=certificate.requester_account or arns.parse_ca_arn(certificate.ca_arn).account_id,
+        requestedByServicePrincipal=None,
+        certificateArn=certificate.arn,
+        serial=certificate.serial_number.to_bytes(16).hex(":"),
+        subject=names.rfc2253(parsed.subject_of(certificate_der)),
+        notBefore=audit_report.timestamp(certificate.not_before),
+        notAfter=audit_report.timestamp(certificate.not_after),
+        issuedAt=audit_report.timestamp(certificate.issued_at or certificate.reserved_at),
+        revokedAt=audit_report.timestamp(revoked_at) if revoked_at else None,
+        revocationReason=certificate.revocation_reason,
+        templateArn=certificate.template_arn,
+    )
