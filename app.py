@@ -148,7 +148,7 @@ def ocsp(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
 def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
     """Publish the CRLs that are due."""
-    from chalicelib.operations import publication
+    from chalicelib.crl import publication
 
     outcomes = publication.publish_due_crls(runtime(), seconds=SCHEDULE_SECONDS)
     return {"results": [outcome.result for outcome in outcomes]}
@@ -159,7 +159,7 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every 
     """Close what a crash left open."""
     from dataclasses import asdict
 
-    from chalicelib.operations import reconcile as reconciliation
+    from chalicelib import reconcile as reconciliation
 
     return asdict(reconciliation.reconcile(runtime()))
 
@@ -167,7 +167,7 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")
 def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
     """Write the audit reports that are due."""
-    from chalicelib.operations import audit_report_writer
+    from chalicelib.reports import audit_report_writer
 
     return {"results": [report.status for report in audit_report_writer.write_due_reports(runtime())]}
 
@@ -175,8 +175,8 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick looks at everything
     """Look at CRLs and OCSP from outside, for the alarms."""
-    from chalicelib.operations import monitoring, monitoring_ocsp
+    from chalicelib.monitor import crl_watch, ocsp_watch
 
-    crls, responders = monitoring.watch_crls(runtime()), monitoring_ocsp.watch_ocsp(runtime())
+    crls, responders = crl_watch.watch_crls(runtime()), ocsp_watch.watch_ocsp(runtime())
     problems = sum(bool(each.problem) for each in (*crls, *responders))
     return {"crls": len(crls), "responders": len(responders), "problems": problems}

@@ -97,12 +97,12 @@ def _configure(path: Path, port: str) -> dict[str, Any]:
 def _keep_access_key(environment: dict[str, str]) -> None:
     """LocalStack's usual credentials sign requests too: in this home, and in no other."""
     sys.path.insert(0, str(PROJECT))
+    from chalicelib.access import access_keys
     from chalicelib.config import Settings
-    from chalicelib.operations import access
     from chalicelib.runtime import from_settings
 
     rt = from_settings(Settings.from_env({**environment, "AWS_REGION": REGION}))
-    access.adopt_access_key(rt, access.Credential("test", "test"), "LocalStack's usual credentials")
+    access_keys.adopt_access_key(rt, access_keys.Credential("test", "test"), "LocalStack's usual credentials")
 
 
 if __name__ == "__main__":

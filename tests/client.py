@@ -14,7 +14,7 @@ from botocore.httpchecksum import AwsChunkedWrapper
 from botocore.serialize import create_serializer
 
 import app as signet_app
-from chalicelib.operations import access
+from chalicelib.access import access_keys
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
@@ -96,7 +96,7 @@ def client_for(
     """A client of a runtime, with its root key or the given one, that speaks one of botocore's protocols."""
     signet_app.use_runtime(rt)
     if access_key_id is None:
-        root = access.ensure_root_key(rt)
+        root = access_keys.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
     client: Any = boto3.session.Session().client(
         "acm-pca",

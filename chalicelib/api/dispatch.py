@@ -8,11 +8,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs
+from chalicelib.access import access_keys
 from chalicelib.api import constraints, model, protocols, sigv4, throttling
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
 from chalicelib.operations import (
-    access,
     audit_reports,
     authorities,
     ca_certificates,
@@ -139,7 +139,7 @@ def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()
 def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
     """What is known of an access key; None where there is none."""
     key = rt.store.get_access_key(access_key_id)
-    return None if key is None else sigv4.Secret(key.account_id, access.secret_of(rt, key))
+    return None if key is None else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key))
 
 
 def even_out(rt: Runtime, found: bool) -> None:  # noqa: FBT001  the form that `sigv4.verify` asks for

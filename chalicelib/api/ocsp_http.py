@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from chalicelib.api.dispatch import WireResponse
-from chalicelib.operations import ocsp
+from chalicelib.ocsp import answers
 from chalicelib.pki.ocsp import MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.operations.ocsp import Answer
+    from chalicelib.ocsp.answers import Answer
     from chalicelib.runtime import Runtime
 
 PREFIX = "/ocsp"
@@ -63,7 +63,7 @@ def respond(rt: Runtime, method: str, request_der: bytes, if_none_match: str = "
     """The HTTP answer to an OCSPRequest."""
     if method not in _METHODS:
         return WireResponse(405, b"", {"Allow": ", ".join(_METHODS)})
-    return of_answer(rt, method, ocsp.respond(rt, request_der), if_none_match)
+    return of_answer(rt, method, answers.respond(rt, request_der), if_none_match)
 
 
 def of_answer(rt: Runtime, method: str, answer: Answer, if_none_match: str = "") -> WireResponse:

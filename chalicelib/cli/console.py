@@ -9,9 +9,9 @@ from urllib.request import urlopen
 import click
 
 from chalicelib import runtime
+from chalicelib.access import access_keys
 from chalicelib.cli.environment import endpoint
 from chalicelib.console import sessions
-from chalicelib.operations import access
 
 _SECONDS = 5
 
@@ -29,7 +29,7 @@ def console(*, no_browser: bool) -> None:
             pass
     except (OSError, HTTPException) as error:
         raise click.ClickException(f"Nothing answers at {address}: start the home with `signet serve`.") from error
-    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
     if key is None:
         raise click.ClickException("The root access key was deleted meanwhile; try again.")
     link = f"{address}/console/link?once={sessions.make_link(rt, key)}"

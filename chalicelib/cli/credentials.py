@@ -7,8 +7,8 @@ import re
 import click
 
 from chalicelib import runtime
+from chalicelib.access import access_keys
 from chalicelib.cli.status import table
-from chalicelib.operations import access
 
 
 @click.group()
@@ -25,7 +25,7 @@ def create(account_id: str | None, description: str) -> None:
     account_id = account_id or rt.settings.account_id
     if re.fullmatch(r"[0-9]{12}", account_id, re.ASCII) is None:
         raise click.BadParameter("must be 12 digits", param_hint="--account-id")
-    made = access.create_access_key(rt, account_id, description)
+    made = access_keys.create_access_key(rt, account_id, description)
     click.echo(f"AWS_ACCESS_KEY_ID={made.access_key_id}")
     click.echo(f"AWS_SECRET_ACCESS_KEY={made.secret}")
 

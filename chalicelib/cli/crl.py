@@ -9,7 +9,7 @@ import click
 from chalicelib import arn as arns
 from chalicelib import runtime
 from chalicelib.cli.status import table
-from chalicelib.operations import crl_verification, publication
+from chalicelib.crl import publication, verification
 
 _SECONDS = 3600.0
 
@@ -35,7 +35,7 @@ def publish() -> None:
 @crl.command()
 def verify() -> None:
     """Prove that every published CRL is what the certificates' records say, byte for byte; exit code 1 if not."""
-    found = list(crl_verification.verify_crls(runtime.from_env()))
+    found = list(verification.verify_crls(runtime.from_env()))
     if not found:
         click.echo("There is no CRL to verify.")
         return

@@ -17,16 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from chalicelib.access import access_keys
 from chalicelib.config import Settings
-from chalicelib.operations import (
-    access,
-    authorities,
-    ca_certificates,
-    certificates,
-    publication,
-    revocation,
-    revocation_configuration,
-)
+from chalicelib.crl import publication, revocation_configuration
+from chalicelib.operations import authorities, ca_certificates, certificates, revocation
 from chalicelib.runtime import Caller, from_settings
 
 if TYPE_CHECKING:
@@ -57,7 +51,7 @@ class _Demo:
         settings = replace(Settings.from_env(), data=str(directory / "home"), state="sqlite", buckets="directory")
         self.rt = from_settings(settings)
         self.caller = Caller(
-            account_id=settings.account_id, access_key_id=access.ensure_root_key(self.rt).access_key_id
+            account_id=settings.account_id, access_key_id=access_keys.ensure_root_key(self.rt).access_key_id
         )
         self.written: list[Path] = []
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib import config, files, runtime
+from chalicelib.access import access_keys
 from chalicelib.local import server
-from chalicelib.operations import access
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def endpoint(settings: Settings) -> str:
 def env() -> None:
     """Print exports for the AWS CLI and SDKs: eval "$(signet env)"."""
     rt = runtime.from_env()
-    root = access.ensure_root_key(rt)
+    root = access_keys.ensure_root_key(rt)
     exports = {
         "AWS_ENDPOINT_URL_ACM_PCA": endpoint(rt.settings),
         "AWS_ACCESS_KEY_ID": root.access_key_id,
@@ -45,7 +45,7 @@ def env() -> None:
 def profile() -> None:
     """Write the profile "signet" into the AWS configuration files; everything else in them stays as it is."""
     rt = runtime.from_env()
-    root = access.ensure_root_key(rt)
+    root = access_keys.ensure_root_key(rt)
     config_file, credentials_file = config.aws_files()
     sections = {
         config_file: {

@@ -8,7 +8,7 @@ import click
 
 from chalicelib import runtime
 from chalicelib.cli.status import table
-from chalicelib.operations import monitoring, monitoring_ocsp
+from chalicelib.monitor import crl_watch, ocsp_watch
 
 _LATE = 50.0  # percent of its life: from there on a newer CRL is due
 _COLUMNS = ("Number", "Life used", "State", "Address")
@@ -18,7 +18,7 @@ _COLUMNS = ("Number", "Life used", "State", "Address")
 def monitor() -> None:
     """Fetch every CRL, ask every OCSP responder, verify what they say; exit code 1 if one is late or wrong."""
     rt = runtime.from_env()
-    seen = [*monitoring.watch_crls(rt), *monitoring_ocsp.watch_ocsp(rt)]
+    seen = [*crl_watch.watch_crls(rt), *ocsp_watch.watch_ocsp(rt)]
     if not seen:
         click.echo("There is no CRL and no OCSP responder to watch.")
         return
@@ -28,5 +28,5 @@ def monitor() -> None:
         sys.exit(1)
 
 
-def _state(seen: monitoring.Sighting) -> str:
+def _state(seen: crl_watch.Sighting) -> str:
     return seen.problem or ("late" if seen.life_used > _LATE else "fresh")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from chalicelib import logs, runtime
+from chalicelib.access import access_keys
 from chalicelib.local import server
-from chalicelib.operations import access
 
 
 @click.command()
@@ -16,7 +16,7 @@ def serve() -> None:
 
     rt = runtime.from_env()
     logs.configure(rt.settings.log_level)
-    access.ensure_root_key(rt)
+    access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
 
     def ready() -> None:

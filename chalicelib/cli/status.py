@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.operations import lookup, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
 
 
 def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
-    found = [rt.store.get_crl_state(each) for each in status_addresses.crl_arns(ca, rt.now())]
+    found = [rt.store.get_crl_state(each) for each in distribution_points.crl_arns(ca, rt.now())]
     states = [each for each in found if each is not None]
     if not states:
         return None
-    locations = status_addresses.crl_locations(ca, rt.now())
+    locations = distribution_points.crl_locations(ca, rt.now())
     state = min(states, key=lambda each: (each.next_update is not None, each.next_update))  # the one that ends first
     return {
         "Number": state.published_number,

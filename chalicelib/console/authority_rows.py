@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.operations import crl_freshness, lookup, revocation_configuration
+from chalicelib.ca import lookup
+from chalicelib.crl import freshness, revocation_configuration
 from chalicelib.pki import names
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.console.web import Visit
-    from chalicelib.operations.crl_freshness import Freshness
+    from chalicelib.crl.freshness import Freshness
     from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
 
@@ -67,7 +68,7 @@ def shared_row(described: Mapping[str, Any]) -> AuthorityRow:
 def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[AuthorityRow]:
     """A row for each of some CAs of the visitor's account."""
     records = [lookup.find(visit.rt, visit.caller, each["Arn"]) for each in described]
-    crls = crl_freshness.of_authorities(visit.rt, records)
+    crls = freshness.of_authorities(visit.rt, records)
     return [
         AuthorityRow(
             ca_id=_ca_id(each),
@@ -105,7 +106,7 @@ def subject(described: Mapping[str, Any]) -> str:
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     """The freshness of a CA's CRLs: that of the one that is worst off."""
-    return _light(ca, crl_freshness.of_authority(rt, ca), rt.now())
+    return _light(ca, freshness.of_authority(rt, ca), rt.now())
 
 
 def is_kept_up(ca: CertificateAuthority, now: datetime) -> bool:

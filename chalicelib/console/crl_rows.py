@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
+from chalicelib.ca import lookup
 from chalicelib.console import authority_rows
-from chalicelib.operations import crl_freshness, lookup, ocsp_responder, revocation_configuration, status_addresses
+from chalicelib.crl import distribution_points, freshness, revocation_configuration
+from chalicelib.ocsp import responders
 from chalicelib.pki import parsed
 
 if TYPE_CHECKING:
@@ -56,10 +58,10 @@ class CrlRow(NamedTuple):
 
 def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
-    locations = status_addresses.crl_locations(ca, rt.now())
+    locations = distribution_points.crl_locations(ca, rt.now())
     kept_up = authority_rows.is_kept_up(ca, rt.now())
     found = []
-    for each in crl_freshness.of_authority(rt, ca):
+    for each in freshness.of_authority(rt, ca):
         _, partition = arns.split_crl_arn(each.crl_arn)
         own = tuple(location.url for location in locations if location.partition == partition)
         light = authority_rows.LIGHTS[each.condition] if kept_up else authority_rows.NOT_KEPT_UP
@@ -101,6 +103,6 @@ def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
     tells = lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE
     known = bool(ca.ocsp_key_hashes)
     said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
-    responder = ocsp_responder.usable(rt, ca, rt.now()) if known else None
+    responder = responders.usable(rt, ca, rt.now()) if known else None
     until = parsed.parse_certificate(responder.certificate_der).not_after if responder else None
     return Ocsp(*said, revocation_configuration.ocsp_address(rt, ca) or "", until)

@@ -12,7 +12,7 @@ from chalicelib.buckets import BucketError
 from chalicelib.buckets.names import check_bucket_name
 from chalicelib.console.refusals import in_words
 from chalicelib.console.revocation_form import DEFAULTS, bucket_of, configuration_of
-from chalicelib.operations import revocation_configuration
+from chalicelib.crl import revocation_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from chalicelib import arn as arns
 from chalicelib.console import authority_page, authority_rows, lifecycle, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import activity
 from chalicelib.pki import decoded, pem
+from chalicelib.reports import activity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.operations.activity import Activity
+    from chalicelib.reports.activity import Activity
 
 
 def show_overview(visit: Visit) -> WireResponse:

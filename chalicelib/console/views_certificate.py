@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.ca import lookup
 from chalicelib.console import authority_page, authority_rows, lifecycle, render, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import lookup
 from chalicelib.pki import bundles, csr, pem
 from chalicelib.pki.errors import PkiError
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
+from chalicelib.ca import lookup
 from chalicelib.console import authority_rows, notes, render, views_issued_files, views_search, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import certificate_status, certificates, lookup, ocsp, revocation, search
+from chalicelib.monitor import certificate_status
+from chalicelib.ocsp import answers
+from chalicelib.operations import certificates, revocation, search
 from chalicelib.operations.search import Filters
 
 if TYPE_CHECKING:
@@ -145,6 +148,6 @@ def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
         crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,
         ocsp_on=bool(ca.ocsp_key_hashes),
         ocsp_seconds=int(certificate_status.OCSP_WITHIN.total_seconds()),
-        ocsp_kept_hours=int(ocsp.VALIDITY.total_seconds() // 3600),
+        ocsp_kept_hours=int(answers.VALIDITY.total_seconds() // 3600),
         **_names(visit, shown),
     )

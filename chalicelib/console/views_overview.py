@@ -9,8 +9,8 @@ from chalicelib import arn as arns
 from chalicelib.console import charts, render, web
 from chalicelib.console.authority_rows import LIGHTS
 from chalicelib.console.cli_commands import command
-from chalicelib.operations import statistics
-from chalicelib.operations.hierarchy import hierarchy
+from chalicelib.reports import overview as account_overview
+from chalicelib.reports.hierarchy import hierarchy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.authority_rows import Light
     from chalicelib.console.web import Visit
-    from chalicelib.operations.hierarchy import Node
-    from chalicelib.operations.statistics import Attention, Bar, CrlAge
+    from chalicelib.reports.hierarchy import Node
+    from chalicelib.reports.overview import Attention, Bar, CrlAge
 
 _TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
 MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, in the table behind them; and of what needs attention
 BRANCHES = 50  # of the hierarchy, on a page
-ENDS_SOON = statistics.CA_ENDS_WITHIN
+ENDS_SOON = account_overview.CA_ENDS_WITHIN
 
 
 class Figure(NamedTuple):
@@ -70,7 +70,7 @@ class Branch(NamedTuple):
 
 def overview(visit: Visit) -> WireResponse:
     """What needs attention, then what happens over time; without any CA, the introduction."""
-    found = statistics.statistics(visit.rt, visit.caller, visit.rt.now())
+    found = account_overview.statistics(visit.rt, visit.caller, visit.rt.now())
     if not found.authorities:
         return web.redirect(visit, "cas")
     return render.page(
@@ -96,15 +96,21 @@ def _link(visit: Visit, attention: Attention) -> str:
     if attention.ca_arn:
         return visit.link(f"cas/{attention.ca_arn.rsplit('/', 1)[1]}")
     now = visit.rt.now()
-    until = now + statistics.WEEK
+    until = now + account_overview.WEEK
     return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
 
 
-def _figures(found: statistics.Statistics) -> list[Figure]:
+def _figures(found: account_overview.Statistics) -> list[Figure]:
     rows = (
-        ("issued", "Certificates issued", f"in the last {statistics.DAYS} days, by day", "Day", found.issued),
-        ("ending", "Certificates ending", f"in the next {statistics.WEEKS} weeks, by week", "Week from", found.ending),
-        ("revoked", "Revocations", f"in the last {statistics.DAYS} days, by day", "Day", found.revoked),
+        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days, by day", "Day", found.issued),
+        (
+            "ending",
+            "Certificates ending",
+            f"in the next {account_overview.WEEKS} weeks, by week",
+            "Week from",
+            found.ending,
+        ),
+        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days, by day", "Day", found.revoked),
     )
     return [_figure(*row) for row in rows]
 

@@ -14,7 +14,7 @@ from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import audit_reports
-from chalicelib.pki import audit_report
+from chalicelib.reports import audit_format
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -51,7 +51,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         waiting=any(each.status == "CREATING" for each in reports),
         requestable=ca["Status"] in audit_reports.STATES,
         buckets=revocation_checks.list_buckets(visit),
-        formats=list(audit_report.WRITERS),
+        formats=list(audit_format.WRITERS),
         typed=visit.form.fields,
     )
 
@@ -98,6 +98,6 @@ def download(visit: Visit) -> WireResponse:
     if visit.rt.settings.buckets == "s3" and len(body) > _MOST_BYTES:
         told = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
         return render.error_page(visit, 413, "The report is too long", told)
-    _, content_type = audit_report.WRITERS[report.format]
+    _, content_type = audit_format.WRITERS[report.format]
     name = f"audit-report-{report.report_id}.{report.format.lower()}"
     return web.download(body, name, f"{content_type}; charset=utf-8")

@@ -6,11 +6,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
+from chalicelib.ca import lookup
 from chalicelib.console import authority_page, crl_rows, revocation_checks, revocation_form
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import lookup, publication
+from chalicelib.crl import publication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,11 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
+from chalicelib.access import resource_policy
 from chalicelib.console import authority_page
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.operations import permissions, policy_document
+from chalicelib.operations import permissions
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -52,9 +53,9 @@ def _example(arn: str) -> str:
     """A policy as AWS's managed permission for end-entity certificates has it."""
     partition = arn.split(":")[1]
     template = f"arn:{partition}:acm-pca:::template/EndEntityCertificate/V1"
-    reads = [f"acm-pca:{each}" for each in policy_document.READ_ACTIONS]
+    reads = [f"acm-pca:{each}" for each in resource_policy.READ_ACTIONS]
     common = {"Effect": "Allow", "Principal": {"AWS": _SAMPLE_ACCOUNT}, "Resource": arn}
-    issuing = {"StringEquals": {policy_document.TEMPLATE_ARN: template}}
+    issuing = {"StringEquals": {resource_policy.TEMPLATE_ARN: template}}
     statements = [
         common | {"Action": reads},
         common | {"Action": "acm-pca:IssueCertificate", "Condition": issuing},

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from chalicelib.api import crl_files, ocsp_http
 from chalicelib.local.gateway import HttpResponse
-from chalicelib.operations import ocsp as operation
+from chalicelib.ocsp import answers as operation
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse

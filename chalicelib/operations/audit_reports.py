@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup
+from chalicelib.ca import lookup
 from chalicelib.records import AuditReport
 from chalicelib.store import ConflictError
 

@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
+from chalicelib.ca import events, lookup, signing
+from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.keystore import KeyRefusedError
-from chalicelib.operations import (
-    events,
-    idempotency,
-    lookup,
-    ocsp_responder,
-    paging,
-    revocation_configuration,
-    signing,
-    status_addresses,
-    tags,
-)
+from chalicelib.ocsp import responders
+from chalicelib.operations import idempotency, paging, tags
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import algorithms, csr, names
 from chalicelib.records import CertificateAuthority
@@ -192,7 +185,7 @@ def purge(rt: Runtime, ca: CertificateAuthority) -> None:
     policy = rt.store.get_policy(ca.arn)
     if policy is not None:
         rt.store.delete_policy(policy)
-    ocsp_responder.forget(rt, ca.arn)
+    responders.forget(rt, ca.arn)
     rt.keys.delete_key(rt.keys.key_id_of(ca.arn), ca.arn)
     rt.store.purge_certificate_authority(doomed)
 
@@ -310,13 +303,13 @@ def update_certificate_authority(
 
     changed = lookup.modify(rt, caller, arn, change)
     if given is not None:
-        status_addresses.record_ends(rt, changed)
+        distribution_points.record_ends(rt, changed)
         _publish_soon(rt, changed)
 
 
 def _publish_soon(rt: Runtime, ca: CertificateAuthority) -> None:
     """Make the CA's CRLs due: they follow what has changed within a minute."""
-    for each in status_addresses.crl_arns(ca, rt.now()):
+    for each in distribution_points.crl_arns(ca, rt.now()):
         rt.store.schedule_crl(each, due_at=rt.now())
 
 

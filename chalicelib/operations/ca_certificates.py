@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import lookup, revocation_configuration, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import chain
 
@@ -77,7 +78,7 @@ def import_certificate_authority_certificate(
         return installed
 
     ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
-    for each in status_addresses.crl_arns(ca, rt.now()):
+    for each in distribution_points.crl_arns(ca, rt.now()):
         rt.store.schedule_crl(each, due_at=rt.now())
 
 

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.operations import (
-    events,
-    idempotency,
-    lookup,
-    publication,
-    revocation_configuration,
-    search,
-    signing,
-    status_addresses,
-)
+from chalicelib.ca import events, lookup, signing
+from chalicelib.crl import distribution_points, publication, revocation_configuration
+from chalicelib.operations import idempotency, search
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import certificate, chain, csr, templates
 from chalicelib.records import Certificate
@@ -164,7 +157,7 @@ def _with_addresses(
     Raises:
         ConflictError: the CA changed since it was read.
     """
-    named = status_addresses.with_ocsp_address(rt, ca)
+    named = distribution_points.with_ocsp_address(rt, ca)
     if location is None or location in ca.crl_locations:
         return ca if named is ca else rt.store.update_certificate_authority(ca, named), False
     return rt.store.start_crl(named, location, due_at=rt.now()), True

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.operations import certificates, policy_document
+from chalicelib.access import resource_policy
+from chalicelib.operations import certificates
 from chalicelib.pki import contents, extensions
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ def _allowed(rt: Runtime, ca: CertificateAuthority, template_arn: str) -> list[s
     policy = rt.store.get_policy(ca.arn)
     if policy is None:
         return [owner]
-    statements = policy_document.parse(policy.text, ca.arn)
-    context = {policy_document.TEMPLATE_ARN: template_arn}
-    asked = [*policy.shared_with, policy_document.ANYBODY]
+    statements = resource_policy.parse(policy.text, ca.arn)
+    context = {resource_policy.TEMPLATE_ARN: template_arn}
+    asked = [*policy.shared_with, resource_policy.ANYBODY]
     return [owner] + [
         account
         for account in asked
-        if policy_document.allows(
-            statements, "IssueCertificate", context | {policy_document.PRINCIPAL_ACCOUNT: account}
+        if resource_policy.allows(
+            statements, "IssueCertificate", context | {resource_policy.PRINCIPAL_ACCOUNT: account}
         )
     ]

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import lookup, paging
+from chalicelib.ca import lookup
+from chalicelib.operations import paging
 from chalicelib.records import Permission
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.operations import lookup, policy_document
-from chalicelib.operations.policy_document import PolicyError
+from chalicelib.access import resource_policy
+from chalicelib.access.resource_policy import PolicyError
+from chalicelib.ca import lookup
 from chalicelib.pki.templates import TEMPLATES
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError
@@ -44,13 +45,13 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
     """
     ca = _changeable(rt, caller, request["ResourceArn"])
     try:
-        statements = policy_document.parse(request["Policy"], ca.arn)
+        statements = resource_policy.parse(request["Policy"], ca.arn)
     except PolicyError as error:
         raise errors.InvalidPolicyException(str(error)) from error
     owner = arns.parse_ca_arn(ca.arn).account_id
-    if policy_document.locks_out(statements, owner):
+    if resource_policy.locks_out(statements, owner):
         raise errors.LockoutPreventedException(f"The policy denies something to account {owner}, which owns the CA.")
-    shared_with = tuple(account for account in policy_document.accounts_of(statements) if account != owner)
+    shared_with = tuple(account for account in resource_policy.accounts_of(statements) if account != owner)
     policy = ResourcePolicy(ca_arn=ca.arn, text=request["Policy"], shared_with=shared_with)
     try:
         rt.store.put_policy(rt.store.get_policy(ca.arn), policy)
@@ -114,14 +115,14 @@ def granted(rt: Runtime, account_id: str, ca_arn: str) -> Granted:
     policy = rt.store.get_policy(ca_arn)
     if policy is None:
         return Granted()
-    statements, partition = policy_document.parse(policy.text, ca_arn), arns.parse_ca_arn(ca_arn).partition
+    statements, partition = resource_policy.parse(policy.text, ca_arn), arns.parse_ca_arn(ca_arn).partition
 
     def allows(operation: str, template: str = "") -> bool:
         template_arn = str(arns.TemplateArn(partition, template)) if template else ""
-        context = {policy_document.PRINCIPAL_ACCOUNT: account_id, policy_document.TEMPLATE_ARN: template_arn}
-        return policy_document.allows(statements, operation, context)
+        context = {resource_policy.PRINCIPAL_ACCOUNT: account_id, resource_policy.TEMPLATE_ARN: template_arn}
+        return resource_policy.allows(statements, operation, context)
 
     templates = frozenset(name for name in TEMPLATES if allows("IssueCertificate", name))
-    others = policy_document.GRANTABLE - {"IssueCertificate"}
+    others = resource_policy.GRANTABLE - {"IssueCertificate"}
     operations = {name for name in others if allows(name)} | ({"IssueCertificate"} if templates else set())
     return Granted(frozenset(operations), templates)

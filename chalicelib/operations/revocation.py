@@ -9,7 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.operations import certificates, events, lookup, ocsp_responder, revocation_configuration
+from chalicelib.ca import events, lookup
+from chalicelib.crl import revocation_configuration
+from chalicelib.ocsp import responders
+from chalicelib.operations import certificates
 from chalicelib.pki import crl
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
@@ -58,7 +61,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         )
         try:
             _start_crl(rt, ca)
-            is_responder = record.requested_by == ocsp_responder.REQUESTED_BY
+            is_responder = record.requested_by == responders.REQUESTED_BY
             rt.store.revoke_certificate(record, revocation, of_responder=is_responder)
         except ConflictError:
             continue  # somebody changed the CA or the certificate: look at it again

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.operations import lookup, paging
+from chalicelib.ca import lookup
+from chalicelib.operations import paging
 from chalicelib.pki import contents
 from chalicelib.store import SEPARATOR, Span, search_value
 

@@ -12,9 +12,9 @@ from builders import csr
 from console_steps import issue, root
 from home import Home
 
+from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.console import sessions
-from chalicelib.operations import access
 from chalicelib.runtime import from_settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def measure(work: Path, certificates: int) -> dict[str, float]:
     for number in range(certificates):
         host = f"host-{number}.example.com"
         serial = issue(rt, ca_id, csr(host, dns_names=[host]), validity={"Type": "DAYS", "Value": 1 + number % 365})
-    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
     assert key is not None
     link = sessions.make_link(rt, key)
     home.start()

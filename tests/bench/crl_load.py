@@ -72,7 +72,7 @@ def prepare(directory: Path, entries: int) -> None:
 
 def publish(directory: Path, entries: int) -> dict[str, float]:
     """Publish the CRL that is due: all of a run, from stored state to the object in the bucket."""
-    from chalicelib.operations import publication
+    from chalicelib.crl import publication
 
     rt = runtime_in(directory)
     (arn,) = rt.store.list_due("CRL", now=rt.now(), limit=2)
@@ -106,7 +106,7 @@ class _Watched:
 def revoke(directory: Path, entries: int) -> None:
     """A thousand new revocations, as RevokeCertificate records them."""
     from chalicelib import arn as arns
-    from chalicelib.operations import lookup
+    from chalicelib.ca import lookup
     from chalicelib.pki import crl
     from chalicelib.records import Revocation
 

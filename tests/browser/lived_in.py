@@ -11,7 +11,7 @@ from console_steps import arn_of, create, issue, revoke, root, subordinate
 from world import Clock
 
 from chalicelib.config import Settings
-from chalicelib.operations import publication
+from chalicelib.crl import publication
 from chalicelib.runtime import from_settings
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from authority_steps import active_root, issue, serial_of
 from builders import csr
 from screen import DESKTOP, PHONE, sign_in, visitor
 
+from chalicelib.access import resource_policy
 from chalicelib.console import pages, sessions, shared
-from chalicelib.operations import policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,7 +120,7 @@ def test_page_of_a_shared_ca_is_for_everybody(chromium: Browser, home: Home) -> 
     client = home.client()
     arn = active_root(client)
     issued = serial_of(issue(client, arn, Csr=csr("shared.example.com", dns_names=["shared.example.com"])))
-    actions = [f"acm-pca:{name}" for name in sorted(policy_document.GRANTABLE)]
+    actions = [f"acm-pca:{name}" for name in sorted(resource_policy.GRANTABLE)]
     statement = {"Effect": "Allow", "Principal": {"AWS": GUEST}, "Action": actions, "Resource": arn}
     client.put_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     key = access_key(home, GUEST)

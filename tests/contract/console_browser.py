@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from client import send
 
 import app as signet_app
-from chalicelib.operations import access
+from chalicelib.access import access_keys
 
 ORIGIN = "http://127.0.0.1:8000"
 
@@ -128,9 +128,9 @@ class Browser:
             answer = self.request("GET", urljoin(answer.url, answer.headers["Location"]))
         raise AssertionError(f"redirects without end at {answer.url}")
 
-    def sign_in(self, key: access.Credential | None = None) -> Answer:
+    def sign_in(self, key: access_keys.Credential | None = None) -> Answer:
         """Sign in with the root key, or with another one."""
-        used = key or access.ensure_root_key(self.rt)
+        used = key or access_keys.ensure_root_key(self.rt)
         page = self.get(f"{self.stage}/console/sign-in")
         fields = {"access_key_id": used.access_key_id, "secret_access_key": used.secret}
         return self.submit(page, "sign-in", **fields)

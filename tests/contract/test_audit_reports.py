@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import audit_report_writer
-from chalicelib.pki import audit_report, names
+from chalicelib.pki import names
+from chalicelib.reports import audit_format, audit_report_writer
 from chalicelib.store import ConflictError
 
 KEYS = [
@@ -179,8 +179,8 @@ def name_of(text: str) -> bytes:
 
 
 def test_cell_that_would_begin_a_formula_is_text() -> None:
-    row = audit_report.Row("1", None, "a", "s", "=1+1", "b", "c", "d", None, None, "t")
-    assert b'"\'=1+1"' in b"".join(audit_report.csv_pieces([row]))
+    row = audit_format.Row("1", None, "a", "s", "=1+1", "b", "c", "d", None, None, "t")
+    assert b'"\'=1+1"' in b"".join(audit_format.csv_pieces([row]))
 
 
 def test_second_report_has_to_wait(acm_pca: Any, rt: Any, arn: str, clock: Any) -> None:
@@ -397,7 +397,7 @@ def test_report_takes_bounded_memory(acm_pca: Any, rt: Any, arn: str) -> None:
 
 
 def test_report_of_nothing_is_an_empty_array() -> None:
-    assert json.loads(b"".join(audit_report.json_pieces([]))) == []
+    assert json.loads(b"".join(audit_format.json_pieces([]))) == []
 
 
 @pytest.mark.laptop  # S3 serves its own

@@ -248,7 +248,7 @@ def test_lifecycle_of_a_root(acm_pca: Any, clock: Any) -> None:
 
 
 def test_deleted_ca_past_its_window_is_gone_with_its_key(acm_pca: Any, clock: Any, rt: Any, traces: Any) -> None:
-    from chalicelib.operations.reconcile import reconcile
+    from chalicelib.reconcile import reconcile
 
     arn = create(acm_pca)
     assert len(traces.ca_keys()) == 1

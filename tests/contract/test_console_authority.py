@@ -17,8 +17,10 @@ from console_browser import ORIGIN, Browser
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from chalicelib.access import access_keys
+from chalicelib.ca import lookup
 from chalicelib.console import views_certificate
-from chalicelib.operations import access, crl_freshness, lookup
+from chalicelib.crl import freshness
 
 if TYPE_CHECKING:
     from world import Clock
@@ -295,7 +297,7 @@ def test_every_address_is_relative(rt: Any, acm_pca: Any, stage: str) -> None:
 def test_pages_of_a_ca_of_another_account_are_not_there(browser: Browser, rt: Any, acm_pca: Any) -> None:
     arn = active_root(acm_pca)
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     token = stranger.get("/console").form("sign-out")["fields"]["token"]
     for tab in (*TABS, "/delete", "/revocation/edit", "/certificate/certificate.pem", f"/report?id={arn[-36:]}"):
         answer = stranger.get(path_of(arn, tab))
@@ -328,7 +330,7 @@ def test_light_is_judged_in_one_place(browser: Browser, acm_pca: Any, clock: Clo
     for days in (0, 3.4, 0.15, 3.5):
         clock.forward(days=days)
         browser.sign_in()
-        found = crl_freshness.of_authority(browser.rt, authority(browser, arn))[0].condition
+        found = freshness.of_authority(browser.rt, authority(browser, arn))[0].condition
         word = {"FRESH": "fresh", "OLD": "old", "ENDED": "ended", "OVERDUE": "overdue"}[found]
         seen.append(found)
         assert f"</span> {word}</span>" in browser.get("/console/cas").text

@@ -18,7 +18,7 @@ from localstack_home import make_bucket
 from s3_refusals import refusal
 
 from chalicelib.buckets.s3 import S3Buckets
-from chalicelib.operations import publication
+from chalicelib.crl import publication
 
 if TYPE_CHECKING:
     from world import Clock

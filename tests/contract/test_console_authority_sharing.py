@@ -15,8 +15,10 @@ from console_authority_steps import HOSTILE, authority, is_harmless, note, page_
 from console_browser import Answer, Browser
 from localstack_home import make_bucket
 
+from chalicelib.access import access_keys
 from chalicelib.buckets.s3 import S3Buckets
-from chalicelib.operations import access, audit_report_writer, audit_reports
+from chalicelib.operations import audit_reports
+from chalicelib.reports import audit_report_writer
 
 if TYPE_CHECKING:
     from world import Clock
@@ -254,7 +256,7 @@ def test_report_is_for_those_alone_who_may_see_the_ca(browser: Browser, rt: Any,
     (report,) = audit_reports.last(rt, browser_caller(browser), arn, limit=9)
     stranger = Browser(rt)
     assert "sign-in" in stranger.get(path_of(arn, f"/reports/{report.report_id}")).url
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     for rest in (f"/reports/{report.report_id}", f"/report?id={report.report_id}"):
         answer = stranger.get(path_of(arn, rest))
         assert answer.status == 404

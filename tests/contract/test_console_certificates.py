@@ -27,8 +27,8 @@ from console_steps import (
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from chalicelib.access import access_keys
 from chalicelib.console import views_search
-from chalicelib.operations import access
 
 if TYPE_CHECKING:
     from world import Clock
@@ -158,7 +158,7 @@ def test_token_of_another_account_is_refused(browser: Browser, rt: Any) -> None:
         issue(rt, ca)
     following = link_to(browser.get(f"/console/cas/{ca}/certificates"), "next")
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     answer = stranger.get(f"/console/cas/{ca}/{following.rsplit('/', 1)[1]}")
     assert answer.status == 404
     assert rows(answer.text) == []
@@ -307,7 +307,7 @@ def test_certificate_that_is_not_there_is_told(browser: Browser, rt: Any, rest: 
     for address in (f"{ca}/certificates/{serial}", f"{ca}/certificates/{'0' * 32}"):
         assert browser.get(f"/console/cas/{address}{rest}").status == 404
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     answer = stranger.get(f"/console/cas/{other}/certificates/{serial}{rest}")
     assert answer.status == 404
     assert "leaf.example.com" not in answer.text

@@ -16,7 +16,7 @@ from test_console_sign_in import SAMPLES
 
 from chalicelib.api import dispatch
 from chalicelib.console import pages
-from chalicelib.operations import publication
+from chalicelib.crl import publication
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pytest
 from builders import csr
 from console_steps import arn_of, create, issue, root, signed_in
 
+from chalicelib.access import resource_policy
 from chalicelib.console import pages
-from chalicelib.operations import policy_document
 
 if TYPE_CHECKING:
     from console_browser import Answer, Browser
@@ -55,11 +55,11 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
 
 def policy(ca: str) -> dict[str, Any]:
     common = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Resource": arn_of(ca)}
-    reads = {"Action": [f"acm-pca:{each}" for each in policy_document.READ_ACTIONS]}
+    reads = {"Action": [f"acm-pca:{each}" for each in resource_policy.READ_ACTIONS]}
     issuing = {
         "Action": "acm-pca:IssueCertificate",
         "Condition": {
-            "StringEquals": {policy_document.TEMPLATE_ARN: "arn:aws:acm-pca:::template/EndEntityCertificate/V1"}
+            "StringEquals": {resource_policy.TEMPLATE_ARN: "arn:aws:acm-pca:::template/EndEntityCertificate/V1"}
         },
     }
     return {"Version": "2012-10-17", "Statement": [common | reads, common | issuing]}

@@ -16,9 +16,9 @@ from console_steps import HOSTILE, arn_of, check_harmless, create, got, problems
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from chalicelib.access import access_keys
 from chalicelib.api import constraints, model
 from chalicelib.console import issue_plan, sessions
-from chalicelib.operations import access
 from chalicelib.pki.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ def test_ca_of_another_account_is_not_there(browser: Browser, rt: Any) -> None:
     ca = root(rt)
     page = previewed(browser, ca)
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     token = sessions.form_token(stranger.cookies[sessions.COOKIE])
     assert stranger.get(f"/console/cas/{ca}/issue").status == 404
     assert stranger.get(page.url).status == 404

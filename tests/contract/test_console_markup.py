@@ -12,7 +12,7 @@ from console_browser import Browser
 from console_steps import create, install, issue, revoke, root, signed_in
 from test_console_shared import OTHER, share
 
-from chalicelib.operations import access
+from chalicelib.access import access_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def browsers(rt: Any) -> tuple[Browser, Browser]:
     issue(rt, below, request)
     share(rt, below)
     guest = Browser(rt)
-    guest.sign_in(access.create_access_key(rt, OTHER))
+    guest.sign_in(access_keys.create_access_key(rt, OTHER))
     return signed_in(rt), guest
 
 

@@ -24,8 +24,10 @@ from console_steps import (
     subordinate,
 )
 
+from chalicelib.access import access_keys
 from chalicelib.console import authority_rows, views_overview
-from chalicelib.operations import access, crl_freshness, publication, statistics
+from chalicelib.crl import freshness, publication
+from chalicelib.reports import overview
 
 if TYPE_CHECKING:
     from world import Clock
@@ -66,7 +68,7 @@ def test_charts_and_their_tables_say_the_same(browser: Browser, rt: Any, clock: 
     revoke(rt, ca, serial)
     page = browser.get("/console/overview")
     issued, ending, revoked = (table(page, name) for name in ("issued", "ending", "revoked"))
-    assert (len(issued), len(ending), len(revoked)) == (statistics.DAYS, statistics.WEEKS, statistics.DAYS)
+    assert (len(issued), len(ending), len(revoked)) == (overview.DAYS, overview.WEEKS, overview.DAYS)
     assert {day: number for day, number in issued.items() if number} == {"2030-01-01": 4, "2030-01-02": 1}
     assert {day: number for day, number in ending.items() if number} == {"2030-01-09": 3, "2030-01-30": 1}
     assert {day: number for day, number in revoked.items() if number} == {"2030-01-02": 1}
@@ -125,7 +127,7 @@ def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
 
 
 def test_condition_of_every_crl_has_its_words() -> None:
-    assert set(authority_rows.LIGHTS) == set(crl_freshness.CONDITIONS)
+    assert set(authority_rows.LIGHTS) == set(freshness.CONDITIONS)
 
 
 # the hierarchy
@@ -243,7 +245,7 @@ def test_without_a_ca_there_is_no_tree(browser: Browser) -> None:
 def test_cas_of_others_are_not_shown(browser: Browser, rt: Any) -> None:
     ca = root(rt, {"CommonName": "Mine alone"})
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     for path in ("overview", "hierarchy", "certificates"):
         page = stranger.get(f"/console/{path}")
         assert page.status == 200

@@ -11,7 +11,8 @@ from console_steps import CALLER, arn_of, issue, revoke, root, signed_in
 
 from chalicelib.api import model
 from chalicelib.console import views_issued
-from chalicelib.operations import authorities, publication, search
+from chalicelib.crl import publication
+from chalicelib.operations import authorities, search
 
 if TYPE_CHECKING:
     from console_browser import Browser

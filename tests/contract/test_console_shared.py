@@ -13,8 +13,10 @@ from console_browser import Answer, Browser
 from console_steps import HOSTILE, arn_of, check_harmless, create, got, issue, problems, revoke, root, subordinate
 from cryptography import x509
 
+from chalicelib.access import access_keys, resource_policy
 from chalicelib.console import pages, shared, views_authorities
-from chalicelib.operations import access, policies, policy_document, publication
+from chalicelib.crl import publication
+from chalicelib.operations import policies
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.laptop
 OWNER, OTHER = "000000000000", "111122223333"
-EVERYTHING = (*policy_document.READ_ACTIONS, "IssueCertificate", "RevokeCertificate")
+EVERYTHING = (*resource_policy.READ_ACTIONS, "IssueCertificate", "RevokeCertificate")
 LEAF_TEMPLATE = "EndEntityCertificate"
 OWNERS_ALONE = [
     row for row in pages.PAGES if "{ca_id}" in row.path and (row.method, row.path) not in shared.PAGES
@@ -30,12 +32,12 @@ OWNERS_ALONE = [
 
 
 @pytest.fixture
-def key(rt: Any) -> access.Credential:
-    return access.create_access_key(rt, OTHER)
+def key(rt: Any) -> access_keys.Credential:
+    return access_keys.create_access_key(rt, OTHER)
 
 
 @pytest.fixture
-def browser(rt: Any, key: access.Credential) -> Browser:
+def browser(rt: Any, key: access_keys.Credential) -> Browser:
     """Of the account that something is shared with."""
     made = Browser(rt)
     made.sign_in(key)
@@ -46,7 +48,7 @@ def share(rt: Any, ca_id: str, actions: Iterable[str] = EVERYTHING, *, template:
     """Let another account do this, issue with one template alone if that is named; returns the CA's id."""
     arn = arn_of(ca_id)
     common = {"Effect": "Allow", "Principal": {"AWS": account}, "Resource": arn}
-    condition = {"StringEquals": {policy_document.TEMPLATE_ARN: f"arn:aws:acm-pca:::template/{template}/V1"}}
+    condition = {"StringEquals": {resource_policy.TEMPLATE_ARN: f"arn:aws:acm-pca:::template/{template}/V1"}}
     statements = [
         common
         | {"Action": [f"acm-pca:{name}"]}

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 from console_browser import ORIGIN, Browser
 
+from chalicelib import reconcile
+from chalicelib.access import access_keys
 from chalicelib.console import pages, sessions, static_files, web
-from chalicelib.operations import access, reconcile
 
 if TYPE_CHECKING:
     from world import Clock
@@ -48,7 +49,7 @@ def browser(rt: Any) -> Browser:
 def test_page_asked_for_is_shown_after_signing_in(browser: Browser) -> None:
     asked = browser.get("/console/cas/create")
     assert asked.url == f"{ORIGIN}/console/sign-in?back=cas%2Fcreate"
-    key = access.ensure_root_key(browser.rt)
+    key = access_keys.ensure_root_key(browser.rt)
     fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
     assert re.fullmatch(
         rf"{ORIGIN}/console/cas/create/[0-9a-f]{{16}}/type", browser.submit(asked, "sign-in", **fields).url
@@ -57,7 +58,7 @@ def test_page_asked_for_is_shown_after_signing_in(browser: Browser) -> None:
 
 def test_query_of_the_page_asked_for_is_kept(browser: Browser) -> None:
     asked = browser.get("/console/cas/create/0123456789abcdef/type?subject=a%2F%2Fb+c&state=REVOKED&x=%0D%0A%3Chtml")
-    key = access.ensure_root_key(browser.rt)
+    key = access_keys.ensure_root_key(browser.rt)
     fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
     found = urlsplit(browser.submit(asked, "sign-in", **fields).url)
     assert found.path == "/console/cas/create/0123456789abcdef/type"
@@ -101,7 +102,7 @@ def test_part_of_a_strange_page_leads_nowhere_else(browser: Browser, page: str) 
     ],
 )
 def test_way_back_leads_nowhere_else(browser: Browser, back: str) -> None:
-    key = access.ensure_root_key(browser.rt)
+    key = access_keys.ensure_root_key(browser.rt)
     page = browser.get("/console/sign-in")
     fields = {"access_key_id": key.access_key_id, "secret_access_key": key.secret, "back": back}
     assert browser.submit(page, "sign-in", **fields).url == f"{ORIGIN}/console/cas"
@@ -109,7 +110,7 @@ def test_way_back_leads_nowhere_else(browser: Browser, back: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["secret", "key", "both", "odd"])
 def test_wrong_credentials_are_refused_alike(browser: Browser, wrong: str) -> None:
-    key = access.ensure_root_key(browser.rt)
+    key = access_keys.ensure_root_key(browser.rt)
     key_id = {"secret": key.access_key_id, "odd": "\x00'\"<b>é"}.get(wrong, "AKIANOSUCHKEY")
     secret = key.secret if wrong == "key" else "not-the-secret"
     page = browser.get("/console/sign-in")
@@ -124,7 +125,7 @@ def test_wrong_credentials_are_refused_alike(browser: Browser, wrong: str) -> No
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_cookie_is_out_of_reach_of_scripts_and_other_sites(rt: Any, scheme: str) -> None:
     browser = Browser(rt, origin=f"{scheme}://127.0.0.1:8000", headers={"X-Forwarded-Proto": scheme})
-    key = access.ensure_root_key(rt)
+    key = access_keys.ensure_root_key(rt)
     page = browser.get("/console/sign-in")
     fields = page.form("sign-in")["fields"] | {
         "access_key_id": key.access_key_id,
@@ -171,14 +172,14 @@ def test_session_ends_by_itself_and_is_forgotten(browser: Browser, rt: Any, cloc
 
 
 def test_session_ends_with_its_access_key(browser: Browser, rt: Any) -> None:
-    key = access.create_access_key(rt, "111122223333", "guest")
+    key = access_keys.create_access_key(rt, "111122223333", "guest")
     assert "111122223333" in browser.sign_in(key).text
     rt.store.delete_access_key(key.access_key_id)
     assert urlsplit(browser.get("/console/cas").url).path == "/console/sign-in"
 
 
 def test_link_signs_in_once_and_for_a_minute(rt: Any, clock: Clock) -> None:
-    key = rt.store.get_access_key(access.ensure_root_key(rt).access_key_id)
+    key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
     link = sessions.make_link(rt, key)
     assert Browser(rt).get(f"/console/link?once={link}").url == f"{ORIGIN}/console/cas"
     again = Browser(rt)

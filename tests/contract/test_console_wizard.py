@@ -12,8 +12,9 @@ from console_browser import ORIGIN, Answer, Browser
 from console_steps import pressed_by_enter, problems, signed_in
 from console_wizard_steps import CRLS, SUBJECT, begin, create, described, go, step_of, to_review
 
+from chalicelib.access import access_keys
 from chalicelib.console import sessions, views_authorities, wizard_plan
-from chalicelib.operations import access, authorities
+from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -353,7 +354,7 @@ def test_list_is_paged(browser: Browser) -> None:
 def test_ca_of_another_account_is_not_there(browser: Browser, rt: Any) -> None:
     ca_id = create(browser)
     stranger = Browser(rt)
-    stranger.sign_in(access.create_access_key(rt, "111122223333"))
+    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
     for rest in ("", "/csr", "/install", "/created", "/csr.pem"):
         answer = stranger.get(f"/console/cas/{ca_id}{rest}")
         assert answer.status == 404

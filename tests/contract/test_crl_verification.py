@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from test_revocation import revoke
 
-from chalicelib.operations.crl_verification import Verdict, verify_crls
-from chalicelib.operations.lookup import every_authority
-from chalicelib.operations.publication import publish_due_crls
+from chalicelib.ca.lookup import every_authority
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.crl.verification import Verdict, verify_crls
 from chalicelib.pki import crl_entries, crl_gate
 
 if TYPE_CHECKING:

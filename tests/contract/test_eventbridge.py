@@ -17,9 +17,9 @@ from authority_steps import active_root, issue, serial_of
 from app import use_runtime
 from chalicelib import runtime
 from chalicelib.config import Settings
+from chalicelib.crl import publication
 from chalicelib.events import EventsError
 from chalicelib.events.eventbridge import QUIET_SECONDS, EventBridge
-from chalicelib.operations import publication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

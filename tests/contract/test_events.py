@@ -17,10 +17,12 @@ from test_recovery import CALLER, CREATE, Port, fail
 from app import use_runtime
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
+from chalicelib.crl import publication
 from chalicelib.events.log import LogEvents
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import audit_report_writer, authorities, certificates, publication
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.operations import authorities, certificates
+from chalicelib.reconcile import reconcile
+from chalicelib.reports import audit_report_writer
 from chalicelib.store import StoreError
 
 if TYPE_CHECKING:

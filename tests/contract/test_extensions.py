@@ -19,7 +19,8 @@ from client import send
 from cryptography import x509
 
 import app as signet_app
-from chalicelib.operations import access, search
+from chalicelib.access import access_keys
+from chalicelib.operations import search
 
 TEMPLATES = "arn:aws:acm-pca:::template"
 
@@ -28,7 +29,7 @@ class Rest:
     """Signed requests to the extensions."""
 
     def __init__(self, rt: Any) -> None:
-        root = access.ensure_root_key(rt)
+        root = access_keys.ensure_root_key(rt)
         self.credentials = Credentials(root.access_key_id, root.secret)
 
     def send(
@@ -355,7 +356,7 @@ def test_extensions_want_a_signature(acm_pca: Any, rest: Rest, rt: Any) -> None:
     for method, rest_of_path in (("GET", "certificates"), ("POST", "explain")):
         status, _, answer = rest.send(method, f"{path}/{rest_of_path}", signed=False)
         assert (status, answer["__type"]) == (400, "MissingAuthenticationTokenException")
-    other = access.create_access_key(rt, "111111111111")
+    other = access_keys.create_access_key(rt, "111111111111")
     rest.credentials = Credentials(other.access_key_id, other.secret)
     status, _, answer = rest.send("GET", f"{path}/certificates")
     assert (status, answer["__type"]) == (400, "ResourceNotFoundException")

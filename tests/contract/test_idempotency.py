@@ -18,8 +18,9 @@ from test_policies import OTHER, documented
 from test_recovery import CALLER, Port, fail
 
 from chalicelib import errors
+from chalicelib.access import access_keys
 from chalicelib.buckets import BucketError
-from chalicelib.operations import access, authorities, certificates, explain
+from chalicelib.operations import authorities, certificates, explain
 
 ISSUING = {"SigningAlgorithm": "SHA256WITHECDSA", "Validity": DAYS_30}
 
@@ -122,7 +123,7 @@ def test_retry_of_an_issuance_that_is_pending_or_has_failed(acm_pca: Any, rt: An
 def test_token_of_another_account_is_not_the_caller_s(acm_pca: Any, rt: Any) -> None:
     arn = active_root(acm_pca)
     acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))
-    key = access.create_access_key(rt, OTHER)
+    key = access_keys.create_access_key(rt, OTHER)
     other = client_for(rt, access_key_id=key.access_key_id, secret=key.secret)
     request: Any = {"CertificateAuthorityArn": arn, "Csr": csr(), "IdempotencyToken": "token"} | ISSUING
     theirs = other.issue_certificate(**request)["CertificateArn"]

@@ -22,7 +22,7 @@ from builders import EC_CONFIGURATION, csr, pem, root_certificate, sign_csr
 from client import send
 from model_cases import MODEL, Case, Member, cases, input_of, members, paths
 
-from chalicelib.operations import access
+from chalicelib.access import access_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,7 +253,7 @@ class Wire:
 
     def __init__(self, rt: Any, protocol: str, traces: Traces) -> None:
         self.rt, self.protocol, self.traces = rt, protocol, traces
-        root = access.ensure_root_key(rt)
+        root = access_keys.ensure_root_key(rt)
         self.credentials = Credentials(root.access_key_id, root.secret)
 
     def call(self, operation: str, request: dict[str, Any]) -> tuple[int, str, str]:

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chalicelib import logs
 from chalicelib.api import crl_files
 from chalicelib.buckets.directory import DirectoryBuckets
-from chalicelib.operations import monitoring, monitoring_ocsp
-from chalicelib.operations.publication import publish_due_crls
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.monitor import crl_watch, ocsp_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,23 +68,23 @@ def crl_bytes(rt: Any, arn: str) -> bytes:
 
 
 def test_fresh_crl_has_its_life_before_it(rt: Any, arn: str, clock: Any) -> None:
-    (seen,) = monitoring.watch_crls(rt)
+    (seen,) = crl_watch.watch_crls(rt)
     assert (seen.ca_arn, seen.problem, round(seen.life_used)) == (arn, "", 0)
     assert seen.crl_number == rt.store.get_crl_state(arn).published_number
     clock.forward(days=3)
     publish_due_crls(rt, seconds=60)
-    assert round(monitoring.watch_crls(rt)[0].life_used) == 43
+    assert round(crl_watch.watch_crls(rt)[0].life_used) == 43
     clock.forward(hours=12)
     publish_due_crls(rt, seconds=60)
-    assert round(monitoring.watch_crls(rt)[0].life_used) == 0
+    assert round(crl_watch.watch_crls(rt)[0].life_used) == 0
 
 
 def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
     clock.forward(days=4)
-    (seen,) = monitoring.watch_crls(rt)
+    (seen,) = crl_watch.watch_crls(rt)
     assert (seen.problem, round(seen.life_used)) == ("", 57)
     clock.forward(days=4)
-    (seen,) = monitoring.watch_crls(rt)
+    (seen,) = crl_watch.watch_crls(rt)
     assert seen.problem.startswith("It ended at ")
     assert seen.life_used > 100
 
@@ -94,34 +94,34 @@ def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
     location = ca.crl_locations[0]
     body = crl_bytes(rt, arn)
     now = clock()
-    assert monitoring.judge(ca, location, "", body, now).problem == ""
+    assert crl_watch.judge(ca, location, "", body, now).problem == ""
     assert (
-        monitoring.judge(ca, location, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem
+        crl_watch.judge(ca, location, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem
         == "Its signature is not the CA's."
     )
-    assert monitoring.judge(ca, location, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
+    assert crl_watch.judge(ca, location, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
     of_a_partition = replace(location, partition="p", url="http://p.example/p.crl")
-    assert monitoring.judge(ca, of_a_partition, "", body, now).problem.startswith("Its scope")
+    assert crl_watch.judge(ca, of_a_partition, "", body, now).problem.startswith("Its scope")
     other_issuer = replace(ca, certificate_der=root_certificate(now=now).public_bytes(Encoding.DER))
-    assert monitoring.judge(other_issuer, location, "", body, now).problem == "It is another issuer's."
+    assert crl_watch.judge(other_issuer, location, "", body, now).problem == "It is another issuer's."
     with pytest.raises(ValueError, match="error parsing asn1"):
-        monitoring.judge(ca, location, "", b"", now)
+        crl_watch.judge(ca, location, "", b"", now)
 
 
 def test_revocation_that_is_not_visible_in_time_is_seen(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     serial = serial_of(issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 2}))
     acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
-    assert monitoring.watch_crls(rt)[0].problem == ""
+    assert crl_watch.watch_crls(rt)[0].problem == ""
     clock.forward(seconds=121)
-    assert monitoring.watch_crls(rt)[0].problem.startswith("It lacks the revoked serial number")
+    assert crl_watch.watch_crls(rt)[0].problem.startswith("It lacks the revoked serial number")
     publish_due_crls(rt, seconds=60)
-    assert monitoring.watch_crls(rt)[0].problem == ""
+    assert crl_watch.watch_crls(rt)[0].problem == ""
     for _ in range(3):  # it has been in a CRL after its end, and may go
         clock.forward(days=2)
         rt.store.schedule_crl(arn, due_at=clock())
         publish_due_crls(rt, seconds=60)
         clock.forward(seconds=121)
-        assert monitoring.watch_crls(rt)[0].problem == ""
+        assert crl_watch.watch_crls(rt)[0].problem == ""
 
 
 def test_serial_that_vanished_and_a_crl_that_went_back_are_seen(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
@@ -133,9 +133,9 @@ def test_serial_that_vanished_and_a_crl_that_went_back_are_seen(rt: Any, acm_pca
     clock.forward(minutes=5)
     publish_due_crls(rt, seconds=60)
     path.write_bytes(empty)
-    assert "lacks" in monitoring.watch_crls(rt)[0].problem
+    assert "lacks" in crl_watch.watch_crls(rt)[0].problem
     clock.forward(seconds=121)
-    assert "has been published" in monitoring.watch_crls(rt)[0].problem
+    assert "has been published" in crl_watch.watch_crls(rt)[0].problem
 
 
 def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
@@ -146,10 +146,10 @@ def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn
     issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 2})
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=CRL_CONFIGURATION)
     issue(acm_pca, arn)
-    found = {each.address.split("/")[2]: bool(each.problem) for each in monitoring.watch_crls(rt)}
+    found = {each.address.split("/")[2]: bool(each.problem) for each in crl_watch.watch_crls(rt)}
     assert found == {"127.0.0.1:1": True, found.copy().popitem()[0]: False}
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=OFF)
-    assert len(monitoring.watch_crls(rt)) == 2
+    assert len(crl_watch.watch_crls(rt)) == 2
 
 
 def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -166,7 +166,7 @@ def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest
     caplog.set_level(logging.INFO, logger="signet")
     logs.LOGGER.addHandler(caplog.handler)
     try:
-        (seen,) = monitoring.watch_crls(replace(rt, store=Moved()))
+        (seen,) = crl_watch.watch_crls(replace(rt, store=Moved()))
     finally:
         logs.LOGGER.removeHandler(caplog.handler)
     assert seen.problem.startswith("The address answers with 40")
@@ -182,7 +182,7 @@ OFF = {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": 
 
 
 def test_nothing_to_watch_is_reported_too(rt: Any) -> None:
-    assert monitoring.watch_crls(rt) == []
+    assert crl_watch.watch_crls(rt) == []
 
 
 def test_spoiled_record_of_one_ca_hides_no_other(rt: Any, acm_pca: Any, arn: str) -> None:
@@ -191,6 +191,6 @@ def test_spoiled_record_of_one_ca_hides_no_other(rt: Any, acm_pca: Any, arn: str
     ca = rt.store.get_certificate_authority(arn)
     for spoiled in (replace(ca, certificate_der=b"\x30\x00"), replace(ca, revocation_configuration={})):
         ca = rt.store.update_certificate_authority(ca, replace(spoiled, version=ca.version))
-        seen = [*monitoring.watch_crls(rt), *monitoring_ocsp.watch_ocsp(rt)]
+        seen = [*crl_watch.watch_crls(rt), *ocsp_watch.watch_ocsp(rt)]
         assert {each.ca_arn for each in seen if each.problem} == {arn}
         assert other in {each.ca_arn for each in seen}

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from authority_steps import active_root, issue, serial_of
 
-from chalicelib.operations import monitoring_ocsp, ocsp
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.monitor import ocsp_watch
+from chalicelib.ocsp import answers
 from chalicelib.pki import ocsp as codec
+from chalicelib.reconcile import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ ON = {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": T
 @pytest.fixture
 def answering(rt: Any) -> dict[str, Any]:
     """Who answers: the home itself, unless a test puts another one here."""
-    return {"with": lambda body: ocsp.respond(answering_rt["rt"], body).der}
+    return {"with": lambda body: answers.respond(answering_rt["rt"], body).der}
 
 
 answering_rt: dict[str, Any] = {}
@@ -76,7 +77,7 @@ def arn(acm_pca: Any, clock: Any) -> str:
 
 
 def problem(rt: Any) -> str:
-    (seen,) = monitoring_ocsp.watch_ocsp(rt)
+    (seen,) = ocsp_watch.watch_ocsp(rt)
     return seen.problem
 
 
@@ -90,7 +91,7 @@ def test_right_responder_has_no_problem(watched: Any, arn: str) -> None:
 
 def test_ca_without_ocsp_is_not_watched(watched: Any, acm_pca: Any) -> None:
     active_root(acm_pca)
-    assert monitoring_ocsp.watch_ocsp(watched) == []
+    assert ocsp_watch.watch_ocsp(watched) == []
 
 
 def test_responder_that_does_not_know_of_a_revocation(watched: Any, arn: str) -> None:
@@ -135,5 +136,5 @@ def _broken(answer: bytes) -> bytes:
 def _first(right: Any, watched: Any, arn: str) -> bytes:
     ca = watched.store.get_certificate_authority(arn)
     serial = next(each for each in watched.store.list_certificates(arn) if not each.revoked_at).serial_number
-    found: bytes = right(monitoring_ocsp.request_about(ca, serial))
+    found: bytes = right(ocsp_watch.request_about(ca, serial))
     return found

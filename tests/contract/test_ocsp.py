@@ -23,10 +23,10 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from chalicelib import arn as arns
 from chalicelib.api import ocsp_http
 from chalicelib.keystore import KeyNotFoundError, KeyStoreError, KeyStoreThrottledError
-from chalicelib.operations import ocsp, ocsp_responder
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.ocsp import answers, responders
 from chalicelib.pki import der
 from chalicelib.pki import ocsp as codec
+from chalicelib.reconcile import reconcile
 from chalicelib.store import ThrottledError
 from chalicelib.store.table_store import TableStore
 
@@ -73,7 +73,7 @@ def several(*requests: bytes) -> bytes:
 
 
 def asked(rt: Any, request: bytes) -> theirs.OCSPResponse:
-    return theirs.load_der_ocsp_response(ocsp.respond(rt, request).der)
+    return theirs.load_der_ocsp_response(answers.respond(rt, request).der)
 
 
 def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "KEY_COMPROMISE") -> None:
@@ -94,7 +94,7 @@ def test_good_then_revoked_by_the_hash_that_was_asked(rt: Any, acm_pca: Any, arn
     assert (answer.response_status, answer.certificate_status) == (STATUS.SUCCESSFUL, GOOD)
     assert (type(answer.hash_algorithm), answer.serial_number) == (type(digest), leaf.serial_number)
     assert answer.this_update_utc == rt.now().replace(microsecond=0) == answer.produced_at_utc
-    assert answer.next_update_utc == answer.this_update_utc + ocsp.VALIDITY
+    assert answer.next_update_utc == answer.this_update_utc + answers.VALIDITY
     assert (
         answer.responder_key_hash == issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     )
@@ -267,7 +267,7 @@ def test_certificates_issued_while_ocsp_is_on_say_where(rt: Any, acm_pca: Any) -
 
 def test_home_without_an_address_asks_for_a_name(rt: Any, acm_pca: Any) -> None:
     from chalicelib import errors
-    from chalicelib.operations import revocation_configuration
+    from chalicelib.crl import revocation_configuration
 
     settings = replace(rt.settings, state="dynamodb", public_url="")
     aws = replace(rt, settings=settings)
@@ -282,11 +282,11 @@ def test_home_without_an_address_asks_for_a_name(rt: Any, acm_pca: Any) -> None:
 
 def test_one_signature_until_half_of_its_time_has_passed(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
-    first = ocsp.respond(rt, request).der
+    first = answers.respond(rt, request).der
     clock.now += timedelta(hours=5, minutes=59)
-    assert ocsp.respond(rt, request).der == first  # an ECDSA signature is never made twice the same
+    assert answers.respond(rt, request).der == first  # an ECDSA signature is never made twice the same
     clock.now += timedelta(minutes=2)
-    second = ocsp.respond(rt, request)
+    second = answers.respond(rt, request)
     assert second.der != first
     assert second.this_update == rt.now().replace(microsecond=0)
 
@@ -298,7 +298,7 @@ def test_store_is_asked_again_after_two_seconds(rt: Any, acm_pca: Any, arn: str,
     request = request_for(fetch(acm_pca, arn, issued), authority(acm_pca, arn))
     assert asked(other, request).certificate_status is GOOD
     revoke(acm_pca, arn, issued)
-    clock.now += timedelta(seconds=ocsp.LOOK_AGAIN.total_seconds())
+    clock.now += timedelta(seconds=answers.LOOK_AGAIN.total_seconds())
     assert asked(other, request).certificate_status is REVOKED
 
 
@@ -312,15 +312,15 @@ def test_clock_that_was_ahead_keeps_no_answer(rt: Any, acm_pca: Any, arn: str, c
     clock.now -= timedelta(hours=1)
     assert asked(rt, request).this_update_utc == rt.now().replace(microsecond=0)
     revoke(acm_pca, arn, issued)
-    assert ocsp.recent(other, request) is None
+    assert answers.recent(other, request) is None
     assert asked(other, request).certificate_status is REVOKED
 
 
 def test_cache_is_bounded(rt: Any, acm_pca: Any, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocsp, "_CACHED", 2)
+    monkeypatch.setattr(answers, "_CACHED", 2)
     issuer = authority(acm_pca, arn)
     for _ in range(4):
-        ocsp.respond(rt, request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), issuer))
+        answers.respond(rt, request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), issuer))
         assert len(rt.ocsp_answers) <= 2
 
 
@@ -335,7 +335,7 @@ def test_nonce_is_echoed_within_its_limits(rt: Any, acm_pca: Any, arn: str, size
         return
     assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == nonce
     assert not rt.ocsp_answers
-    assert not ocsp.respond(rt, request).cacheable
+    assert not answers.respond(rt, request).cacheable
 
 
 # malformed
@@ -421,7 +421,7 @@ def test_outage_is_answered_without_detail(rt: Any, acm_pca: Any, arn: str, erro
             raise error
 
     broken: Any = replace(rt, keys=Broken())
-    assert ocsp.respond(broken, request).der == codec.error(
+    assert answers.respond(broken, request).der == codec.error(
         "tryLater" if status is STATUS.TRY_LATER else "internalError"
     )
     assert asked(broken, request).response_status is status
@@ -452,7 +452,7 @@ def test_delegated_responder_signs_once_it_is_there(delegated: Any, acm_pca: Any
     assert list(usages) == [ExtendedKeyUsageOID.OCSP_SIGNING]
     key: Any = responder.public_key()
     key.verify(answer.signature, answer.tbs_response_bytes, _ecdsa(answer))
-    _openssl_verifies(tmp_path, request, ocsp.respond(delegated, request).der, issuer)
+    _openssl_verifies(tmp_path, request, answers.respond(delegated, request).der, issuer)
 
 
 def _openssl_verifies(folder: Path, request: bytes, response: bytes, issuer: x509.Certificate) -> None:
@@ -477,7 +477,7 @@ def test_delegated_responder_is_replaced_in_time_and_old_keys_are_destroyed(
     assert len(set(seen)) == 4
     kept = []
     for generation in range(1, 5):
-        key_arn = ocsp_responder.key_arn_of(arn, generation)
+        key_arn = responders.key_arn_of(arn, generation)
         try:
             delegated.keys.private_key(delegated.keys.key_id_of(key_arn), key_arn)
         except KeyNotFoundError:
@@ -518,7 +518,7 @@ def test_revoked_responder_signs_no_further_answer_and_is_replaced_at_once(
     assert signers(other, request) == [old]
     revoke(acm_pca, arn, f"{arn}/certificate/{old:032x}")
     assert signers(delegated, request_for(leaf, issuer, nonce=b"fresh")) == []
-    clock.now += ocsp.LOOK_AGAIN
+    clock.now += answers.LOOK_AGAIN
     assert signers(delegated, request) == signers(other, request) == []
     assert reconcile(delegated).responders_rotated == 1
     assert reconcile(delegated).responders_rotated == 0
@@ -540,7 +540,7 @@ def test_kept_answer_of_an_earlier_responder_ends_with_its_revocation(
     assert reconcile(delegated).responders_rotated == 1
     assert signers(delegated, request) == [old]  # for half of its time
     revoke(acm_pca, arn, f"{arn}/certificate/{old:032x}")
-    clock.now += ocsp.LOOK_AGAIN
+    clock.now += answers.LOOK_AGAIN
     (new,) = signers(delegated, request)
     assert new != old
 
@@ -551,7 +551,7 @@ def test_kept_answer_costs_the_look_at_the_ca_and_the_certificate_alone(
     request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
     reconcile(delegated)
     asked(delegated, request)
-    clock.now += ocsp.LOOK_AGAIN
+    clock.now += answers.LOOK_AGAIN
     read: list[str] = []
 
     class Counting:
@@ -638,7 +638,7 @@ def test_purged_ca_leaves_no_responder_key(delegated: Any, acm_pca: Any, arn: st
     acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
     clock.now += timedelta(days=8)
     reconcile(delegated)
-    key_arn = ocsp_responder.key_arn_of(arn, 1)
+    key_arn = responders.key_arn_of(arn, 1)
     with pytest.raises(KeyNotFoundError):
         delegated.keys.private_key(delegated.keys.key_id_of(key_arn), key_arn)
     assert delegated.store.get_responder(arn) is None
@@ -671,11 +671,11 @@ def test_function_answers_get_and_post_alike(rt: Any, acm_pca: Any, arn: str) ->
         "GET with a slash more": _event("GET", f"/ocsp//{text}"),
         "GET at the root with a slash more": _event("GET", f"//{text}"),
     }
-    answers = {name: ocsp_http.function_url(rt, event) for name, event in events.items()}
-    json.dumps(answers)
-    bodies = {name: base64.b64decode(answer["body"]) for name, answer in answers.items()}
-    assert set(bodies.values()) == {ocsp.respond(rt, request).der}
-    assert {answer["headers"]["Content-Type"] for answer in answers.values()} == {"application/ocsp-response"}
+    replies = {name: ocsp_http.function_url(rt, event) for name, event in events.items()}
+    json.dumps(replies)
+    bodies = {name: base64.b64decode(answer["body"]) for name, answer in replies.items()}
+    assert set(bodies.values()) == {answers.respond(rt, request).der}
+    assert {answer["headers"]["Content-Type"] for answer in replies.values()} == {"application/ocsp-response"}
 
 
 def test_caches_keep_answers_to_get_for_a_moment(rt: Any, acm_pca: Any, arn: str) -> None:

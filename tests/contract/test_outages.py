@@ -27,7 +27,7 @@ from chalicelib.api import ocsp_http
 from chalicelib.aws import QUIET_SECONDS, HangsError, Limits, Patience
 from chalicelib.buckets import BucketError, s3
 from chalicelib.keystore import KeyNotFoundError, KeyStoreError, kms
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.reconcile import reconcile
 from chalicelib.store import StoreError, dynamodb
 from chalicelib.store.table import Key
 from chalicelib.store.table_store import TableStore

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
-from chalicelib.operations import audit_report_writer
-from chalicelib.operations.activity import activity
-from chalicelib.operations.crl_freshness import condition_of
-from chalicelib.operations.hierarchy import EXTERNAL, Node, hierarchy
-from chalicelib.operations.publication import publish_due_crls
-from chalicelib.operations.statistics import statistics
+from chalicelib.crl.freshness import condition_of
+from chalicelib.crl.publication import publish_due_crls
 from chalicelib.records import AuditReport, CrlState
+from chalicelib.reports import audit_report_writer
+from chalicelib.reports.activity import activity
+from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy
+from chalicelib.reports.overview import statistics
 from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
 

@@ -17,10 +17,11 @@ from test_authorities import refusal
 from test_revocation import number, revoke, serials
 
 from chalicelib.arn import crl_arn
-from chalicelib.operations import certificates, revocation_configuration
-from chalicelib.operations.publication import publish_due_crls
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.crl import revocation_configuration
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.operations import certificates
 from chalicelib.pki import crl, extensions
+from chalicelib.reconcile import reconcile
 from chalicelib.runtime import Caller
 from chalicelib.store import table_crls
 

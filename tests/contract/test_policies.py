@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 from builders import csr
 from client import client_for
 
-from chalicelib.operations import access, policies
+from chalicelib.access import access_keys
+from chalicelib.operations import policies
 from chalicelib.runtime import Caller
 
 OTHER, THIRD = "111111111111", "222222222222"
@@ -57,7 +58,7 @@ def arn(acm_pca: Any) -> str:
 
 @pytest.fixture
 def other(rt: Any, acm_pca: Any) -> Any:
-    key = access.create_access_key(rt, OTHER)
+    key = access_keys.create_access_key(rt, OTHER)
     return client_for(rt, access_key_id=key.access_key_id, secret=key.secret)
 
 
@@ -278,7 +279,7 @@ def test_shared_authorities_are_listed_in_pages(acm_pca: Any, other: Any) -> Non
 
 
 def test_authority_that_is_gone_is_shared_no_more(acm_pca: Any, other: Any, rt: Any, clock: Any) -> None:
-    from chalicelib.operations import reconcile
+    from chalicelib import reconcile
 
     arn = create(acm_pca)
     acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))

@@ -13,9 +13,12 @@ from cryptography import x509
 from test_authorities import refusal
 
 from chalicelib import errors
+from chalicelib.access import access_keys
+from chalicelib.ca import lookup
+from chalicelib.crl import publication
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import access, authorities, lookup, publication
-from chalicelib.operations.reconcile import Reconciled, reconcile
+from chalicelib.operations import authorities
+from chalicelib.reconcile import Reconciled, reconcile
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
 
@@ -151,16 +154,16 @@ def test_update_that_never_wins_is_told_to_try_again(acm_pca: Any, rt: Any) -> N
 
 
 def test_root_key_is_one_for_all_who_start_together(rt: Any) -> None:
-    first = access.ensure_root_key(rt)
+    first = access_keys.ensure_root_key(rt)
     seen: list[str] = []
 
     def late(access_key_id: str) -> Any:
         seen.append(access_key_id)
         return None if len(seen) == 1 else rt.store.get_access_key(access_key_id)
 
-    assert access.ensure_root_key(replace(rt, store=Port(rt.store, get_access_key=late))) == first
+    assert access_keys.ensure_root_key(replace(rt, store=Port(rt.store, get_access_key=late))) == first
     with pytest.raises(ConflictError):
-        access.ensure_root_key(replace(rt, store=Port(rt.store, get_access_key=lambda _: None)))
+        access_keys.ensure_root_key(replace(rt, store=Port(rt.store, get_access_key=lambda _: None)))
 
 
 # issuance

@@ -13,8 +13,8 @@ from builders import CRL_CONFIGURATION
 from cryptography import x509
 from test_authorities import refusal
 
-from chalicelib.operations.publication import Outcome, publish_due_crls
-from chalicelib.operations.reconcile import reconcile
+from chalicelib.crl.publication import Outcome, publish_due_crls
+from chalicelib.reconcile import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,7 +356,7 @@ def test_crl_of_a_clock_that_was_ahead_is_replaced_once_it_is_taken_away(acm_pca
 
 def test_number_jumps_past_a_published_crl_that_the_store_does_not_know(acm_pca: Any, rt: Any, clock: Any) -> None:
     """After a restore from an old backup the bucket may be ahead of the store."""
-    from chalicelib.operations import lookup, signing
+    from chalicelib.ca import lookup, signing
     from chalicelib.pki import crl as crls
 
     arn = active_root(acm_pca)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from chalicelib.operations.publication import publish_due_crls
+from chalicelib.crl.publication import publish_due_crls
 
 ROOT_CA = "arn:aws:acm-pca:::template/RootCACertificate/V1"
 SUBORDINATE_CA = "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0/V1"

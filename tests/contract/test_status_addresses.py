@@ -13,9 +13,9 @@ from builders import CRL_CONFIGURATION
 from test_revocation import number, published, revoke, serials
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import status_addresses
-from chalicelib.operations.crl_verification import verify_crls
-from chalicelib.operations.publication import publish_due_crls
+from chalicelib.crl import distribution_points
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.crl.verification import verify_crls
 
 NEW = "crl-bucket-new"
 OFF = {"CrlConfiguration": {"Enabled": False}}
@@ -182,10 +182,10 @@ def test_crl_that_was_switched_off_ends_with_the_last_certificate(acm_pca: Any, 
     ca = rt.store.get_certificate_authority(arn)
     clock.forward(days=6)
     assert run(rt) == ["published"]
-    assert status_addresses.crl_arns(ca, clock()) == [arn]
+    assert distribution_points.crl_arns(ca, clock()) == [arn]
     clock.forward(days=4)
     assert run(rt) == ["skipped"]
-    assert status_addresses.crl_arns(ca, clock()) == []
+    assert distribution_points.crl_arns(ca, clock()) == []
 
 
 def test_changed_settings_are_in_the_crl_within_a_run(acm_pca: Any, rt: Any, clock: Any) -> None:
@@ -209,14 +209,16 @@ def test_every_name_of_an_address_is_on_record_while_it_is_in_certificates(acm_p
         acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=configuration)
         named[host] = fetch(acm_pca, arn, issue(acm_pca, arn, Validity=WEEK))
     ca = rt.store.get_certificate_authority(arn)
-    crl_names = [each.url for each in status_addresses.crl_locations(ca, clock())]
+    crl_names = [each.url for each in distribution_points.crl_locations(ca, clock())]
     assert [url.split("/")[2] for url in crl_names] == list(named)
-    assert status_addresses.ocsp_addresses(rt, ca) == [f"http://ocsp.{host}" for host in named]
-    for url, ocsp, certificate in zip(crl_names, status_addresses.ocsp_addresses(rt, ca), named.values(), strict=True):
+    assert distribution_points.ocsp_addresses(rt, ca) == [f"http://ocsp.{host}" for host in named]
+    for url, ocsp, certificate in zip(
+        crl_names, distribution_points.ocsp_addresses(rt, ca), named.values(), strict=True
+    ):
         der = certificate.tbs_certificate_bytes
         assert url.encode() in der
         assert ocsp.encode() in der
     assert [each.problem for each in verify_crls(rt)] == [""]  # it is one object
     clock.forward(days=8)
-    assert [each.url for each in status_addresses.crl_locations(ca, clock())] == crl_names[1:]
-    assert status_addresses.ocsp_addresses(rt, ca) == ["http://ocsp.second.example"]
+    assert [each.url for each in distribution_points.crl_locations(ca, clock())] == crl_names[1:]
+    assert distribution_points.ocsp_addresses(rt, ca) == ["http://ocsp.second.example"]

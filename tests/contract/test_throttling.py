@@ -11,8 +11,8 @@ from authority_steps import create
 from botocore.exceptions import ClientError
 from client import client_for
 
+from chalicelib.access import access_keys
 from chalicelib.api import dispatch, throttling
-from chalicelib.operations import access
 from chalicelib.runtime import Caller
 
 
@@ -54,7 +54,7 @@ def test_account_gets_aws_s_rate_of_each_operation(acm_pca: Any, limited: Any, c
 
 
 def test_other_accounts_are_counted_apart(acm_pca: Any, limited: Any) -> None:
-    root, key = client_for(limited), access.create_access_key(limited, "111111111111")
+    root, key = client_for(limited), access_keys.create_access_key(limited, "111111111111")
     other = client_for(limited, access_key_id=key.access_key_id, secret=key.secret)
     for _ in range(20):
         root.list_certificate_authorities()

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import errors, logs
+from chalicelib.access import access_keys
 from chalicelib.api import dispatch, model
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import access
 from chalicelib.store import StoreError, ThrottledError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,7 +37,7 @@ def request(rt: Any, body: bytes = b"{}", *, target: str = TARGET[1], path: str 
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    root = access.ensure_root_key(rt)
+    root = access_keys.ensure_root_key(rt)
     headers = {"host": "x", "content-type": JSON[1], "x-amz-target": target}
     made = AWSRequest("POST", f"http://x{path}", headers=headers, data=body)
     SigV4Auth(Credentials(root.access_key_id, root.secret), "acm-pca", "us-east-1").add_auth(made)
@@ -119,7 +119,7 @@ def test_unknown_key_and_wrong_secret_cost_the_same_lookups(rt: Any, signed: Any
     store = Lookups(rt.store)
     watched = replace(rt, store=store)
     good = signed()
-    key_id = access.ensure_root_key(rt).access_key_id
+    key_id = access_keys.ensure_root_key(rt).access_key_id
     swaps = {"wrong secret": (good.header("authorization")[-64:], "0" * 64), "unknown key": (key_id, "AKIA" + "X" * 16)}
     for old, new in swaps.values():
         store.found.clear()
@@ -133,7 +133,7 @@ def test_unknown_key_and_wrong_secret_cost_the_same_lookups(rt: Any, signed: Any
 
 def test_unknown_key_where_there_is_none_at_all_is_refused(rt: Any, signed: Any) -> None:
     good = signed()
-    rt.store.delete_access_key(access.ensure_root_key(rt).access_key_id)
+    rt.store.delete_access_key(access_keys.ensure_root_key(rt).access_key_id)
     for _ in range(2):
         assert refusal(dispatch.handle(rt, good)) == "UnrecognizedClientException"
 
@@ -183,7 +183,7 @@ def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
 
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)
-    made = access.create_access_key(rt, "111111111111")
+    made = access_keys.create_access_key(rt, "111111111111")
     stranger = client_for(rt, access_key_id=made.access_key_id, secret=made.secret)
     assert stranger.list_certificate_authorities()["CertificateAuthorities"] == []
     named = {"CertificateAuthorityArn": arn}
@@ -451,7 +451,7 @@ def cbor_request(rt: Any, *, path: str = CBOR_PATH, body: bytes = b"\xa0", **hea
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    root = access.ensure_root_key(rt)
+    root = access_keys.ensure_root_key(rt)
     wanted = {"host": "x"} | CBOR_HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
     kept = {name: value for name, value in wanted.items() if value is not None}
     made = AWSRequest("POST", f"http://x{path}", headers=kept, data=body)

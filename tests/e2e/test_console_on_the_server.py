@@ -17,7 +17,7 @@ from authority_steps import active_root, create
 from builders import EC_CONFIGURATION
 from console_browser import Answer, Browser
 
-from chalicelib.operations import access
+from chalicelib.access import access_keys
 
 if TYPE_CHECKING:
     from home import Home
@@ -47,7 +47,7 @@ class Wire(Browser):
 def signed_in(home: Home) -> Wire:
     exports: dict[str, Any] = home.exports()
     browser = Wire(None, origin=home.url)
-    key = access.Credential(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
+    key = access_keys.Credential(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
     assert browser.sign_in(key).status == 200
     return browser
 

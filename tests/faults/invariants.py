@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from chalicelib import arn as arns
+from chalicelib.ca import lookup
 from chalicelib.errors import ApiError
-from chalicelib.operations import certificates, lookup, revocation
+from chalicelib.operations import certificates, revocation
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

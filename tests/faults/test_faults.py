@@ -12,9 +12,9 @@ from invariants import breaches
 from world import World, copy_home, make_home
 
 from chalicelib.buckets import BucketError
+from chalicelib.crl import publication
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import publication
 from chalicelib.store import StoreError
 
 if TYPE_CHECKING:

@@ -22,9 +22,10 @@ from world import BUCKET, Clock, World, log_only_to
 
 from chalicelib import arn as arns
 from chalicelib.config import Settings
+from chalicelib.crl import publication
 from chalicelib.events.log import LogEvents
 from chalicelib.keystore.software import SoftwareKeyStore
-from chalicelib.operations import authorities, ca_certificates, publication
+from chalicelib.operations import authorities, ca_certificates
 from chalicelib.runtime import Runtime
 from chalicelib.store.table_store import TableStore
 

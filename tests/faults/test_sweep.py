@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from world import World
 
-from chalicelib.operations import publication
+from chalicelib.crl import publication
 from chalicelib.records import CrlState
 from chalicelib.store import items
 from chalicelib.store.table import Put

@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
-from chalicelib import logs
+from chalicelib import logs, reconcile
+from chalicelib.access import access_keys
 from chalicelib.config import Settings
-from chalicelib.operations import access, authorities, ca_certificates, certificates, publication, reconcile, revocation
+from chalicelib.crl import publication
+from chalicelib.operations import authorities, ca_certificates, certificates, revocation
 from chalicelib.runtime import Caller, Runtime, from_settings
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ class World:
 def make_home(home: Path) -> dict[str, str]:
     """A home with an ACTIVE root that has issued and a CA that waits; returns ARNs by name."""
     world = World(home)
-    access.ensure_root_key(world.rt)
+    access_keys.ensure_root_key(world.rt)
     root = world.create(world.rt, "ROOT")
     world.install(world.rt, world.root_certificate(world.rt, root))
     leaf = world.issue(world.rt, root)
@@ -197,5 +199,5 @@ def copy_home(template: Path, target: Path) -> World:
     """A world of its own with everything that the template's home has."""
     shutil.copytree(template, target)
     world = World(target, clock=Clock(START + timedelta(minutes=10)))
-    world.secrets["root secret"] = access.ensure_root_key(world.rt).secret.encode()
+    world.secrets["root secret"] = access_keys.ensure_root_key(world.rt).secret.encode()
     return world

@@ -18,7 +18,8 @@ from readers import Watched, openssl_judges, openssl_verifies
 from world import log_only_to
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import certificates, publication
+from chalicelib.crl import publication
+from chalicelib.operations import certificates
 
 if TYPE_CHECKING:
     import random

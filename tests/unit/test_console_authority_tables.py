@@ -18,15 +18,16 @@ from chalicelib.console import (
     refusals,
     revocation_form,
 )
-from chalicelib.operations import authorities, crl_freshness, revocation_configuration
+from chalicelib.crl import freshness, revocation_configuration
+from chalicelib.operations import authorities
 
 CONSOLE = Path(authority_page.__file__).parent
 STATES = set(model.shape("CertificateAuthorityStatus")["enum"])
 
 
 def test_every_condition_of_a_crl_has_a_light_and_every_bad_one_says_what_to_do() -> None:
-    assert tuple(authority_rows.LIGHTS) == crl_freshness.CONDITIONS
-    assert {name for name in crl_freshness.CONDITIONS if name != "FRESH"} == set(crl_rows._ADVICE)
+    assert tuple(authority_rows.LIGHTS) == freshness.CONDITIONS
+    assert {name for name in freshness.CONDITIONS if name != "FRESH"} == set(crl_rows._ADVICE)
     words = [each.word for each in authority_rows.LIGHTS.values()]
     assert len(set(words)) == len(words)
 

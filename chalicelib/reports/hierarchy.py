@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 
-from chalicelib.operations import lookup
+from chalicelib.ca import lookup
 from chalicelib.pki import der, names
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import BucketError
-from chalicelib.operations import events
-from chalicelib.pki import audit_report, names, parsed
+from chalicelib.ca import events
+from chalicelib.pki import names, parsed
+from chalicelib.reports import audit_format
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def write_due_reports(rt: Runtime) -> list[AuditReport]:
 
 def _write(rt: Runtime, report: AuditReport) -> AuditReport:
     hold = _Hold(rt, report)
-    pieces, content_type = audit_report.WRITERS[report.format]
+    pieces, content_type = audit_format.WRITERS[report.format]
     try:
         rt.buckets.put_pieces(report.bucket, report.key, pieces(_rows(hold)), content_type=content_type)
     except ConflictError:
@@ -91,7 +92,7 @@ class _Hold:
         return self.rt.store.update_audit_report(old, replace(new, due_at=self.rt.now() + _HOLD))
 
 
-def _rows(hold: _Hold) -> Iterator[audit_report.Row]:
+def _rows(hold: _Hold) -> Iterator[audit_format.Row]:
     for number, certificate in enumerate(hold.rt.store.list_certificates(hold.report.ca_arn)):
         if number % 1000 == 0:
             hold.renew()
@@ -99,18 +100,18 @@ def _rows(hold: _Hold) -> Iterator[audit_report.Row]:
             yield _row(certificate, certificate.certificate_der)
 
 
-def _row(certificate: Certificate, certificate_der: bytes) -> audit_report.Row:
+def _row(certificate: Certificate, certificate_der: bytes) -> audit_format.Row:
     revoked_at = certificate.revoked_at
-    return audit_report.Row(
+    return audit_format.Row(
         awsAccountId=certificate.requester_account or arns.parse_ca_arn(certificate.ca_arn).account_id,
         requestedByServicePrincipal=None,
         certificateArn=certificate.arn,
         serial=certificate.serial_number.to_bytes(16).hex(":"),
         subject=names.rfc2253(parsed.subject_of(certificate_der)),
-        notBefore=audit_report.timestamp(certificate.not_before),
-        notAfter=audit_report.timestamp(certificate.not_after),
-        issuedAt=audit_report.timestamp(certificate.issued_at or certificate.reserved_at),
-        revokedAt=audit_report.timestamp(revoked_at) if revoked_at else None,
+        notBefore=audit_format.timestamp(certificate.not_before),
+        notAfter=audit_format.timestamp(certificate.not_after),
+        issuedAt=audit_format.timestamp(certificate.issued_at or certificate.reserved_at),
+        revokedAt=audit_format.timestamp(revoked_at) if revoked_at else None,
         revocationReason=certificate.revocation_reason,
         templateArn=certificate.template_arn,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup
+from chalicelib.ca import lookup
 from chalicelib.pki import ocsp
 from chalicelib.records import CrlLocation
 

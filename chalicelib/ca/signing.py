@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib import logs
-from chalicelib.operations import lookup
+from chalicelib.ca import lookup
 from chalicelib.pki import signed
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.operations import status_addresses
+from chalicelib.crl import distribution_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Freshness]:
 def of_authorities(rt: Runtime, cas: Sequence[CertificateAuthority]) -> dict[str, list[Freshness]]:
     """By the ARN of each CA every CRL of it, the worst first."""
     now, found = rt.now(), {ca.arn: list[Freshness]() for ca in cas}
-    for state in rt.store.get_crl_states([each for ca in cas for each in status_addresses.crl_arns(ca, now)]):
+    for state in rt.store.get_crl_states([each for ca in cas for each in distribution_points.crl_arns(ca, now)]):
         ca_arn, _ = arns.split_crl_arn(state.crl_arn)
         found[ca_arn].append(Freshness(state.crl_arn, condition_of(state, now), state))
     for crls in found.values():

@@ -21,7 +21,8 @@ from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import lookup, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points
 from chalicelib.pki import crl, crl_entries, der
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def unseen(ca_arn: str, problem: str) -> Sighting:
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at a CA's addresses, if its certificates send clients there."""
     if ca.certificate_der is not None and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, each) for each in status_addresses.crl_locations(ca, rt.now()) if each.url)
+        yield from (_look(rt, ca, each) for each in distribution_points.crl_locations(ca, rt.now()) if each.url)
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation) -> Sighting:

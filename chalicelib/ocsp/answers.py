@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import logs
+from chalicelib.ca import lookup, signing
 from chalicelib.keystore import KeyStoreThrottledError
-from chalicelib.operations import lookup, ocsp_responder, signing
+from chalicelib.ocsp import responders
 from chalicelib.pki import ocsp
 from chalicelib.pki.errors import DerError
 from chalicelib.store import ThrottledError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
-VALIDITY = ocsp_responder.ANSWERS_FOR
+VALIDITY = responders.ANSWERS_FOR
 LOOK_AGAIN = timedelta(seconds=2)  # for so long an answer is given without asking the store: half of what is promised
 _CACHED = 10_000
 _SERIAL_BITS = 128
@@ -135,10 +136,10 @@ def _signed(
     rt: Runtime, ca: CertificateAuthority, request: Request, statuses: tuple[Status, ...], now: datetime
 ) -> Answer:
     this_update = now.replace(microsecond=0)
-    responder = ocsp_responder.usable(rt, ca, this_update + VALIDITY)
+    responder = responders.usable(rt, ca, this_update + VALIDITY)
     tbs_der = ocsp.build_tbs(
         statuses,
-        responder_spki_der=ocsp_responder.spki_of(responder) if responder else lookup.issuer_of(ca).spki_der,
+        responder_spki_der=responders.spki_of(responder) if responder else lookup.issuer_of(ca).spki_der,
         this_update=this_update,
         next_update=this_update + VALIDITY,
         nonce=request.nonce,
@@ -149,6 +150,6 @@ def _signed(
         signed_der = signing.sign(rt, ca, "OCSP", tbs_der, algorithm)
     else:
         certificates = (responder.certificate_der,)
-        signed_der = ocsp_responder.sign(rt, responder, "OCSP", tbs_der, algorithm)
+        signed_der = responders.sign(rt, responder, "OCSP", tbs_der, algorithm)
     response = ocsp.successful(signed_der, certificates)
     return Answer(response, this_update, this_update + VALIDITY, cacheable=request.nonce is None)

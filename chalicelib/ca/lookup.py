@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.operations import policy_document
+from chalicelib.access import resource_policy
 from chalicelib.pki import certificate, names
 from chalicelib.store import ConflictError
 
@@ -131,8 +131,8 @@ def is_shared(rt: Runtime, caller: Caller, arn: str, template_arn: str = "") -> 
     policy = rt.store.get_policy(arn)
     if policy is None:
         return False
-    context = {policy_document.PRINCIPAL_ACCOUNT: caller.account_id, policy_document.TEMPLATE_ARN: template_arn}
-    return policy_document.allows(policy_document.parse(policy.text, arn), caller.operation, context)
+    context = {resource_policy.PRINCIPAL_ACCOUNT: caller.account_id, resource_policy.TEMPLATE_ARN: template_arn}
+    return resource_policy.allows(resource_policy.parse(policy.text, arn), caller.operation, context)
 
 
 def require(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import authorities, certificates, events, ocsp_responder
+from chalicelib.ca import events
+from chalicelib.ocsp import responders
+from chalicelib.operations import authorities, certificates
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def _purge(rt: Runtime, arn: str) -> bool:
 
 def _rotate(rt: Runtime, arn: str) -> bool:
     try:
-        return ocsp_responder.rotate(rt, arn, certificates.issue_certificate)
+        return responders.rotate(rt, arn, certificates.issue_certificate)
     except ConflictError:
         return False
 

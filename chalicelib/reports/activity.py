@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.operations import crl_freshness, lookup, search
+from chalicelib.ca import lookup
+from chalicelib.crl import freshness
+from chalicelib.operations import search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from chalicelib.operations.crl_freshness import Freshness
+    from chalicelib.crl.freshness import Freshness
     from chalicelib.operations.search import Found
     from chalicelib.records import AuditReport, Certificate
     from chalicelib.runtime import Caller, Runtime
@@ -49,7 +51,7 @@ def activity(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int = LAST) -> 
     return Activity(
         created_at=ca.created_at,
         last_state_change_at=ca.last_state_change_at,
-        crls=tuple(crl_freshness.of_authority(rt, ca)),
+        crls=tuple(freshness.of_authority(rt, ca)),
         issued=_found(rt, rt.store.last_certificates(ca.arn, limit=limit)),
         revoked=_found(rt, revoked),
         audit_reports=tuple(rt.store.list_audit_reports(ca.arn, limit=limit)),

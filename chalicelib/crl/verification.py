@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points
 from chalicelib.pki import crl, crl_entries, crl_gate
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def verify_crls(rt: Runtime) -> Iterator[Verdict]:
 def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
     if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
         return
-    objects = {(each.bucket, each.key): each for each in status_addresses.crl_locations(ca, rt.now())}
+    objects = {(each.bucket, each.key): each for each in distribution_points.crl_locations(ca, rt.now())}
     revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []
     for location in objects.values():
         mine = [each for each in revoked if location.partition in {"", each.crl_partition}]

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import ocsp as x509_ocsp
 
 from chalicelib.buckets import BucketError
-from chalicelib.operations import lookup, monitoring_ocsp, ocsp, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points
+from chalicelib.monitor import ocsp_watch
+from chalicelib.ocsp import answers
 from chalicelib.pki import crl, crl_entries, crl_gate
 from chalicelib.pki.errors import DerError
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 # Within these a revocation shows; both are promised in docs/compatibility.md.
-CRL_WITHIN, OCSP_WITHIN = timedelta(minutes=1), ocsp.LOOK_AGAIN
+CRL_WITHIN, OCSP_WITHIN = timedelta(minutes=1), answers.LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ def status_of(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> Sta
 
 
 def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOcsp:
-    answer = ocsp.respond(rt, monitoring_ocsp.request_about(ca, record.serial_number)).der
+    answer = answers.respond(rt, ocsp_watch.request_about(ca, record.serial_number)).der
     found = x509_ocsp.load_der_ocsp_response(answer)
     if found.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
         return OnOcsp(word=found.response_status.name.lower().replace("_", " "))
@@ -96,7 +99,7 @@ def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOc
 def _crl_location(ca: CertificateAuthority, record: Certificate, now: datetime) -> CrlLocation | None:
     """Which CRL tells of a certificate: the one that it names, or else the newest."""
     partition = record.crl_partition or ""
-    found = [each for each in status_addresses.crl_locations(ca, now) if each.partition == partition]
+    found = [each for each in distribution_points.crl_locations(ca, now) if each.partition == partition]
     named = [each for each in found if each.url.encode() in (record.certificate_der or b"")]
     return next(reversed(named or found), None)
 

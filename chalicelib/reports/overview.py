@@ -10,13 +10,14 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.operations import crl_freshness, lookup
+from chalicelib.ca import lookup
+from chalicelib.crl import freshness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from chalicelib.operations.crl_freshness import Freshness
+    from chalicelib.crl.freshness import Freshness
     from chalicelib.records import AuditReport, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -117,7 +118,7 @@ def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
         revoked=_bars(days, rt.store.count_certificates(caller.account_id, "revoked", days)),
         ending=ending,
         attention=tuple(sorted(attention, key=lambda each: (_ORDER.index(each.kind), each.at or now, each.ca_arn))),
-        crls=tuple(sorted(crls.values(), key=lambda age: crl_freshness.CONDITIONS.index(age.crl.condition))),
+        crls=tuple(sorted(crls.values(), key=lambda age: freshness.CONDITIONS.index(age.crl.condition))),
     )
 
 
@@ -128,7 +129,7 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
 def _crl_ages(rt: Runtime, cas: list[CertificateAuthority], now: datetime) -> dict[str, CrlAge]:
     """By the ARN of each CA with a CRL that is kept up, the worst one."""
     with_service = {ca.arn: ca for ca in cas if lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE}
-    found = crl_freshness.of_authorities(rt, list(with_service.values()))
+    found = freshness.of_authorities(rt, list(with_service.values()))
     return {arn: CrlAge(arn, lookup.name_of(with_service[arn]), crls[0]) for arn, crls in found.items() if crls}
 
 

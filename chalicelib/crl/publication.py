@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
-from chalicelib.operations import crl_places, events, lookup, revocation_configuration, signing, status_addresses
-from chalicelib.operations.crl_folding import LEASE, Folding
+from chalicelib.ca import events, lookup, signing
+from chalicelib.crl import distribution_points, objects, revocation_configuration
+from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.pki import crl, crl_gate, crl_segments, extensions
 from chalicelib.store import ConflictError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.buckets import BucketError
-    from chalicelib.operations.crl_places import Place
+    from chalicelib.crl.objects import Place
     from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
     from chalicelib.runtime import Caller, Runtime
 
@@ -61,7 +62,7 @@ def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
         InvalidStateException: the CA is in a state in which its CRLs are not kept up.
     """
     ca = lookup.require(rt, caller, ca_arn, lookup.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
-    crl_arns = status_addresses.crl_arns(ca, rt.now())
+    crl_arns = distribution_points.crl_arns(ca, rt.now())
     for each in crl_arns:
         rt.store.schedule_crl(each, due_at=rt.now())
     return len(crl_arns)
@@ -119,14 +120,14 @@ def _publish_once(rt: Runtime, crl_arn: str, *, is_last: bool) -> tuple[Outcome,
         if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
             rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
             return Outcome(crl_arn, "skipped"), False
-        there = crl_places.places(rt, ca, partition, now)
+        there = objects.places(rt, ca, partition, now)
         if not there:
             logs.log("crl_ended", crl=crl_arn)
             rt.store.end_crl(ca, crl_arn)  # no living certificate names it
             return Outcome(crl_arn, "skipped"), False
         state = _numbered_above(rt, state, there, now)
         entries = _publish(rt, ca, state, there, now)
-        status_addresses.record_end_of_partition(rt, ca, partition)
+        distribution_points.record_end_of_partition(rt, ca, partition)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError) and not is_last
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
@@ -167,7 +168,7 @@ def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list
     due = _due(rt, ca, state, there, now)
     made_at, next_update = _made_at(due.published, now), due.latest_next_update
     crl_der, entries = _built(rt, ca, state, there[0].location.scope, due)
-    failed = crl_places.put(rt, there, crl_der)
+    failed = objects.put(rt, there, crl_der)
     midpoint = now + (next_update - made_at) / 2 - _AHEAD
     rt.store.complete_crl(
         state,

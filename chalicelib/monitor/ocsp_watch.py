@@ -21,8 +21,9 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import logs
-from chalicelib.operations import lookup, status_addresses
-from chalicelib.operations.monitoring import Sighting, fetch, text_of, unseen
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points
+from chalicelib.monitor.crl_watch import Sighting, fetch, text_of, unseen
 from chalicelib.pki import algorithms
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at each of a CA's OCSP addresses, if certificates may be asked for there."""
     if ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, each) for each in status_addresses.ocsp_addresses(rt, ca))
+        yield from (_look(rt, ca, each) for each in distribution_points.ocsp_addresses(rt, ca))
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import lookup, signing
+from chalicelib.ca import lookup, signing
 from chalicelib.pki import chain, csr, ocsp, parsed
 from chalicelib.runtime import Caller
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
-from chalicelib.operations import lookup, revocation_configuration, status_addresses
+from chalicelib.ca import lookup
+from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.pki import crl_gate
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ class Place:
 
 def places(rt: Runtime, ca: CertificateAuthority, partition: str, now: datetime) -> list[Place]:
     """Every object of a CRL once, as it is now: first the one that new certificates name, then newer before older."""
-    named = [each for each in status_addresses.crl_locations(ca, now) if each.partition == partition]
+    named = [each for each in distribution_points.crl_locations(ca, now) if each.partition == partition]
     objects = {(each.bucket, each.key): each for each in named}  # one may have several names
     newest_first = list(reversed(objects.values()))
-    newest_first.sort(key=lambda each: not status_addresses.is_given(rt, ca, each))
+    newest_first.sort(key=lambda each: not distribution_points.is_given(rt, ca, each))
     return [_place(rt, ca, replace(each, acl=revocation_configuration.acl_of(ca, each))) for each in newest_first]
 
 

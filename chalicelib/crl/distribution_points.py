@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.operations import lookup, revocation_configuration
+from chalicelib.ca import lookup
+from chalicelib.crl import revocation_configuration
 from chalicelib.records import CrlLocation, OcspAddress
 from chalicelib.store import StoreError
 

@@ -1,0 +1,1 @@
+"""Who may: access keys, and what resource policies allow."""

@@ -1,0 +1,1 @@
+"""Certificate revocation lists: their configuration, distribution points, publication and verification."""

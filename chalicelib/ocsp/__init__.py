@@ -1,0 +1,1 @@
+"""OCSP: the answers, and the delegated responders that sign them."""

@@ -1,0 +1,1 @@
+"""Reports to the owner of CAs: overview, hierarchy, activity and audit reports."""
