@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.access import resource_policy
-from chalicelib.pki import certificate, names
+from chalicelib.pki.issuing import planning
+from chalicelib.pki.x509 import names
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
-    from chalicelib.pki.certificate import Issuer
+    from chalicelib.pki.issuing.planning import Issuer
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -33,7 +34,7 @@ _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority
 
 @lru_cache(maxsize=256)
 def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
-    return certificate.issuer_of(certificate_der, chain_der)
+    return planning.issuer_of(certificate_der, chain_der)
 
 
 def issuer_of(ca: CertificateAuthority) -> Issuer:

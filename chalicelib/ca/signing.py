@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib import logs
 from chalicelib.ca import lookup
-from chalicelib.pki import signed
+from chalicelib.pki.x509 import signed
 
 if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority

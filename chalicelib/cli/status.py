@@ -11,7 +11,7 @@ import click
 from chalicelib import runtime
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points
-from chalicelib.pki import names
+from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

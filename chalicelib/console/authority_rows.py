@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.ca import lookup
 from chalicelib.crl import freshness, revocation_configuration
-from chalicelib.pki import names
+from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

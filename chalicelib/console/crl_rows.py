@@ -9,7 +9,7 @@ from chalicelib.ca import lookup
 from chalicelib.console import authority_rows
 from chalicelib.crl import distribution_points, freshness, revocation_configuration
 from chalicelib.ocsp import responders
-from chalicelib.pki import parsed
+from chalicelib.pki.x509 import reading
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -104,5 +104,5 @@ def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
     known = bool(ca.ocsp_key_hashes)
     said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
     responder = responders.usable(rt, ca, rt.now()) if known else None
-    until = parsed.parse_certificate(responder.certificate_der).not_after if responder else None
+    until = reading.parse_certificate(responder.certificate_der).not_after if responder else None
     return Ocsp(*said, revocation_configuration.ocsp_address(rt, ca) or "", until)

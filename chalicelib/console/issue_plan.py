@@ -6,8 +6,8 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki.names import SUBJECT_MEMBERS
-from chalicelib.pki.templates import TEMPLATES
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.pki.x509.names import SUBJECT_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.pki.decoded import Line
+    from chalicelib.pki.x509.display import Line
 
 
 @cache

@@ -9,7 +9,8 @@ from chalicelib import arn as arns
 from chalicelib.console import authority_page, authority_rows, lifecycle, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.pki import decoded, pem
+from chalicelib.pki.asn1 import pem
+from chalicelib.pki.x509 import display
 from chalicelib.reports import activity
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         "authority_certificate.html",
         "certificate",
         commands=(command("GetCertificateAuthorityCertificate", arn, "--output text"),),
-        certificates=[(decoded.of_certificate(each), pem.encode(each)) for each in found],
+        certificates=[(display.of_certificate(each), pem.encode(each)) for each in found],
         files=[(name, label) for name, (label, _) in _FILES.items()][: None if len(found) > 1 else 1],
         binary_files=_binary_files(found),
     )
@@ -75,7 +76,7 @@ def download_certificate(visit: Visit) -> WireResponse:
     chosen = _certificates(visit)[_FILES[name][1]] if name in _FILES else []
     if not chosen:
         raise web.NotFoundError
-    return web.download(decoded.full_chain(chosen[0], chosen[1:]), f"{visit.named['ca_id']}.{name}")
+    return web.download(display.full_chain(chosen[0], chosen[1:]), f"{visit.named['ca_id']}.{name}")
 
 
 def _binary_files(found: list[bytes]) -> list[tuple[str, str, str]]:
@@ -85,7 +86,7 @@ def _binary_files(found: list[bytes]) -> list[tuple[str, str, str]]:
     """
     return [
         ("cer", "Certificate (DER)", _data("application/pkix-cert", found[0])),
-        ("p7b", "PKCS #7 (DER)", _data("application/x-pkcs7-certificates", decoded.pkcs7_bundle(found))),
+        ("p7b", "PKCS #7 (DER)", _data("application/x-pkcs7-certificates", display.pkcs7_bundle(found))),
     ]
 
 

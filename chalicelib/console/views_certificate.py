@@ -15,8 +15,9 @@ from chalicelib.console import authority_page, authority_rows, lifecycle, render
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words
 from chalicelib.console.views_wizard import own_arn
-from chalicelib.pki import bundles, csr, pem
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
+from chalicelib.pki.x509 import bundles, csr
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -19,9 +19,10 @@ from chalicelib.console import authority_rows, issue_plan, notes, render, sessio
 from chalicelib.console.cli_commands import command
 from chalicelib.console.refusals import in_words, violations
 from chalicelib.operations import explain
-from chalicelib.pki import csr, decoded, pem
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import csr, display
+from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.issue_plan import Problems, Typed
     from chalicelib.console.web import Visit
-    from chalicelib.pki.decoded import Section
+    from chalicelib.pki.x509.display import Section
 
 SECTION = "certificates"
 SOURCES = {
@@ -59,7 +60,7 @@ def show_csr(visit: Visit) -> WireResponse:
 def _decoded(given: bytes) -> tuple[tuple[Section, ...], str]:
     """The CSR in words, or what is wrong with it."""
     try:
-        return (decoded.of_csr(given), "") if given else ((), "")
+        return (display.of_csr(given), "") if given else ((), "")
     except PkiError as error:
         return (), str(error)
 
@@ -195,7 +196,7 @@ def _preview_page(visit: Visit, problem: str) -> WireResponse:
 def _extension(planned: Mapping[str, Any]) -> _Extension:
     encoded = base64.b64decode(planned["Value"])
     found = Extension(planned["ObjectIdentifier"], planned["Critical"], encoded)
-    return _Extension(decoded.of_extension(found), SOURCES[planned["Source"]])
+    return _Extension(display.of_extension(found), SOURCES[planned["Source"]])
 
 
 def _name(visit: Visit) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.console import render, web
 from chalicelib.console.cli_commands import command
-from chalicelib.pki import contents, decoded, pem
+from chalicelib.pki.asn1 import pem
+from chalicelib.pki.x509 import display, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ def got(visit: Visit) -> Mapping[str, str]:
 def decoded_parts(answer: Mapping[str, str]) -> dict[str, Any]:
     """What GetCertificate gives, decoded."""
     first, *chain = ders_of(answer)
-    return {"decoded": decoded.of_certificate(first), "chain": [decoded.of_certificate(each) for each in chain]}
+    return {"decoded": display.of_certificate(first), "chain": [display.of_certificate(each) for each in chain]}
 
 
 def ders_of(answer: Mapping[str, str]) -> list[bytes]:
@@ -55,7 +56,7 @@ def download_certificate(visit: Visit) -> WireResponse:
 def download_chain(visit: Visit) -> WireResponse:
     """The certificate with the CAs above it in PEM, as servers want it."""
     ders = ders_of(got(visit))
-    return web.download(decoded.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
+    return web.download(display.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
 
 
 def show_full(visit: Visit) -> WireResponse:
@@ -73,10 +74,10 @@ def show_binary(visit: Visit) -> WireResponse:
     ders = ders_of(got(visit))
     files = {
         "der": ("application/pkix-cert", ders[0]),
-        "p7b": ("application/x-pkcs7-certificates", decoded.pkcs7_bundle(ders)),
+        "p7b": ("application/x-pkcs7-certificates", display.pkcs7_bundle(ders)),
     }
     addresses = {name: f"data:{kind};base64,{base64.b64encode(body).decode()}" for name, (kind, body) in files.items()}
-    names = [each for each in decoded.of_certificate(ders[0]) if each.title in {"Issuer", "Subject"}]
+    names = [each for each in display.of_certificate(ders[0]) if each.title in {"Issuer", "Subject"}]
     return _page(visit, "certificate_binary.html", ders[0], files=addresses, names=names)
 
 
@@ -84,7 +85,7 @@ def _page(visit: Visit, template: str, certificate_der: bytes, **values: Any) ->
     return render.page(
         visit,
         template,
-        title=contents.of_certificate(certificate_der).subject or "Certificate",
+        title=summary.of_certificate(certificate_der).subject or "Certificate",
         section="certificates",
         commands=(command("GetCertificate", request(visit)),),
         ca_id=visit.named["ca_id"],

@@ -16,7 +16,7 @@ from chalicelib.console import authority_rows, render, web
 from chalicelib.console.cli_commands import command
 from chalicelib.console.views_wizard import own_arn
 from chalicelib.operations import search
-from chalicelib.pki.templates import TEMPLATES
+from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

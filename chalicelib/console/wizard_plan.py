@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.console import revocation_form
 from chalicelib.operations import permissions
-from chalicelib.pki import algorithms
+from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

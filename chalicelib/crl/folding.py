@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki import crl, crl_segments
+from chalicelib.pki.crl import segments as crl_segments
+from chalicelib.pki.crl import tbs as crl_tbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Folding(NamedTuple):
         while more and (new := store.list_new_revocations(found, limit=most)):
             more = len(new) == most
             found = self._fold(found, new, new)
-            revoked |= {crl.serial_content(each.serial_number) for each in new if self._is_needed(each)}
+            revoked |= {crl_tbs.serial_content(each.serial_number) for each in new if self._is_needed(each)}
         return found.segments, revoked
 
     def _begun(self, none: CrlSegments) -> CrlSegments:

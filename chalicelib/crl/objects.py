@@ -12,14 +12,14 @@ from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points, revocation_configuration
-from chalicelib.pki import crl_gate
+from chalicelib.pki.crl import gate as crl_gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.buckets import StoredObject
-    from chalicelib.pki.crl_gate import Crl
+    from chalicelib.pki.crl.gate import Crl
     from chalicelib.records import CertificateAuthority, CrlLocation
     from chalicelib.runtime import Runtime
 

@@ -19,7 +19,10 @@ from chalicelib.buckets import PreconditionFailedError
 from chalicelib.ca import events, lookup, signing
 from chalicelib.crl import distribution_points, objects, revocation_configuration
 from chalicelib.crl.folding import LEASE, Folding
-from chalicelib.pki import crl, crl_gate, crl_segments, extensions
+from chalicelib.pki.crl import gate as crl_gate
+from chalicelib.pki.crl import segments as crl_segments
+from chalicelib.pki.crl import tbs as crl_tbs
+from chalicelib.pki.x509 import extensions
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -197,7 +200,7 @@ def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
 def _built(rt: Runtime, ca: CertificateAuthority, state: CrlState, scope: str, due: crl_gate.Due) -> tuple[bytes, int]:
     """The CRL, built, signed and passed by the gate; and how many entries it has."""
     forgotten = crl_gate.forgotten(due.published, due.recorded)
-    tbs_der = crl.build_crl_tbs(
+    tbs_der = crl_tbs.build_crl_tbs(
         issuer=due.issuer,
         signing_algorithm=due.signing_algorithm,
         crl_number=state.crl_number,

@@ -13,7 +13,9 @@ from chalicelib import arn as arns
 from chalicelib.buckets import BucketError
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points
-from chalicelib.pki import crl, crl_entries, crl_gate
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import gate as crl_gate
+from chalicelib.pki.crl import tbs as crl_tbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,4 +109,4 @@ def _compared(
 def _entry(record: Certificate) -> bytes | None:
     if record.revoked_at is None:
         return None
-    return crl.encode_entry(record.serial_number, record.revoked_at, record.revocation_reason or "UNSPECIFIED")
+    return crl_tbs.encode_entry(record.serial_number, record.revoked_at, record.revocation_reason or "UNSPECIFIED")

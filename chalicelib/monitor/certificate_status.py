@@ -18,7 +18,9 @@ from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
-from chalicelib.pki import crl, crl_entries, crl_gate
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import gate as crl_gate
+from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def _on_crl(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnCrl
         if stored is None:
             return replace(said, problem="It is not published yet.")
         published = crl_gate.read(stored.body)
-        found = crl_entries.contained([crl.serial_content(record.serial_number)], published.entries)
+        found = crl_entries.contained([crl_tbs.serial_content(record.serial_number)], published.entries)
     except (BucketError, crl_gate.CrlRefusedError, DerError) as error:
         return replace(said, problem=str(error))
     return replace(

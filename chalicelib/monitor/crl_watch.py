@@ -23,7 +23,9 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points
-from chalicelib.pki import crl, crl_entries, der
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import tbs as crl_tbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +109,7 @@ def _behind(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, body: 
         return f"Its number is {crl_number}, although {latest} has been published."
     this_update = x509.load_der_x509_crl(body).last_update_utc
     wanted = {
-        crl.serial_content(each.serial_number): each.serial_number
+        crl_tbs.serial_content(each.serial_number): each.serial_number
         for each in rt.store.last_revocations(ca.arn, limit=_LAST)
         if each.revoked_at < settled
         and each.not_after >= this_update

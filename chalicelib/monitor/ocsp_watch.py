@@ -24,7 +24,7 @@ from chalicelib import logs
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points
 from chalicelib.monitor.crl_watch import Sighting, fetch, text_of, unseen
-from chalicelib.pki import algorithms
+from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

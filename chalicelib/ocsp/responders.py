@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import lookup, signing
-from chalicelib.pki import chain, csr, ocsp, parsed
+from chalicelib.pki import installation, ocsp
+from chalicelib.pki.x509 import csr, reading
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspRespon
     responder = rt.store.get_responder(ca.arn)
     if responder is None or not responder.certificate_der:
         return None
-    own = parsed.parse_certificate(responder.certificate_der)
+    own = reading.parse_certificate(responder.certificate_der)
     record = rt.store.get_certificate(ca.arn, own.serial_number)
     revoked = record is None or record.revoked_at is not None
     begun = own.not_before <= rt.now()  # not so after a clock that was ahead
@@ -63,7 +64,7 @@ def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspRespon
 
 @lru_cache(maxsize=256)
 def _spki(certificate_der: bytes) -> bytes:
-    return parsed.parse_certificate(certificate_der).spki_der
+    return reading.parse_certificate(certificate_der).spki_der
 
 
 def spki_of(responder: OcspResponder) -> bytes:
@@ -117,7 +118,7 @@ def _is_of_use(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> boo
     now, ends_at = rt.now(), _end_of_new(rt, ca)
     if ends_at < now + ANSWERS_FOR:
         return False
-    return usable(rt, ca, now) is None or parsed.parse_certificate(old.certificate_der).not_after < ends_at
+    return usable(rt, ca, now) is None or reading.parse_certificate(old.certificate_der).not_after < ends_at
 
 
 def _end_of_new(rt: Runtime, ca: CertificateAuthority) -> datetime:
@@ -155,7 +156,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, i
     parsed_arn = arns.parse_ca_arn(ca.arn)
     request: shapes.IssueCertificateRequest = {
         "CertificateAuthorityArn": ca.arn,
-        "Csr": chain.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
+        "Csr": installation.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
         "TemplateArn": str(arns.TemplateArn(parsed_arn.partition, TEMPLATE)),
         "Validity": {"Type": "ABSOLUTE", "Value": int(_end_of_new(rt, ca).timestamp())},

@@ -18,7 +18,7 @@ from chalicelib.keystore import KeyRefusedError
 from chalicelib.ocsp import responders
 from chalicelib.operations import idempotency, paging, tags
 from chalicelib.operations.refusals import as_api_errors
-from chalicelib.pki import algorithms, csr, names
+from chalicelib.pki.x509 import algorithms, csr, names
 from chalicelib.records import CertificateAuthority
 from chalicelib.store import ConflictError, TokenMismatchError
 

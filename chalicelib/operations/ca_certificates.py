@@ -12,7 +12,7 @@ from chalicelib import errors
 from chalicelib.ca import lookup
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
-from chalicelib.pki import chain
+from chalicelib.pki import installation
 
 if TYPE_CHECKING:
     from chalicelib import shapes
@@ -39,7 +39,7 @@ def get_certificate_authority_csr(
     if ca.status == "CREATING":
         raise errors.RequestInProgressException("The certificate signing request is being created; try again.")
     lookup.check_state(ca, rt.now(), _WITH_CSR, _NO_CSR)
-    return {"Csr": chain.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
+    return {"Csr": installation.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
 
 
 def import_certificate_authority_certificate(
@@ -60,7 +60,7 @@ def import_certificate_authority_certificate(
         now = rt.now()
         lookup.check_state(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
         with as_api_errors():
-            imported = chain.check_import(
+            imported = installation.check_import(
                 certificate_pem=request["Certificate"],
                 chain_pem=request.get("CertificateChain"),
                 ca_type=ca.type,
@@ -68,7 +68,7 @@ def import_certificate_authority_certificate(
                 now=now,
             )
             if ca.certificate_der is not None:
-                chain.check_renewal(ca.certificate_der, imported.certificate_der)
+                installation.check_renewal(ca.certificate_der, imported.certificate_der)
         installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
         installed = revocation_configuration.with_ocsp(installed)
         if lookup.status_of(ca, now) == "PENDING_CERTIFICATE":
@@ -92,8 +92,8 @@ def get_certificate_authority_certificate(
     """
     ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _WITH_CERTIFICATE, _NO_CSR)
     response: shapes.GetCertificateAuthorityCertificateResponse = {
-        "Certificate": chain.pem_of(ca.certificate_der or b"")
+        "Certificate": installation.pem_of(ca.certificate_der or b"")
     }
     if ca.chain_der:
-        response["CertificateChain"] = chain.pem_chain(ca.chain_der)
+        response["CertificateChain"] = installation.pem_chain(ca.chain_der)
     return response

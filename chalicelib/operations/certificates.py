@@ -13,15 +13,17 @@ from chalicelib.ca import events, lookup, signing
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, search
 from chalicelib.operations.refusals import as_api_errors
-from chalicelib.pki import certificate, chain, csr, templates
+from chalicelib.pki import installation
+from chalicelib.pki.issuing import planning, templates
+from chalicelib.pki.x509 import csr
 from chalicelib.records import Certificate
 from chalicelib.store import ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
-    from chalicelib.pki.certificate import Issuer, Plan
-    from chalicelib.pki.csr import CertificateRequest
-    from chalicelib.pki.templates import Template
+    from chalicelib.pki.issuing.planning import Issuer, Plan
+    from chalicelib.pki.issuing.templates import Template
+    from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.records import CertificateAuthority, CrlLocation, IdempotencyToken
     from chalicelib.runtime import Caller, Runtime
 
@@ -146,7 +148,7 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
         return lookup.issuer_of(ca)
     if not order.template.is_root or order.csr.der != ca.csr_der:
         raise errors.InvalidStateException(_NOT_ISSUING)
-    return certificate.root_in_making(order.csr)
+    return planning.root_in_making(order.csr)
 
 
 def _with_addresses(
@@ -170,7 +172,7 @@ def _crl_location(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take:
 def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, location: CrlLocation | None) -> Plan:
     request = order.request
     with as_api_errors():
-        return certificate.plan(
+        return planning.plan(
             issuer=issuer,
             request=order.csr,
             template=order.template,
@@ -282,7 +284,7 @@ def get_certificate(
         raise errors.RequestFailedException(f"The certificate was not issued. {record.failure or ''}".rstrip())
     if record.status == "PENDING" or record.certificate_der is None:
         raise errors.RequestInProgressException("The certificate is being issued; try again.")
-    response: shapes.GetCertificateResponse = {"Certificate": chain.pem_of(record.certificate_der)}
+    response: shapes.GetCertificateResponse = {"Certificate": installation.pem_of(record.certificate_der)}
     if not is_root_certificate(record) and ca.certificate_der is not None:
-        response["CertificateChain"] = chain.pem_chain((ca.certificate_der, *ca.chain_der))
+        response["CertificateChain"] = installation.pem_chain((ca.certificate_der, *ca.chain_der))
     return response

@@ -12,11 +12,11 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.operations import certificates
-from chalicelib.pki import contents, extensions
+from chalicelib.pki.x509 import extensions, summary
 
 if TYPE_CHECKING:
     from chalicelib import shapes
-    from chalicelib.pki.certificate import Plan
+    from chalicelib.pki.issuing.planning import Plan
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -37,7 +37,7 @@ def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
 
 
 def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
-    said = contents.of_tbs(plan.tbs_der)
+    said = summary.of_tbs(plan.tbs_der)
     return {
         "TemplateArn": template_arn,
         "SigningAlgorithm": plan.signing_algorithm,

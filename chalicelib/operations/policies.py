@@ -12,7 +12,7 @@ from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.access.resource_policy import PolicyError
 from chalicelib.ca import lookup
-from chalicelib.pki.templates import TEMPLATES
+from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError
 

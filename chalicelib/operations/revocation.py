@@ -13,7 +13,7 @@ from chalicelib.ca import events, lookup
 from chalicelib.crl import revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import certificates
-from chalicelib.pki import crl
+from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
 
@@ -56,7 +56,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
             revoked_at=revoked_at,
             reason=reason,
             not_after=record.not_after,
-            entry_der=crl.encode_entry(serial_number, revoked_at, reason),
+            entry_der=crl_tbs.encode_entry(serial_number, revoked_at, reason),
             crl_partition=record.crl_partition,
         )
         try:

@@ -14,13 +14,13 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import lookup
 from chalicelib.operations import paging
-from chalicelib.pki import contents
+from chalicelib.pki.x509 import summary
 from chalicelib.store import SEPARATOR, Span, search_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.pki.contents import Contents
+    from chalicelib.pki.x509.summary import Contents
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -63,7 +63,7 @@ class Found(NamedTuple):
 
 def terms_of(tbs_der: bytes) -> list[tuple[str, str]]:
     """The values by which a certificate is found: those of its subject and its alternative names."""
-    said = contents.of_tbs(tbs_der)
+    said = summary.of_tbs(tbs_der)
     values = [("subject", value) for value in said.subject_values]
     return values + [("san", value) for value in said.alternative_names]
 
@@ -169,7 +169,7 @@ def shown(record: Certificate, now: datetime) -> Found | None:
     der = record.certificate_der or record.tbs_der
     if der is None:
         return None
-    said = contents.of_certificate(der) if record.certificate_der else contents.of_tbs(der)
+    said = summary.of_certificate(der) if record.certificate_der else summary.of_tbs(der)
     return Found(record, state_of(record, now), said)
 
 

@@ -9,16 +9,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from chalicelib.pki import der, extensions
-from chalicelib.pki.crl import REASON_CODES
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.crl.tbs import REASON_CODES
 from chalicelib.pki.errors import DerError
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import extensions
+from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_CERT_IDS = 32

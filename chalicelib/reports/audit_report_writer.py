@@ -16,7 +16,7 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import BucketError
 from chalicelib.ca import events
-from chalicelib.pki import names, parsed
+from chalicelib.pki.x509 import names, reading
 from chalicelib.reports import audit_format
 from chalicelib.store import ConflictError
 
@@ -107,7 +107,7 @@ def _row(certificate: Certificate, certificate_der: bytes) -> audit_format.Row:
         requestedByServicePrincipal=None,
         certificateArn=certificate.arn,
         serial=certificate.serial_number.to_bytes(16).hex(":"),
-        subject=names.rfc2253(parsed.subject_of(certificate_der)),
+        subject=names.rfc2253(reading.subject_of(certificate_der)),
         notBefore=audit_format.timestamp(certificate.not_before),
         notAfter=audit_format.timestamp(certificate.not_after),
         issuedAt=audit_format.timestamp(certificate.issued_at or certificate.reserved_at),

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography import x509
 
 from chalicelib.ca import lookup
-from chalicelib.pki import der, names
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -45,11 +45,12 @@ def serial(number: int) -> int:
 
 def rows(entries: int) -> Iterator[tuple[int, bytes]]:
     """Revocations of certificates that end at different days of a year, as the publisher keeps them."""
-    from chalicelib.pki import crl, crl_segments
+    from chalicelib.pki.crl import segments as crl_segments
+    from chalicelib.pki.crl import tbs as crl_tbs
 
     for number in range(1, entries + 1):
         ends = crl_segments.seconds(NOW + timedelta(days=1 + number % 365))
-        yield ends, crl.encode_entry(serial(number), NOW, REASONS[number % 2])
+        yield ends, crl_tbs.encode_entry(serial(number), NOW, REASONS[number % 2])
 
 
 def prepare(directory: Path, entries: int) -> None:
@@ -57,7 +58,7 @@ def prepare(directory: Path, entries: int) -> None:
     from authority_steps import active_root, issue
     from client import client_for
 
-    from chalicelib.pki import crl_segments
+    from chalicelib.pki.crl import segments as crl_segments
     from chalicelib.records import CrlSegments
 
     rt = runtime_in(directory)
@@ -107,7 +108,7 @@ def revoke(directory: Path, entries: int) -> None:
     """A thousand new revocations, as RevokeCertificate records them."""
     from chalicelib import arn as arns
     from chalicelib.ca import lookup
-    from chalicelib.pki import crl
+    from chalicelib.pki.crl import tbs as crl_tbs
     from chalicelib.records import Revocation
 
     rt = runtime_in(directory)
@@ -124,7 +125,7 @@ def revoke(directory: Path, entries: int) -> None:
             revoked_at=NOW,
             reason="SUPERSEDED",
             not_after=ends,
-            entry_der=crl.encode_entry(number, NOW, "SUPERSEDED"),
+            entry_der=crl_tbs.encode_entry(number, NOW, "SUPERSEDED"),
         )
         rt.store.revoke_certificate(certificate, revocation)
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from chalicelib.buckets import BucketError
-from chalicelib.pki import names
+from chalicelib.pki.x509 import names
 from chalicelib.reports import audit_format, audit_report_writer
 from chalicelib.store import ConflictError
 

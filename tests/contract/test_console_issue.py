@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from chalicelib.access import access_keys
 from chalicelib.api import constraints, model
 from chalicelib.console import issue_plan, sessions
-from chalicelib.pki.templates import TEMPLATES
+from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from world import Clock

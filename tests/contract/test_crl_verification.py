@@ -17,7 +17,8 @@ from test_revocation import revoke
 from chalicelib.ca.lookup import every_authority
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.crl.verification import Verdict, verify_crls
-from chalicelib.pki import crl_entries, crl_gate
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import gate as crl_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

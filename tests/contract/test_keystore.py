@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from chalicelib.keystore import CaPrivateKey, KeyNotFoundError, KeyStoreError
 from chalicelib.keystore.software import SoftwareKeyStore
-from chalicelib.pki import signed
+from chalicelib.pki.x509 import signed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ARN = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-00000000000{}"

@@ -26,7 +26,7 @@ from chalicelib.keystore import (
     kms_keys,
 )
 from chalicelib.keystore.kms import CA_TAG, TAG, TAG_VALUE, KmsKeyStore
-from chalicelib.pki import algorithms, signed
+from chalicelib.pki.x509 import algorithms, signed
 from chalicelib.runtime import from_settings
 
 if TYPE_CHECKING:

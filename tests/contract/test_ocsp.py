@@ -24,8 +24,8 @@ from chalicelib import arn as arns
 from chalicelib.api import ocsp_http
 from chalicelib.keystore import KeyNotFoundError, KeyStoreError, KeyStoreThrottledError
 from chalicelib.ocsp import answers, responders
-from chalicelib.pki import der
 from chalicelib.pki import ocsp as codec
+from chalicelib.pki.asn1 import der
 from chalicelib.reconcile import reconcile
 from chalicelib.store import ThrottledError
 from chalicelib.store.table_store import TableStore

@@ -357,7 +357,7 @@ def test_crl_of_a_clock_that_was_ahead_is_replaced_once_it_is_taken_away(acm_pca
 def test_number_jumps_past_a_published_crl_that_the_store_does_not_know(acm_pca: Any, rt: Any, clock: Any) -> None:
     """After a restore from an old backup the bucket may be ahead of the store."""
     from chalicelib.ca import lookup, signing
-    from chalicelib.pki import crl as crls
+    from chalicelib.pki.crl import tbs as crls
 
     arn = active_root(acm_pca)
     issue(acm_pca, arn)

@@ -16,7 +16,7 @@ from builders import START
 from memory_ports import MemoryTable
 
 from chalicelib.arn import crl_arn
-from chalicelib.pki import crl
+from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.records import (
     AccessKey,
     AuditReport,
@@ -123,7 +123,7 @@ def revocation(record: Certificate, revoked_at: datetime = START) -> Revocation:
         revoked_at=revoked_at,
         reason="SUPERSEDED",
         not_after=record.not_after,
-        entry_der=crl.encode_entry(record.serial_number, revoked_at, "SUPERSEDED"),
+        entry_der=crl_tbs.encode_entry(record.serial_number, revoked_at, "SUPERSEDED"),
     )
 
 

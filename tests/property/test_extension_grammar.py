@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from pyasn1.codec.der import decoder  # type: ignore[import-untyped]
 from pyasn1_alt_modules import rfc5280, rfc7633  # type: ignore[import-untyped]
 
-from chalicelib.pki import der, extensions
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import PkiError
-from chalicelib.pki.extension_grammar import check_value
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import extensions
+from chalicelib.pki.x509.extension_rules import check_value
+from chalicelib.pki.x509.extensions import Extension
 
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
 SPECIFICATIONS |= {extensions.TLS_FEATURE: rfc7633.Features()}

@@ -14,17 +14,22 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.pki import certificate, chain, crl, crl_gate, der, extensions, names, pem
-from chalicelib.pki import csr as csrs
+from chalicelib.pki import installation
+from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.crl import gate as crl_gate
+from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import CertificateParseError, ConstraintError, CsrError, PkiError
-from chalicelib.pki.templates import TEMPLATES
-from chalicelib.pki.validity import validity_period
+from chalicelib.pki.issuing import planning
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.pki.issuing.validity import validity_period
+from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509 import extensions, names
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CSR_PEM = csr(dns_names=["a.example", "b.example"])
 CSR_DER = csrs.parse_csr(CSR_PEM).der
 ROOT_DER = root_certificate().public_bytes(Encoding.DER)
-ISSUER = certificate.issuer_of(ROOT_DER)
+ISSUER = planning.issuer_of(ROOT_DER)
 TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, max_size=64)
 PRINTABLE = st.text("ABCabc012 '()+,-./:=?", min_size=1, max_size=64)
 OIDS = st.tuples(
@@ -110,7 +115,7 @@ def test_parse_csr_any_bytes_are_refused_by_name(data: bytes) -> None:
 @settings(QUICK, max_examples=300)
 def test_issuer_of_mutated_certificate_is_read_or_refused_by_name(mutations: list[tuple[int, int, str]]) -> None:
     try:
-        issuer = certificate.issuer_of(_mutated(ROOT_DER, mutations))
+        issuer = planning.issuer_of(_mutated(ROOT_DER, mutations))
     except CertificateParseError:
         return
     assert issuer.serial_number > 0
@@ -121,14 +126,14 @@ def test_issuer_of_mutated_certificate_is_read_or_refused_by_name(mutations: lis
 def test_check_import_mutated_certificate_is_refused_by_name(mutations: list[tuple[int, int, str]]) -> None:
     text = pem.encode(_mutated(ROOT_DER, mutations)).encode()
     with pytest.raises(PkiError):
-        chain.check_import(certificate_pem=text, chain_pem=None, ca_type="ROOT", csr_der=CSR_DER, now=START)
+        installation.check_import(certificate_pem=text, chain_pem=None, ca_type="ROOT", csr_der=CSR_DER, now=START)
 
 
 @given(MUTATIONS)
 @QUICK
 def test_gate_reads_or_refuses_a_mutated_crl(mutations: list[tuple[int, int, str]]) -> None:
-    entry = crl.encode_entry(5, START, "SUPERSEDED")
-    tbs = crl.build_crl_tbs(
+    entry = crl_tbs.encode_entry(5, START, "SUPERSEDED")
+    tbs = crl_tbs.build_crl_tbs(
         issuer=ISSUER,
         signing_algorithm="SHA256WITHECDSA",
         crl_number=9,
@@ -212,7 +217,7 @@ def test_no_request_and_no_csr_changes_what_the_template_fixes(
         for e in from_api
     ]
     try:
-        plan = certificate.plan(
+        plan = planning.plan(
             issuer=ISSUER,
             request=request,
             template=template,
@@ -264,5 +269,5 @@ def test_validity_of_any_value_is_a_period_or_a_refusal(kind: str, value: int, m
 @given(st.integers(1, (1 << 128) - 1))
 @QUICK
 def test_serial_number_of_any_size_survives(serial_number: int) -> None:
-    entry = crl.encode_entry(serial_number, START, "KEY_COMPROMISE")
+    entry = crl_tbs.encode_entry(serial_number, START, "KEY_COMPROMISE")
     assert der.unsigned(next(der.parse(entry).children()), "it") == serial_number

@@ -9,12 +9,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.pki import algorithms, der, extensions, pem
+from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.x509 import algorithms, extensions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.x509.extensions import Extension
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 COMMON_NAME = "2.5.4.3"

@@ -12,7 +12,7 @@ import pytest
 from chalicelib import cli
 from chalicelib.api import dispatch, model
 from chalicelib.config import Settings
-from chalicelib.pki.templates import CLIENT_AUTH, CODE_SIGNING, OCSP_SIGNING, SERVER_AUTH, TEMPLATES
+from chalicelib.pki.issuing.templates import CLIENT_AUTH, CODE_SIGNING, OCSP_SIGNING, SERVER_AUTH, TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()

@@ -9,9 +9,9 @@ from builders import csr, pem, root_certificate, sign_csr
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from chalicelib.pki import bundles
 from chalicelib.pki.errors import CertificateParseError, DerError
-from chalicelib.pki.parsed import parse_certificate
+from chalicelib.pki.x509 import bundles
+from chalicelib.pki.x509.reading import parse_certificate
 
 ROOT = root_certificate()
 OTHER = root_certificate(key=ec.generate_private_key(ec.SECP256R1()), common_name="Other")

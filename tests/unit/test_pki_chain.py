@@ -20,7 +20,8 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from pki_forge import attribute, key, name
 
-from chalicelib.pki import chain, csr, der, names, signed
+from chalicelib.pki import installation
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -28,6 +29,7 @@ from chalicelib.pki.errors import (
     PkiError,
     RequestError,
 )
+from chalicelib.pki.x509 import csr, names, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,8 +102,8 @@ def check(
     *above: x509.Certificate,
     ca_type: str = "SUBORDINATE",
     chain_pem: bytes | None = None,
-) -> chain.ImportedCertificate:
-    return chain.check_import(
+) -> installation.ImportedCertificate:
+    return installation.check_import(
         certificate_pem=own if isinstance(own, bytes) else pem(own),
         chain_pem=pem(*above) if chain_pem is None and above else chain_pem,
         ca_type=ca_type,
@@ -219,13 +221,13 @@ def test_check_import_root_needs_no_chain() -> None:
     own = own_root()
     for chain_pem in (None, b"", b"\n"):
         found = check(own, ca_type="ROOT", chain_pem=chain_pem)
-        assert found == chain.ImportedCertificate(own.public_bytes(Encoding.DER), ())
+        assert found == installation.ImportedCertificate(own.public_bytes(Encoding.DER), ())
 
 
 def _changed(found: x509.Certificate, position: int = -1) -> bytes:
     encoded = bytearray(found.public_bytes(Encoding.DER))
     encoded[position] ^= 1
-    return chain.pem_of(bytes(encoded)).encode()
+    return installation.pem_of(bytes(encoded)).encode()
 
 
 def _critical(oid: str, value: bytes = b"\x05\x00") -> list[tuple[x509.ExtensionType, bool]]:
@@ -249,7 +251,7 @@ def _sha1(*, pss: bool = False) -> bytes:
     fields[2] = algorithm
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA1()), salt_length=20) if pss else padding.PKCS1v15()
     signature = key("RSA-2048").sign(der.sequence(*fields), scheme, hashes.SHA1())
-    return chain.pem_of(der.sequence(der.sequence(*fields), algorithm, der.bit_string(signature))).encode()
+    return installation.pem_of(der.sequence(der.sequence(*fields), algorithm, der.bit_string(signature))).encode()
 
 
 CRITICAL_URL = x509.DistributionPoint([x509.UniformResourceIdentifier("http://a.example")], None, None, None)
@@ -267,12 +269,12 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = 
     "two certificates": (lambda: (pem(certificate(), root()), root()), CertificateParseError, "not hold more than 1"),
     "17 in the chain": (lambda: (certificate(), *[root()] * 17), CertificateParseError, "not hold more than 16"),
     "huge certificate": (
-        lambda: (chain.pem_of(b"\x30\x83\x01\x00\x00" + bytes(65536)).encode(), root()),
+        lambda: (installation.pem_of(b"\x30\x83\x01\x00\x00" + bytes(65536)).encode(), root()),
         CertificateParseError,
         "32768",
     ),
     "trailing byte": (
-        lambda: (chain.pem_of(certificate().public_bytes(Encoding.DER) + b"\0").encode(), root()),
+        lambda: (installation.pem_of(certificate().public_bytes(Encoding.DER) + b"\0").encode(), root()),
         CertificateParseError,
         "follows",
     ),
@@ -520,7 +522,7 @@ _FIELDS = [each.der for each in der.read(_TBS).children()]
 
 def _replaced(position: int, value: bytes) -> bytes:
     fields = [*_FIELDS[:position], value, *_FIELDS[position + 1 :]]
-    return chain.pem_of(der.sequence(der.sequence(*fields), _ALGORITHM, _SIGNATURE)).encode()
+    return installation.pem_of(der.sequence(der.sequence(*fields), _ALGORITHM, _SIGNATURE)).encode()
 
 
 MALFORMED: dict[str, tuple[bytes, str]] = {
@@ -556,11 +558,11 @@ def test_renewal_has_the_names_that_are_in_what_was_issued() -> None:
     )
     digest = x509.SubjectKeyIdentifier.from_public_key(key("P-256").public_key()).digest
     first = issued(utf8, digest)
-    chain.check_renewal(first, issued(utf8, None))
+    installation.check_renewal(first, issued(utf8, None))
     with pytest.raises(CertificateMismatchError, match="string types"):
-        chain.check_renewal(first, issued(printable, digest))
+        installation.check_renewal(first, issued(printable, digest))
     with pytest.raises(CertificateMismatchError, match="key identifier"):
-        chain.check_renewal(first, issued(utf8, b"\x01" * 20))
+        installation.check_renewal(first, issued(utf8, b"\x01" * 20))
 
 
 def test_normalized_names_are_equal_where_rfc_5280_says() -> None:
@@ -573,7 +575,7 @@ def test_normalized_names_are_equal_where_rfc_5280_says() -> None:
 
 def test_pem_chain_has_64_columns_and_no_last_newline() -> None:
     found = [each.public_bytes(Encoding.DER) for each in (middle(), root())]
-    text = chain.pem_chain(found)
+    text = installation.pem_chain(found)
     assert max(map(len, text.splitlines())) == 64
     assert text.endswith("-----END CERTIFICATE-----")
     assert [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(text.encode())] == found

@@ -16,10 +16,15 @@ from pkilint.pkix import crl as pkilint_crl
 from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 
-from chalicelib.pki import certificate, crl, crl_gate, crl_segments, der, extensions, signed
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.crl import gate as crl_gate
+from chalicelib.pki.crl import segments as crl_segments
+from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import ArgumentError
+from chalicelib.pki.issuing import planning
+from chalicelib.pki.x509 import extensions, signed
 
-ISSUER = certificate.issuer_of(root_certificate().public_bytes(Encoding.DER))
+ISSUER = planning.issuer_of(root_certificate().public_bytes(Encoding.DER))
 NUMBER = 1519676905984  # epoch milliseconds, as AWS numbers its CRLs
 REASONS = {
     "UNSPECIFIED": None,
@@ -53,12 +58,12 @@ def signed_crl(*entries: bytes, **more: Any) -> bytes:
         "next_update": START + timedelta(days=7),
         "entries": entries,
     }
-    return signed.sign(crl.build_crl_tbs(**arguments | more), ROOT_KEY, "SHA256WITHECDSA")
+    return signed.sign(crl_tbs.build_crl_tbs(**arguments | more), ROOT_KEY, "SHA256WITHECDSA")
 
 
 @pytest.mark.parametrize("entries", [(), tuple(REASONS)], ids=["empty", "every reason"])
 def test_build_crl_passes_an_independent_linter(entries: tuple[str, ...]) -> None:
-    encoded = [crl.encode_entry(serial, START, reason) for serial, reason in enumerate(entries, 1)]
+    encoded = [crl_tbs.encode_entry(serial, START, reason) for serial, reason in enumerate(entries, 1)]
     document = loader.RFC5280CertificateListDocumentLoader().load_der_document(signed_crl(*encoded), "crl")
     found = [each.finding.code for one in _LINTER.validate(document.root) for each in one.finding_descriptions]
     assert found == []
@@ -87,7 +92,7 @@ def test_build_crl_without_entries_has_no_list() -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_encode_entry_reason_is_rfc_5280_s(reason: str) -> None:
     """RFC 5280 section 5.3.1: UNSPECIFIED is left out, with its extension."""
-    found = x509.load_der_x509_crl(signed_crl(crl.encode_entry(1 << 127, START, reason)))
+    found = x509.load_der_x509_crl(signed_crl(crl_tbs.encode_entry(1 << 127, START, reason)))
     (entry,) = found
     assert entry.serial_number == 1 << 127
     assert entry.revocation_date_utc == START
@@ -97,14 +102,14 @@ def test_encode_entry_reason_is_rfc_5280_s(reason: str) -> None:
 
 def test_encode_entry_unknown_reason_is_refused() -> None:
     with pytest.raises(ArgumentError, match="CERTIFICATE_HOLD"):
-        crl.encode_entry(1, START, "CERTIFICATE_HOLD")
+        crl_tbs.encode_entry(1, START, "CERTIFICATE_HOLD")
 
 
 def test_crl_times_from_2050_on_are_generalized() -> None:
     """RFC 5280 sections 5.1.2.4 to 5.1.2.6."""
     late = datetime(2050, 1, 1, tzinfo=UTC)
     before = datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
-    made = signed_crl(crl.encode_entry(5, late, "SUPERSEDED"), this_update=before, next_update=late)
+    made = signed_crl(crl_tbs.encode_entry(5, late, "SUPERSEDED"), this_update=before, next_update=late)
     (entry,) = found = x509.load_der_x509_crl(made)
     assert (found.last_update_utc, found.next_update_utc, entry.revocation_date_utc) == (before, late, late)
     assert b"\x17\x0d491231235959Z" in made
@@ -123,7 +128,7 @@ REVOKED = OLD | {4: START + 30 * DAY}
 
 
 def entries_of(*serials: int) -> tuple[bytes, ...]:
-    return tuple(crl.encode_entry(serial, START - 10 * DAY, "SUPERSEDED") for serial in serials)
+    return tuple(crl_tbs.encode_entry(serial, START - 10 * DAY, "SUPERSEDED") for serial in serials)
 
 
 def recorded(until: dict[int, datetime], shown_at: datetime | None = START - DAY) -> list[crl_segments.Shown]:
@@ -150,11 +155,11 @@ DUE = crl_gate.Due(
     signing_algorithm="SHA256WITHECDSA",
     latest_next_update=START + 7 * DAY,
     recorded=recorded(REVOKED),
-    revoked={crl.serial_content(4)},
+    revoked={crl_tbs.serial_content(4)},
     published=[crl_gate.read(PUBLISHED)],
 )
 GOOD = entries_of(1, 3, 4)
-OTHER_ROOT = certificate.issuer_of(root_certificate(common_name="Other Root").public_bytes(Encoding.DER), ())
+OTHER_ROOT = planning.issuer_of(root_certificate(common_name="Other Root").public_bytes(Encoding.DER), ())
 REFUSED = {
     "empty": (b"", "not a CRL"),
     "older": (signed_crl(*GOOD, this_update=START - 2 * DAY), "thisUpdate is before"),

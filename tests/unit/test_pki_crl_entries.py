@@ -11,8 +11,10 @@ from builders import START
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.pki import crl, crl_entries, crl_segments
-from chalicelib.pki.crl_entries import Entries
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import segments as crl_segments
+from chalicelib.pki.crl import tbs as crl_tbs
+from chalicelib.pki.crl.entries import Entries
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ SERIALS = st.one_of(
     ),
 )
 ENTRY = st.builds(
-    lambda serial, late, reason: crl.encode_entry(serial, LATE if late else START, reason),
+    lambda serial, late, reason: crl_tbs.encode_entry(serial, LATE if late else START, reason),
     SERIALS,
     st.booleans(),
     st.sampled_from(REASONS),
@@ -42,11 +44,11 @@ def joined(*entries: bytes) -> Entries:
 
 
 def entry(serial: int, reason: str = "SUPERSEDED") -> bytes:
-    return crl.encode_entry(serial, START, reason)
+    return crl_tbs.encode_entry(serial, START, reason)
 
 
 def content(serial: int) -> bytes:
-    return crl.serial_content(serial)
+    return crl_tbs.serial_content(serial)
 
 
 # entries
@@ -123,7 +125,7 @@ def test_seconds_never_end_before_the_moment() -> None:
 
 
 def test_many_rows_become_several_segments_that_a_table_can_keep() -> None:
-    many = [(number, crl.encode_entry((1 << 158) + number, LATE, "SUPERSEDED")) for number in range(7_000)]
+    many = [(number, crl_tbs.encode_entry((1 << 158) + number, LATE, "SUPERSEDED")) for number in range(7_000)]
     segments = tuple(crl_segments.build(many, "a"))
     assert [len(each.lengths) for each in segments] == [6_000, 1_000]
     assert max(len(each.entries + each.lengths + each.ends) for each in segments) < 400 * 1024 - 200

@@ -31,9 +31,10 @@ from pki_forge import (
     spki,
 )
 
-from chalicelib.pki import csr as csrs
-from chalicelib.pki import der, extensions
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, CsrError
+from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509 import extensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,13 +18,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.pki import decoded, decoded_extensions, der, extensions, general_names
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import CertificateParseError, CsrError, PkiError
+from chalicelib.pki.x509 import display, display_extensions, extensions, general_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.pki.decoded import Section
+    from chalicelib.pki.x509.display import Section
 
 ISSUER_KEY = forge.key("P-384")
 
@@ -59,7 +60,7 @@ def words(found: Sequence[Section], title: str) -> list[tuple[str, str, str]]:
 
 def test_certificate_is_shown_whole_and_in_order() -> None:
     encoded = certificate()
-    found = decoded.of_certificate(encoded)
+    found = display.of_certificate(encoded)
     assert [each.title for each in found] == [
         *("Certificate", "Issuer", "Subject", "Validity", "Public key", "Subject key identifier", "Fingerprints")
     ]
@@ -91,7 +92,7 @@ KEYS = {
 
 @pytest.mark.parametrize("kind", KEYS)
 def test_key_is_named(kind: str) -> None:
-    shown = words(decoded.of_certificate(certificate(kind=kind)), "Public key")
+    shown = words(display.of_certificate(certificate(kind=kind)), "Public key")
     assert [line[:2] for line in shown[:-1]] == KEYS[kind]
     assert shown[-1][0] == "SHA-256 of the key"
 
@@ -112,7 +113,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", SIGNATURES)
 def test_signature_algorithm_is_named_only_if_it_is_exactly_that(case: str) -> None:
     signing, expected = SIGNATURES[case]
-    assert words(decoded.of_certificate(certificate(**signing)), "Certificate")[2][1] == expected
+    assert words(display.of_certificate(certificate(**signing)), "Certificate")[2][1] == expected
 
 
 OWN = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
@@ -244,19 +245,19 @@ EXTENSIONS: dict[str, tuple[x509.ExtensionType, bool, list[tuple[str, str, str]]
 @pytest.mark.parametrize("title", EXTENSIONS)
 def test_extension_is_in_words(title: str) -> None:
     extension, critical, expected = EXTENSIONS[title]
-    found = decoded.of_certificate(certificate((extension, critical)))
+    found = display.of_certificate(certificate((extension, critical)))
     assert words(found, title) == expected
     assert section(found, title).critical is critical
 
 
 def test_every_extension_that_is_named_has_a_title_and_words() -> None:
-    assert decoded_extensions.TITLES.keys() == extensions.NAMES.keys()
+    assert display_extensions.TITLES.keys() == extensions.NAMES.keys()
     one, two = der.oid("1.2.3"), der.oid("1.2.4")
     mapping = forge.extension(extensions.POLICY_MAPPINGS, der.sequence(der.sequence(one, two)))
-    assert decoded_extensions.lines(mapping) == [("Mapping", "1.2.3 = 1.2.4", "oid")]
+    assert display_extensions.lines(mapping) == [("Mapping", "1.2.3 = 1.2.4", "oid")]
     access = der.sequence(der.sequence(der.oid("1.3.6.1.5.5.7.48.5"), der.tlv(general_names.URI, b"ldap://x")))
     information = forge.extension(extensions.SUBJECT_INFORMATION_ACCESS, access)
-    assert decoded_extensions.lines(information) == [("ca repository", "ldap://x", "url")]
+    assert display_extensions.lines(information) == [("ca repository", "ldap://x", "url")]
 
 
 # CSRs
@@ -264,8 +265,8 @@ def test_every_extension_that_is_named_has_a_title_and_words() -> None:
 
 def test_csr_is_shown_in_both_encodings() -> None:
     text = csr("x.example.com", dns_names=["a.example.com"])
-    found = decoded.of_csr(text)
-    assert found == decoded.of_csr(x509.load_pem_x509_csr(text).public_bytes(Encoding.DER))
+    found = display.of_csr(text)
+    assert found == display.of_csr(x509.load_pem_x509_csr(text).public_bytes(Encoding.DER))
     assert [each.title for each in found] == [
         *("Certificate request", "Subject", "Public key", "Subject alternative names", "Fingerprints")
     ]
@@ -276,7 +277,7 @@ def test_csr_is_shown_in_both_encodings() -> None:
 @pytest.mark.parametrize("given_", [b"", b"\x30", b"x" * 40_000, b"-----BEGIN X-----", forge.csr("K-256")])
 def test_csr_that_the_gate_refuses_is_refused_by_name(given_: bytes) -> None:
     with pytest.raises(CsrError, match="The CSR is refused"):
-        decoded.of_csr(given_)
+        display.of_csr(given_)
 
 
 # hostile values
@@ -297,16 +298,16 @@ HOSTILE = {
 def test_hidden_characters_of_a_name_are_seen(case: str) -> None:
     """A page escapes what its language would take for itself; what nobody sees is made visible here."""
     text, shown = HOSTILE[case]
-    found = decoded.of_certificate(certificate(subject=name(text)))
+    found = display.of_certificate(certificate(subject=name(text)))
     assert words(found, "Subject")[1] == ("CommonName", shown, "text")
-    assert decoded.visible(text) == shown
+    assert display.visible(text) == shown
     for line in section(found, "Subject").lines:
         assert not set(line.value) & {"\u202e", "\u200b", "\u2028", "\u2066", "\ue000"}
 
 
 @pytest.mark.parametrize("content", [b"a\x00b", b"a\r\nb", b"\xff\xfe", b"\x1b[31m"])
 def test_value_that_is_no_text_is_shown_as_it_is_encoded(content: bytes) -> None:
-    found = decoded.of_certificate(with_subject(forge.common(content)))
+    found = display.of_certificate(with_subject(forge.common(content)))
     whole, value = words(found, "Subject")
     assert value == ("CommonName", der.tlv(der.UTF8_STRING, content).hex(), "hex")
     assert all(character.isprintable() for character in whole[1])
@@ -314,8 +315,8 @@ def test_value_that_is_no_text_is_shown_as_it_is_encoded(content: bytes) -> None
 
 def test_name_that_is_none_is_refused_and_an_empty_one_is_said_to_be_empty() -> None:
     with pytest.raises(CertificateParseError):
-        decoded.of_certificate(with_subject(der.sequence(der.sequence(der.integer(1)))))
-    assert words(decoded.of_certificate(with_subject(der.sequence())), "Subject") == [("Name", "(empty)", "text")]
+        display.of_certificate(with_subject(der.sequence(der.sequence(der.integer(1)))))
+    assert words(display.of_certificate(with_subject(der.sequence())), "Subject") == [("Name", "(empty)", "text")]
 
 
 def with_subject(subject_der: bytes) -> bytes:
@@ -328,7 +329,7 @@ def with_subject(subject_der: bytes) -> bytes:
 
 def test_long_name_is_shown_whole() -> None:
     text = "x" * 64 * 1024
-    assert words(decoded.of_certificate(with_subject(forge.common(text))), "Subject")[1][1] == text
+    assert words(display.of_certificate(with_subject(forge.common(text))), "Subject")[1][1] == text
 
 
 SAMPLES = [
@@ -343,16 +344,16 @@ def test_broken_certificate_is_shown_or_refused_by_name(encoded: bytes, data: st
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     try:
-        found = decoded.of_certificate(bytes(broken))
+        found = display.of_certificate(bytes(broken))
     except PkiError:
         return
     for line in (line for each in found for line in each.lines):
-        assert line.value == decoded.visible(line.value)
+        assert line.value == display.visible(line.value)
         assert line.kind in {"text", "hex", "oid", "time", "url"}
 
 
 @given(
-    st.sampled_from(sorted(decoded_extensions.TITLES)),
+    st.sampled_from(sorted(display_extensions.TITLES)),
     st.recursive(
         st.builds(
             der.tlv,
@@ -367,14 +368,14 @@ def test_broken_certificate_is_shown_or_refused_by_name(encoded: bytes, data: st
     ),
 )
 def test_value_of_any_shape_is_shown(oid: str, value_der: bytes) -> None:
-    lines = decoded_extensions.lines(forge.extension(oid, value_der))
+    lines = display_extensions.lines(forge.extension(oid, value_der))
     assert all(len(line) == 3 for line in lines)
 
 
 def test_certificate_that_does_not_parse_is_refused_by_name() -> None:
     for given_ in (b"", b"\x30\x00", forge.csr()):
         with pytest.raises(CertificateParseError):
-            decoded.of_certificate(given_)
+            display.of_certificate(given_)
 
 
 # downloads
@@ -382,10 +383,10 @@ def test_certificate_that_does_not_parse_is_refused_by_name() -> None:
 
 def test_downloads_hold_the_certificates_in_their_order() -> None:
     leaf, root = SAMPLES
-    chain = decoded.full_chain(leaf, [root])
+    chain = display.full_chain(leaf, [root])
     assert [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(chain.encode())] == [leaf, root]
     assert chain.endswith("-----END CERTIFICATE-----\n")
-    bundle = pkcs7.load_der_pkcs7_certificates(decoded.pkcs7_bundle([leaf, root]))
+    bundle = pkcs7.load_der_pkcs7_certificates(display.pkcs7_bundle([leaf, root]))
     assert {each.public_bytes(Encoding.DER) for each in bundle} == {leaf, root}
     with pytest.raises(CertificateParseError):
-        decoded.pkcs7_bundle([leaf, b"x"])
+        display.pkcs7_bundle([leaf, b"x"])

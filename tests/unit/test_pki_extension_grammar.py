@@ -11,12 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from extension_values import VALID
 
-from chalicelib.pki import certificate, der, extension_syntax, passthrough
-from chalicelib.pki import csr as csrs
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, CsrError, PkiError
-from chalicelib.pki.extension_grammar import check_value
-from chalicelib.pki.extensions import Extension
-from chalicelib.pki.templates import TEMPLATES
+from chalicelib.pki.issuing import passthrough, planning
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509 import extension_values
+from chalicelib.pki.x509.extension_rules import check_value
+from chalicelib.pki.x509.extensions import Extension
 
 
 def nested(*tags: int, content: str) -> str:
@@ -170,7 +172,7 @@ def test_unknown_extension_is_der_and_nothing_more() -> None:
         check_value(Extension("1.2.3.4", critical=True, value_der=bytes.fromhex("02020001")))
 
 
-ROOT = certificate.issuer_of(root_certificate().public_bytes(Encoding.DER))
+ROOT = planning.issuer_of(root_certificate().public_bytes(Encoding.DER))
 POLICIES = ("2.5.29.32", bytes.fromhex("30020500"))
 
 
@@ -180,7 +182,7 @@ def planned(
     unknown = [from_csr] if from_csr else []
     asked = [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), False) for oid, value in unknown]
     given = [{"ObjectIdentifier": custom[0], "Value": base64.b64encode(custom[1]).decode()}] if custom else []
-    return certificate.plan(
+    return planning.plan(
         issuer=ROOT,
         request=csrs.parse_csr(csr(extensions=asked)),
         template=TEMPLATES[template],
@@ -205,7 +207,7 @@ def test_malformed_extension_is_signed_by_no_way() -> None:
 
 @pytest.mark.parametrize(("oid", "value"), VALID)
 def test_valid_value_is_read_tolerantly_too(oid: str, value: bytes) -> None:
-    extension_syntax.check_outline(Extension(oid, critical=False, value_der=value))
+    extension_values.check_outline(Extension(oid, critical=False, value_der=value))
 
 
 @pytest.mark.parametrize("dotted", ["1.2." + "9" * 59, "1.2" + ".300" * 40])

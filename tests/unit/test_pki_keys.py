@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pki_forge import key
 
-from chalicelib.pki import algorithms, keys, signed
 from chalicelib.pki.errors import ArgumentError, PkiError
+from chalicelib.pki.x509 import algorithms, keys, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,13 +15,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pki_forge import armored, attribute, common, extension, name
 from pki_forge import csr as forged
 
-from chalicelib.pki import certificate, der, extensions, general_names, name_constraints, names, passthrough, signed
-from chalicelib.pki import csr as csrs
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError, PkiError
-from chalicelib.pki.extension_syntax import parse_basic_constraints
-from chalicelib.pki.name_constraints import NameConstraints
-from chalicelib.pki.templates import TEMPLATES, template_named
-from chalicelib.pki.validity import validity_period
+from chalicelib.pki.issuing import passthrough, planning
+from chalicelib.pki.issuing.templates import TEMPLATES, template_named
+from chalicelib.pki.issuing.validity import validity_period
+from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509 import extensions, general_names, name_constraints, names, signed
+from chalicelib.pki.x509.extension_values import parse_basic_constraints
+from chalicelib.pki.x509.name_constraints import NameConstraints
 
 MODEL = Path(names.__file__).parent.parent / "api" / "acm-pca.json"
 
@@ -116,8 +118,8 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
     """The extensions of a certificate of the root under test."""
     key = ec.generate_private_key(ec.SECP256R1()) if not template_named(template).is_root else ROOT_KEY
     own = csrs.parse_csr(csr("Root", key=ROOT_KEY))
-    root_plan = certificate.plan(
-        issuer=certificate.root_in_making(own),
+    root_plan = planning.plan(
+        issuer=planning.root_in_making(own),
         request=own,
         template=template_named("RootCACertificate"),
         validity={"Type": "YEARS", "Value": 10},
@@ -126,7 +128,7 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
         serial_number=1,
         now=START,
     )
-    issuer = certificate.issuer_of(signed.sign(root_plan.tbs_der, ROOT_KEY, "SHA256WITHECDSA"))
+    issuer = planning.issuer_of(signed.sign(root_plan.tbs_der, ROOT_KEY, "SHA256WITHECDSA"))
     arguments: dict[str, Any] = {
         "issuer": issuer,
         "request": csrs.parse_csr(csr("Root" if template_named(template).is_root else "leaf", key=key)),
@@ -137,7 +139,7 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
         "serial_number": 2,
         "now": START,
     }
-    plan = certificate.plan(**arguments | more)
+    plan = planning.plan(**arguments | more)
     assert plan.template_name == template
     assert plan.has_crl_distribution_point == ("crl_url" in more and not template_named(template).is_root)
     wrapper = list(der.parse(plan.tbs_der).children())[-1]
@@ -200,7 +202,7 @@ def test_subordinate_does_not_become_a_root_by_a_root_template() -> None:
     """A subordinate CA that signs its own CSR by a root template would be a root nobody decided on."""
     subordinate = ec.generate_private_key(ec.SECP256R1())
     request = csrs.parse_csr(csr("Sub", key=subordinate))
-    issuer = certificate.Issuer(
+    issuer = planning.Issuer(
         name_der=request.subject_der,
         spki_der=request.spki_der,
         public_key=request.public_key,

@@ -20,12 +20,14 @@ from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 from pkilint.validation import ValidationFindingSeverity
 
-from chalicelib.pki import certificate, der, extensions, names, signed
-from chalicelib.pki import csr as csrs
-from chalicelib.pki import pem as pems
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import pem as pems
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, SignatureError
-from chalicelib.pki.parsed import parse_certificate
-from chalicelib.pki.templates import TEMPLATES, template_named
+from chalicelib.pki.issuing import planning
+from chalicelib.pki.issuing.templates import TEMPLATES, template_named
+from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509 import extensions, names, signed
+from chalicelib.pki.x509.reading import parse_certificate
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 KEYS: dict[str, Any] = {
@@ -43,7 +45,7 @@ def der_of(found: x509.Certificate) -> bytes:
     return found.public_bytes(Encoding.DER)
 
 
-def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None = None) -> certificate.Issuer:
+def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None = None) -> planning.Issuer:
     """The offline root, with more extensions."""
     builder = (
         x509.CertificateBuilder()
@@ -58,13 +60,13 @@ def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    return certificate.issuer_of(der_of(builder.sign(ROOT_KEY, hashes.SHA256())))
+    return planning.issuer_of(der_of(builder.sign(ROOT_KEY, hashes.SHA256())))
 
 
 ISSUER = issuer()
 
 
-def planned(template: str = "EndEntityCertificate", request: bytes | None = None, **more: Any) -> certificate.Plan:
+def planned(template: str = "EndEntityCertificate", request: bytes | None = None, **more: Any) -> planning.Plan:
     """A plan that deviates only as said."""
     parsed = csrs.parse_csr(csr(dns_names=["leaf.example.com"]) if request is None else request)
     arguments: dict[str, Any] = {
@@ -78,7 +80,7 @@ def planned(template: str = "EndEntityCertificate", request: bytes | None = None
         "now": START,
         "crl_url": "http://crl.example.com/crl/x.crl",
     }
-    return certificate.plan(**arguments | more)
+    return planning.plan(**arguments | more)
 
 
 def issued(*args: Any, key: Any = ROOT_KEY, **more: Any) -> x509.Certificate:
@@ -94,7 +96,7 @@ def extension(found: x509.Certificate, kind: type[Any]) -> Any:
 def _own(template: str, key: Any) -> x509.Certificate:
     """A root's own certificate."""
     request = csr("Root", key=key)
-    root = certificate.root_in_making(csrs.parse_csr(request))
+    root = planning.root_in_making(csrs.parse_csr(request))
     algorithm = "SHA256WITHRSA" if isinstance(key, rsa.RSAPrivateKey) else "SHA256WITHECDSA"
     return issued(template, request, key=key, issuer=root, signing_algorithm=algorithm)
 
@@ -339,9 +341,9 @@ def test_path_length_of_the_issuer_bounds_that_of_its_cas(path_length: int | Non
 def test_chain_above_the_issuer_bounds_path_lengths_too() -> None:
     """A root of path length 1 allows one CA below: the issuer is it, and may issue no other."""
     root = root_certificate()
-    bounded = certificate.issuer_of(der_of(root), ())
+    bounded = planning.issuer_of(der_of(root), ())
     assert bounded.path_length is None
-    under = certificate.issuer_of(
+    under = planning.issuer_of(
         der_of(_signed_ca("Issuer", path_length=None)), (der_of(_signed_ca("Root", path_length=1)),)
     )
     with pytest.raises(ConstraintError, match=r"^Path length check failed"):
@@ -363,7 +365,7 @@ def _signed_ca(common_name: str, path_length: int | None) -> x509.Certificate:
 
 
 def test_issuer_without_ski_is_identified_by_its_key() -> None:
-    found = certificate.issuer_of(der_of(_signed_ca("Issuer", None)))
+    found = planning.issuer_of(der_of(_signed_ca("Issuer", None)))
     assert found.key_identifier == x509.SubjectKeyIdentifier.from_public_key(ROOT_KEY.public_key()).digest
 
 
@@ -416,7 +418,7 @@ def test_time_form_changes_in_2050() -> None:
 
 
 def test_no_expiry_of_rfc_5280_can_be_issued_by_a_root() -> None:
-    root = certificate.root_in_making(csrs.parse_csr(csr("Root", key=ROOT_KEY)))
+    root = planning.root_in_making(csrs.parse_csr(csr("Root", key=ROOT_KEY)))
     validity = {"Type": "END_DATE", "Value": 99991231235959}
     found = issued("RootCACertificate", csr("Root", key=ROOT_KEY), issuer=root, validity=validity)
     assert found.not_valid_after_utc == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -431,7 +433,7 @@ def test_root_template_issues_only_the_root_s_own_certificate() -> None:
 
 def test_root_in_the_making_issues_nothing_else() -> None:
     request = csr("Root", key=ROOT_KEY)
-    root = certificate.root_in_making(csrs.parse_csr(request))
+    root = planning.root_in_making(csrs.parse_csr(request))
     with pytest.raises(ConstraintError, match="without a certificate"):
         planned(request=request, issuer=root)
 
@@ -479,11 +481,11 @@ def test_signature_that_does_not_verify_is_not_given_out() -> None:
 # name constraints of the issuer (RFC 5280 section 4.2.1.10)
 
 
-def permitted(*forms: x509.GeneralName) -> certificate.Issuer:
+def permitted(*forms: x509.GeneralName) -> planning.Issuer:
     return issuer((x509.NameConstraints(list(forms), None), True))
 
 
-def excluded(*forms: x509.GeneralName) -> certificate.Issuer:
+def excluded(*forms: x509.GeneralName) -> planning.Issuer:
     return issuer((x509.NameConstraints(None, list(forms)), True))
 
 
@@ -504,7 +506,7 @@ def address(text: str) -> x509.IPAddress:
     return x509.IPAddress(ip_address(text))
 
 
-NAME_CONSTRAINTS: dict[str, tuple[certificate.Issuer, x509.GeneralName, bool]] = {
+NAME_CONSTRAINTS: dict[str, tuple[planning.Issuer, x509.GeneralName, bool]] = {
     "dns inside": (permitted(DNS("example.com")), DNS("a.example.com"), True),
     "dns equal": (permitted(DNS("example.com")), DNS("example.com"), True),
     "dns upper case": (permitted(DNS("Example.COM")), DNS("a.example.com"), True),

@@ -9,13 +9,14 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.pki import der, extensions, general_names, names
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.x509 import extensions, general_names, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.pki.der import Element
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.extensions import Extension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

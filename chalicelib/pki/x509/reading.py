@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from chalicelib.pki import algorithms, der, extension_syntax, extensions, name_constraints
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import CertificateParseError, PkiError
+from chalicelib.pki.x509 import algorithms, extension_values, extensions, name_constraints
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.pki.extension_syntax import BasicConstraints
-    from chalicelib.pki.extensions import Extension
-    from chalicelib.pki.name_constraints import NameConstraints
+    from chalicelib.pki.x509.extension_values import BasicConstraints
+    from chalicelib.pki.x509.extensions import Extension
+    from chalicelib.pki.x509.name_constraints import NameConstraints
 
 _VERSION_3 = der.tlv(0xA0, der.integer(2))
 _TIMES = frozenset({der.UTC_TIME, der.GENERALIZED_TIME})
@@ -99,7 +100,7 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
     (extension_list,) = wrapper.children()
     found = {each.oid: each for each in extensions.parse_extensions(extension_list)}
     for extension in found.values():
-        extension_syntax.check_outline(extension)
+        extension_values.check_outline(extension)
     certificate = x509.load_der_x509_certificate(certificate_der)
     return ParsedCertificate(
         der=certificate_der,
@@ -125,7 +126,7 @@ def _key_identifier(found: dict[str, Extension], spki_der: bytes) -> bytes:
 
 def _basic_constraints(found: dict[str, Extension]) -> BasicConstraints | None:
     own = found.get(extensions.BASIC_CONSTRAINTS)
-    return extension_syntax.parse_basic_constraints(own.value_der) if own else None
+    return extension_values.parse_basic_constraints(own.value_der) if own else None
 
 
 def _name_constraints(found: dict[str, Extension]) -> NameConstraints | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from chalicelib.pki import algorithms, csr, der, extension_syntax, extensions, keys, name_constraints, names, pem
+from chalicelib.pki.asn1 import der, pem
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -21,7 +21,8 @@ from chalicelib.pki.errors import (
     PkiError,
     RequestError,
 )
-from chalicelib.pki.parsed import ParsedCertificate, parse_certificate
+from chalicelib.pki.x509 import algorithms, csr, extension_values, extensions, keys, name_constraints, names
+from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,7 +189,7 @@ def _check_is_ca(certificate: ParsedCertificate, what: str) -> None:
     ):
         raise ConstraintError(f"The basic constraints of {what} must be there, critical, and say that it is a CA.")
     usage = certificate.value(extensions.KEY_USAGE)
-    if usage is not None and "KeyCertSign" not in extension_syntax.key_usages(usage):
+    if usage is not None and "KeyCertSign" not in extension_values.key_usages(usage):
         raise ConstraintError(f"The key usage of {what} does not allow signing certificates.")
 
 

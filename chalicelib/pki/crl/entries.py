@@ -13,12 +13,12 @@ from collections import Counter
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki import der
+from chalicelib.pki.asn1 import der
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 _WINDOW = 1 << 20  # octets that may have been left out between two blocks before the later one is taken for a new one
 _REASON = b"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"

@@ -9,13 +9,14 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import der, names
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError
+from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 OTHER_NAME, MAIL, DNS, X400, DIRECTORY, EDI_PARTY, URI, IP, REGISTERED_ID = (
     *(0xA0, 0x81, 0x82, 0xA3, 0xA4, 0xA5),

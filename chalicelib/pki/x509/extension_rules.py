@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from chalicelib.pki import der, extension_syntax, extensions, general_names, names
-from chalicelib.pki.der import Element
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1.der import Element
 from chalicelib.pki.errors import DerError, PkiError
-from chalicelib.pki.name_constraints import parse_name_constraints
+from chalicelib.pki.x509 import extension_values, extensions, general_names, names
+from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
 if TYPE_CHECKING:
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.x509.extensions import Extension
 
 Grammar = Callable[[Element], object]
 
@@ -137,13 +138,13 @@ def _authority_key_identifier(root: Element) -> None:
 
 
 def _key_usage(root: Element) -> None:
-    usages = extension_syntax.key_usages(root.der)
+    usages = extension_values.key_usages(root.der)
     if usages & {"EncipherOnly", "DecipherOnly"} and "KeyAgreement" not in usages:
         raise DerError("KeyUsage has encipherOnly or decipherOnly, which mean nothing without keyAgreement.")
 
 
 def _basic_constraints(root: Element) -> None:
-    found = extension_syntax.parse_basic_constraints(root.der)
+    found = extension_values.parse_basic_constraints(root.der)
     if not found.is_ca and root.content:
         raise DerError("BasicConstraints write out a cA of FALSE, which DER leaves out.")
     for member in list(root.children())[1:]:

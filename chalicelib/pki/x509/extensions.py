@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.pki import der
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.pki import algorithms, der, extensions
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import algorithms, extensions
+from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from chalicelib.pki.certificate import Issuer
+    from chalicelib.pki.issuing.planning import Issuer
 
 # Zero is left out of entries (RFC 5280 section 5.3.1).
 REASON_CODES = {

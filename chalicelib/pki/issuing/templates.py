@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chalicelib.pki import extensions
 from chalicelib.pki.errors import ArgumentError
+from chalicelib.pki.x509 import extensions
 
 if TYPE_CHECKING:
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.x509.extensions import Extension
 
 SERVER_AUTH, CLIENT_AUTH = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
 CODE_SIGNING, OCSP_SIGNING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.9"

@@ -15,18 +15,19 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from chalicelib.pki import algorithms, der, extensions, general_names, keys, names, pem
+from chalicelib.pki.asn1 import der, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError
-from chalicelib.pki.extension_grammar import check_value
-from chalicelib.pki.extension_syntax import check_outline
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names
+from chalicelib.pki.x509.extension_rules import check_value
+from chalicelib.pki.x509.extension_values import check_outline
+from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 MAX_BYTES = 32768
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})

@@ -9,10 +9,11 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import der, extensions, general_names, names
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, PkiError
-from chalicelib.pki.extension_grammar import check_value
-from chalicelib.pki.extensions import Extension
+from chalicelib.pki.x509 import extensions, general_names, names
+from chalicelib.pki.x509.extension_rules import check_value
+from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

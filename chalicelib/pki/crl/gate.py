@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from chalicelib.pki import algorithms, crl_entries, crl_segments, der, signed
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl import segments as crl_segments
 from chalicelib.pki.errors import DerError
+from chalicelib.pki.x509 import algorithms, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from chalicelib.pki.certificate import Issuer
-    from chalicelib.pki.crl_entries import Entries
-    from chalicelib.pki.crl_segments import Shown
+    from chalicelib.pki.crl.entries import Entries
+    from chalicelib.pki.crl.segments import Shown
+    from chalicelib.pki.issuing.planning import Issuer
 
     Changes = tuple[set[bytes], list[int]]
 

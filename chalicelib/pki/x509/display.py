@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from chalicelib.pki import algorithms, csr, decoded_extensions, der, names, pem
+from chalicelib.pki.asn1 import der, pem
 from chalicelib.pki.errors import CsrError, PkiError
-from chalicelib.pki.parsed import parse_certificate
+from chalicelib.pki.x509 import algorithms, csr, display_extensions, names
+from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.pki.der import Element
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.extensions import Extension
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ATTRIBUTES = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()} | {
@@ -200,8 +201,8 @@ def signature_algorithm(identifier: Element) -> str:
 
 def of_extension(extension: Extension) -> Section:
     """An extension."""
-    title = decoded_extensions.TITLES.get(extension.oid, f"Extension {extension.oid}")
-    lines = tuple(Line(label, visible(value), kind) for label, value, kind in decoded_extensions.lines(extension))
+    title = display_extensions.TITLES.get(extension.oid, f"Extension {extension.oid}")
+    lines = tuple(Line(label, visible(value), kind) for label, value, kind in display_extensions.lines(extension))
     return Section(title, lines, extension.critical)
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 
-from chalicelib.pki import algorithms, der
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import SignatureError
+from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

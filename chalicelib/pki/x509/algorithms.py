@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
-from chalicelib.pki import der
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, PkiError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki import der, general_names, names
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ConstraintError, PkiError
+from chalicelib.pki.x509 import general_names, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

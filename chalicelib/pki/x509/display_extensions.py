@@ -8,15 +8,17 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from chalicelib.pki import contents, der, extension_syntax, extensions, general_names, names, passthrough
-from chalicelib.pki.name_constraints import parse_name_constraints
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.issuing import passthrough
+from chalicelib.pki.x509 import extension_values, extensions, general_names, names, summary
+from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from chalicelib.pki.der import Element
-    from chalicelib.pki.extensions import Extension
-    from chalicelib.pki.name_constraints import Name
+    from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.extensions import Extension
+    from chalicelib.pki.x509.name_constraints import Name
 
 Words = tuple[str, str, str]  # label, value, kind
 TITLES = {
@@ -81,7 +83,7 @@ def lines(extension: Extension) -> list[Words]:
 
 def _general_name(member: Element) -> Words:
     label, kind = _FORMS.get(member.tag, (f"Name with tag 0x{member.tag:02x}", "hex"))
-    return (label, contents.general_name(member), kind)
+    return (label, summary.general_name(member), kind)
 
 
 def _names(list_: Element) -> Iterable[Words]:
@@ -93,7 +95,7 @@ def _octets(octets: bytes) -> str:
 
 
 def _key_usage(root: Element) -> Iterable[Words]:
-    found = extension_syntax.key_usages(root.der)
+    found = extension_values.key_usages(root.der)
     return [("Usage", _USAGES[each], "text") for each in extensions.KEY_USAGE_BITS if each in found]
 
 
@@ -108,7 +110,7 @@ def _known(label: str, oid: Element, words: dict[str, str]) -> Words:
 
 
 def _basic_constraints(root: Element) -> Iterable[Words]:
-    is_ca, path_length = extension_syntax.parse_basic_constraints(root.der)
+    is_ca, path_length = extension_values.parse_basic_constraints(root.der)
     yield ("Certificate authority", "yes" if is_ca else "no", "text")
     if is_ca:
         yield ("CAs below it", "any number" if path_length is None else f"{path_length} at most", "text")

@@ -9,13 +9,13 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import der
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.pki.der import Element
+    from chalicelib.pki.asn1.der import Element
 
 # The members of ASN1Subject in the order in which AWS writes them.
 SUBJECT_MEMBERS: dict[str, str] = {

@@ -9,18 +9,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki import (
-    algorithms,
-    der,
-    extension_grammar,
-    extension_syntax,
-    extensions,
-    name_constraints,
-    parsed,
-    passthrough,
-)
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ConstraintError, CsrError, PkiError
-from chalicelib.pki.validity import SHORT_LIVED, validity_period
+from chalicelib.pki.issuing import passthrough
+from chalicelib.pki.issuing.validity import SHORT_LIVED, validity_period
+from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions, name_constraints, reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +21,10 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.pki.csr import CertificateRequest
-    from chalicelib.pki.extensions import Extension
-    from chalicelib.pki.name_constraints import NameConstraints
-    from chalicelib.pki.templates import Template
+    from chalicelib.pki.issuing.templates import Template
+    from chalicelib.pki.x509.csr import CertificateRequest
+    from chalicelib.pki.x509.extensions import Extension
+    from chalicelib.pki.x509.name_constraints import NameConstraints
 
 _EMPTY_NAME = der.sequence()
 
@@ -88,7 +81,7 @@ def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issu
     Raises:
         CertificateParseError: one of them does not parse.
     """
-    own, *above = path = [parsed.parse_certificate(each) for each in (certificate_der, *chain_der)]
+    own, *above = path = [reading.parse_certificate(each) for each in (certificate_der, *chain_der)]
     lengths = [each.basic_constraints.path_length if each.basic_constraints else None for each in path]
     remaining = [length - below for below, length in enumerate(lengths) if length is not None]
     return Issuer(
@@ -246,7 +239,7 @@ def _from_csr(request: CertificateRequest, template: Template) -> list[Extension
 
 def _check_copied(extension: Extension) -> None:
     try:
-        extension_grammar.check_value(extension)
+        extension_rules.check_value(extension)
     except PkiError as error:
         raise CsrError(f"The CSR is refused. {error}") from error
 
@@ -327,5 +320,5 @@ def _check_usage(template: Template, found: list[Extension]) -> None:
             raise ConstraintError(
                 f"{_FOR_CAS_ONLY[extension.oid]} are for CA certificates only (RFC 5280 section 4.2.1)."
             )
-        if extension.oid == extensions.KEY_USAGE and "KeyCertSign" in extension_syntax.key_usages(extension.value_der):
+        if extension.oid == extensions.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(extension.value_der):
             raise ConstraintError("Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).")

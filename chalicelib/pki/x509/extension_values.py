@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki import der, extensions
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import DerError, PkiError
-from chalicelib.pki.general_names import parse_general_names
-from chalicelib.pki.name_constraints import parse_name_constraints
+from chalicelib.pki.x509 import extensions
+from chalicelib.pki.x509.general_names import parse_general_names
+from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.pki.der import Element
-    from chalicelib.pki.extensions import Extension
+    from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.extensions import Extension
 
 
 class BasicConstraints(NamedTuple):

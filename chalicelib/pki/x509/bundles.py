@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from chalicelib.pki import pem
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import CertificateParseError
-from chalicelib.pki.parsed import parse_certificate
+from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from chalicelib.pki import crl_entries
-from chalicelib.pki.crl_entries import Entries
+from chalicelib.pki.crl import entries as crl_entries
+from chalicelib.pki.crl.entries import Entries
 from chalicelib.records import CrlSegment
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""ASN.1: strict DER, PEM, object identifiers and times."""

@@ -1,0 +1,1 @@
+"""Issuing: templates, passthrough, validity, and the plan of a certificate."""

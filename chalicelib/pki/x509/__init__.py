@@ -1,0 +1,1 @@
+"""X.509: names, extensions, keys, algorithms, and reading certificates and CSRs."""
