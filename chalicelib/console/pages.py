@@ -9,30 +9,26 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors
 from chalicelib.api import dispatch
-from chalicelib.console import (
-    forms,
-    render,
-    sessions,
-    shared,
-    static_files,
-    views_authorities,
-    views_authority,
-    views_certificate,
-    views_issue,
-    views_issued,
-    views_issued_files,
-    views_lifecycle,
-    views_overview,
-    views_reports,
-    views_revocation,
-    views_search,
-    views_session,
-    views_sharing,
-    views_tags,
-    views_wizard,
-    web,
+from chalicelib.console import other_accounts, render, sessions, static_files, web
+from chalicelib.console.forms import body
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.views import (
+    authorities,
+    authority,
+    certificate,
+    certificate_files,
+    certificate_search,
+    install,
+    issue,
+    lifecycle,
+    overview,
+    reports,
+    revocation,
+    sharing,
+    sign_in,
+    tags,
+    wizard,
 )
-from chalicelib.console.refusals import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,64 +68,64 @@ SEGMENTS = {
 PAGES: tuple[Page, ...] = (
     Page("GET", "static/{name}", static_files.static_file, public=True),
     Page("GET", "static/vendor/{name}", static_files.static_file, public=True),
-    Page("GET", "sign-in", views_session.sign_in_form, public=True),
-    Page("POST", "sign-in", views_session.sign_in, public=True),
-    Page("GET", "link", views_session.follow_link, public=True),
-    Page("POST", "sign-out", views_session.sign_out),
-    Page("GET", "", views_authorities.home),
-    Page("GET", "overview", views_overview.overview),
-    Page("GET", "hierarchy", views_overview.show_hierarchy),
-    Page("GET", "certificates", views_search.choose_authority),
-    Page("GET", "cas", views_authorities.list_authorities),
-    Page("GET", "cas/create", views_wizard.begin),
-    Page("GET", "cas/create/{draft}/{step}", views_wizard.show_step),
-    Page("POST", "cas/create/{draft}/{step}", views_wizard.take_step),
-    Page("GET", "cas/midpoint", views_wizard.midpoint),
-    Page("GET", "cas/{ca_id}", views_authority.show_overview),
-    Page("GET", "cas/{ca_id}/created", views_wizard.created),
-    Page("GET", "cas/{ca_id}/csr", views_certificate.show_csr),
-    Page("GET", "cas/{ca_id}/csr.pem", views_certificate.download_csr),
-    Page("GET", "cas/{ca_id}/install", views_certificate.install_form),
-    Page("POST", "cas/{ca_id}/install", views_certificate.install_pasted),
-    Page("POST", "cas/{ca_id}/install-own", views_certificate.install_own),
-    Page("POST", "cas/{ca_id}/install-signed", views_certificate.install_signed),
-    Page("POST", "cas/{ca_id}/disable", views_lifecycle.disable),
-    Page("POST", "cas/{ca_id}/enable", views_lifecycle.enable),
-    Page("GET", "cas/{ca_id}/delete", views_lifecycle.confirm_deletion),
-    Page("POST", "cas/{ca_id}/delete", views_lifecycle.delete),
-    Page("POST", "cas/{ca_id}/restore", views_lifecycle.restore),
-    Page("GET", "cas/{ca_id}/certificate", views_authority.show_certificate),
-    Page("GET", "cas/{ca_id}/certificate/{file}", views_authority.download_certificate),
-    Page("GET", "cas/{ca_id}/revocation", views_revocation.show),
-    Page("POST", "cas/{ca_id}/revocation/publish", views_revocation.publish),
-    Page("GET", "cas/{ca_id}/revocation/edit", views_revocation.edit),
-    Page("POST", "cas/{ca_id}/revocation/edit", views_revocation.save),
-    Page("GET", "cas/{ca_id}/tags", views_tags.show),
-    Page("POST", "cas/{ca_id}/tags", views_tags.save),
-    Page("POST", "cas/{ca_id}/tags/remove", views_tags.remove),
-    Page("GET", "cas/{ca_id}/sharing", views_sharing.show),
-    Page("POST", "cas/{ca_id}/sharing/permit", views_sharing.permit),
-    Page("POST", "cas/{ca_id}/sharing/forbid", views_sharing.forbid),
-    Page("POST", "cas/{ca_id}/sharing/policy", views_sharing.share),
-    Page("POST", "cas/{ca_id}/sharing/unshare", views_sharing.unshare),
-    Page("GET", "cas/{ca_id}/reports", views_reports.show),
-    Page("POST", "cas/{ca_id}/reports", views_reports.request_report),
-    Page("GET", "cas/{ca_id}/report", views_reports.report_row),
-    Page("GET", "cas/{ca_id}/reports/{report_id}", views_reports.download),
-    Page("GET", "cas/{ca_id}/activity", views_authority.show_activity),
-    Page("GET", "cas/{ca_id}/certificates", views_search.list_certificates),
-    Page("GET", "cas/{ca_id}/certificates/{serial}", views_issued.show_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", views_issued_files.download_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", views_issued_files.download_chain),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/full", views_issued_files.show_full),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", views_issued_files.show_binary),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke_form),
-    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", views_issued.revoke),
-    Page("GET", "cas/{ca_id}/issue", views_issue.issue_form),
-    Page("POST", "cas/{ca_id}/issue", views_issue.preview),
-    Page("POST", "cas/{ca_id}/issue/csr", views_issue.show_csr),
-    Page("GET", "cas/{ca_id}/issue/{draft}", views_issue.show_preview),
-    Page("POST", "cas/{ca_id}/issue/{draft}", views_issue.issue),
+    Page("GET", "sign-in", sign_in.sign_in_form, public=True),
+    Page("POST", "sign-in", sign_in.sign_in, public=True),
+    Page("GET", "link", sign_in.follow_link, public=True),
+    Page("POST", "sign-out", sign_in.sign_out),
+    Page("GET", "", authorities.home),
+    Page("GET", "overview", overview.overview),
+    Page("GET", "hierarchy", overview.show_hierarchy),
+    Page("GET", "certificates", certificate_search.choose_authority),
+    Page("GET", "cas", authorities.list_authorities),
+    Page("GET", "cas/create", wizard.begin),
+    Page("GET", "cas/create/{draft}/{step}", wizard.show_step),
+    Page("POST", "cas/create/{draft}/{step}", wizard.take_step),
+    Page("GET", "cas/midpoint", wizard.midpoint),
+    Page("GET", "cas/{ca_id}", authority.show_overview),
+    Page("GET", "cas/{ca_id}/created", wizard.created),
+    Page("GET", "cas/{ca_id}/csr", install.show_csr),
+    Page("GET", "cas/{ca_id}/csr.pem", install.download_csr),
+    Page("GET", "cas/{ca_id}/install", install.install_form),
+    Page("POST", "cas/{ca_id}/install", install.install_pasted),
+    Page("POST", "cas/{ca_id}/install-own", install.install_own),
+    Page("POST", "cas/{ca_id}/install-signed", install.install_signed),
+    Page("POST", "cas/{ca_id}/disable", lifecycle.disable),
+    Page("POST", "cas/{ca_id}/enable", lifecycle.enable),
+    Page("GET", "cas/{ca_id}/delete", lifecycle.confirm_deletion),
+    Page("POST", "cas/{ca_id}/delete", lifecycle.delete),
+    Page("POST", "cas/{ca_id}/restore", lifecycle.restore),
+    Page("GET", "cas/{ca_id}/certificate", authority.show_certificate),
+    Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate),
+    Page("GET", "cas/{ca_id}/revocation", revocation.show),
+    Page("POST", "cas/{ca_id}/revocation/publish", revocation.publish),
+    Page("GET", "cas/{ca_id}/revocation/edit", revocation.edit),
+    Page("POST", "cas/{ca_id}/revocation/edit", revocation.save),
+    Page("GET", "cas/{ca_id}/tags", tags.show),
+    Page("POST", "cas/{ca_id}/tags", tags.save),
+    Page("POST", "cas/{ca_id}/tags/remove", tags.remove),
+    Page("GET", "cas/{ca_id}/sharing", sharing.show),
+    Page("POST", "cas/{ca_id}/sharing/permit", sharing.permit),
+    Page("POST", "cas/{ca_id}/sharing/forbid", sharing.forbid),
+    Page("POST", "cas/{ca_id}/sharing/policy", sharing.share),
+    Page("POST", "cas/{ca_id}/sharing/unshare", sharing.unshare),
+    Page("GET", "cas/{ca_id}/reports", reports.show),
+    Page("POST", "cas/{ca_id}/reports", reports.request_report),
+    Page("GET", "cas/{ca_id}/report", reports.report_row),
+    Page("GET", "cas/{ca_id}/reports/{report_id}", reports.download),
+    Page("GET", "cas/{ca_id}/activity", authority.show_activity),
+    Page("GET", "cas/{ca_id}/certificates", certificate_search.list_certificates),
+    Page("GET", "cas/{ca_id}/certificates/{serial}", certificate.show_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", certificate_files.download_certificate),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", certificate_files.download_chain),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/full", certificate_files.show_full),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", certificate_files.show_binary),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", certificate.revoke_form),
+    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", certificate.revoke),
+    Page("GET", "cas/{ca_id}/issue", issue.issue_form),
+    Page("POST", "cas/{ca_id}/issue", issue.preview),
+    Page("POST", "cas/{ca_id}/issue/csr", issue.show_csr),
+    Page("GET", "cas/{ca_id}/issue/{draft}", issue.show_preview),
+    Page("POST", "cas/{ca_id}/issue/{draft}", issue.issue),
 )
 
 
@@ -150,7 +146,7 @@ _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     """Answer a request of the console; never raises. HEAD is answered as GET is: the gateway leaves the body out."""
     asked = replace(request, method="GET") if request.method == "HEAD" else request
-    visit = web.Visit(rt=rt, request=asked, segments=segments, form=forms.Form())
+    visit = web.Visit(rt=rt, request=asked, segments=segments, form=body.Form())
     try:
         found, visit = _arrived(visit)
         page = next((each for each in found if each.method == asked.method), None)
@@ -174,7 +170,7 @@ def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
     return found, replace(
         visit,
         named=named,
-        query=forms.parse_query(visit.request.query),
+        query=body.parse_query(visit.request.query),
         session=None if public else sessions.find(visit.rt, browser_id),
         token=sessions.form_token(browser_id),
     )
@@ -191,14 +187,14 @@ def _missing(visit: Visit, found: list[Page]) -> WireResponse:
 def _admitted(page: Page, visit: Visit) -> WireResponse:
     """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
     if visit.session is None and not page.public:
-        return views_session.to_sign_in(visit)
-    visit = shared.found(visit)
-    view = page.view if visit.granted is None else shared.view_of(visit, page.method, page.path)
+        return sign_in.to_sign_in(visit)
+    visit = other_accounts.found(visit)
+    view = page.view if visit.granted is None else other_accounts.view_of(visit, page.method, page.path)
     if page.method != "POST":
         return view(visit)
     if len(visit.request.body) > dispatch.MAX_BODY_BYTES:
         raise errors.RequestEntityTooLargeException(f"The form is longer than {dispatch.MAX_BODY_BYTES} bytes.")
-    visit = replace(visit, form=forms.parse(visit.request))
+    visit = replace(visit, form=body.parse(visit.request))
     given = visit.request.header("x-signet-token") or visit.form.get("token")
     if not sessions.is_own_form(visit.request, visit.token, given):
         return render.error_page(visit, 403, "Refused", _FOREIGN)

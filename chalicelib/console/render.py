@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from chalicelib.console import labels, navigation, static_files, text, web
+from chalicelib.console import navigation, static_files, text, web
+from chalicelib.console.forms import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.api.sigv4 import WireRequest
-    from chalicelib.console.forms import Form
+    from chalicelib.console.forms.body import Form
     from chalicelib.operations.policies import Granted
     from chalicelib.records import ConsoleSession
     from chalicelib.runtime import Runtime

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from authority_steps import active_root, create, install_subordinate, issue, serial_of
 from builders import CRL_CONFIGURATION, csr
 
-from chalicelib.console import views_wizard
+from chalicelib.console.views import wizard
 from chalicelib.operations import permissions
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def draft(page: Page, **steps: dict[str, str]) -> str:
     made = page.url.split("/")[-2]
     for step, fields in STEPS.items():
         answer = send(page, f"cas/create/{made}/{step}", fields | steps.get(step, {}))
-        assert answer.url.endswith(f"/{made}/{list(views_wizard.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
+        assert answer.url.endswith(f"/{made}/{list(wizard.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
     return made
 
 

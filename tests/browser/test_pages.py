@@ -15,7 +15,7 @@ from builders import csr
 from screen import DESKTOP, PHONE, sign_in, visitor
 
 from chalicelib.access import resource_policy
-from chalicelib.console import pages, sessions, shared
+from chalicelib.console import other_accounts, pages, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -134,7 +134,7 @@ def test_page_of_a_shared_ca_is_for_everybody(chromium: Browser, home: Home) -> 
                 found[address] = look(page, address)
                 waiting += found[address].links
     assert {row_of(address).path for address in found} >= {
-        path for method, path in shared.PAGES if method == "GET" and "{draft}" not in path
+        path for method, path in other_accounts.PAGES if method == "GET" and "{draft}" not in path
     }
     assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
     assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}

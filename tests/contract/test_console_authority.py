@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from chalicelib.access import access_keys
 from chalicelib.ca import lookup
-from chalicelib.console import views_certificate
+from chalicelib.console.views import install
 from chalicelib.crl import freshness
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ def test_parents_that_may_sign_are_offered_and_not_too_many(
     tops = [console_steps.root(rt, {"CommonName": f"Top {number}"}) for number in range(3)]
     console_steps.subordinate(rt, tops[0], {"CommonName": "Lowest"})
     waiting = console_steps.create(rt, "SUBORDINATE", {"CommonName": "Waiting"})
-    monkeypatch.setattr(views_certificate, "MOST_PARENTS", 2)
+    monkeypatch.setattr(install, "MOST_PARENTS", 2)
     page = browser.get(f"/console/cas/{waiting}/install")
     assert [each["value"] for _, each in page.elements if each.get("name") == "parent"] == tops[:2]
     assert "And 1 more" in page.text

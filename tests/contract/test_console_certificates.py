@@ -28,7 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from chalicelib.access import access_keys
-from chalicelib.console import views_search
+from chalicelib.console.views import certificate_search
 
 if TYPE_CHECKING:
     from world import Clock
@@ -63,7 +63,7 @@ def test_one_ca_needs_no_choice_and_several_do(browser: Browser, rt: Any) -> Non
 
 def test_choice_is_paged(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = {create(rt) for _ in range(3)}
-    monkeypatch.setattr(views_search, "CAS", 2)
+    monkeypatch.setattr(certificate_search, "CAS", 2)
     first = browser.get("/console/certificates?san=x")
     second = browser.get(urljoin(first.url, link_to(first, "next")))
     seen = re.findall(r"cas/([0-9a-f-]{36})/certificates\?san=x", first.text + second.text)
@@ -134,7 +134,7 @@ def test_what_cannot_be_searched_for_is_told_beside_its_field(
 
 def test_pages_follow_one_another_and_keep_the_question(browser: Browser, rt: Any, clock: Clock) -> None:
     ca, made = root(rt), []
-    for number in range(views_search.PAGE + 3):
+    for number in range(certificate_search.PAGE + 3):
         clock.forward(seconds=1)
         made.append(issue(rt, ca, csr(f"host{number}.example.com")))
     page = browser.get(f"/console/cas/{ca}/certificates?template=EndEntityCertificate")
@@ -144,7 +144,9 @@ def test_pages_follow_one_another_and_keep_the_question(browser: Browser, rt: An
     assert rows(page.text) + rows(second.text) == made
     assert 'value="EndEntityCertificate" selected' in second.text
     assert 'rel="next"' not in second.text
-    assert browser.get(page.url).text.count('data-label="Subject"') == views_search.PAGE  # the way back is an address
+    assert (
+        browser.get(page.url).text.count('data-label="Subject"') == certificate_search.PAGE
+    )  # the way back is an address
     other = following.replace("template=EndEntityCertificate", "state=ISSUED")
     for wrong in (other, f"/console/cas/{ca}/certificates?next=forged", following.replace(ca, root(rt))):
         refused = browser.get(wrong)
@@ -154,7 +156,7 @@ def test_pages_follow_one_another_and_keep_the_question(browser: Browser, rt: An
 
 def test_token_of_another_account_is_refused(browser: Browser, rt: Any) -> None:
     ca = root(rt)
-    for _ in range(views_search.PAGE + 1):
+    for _ in range(certificate_search.PAGE + 1):
         issue(rt, ca)
     following = link_to(browser.get(f"/console/cas/{ca}/certificates"), "next")
     stranger = Browser(rt)
@@ -183,14 +185,14 @@ class Counting:
 def test_reads_of_a_page_do_not_grow_with_the_certificates(browser: Browser, rt: Any) -> None:
     ca, reads = root(rt), []
     browser.rt = replace(rt, store=Counting(rt.store))
-    for more in (views_search.PAGE + 10, 120):
+    for more in (certificate_search.PAGE + 10, 120):
         for number in range(more):
             issue(rt, ca, csr(f"host{number}.example.com"))
         browser.get(f"/console/cas/{ca}/certificates")  # what is cached, is
         counts = []
         for query in ("", "subject=host*", "template=EndEntityCertificate", "expires_from=2030-01-01"):
             browser.rt.store.asked = 0
-            assert len(rows(browser.get(f"/console/cas/{ca}/certificates?{query}").text)) == views_search.PAGE
+            assert len(rows(browser.get(f"/console/cas/{ca}/certificates?{query}").text)) == certificate_search.PAGE
             counts.append(browser.rt.store.asked)
         reads.append(counts)
     assert reads[0] == reads[1]
@@ -202,7 +204,7 @@ def test_page_looks_at_a_bounded_number_of_certificates(
     ca = root(rt)
     for _ in range(5):
         issue(rt, ca)
-    monkeypatch.setattr(views_search, "EXAMINED", 3)
+    monkeypatch.setattr(certificate_search, "EXAMINED", 3)
     page = browser.get(f"/console/cas/{ca}/certificates?state=FAILED")
     assert "go on to the next page" in page.text
     page = browser.get(urljoin(page.url, link_to(page, "next")))

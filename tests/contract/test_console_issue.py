@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib.access import access_keys
 from chalicelib.api import constraints, model
-from chalicelib.console import issue_plan, sessions
+from chalicelib.console import sessions
+from chalicelib.console.forms import issue_request
 from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def loaded(rt: Any, ca: str, page: Answer) -> x509.Certificate:
 def test_form_offers_every_template_and_the_usual_ones_first(browser: Browser, rt: Any) -> None:
     page = browser.get(f"/console/cas/{root(rt)}/issue")
     offered = [each["value"] for tag, each in page.elements if tag == "option"]
-    assert set(offered) - set(issue_plan.UNITS) == set(TEMPLATES)
+    assert set(offered) - set(issue_request.UNITS) == set(TEMPLATES)
     assert len(offered) == len(set(offered))
     radios = [each["value"] for _, each in page.elements if each.get("type") == "radio"]
-    assert radios == [*issue_plan.COMMON, "other"]
-    assert set(issue_plan.COMMON) <= set(TEMPLATES)
+    assert radios == [*issue_request.COMMON, "other"]
+    assert set(issue_request.COMMON) <= set(TEMPLATES)
     defaults = page.form("/issue")["fields"]
-    assert {name: defaults[name] for name in issue_plan.DEFAULTS} == issue_plan.DEFAULTS
+    assert {name: defaults[name] for name in issue_request.DEFAULTS} == issue_request.DEFAULTS
 
 
 def test_what_is_previewed_is_what_is_issued(browser: Browser, rt: Any) -> None:
@@ -142,14 +143,18 @@ def test_subject_names_and_usages_pass_through(browser: Browser, rt: Any) -> Non
 
 
 def test_what_is_passed_through_is_of_the_model() -> None:
-    assert set(issue_plan.KEY_USAGES) <= set(model.shape("KeyUsage")["members"])
-    assert set(issue_plan.PURPOSES) <= set(model.shape("ExtendedKeyUsageType")["enum"])
-    typed = {"csr": CSR, "amount": "1"} | dict.fromkeys(issue_plan.SUBJECT, "x") | dict.fromkeys(issue_plan.NAMES, "x")
-    for unit in issue_plan.UNITS:
+    assert set(issue_request.KEY_USAGES) <= set(model.shape("KeyUsage")["members"])
+    assert set(issue_request.PURPOSES) <= set(model.shape("ExtendedKeyUsageType")["enum"])
+    typed = (
+        {"csr": CSR, "amount": "1"}
+        | dict.fromkeys(issue_request.SUBJECT, "x")
+        | dict.fromkeys(issue_request.NAMES, "x")
+    )
+    for unit in issue_request.UNITS:
         given = typed | {"unit": unit, "end": "2031-01-01", "template": "EndEntityCertificate"}
-        assert issue_plan.problems_of(given) == {}
+        assert issue_request.problems_of(given) == {}
         template_arn = "arn:aws:acm-pca:::template/EndEntityCertificate/V1"
-        request = issue_plan.request_of(
+        request = issue_request.request_of(
             given, arn_of("0" * 8 + "-0000-0000-0000-" + "0" * 12), "SHA256WITHRSA", template_arn
         )
         constraints.check("IssueCertificateRequest", request)
@@ -268,7 +273,7 @@ def test_ca_that_stops_issuing_after_the_preview_is_told(browser: Browser, rt: A
     assert "It cannot be issued." in browser.get(page.url).text
     waiting = create(rt)
     assert "it issues nothing now" in browser.get(f"/console/cas/{waiting}/issue").text
-    fields = {"token": page.form("sign-out")["fields"]["token"], "csr": CSR, **issue_plan.DEFAULTS}
+    fields = {"token": page.form("sign-out")["fields"]["token"], "csr": CSR, **issue_request.DEFAULTS}
     refused = browser.post(f"/console/cas/{waiting}/issue", fields)
     assert "InvalidStateException" in refused.text
     assert refused.form("/issue")["fields"]["csr"].strip() == CSR.strip()  # what was typed is not lost
@@ -324,7 +329,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser, rt: Any) -> No
     ca = root(rt, {"CommonName": HOSTILE[:60]})
     page = previewed(browser, ca, csr=csr(HOSTILE[:60]).decode())
     assert "\\u{202e}" in page.text
-    refused = previewed(browser, ca, **dict.fromkeys(issue_plan.FIELDS, HOSTILE + "\r\nX: y"))
+    refused = previewed(browser, ca, **dict.fromkeys(issue_request.FIELDS, HOSTILE + "\r\nX: y"))
     assert refused.status == 422
     typed = {"template": "EndEntityCertificate_APIPassthrough", "CommonName": HOSTILE[:60], "dns": "<b>"}
     for shown in (page, refused, issue(browser, page), previewed(browser, ca, **typed)):
@@ -339,7 +344,7 @@ def test_ca_of_another_account_is_not_there(browser: Browser, rt: Any) -> None:
     token = sessions.form_token(stranger.cookies[sessions.COOKIE])
     assert stranger.get(f"/console/cas/{ca}/issue").status == 404
     assert stranger.get(page.url).status == 404
-    for address, fields in ((f"/console/cas/{ca}/issue", {"csr": CSR} | issue_plan.DEFAULTS), (page.url, {})):
+    for address, fields in ((f"/console/cas/{ca}/issue", {"csr": CSR} | issue_request.DEFAULTS), (page.url, {})):
         assert stranger.post(address, {"token": token} | fields).status == 404
     assert len(certificates_of(rt, ca)) == 1
 

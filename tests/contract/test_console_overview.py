@@ -25,7 +25,8 @@ from console_steps import (
 )
 
 from chalicelib.access import access_keys
-from chalicelib.console import authority_rows, views_overview
+from chalicelib.console.parts import authority_rows
+from chalicelib.console.views import overview as overview_view
 from chalicelib.crl import freshness, publication
 from chalicelib.reports import overview
 
@@ -190,7 +191,7 @@ def test_deep_and_wide_trees_are_shown_whole(browser: Browser, rt: Any) -> None:
 
 
 def test_hierarchy_goes_on_on_the_next_page(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views_overview, "BRANCHES", 3)
+    monkeypatch.setattr(overview_view, "BRANCHES", 3)
     top = root(rt, {"CommonName": "Top"})
     middle = subordinate(rt, top, {"CommonName": "Middle"}, depth=1)
     for number in range(3):
@@ -213,9 +214,9 @@ def test_hierarchy_goes_on_on_the_next_page(browser: Browser, rt: Any, monkeypat
 def test_overview_shows_the_most_urgent_and_counts_the_rest(
     browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views_overview, "MOST_ATTENTION", 2)
-    monkeypatch.setattr(views_overview, "MOST_CRLS", 1)
-    monkeypatch.setattr(views_overview, "MOST_CRL_ROWS", 2)
+    monkeypatch.setattr(overview_view, "MOST_ATTENTION", 2)
+    monkeypatch.setattr(overview_view, "MOST_CRLS", 1)
+    monkeypatch.setattr(overview_view, "MOST_CRL_ROWS", 2)
     for _ in range(3):
         create(rt)
         issue(rt, root(rt))

@@ -10,7 +10,7 @@ import pytest
 from console_steps import CALLER, arn_of, issue, revoke, root, signed_in
 
 from chalicelib.api import model
-from chalicelib.console import views_issued
+from chalicelib.console.views import certificate
 from chalicelib.crl import publication
 from chalicelib.operations import authorities, search
 
@@ -27,7 +27,7 @@ def browser(rt: Any) -> Browser:
 
 
 def test_reasons_are_those_of_the_api() -> None:
-    assert list(views_issued.REASONS) == model.shape("RevocationReason")["enum"]
+    assert list(certificate.REASONS) == model.shape("RevocationReason")["enum"]
 
 
 def says(text: str) -> list[str]:

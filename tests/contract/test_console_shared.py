@@ -14,7 +14,8 @@ from console_steps import HOSTILE, arn_of, check_harmless, create, got, issue, p
 from cryptography import x509
 
 from chalicelib.access import access_keys, resource_policy
-from chalicelib.console import pages, shared, views_authorities
+from chalicelib.console import other_accounts, pages
+from chalicelib.console.views import authorities
 from chalicelib.crl import publication
 from chalicelib.operations import policies
 from chalicelib.runtime import Caller
@@ -27,7 +28,7 @@ OWNER, OTHER = "000000000000", "111122223333"
 EVERYTHING = (*resource_policy.READ_ACTIONS, "IssueCertificate", "RevokeCertificate")
 LEAF_TEMPLATE = "EndEntityCertificate"
 OWNERS_ALONE = [
-    row for row in pages.PAGES if "{ca_id}" in row.path and (row.method, row.path) not in shared.PAGES
+    row for row in pages.PAGES if "{ca_id}" in row.path and (row.method, row.path) not in other_accounts.PAGES
 ]  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def test_own_and_shared_cas_are_listed_apart(browser: Browser, rt: Any) -> None:
 
 def test_shared_cas_are_paged(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = {share(rt, create(rt), ["DescribeCertificateAuthority"]) for _ in range(3)}
-    monkeypatch.setattr(views_authorities, "PAGE", 2)
+    monkeypatch.setattr(authorities, "PAGE", 2)
     first = browser.get("/console/cas")
     following = next(each["href"] for _, each in first.elements if each.get("rel") == "next")
     second = browser.get(urljoin(first.url, following))
@@ -273,4 +274,4 @@ def test_what_was_issued_is_told_even_where_it_may_not_be_got(browser: Browser, 
 
 
 def test_every_shared_page_is_a_page() -> None:
-    assert set(shared.PAGES) < {(row.method, row.path) for row in pages.PAGES}
+    assert set(other_accounts.PAGES) < {(row.method, row.path) for row in pages.PAGES}

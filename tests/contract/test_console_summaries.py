@@ -11,7 +11,7 @@ from console_steps import create, issue, pressed_by_enter, root, signed_in
 from console_wizard_steps import SUBJECT, begin, go
 from test_console_markup import crawled
 
-from chalicelib.console import labels
+from chalicelib.console.forms import labels
 
 if TYPE_CHECKING:
     from console_browser import Answer, Browser

@@ -12,7 +12,8 @@ import pytest
 from builders import csr
 from console_steps import create, issue, revoke, root, signed_in, subordinate
 
-from chalicelib.console import pages, views_overview, views_search, views_wizard
+from chalicelib.console import pages
+from chalicelib.console.views import certificate_search, overview, wizard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def home(rt: Any) -> Home:
         else:
             create(rt, "SUBORDINATE", subject)
     ca_id = subordinate(rt, top, COMPANY | {"CommonName": "Example Corporation Issuing CA X"})
-    for number in range(2 * views_search.PAGE):
+    for number in range(2 * certificate_search.PAGE):
         host = f"service-{number}.region-{number % 7}.example.com"
         revoke(rt, ca_id, issue(rt, ca_id, csr(host, dns_names=[host, f"www.{host}"])))
     names = [f"host-{number:03d}.production.eu-central-1.example.com" for number in range(NAMES)]
@@ -62,9 +63,9 @@ def addresses(home: Home) -> Iterator[str]:
     """Every page that there is, and more of those that are long."""
     segments = {"ca_id": home.ca_id, "serial": home.serial, "report_id": home.ca_id, "file": "chain.pem"}
     for row in SHOWN:
-        steps = views_wizard.STEPS if "{step}" in row.path else [""]
+        steps = wizard.STEPS if "{step}" in row.path else [""]
         yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)
-    yield f"hierarchy?begin={views_overview.BRANCHES}"
+    yield f"hierarchy?begin={overview.BRANCHES}"
     yield f"cas/{home.ca_id}/issue?draft={home.issue}"
 
 

@@ -13,7 +13,9 @@ from console_steps import pressed_by_enter, problems, signed_in
 from console_wizard_steps import CRLS, SUBJECT, begin, create, described, go, step_of, to_review
 
 from chalicelib.access import access_keys
-from chalicelib.console import sessions, views_authorities, wizard_plan
+from chalicelib.console import sessions
+from chalicelib.console.forms import wizard_draft
+from chalicelib.console.views import authorities as authorities_view
 from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 
@@ -340,14 +342,14 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser) -> None:
 def test_list_is_paged(browser: Browser) -> None:
     draft = {"subject": {"CommonName": "x"}, "key": {"algorithm": "EC_prime256v1"}}
     caller: Any = Caller(account_id="000000000000", access_key_id="x")
-    request: Any = wizard_plan.create_request(draft)
-    for _ in range(views_authorities.PAGE + 1):
+    request: Any = wizard_draft.create_request(draft)
+    for _ in range(authorities_view.PAGE + 1):
         authorities.create_certificate_authority(browser.rt, caller, request)
     first = browser.get("/console/cas")
     following = next(each["href"] for tag, each in first.elements if each.get("rel") == "next")
     second = browser.get(urljoin(first.url, following))
     rows = [page.text.count('data-label="Name"') for page in (first, second)]
-    assert rows == [views_authorities.PAGE, 1]
+    assert rows == [authorities_view.PAGE, 1]
     assert browser.get("/console/cas?next=forged").status == 400
 
 

@@ -9,19 +9,13 @@ from typing import Any
 import pytest
 
 from chalicelib.api import model
-from chalicelib.console import (
-    authority_page,
-    authority_rows,
-    crl_rows,
-    lifecycle,
-    notes,
-    refusals,
-    revocation_form,
-)
+from chalicelib.console import notes
+from chalicelib.console.forms import refusals, revocation_form
+from chalicelib.console.parts import authority_page, authority_rows, crl_rows, lifecycle
 from chalicelib.crl import freshness, revocation_configuration
 from chalicelib.operations import authorities
 
-CONSOLE = Path(authority_page.__file__).parent
+CONSOLE = Path(authority_page.__file__).parent.parent
 STATES = set(model.shape("CertificateAuthorityStatus")["enum"])
 
 
@@ -48,7 +42,7 @@ def test_every_state_of_a_ca_has_its_first_page() -> None:
 
 
 def test_every_note_is_written_and_said() -> None:
-    said = {note for path in CONSOLE.glob("views_*.py") for note in _notes(path.read_text())}
+    said = {note for path in CONSOLE.glob("views/*.py") for note in _notes(path.read_text())}
     assert said == set(notes.NOTES)
 
 

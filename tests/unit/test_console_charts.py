@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.console import charts
+from chalicelib.console.parts import charts
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ import shlex
 import pytest
 
 from chalicelib.api.sigv4 import WireRequest
-from chalicelib.console import forms, navigation, pages, render, sessions, static_files
-from chalicelib.console.cli_commands import command
+from chalicelib.console import navigation, pages, render, sessions, static_files
+from chalicelib.console.commands import command
+from chalicelib.console.forms import body as form_body
 from chalicelib.console.text import printable, printable_lines
 from chalicelib.errors import ValidationException
 
@@ -58,14 +59,14 @@ def request_of(content_type: str, body: bytes) -> WireRequest:
 
 
 def test_form_is_read_in_both_encodings() -> None:
-    plain = forms.parse(request_of("application/x-www-form-urlencoded; charset=utf-8", b"a=1+%C3%A9&b=&a=2"))
+    plain = form_body.parse(request_of("application/x-www-form-urlencoded; charset=utf-8", b"a=1+%C3%A9&b=&a=2"))
     assert (plain.fields, plain.files) == ({"a": "1 é", "b": ""}, {})
     body = (
         b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1 \xc3\xa9\r\n'
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="n"\r\n\r\n\x00\xff\r\n\r\n'
         b'--x\r\nContent-Disposition: form-data; name="g"; filename=""\r\n\r\n\r\n--x--\r\n'
     )
-    mixed = forms.parse(request_of("multipart/form-data; boundary=x", body))
+    mixed = form_body.parse(request_of("multipart/form-data; boundary=x", body))
     assert (mixed.fields, mixed.files) == ({"a": "1 é"}, {"f": b"\x00\xff\r\n"})
 
 
@@ -85,7 +86,7 @@ def test_form_is_read_in_both_encodings() -> None:
 )
 def test_what_is_no_form_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(ValidationException):
-        forms.parse(request_of(content_type, body))
+        form_body.parse(request_of(content_type, body))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.console import revocation_form, wizard_plan
-from chalicelib.console.cli_commands import command
+from chalicelib.console.commands import command
+from chalicelib.console.forms import revocation_form, wizard_draft
 
 if TYPE_CHECKING:
-    from chalicelib.console.wizard_plan import Draft
+    from chalicelib.console.forms.wizard_draft import Draft
 
 _TYPES = {"ROOT": "Root", "SUBORDINATE": "Subordinate"}
 _ACLS = {"PUBLIC_READ": "Everybody may read", "BUCKET_OWNER_FULL_CONTROL": "The bucket's owner decides"}
@@ -29,25 +29,25 @@ def token(draft_id: str) -> str:
 
 def rows(draft: Draft) -> list[Row]:
     """Every value in the order of the steps."""
-    kind = wizard_plan.step_of(draft, "type").get("type", "")
-    key = wizard_plan.step_of(draft, "key").get("algorithm", "")
-    subject = wizard_plan.step_of(draft, "subject")
+    kind = wizard_draft.step_of(draft, "type").get("type", "")
+    key = wizard_draft.step_of(draft, "key").get("algorithm", "")
+    subject = wizard_draft.step_of(draft, "subject")
     found = [Row("type", "CA type", _TYPES.get(kind, kind))]
-    found += [Row("subject", label, subject[name]) for name, label in wizard_plan.SUBJECT.items() if name in subject]
-    found += [Row("key", "Key algorithm", wizard_plan.KEYS.get(key, (key,))[0])]
+    found += [Row("subject", label, subject[name]) for name, label in wizard_draft.SUBJECT.items() if name in subject]
+    found += [Row("key", "Key algorithm", wizard_draft.KEYS.get(key, (key,))[0])]
     found += _revocation_rows(draft)
-    tags = wizard_plan.tags_of(wizard_plan.step_of(draft, "tags"))
+    tags = wizard_draft.tags_of(wizard_draft.step_of(draft, "tags"))
     found += [Row("tags", f"Tag {tag['Key']}", tag["Value"] or "(no value)") for tag in tags]
     if not tags:
         found.append(Row("tags", "Tags", "None"))
     renews = (
-        "ACM may renew certificates of this CA" if wizard_plan.step_of(draft, "permission").get("acm") else "Not given"
+        "ACM may renew certificates of this CA" if wizard_draft.step_of(draft, "permission").get("acm") else "Not given"
     )
     return [*found, Row("permission", "Renewal permission", renews)]
 
 
 def _revocation_rows(draft: Draft) -> list[Row]:
-    typed = wizard_plan.step_of(draft, "revocation")
+    typed = wizard_draft.step_of(draft, "revocation")
     chosen = revocation_form.configuration_of(typed)
     crl, ocsp = chosen["CrlConfiguration"], chosen["OcspConfiguration"]
     found = [("CRL distribution", "Enabled" if crl["Enabled"] else "Disabled")]
@@ -70,12 +70,12 @@ def _revocation_rows(draft: Draft) -> list[Row]:
 
 def commands(draft: Draft, draft_id: str) -> tuple[str, ...]:
     """The commands of the AWS CLI that make the same CA; none before there is a subject, without which they fail."""
-    if not wizard_plan.step_of(draft, "subject"):
+    if not wizard_draft.step_of(draft, "subject"):
         return ()
     create = command(
-        "CreateCertificateAuthority", wizard_plan.create_request(draft) | {"IdempotencyToken": token(draft_id)}
+        "CreateCertificateAuthority", wizard_draft.create_request(draft) | {"IdempotencyToken": token(draft_id)}
     )
-    permission = wizard_plan.permission_request(draft, "$CA_ARN")
+    permission = wizard_draft.permission_request(draft, "$CA_ARN")
     if permission is None:
         return (create,)
     del permission["CertificateAuthorityArn"]

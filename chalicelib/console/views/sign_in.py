@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from chalicelib.console import forms, navigation, render, sessions, web
+from chalicelib.console import navigation, render, sessions, web
+from chalicelib.console.forms import body
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -38,7 +39,7 @@ def _page_to_sign_in(page: str) -> WireResponse:
 
 def _sign_in_address(path: str, query: str) -> str:
     """The sign-in page that leads back to an address, if that is one of ours."""
-    asked = urlencode(forms.parse_query(query))
+    asked = urlencode(body.parse_query(query))
     back = _back(f"{path}?{asked}" if asked else path)
     return f"sign-in?back={quote(back, safe='')}" if back else "sign-in"
 

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console import charts, render, web
-from chalicelib.console.authority_rows import LIGHTS
-from chalicelib.console.cli_commands import command
+from chalicelib.console import render, web
+from chalicelib.console.commands import command
+from chalicelib.console.parts import charts
+from chalicelib.console.parts.authority_rows import LIGHTS
 from chalicelib.reports import overview as account_overview
 from chalicelib.reports.hierarchy import hierarchy
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.authority_rows import Light
+    from chalicelib.console.parts.authority_rows import Light
     from chalicelib.console.web import Visit
     from chalicelib.reports.hierarchy import Node
     from chalicelib.reports.overview import Attention, Bar, CrlAge

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.console import authority_rows, navigation, render, web
-from chalicelib.console.cli_commands import command
+from chalicelib.console import navigation, render, web
+from chalicelib.console.commands import command
+from chalicelib.console.parts import authority_rows
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse

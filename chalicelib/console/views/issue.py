@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, extensions
-from chalicelib.console import authority_rows, issue_plan, notes, render, sessions, web, wizard_checks
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words, violations
+from chalicelib.console import notes, render, sessions, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms import issue_request, wizard_checks
+from chalicelib.console.forms.refusals import in_words, violations
+from chalicelib.console.parts import authority_rows
 from chalicelib.operations import explain
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.issue_plan import Problems, Typed
+    from chalicelib.console.forms.issue_request import Problems, Typed
     from chalicelib.console.web import Visit
     from chalicelib.pki.x509.display import Section
 
@@ -67,10 +69,10 @@ def _decoded(given: bytes) -> tuple[tuple[Section, ...], str]:
 
 def preview(visit: Visit) -> WireResponse:
     """Keep what was typed if it can be issued, and show what that would be; otherwise the form says why not."""
-    typed = issue_plan.read(visit.form.fields)
+    typed = issue_request.read(visit.form.fields)
     if uploaded := visit.form.files.get("csr_file"):
         typed["csr"] = _text(uploaded)
-    problems = _too_long(typed) or issue_plan.problems_of(typed) or _refusal(visit, typed)
+    problems = _too_long(typed) or issue_request.problems_of(typed) or _refusal(visit, typed)
     if problems:
         return _form(visit, typed, problems)
     name = secrets.token_hex(8)
@@ -100,10 +102,10 @@ def _refusal(visit: Visit, typed: Typed) -> Problems:
             raise
         return {"template": "The policy of this CA does not let your account issue with this template."}
     except errors.ValidationException as error:
-        return {issue_plan.field_of_member(typed, each.path): each.words for each in violations(error.message)}
+        return {issue_request.field_of_member(typed, each.path): each.words for each in violations(error.message)}
     if explained["WouldIssue"]:
         return {}
-    return {issue_plan.field_of_refusal(typed, explained["Refusal"]): _told(explained["Refusal"])}
+    return {issue_request.field_of_refusal(typed, explained["Refusal"]): _told(explained["Refusal"])}
 
 
 def _told(refusal: Mapping[str, str]) -> str:
@@ -122,8 +124,8 @@ def _request(visit: Visit, typed: Typed) -> dict[str, Any]:
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
     algorithm = ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
     partition = arns.partition_of(visit.rt.settings.region)
-    template_arn = str(arns.TemplateArn(partition, issue_plan.template_of(typed)))
-    return issue_plan.request_of(typed, arn, algorithm, template_arn)
+    template_arn = str(arns.TemplateArn(partition, issue_request.template_of(typed)))
+    return issue_request.request_of(typed, arn, algorithm, template_arn)
 
 
 def _draft(visit: Visit, name: str) -> dict[str, str] | None:
@@ -187,7 +189,7 @@ def _preview_page(visit: Visit, problem: str) -> WireResponse:
         problem=problem,
         plan=plan,
         extensions=[_extension(each) for each in plan["Extensions"]] if plan else [],
-        template_name=issue_plan.template_of(typed),
+        template_name=issue_request.template_of(typed),
         may_issue=explained.get("MayIssue", []) if visit.granted is None else [],  # the policy is told to its owner
         csr_sections=sections,
     )
@@ -211,7 +213,9 @@ def _may_use(visit: Visit, template: str) -> bool:
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
     arn = visit.ca_arn
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    defaults = issue_plan.DEFAULTS | (issue_plan.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {})
+    defaults = issue_request.DEFAULTS | (
+        issue_request.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
+    )
     sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
     request = {
         "CertificateAuthorityArn": arn,
@@ -232,7 +236,9 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         typed=typed or defaults,
         problems=problems,
         csr_sections=sections,
-        plan=issue_plan,
-        common={name: said for name, said in issue_plan.COMMON.items() if _may_use(visit, name)},
-        groups={title: list(filter(partial(_may_use, visit), names)) for title, names in issue_plan.groups().items()},
+        plan=issue_request,
+        common={name: said for name, said in issue_request.COMMON.items() if _may_use(visit, name)},
+        groups={
+            title: list(filter(partial(_may_use, visit), names)) for title, names in issue_request.groups().items()
+        },
     )

@@ -6,9 +6,10 @@ import base64
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console import authority_page, authority_rows, lifecycle, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import web
+from chalicelib.console.commands import command
+from chalicelib.console.parts import authority_page, authority_rows, lifecycle
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display
 from chalicelib.reports import activity

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
 from chalicelib.ca import lookup
-from chalicelib.console import authority_rows, notes, render, views_issued_files, views_search, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import notes, render, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_rows
+from chalicelib.console.views import certificate_files, certificate_search
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.monitor import certificate_status
 from chalicelib.ocsp import answers
 from chalicelib.operations import certificates, revocation, search
@@ -76,7 +78,7 @@ def _names(visit: Visit, shown: _Shown) -> dict[str, Any]:
         "serial": visit.named["serial"],
         "name": lookup.name_of(shown.ca),
         "found": shown.found,
-        "row": views_search.rows([shown.found])[0],
+        "row": certificate_search.rows([shown.found])[0],
         "final": _final(visit, shown),
         "reasons": REASONS,
         "section": SECTION,
@@ -91,7 +93,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         return render.page(visit, "certificate_status.html", title="", status_now=status_now, **_names(visit, shown))
     request = {"CertificateAuthorityArn": shown.ca.arn, "CertificateArn": shown.found.record.arn}
     try:
-        parts, unreadable = views_issued_files.decoded_parts(visit.call("GetCertificate", **request)), ""
+        parts, unreadable = certificate_files.decoded_parts(visit.call("GetCertificate", **request)), ""
     except errors.ApiError as error:
         parts, unreadable = {}, error.message
     return render.page(

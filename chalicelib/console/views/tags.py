@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
-from chalicelib.console import authority_page
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console.commands import command
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page
+from chalicelib.console.views.wizard import own_arn
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse

@@ -9,7 +9,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.console import render, web
-from chalicelib.console.cli_commands import command
+from chalicelib.console.commands import command
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display, summary
 

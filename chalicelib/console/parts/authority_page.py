@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.console import authority_rows, notes, render
+from chalicelib.console import notes, render
+from chalicelib.console.parts import authority_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import extensions
-from chalicelib.console import authority_rows, render, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import render, web
+from chalicelib.console.commands import command
+from chalicelib.console.parts import authority_rows
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import search
 from chalicelib.pki.issuing.templates import TEMPLATES
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.console import authority_page, render, revocation_checks, text, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import render, text, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms import revocation_checks
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import audit_reports
 from chalicelib.reports import audit_format
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib import errors
 from chalicelib.api import constraints
-from chalicelib.console import revocation_checks
-from chalicelib.console.refusals import in_words
-from chalicelib.console.wizard_plan import SUBJECT, create_request, tags_of
+from chalicelib.console.forms import revocation_checks
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.wizard_draft import SUBJECT, create_request, tags_of
 from chalicelib.operations import authorities
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.console.forms.wizard_draft import Draft, Typed
     from chalicelib.console.web import Visit
-    from chalicelib.console.wizard_plan import Draft, Typed
     from chalicelib.records import CertificateAuthority
 
     Problems = dict[str, str]  # by the field's name; "" has what belongs to no field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.console import issue_plan, wizard_plan
+from chalicelib.console.forms import issue_request, wizard_draft
 
 LABELS = {
     # of a CA, from the wizard on
@@ -40,9 +40,9 @@ LABELS = {
     "state": "State",
     "expires_from": "Expires from",
     "expires_to": "Expires until",
-    **wizard_plan.SUBJECT,
-    **issue_plan.SUBJECT,
-    **{name: label for name, (_, label) in issue_plan.NAMES.items()},
+    **wizard_draft.SUBJECT,
+    **issue_request.SUBJECT,
+    **{name: label for name, (_, label) in issue_request.NAMES.items()},
 }
 _NUMBERED = {"key": "Key of tag {}", "value": "Value of tag {}"}
 

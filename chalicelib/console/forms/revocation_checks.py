@@ -10,8 +10,8 @@ from chalicelib import errors
 from chalicelib.api import constraints
 from chalicelib.buckets import BucketError
 from chalicelib.buckets.names import check_bucket_name
-from chalicelib.console.refusals import in_words
-from chalicelib.console.revocation_form import DEFAULTS, bucket_of, configuration_of
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.revocation_form import DEFAULTS, bucket_of, configuration_of
 from chalicelib.crl import revocation_configuration
 
 if TYPE_CHECKING:

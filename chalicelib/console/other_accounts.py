@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console import notes, render, views_authority, views_issue, views_issued_files, views_shared
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import notes, render
+from chalicelib.console.views import authority, certificate_files, foreign_authority, issue
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import policies
 
 if TYPE_CHECKING:
@@ -38,24 +39,24 @@ class SharedPage(NamedTuple):
 _CERTIFICATE = "cas/{ca_id}/certificates/{serial}"
 # By method and path, as `pages.PAGES` has them.
 PAGES = {
-    ("GET", "cas/{ca_id}"): SharedPage(views_shared.show_overview, (_DESCRIBE,)),
-    ("GET", "cas/{ca_id}/certificate"): SharedPage(views_authority.show_certificate, (_DESCRIBE, _CA_CERTIFICATE)),
-    ("GET", "cas/{ca_id}/certificate/{file}"): SharedPage(views_authority.download_certificate, (_CA_CERTIFICATE,)),
-    ("GET", "cas/{ca_id}/tags"): SharedPage(views_shared.show_tags, (_DESCRIBE, "ListTags")),
-    ("GET", "cas/{ca_id}/sharing"): SharedPage(views_shared.show_permissions, (_DESCRIBE, "ListPermissions")),
-    ("GET", "cas/{ca_id}/certificates"): SharedPage(views_shared.find_certificate, (_DESCRIBE,)),
-    ("GET", _CERTIFICATE): SharedPage(views_shared.show_certificate, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/pem"): SharedPage(views_issued_files.download_certificate, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/chain"): SharedPage(views_issued_files.download_chain, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/full"): SharedPage(views_issued_files.show_full, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/binary"): SharedPage(views_issued_files.show_binary, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke_form, (_REVOKE,)),
-    ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(views_shared.revoke, (_REVOKE,)),
-    ("GET", "cas/{ca_id}/issue"): SharedPage(views_issue.issue_form, (_DESCRIBE, _ISSUE)),
-    ("POST", "cas/{ca_id}/issue"): SharedPage(views_issue.preview, (_DESCRIBE, _ISSUE)),
-    ("POST", "cas/{ca_id}/issue/csr"): SharedPage(views_issue.show_csr, (_ISSUE,)),
-    ("GET", "cas/{ca_id}/issue/{draft}"): SharedPage(views_issue.show_preview, (_DESCRIBE, _ISSUE)),
-    ("POST", "cas/{ca_id}/issue/{draft}"): SharedPage(views_issue.issue, (_DESCRIBE, _ISSUE)),
+    ("GET", "cas/{ca_id}"): SharedPage(foreign_authority.show_overview, (_DESCRIBE,)),
+    ("GET", "cas/{ca_id}/certificate"): SharedPage(authority.show_certificate, (_DESCRIBE, _CA_CERTIFICATE)),
+    ("GET", "cas/{ca_id}/certificate/{file}"): SharedPage(authority.download_certificate, (_CA_CERTIFICATE,)),
+    ("GET", "cas/{ca_id}/tags"): SharedPage(foreign_authority.show_tags, (_DESCRIBE, "ListTags")),
+    ("GET", "cas/{ca_id}/sharing"): SharedPage(foreign_authority.show_permissions, (_DESCRIBE, "ListPermissions")),
+    ("GET", "cas/{ca_id}/certificates"): SharedPage(foreign_authority.find_certificate, (_DESCRIBE,)),
+    ("GET", _CERTIFICATE): SharedPage(foreign_authority.show_certificate, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/pem"): SharedPage(certificate_files.download_certificate, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/chain"): SharedPage(certificate_files.download_chain, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/full"): SharedPage(certificate_files.show_full, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/binary"): SharedPage(certificate_files.show_binary, (_GET,)),
+    ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(foreign_authority.revoke_form, (_REVOKE,)),
+    ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(foreign_authority.revoke, (_REVOKE,)),
+    ("GET", "cas/{ca_id}/issue"): SharedPage(issue.issue_form, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue"): SharedPage(issue.preview, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue/csr"): SharedPage(issue.show_csr, (_ISSUE,)),
+    ("GET", "cas/{ca_id}/issue/{draft}"): SharedPage(issue.show_preview, (_DESCRIBE, _ISSUE)),
+    ("POST", "cas/{ca_id}/issue/{draft}"): SharedPage(issue.issue, (_DESCRIBE, _ISSUE)),
 }
 
 

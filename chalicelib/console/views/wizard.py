@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import render, revocation_checks, sessions, web, wizard_checks, wizard_plan, wizard_review
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
+from chalicelib.console import render, sessions, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms import revocation_checks, wizard_checks, wizard_draft, wizard_review
+from chalicelib.console.forms.refusals import in_words
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.forms.wizard_checks import Problems
+    from chalicelib.console.forms.wizard_draft import Draft, Typed
     from chalicelib.console.web import Visit
-    from chalicelib.console.wizard_checks import Problems
-    from chalicelib.console.wizard_plan import Draft, Typed
 
 SECTION = "authorities"
 # Each step: its name in addresses, and its title.
@@ -68,7 +69,7 @@ def take_step(visit: Visit) -> WireResponse:
         return web.redirect(visit, _address(visit.named["draft"], _next(step, go)))
     if step == "review":
         return _create(visit)
-    typed = wizard_plan.read(step, visit.form.fields)
+    typed = wizard_draft.read(step, visit.form.fields)
     draft = {**_draft(visit), step: typed}
     if too_long := wizard_checks.too_long(typed):
         return _page(visit, step, draft, too_long)
@@ -127,7 +128,7 @@ def _address(draft_id: str, step: str) -> str:
 
 def _page(visit: Visit, step: str, draft: Draft, problems: Problems) -> WireResponse:
     done, position = draft.get("done", []), _ORDER.index(step)
-    typed = wizard_plan.step_of(draft, step)
+    typed = wizard_draft.step_of(draft, step)
     return render.page(
         visit,
         f"wizard_{step}.html",
@@ -151,11 +152,11 @@ def _needed(visit: Visit, step: str, typed: Typed, draft: Draft, problems: Probl
     if step == "revocation":
         return revocation_checks.shown(visit, typed, problems)
     if step == "tags":
-        rows = len(wizard_plan.tags_of(typed)) if typed else 0
-        return {"rows": min(rows + (3 if "more" in visit.request.query else 1), wizard_plan.MOST_TAGS)}
+        rows = len(wizard_draft.tags_of(typed)) if typed else 0
+        return {"rows": min(rows + (3 if "more" in visit.request.query else 1), wizard_draft.MOST_TAGS)}
     needed: dict[str, dict[str, Any]] = {
-        "subject": {"subject": wizard_plan.SUBJECT},
-        "key": {"keys": wizard_plan.KEYS, "default_key": wizard_plan.DEFAULT_KEY},
+        "subject": {"subject": wizard_draft.SUBJECT},
+        "key": {"keys": wizard_draft.KEYS, "default_key": wizard_draft.DEFAULT_KEY},
         "review": {"rows": wizard_review.rows(draft), "error": problems.get("", "")},
     }
     return needed.get(step, {})
@@ -166,18 +167,18 @@ def _create(visit: Visit) -> WireResponse:
     draft = _draft(visit)
     if not all(name in draft.get("done", []) for name in _ORDER[:-1]):
         return web.redirect(visit, _address(visit.named["draft"], "review"))
-    if problems := revocation_checks.make_bucket(visit, wizard_plan.step_of(draft, "revocation")):
+    if problems := revocation_checks.make_bucket(visit, wizard_draft.step_of(draft, "revocation")):
         return _refused(visit, "revocation", problems)
     try:
         made = visit.call(
             "CreateCertificateAuthority",
-            **wizard_plan.create_request(draft),
+            **wizard_draft.create_request(draft),
             IdempotencyToken=wizard_review.token(visit.named["draft"]),
         )
     except errors.ApiError as error:
         return _refused(visit, "review", {"": in_words(error.message)})
     arn = made["CertificateAuthorityArn"]
-    permission = wizard_plan.permission_request(draft, arn)
+    permission = wizard_draft.permission_request(draft, arn)
     if permission is not None:
         with suppress(errors.PermissionAlreadyExistsException):
             visit.call("CreatePermission", **permission)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import authority_page, authority_rows, notes, render, views_issued, views_issued_files, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
+from chalicelib.console import notes, render, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page, authority_rows
+from chalicelib.console.views import certificate, certificate_files
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -74,10 +76,10 @@ def show_certificate(visit: Visit) -> WireResponse:
         visit,
         "shared_certificate.html",
         title="Certificate",
-        section=views_issued.SECTION,
-        commands=(command("GetCertificate", views_issued_files.request(visit)),),
+        section=certificate.SECTION,
+        commands=(command("GetCertificate", certificate_files.request(visit)),),
         note=notes.take(visit),
-        **views_issued_files.decoded_parts(views_issued_files.got(visit)),
+        **certificate_files.decoded_parts(certificate_files.got(visit)),
         **_names(visit),
     )
 
@@ -117,11 +119,11 @@ def _revoke_page(visit: Visit, problem: str) -> WireResponse:
         visit,
         "shared_revoke.html",
         title="Revoke this certificate?",
-        section=views_issued.SECTION,
+        section=certificate.SECTION,
         status=422 if problem else 200,
         commands=(command("RevokeCertificate", revocation),),
         problem=problem,
         chosen=revocation["RevocationReason"],
-        reasons=views_issued.REASONS,
+        reasons=certificate.REASONS,
         **_names(visit),
     )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.ca import lookup
-from chalicelib.console import authority_page, crl_rows, revocation_checks, revocation_form
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console.commands import command
+from chalicelib.console.forms import revocation_checks, revocation_form
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page, crl_rows
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.crl import publication
 
 if TYPE_CHECKING:

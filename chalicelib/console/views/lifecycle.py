@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.console import authority_page, lifecycle, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import web
+from chalicelib.console.commands import command
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page, lifecycle
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import search
 
 if TYPE_CHECKING:

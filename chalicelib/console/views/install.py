@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import lookup
-from chalicelib.console import authority_page, authority_rows, lifecycle, render, web
-from chalicelib.console.cli_commands import command
-from chalicelib.console.refusals import in_words
-from chalicelib.console.views_wizard import own_arn
+from chalicelib.console import render, web
+from chalicelib.console.commands import command
+from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.parts import authority_page, authority_rows, lifecycle
+from chalicelib.console.views.wizard import own_arn
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import bundles, csr

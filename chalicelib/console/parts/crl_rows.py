@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.ca import lookup
-from chalicelib.console import authority_rows
+from chalicelib.console.parts import authority_rows
 from chalicelib.crl import distribution_points, freshness, revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.pki.x509 import reading
@@ -14,7 +14,7 @@ from chalicelib.pki.x509 import reading
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.console.authority_rows import Light
+    from chalicelib.console.parts.authority_rows import Light
     from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
 

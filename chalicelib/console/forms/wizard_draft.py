@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.console import revocation_form
+from chalicelib.console.forms import revocation_form
 from chalicelib.operations import permissions
 from chalicelib.pki.x509 import algorithms
 

@@ -1,0 +1,1 @@
+"""Views: one function for each page, grouped by subject."""
