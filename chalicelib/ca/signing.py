@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib import logs
-from chalicelib.ca import lookup
+from chalicelib.ca import state
 from chalicelib.pki.x509 import signed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def sign(
         KeyStoreError: the key cannot be used.
         WrongKeyError: the key does not belong to the CA's certificate; nothing was signed.
     """
-    issuer_spki = lookup.issuer_of(ca).spki_der if ca.certificate_der is not None else None
+    issuer_spki = state.issuer_of(ca).spki_der if ca.certificate_der is not None else None
     key = Key(ca.key_id or "", ca.arn, ca.arn, issuer_spki)
     return sign_with(rt, key, purpose, tbs_der, signing_algorithm, **details)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.ca import lookup
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points
 from chalicelib.pki.x509 import names
 
@@ -64,8 +64,8 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
         "Name": dict(ca.tags).get("Name"),
         "CommonName": names.common_name(subject),
         "Type": ca.type,
-        "Status": lookup.status_of(ca, rt.now()),
-        "NotAfter": lookup.issuer_of(ca).not_after if ca.certificate_der else None,
+        "Status": ca_state.status_of(ca, rt.now()),
+        "NotAfter": ca_state.issuer_of(ca).not_after if ca.certificate_der else None,
         "Certificates": {name: certificates[name] for name in ("ISSUED", "PENDING", "FAILED", "REVOKED")},
         "Metrics": {
             "Success": certificates["ISSUED"],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import lookup
+from chalicelib.ca import state
 from chalicelib.crl import revocation_configuration
 from chalicelib.records import CrlLocation, OcspAddress
 from chalicelib.store import StoreError
@@ -92,7 +92,7 @@ def record_end_of_partition(rt: Runtime, ca: CertificateAuthority, partition: st
 
 
 def _record(rt: Runtime, ca: CertificateAuthority, locations: list[CrlLocation], responders: list[OcspAddress]) -> None:
-    own = lookup.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
+    own = state.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
     last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()
     ended = replace(
         ca,

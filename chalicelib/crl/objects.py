@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
-from chalicelib.ca import lookup
+from chalicelib.ca import state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.pki.crl import gate as crl_gate
 
@@ -65,7 +65,7 @@ def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
-    issuer = lookup.issuer_of(ca)
+    issuer = state.issuer_of(ca)
     mine = found.is_issued_by(issuer) and found.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])
     return found if mine else None
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
-from chalicelib.ca import events, lookup, signing
+from chalicelib.ca import events, find, signing
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, objects, revocation_configuration
 from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.pki.crl import gate as crl_gate
@@ -64,7 +65,7 @@ def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
         ResourceNotFoundException: the caller has no such CA.
         InvalidStateException: the CA is in a state in which its CRLs are not kept up.
     """
-    ca = lookup.require(rt, caller, ca_arn, lookup.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
+    ca = find.require(rt, caller, ca_arn, ca_state.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
     crl_arns = distribution_points.crl_arns(ca, rt.now())
     for each in crl_arns:
         rt.store.schedule_crl(each, due_at=rt.now())
@@ -120,7 +121,7 @@ def _publish_once(rt: Runtime, crl_arn: str, *, is_last: bool) -> tuple[Outcome,
         return Outcome(crl_arn, "skipped"), False
     try:
         ca = rt.store.get_certificate_authority(ca_arn)  # after the revision: a later change makes the CRL due again
-        if ca is None or lookup.status_of(ca, now) not in lookup.WITH_STATUS_SERVICE:
+        if ca is None or ca_state.status_of(ca, now) not in ca_state.WITH_STATUS_SERVICE:
             rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
             return Outcome(crl_arn, "skipped"), False
         there = objects.places(rt, ca, partition, now)
@@ -229,7 +230,7 @@ def _due(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Pla
     published = [each.crl for each in there if each.crl and each.crl.number >= (state.published_number or 0)]
     return crl_gate.Due(
         now=now,
-        issuer=lookup.issuer_of(ca),
+        issuer=ca_state.issuer_of(ca),
         signing_algorithm=ca.configuration["SigningAlgorithm"],
         scope=extensions.issuing_distribution_point(scope).value_der if scope else None,
         latest_next_update=_made_at(published, now) + _validity(ca, state, published),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.ca import lookup
+from chalicelib.ca import state
 from chalicelib.pki import ocsp
 from chalicelib.records import CrlLocation
 
@@ -145,7 +145,7 @@ def with_ocsp(ca: CertificateAuthority) -> CertificateAuthority:
     """The CA as OCSP finds it, once it has been on: certificates that point to it live longer than the setting."""
     if not ca.revocation_configuration["OcspConfiguration"]["Enabled"] or ca.certificate_der is None:
         return ca
-    return replace(ca, ocsp_key_hashes=ocsp.key_hashes(lookup.issuer_of(ca).spki_der))
+    return replace(ca, ocsp_key_hashes=ocsp.key_hashes(state.issuer_of(ca).spki_der))
 
 
 def crl_enabled(ca: CertificateAuthority) -> bool:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.buckets import BucketError
-from chalicelib.ca import lookup
+from chalicelib.ca import iterate
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import gate as crl_gate
@@ -46,12 +47,12 @@ class Verdict:
 def verify_crls(rt: Runtime) -> Iterator[Verdict]:
     """Compare every CRL that is kept up with what is recorded; a CA that cannot be read is one problem."""
     look = partial(_verdicts, rt)
-    for ca in lookup.every_authority(rt):
-        yield from lookup.look_at(ca, look, lambda ca_arn, problem: Verdict(ca_arn, ca_arn, problem=problem))
+    for ca in iterate.every_authority(rt):
+        yield from iterate.look_at(ca, look, lambda ca_arn, problem: Verdict(ca_arn, ca_arn, problem=problem))
 
 
 def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
-    if ca.certificate_der is None or lookup.status_of(ca, rt.now()) not in lookup.WITH_STATUS_SERVICE:
+    if ca.certificate_der is None or ca_state.status_of(ca, rt.now()) not in ca_state.WITH_STATUS_SERVICE:
         return
     objects = {(each.bucket, each.key): each for each in distribution_points.crl_locations(ca, rt.now())}
     revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []
@@ -76,7 +77,7 @@ def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoke
         return replace(verdict, problem=str(error))
     if published.number != state.published_number:
         return replace(verdict, problem=f"Its number is {published.number}, recorded is {state.published_number}.")
-    issuer = lookup.issuer_of(ca)
+    issuer = ca_state.issuer_of(ca)
     if not (published.is_issued_by(issuer) and published.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])):
         return replace(verdict, problem="Its signature or its issuer is not the CA's.")
     return _compared(verdict, dict(_listed(published)), revoked, state.published_at)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import ocsp as x509_ocsp
 
 from chalicelib.buckets import BucketError
-from chalicelib.ca import lookup
+from chalicelib.ca import state
 from chalicelib.crl import distribution_points
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
@@ -78,7 +78,7 @@ class Status:
 
 def status_of(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> Status:
     """The status of a certificate now."""
-    told = ca.certificate_der is not None and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE
+    told = ca.certificate_der is not None and state.status_of(ca, rt.now()) in state.WITH_STATUS_SERVICE
     responder = _on_ocsp(rt, ca, record) if told and ca.ocsp_key_hashes else None
     published = _on_crl(rt, ca, record)
     shown = (responder is None or responder.word == "revoked") and (published is None or published.listed)

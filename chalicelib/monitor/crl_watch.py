@@ -21,7 +21,8 @@ from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import lookup
+from chalicelib.ca import iterate
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import entries as crl_entries
@@ -62,7 +63,7 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
     """Look at every CRL and report as metrics how old the oldest is and how many have a problem."""
     with ThreadPoolExecutor(_THREADS) as pool:
         look = partial(_watched, rt)
-        looks = pool.map(lambda ca: lookup.look_at(ca, look, unseen), lookup.every_authority(rt))
+        looks = pool.map(lambda ca: iterate.look_at(ca, look, unseen), iterate.every_authority(rt))
         seen = [each for found in looks for each in found]
     for each in seen:
         if each.problem:
@@ -86,7 +87,7 @@ def unseen(ca_arn: str, problem: str) -> Sighting:
 
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at a CA's addresses, if its certificates send clients there."""
-    if ca.certificate_der is not None and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+    if ca.certificate_der is not None and ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE:
         yield from (_look(rt, ca, each) for each in distribution_points.crl_locations(ca, rt.now()) if each.url)
 
 

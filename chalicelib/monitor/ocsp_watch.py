@@ -21,7 +21,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import logs
-from chalicelib.ca import lookup
+from chalicelib.ca import iterate, state
 from chalicelib.crl import distribution_points
 from chalicelib.monitor.crl_watch import Sighting, fetch, text_of, unseen
 from chalicelib.pki.x509 import algorithms
@@ -41,7 +41,7 @@ _TYPE = "application/ocsp-request"
 def watch_ocsp(rt: Runtime) -> list[Sighting]:
     """Ask about some certificates at every OCSP address of every CA, and report as a metric how many have a problem."""
     look = partial(_watched, rt)
-    seen = [each for ca in lookup.every_authority(rt) for each in lookup.look_at(ca, look, unseen)]
+    seen = [each for ca in iterate.every_authority(rt) for each in iterate.look_at(ca, look, unseen)]
     for each in seen:
         if each.problem:
             logs.log("ocsp_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
@@ -53,7 +53,7 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
 
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at each of a CA's OCSP addresses, if certificates may be asked for there."""
-    if ca.certificate_der and lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE:
+    if ca.certificate_der and state.status_of(ca, rt.now()) in state.WITH_STATUS_SERVICE:
         yield from (_look(rt, ca, each) for each in distribution_points.ocsp_addresses(rt, ca))
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import logs
-from chalicelib.ca import lookup, signing
+from chalicelib.ca import signing, state
 from chalicelib.keystore import KeyStoreThrottledError
 from chalicelib.ocsp import responders
 from chalicelib.pki import ocsp
@@ -107,13 +107,13 @@ def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAutho
     for each in request.cert_ids:
         for arn in rt.store.list_issuers(each.issuer_key_hash.hex()) if each.hash_name else ():
             ca = rt.store.get_certificate_authority(arn)
-            if ca is not None and lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE and _is_issuer(ca, each):
+            if ca is not None and state.status_of(ca, now) in state.WITH_STATUS_SERVICE and _is_issuer(ca, each):
                 return ca
     return None
 
 
 def _is_issuer(ca: CertificateAuthority, cert_id: CertId) -> bool:
-    issuer = lookup.issuer_of(ca)
+    issuer = state.issuer_of(ca)
     return bool(cert_id.hash_name) and (
         ocsp.digest(cert_id.hash_name, issuer.name_der) == cert_id.issuer_name_hash
         and ocsp.key_hash(cert_id.hash_name, issuer.spki_der) == cert_id.issuer_key_hash
@@ -139,7 +139,7 @@ def _signed(
     responder = responders.usable(rt, ca, this_update + VALIDITY)
     tbs_der = ocsp.build_tbs(
         statuses,
-        responder_spki_der=responders.spki_of(responder) if responder else lookup.issuer_of(ca).spki_der,
+        responder_spki_der=responders.spki_of(responder) if responder else state.issuer_of(ca).spki_der,
         this_update=this_update,
         next_update=this_update + VALIDITY,
         nonce=request.nonce,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import lookup, signing
+from chalicelib.ca import signing, state
 from chalicelib.pki import installation, ocsp
 from chalicelib.pki.x509 import csr, reading
 from chalicelib.runtime import Caller
@@ -97,7 +97,7 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
     ca, old = rt.store.get_certificate_authority(ca_arn), rt.store.get_responder(ca_arn)
     if ca is None or old is None or old.due_at > rt.now():
         return False
-    if lookup.status_of(ca, rt.now()) != "ACTIVE" or not _is_of_use(rt, ca, old):
+    if state.status_of(ca, rt.now()) != "ACTIVE" or not _is_of_use(rt, ca, old):
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         return False
     try:
@@ -124,7 +124,7 @@ def _is_of_use(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> boo
 def _end_of_new(rt: Runtime, ca: CertificateAuthority) -> datetime:
     """When a certificate that is made now ends: with the CA at the latest."""
     wanted = rt.now().replace(microsecond=0) + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
-    return min(wanted, lookup.issuer_of(ca).not_after or wanted)
+    return min(wanted, state.issuer_of(ca).not_after or wanted)
 
 
 def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue: Issue) -> OcspResponder:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
-from chalicelib.ca import lookup
+from chalicelib.ca import find as ca_find
 from chalicelib.records import AuditReport
 from chalicelib.store import ConflictError
 
@@ -36,7 +36,7 @@ def create_certificate_authority_audit_report(
         InvalidArgsException: the bucket cannot be used; the text says what is missing.
         RequestInProgressException: the last report of this CA was asked for less than 30 minutes ago.
     """
-    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REPORTING)
+    ca = ca_find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REPORTING)
     bucket, file_format = request["S3BucketName"], request["AuditReportResponseFormat"]
     try:
         rt.buckets.check(bucket, "PRIVATE", ca.arn)
@@ -90,7 +90,7 @@ def find(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> AuditRepor
     Raises:
         ResourceNotFoundException: the caller has no such CA, or the CA no such report.
     """
-    ca = lookup.find(rt, caller, ca_arn)
+    ca = ca_find.find(rt, caller, ca_arn)
     report = rt.store.get_audit_report(ca.arn, report_id)
     if report is None:
         raise errors.ResourceNotFoundException(f"Could not find audit report {report_id} of {ca.arn}.")
@@ -103,7 +103,7 @@ def last(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int) -> list[AuditR
     Raises:
         ResourceNotFoundException: the caller has no such CA.
     """
-    return rt.store.list_audit_reports(lookup.find(rt, caller, ca_arn).arn, limit=limit)
+    return rt.store.list_audit_reports(ca_find.find(rt, caller, ca_arn).arn, limit=limit)
 
 
 def read(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> tuple[AuditReport, bytes]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.ca import events, lookup, signing
+from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.keystore import KeyRefusedError
 from chalicelib.ocsp import responders
@@ -194,7 +194,7 @@ def describe_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.DescribeCertificateAuthorityRequest
 ) -> shapes.DescribeCertificateAuthorityResponse:
     """A CA as it is, whatever its state."""
-    return {"CertificateAuthority": _described(rt, lookup.find(rt, caller, request["CertificateAuthorityArn"]))}
+    return {"CertificateAuthority": _described(rt, find.find(rt, caller, request["CertificateAuthorityArn"]))}
 
 
 def list_certificate_authorities(
@@ -237,7 +237,7 @@ def _shared_page(
     """A page of the CAs that others let the caller see."""
     found = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
     seer = replace(caller, operation="DescribeCertificateAuthority")
-    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if lookup.is_shared(rt, seer, arn)]
+    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if find.is_shared(rt, seer, arn)]
     return [ca for ca in seen if ca is not None], found[limit - 1] if len(found) > limit else None
 
 
@@ -248,14 +248,14 @@ def _described(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAutho
         "CreatedAt": ca.created_at,
         "LastStateChangeAt": ca.last_state_change_at,
         "Type": ca.type,
-        "Status": lookup.status_of(ca, rt.now()),
+        "Status": state.status_of(ca, rt.now()),
         "CertificateAuthorityConfiguration": ca.configuration,
         "RevocationConfiguration": ca.revocation_configuration,
         "KeyStorageSecurityStandard": ca.key_storage_security_standard,
         "UsageMode": ca.usage_mode,
     }
     if ca.certificate_der is not None:
-        issuer = lookup.issuer_of(ca)
+        issuer = state.issuer_of(ca)
         description |= {
             "Serial": colon_hex(issuer.serial_number),
             "NotBefore": issuer.not_before,
@@ -288,20 +288,20 @@ def update_certificate_authority(
         raise errors.InvalidArgsException(f"Status {status} cannot be set: only ACTIVE and DISABLED can.")
     arn = request["CertificateAuthorityArn"]
     states = _RECONFIGURABLE if status is None else _SWITCHABLE
-    ca = lookup.require(rt, caller, arn, states, _NOT_UPDATABLE)
+    ca = find.require(rt, caller, arn, states, _NOT_UPDATABLE)
     if given is not None:
         wanted = revocation_configuration.normalized(given, ca.revocation_configuration)
         revocation_configuration.check_ocsp(rt, wanted)
         revocation_configuration.check_bucket(rt, arn, wanted)
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_state(ca, rt.now(), states, _NOT_UPDATABLE)
+        state.check_state(ca, rt.now(), states, _NOT_UPDATABLE)
         if given is not None:
             configuration = revocation_configuration.normalized(given, ca.revocation_configuration)
             ca = revocation_configuration.with_ocsp(replace(ca, revocation_configuration=configuration))
         return ca if status is None else _in_status(rt, ca, status)  # type: ignore[arg-type]  # one of _SWITCHABLE
 
-    changed = lookup.modify(rt, caller, arn, change)
+    changed = find.modify(rt, caller, arn, change)
     if given is not None:
         distribution_points.record_ends(rt, changed)
         _publish_soon(rt, changed)
@@ -328,13 +328,13 @@ def delete_certificate_authority(
     window = timedelta(days=request.get("PermanentDeletionTimeInDays", DEFAULT_DELETION_DAYS))
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_state(ca, rt.now(), _DELETABLE, _NOT_DELETABLE)
+        state.check_state(ca, rt.now(), _DELETABLE, _NOT_DELETABLE)
         now = rt.now()
         until = now if ca.status in _WITHOUT_RESTORE_WINDOW else now + window
         deleted = _in_status(rt, ca, "DELETED")
         return replace(deleted, status_before_deletion=ca.status, restorable_until=until)
 
-    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change)
     if ca.status_before_deletion in _WITHOUT_RESTORE_WINDOW:
         purge(rt, ca)
 
@@ -349,9 +349,9 @@ def restore_certificate_authority(
     """
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_state(ca, rt.now(), {"DELETED"}, _NOT_RESTORABLE)
+        state.check_state(ca, rt.now(), {"DELETED"}, _NOT_RESTORABLE)
         restored = _in_status(rt, ca, ca.status_before_deletion or "DISABLED")
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
-    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+    ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
     _publish_soon(rt, ca)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
@@ -35,10 +35,10 @@ def get_certificate_authority_csr(
         RequestInProgressException: the CA is being created.
         InvalidStateException: the CA is FAILED or DELETED.
     """
-    ca = lookup.find(rt, caller, request["CertificateAuthorityArn"])
+    ca = find.find(rt, caller, request["CertificateAuthorityArn"])
     if ca.status == "CREATING":
         raise errors.RequestInProgressException("The certificate signing request is being created; try again.")
-    lookup.check_state(ca, rt.now(), _WITH_CSR, _NO_CSR)
+    state.check_state(ca, rt.now(), _WITH_CSR, _NO_CSR)
     return {"Csr": installation.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
 
 
@@ -58,7 +58,7 @@ def import_certificate_authority_certificate(
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         now = rt.now()
-        lookup.check_state(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
+        state.check_state(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
         with as_api_errors():
             imported = installation.check_import(
                 certificate_pem=request["Certificate"],
@@ -71,13 +71,13 @@ def import_certificate_authority_certificate(
                 installation.check_renewal(ca.certificate_der, imported.certificate_der)
         installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
         installed = revocation_configuration.with_ocsp(installed)
-        if lookup.status_of(ca, now) == "PENDING_CERTIFICATE":
+        if state.status_of(ca, now) == "PENDING_CERTIFICATE":
             return replace(installed, status="ACTIVE", last_state_change_at=now)
-        if lookup.status_of(ca, now) == "EXPIRED":
+        if state.status_of(ca, now) == "EXPIRED":
             return replace(installed, last_state_change_at=now)
         return installed
 
-    ca = lookup.modify(rt, caller, request["CertificateAuthorityArn"], change)
+    ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change)
     for each in distribution_points.crl_arns(ca, rt.now()):
         rt.store.schedule_crl(each, due_at=rt.now())
 
@@ -90,7 +90,7 @@ def get_certificate_authority_certificate(
     Raises:
         InvalidStateException: the CA has no certificate, or is FAILED or DELETED.
     """
-    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _WITH_CERTIFICATE, _NO_CSR)
+    ca = find.require(rt, caller, request["CertificateAuthorityArn"], _WITH_CERTIFICATE, _NO_CSR)
     response: shapes.GetCertificateAuthorityCertificateResponse = {
         "Certificate": installation.pem_of(ca.certificate_der or b"")
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.ca import events, lookup, signing
+from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, search
 from chalicelib.operations.refusals import as_api_errors
@@ -114,9 +114,9 @@ def _authority(
     """The CA that is asked, in whatever state; a copy of it may be stale only where it is ACTIVE."""
     arn = request["CertificateAuthorityArn"]
     template_arn = _template_arn(rt, request)
-    ca = lookup.find(rt, caller, arn, cached=cached, template_arn=template_arn)
-    if cached and lookup.status_of(ca, rt.now()) != "ACTIVE":
-        ca = lookup.find(rt, caller, arn, template_arn=template_arn)
+    ca = find.find(rt, caller, arn, cached=cached, template_arn=template_arn)
+    if cached and state.status_of(ca, rt.now()) != "ACTIVE":
+        ca = find.find(rt, caller, arn, template_arn=template_arn)
     return ca
 
 
@@ -143,9 +143,9 @@ def _planned(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     """The issuer; a root that is not ACTIVE is one only for the certificate that makes it so."""
     states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
-    lookup.check_state(ca, rt.now(), states, _NOT_ISSUING)
-    if lookup.status_of(ca, rt.now()) == "ACTIVE":
-        return lookup.issuer_of(ca)
+    state.check_state(ca, rt.now(), states, _NOT_ISSUING)
+    if state.status_of(ca, rt.now()) == "ACTIVE":
+        return state.issuer_of(ca)
     if not order.template.is_root or order.csr.der != ca.csr_der:
         raise errors.InvalidStateException(_NOT_ISSUING)
     return planning.root_in_making(order.csr)
@@ -272,7 +272,7 @@ def get_certificate(
         InvalidArnException: the certificate's ARN is not one.
     """
     arn = request["CertificateArn"]
-    ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], _READABLE, _NO_CERTIFICATES)
+    ca = find.require(rt, caller, request["CertificateAuthorityArn"], _READABLE, _NO_CERTIFICATES)
     try:
         parsed = arns.parse_certificate_arn(arn)
     except arns.ArnError as error:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.operations import paging
 from chalicelib.records import Permission
 
@@ -46,7 +46,7 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
     )
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_not_deleted(ca, rt.now())
+        state.check_not_deleted(ca, rt.now())
         if any(_name(each) == _name(permission) for each in ca.permissions):
             raise errors.PermissionAlreadyExistsException(
                 f"The permission of {PRINCIPAL} for account {permission.source_account} exists already."
@@ -55,7 +55,7 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
             raise errors.LimitExceededException(f"A certificate authority has at most {MAX_PERMISSIONS} permissions.")
         return replace(ca, permissions=(*ca.permissions, permission))
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+    find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermissionRequest) -> None:
@@ -68,7 +68,7 @@ def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermiss
     name = (request["Principal"], request.get("SourceAccount", caller.account_id))
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_not_deleted(ca, rt.now())
+        state.check_not_deleted(ca, rt.now())
         left = tuple(each for each in ca.permissions if _name(each) != name)
         if len(left) == len(ca.permissions):
             raise errors.ResourceNotFoundException(
@@ -76,7 +76,7 @@ def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermiss
             )
         return replace(ca, permissions=left)
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+    find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def list_permissions(
@@ -89,8 +89,8 @@ def list_permissions(
         InvalidNextTokenException: the token is not one of this list.
     """
     arn = request["CertificateAuthorityArn"]
-    ca = lookup.find(rt, caller, arn)
-    lookup.check_not_deleted(ca, rt.now())
+    ca = find.find(rt, caller, arn)
+    state.check_not_deleted(ca, rt.now())
     list_name = f"ListPermissions/{arn}"
     try:
         after = paging.decode(rt, caller, list_name, request.get("NextToken")) or ""

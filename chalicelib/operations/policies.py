@@ -11,7 +11,7 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.access.resource_policy import PolicyError
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError
@@ -90,8 +90,8 @@ def delete_policy(rt: Runtime, caller: Caller, request: shapes.DeletePolicyReque
 
 
 def _changeable(rt: Runtime, caller: Caller, arn: str) -> CertificateAuthority:
-    ca = lookup.find(rt, caller, arn)
-    lookup.check_not_deleted(ca, rt.now())
+    ca = find.find(rt, caller, arn)
+    state.check_not_deleted(ca, rt.now())
     return ca
 
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import events, lookup
+from chalicelib.ca import events, find, state
 from chalicelib.crl import revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import certificates
@@ -46,7 +46,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         )
     serial_number = int(text.replace(":", ""), 16)
     for _ in range(_ATTEMPTS):
-        ca = lookup.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REVOKING)
+        ca = find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REVOKING)
         record = _revocable(rt, ca, serial_number)
         revoked_at = rt.now()
         reason = request["RevocationReason"]
@@ -71,7 +71,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
 
 
 def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Certificate:
-    own = lookup.issuer_of(ca).serial_number if ca.type == "ROOT" else None
+    own = state.issuer_of(ca).serial_number if ca.type == "ROOT" else None
     record = rt.store.get_certificate(ca.arn, serial_number) if serial_number < 1 << 128 else None
     if serial_number == own or (record is not None and certificates.is_root_certificate(record)):
         raise errors.InvalidRequestException("Self-signed certificate can not be revoked")

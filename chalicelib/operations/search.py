@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find
 from chalicelib.operations import paging
 from chalicelib.pki.x509 import summary
 from chalicelib.store import SEPARATOR, Span, search_value
@@ -87,7 +87,7 @@ def search_certificates(
         ResourceNotFoundException: the caller has no such CA.
         ValidationException: the token is not of this search.
     """
-    ca = lookup.find(rt, caller, ca_arn)
+    ca = find.find(rt, caller, ca_arn)
     filters = filters._replace(san=_in_usual_form(filters.san))
     name = f"Search/{ca.arn}/{filters!r}"
     try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.operations import paging
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
     """
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_not_deleted(ca, rt.now())
+        state.check_not_deleted(ca, rt.now())
         return replace(ca, tags=merged(ca.tags, request["Tags"]))
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+    find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.UntagCertificateAuthorityRequest) -> None:
@@ -68,10 +68,10 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
         return any(tag["Key"] == key and tag.get("Value") in {None, value} for tag in request["Tags"])
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        lookup.check_not_deleted(ca, rt.now())
+        state.check_not_deleted(ca, rt.now())
         return replace(ca, tags=tuple(tag for tag in ca.tags if not unwanted(*tag)))
 
-    lookup.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
+    find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
 
 
 def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
@@ -82,8 +82,8 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
         ValidationException: the NextToken is not one of this list (the model has no exception of its own here).
     """
     arn = request["CertificateAuthorityArn"]
-    ca = lookup.find(rt, caller, arn)
-    lookup.check_not_deleted(ca, rt.now())
+    ca = find.find(rt, caller, arn)
+    state.check_not_deleted(ca, rt.now())
     try:
         after = paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or ""
     except paging.TokenError as error:

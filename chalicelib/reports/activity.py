@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.ca import lookup
+from chalicelib.ca import find
 from chalicelib.crl import freshness
 from chalicelib.operations import search
 
@@ -45,7 +45,7 @@ def activity(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int = LAST) -> 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
     """
-    ca = lookup.find(rt, caller, ca_arn)
+    ca = find.find(rt, caller, ca_arn)
     revocations = rt.store.last_revocations(ca.arn, limit=limit)
     revoked = (rt.store.get_certificate(ca.arn, each.serial_number) for each in revocations)
     return Activity(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 
-from chalicelib.ca import lookup
+from chalicelib.ca import iterate, state
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.x509 import names
 
@@ -68,7 +68,7 @@ def hierarchy(rt: Runtime, caller: Caller) -> tuple[Node, ...]:
     external: dict[_Identity, list[Node]] = {}
     parents: dict[_Identity, _Identity] = {}  # as a CA here says; what the chains of others say fills the gaps
     links: dict[_Identity, _Identity] = {}
-    for ca in chain(lookup.of_account(rt, caller.account_id), _of_others(rt, caller)):
+    for ca in chain(iterate.of_account(rt, caller.account_id), _of_others(rt, caller)):
         path = _path(ca)
         own[path[0].identity if path else ca.arn].append(_own(ca, path, rt.now()))
         external |= {each.identity: [_external(each)] for each in path[1:]}
@@ -79,8 +79,8 @@ def hierarchy(rt: Runtime, caller: Caller) -> tuple[Node, ...]:
 
 def _of_others(rt: Runtime, caller: Caller) -> Iterator[CertificateAuthority]:
     """Without their tags, which the forest would name them by."""
-    for ca in lookup.of_others(rt, caller, _READ):
-        if lookup.status_of(ca, rt.now()) in _READABLE:
+    for ca in iterate.of_others(rt, caller, _READ):
+        if state.status_of(ca, rt.now()) in _READABLE:
             yield replace(ca, tags=())
 
 
@@ -104,10 +104,10 @@ def _read(certificate_der: bytes) -> _Certificate:
 def _own(ca: CertificateAuthority, path: list[_Certificate], now: datetime) -> Node:
     not_before, not_after = (path[0].not_before, path[0].not_after) if path else (None, None)
     return Node(
-        name=lookup.name_of(ca),
+        name=state.name_of(ca),
         arn=ca.arn,
         type=ca.type,
-        status=lookup.status_until(ca, not_after, now),
+        status=state.status_until(ca, not_after, now),
         not_before=not_before,
         not_after=not_after,
     )

@@ -10,7 +10,8 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.ca import lookup
+from chalicelib.ca import iterate
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Statistics:
 
 def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
     """The overview of the CAs of a caller's account."""
-    found = list(lookup.of_account(rt, caller.account_id))
+    found = list(iterate.of_account(rt, caller.account_id))
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
     weeks = [now + number * WEEK for number in range(WEEKS + 1)]
@@ -128,9 +129,9 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
 
 def _crl_ages(rt: Runtime, cas: list[CertificateAuthority], now: datetime) -> dict[str, CrlAge]:
     """By the ARN of each CA with a CRL that is kept up, the worst one."""
-    with_service = {ca.arn: ca for ca in cas if lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE}
+    with_service = {ca.arn: ca for ca in cas if ca_state.status_of(ca, now) in ca_state.WITH_STATUS_SERVICE}
     found = freshness.of_authorities(rt, list(with_service.values()))
-    return {arn: CrlAge(arn, lookup.name_of(with_service[arn]), crls[0]) for arn, crls in found.items() if crls}
+    return {arn: CrlAge(arn, ca_state.name_of(with_service[arn]), crls[0]) for arn, crls in found.items() if crls}
 
 
 def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
@@ -142,12 +143,12 @@ def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
 def _of_authority(
     ca: CertificateAuthority, age: CrlAge | None, report: AuditReport | None, now: datetime
 ) -> Iterator[Attention]:
-    status, name = lookup.status_of(ca, now), lookup.name_of(ca)
+    status, name = ca_state.status_of(ca, now), ca_state.name_of(ca)
     if status == "PENDING_CERTIFICATE":
         text = "The CA waits for its certificate."
         yield Attention("CA_PENDING_CERTIFICATE", text, ca.arn, name, ca.created_at)
     if status in {"ACTIVE", "DISABLED"}:
-        ends = lookup.issuer_of(ca).not_after
+        ends = ca_state.issuer_of(ca).not_after
         if ends is not None and ends - now <= CA_ENDS_WITHIN:
             yield Attention("CA_ENDS", f"The CA ends on {ends:%Y-%m-%d}.", ca.arn, name, ends)
     if age is not None and age.crl.condition in _CRL_TEXTS:

@@ -107,12 +107,12 @@ class _Watched:
 def revoke(directory: Path, entries: int) -> None:
     """A thousand new revocations, as RevokeCertificate records them."""
     from chalicelib import arn as arns
-    from chalicelib.ca import lookup
+    from chalicelib.ca import iterate
     from chalicelib.pki.crl import tbs as crl_tbs
     from chalicelib.records import Revocation
 
     rt = runtime_in(directory)
-    ca = next(lookup.every_authority(rt))
+    ca = next(iterate.every_authority(rt))
     template = next(each for each in rt.store.list_certificates(ca.arn) if not each.revoked_at)
     for _ in range(NEW):
         number, ends = secrets.randbits(128), NOW + timedelta(days=90)

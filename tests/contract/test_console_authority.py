@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from chalicelib.access import access_keys
-from chalicelib.ca import lookup
+from chalicelib.ca import state as ca_state
 from chalicelib.console.views import install
 from chalicelib.crl import freshness
 
@@ -146,7 +146,7 @@ def test_every_tab_that_is_shown_answers_and_others_say_why_not(
     if state == "EXPIRED":
         clock.forward(days=365 * 11)
         browser.sign_in()
-    assert lookup.status_of(authority(browser, arn), clock()) == state
+    assert ca_state.status_of(authority(browser, arn), clock()) == state
     shown = tabs(page_of(browser, arn))
     assert {"", "/revocation", "/activity"} <= set(shown)
     for tab in TABS:

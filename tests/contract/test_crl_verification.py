@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from test_revocation import revoke
 
-from chalicelib.ca.lookup import every_authority
+from chalicelib.ca.iterate import every_authority
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.crl.verification import Verdict, verify_crls
 from chalicelib.pki.crl import entries as crl_entries

@@ -14,7 +14,7 @@ from test_authorities import refusal
 
 from chalicelib import errors
 from chalicelib.access import access_keys
-from chalicelib.ca import lookup
+from chalicelib.ca import find
 from chalicelib.crl import publication
 from chalicelib.keystore import KeyStoreError
 from chalicelib.operations import authorities
@@ -150,7 +150,7 @@ def test_update_that_never_wins_is_told_to_try_again(acm_pca: Any, rt: Any) -> N
     arn = active_root(acm_pca)
     losing = replace(rt, store=Port(rt.store, update_certificate_authority=fail(ConflictError("lost"))))
     with pytest.raises(errors.ConcurrentModificationException):
-        lookup.modify(losing, CALLER, arn, lambda ca: replace(ca, tags=(("a", "b"),)))
+        find.modify(losing, CALLER, arn, lambda ca: replace(ca, tags=(("a", "b"),)))
 
 
 def test_root_key_is_one_for_all_who_start_together(rt: Any) -> None:

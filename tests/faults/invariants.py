@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from chalicelib import arn as arns
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.errors import ApiError
 from chalicelib.operations import certificates, revocation
 from chalicelib.runtime import Caller
@@ -91,7 +91,7 @@ def _crl(world: World, ca: CertificateAuthority) -> Iterator[str]:
             yield f"I8: there is no CRL at {location.bucket}/{location.key}"
             continue
         crl = x509.load_der_x509_crl(stored.body)
-        if not crl.is_signature_valid(lookup.issuer_of(ca).public_key):  # type: ignore[arg-type]  # RSA or EC
+        if not crl.is_signature_valid(state.issuer_of(ca).public_key):  # type: ignore[arg-type]  # RSA or EC
             yield f"I8: the CRL {location.key} does not verify"
         if crl.next_update_utc is None or crl.next_update_utc <= world.clock.now:
             yield f"I8: the CRL {location.key} has expired"
@@ -146,7 +146,7 @@ def _secrets(world: World) -> Iterator[str]:
 def _strangers(world: World, ca: CertificateAuthority) -> Iterator[str]:
     request: Any = {"CertificateAuthorityArn": ca.arn, "CertificateSerial": "01", "RevocationReason": "SUPERSEDED"}
     attempts: tuple[tuple[str, Any, Any], ...] = (
-        ("find", lookup.find, ca.arn),
+        ("find", find.find, ca.arn),
         ("revoke", revocation.revoke_certificate, request),
     )
     for name, operation, argument in attempts:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.ca import lookup
+from chalicelib.ca import find
+from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness, revocation_configuration
 from chalicelib.pki.x509 import names
 
@@ -67,7 +68,7 @@ def shared_row(described: Mapping[str, Any]) -> AuthorityRow:
 
 def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[AuthorityRow]:
     """A row for each of some CAs of the visitor's account."""
-    records = [lookup.find(visit.rt, visit.caller, each["Arn"]) for each in described]
+    records = [find.find(visit.rt, visit.caller, each["Arn"]) for each in described]
     crls = freshness.of_authorities(visit.rt, records)
     return [
         AuthorityRow(
@@ -111,7 +112,7 @@ def light(rt: Runtime, ca: CertificateAuthority) -> Light:
 
 def is_kept_up(ca: CertificateAuthority, now: datetime) -> bool:
     """Whether the CA's CRLs are published; no certificate of one that has ended is valid."""
-    return lookup.status_of(ca, now) in lookup.WITH_STATUS_SERVICE
+    return ca_state.status_of(ca, now) in ca_state.WITH_STATUS_SERVICE
 
 
 def _light(ca: CertificateAuthority, crls: Sequence[Freshness], now: datetime) -> Light:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.ca import lookup
+from chalicelib.ca import state as ca_state
 from chalicelib.console.parts import authority_rows
 from chalicelib.crl import distribution_points, freshness, revocation_configuration
 from chalicelib.ocsp import responders
@@ -100,7 +100,7 @@ _OCSP = {
 def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
     """The state of a CA's OCSP, as its answers would be now."""
     on = bool(ca.revocation_configuration["OcspConfiguration"]["Enabled"])
-    tells = lookup.status_of(ca, rt.now()) in lookup.WITH_STATUS_SERVICE
+    tells = ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE
     known = bool(ca.ocsp_key_hashes)
     said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
     responder = responders.usable(rt, ca, rt.now()) if known else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find
+from chalicelib.ca import state as ca_state
 from chalicelib.console import notes, render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import in_words
@@ -53,7 +54,7 @@ def _final(visit: Visit, shown: _Shown) -> str:
         return "It is revoked already, and that is final."
     if record.not_after < now:
         return "It has expired: no client accepts it any more."
-    state = lookup.status_of(shown.ca, now)
+    state = ca_state.status_of(shown.ca, now)
     return "" if state in revocation.STATES else f"The CA is in the state {state}, in which it revokes nothing."
 
 
@@ -64,7 +65,7 @@ def _shown(visit: Visit) -> _Shown:
         NotFoundError: the CA has no such certificate.
     """
     arn, caller = own_arn(visit), visit.caller
-    ca = lookup.find(visit.rt, caller, arn)
+    ca = find.find(visit.rt, caller, arn)
     found, _ = search.search_certificates(visit.rt, caller, arn, Filters(serial_number=int(visit.named["serial"], 16)))
     if not found:
         raise web.NotFoundError
@@ -76,7 +77,7 @@ def _names(visit: Visit, shown: _Shown) -> dict[str, Any]:
     return {
         "ca_id": visit.named["ca_id"],
         "serial": visit.named["serial"],
-        "name": lookup.name_of(shown.ca),
+        "name": ca_state.name_of(shown.ca),
         "found": shown.found,
         "row": certificate_search.rows([shown.found])[0],
         "final": _final(visit, shown),

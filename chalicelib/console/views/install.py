@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find, iterate, state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import in_words
@@ -194,10 +194,10 @@ def _signed(visit: Visit, **request: str) -> Any:
 
 def _has(visit: Visit, certificate_arn: str) -> bool:
     """Whether the CA is ACTIVE with just this certificate: another request has installed it."""
-    ca = lookup.find(visit.rt, visit.caller, own_arn(visit))
-    if lookup.status_of(ca, visit.rt.now()) != "ACTIVE":
+    ca = find.find(visit.rt, visit.caller, own_arn(visit))
+    if state.status_of(ca, visit.rt.now()) != "ACTIVE":
         return False
-    return certificate_arn.endswith(f"/{arns.serial_hex(lookup.issuer_of(ca).serial_number)}")
+    return certificate_arn.endswith(f"/{arns.serial_hex(state.issuer_of(ca).serial_number)}")
 
 
 def _installed(visit: Visit) -> WireResponse:
@@ -209,12 +209,12 @@ def _installed(visit: Visit) -> WireResponse:
 def _parents(visit: Visit) -> list[Parent]:
     """The ACTIVE CAs of the account below which another one may stand, by name."""
     now, own = visit.rt.now(), own_arn(visit)
-    others = (ca for ca in lookup.of_account(visit.rt, visit.caller.account_id) if ca.arn != own)
-    active = [ca for ca in others if lookup.status_of(ca, now) == "ACTIVE"]
+    others = (ca for ca in iterate.of_account(visit.rt, visit.caller.account_id) if ca.arn != own)
+    active = [ca for ca in others if state.status_of(ca, now) == "ACTIVE"]
     return sorted(
-        Parent(lookup.name_of(ca), ca.arn.rsplit("/", 1)[1], ca.arn, ca.type, lookup.issuer_of(ca).not_after)
+        Parent(state.name_of(ca), ca.arn.rsplit("/", 1)[1], ca.arn, ca.type, state.issuer_of(ca).not_after)
         for ca in active
-        if lookup.issuer_of(ca).path_length != 0
+        if state.issuer_of(ca).path_length != 0
     )
 
 

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import lookup
+from chalicelib.ca import find, state
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, revocation_form
 from chalicelib.console.forms.refusals import in_words
@@ -28,7 +28,7 @@ _EDITABLE = ("PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED")
 def show(visit: Visit) -> WireResponse:
     """CRLs and OCSP as they are."""
     ca = authority_page.describe(visit)
-    record = lookup.find(visit.rt, visit.caller, ca["Arn"])
+    record = find.find(visit.rt, visit.caller, ca["Arn"])
     crls = crl_rows.crls(visit.rt, record)
     first = next((url for each in crls for url in each.addresses), "")
     read = (f"curl -s {shlex.quote(first)} \\\n  | openssl crl -inform DER -noout -text",) if first else ()
@@ -43,7 +43,7 @@ def show(visit: Visit) -> WireResponse:
         settings=revocation_form.typed_of(ca["RevocationConfiguration"]),
         ocsp=crl_rows.ocsp(visit.rt, record),
         editable=ca["Status"] in _EDITABLE,
-        publishable=bool(crls) and ca["Status"] in lookup.WITH_STATUS_SERVICE,
+        publishable=bool(crls) and ca["Status"] in state.WITH_STATUS_SERVICE,
     )
 
 

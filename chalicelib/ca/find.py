@@ -1,0 +1,94 @@
+"""Finding a CA for a caller, and changing it without losing a concurrent update."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.access import resource_policy
+from chalicelib.ca import state
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Caller, Runtime
+
+_ATTEMPTS = 8
+_CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority/[^/]+")
+
+
+def find(
+    rt: Runtime, caller: Caller, arn: str, *, cached: bool = False, template_arn: str = ""
+) -> CertificateAuthority:
+    """The caller's CA, or one whose owner lets the caller do this operation (with this template) by a resource policy.
+
+    Raises:
+        InvalidArnException: the ARN names something that is not a CA.
+        ResourceNotFoundException: the caller has no such CA; the same text whether it exists for others or not.
+    """
+    missing = errors.ResourceNotFoundException(f"Could not find Certificate Authority {arn}.")
+    try:
+        parsed = arns.parse_ca_arn(arn)
+    except arns.ArnError as error:
+        if _CA_RESOURCE.fullmatch(arn):
+            raise missing from None
+        raise errors.InvalidArnException(f"{error}.") from error
+    if parsed.region != rt.settings.region:
+        raise missing
+    if parsed.account_id != caller.account_id and not is_shared(rt, caller, arn, template_arn):
+        raise missing
+    ca = rt.store.get_certificate_authority(arn, cached=cached)
+    if ca is None or state.is_gone(ca, rt.now()):
+        raise missing
+    return ca
+
+
+def is_shared(rt: Runtime, caller: Caller, arn: str, template_arn: str = "") -> bool:
+    """Whether the CA of another account has a policy that lets the caller do this operation."""
+    policy = rt.store.get_policy(arn)
+    if policy is None:
+        return False
+    context = {resource_policy.PRINCIPAL_ACCOUNT: caller.account_id, resource_policy.TEMPLATE_ARN: template_arn}
+    return resource_policy.allows(resource_policy.parse(policy.text, arn), caller.operation, context)
+
+
+def require(
+    rt: Runtime, caller: Caller, arn: str, states: Collection[str], refusal: str, *, cached: bool = False
+) -> CertificateAuthority:
+    """The caller's CA in one of these states; otherwise `InvalidStateException` with `refusal` ({arn} is filled in)."""
+    ca = find(rt, caller, arn, cached=cached)
+    if cached and state.status_of(ca, rt.now()) not in states:
+        ca = find(rt, caller, arn)
+    state.check_state(ca, rt.now(), states, refusal)
+    return ca
+
+
+def modify(
+    rt: Runtime,
+    caller: Caller,
+    arn: str,
+    change: Callable[[CertificateAuthority], CertificateAuthority],
+    *,
+    busy: type[errors.ApiError] = errors.ConcurrentModificationException,
+) -> CertificateAuthority:
+    """Change a CA: read, decide, write if nobody wrote meanwhile; else again.
+
+    `change` gets the CA as it is and returns it as it shall be, or raises; it may run several times.
+
+    Raises:
+        ConcurrentModificationException: others kept winning; or `busy`, where the operation has no such exception.
+    """
+    for _ in range(_ATTEMPTS):
+        old = find(rt, caller, arn)
+        new = change(old)
+        if new == old:
+            return old
+        try:
+            return rt.store.update_certificate_authority(old, new)
+        except ConflictError:
+            continue
+    raise busy(f"Other updates of {arn} are still running; try again.", retry_after_seconds=1)

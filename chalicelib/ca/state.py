@@ -1,0 +1,68 @@
+"""A CA as an issuer, its status as the clock shows it, and refusals of operations that its status forbids."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.pki.issuing import planning
+from chalicelib.pki.x509 import names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from chalicelib.pki.issuing.planning import Issuer
+    from chalicelib.records import CertificateAuthority
+
+_EXPIRING = frozenset({"ACTIVE", "DISABLED"})
+# A DELETED CA may be restored, so the status of its certificates is still published; an EXPIRED one has none that is
+# valid.
+WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
+
+
+@lru_cache(maxsize=256)
+def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
+    return planning.issuer_of(certificate_der, chain_der)
+
+
+def issuer_of(ca: CertificateAuthority) -> Issuer:
+    """The CA as an issuer; it must have a certificate."""
+    if ca.certificate_der is None:
+        raise ValueError(f"{ca.arn} has no certificate.")
+    return _issuer(ca.certificate_der, ca.chain_der)
+
+
+def status_of(ca: CertificateAuthority, now: datetime) -> str:
+    """The status that Describe shows: ACTIVE and DISABLED become EXPIRED when the CA's certificate expires."""
+    return status_until(ca, issuer_of(ca).not_after if ca.status in _EXPIRING else None, now)
+
+
+def status_until(ca: CertificateAuthority, not_after: datetime | None, now: datetime) -> str:
+    """The same, for a caller that already knows when the certificate expires."""
+    return "EXPIRED" if ca.status in _EXPIRING and not_after is not None and now > not_after else ca.status
+
+
+def is_gone(ca: CertificateAuthority, now: datetime) -> bool:
+    """Whether the time in which a DELETED CA can be restored is over."""
+    return ca.restorable_until is not None and ca.restorable_until <= now
+
+
+def name_of(ca: CertificateAuthority) -> str:
+    """What people call a CA: its tag Name, its common name, or else its id."""
+    subject = names.encode_subject(ca.configuration["Subject"])
+    return dict(ca.tags).get("Name") or names.common_name(subject) or arns.parse_ca_arn(ca.arn).ca_id
+
+
+def check_state(ca: CertificateAuthority, now: datetime, states: Collection[str], refusal: str) -> None:
+    """Raise `InvalidStateException` with `refusal` ({arn} is filled in) unless the CA is in one of these states."""
+    if status_of(ca, now) not in states:
+        raise errors.InvalidStateException(refusal.format(arn=ca.arn))
+
+
+def check_not_deleted(ca: CertificateAuthority, now: datetime) -> None:
+    """Raise `InvalidStateException`, in AWS's words, if the CA is DELETED."""
+    if status_of(ca, now) == "DELETED":
+        raise errors.InvalidStateException("The certificate authority is in the DELETED state")
