@@ -54,16 +54,16 @@ simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## 30 days of 1,000 CAs with
 	$(BIN)/pytest --whole tests/simulation tests/faults/test_interleavings.py
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
-	$(BIN)/python tests/clients/matrix.py
+	$(BIN)/python -m tests.clients.matrix
 
 pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## take the pictures of the console in docs/images anew
 	$(BIN)/pytest tests/browser/test_pictures.py --pictures docs/images
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python -m tests.bench.run
 
 bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries beside OpenSSL's
-	$(BIN)/python tests/bench/crl.py
+	$(BIN)/python -m tests.bench.crl
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py

@@ -12,17 +12,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import client_for
-from home import Home
-from localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
-from traces import Traces, traces_of
-from world import Clock
 
 from chalicelib import logs
 from chalicelib.config import Settings
 from chalicelib.runtime import Runtime, from_settings
+from tests.faults.world import Clock
+from tests.support.client import client_for
+from tests.support.home import Home
+from tests.support.localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
+from tests.support.traces import Traces, traces_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,8 +153,9 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser of all tests of the console."""
-    import screen
     from playwright.sync_api import sync_playwright
+
+    from tests.browser import screen
 
     with sync_playwright() as playwright:
         browser = screen.launch(playwright.chromium)
@@ -165,7 +166,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def stranger(chromium: Browser, home: Home) -> Iterator[Page]:
     """A visitor of the console who has not signed in."""
-    import screen
+    from tests.browser import screen
 
     with screen.visitor(chromium, home.console_url) as page:
         yield page
@@ -174,7 +175,7 @@ def stranger(chromium: Browser, home: Home) -> Iterator[Page]:
 @pytest.fixture
 def page(stranger: Page, home: Home) -> Page:
     """A visitor who has."""
-    import screen
+    from tests.browser import screen
 
     screen.sign_in(stranger, home)
     return stranger

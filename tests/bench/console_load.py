@@ -8,14 +8,13 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from builders import csr
-from console_steps import issue, root
-from home import Home
-
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.console import sessions
 from chalicelib.runtime import from_settings
+from tests.support.builders import csr
+from tests.support.console_steps import issue, root
+from tests.support.home import Home
 
 if TYPE_CHECKING:
     from pathlib import Path

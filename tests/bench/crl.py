@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import run
+from tests.bench import run
 
 ENTRIES = 1_000_000
 

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract"))]
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,11 +53,10 @@ def rows(entries: int) -> Iterator[tuple[int, bytes]]:
 
 def prepare(directory: Path, entries: int) -> None:
     """A root with a CRL, and the segments of as many revocations."""
-    from authority_steps import active_root, issue
-    from client import client_for
-
     from chalicelib.pki.crl import segments as crl_segments
     from chalicelib.records import CrlSegments
+    from tests.support.authority_steps import active_root, issue
+    from tests.support.client import client_for
 
     rt = runtime_in(directory)
     client = client_for(rt)
@@ -168,8 +165,8 @@ def measure(directory: Path, entries: int) -> tuple[list[dict[str, float]], dict
 
 def step(name: str, directory: Path, entries: int) -> dict[str, float]:
     """Do a step in a process of its own."""
-    command = [sys.executable, __file__, name, str(directory), str(entries)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.bench.crl_load", name, str(directory), str(entries)]
+    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(answer.stdout or "{}")
     return found
 

@@ -9,13 +9,14 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from authority_steps import active_root, fetch, issue
-from builders import ROOT_KEY, START, root_certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import ocsp
-from home import Home, free_port
+
+from tests.support.authority_steps import active_root, fetch, issue
+from tests.support.builders import ROOT_KEY, START, root_certificate
+from tests.support.home import Home, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

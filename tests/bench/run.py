@@ -8,23 +8,19 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "contract", "e2e", "bench"))]
+import boto3
 
-import boto3  # noqa: E402  the path comes first
-import console_load  # noqa: E402
-import crl_load  # noqa: E402
-import ocsp_load  # noqa: E402
-from authority_steps import active_root, issue  # noqa: E402
-from builders import csr  # noqa: E402
-from home import BIN, Home, free_port  # noqa: E402
+from tests.bench import console_load, crl_load, ocsp_load
+from tests.support.authority_steps import active_root, issue
+from tests.support.builders import csr
+from tests.support.home import BIN, Home, free_port
 
+ROOT = Path(__file__).resolve().parents[2]
 ISSUES = 150
 ENTRIES = 100_000
 if TYPE_CHECKING:

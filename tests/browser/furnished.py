@@ -7,11 +7,10 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from authority_steps import active_root, create, install_subordinate, issue, serial_of
-from builders import CRL_CONFIGURATION, csr
-
 from chalicelib.console.views import wizard
 from chalicelib.operations import permissions
+from tests.support.authority_steps import active_root, create, install_subordinate, issue, serial_of
+from tests.support.builders import CRL_CONFIGURATION, csr
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from builders import csr
-from console_steps import arn_of, create, issue, revoke, root, subordinate
-from world import Clock
-
 from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.runtime import from_settings
+from tests.faults.world import Clock
+from tests.support.builders import csr
+from tests.support.console_steps import arn_of, create, issue, revoke, root, subordinate
 
 if TYPE_CHECKING:
-    from home import Home
+    from tests.support.home import Home
 
 DAYS = 30
 SERVICES = ("api", "billing", "catalog", "gateway", "identity", "ledger", "mail", "orders", "queue", "search")

@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from home import Home
     from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize
+
+    from tests.support.home import Home
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (

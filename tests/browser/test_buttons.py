@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import furnished
 import pytest
-from authority_steps import active_root, issue, serial_of
-from builders import csr
-from screen import sign_in, visitor
+
+from tests.browser import furnished
+from tests.browser.screen import sign_in, visitor
+from tests.support.authority_steps import active_root, issue, serial_of
+from tests.support.builders import csr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from home import Home
     from playwright.sync_api import Browser, Locator, Page
+
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 LEAST = 4.5  # WCAG 2.2, 1.4.3

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import steps
 from playwright.sync_api import expect
-from screen import path_of, sign_in
+
+from tests.browser import steps
+from tests.browser.screen import path_of, sign_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from home import Home
     from playwright.sync_api import Page
+
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 

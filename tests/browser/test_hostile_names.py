@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import pytest
-from authority_steps import activate_root, create, issue, serial_of
-from builders import EC_CONFIGURATION, csr, name
 from cryptography import x509
-from furnished import STEPS, draft, policy
-from hostile_names import ANSWER_OF_TEMPLATES, NAMES, TEXTS
-from screen import sign_in, visitor
 
 from chalicelib.console import render, text
+from tests.browser.furnished import STEPS, draft, policy
+from tests.browser.hostile_names import ANSWER_OF_TEMPLATES, NAMES, TEXTS
+from tests.browser.screen import sign_in, visitor
+from tests.support.authority_steps import activate_root, create, issue, serial_of
+from tests.support.builders import EC_CONFIGURATION, csr, name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from home import Home
     from playwright.sync_api import Browser, Page
+
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 TEMPLATES = Path(render.__file__).with_name("templates")

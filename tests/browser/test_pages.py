@@ -8,20 +8,21 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-import furnished
 import pytest
-from authority_steps import active_root, issue, serial_of
-from builders import csr
-from screen import DESKTOP, PHONE, sign_in, visitor
 
 from chalicelib.access import resource_policy
 from chalicelib.console import other_accounts, pages, sessions
+from tests.browser import furnished
+from tests.browser.screen import DESKTOP, PHONE, sign_in, visitor
+from tests.support.authority_steps import active_root, issue, serial_of
+from tests.support.builders import csr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from home import Home
     from playwright.sync_api import Browser, Page
+
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 SHOWN = [row for row in pages.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]

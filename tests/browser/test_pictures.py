@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import furnished
 import pytest
-from home import Home
-from lived_in import LivedIn, live_in
-from screen import sign_in, visitor
+
+from tests.browser import furnished
+from tests.browser.lived_in import LivedIn, live_in
+from tests.browser.screen import sign_in, visitor
+from tests.support.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

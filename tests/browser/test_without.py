@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import steps
-from authority_steps import create
 from playwright.sync_api import expect
-from screen import path_of, sign_in, visitor
+
+from tests.browser import steps
+from tests.browser.screen import path_of, sign_in, visitor
+from tests.support.authority_steps import create
 
 if TYPE_CHECKING:
-    from home import Home
     from playwright.sync_api import Browser, Page
+
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 MOST_TABS = 60

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pki import Case
+    from tests.clients.pki import Case
 
 _JAVA = Path(__file__).with_name("Judge.java")
 # The clients' own words for what is wrong; the first row that is found counts.

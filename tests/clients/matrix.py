@@ -13,13 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-_TESTS = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(_TESTS), str(_TESTS / "contract"), str(_TESTS / "e2e")]
-
-from home import Home  # noqa: E402  the path above is what makes it known
-from judges import COMMANDS  # noqa: E402
-from pki import KINDS, WAYS, make_cases  # noqa: E402
-from servers import Servers  # noqa: E402
+from tests.clients.judges import COMMANDS
+from tests.clients.pki import KINDS, WAYS, make_cases
+from tests.clients.servers import Servers
+from tests.support.home import Home
 
 # The file that shows that a client is there, and its Debian package.
 _PACKAGES = {

@@ -7,16 +7,17 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from authority_steps import active_root, create, issue
-from builders import EC_CONFIGURATION, LEAF_KEY, csr
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.support.authority_steps import active_root, create, issue
+from tests.support.builders import EC_CONFIGURATION, LEAF_KEY, csr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from home import Home
+    from tests.support.home import Home
 
 WAYS = ("complete", "partitioned", "ocsp")
 KINDS = ("good", "revoked", "expired", "wrong issuer")

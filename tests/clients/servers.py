@@ -7,14 +7,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from home import free_port
-from judges import meaning, run
+from tests.clients.judges import meaning, run
+from tests.support.home import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pki import Case
+    from tests.clients.pki import Case
 
 _START_SECONDS = 10
 _CONFIG = """daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;

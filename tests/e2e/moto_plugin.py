@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import moto
 import pytest
-from home import Home
 from moto import settings
+
+from tests.support.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from authority_steps import active_root, issue
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
-from builders import LEAF_KEY, csr
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 
+from tests.support.authority_steps import active_root, issue
+from tests.support.builders import LEAF_KEY, csr
+
 if TYPE_CHECKING:
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.e2e
 

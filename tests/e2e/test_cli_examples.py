@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from builders import csr, pem, root_certificate, sign_csr
+
+from tests.support.builders import csr, pem, root_certificate, sign_csr
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.e2e
 

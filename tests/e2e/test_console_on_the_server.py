@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from authority_steps import active_root, create
-from builders import EC_CONFIGURATION
-from console_browser import Answer, Browser
 
 from chalicelib.access import access_keys
+from tests.support.authority_steps import active_root, create
+from tests.support.builders import EC_CONFIGURATION
+from tests.support.console_browser import Answer, Browser
 
 if TYPE_CHECKING:
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 PRESSES, ROUNDS = 6, 3

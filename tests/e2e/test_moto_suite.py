@@ -14,7 +14,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from home import ROOT
+
+from tests.support.home import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]  # one home for each region
 
@@ -73,12 +74,12 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_signet_passes_moto_s_tests_but_for_what_aws_refuses(suite: Path) -> None:
     report = suite.parent / "report.xml"
-    options = ["-q", "-p", "moto_plugin", "-p", "no:cacheprovider", "-o", "pythonpath=", "-c", "/dev/null"]
+    options = ["-q", "-p", "tests.e2e.moto_plugin", "-p", "no:cacheprovider", "-o", "pythonpath=", "-c", "/dev/null"]
     command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", suite.name]
     done = subprocess.run(
         command,
         cwd=suite.parent,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/e2e'}", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,

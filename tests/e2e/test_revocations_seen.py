@@ -10,15 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from authority_steps import active_root, fetch, issue, serial_of
-from builders import csr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
+from tests.support.authority_steps import active_root, fetch, issue, serial_of
+from tests.support.builders import csr
+
 if TYPE_CHECKING:
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 

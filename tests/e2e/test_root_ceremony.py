@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builders import csr
 from cryptography import x509
 
+from tests.support.builders import csr
+
 if TYPE_CHECKING:
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.e2e
 

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
 
 import pytest
-from authority_steps import active_root, fetch, issue, serial_of
 from botocore.exceptions import ClientError
-from builders import csr
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from home import BIN, ROOT, Home
+
+from tests.support.authority_steps import active_root, fetch, issue, serial_of
+from tests.support.builders import csr
+from tests.support.home import BIN, ROOT, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

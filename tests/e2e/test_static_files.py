@@ -7,10 +7,10 @@ import http.client
 from typing import TYPE_CHECKING
 
 import pytest
-from home import Home
 
 from chalicelib.console import static_files
 from chalicelib.local.compression import accepts_gzip
+from tests.support.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

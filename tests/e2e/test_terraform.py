@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from builders import csr
 from cryptography import x509
-from home import ROOT, Home
-from localstack_home import LocalStackHome
 from moto.server import ThreadedMotoServer
+
+from tests.support.builders import csr
+from tests.support.home import ROOT, Home
+from tests.support.localstack_home import LocalStackHome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from home import Home
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.e2e
 

@@ -18,9 +18,8 @@ from chalicelib.runtime import Caller
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from world import World
-
     from chalicelib.records import Certificate, CertificateAuthority
+    from tests.faults.world import World
 
 STRANGER = Caller(account_id="999999999999", access_key_id="AKIASTRANGER")
 

@@ -9,11 +9,10 @@ import hashlib
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from builders import START
-
 from chalicelib.buckets import PreconditionFailedError, StoredObject
 from chalicelib.store import table
 from chalicelib.store.table import ConditionFailedError, Delete, Put, Update
+from tests.support.builders import START
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

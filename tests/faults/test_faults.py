@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_ports import FAULTS, Faults, ProcessDiedError, Site
-from invariants import breaches
-from world import World, copy_home, make_home
 
 from chalicelib.buckets import BucketError
 from chalicelib.crl import publication
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.store import StoreError
+from tests.faults.fault_ports import FAULTS, Faults, ProcessDiedError, Site
+from tests.faults.invariants import breaches
+from tests.faults.world import World, copy_home, make_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -246,7 +246,7 @@ def test_checker_with_a_serial_signed_twice_reports_it(home: tuple[Path, dict[st
 
 
 def test_world_clock_moves_only_forward_by_what_is_asked() -> None:
-    from world import START, Clock
+    from tests.faults.world import START, Clock
 
     clock = Clock()
     clock.forward(hours=1)

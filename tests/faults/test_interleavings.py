@@ -12,13 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builders import pem, root_certificate, sign_csr
 from cryptography import x509
-from fault_ports import WitnessBuckets, WitnessKeys
-from interleaving import SwitchingPort, Turns, explore
-from invariants import breaches
-from memory_ports import MemoryBuckets, MemoryTable
-from world import BUCKET, Clock, World, log_only_to
 
 from chalicelib import arn as arns
 from chalicelib.config import Settings
@@ -28,12 +22,18 @@ from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.operations import authorities, ca_certificates
 from chalicelib.runtime import Runtime
 from chalicelib.store.table_store import TableStore
+from tests.faults.fault_ports import WitnessBuckets, WitnessKeys
+from tests.faults.interleaving import SwitchingPort, Turns, explore
+from tests.faults.invariants import breaches
+from tests.faults.memory_ports import MemoryBuckets, MemoryTable
+from tests.faults.world import BUCKET, Clock, World, log_only_to
+from tests.support.builders import pem, root_certificate, sign_csr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from interleaving import Step
+    from tests.faults.interleaving import Step
 
 STALL = timedelta(seconds=60)  # longer than a lease
 SETTLED = timedelta(seconds=180)  # after everybody's lease, whatever the clock

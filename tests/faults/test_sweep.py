@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
-from world import World
 
 from chalicelib.crl import publication
 from chalicelib.records import CrlState
 from chalicelib.store import items
 from chalicelib.store.table import Put
 from chalicelib.store.table_store import TableStore
+from tests.faults.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

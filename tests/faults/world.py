@@ -16,7 +16,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
 from chalicelib import logs, reconcile
 from chalicelib.access import access_keys
@@ -24,6 +23,7 @@ from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.operations import authorities, ca_certificates, certificates, revocation
 from chalicelib.runtime import Caller, Runtime, from_settings
+from tests.faults.fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
 if TYPE_CHECKING:
     import logging

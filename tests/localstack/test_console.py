@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import steps
 from playwright.sync_api import expect
-from screen import sign_in, visitor
 
 from chalicelib.console import navigation
+from tests.browser import steps
+from tests.browser.screen import sign_in, visitor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from home import Home
-    from localstack_home import LocalStack
     from playwright.sync_api import Browser, Page
+
+    from tests.support.home import Home
+    from tests.support.localstack_home import LocalStack
 
 ADDRESSES = (
     "http://127.0.0.1:{port}/_aws/execute-api/{api}/api",

@@ -22,21 +22,22 @@ from urllib.parse import quote
 
 import boto3
 import pytest
-from authority_steps import DAYS_30, active_root, create, fetch, issue, serial_of
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from builders import csr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from home import BIN, Home
+
+from tests.support.authority_steps import DAYS_30, active_root, create, fetch, issue, serial_of
+from tests.support.builders import csr
+from tests.support.home import BIN, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localstack_home import LocalStack
+    from tests.support.localstack_home import LocalStack
 
 CALLERS, CERTIFICATES = 8, 200
 RECONCILED_WITHIN_SECONDS = 240

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from builders import ROOT_KEY, root_certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from extension_values import VALID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyasn1.codec.der import decoder  # type: ignore[import-untyped]
@@ -20,6 +18,8 @@ from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import extensions
 from chalicelib.pki.x509.extension_rules import check_value
 from chalicelib.pki.x509.extensions import Extension
+from tests.support.builders import ROOT_KEY, root_certificate
+from tests.support.extension_values import VALID
 
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
 SPECIFICATIONS |= {extensions.TLS_FEATURE: rfc7633.Features()}

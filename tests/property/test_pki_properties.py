@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import START, csr, root_certificate
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +23,7 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extensions, names
+from tests.support.builders import START, csr, root_certificate
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CSR_PEM = csr(dns_names=["a.example", "b.example"])

@@ -13,22 +13,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from poisons import POISONS
-from readers import Watched, openssl_judges, openssl_verifies
-from world import log_only_to
 
 from chalicelib.buckets import BucketError
 from chalicelib.crl import publication
 from chalicelib.operations import certificates
+from tests.faults.world import log_only_to
+from tests.simulation.poisons import POISONS
+from tests.simulation.readers import Watched, openssl_judges, openssl_verifies
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from world import World
-
     from chalicelib.runtime import Runtime
+    from tests.faults.world import World
 
 TICK = timedelta(minutes=1)
 SWEEP_SECONDS = 50

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from simulated import Simulation
-from world import World
+
+from tests.faults.world import World
+from tests.simulation.simulated import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

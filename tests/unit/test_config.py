@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 import botocore.session
 import pytest
 import yaml
-from home import ROOT
 
 from chalicelib import arn, logs, runtime
 from chalicelib.buckets.s3 import S3Buckets
 from chalicelib.config import Settings, SettingsError, aws_files
 from chalicelib.store.dynamodb import DynamoTable
+from tests.support.home import ROOT
 
 
 def test_defaults_are_those_of_the_laptop_home() -> None:

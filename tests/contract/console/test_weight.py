@@ -1,0 +1,88 @@
+"""What a first visit of each page loads: its HTML, stylesheets, scripts and pictures, as they are without compression.
+
+The home has many CAs, a page of certificates of ordinary length, and one certificate with as many names as fit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin
+
+import pytest
+
+from chalicelib.console import pages
+from chalicelib.console.views import certificate_search, overview, wizard
+from tests.support.builders import csr
+from tests.support.console_steps import create, issue, revoke, root, signed_in, subordinate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.console_browser import Answer, Browser
+
+pytestmark = pytest.mark.laptop
+MOST_BYTES = 200_000
+CAS, NAMES = 150, 450
+COMPANY = {"Organization": "Example Corporation International", "OrganizationalUnit": "Infrastructure"}
+SHOWN = [row for row in pages.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
+
+
+class Home(NamedTuple):
+    """A visitor, and what segments of paths are named in the home; `issue` is the draft of a long CSR."""
+
+    browser: Browser
+    ca_id: str
+    serial: str
+    issue: str
+
+
+@pytest.fixture
+def home(rt: Any) -> Home:
+    top = root(rt, COMPANY | {"CommonName": "Example Corporation Root R1"}, Tags=[{"Key": "Name", "Value": "root"}])
+    for number in range(CAS - 2):
+        subject = COMPANY | {"CommonName": f"Example Corporation Issuing CA {number}"}
+        if number % 3:
+            subordinate(rt, top, subject)
+        else:
+            create(rt, "SUBORDINATE", subject)
+    ca_id = subordinate(rt, top, COMPANY | {"CommonName": "Example Corporation Issuing CA X"})
+    for number in range(2 * certificate_search.PAGE):
+        host = f"service-{number}.region-{number % 7}.example.com"
+        revoke(rt, ca_id, issue(rt, ca_id, csr(host, dns_names=[host, f"www.{host}"])))
+    names = [f"host-{number:03d}.production.eu-central-1.example.com" for number in range(NAMES)]
+    request = csr("many.example.com", dns_names=names)
+    serial = issue(rt, ca_id, request)
+    revoke(rt, ca_id, serial)
+    browser = signed_in(rt)
+    form = browser.get(f"/console/cas/{ca_id}/issue")
+    preview = browser.submit(form, "/issue", csr=request.decode(), template="EndEntityCertificate")
+    return Home(browser, ca_id, serial, preview.url.rsplit("/", 1)[1])
+
+
+def addresses(home: Home) -> Iterator[str]:
+    """Every page that there is, and more of those that are long."""
+    segments = {"ca_id": home.ca_id, "serial": home.serial, "report_id": home.ca_id, "file": "chain.pem"}
+    for row in SHOWN:
+        steps = wizard.STEPS if "{step}" in row.path else [""]
+        yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)
+    yield f"hierarchy?begin={overview.BRANCHES}"
+    yield f"cas/{home.ca_id}/issue?draft={home.issue}"
+
+
+def loaded(browser: Browser, page: Answer) -> int:
+    """How many bytes the page is, with what it makes a browser load."""
+    found = {each.get("src") or each.get("href", "") for tag, each in page.elements if tag in {"link", "script", "img"}}
+    parts = [browser.get(urljoin(page.url, address)) for address in found]
+    assert {part.status for part in parts} <= {200}
+    return len(page.body) + sum(len(part.body) for part in parts)
+
+
+def test_first_load_of_every_page_is_bounded(home: Home) -> None:
+    found = {address: home.browser.get(f"/console/{address}") for address in addresses(home)}
+    assert len(found) > len(SHOWN)
+    weights = {
+        address: loaded(home.browser, page)
+        for address, page in found.items()
+        if page.headers["Content-Type"].startswith("text/html")
+    }
+    assert {address: weight for address, weight in weights.items() if weight > MOST_BYTES} == {}

@@ -1,0 +1,158 @@
+"""SQLite among threads and processes, and under kill -9: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.store import StoreError
+from chalicelib.store.sqlite import open_store
+from tests.contract.store.test_store import ACCOUNT, authority, certificate, token
+from tests.support.builders import START
+
+if TYPE_CHECKING:
+    from chalicelib.store.table_store import TableStore
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "signet.db"
+
+
+@pytest.fixture
+def store(path: Path) -> TableStore:
+    made = open_store(path)
+    made.reserve_certificate_authority(authority(), None, now=START)
+    return made
+
+
+def test_database_is_private_and_durable(store: TableStore, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    connection = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_threads_with_one_token_reserve_one_certificate(store: TableStore) -> None:
+    answers: list[tuple[str, bool]] = []
+    gate = threading.Barrier(16)
+
+    def reserve(number: int) -> None:
+        gate.wait()
+        for round_ in range(10):
+            record, is_new = store.reserve_certificate(
+                certificate(authority(), 1 + number + 100 * round_), authority(), token(str(round_)), now=START
+            )
+            answers.append((record.arn, is_new))
+
+    threads = [threading.Thread(target=reserve, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 160
+    assert sum(is_new for _, is_new in answers) == 10
+    assert len({arn for arn, _ in answers}) == 10
+    assert len(list(store.list_certificates(authority().arn))) == 10
+
+
+def test_threads_that_open_a_new_database_at_once_all_succeed(path: Path) -> None:
+    failures: list[BaseException] = []
+    gate = threading.Barrier(16)
+
+    def add(number: int) -> None:
+        opened = open_store(path)
+        gate.wait()
+        try:
+            opened.reserve_certificate_authority(authority(number), None, now=START)
+        except BaseException as error:  # noqa: BLE001  reported below
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(open_store(path).list_certificate_authorities(ACCOUNT, limit=99)) == 16
+
+
+def test_child_process_uses_a_connection_of_its_own(store: TableStore) -> None:
+    """A connection must not be carried across a fork (SQLite, "How To Corrupt An SQLite Database File", 2.6)."""
+    inherited = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            own = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+            store.reserve_certificate(certificate(authority(), 9), authority(), None, now=START)
+            status = int(own is inherited)
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.get_certificate(authority().arn, 9) is not None
+
+
+CHILD = """
+import sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.support.builders import START
+from chalicelib.store.sqlite import open_store
+from tests.contract.store.test_store import authority, certificate
+store = open_store(Path({path!r}))
+for number in range({first}, {first} + 100000):
+    record, _ = store.reserve_certificate(certificate(authority(), number), authority(), None, now=START)
+    store.complete_certificate(record, b"der", issued_at=START)
+    print(number, flush=True)
+"""
+
+
+def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, path: Path) -> None:
+    places = {"root": str(ROOT), "path": str(path)}
+    for round_ in range(3):
+        children = [
+            subprocess.Popen(
+                [sys.executable, "-c", CHILD.format(first=1 + 10**6 * (2 * round_ + each), **places)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for each in range(2)
+        ]
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()
+        time.sleep(0.3)
+        for child in children:
+            os.kill(child.pid, signal.SIGKILL)
+        acknowledged = [int(line) for child in children for line in child.communicate()[0].split()]
+        assert len(acknowledged) > 10
+        for number in acknowledged:
+            found = store.get_certificate(authority().arn, number)
+            assert found is not None
+            assert found.status == "ISSUED"
+    connection = store.table._connection()  # type: ignore[attr-defined]  # the driver under test
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_database_of_a_later_release_is_left_alone(store: TableStore, path: Path) -> None:
+    store.table._connection().execute("PRAGMA user_version = 99")  # type: ignore[attr-defined]  # the driver under test
+    with pytest.raises(StoreError, match="later release"):
+        open_store(path).list_access_keys()
+
+
+def test_what_is_no_database_is_a_store_error(path: Path) -> None:
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(StoreError):
+        open_store(path).list_access_keys()

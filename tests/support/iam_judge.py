@@ -1,0 +1,80 @@
+"""Judges calls by the policies of the Lambda functions' roles.
+
+It follows IAM's rules for identity policies without Deny (IAM User Guide, "Policy evaluation logic" and "Condition
+operators"); it knows the operators that the policies use, and no other.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import Any
+
+from chalicelib.buckets.names import OWN_PREFIX
+from tests.support.home import ROOT
+
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "write_audit_reports", "monitor")
+SCHEDULED = FUNCTIONS[2:]
+REGION, ACCOUNT = "eu-west-1", "111122223333"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+ALIAS = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/"
+CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::signet-reports-{ACCOUNT}-{REGION}"
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
+OWN = f"arn:aws:s3:::{OWN_PREFIX}x"  # a bucket that is made at a caller's wish
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
+LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
+OWN_KEY = {"aws:ResourceTag/signet": "ca-key"}
+MADE_KEY = OWN_KEY | {"aws:ResourceTag/signet:ca": "id"}
+SECRETS = {"kms:EncryptionContext:signet": "secrets", "kms:ResourceAliases": ["alias/signet-secrets"]}
+TAGS = {"aws:RequestTag/signet": "ca-key", "aws:RequestTag/signet:ca": "id", "aws:TagKeys": ["signet", "signet:ca"]}
+
+Context = dict[str, Any]
+Call = tuple[str, str, Context]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def like(patterns: Any, value: str) -> bool:
+    return any(fnmatchcase(value, each.replace("[", "[[]")) for each in listed(patterns))
+
+
+def holds(operator: str, key: str, wanted: Any, context: Context) -> bool:
+    """Whether one condition holds; a key that is absent fails all but Null and ForAllValues."""
+    found = listed(context[key]) if key in context else []
+    if operator == "Null":
+        return bool((not found) == (wanted == "true"))
+    if operator == "ForAllValues:StringEquals":
+        return all(each in listed(wanted) for each in found)
+    if operator == "StringLike":
+        return any(like(wanted, each) for each in found)
+    assert operator in {"StringEquals", "ForAnyValue:StringEquals"}
+    return any(each in listed(wanted) for each in found)
+
+
+def statements(function: str) -> list[Any]:
+    name = CONFIG["stages"]["prod"]["lambda_functions"][function]["iam_policy_file"]
+    found: list[Any] = json.loads((ROOT / ".chalice" / name).read_text())["Statement"]
+    return found
+
+
+def allows(function: str, call: Call) -> bool:
+    action, resource, context = call
+    for statement in statements(function):
+        assert statement["Effect"] == "Allow"
+        assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        named = like([each.lower() for each in listed(statement["Action"])], action.lower())
+        conditions = statement.get("Condition", {})
+        met = all(holds(operator, key, wanted, context) for operator in conditions
+                  for key, wanted in conditions[operator].items())  # fmt: skip
+        if named and met and like(statement["Resource"], resource):
+            return True
+    return False
+
+
+def granted(function: str) -> set[str]:
+    """Every action that a function's role allows on anything."""
+    return {each for statement in statements(function) for each in listed(statement["Action"])}

@@ -1,0 +1,1 @@
+"""Programs for whoever builds Signet: the package for AWS, the cost model, the generated model."""
