@@ -17,6 +17,7 @@ from chalicelib.operations import (
     authorities,
     ca_certificates,
     certificates,
+    creation,
     permissions,
     policies,
     revocation,
@@ -38,7 +39,7 @@ MAX_BODY_BYTES = 5 * 1024 * 1024
 _NOBODY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
-    "CreateCertificateAuthority": authorities.create_certificate_authority,
+    "CreateCertificateAuthority": creation.create_certificate_authority,
     "CreateCertificateAuthorityAuditReport": audit_reports.create_certificate_authority_audit_report,
     "CreatePermission": permissions.create_permission,
     "DeleteCertificateAuthority": authorities.delete_certificate_authority,

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication, revocation_configuration
-from chalicelib.operations import authorities, ca_certificates, certificates, revocation
+from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller, from_settings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Demo:
             "RevocationConfiguration": {"CrlConfiguration": crl},
             "CertificateAuthorityType": kind,
         }
-        answer = self._call("create-certificate-authority", authorities.create_certificate_authority, request)
+        answer = self._call("create-certificate-authority", creation.create_certificate_authority, request)
         return str(answer["CertificateAuthorityArn"])
 
     def _sign_ca(self, issuer: str, subject: str, template: str, days: int) -> str:

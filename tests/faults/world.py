@@ -21,7 +21,7 @@ from chalicelib import logs, reconcile
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication
-from chalicelib.operations import authorities, ca_certificates, certificates, revocation
+from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller, Runtime, from_settings
 from tests.faults.fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
@@ -143,7 +143,7 @@ class World:
         }
         if token is not None:
             request["IdempotencyToken"] = token
-        return authorities.create_certificate_authority(rt, self.caller, request)["CertificateAuthorityArn"]
+        return creation.create_certificate_authority(rt, self.caller, request)["CertificateAuthorityArn"]
 
     def issue(self, rt: Runtime, ca_arn: str, token: str | None = None, **more: Any) -> str:
         request: Any = {

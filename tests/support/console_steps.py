@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from chalicelib.operations import authorities, ca_certificates, certificates, revocation
+from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from tests.support.console_browser import Answer, Browser
@@ -31,7 +31,7 @@ def create(rt: Any, kind: str = "ROOT", subject: Mapping[str, str] | None = None
         "CertificateAuthorityConfiguration": EC_CONFIGURATION | ({"Subject": dict(subject)} if subject else {}),
         "RevocationConfiguration": CRL_CONFIGURATION | OCSP,
     }
-    made = authorities.create_certificate_authority(rt, CALLER, cast("Any", request | more))
+    made = creation.create_certificate_authority(rt, CALLER, cast("Any", request | more))
     return made["CertificateAuthorityArn"].rsplit("/", 1)[1]
 
 

@@ -9,7 +9,7 @@ from chalicelib.api import constraints
 from chalicelib.console.forms import revocation_checks
 from chalicelib.console.forms.refusals import in_words
 from chalicelib.console.forms.wizard_draft import SUBJECT, create_request, tags_of
-from chalicelib.operations import authorities
+from chalicelib.operations import creation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def _planned(visit: Visit, **steps: Typed) -> CertificateAuthority:
     """
     request = create_request(_SAMPLE | steps)
     constraints.check("CreateCertificateAuthorityRequest", request)
-    return authorities.planned(visit.rt, visit.caller, cast("Any", request))
+    return creation.planned(visit.rt, visit.caller, cast("Any", request))
 
 
 def _refusal(visit: Visit, **steps: Typed) -> str:

@@ -13,7 +13,7 @@ from chalicelib.access import access_keys
 from chalicelib.console import sessions
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import authorities as authorities_view
-from chalicelib.operations import authorities
+from chalicelib.operations import creation
 from chalicelib.runtime import Caller
 from tests.support.console_browser import ORIGIN, Answer, Browser
 from tests.support.console_steps import pressed_by_enter, problems, signed_in
@@ -344,7 +344,7 @@ def test_list_is_paged(browser: Browser) -> None:
     caller: Any = Caller(account_id="000000000000", access_key_id="x")
     request: Any = wizard_draft.create_request(draft)
     for _ in range(authorities_view.PAGE + 1):
-        authorities.create_certificate_authority(browser.rt, caller, request)
+        creation.create_certificate_authority(browser.rt, caller, request)
     first = browser.get("/console/cas")
     following = next(each["href"] for tag, each in first.elements if each.get("rel") == "next")
     second = browser.get(urljoin(first.url, following))

@@ -16,7 +16,7 @@ from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.crl import publication
 from chalicelib.events.log import LogEvents
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import authorities, certificates
+from chalicelib.operations import certificates, creation
 from chalicelib.reconcile import reconcile
 from chalicelib.reports import audit_report_writer
 from chalicelib.store import StoreError
@@ -185,13 +185,13 @@ def test_interrupted_issuance_fails_when_it_is_given_up(
 def test_failed_creation_is_told_once(rt: Any, bus: Bus, clock: Any) -> None:
     broken = replace(rt, keys=Port(rt.keys, private_key=fail(KeyStoreError("no"))))
     with pytest.raises(KeyStoreError):
-        authorities.create_certificate_authority(broken, CALLER, CREATE)
+        creation.create_certificate_authority(broken, CALLER, CREATE)
     ((kind, (arn,), detail),) = bus.take()
     assert (kind, detail) == ("Creation", FAILURE)
     assert rt.store.get_certificate_authority(arn) is None
     dying = replace(rt, keys=Port(rt.keys, private_key=fail(KeyboardInterrupt())))
     with pytest.raises(KeyboardInterrupt):
-        authorities.create_certificate_authority(dying, CALLER, CREATE)
+        creation.create_certificate_authority(dying, CALLER, CREATE)
     assert bus.sent == []
     clock.forward(seconds=121)
     reconcile(rt)
@@ -208,7 +208,7 @@ def test_creation_whose_last_answer_was_lost_is_a_success(rt: Any, bus: Bus) -> 
         return written
 
     with pytest.raises(StoreError):
-        authorities.create_certificate_authority(
+        creation.create_certificate_authority(
             replace(rt, store=Port(rt.store, update_certificate_authority=lost)), CALLER, CREATE
         )
     (ca,) = rt.store.list_certificate_authorities(CALLER.account_id, limit=10)

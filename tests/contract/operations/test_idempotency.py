@@ -14,7 +14,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.access import access_keys
 from chalicelib.buckets import BucketError
-from chalicelib.operations import authorities, certificates, explain
+from chalicelib.operations import certificates, creation, explain
 from tests.contract.operations.test_authorities import refusal
 from tests.contract.operations.test_policies import OTHER, documented
 from tests.contract.operations.test_recovery import CALLER, Port, fail
@@ -154,4 +154,4 @@ def test_retry_gets_its_authority_though_the_bucket_refuses_by_now(acm_pca: Any,
 
 
 def _created(rt: Any, request: Any) -> str:
-    return authorities.create_certificate_authority(rt, CALLER, request)["CertificateAuthorityArn"]
+    return creation.create_certificate_authority(rt, CALLER, request)["CertificateAuthorityArn"]

@@ -14,7 +14,7 @@ from chalicelib.access import access_keys
 from chalicelib.ca import find
 from chalicelib.crl import publication
 from chalicelib.keystore import KeyStoreError
-from chalicelib.operations import authorities
+from chalicelib.operations import creation
 from chalicelib.reconcile import Reconciled, reconcile
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
@@ -50,7 +50,7 @@ def fail(error: BaseException) -> Any:
 def test_creation_that_died_is_given_up_and_its_key_destroyed(acm_pca: Any, rt: Any, clock: Any, traces: Any) -> None:
     dying = replace(rt, keys=Port(rt.keys, private_key=fail(KeyboardInterrupt())))
     with pytest.raises(KeyboardInterrupt):
-        authorities.create_certificate_authority(dying, CALLER, CREATE)
+        creation.create_certificate_authority(dying, CALLER, CREATE)
     (ca,) = acm_pca.list_certificate_authorities()["CertificateAuthorities"]
     assert ca["Status"] == "CREATING"
     named = {"CertificateAuthorityArn": ca["Arn"]}
@@ -70,7 +70,7 @@ def test_creation_that_died_is_given_up_and_its_key_destroyed(acm_pca: Any, rt: 
 def test_creation_that_fails_leaves_no_trace(acm_pca: Any, rt: Any, traces: Any) -> None:
     broken = replace(rt, keys=Port(rt.keys, private_key=fail(KeyStoreError("no"))))
     with pytest.raises(KeyStoreError):
-        authorities.create_certificate_authority(broken, CALLER, CREATE)
+        creation.create_certificate_authority(broken, CALLER, CREATE)
     assert acm_pca.list_certificate_authorities()["CertificateAuthorities"] == []
     assert not traces.ca_keys()
 
@@ -79,7 +79,7 @@ def test_creation_whose_undoing_fails_too_still_tells_the_first_failure(rt: Any)
     store = Port(rt.store, purge_certificate_authority=fail(ConflictError("no")))
     broken = replace(rt, store=store, keys=Port(rt.keys, private_key=fail(KeyStoreError("first"))))
     with pytest.raises(KeyStoreError, match="first"):
-        authorities.create_certificate_authority(broken, CALLER, CREATE)
+        creation.create_certificate_authority(broken, CALLER, CREATE)
 
 
 def test_tags_set_during_a_creation_are_kept(rt: Any) -> None:
@@ -88,7 +88,7 @@ def test_tags_set_during_a_creation_are_kept(rt: Any) -> None:
             rt.store.update_certificate_authority(ca, replace(ca, tags=(("a", "b"),)))
         return rt.keys.create_key(*arguments, **named)
 
-    arn = authorities.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=tagging)), CALLER, CREATE)[
+    arn = creation.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=tagging)), CALLER, CREATE)[
         "CertificateAuthorityArn"
     ]
     ca = rt.store.get_certificate_authority(arn)
@@ -102,7 +102,7 @@ def test_creation_that_was_given_up_meanwhile_is_not_finished(rt: Any, clock: An
         return rt.keys.create_key(*arguments, **named)
 
     with pytest.raises(errors.ServiceUnavailable, match="given up"):
-        authorities.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=slow)), CALLER, CREATE)
+        creation.create_certificate_authority(replace(rt, keys=Port(rt.keys, create_key=slow)), CALLER, CREATE)
 
 
 def test_record_that_cannot_be_closed_does_not_stop_the_others(acm_pca: Any, rt: Any, clock: Any) -> None:

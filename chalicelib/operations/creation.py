@@ -1,0 +1,163 @@
+"""CreateCertificateAuthority: a CA with its key and its CSR.
+
+Source: AWS Private CA API, CreateCertificateAuthority; User Guide, "Creating a private CA".
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors, logs
+from chalicelib.ca import events, signing
+from chalicelib.crl import revocation_configuration
+from chalicelib.keystore import KeyRefusedError
+from chalicelib.operations import authorities, idempotency, tags
+from chalicelib.operations.refusals import as_api_errors
+from chalicelib.pki.x509 import algorithms, csr, names
+from chalicelib.records import CertificateAuthority
+from chalicelib.store import ConflictError, TokenMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib import shapes
+    from chalicelib.runtime import Caller, Runtime
+
+KEY_TAG = "signet:kms-key"  # the id or ARN of a KMS key of the owner's, which becomes the CA's
+_STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
+
+
+def create_certificate_authority(
+    rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest
+) -> shapes.CreateCertificateAuthorityResponse:
+    """Make a CA with its key and CSR; it then waits for its certificate.
+
+    Raises:
+        InvalidArgsException: algorithms, subject, security standard or revocation settings contradict one another, the
+            key that a tag names cannot be the CA's, or the token was used with other parameters.
+        InvalidTagException: a tag breaks the rules.
+        ValidationException: the CRL bucket cannot be used.
+    """
+    token = request.get("IdempotencyToken")
+    parameters = {name: value for name, value in request.items() if name != "IdempotencyToken"}
+    reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, parameters)
+    try:
+        ca = planned(rt, caller, request)
+        revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
+        revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
+    except errors.ApiError:
+        # A retry asks for what was made when bucket, key and settings still let it.
+        made = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())
+        if made is None:
+            raise
+        return {"CertificateAuthorityArn": made}
+    try:
+        arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
+    except TokenMismatchError as error:
+        raise errors.InvalidArgsException(idempotency.mismatch(rt, token)) from error
+    if arn == ca.arn:
+        _furnish(rt, ca)
+    return {"CertificateAuthorityArn": arn}
+
+
+def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:
+    """The CA that the request asks for, or a refusal; nothing is touched."""
+    configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
+    standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")
+    if standard not in _STANDARDS:
+        raise errors.InvalidArgsException(
+            "A certificate authority cannot be created in this region with the specified security standard."
+        )
+    with as_api_errors():
+        _check_configuration(configuration)
+    given_tags = tags.merged((), request.get("Tags", []))
+    _check_named_key(rt, given_tags, configuration["KeyAlgorithm"])
+    region, now = rt.settings.region, rt.now()
+    ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, str(uuid.uuid4()))
+    return CertificateAuthority(
+        arn=str(ca_arn),
+        type=request["CertificateAuthorityType"],
+        status="CREATING",
+        created_at=now,
+        last_state_change_at=now,
+        configuration=configuration,
+        revocation_configuration=revocation_configuration.normalized(request.get("RevocationConfiguration")),
+        key_storage_security_standard=standard,
+        usage_mode=request.get("UsageMode", "GENERAL_PURPOSE"),
+        tags=given_tags,
+    )
+
+
+def _named_key(given_tags: tuple[tuple[str, str | None], ...]) -> str | None:
+    return dict(given_tags).get(KEY_TAG)
+
+
+def _check_named_key(rt: Runtime, given_tags: tuple[tuple[str, str | None], ...], key_algorithm: str) -> None:
+    named = _named_key(given_tags)
+    if named is None:
+        return
+    try:
+        rt.keys.check_key(named, key_algorithm)
+    except KeyRefusedError as error:
+        raise errors.InvalidArgsException(f"The tag {KEY_TAG} is refused. {error}") from error
+
+
+def _check_configuration(configuration: Mapping[str, Any]) -> None:
+    key_algorithm = configuration["KeyAlgorithm"]
+    if key_algorithm not in algorithms.KEY_ALGORITHMS:
+        raise errors.InvalidArgsException(
+            f"Key algorithm {key_algorithm} is not supported here. Supported key algorithms are: "
+            f"{', '.join(algorithms.KEY_ALGORITHMS)}."
+        )
+    algorithms.require_compatible(configuration["SigningAlgorithm"], key_algorithm)
+    names.encode_subject(configuration["Subject"])
+    csr.check_csr_extensions(configuration.get("CsrExtensions"))
+
+
+def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
+    """Give a CA in CREATING its key and CSR: what will be signed is on record before it is signed."""
+    try:
+        key_id = rt.keys.create_key(ca.arn, ca.configuration["KeyAlgorithm"], named=_named_key(ca.tags))
+        public_key = rt.keys.private_key(key_id, ca.arn).public_key()
+        tbs_der = csr.build_ca_csr_tbs(ca.configuration, public_key)
+        ca = _advance(rt, ca, key_id=key_id, csr_tbs_sha256=signing.tbs_sha256(tbs_der))
+        csr_der = signing.sign(rt, ca, "CSR", tbs_der, ca.configuration["SigningAlgorithm"])
+        _advance(rt, ca, csr_der=csr_der, status="PENDING_CERTIFICATE", last_state_change_at=rt.now())
+    except Exception:
+        _undo(rt, ca)
+        raise
+    events.authority_created(rt, ca.arn)
+
+
+def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> CertificateAuthority:
+    """Change a CA that is being created; tags may be set meanwhile, but it must still be in CREATING."""
+    while True:
+        try:
+            return rt.store.update_certificate_authority(ca, replace(ca, **changes))
+        except ConflictError as error:
+            current = rt.store.get_certificate_authority(ca.arn)
+            if current is None or current.status != "CREATING" or current.version == ca.version:
+                raise errors.ServiceUnavailable("The creation was given up meanwhile; try again.") from error
+            ca = current
+
+
+def _undo(rt: Runtime, ca: CertificateAuthority) -> None:
+    """Forget a CA whose creation failed, unless it came to be after all.
+
+    If this fails too, reconciliation gives the CA up as FAILED and destroys its key.
+    """
+    try:
+        current = rt.store.get_certificate_authority(ca.arn)
+        if current is None:
+            rt.keys.delete_key(rt.keys.key_id_of(ca.arn), ca.arn)
+        elif current.status == "CREATING":
+            authorities.purge(rt, current)
+        if current is None or current.status == "CREATING":
+            events.creation_failed(rt, ca.arn)
+        elif current.status == "PENDING_CERTIFICATE":  # its end is on record, and only the answer was lost
+            events.authority_created(rt, ca.arn)
+    except Exception:  # noqa: BLE001  the first failure is what the caller has to hear of
+        logs.log_exception("create_undo_failed", ca=ca.arn)
