@@ -62,17 +62,17 @@ def acm_pca_by_cbor(service: str, operation: str) -> Response:  # noqa: ARG001  
 @app.route("/certificate-authorities/{ca_id}/certificates", methods=["GET"])
 def search_certificates(ca_id: str) -> Response:
     """Certificates by what is in them."""
-    from chalicelib.api import chalice_events, extensions
+    from chalicelib.api import chalice_requests, signet_endpoints
 
-    return _response(extensions.search_certificates(runtime(), chalice_events.wire_request(_request()), ca_id))
+    return _response(signet_endpoints.search_certificates(runtime(), chalice_requests.wire_request(_request()), ca_id))
 
 
 @app.route("/certificate-authorities/{ca_id}/explain", methods=["POST"], content_types=[])
 def explain_issuance(ca_id: str) -> Response:
     """What IssueCertificate would sign, or why not."""
-    from chalicelib.api import chalice_events, extensions
+    from chalicelib.api import chalice_requests, signet_endpoints
 
-    return _response(extensions.explain_issuance(runtime(), chalice_events.wire_request(_request()), ca_id))
+    return _response(signet_endpoints.explain_issuance(runtime(), chalice_requests.wire_request(_request()), ca_id))
 
 
 @app.route("/healthz", methods=["GET"])
@@ -85,10 +85,10 @@ def healthz() -> Response:
 
 def _console(**segments: str) -> Response:
     """A page of the console; only who asks for one pays its imports."""
-    from chalicelib.api import chalice_events
+    from chalicelib.api import chalice_requests
     from chalicelib.console import pages
 
-    request = chalice_events.wire_request(_request())
+    request = chalice_requests.wire_request(_request())
     return _response(pages.answer(runtime(), request, tuple(segments.values())))
 
 
@@ -111,9 +111,9 @@ def crl_by_custom_name(name: str) -> Response:
 
 
 def _acm_pca() -> Response:
-    from chalicelib.api import chalice_events, dispatch
+    from chalicelib.api import chalice_requests, dispatch
 
-    return _response(dispatch.handle(runtime(), chalice_events.wire_request(_request())))
+    return _response(dispatch.handle(runtime(), chalice_requests.wire_request(_request())))
 
 
 def _request() -> Request:

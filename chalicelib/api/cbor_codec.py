@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 
-from chalicelib.api import shape_walk
-from chalicelib.api.shape_walk import MAX_DEPTH, MAX_VALUES, refuse
+from chalicelib.api import structure_codec
+from chalicelib.api.structure_codec import MAX_DEPTH, MAX_VALUES, refuse
 from chalicelib.errors import SerializationException
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
         raise SerializationException("The body is not CBOR, or holds what the protocol does not have.") from error
     if stream.read(1):
         raise SerializationException("The body goes on behind its CBOR value.")
-    return shape_walk.decode(shape_name, _without_undefined(document), _READERS)
+    return structure_codec.decode(shape_name, _without_undefined(document), _READERS)
 
 
 def _without_undefined(document: Any) -> Any:
@@ -90,12 +90,12 @@ def _blob(_described: Mapping[str, Any], value: Any, path: str) -> bytes:
 def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
     if not isinstance(value, _Epoch):
         raise refuse(path, "a time with tag 1")
-    return shape_walk.moment(value.seconds, path)
+    return structure_codec.moment(value.seconds, path)
 
 
-_READERS: dict[str, shape_walk.Reader] = {"blob": _blob, "timestamp": _timestamp}
-_WRITERS: dict[str, shape_walk.Writer] = {
-    "timestamp": lambda value: cbor2.CBORTag(_EPOCH_TAG, shape_walk.epoch_seconds(value))
+_READERS: dict[str, structure_codec.Reader] = {"blob": _blob, "timestamp": _timestamp}
+_WRITERS: dict[str, structure_codec.Writer] = {
+    "timestamp": lambda value: cbor2.CBORTag(_EPOCH_TAG, structure_codec.epoch_seconds(value))
 }
 
 
@@ -103,7 +103,7 @@ def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """The CBOR body of a structure; an operation without output has none."""
     if shape_name is None or value is None:
         return b""
-    return cbor2.dumps(shape_walk.encode(shape_name, value, _WRITERS))
+    return cbor2.dumps(structure_codec.encode(shape_name, value, _WRITERS))
 
 
 def encode_error(code: str, message: str) -> bytes:

@@ -11,8 +11,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import shape_walk
-from chalicelib.api.shape_walk import MAX_DEPTH, MAX_VALUES, refuse
+from chalicelib.api import structure_codec
+from chalicelib.api.structure_codec import MAX_DEPTH, MAX_VALUES, refuse
 from chalicelib.errors import SerializationException
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
     """
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise SerializationException(f"The body holds more than {MAX_VALUES} values.")
-    return shape_walk.decode(shape_name, _parse(body or b"{}"), _READERS)
+    return structure_codec.decode(shape_name, _parse(body or b"{}"), _READERS)
 
 
 def _parse(body: bytes) -> Any:
@@ -88,19 +88,19 @@ def _check_depth(document: Any) -> None:
 
 def _blob(described: Mapping[str, Any], value: Any, path: str) -> bytes:
     try:
-        return base64.b64decode(shape_walk.string(described, value, path), validate=True)
+        return base64.b64decode(structure_codec.string(described, value, path), validate=True)
     except (binascii.Error, ValueError) as error:
         raise refuse(path, "base64") from error
 
 
 def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
-    return shape_walk.moment(value, path)
+    return structure_codec.moment(value, path)
 
 
-_READERS: dict[str, shape_walk.Reader] = {"blob": _blob, "timestamp": _timestamp}
-_WRITERS: dict[str, shape_walk.Writer] = {
+_READERS: dict[str, structure_codec.Reader] = {"blob": _blob, "timestamp": _timestamp}
+_WRITERS: dict[str, structure_codec.Writer] = {
     "blob": lambda value: base64.b64encode(value).decode(),
-    "timestamp": shape_walk.epoch_seconds,
+    "timestamp": structure_codec.epoch_seconds,
 }
 
 
@@ -108,7 +108,7 @@ def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """The JSON body of a structure; an operation without output gives `{}`."""
     if shape_name is None or value is None:
         return b"{}"
-    return json.dumps(shape_walk.encode(shape_name, value, _WRITERS), separators=(",", ":")).encode()
+    return json.dumps(structure_codec.encode(shape_name, value, _WRITERS), separators=(",", ":")).encode()
 
 
 def encode_error(code: str, message: str) -> bytes:

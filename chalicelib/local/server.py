@@ -17,10 +17,10 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from chalicelib import files
-from chalicelib.local import console_unrouted
+from chalicelib.local import console_fallback
 from chalicelib.local.compression import compressed
+from chalicelib.local.crl_and_ocsp import recent_ocsp, status
 from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
-from chalicelib.local.revocation_status import recent_ocsp, status
 from chalicelib.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _application(rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor) -> Any
         _send(protocol, response)
 
     def answer(request: HttpRequest) -> HttpResponse:
-        ungated = status(rt, request) or console_unrouted.answer(rt, request)
+        ungated = status(rt, request) or console_fallback.answer(rt, request)
         return ungated or compressed(request, gateway.answer(request))
 
     return application

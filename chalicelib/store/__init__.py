@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from chalicelib.store.crl_records import CrlRecords
-from chalicelib.store.overview import Overview
+from chalicelib.store.overview_queries import OverviewQueries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +79,7 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(Overview, CrlRecords, Protocol):
+class Store(OverviewQueries, CrlRecords, Protocol):
     """Everything that Signet remembers."""
 
     # access keys

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.api import extensions
+from chalicelib.api import signet_endpoints
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_rows
@@ -92,13 +92,13 @@ def _path(ca_id: str, query: str) -> str:
 def list_certificates(visit: Visit) -> WireResponse:
     """The form, and a page of what it finds."""
     arn, typed = own_arn(visit), _typed(visit)
-    caller = extensions.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
+    caller = signet_endpoints.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
     ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
     given, problems = _read(typed)
     found: list[Found] = []
     following = None
     if not problems:
-        token, filters = visit.query.get("next"), extensions.filters_of(given)
+        token, filters = visit.query.get("next"), signet_endpoints.filters_of(given)
         found, following = search.search_certificates(
             visit.rt, caller, arn, filters, limit=PAGE, token=token, most_examined=EXAMINED
         )
@@ -147,7 +147,7 @@ def _read(typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     for name, value in typed.items():
         parameter, time = FIELDS[name]
         try:
-            given[parameter] = extensions.read_parameter(parameter, value + time)
+            given[parameter] = signet_endpoints.read_parameter(parameter, value + time)
         except errors.ValidationException as error:
             problems[name] = "It must be a date." if time else error.message.replace(f"The parameter '{name}'", "It")
     return given, problems

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.api import constraints, extensions
+from chalicelib.api import constraints, signet_endpoints
 from chalicelib.console import notes, render, sessions, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import issue_request, wizard_checks
@@ -113,7 +113,7 @@ def _told(refusal: Mapping[str, str]) -> str:
 
 
 def _explained(visit: Visit, typed: Typed) -> Any:
-    caller = extensions.acting(visit.rt, visit.caller, "IssueCertificate")
+    caller = signet_endpoints.acting(visit.rt, visit.caller, "IssueCertificate")
     request: Any = _request(visit, typed)
     constraints.check("IssueCertificateRequest", request)
     return explain.explain(visit.rt, caller, request)

@@ -271,8 +271,8 @@ def test_crl_is_served_with_its_headers_and_by_its_tag(acm_pca: Any, rt: Any) ->
 def test_crl_that_cannot_be_read_is_an_error_without_detail(
     acm_pca: Any, rt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    from chalicelib.local.crl_and_ocsp import crl
     from chalicelib.local.gateway import HttpRequest
-    from chalicelib.local.revocation_status import crl
     from tests.support.authority_steps import active_root, issue
 
     arn = active_root(acm_pca)

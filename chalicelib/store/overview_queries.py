@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.records import AuditReport, Certificate, Revocation
 
 
-class Overview(Protocol):
+class OverviewQueries(Protocol):
     """Counts and last things; what was written before they had indexes is in neither."""
 
     def count_certificates(
