@@ -41,10 +41,33 @@ def test_command_is_documented() -> None:
         assert f"`signet {name}" in readme
 
 
-def test_documents_that_are_linked_exist() -> None:
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")])
+# What begins a path, from the root of the repository.
+ROOTS = r"app\.py|(?:\.chalice|\.ci|chalicelib|docs|infrastructure|localstack|requirements|tests|tools)/"
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_document_links_to_what_exists(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", document.read_text()):
+        linked = document.parent / target if target else document
+        assert linked.exists(), target
+        assert not anchor or anchor in _anchors(linked), f"{target}#{anchor}"
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_document_names_files_that_exist(document: Path) -> None:
+    for path in re.findall(rf"`((?:{ROOTS})[\w./*-]*)`", document.read_text()):
+        assert list(ROOT.glob(path.rstrip("/"))), path
 
 
 def _profile(name: str) -> list[str]:
