@@ -147,6 +147,18 @@ class RequestEntityTooLargeException(ApiError):
     status = 413
 
 
+class RequestHeaderFieldsTooLarge(ApiError):
+    """The headers are longer than the service reads."""
+
+    status = 431
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is of a type that is not read here."""
+
+    status = 415
+
+
 class InternalFailure(ApiError):
     """A bug or an outage of ours; the answer carries no detail."""
 

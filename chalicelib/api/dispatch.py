@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Operation = Callable[[Runtime, Caller, Any], Any]
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
+MAX_HEADER_BYTES = 16 * 1024  # with the path and the query; API Gateway takes 10,240 bytes of headers
 _NOBODY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
@@ -85,8 +86,7 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
     request_id = str(uuid.uuid4())
     extra: dict[str, str] = {}
     try:
-        if len(request.body) > MAX_BODY_BYTES:
-            raise errors.RequestEntityTooLargeException(f"The body is longer than {MAX_BODY_BYTES} bytes.")
+        check_size(request)
         status, body = 200, answer()
     except errors.ApiError as error:
         status, body, extra = _refusal(error, protocol)
@@ -96,6 +96,20 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
     content_type = {"Content-Type": protocol.content_type} if body else {}
     headers = {**content_type, "x-amzn-RequestId": request_id, **protocol.headers} | extra
     return WireResponse(status, body, headers)
+
+
+def check_size(request: WireRequest) -> None:
+    """Refuse what is too long, before anything of it is read.
+
+    Raises:
+        RequestHeaderFieldsTooLarge: the headers, the path and the query are longer than 16 KB in all.
+        RequestEntityTooLargeException: the body is longer than 5 MB.
+    """
+    head = sum(len(name) + len(value) for name, value in request.headers) + len(request.path) + len(request.query)
+    if head > MAX_HEADER_BYTES:
+        raise errors.RequestHeaderFieldsTooLarge(f"The headers are longer than {MAX_HEADER_BYTES} bytes.")
+    if len(request.body) > MAX_BODY_BYTES:
+        raise errors.RequestEntityTooLargeException(f"The body is longer than {MAX_BODY_BYTES} bytes.")
 
 
 def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: Mapping[str, Operation]) -> bytes:

@@ -148,6 +148,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
     asked = replace(request, method="GET") if request.method == "HEAD" else request
     visit = web.Visit(rt=rt, request=asked, segments=segments, form=body.Form())
     try:
+        dispatch.check_size(asked)
         found, visit = _arrived(visit)
         page = next((each for each in found if each.method == asked.method), None)
         return _missing(visit, found) if page is None else _admitted(page, visit)
@@ -192,11 +193,12 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     view = page.view if visit.granted is None else other_accounts.view_of(visit, page.method, page.path)
     if page.method != "POST":
         return view(visit)
-    if len(visit.request.body) > dispatch.MAX_BODY_BYTES:
-        raise errors.RequestEntityTooLargeException(f"The form is longer than {dispatch.MAX_BODY_BYTES} bytes.")
+    body.check_kind(visit.request, public=page.public)
+    token = visit.request.header("x-signet-token")
+    if not sessions.is_own_form(visit.request, visit.token, token):  # None: it is in the form
+        return render.error_page(visit, 403, "Refused", _FOREIGN)
     visit = replace(visit, form=body.parse(visit.request))
-    given = visit.request.header("x-signet-token") or visit.form.get("token")
-    if not sessions.is_own_form(visit.request, visit.token, given):
+    if not sessions.is_own_form(visit.request, visit.token, token or visit.form.get("token")):
         return render.error_page(visit, 403, "Refused", _FOREIGN)
     return view(visit)
 

@@ -14,11 +14,11 @@ import re
 import secrets
 from dataclasses import replace
 from datetime import timedelta
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.api import dispatch
+from chalicelib.console import cookies
 from chalicelib.records import ConsoleSession
 from chalicelib.store import ConflictError
 
@@ -47,15 +47,7 @@ def new_id() -> str:
 
 def id_in(request: WireRequest, cookie: str) -> str:
     """The id that a cookie of a request holds; empty where it holds none."""
-    for name, value in request.headers:
-        if name == "cookie":
-            try:
-                found = SimpleCookie(value).get(cookie)
-            except CookieError:
-                continue
-            if found is not None and _ID.fullmatch(found.value):
-                return found.value
-    return ""
+    return next(filter(_ID.fullmatch, cookies.values(request.headers, cookie)), "")
 
 
 def set_cookie(name: str, value: str, *, secure: bool) -> dict[str, str]:
@@ -69,9 +61,11 @@ def form_token(visitor_id: str) -> str:
     return _hash("form", visitor_id) if visitor_id else ""
 
 
-def is_own_form(request: WireRequest, expected: str, given: str) -> bool:
-    """Whether a form has the right token and was sent by a page of this very host."""
-    return bool(expected) and hmac.compare_digest(expected.encode(), given.encode()) and _is_own_origin(request)
+def is_own_form(request: WireRequest, expected: str, given: str | None) -> bool:
+    """Whether a form has the right token, if it is known already, and was sent by a page of this very host."""
+    if not expected or not _is_own_origin(request):
+        return False
+    return given is None or hmac.compare_digest(expected.encode(), given.encode())
 
 
 def _is_own_origin(request: WireRequest) -> bool:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from chalicelib.errors import ValidationException
+from chalicelib.api.dispatch import MAX_BODY_BYTES
+from chalicelib.console.forms import multipart
+from chalicelib.errors import RequestEntityTooLargeException, UnsupportedMediaType, ValidationException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_FIELDS = 400
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MOST_PUBLIC_BYTES = 8 * 1024
+MOST_URLENCODED_BYTES = 1024 * 1024  # decoding "%" takes a second for 2 MB; chains come as files, by multipart
 _URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -36,20 +38,44 @@ class Form:
         return self.fields.get(name, "").strip()
 
 
+def check_kind(request: WireRequest, *, public: bool) -> None:
+    """Refuse what is no form by its headers and its length, before any of it is read.
+
+    Args:
+        request: with a body.
+        public: whether anybody may send it: then it is short, and has no files.
+
+    Raises:
+        RequestEntityTooLargeException: it is longer than such a form may be.
+        UnsupportedMediaType: it is not of a type that browsers send.
+    """
+    kind = _kind(request)
+    most = {_URLENCODED: MOST_PUBLIC_BYTES if public else MOST_URLENCODED_BYTES}
+    if not public:
+        most[_MULTIPART] = MAX_BODY_BYTES
+    if request.body and kind not in most:
+        raise UnsupportedMediaType("The content type is not one of a form.")
+    if len(request.body) > most.get(kind, 0):
+        raise RequestEntityTooLargeException(f"The form is longer than {most[kind]} bytes.")
+
+
+def _kind(request: WireRequest) -> str:
+    return (request.header("content-type") or "").partition(";")[0].strip().lower()
+
+
 def parse(request: WireRequest) -> Form:
     """Read the form of a request.
 
     Raises:
         ValidationException: it is none.
     """
-    content_type = request.header("content-type") or ""
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(request)
     try:
         if kind == _URLENCODED:
             pairs = parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
             return Form(_first(pairs))
         if kind == _MULTIPART:
-            return _multipart(content_type, request.body)
+            return _multipart(request.header("content-type") or "", request.body)
     except ValueError as error:
         raise ValidationException("The form cannot be read.") from error
     if request.body:
@@ -70,20 +96,9 @@ def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _multipart(content_type: str, body: bytes) -> Form:
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + body)
-    fields: list[tuple[str, str]] = []
-    files: dict[str, bytes] = {}
-    parts = message.get_payload() if message.is_multipart() else []
-    for part in parts[:MOST_FIELDS]:  # type: ignore[index]  # a multipart message has a list
-        name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]  # of messages
-        content = part.get_payload(decode=True)  # type: ignore[union-attr]  # of messages
-        if not isinstance(name, str) or not isinstance(content, bytes):
-            raise ValueError(name)  # noqa: TRY004  it is the form that is wrong
-        if part.get_filename() is None:  # type: ignore[union-attr]  # of messages
-            fields.append((name, content.decode()))
-        elif content:
-            files[name] = _unmarked(content)
+    parts = multipart.parts(content_type, body)
+    fields = [(part.name, part.content.decode()) for part in parts if not part.is_file]
+    files = {part.name: _unmarked(part.content) for part in parts if part.is_file and part.content}
     return Form(_first(fields), files)
 
 

@@ -119,7 +119,7 @@ def test_certificates_are_found_by_what_is_in_them(browser: Browser, rt: Any, cl
         ("expires_from=tomorrow", "expires_from"),
         ("expires_to=2030-02-30", "expires_to"),
         ("subject=*", "subject"),
-        ("san=" + "x" * 65536, "san"),
+        ("san=" + "x" * 10_000, "san"),
     ],
 )
 def test_what_cannot_be_searched_for_is_told_beside_its_field(

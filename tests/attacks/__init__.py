@@ -1,0 +1,1 @@
+"""Attacks that once succeeded, and their siblings: one file per subject."""
