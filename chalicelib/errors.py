@@ -5,7 +5,29 @@ Source: AWS Private CA API reference, "Errors" of each operation; AWS "Common Er
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+# The path of a member of a request: names as the model spells them, positions in lists from 0; () for none or several.
+Member = tuple[str | int, ...]
+Rule = Literal["required", "min_length", "max_length", "min_value", "max_value", "enum", "pattern"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken constraint of the model.
+
+    Attributes:
+        member: the path of the member that breaks it.
+        rule: the constraint.
+        limit: its bound, its values or its pattern; None for a required member.
+        found: the value of the member; None where a required member is missing.
+    """
+
+    member: Member
+    rule: Rule
+    limit: int | str | tuple[str, ...] | None
+    found: Any
 
 
 class ApiError(Exception):
@@ -13,14 +35,21 @@ class ApiError(Exception):
 
     Attributes:
         status: the HTTP status; every exception of the model is a client error without a code of its own, so 400.
+        message: the text for clients of the API.
+        member: the member of the request that is refused.
+        reason: the sentence for a person who sees it beside that member; the message, unless it says more.
         retry_after_seconds: set when trying again later may help.
     """
 
     status: ClassVar[int] = 400
 
-    def __init__(self, message: str, *, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, member: Member = (), reason: str = "", retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.member = member
+        self.reason = reason or message
         self.retry_after_seconds = retry_after_seconds
 
     @property
@@ -106,7 +135,17 @@ class TooManyTagsException(ApiError):
 
 
 class ValidationException(ApiError):
-    """A constraint of the model, or a rule that AWS reports in this form, is broken."""
+    """A constraint of the model, or a rule that AWS reports in this form, is broken.
+
+    Attributes:
+        violations: the broken constraints of the model; none where an operation refuses.
+    """
+
+    def __init__(
+        self, message: str, *, member: Member = (), reason: str = "", violations: tuple[Violation, ...] = ()
+    ) -> None:
+        super().__init__(message, member=member, reason=reason)
+        self.violations = violations
 
 
 class AccessDeniedException(ApiError):

@@ -1,4 +1,4 @@
-"""Every constraint of the model: required, lengths, ranges, patterns, enums; all violations at once, in AWS's words."""
+"""The constraints of the model (required, lengths, ranges, patterns, enums): violations as values, and AWS's text."""
 
 from __future__ import annotations
 
@@ -8,73 +8,106 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.api.model import shape
-from chalicelib.errors import ValidationException
+from chalicelib.errors import ValidationException, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from chalicelib.errors import Member, Rule
 
 _SHOWN = 200
 _SHOWN_VIOLATIONS = 20
+_RULES: dict[Rule, str] = {
+    "required": "Member must not be null",
+    "min_length": "Member must have length greater than or equal to {}",
+    "max_length": "Member must have length less than or equal to {}",
+    "min_value": "Member must have value greater than or equal to {}",
+    "max_value": "Member must have value less than or equal to {}",
+    "enum": "Member must satisfy enum value set: [{}]",
+    "pattern": "Member must satisfy regular expression pattern: {}",
+}
 
 
 def check(shape_name: str, value: Mapping[str, Any]) -> None:
     """Raise `ValidationException` unless a decoded structure keeps every constraint."""
-    violations = list(_violations(shape_name, value, ""))
-    if violations:
-        count = len(violations)
-        noun = "error" if count == 1 else "errors"
-        text = "; ".join(violations[:_SHOWN_VIOLATIONS])
-        raise ValidationException(f"{count} validation {noun} detected: {text}")
+    broken = tuple(violations(shape_name, value))
+    if broken:
+        member = broken[0].member if len(broken) == 1 else ()
+        raise ValidationException(_message(broken), member=member, violations=broken)
 
 
-def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
+def violations(shape_name: str, value: Any, member: Member = ()) -> Iterator[Violation]:
+    """Yield every broken constraint of a decoded value, which is at `member` of the request."""
     described = shape(shape_name)
     kind = described["type"]
     if kind == "structure":
-        prefix = path + "." if path else ""
         for name in described.get("required", ()):
             if name not in value:
-                yield f"Value null at '{prefix}{_camel(name)}' failed to satisfy constraint: Member must not be null"
-        for name, member in value.items():
-            yield from _violations(described["members"][name], member, prefix + _camel(name))
+                yield Violation((*member, name), "required", None, None)
+        for name, part in value.items():
+            yield from violations(described["members"][name], part, (*member, name))
         return
-    for rule in _broken_rules(described, value):
-        yield f"Value {_shown(kind, value)} at '{path}' failed to satisfy constraint: {rule}"
+    for rule, limit in _broken_rules(described, value):
+        yield Violation(member, rule, limit, value)
     if kind == "list":
-        for position, member in enumerate(value, start=1):
-            yield from _violations(described["member"], member, f"{path}.{position}.member")
+        for position, part in enumerate(value):
+            yield from violations(described["member"], part, (*member, position))
 
 
-def _broken_rules(described: Mapping[str, Any], value: Any) -> Iterator[str]:
-    numeric = described["type"] in {"integer", "long"}
-    measured = value if numeric else len(value) if described["type"] in {"string", "blob", "list"} else None
-    noun = "value" if numeric else "length"
-    if measured is not None and "min" in described and measured < described["min"]:
-        yield f"Member must have {noun} greater than or equal to {described['min']}"
-    if measured is not None and "max" in described and measured > described["max"]:
-        yield f"Member must have {noun} less than or equal to {described['max']}"
+def _broken_rules(described: Mapping[str, Any], value: Any) -> Iterator[tuple[Rule, int | str | tuple[str, ...]]]:
+    if described["type"] in {"integer", "long"}:
+        yield from _out_of_bounds(described, value, "min_value", "max_value")
+    elif described["type"] in {"string", "blob", "list"}:
+        yield from _out_of_bounds(described, len(value), "min_length", "max_length")
     if "enum" in described and value not in described["enum"]:
-        yield f"Member must satisfy enum value set: [{', '.join(described['enum'])}]"
+        yield "enum", tuple(described["enum"])
     if "pattern" in described and not _matcher(described["pattern"])(value):
-        yield f"Member must satisfy regular expression pattern: {described['pattern']}"
+        yield "pattern", described["pattern"]
 
 
-def _camel(name: str) -> str:
-    return name[0].lower() + name[1:]
+def _out_of_bounds(described: Mapping[str, Any], measured: int, least: Rule, most: Rule) -> Iterator[tuple[Rule, int]]:
+    if "min" in described and measured < described["min"]:
+        yield least, described["min"]
+    if "max" in described and measured > described["max"]:
+        yield most, described["max"]
 
 
-def _shown(kind: str, value: Any) -> str:
-    noun = {"blob": "bytes", "list": "members"}.get(kind)
-    text = str(value) if noun is None else f"[{len(value)} {noun}]" if value else "[]"
+# the text of AWS
+
+
+def _message(broken: Sequence[Violation]) -> str:
+    noun = "error" if len(broken) == 1 else "errors"
+    sentences = "; ".join(map(_sentence, broken[:_SHOWN_VIOLATIONS]))
+    return f"{len(broken)} validation {noun} detected: {sentences}"
+
+
+def _sentence(violation: Violation) -> str:
+    limit = ", ".join(violation.limit) if isinstance(violation.limit, tuple) else violation.limit
+    value = "null" if violation.rule == "required" else _shown(violation.found)
+    rule = _RULES[violation.rule].format(limit)
+    return f"Value {value} at '{_path(violation.member)}' failed to satisfy constraint: {rule}"
+
+
+def _path(member: Member) -> str:
+    """Return the path as AWS writes it: 'tags.1.member.key' for ("Tags", 0, "Key")."""
+    parts = (part[0].lower() + part[1:] if isinstance(part, str) else f"{part + 1}.member" for part in member)
+    return ".".join(parts)
+
+
+def _shown(value: Any) -> str:
+    noun = "bytes" if isinstance(value, bytes) else "members" if isinstance(value, list) else ""
+    text = str(value) if not noun else f"[{len(value)} {noun}]" if value else "[]"
     return f"'{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}'"
 
+
+# patterns
 
 _CLASSES = {"L": ("a", "a-zA-Z"), "Z": (" ", " "), "N": ("0", "0-9")}
 
 
 @cache
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    r"""Whether a text matches a pattern of the model as a whole, with Java's meaning of its classes.
+    r"""Return a test for whole texts against a pattern of the model, with Java's meaning of its classes.
 
     Python's `re` lacks `\p{L}`: such patterns are matched on a copy of the text in which each character beyond ASCII
     stands for its category.
@@ -91,7 +124,9 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 def _represented(text: str) -> str:
     if text.isascii():
         return text
-    return text.translate({ord(each): _representative(each) for each in set(text) if not each.isascii()})
+    return text.translate(
+        {ord(character): _representative(character) for character in set(text) if not character.isascii()}
+    )
 
 
 def _representative(character: str) -> str:

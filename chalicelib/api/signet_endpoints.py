@@ -102,7 +102,7 @@ def _query(query: str) -> dict[str, Any]:
         if name not in _FILTERS:
             raise errors.ValidationException(f"There is no parameter '{name[:50]}'; there are: {', '.join(_FILTERS)}.")
         if name in given:
-            raise errors.ValidationException(f"The parameter '{name}' is there more than once.")
+            raise errors.ValidationException(f"The parameter '{name}' is there more than once.", member=(name,))
         given[name] = read_parameter(name, value)
     return given
 
@@ -117,7 +117,9 @@ def read_parameter(name: str, value: str) -> Any:
     try:
         return read(value)
     except (ValueError, OverflowError) as error:
-        raise errors.ValidationException(f"The parameter '{name}' must be {rule}.") from error
+        raise errors.ValidationException(
+            f"The parameter '{name}' must be {rule}.", reason=f"It must be {rule}.", member=(name,)
+        ) from error
 
 
 def filters_of(given: Mapping[str, Any]) -> search.Filters:

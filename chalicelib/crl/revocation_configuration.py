@@ -60,18 +60,18 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
     if not crl["Enabled"]:
         return dict(DISABLED)
     if not crl.get("S3BucketName"):
-        raise errors.InvalidArgsException("CrlConfiguration.S3BucketName is required when Enabled is true.")
+        raise _refusal("CrlConfiguration", "S3BucketName", "is required when Enabled is true.")
     omit = crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension", False)
     if omit and crl.get("CustomCname"):
-        raise errors.InvalidArgsException("CrlConfiguration.CustomCname cannot be given when OmitExtension is true.")
+        raise _refusal("CrlConfiguration", "CustomCname", "cannot be given when OmitExtension is true.")
     _check_path(crl.get("CustomPath"))
-    _check_host("CrlConfiguration.CustomCname", crl.get("CustomCname"))
+    _check_host("CrlConfiguration", "CustomCname", crl.get("CustomCname"))
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
 
 
 def _ocsp(given: Mapping[str, Any]) -> dict[str, Any]:
     _check_disabled_stands_alone("OcspConfiguration", given)
-    _check_host("OcspConfiguration.OcspCustomCname", given.get("OcspCustomCname"))
+    _check_host("OcspConfiguration", "OcspCustomCname", given.get("OcspCustomCname"))
     return _without_empty(given)
 
 
@@ -82,24 +82,36 @@ def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
 def _check_disabled_stands_alone(name: str, configuration: Mapping[str, Any]) -> None:
     others = sorted(member for member in configuration if member != "Enabled")
     if not configuration["Enabled"] and others:
-        raise errors.InvalidArgsException(f"{name}.{others[0]} cannot be given when Enabled is false.")
+        raise _refusal(name, others[0], "cannot be given when Enabled is false.")
 
 
 def _check_path(path: str | None) -> None:
     if path and path != "/" and _PATH.fullmatch(path) is None:
-        raise errors.InvalidArgsException(
-            f"CrlConfiguration.CustomPath '{path}' must be segments without '%', '?' and '+', joined by '/', of which "
-            "none begins with a dot: it is a path in addresses and the beginning of object keys."
+        rule = (
+            "must be segments without '%', '?' and '+', joined by '/', of which none begins with a dot: it is a path "
+            "in addresses and the beginning of object keys."
         )
+        raise _refusal("CrlConfiguration", "CustomPath", rule, path)
 
 
-def _check_host(name: str, host: str | None) -> None:
-    found = _HOST.fullmatch(host) if host else None
-    if host and (found is None or int(found[1] or _PORTS[0]) not in _PORTS):
-        raise errors.InvalidArgsException(
-            f"{name} '{host}' must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path; a "
-            "port is a number from 1 to 65535."
+def _check_host(configuration: str, member: str, host: str | None) -> None:
+    match = _HOST.fullmatch(host) if host else None
+    if host and (match is None or int(match[1] or _PORTS[0]) not in _PORTS):
+        rule = (
+            "must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path; a port is a number "
+            "from 1 to 65535."
         )
+        raise _refusal(configuration, member, rule, host)
+
+
+def _refusal(configuration: str, member: str, rule: str, value: str | None = None) -> errors.ApiError:
+    """A member of `CrlConfiguration` or `OcspConfiguration` that breaks a rule, with its value where that helps."""
+    quoted = "" if value is None else f" '{value}'"
+    return errors.InvalidArgsException(
+        f"{configuration}.{member}{quoted} {rule}",
+        reason=f"It {rule}",
+        member=("RevocationConfiguration", configuration, member),
+    )
 
 
 def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> None:
@@ -117,7 +129,8 @@ def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> 
         if not error.misconfigured:
             raise
         text = _BUCKET_SENTENCE.format(bucket=crl["S3BucketName"], detail=error)
-        raise errors.ValidationException(text) from error
+        member = ("RevocationConfiguration", "CrlConfiguration", "S3BucketName")
+        raise errors.ValidationException(text, reason=str(error), member=member) from error
 
 
 def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
@@ -128,8 +141,10 @@ def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
     """
     given = configuration["OcspConfiguration"]
     if given["Enabled"] and not given.get("OcspCustomCname") and not rt.settings.ocsp_base_url:
-        raise errors.InvalidArgsException(
-            "OcspConfiguration.OcspCustomCname is required here: this installation has no OCSP address of its own."
+        raise _refusal(
+            "OcspConfiguration",
+            "OcspCustomCname",
+            "is required here: this installation has no OCSP address of its own.",
         )
 
 

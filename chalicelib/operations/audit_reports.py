@@ -43,7 +43,9 @@ def create_certificate_authority_audit_report(
     except BucketError as error:
         if not error.misconfigured:
             raise
-        raise errors.InvalidArgsException(f"The bucket '{bucket}' cannot take the audit report. {error}") from error
+        raise errors.InvalidArgsException(
+            f"The bucket '{bucket}' cannot take the audit report. {error}", reason=str(error), member=("S3BucketName",)
+        ) from error
     report_id, now = str(uuid.uuid4()), rt.now()
     report = AuditReport(
         ca_arn=ca.arn,

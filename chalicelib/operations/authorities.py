@@ -67,7 +67,7 @@ def list_certificate_authorities(
     try:
         after = paging.decode(rt, caller, list_name, request.get("NextToken"))
     except paging.TokenError as error:
-        raise errors.InvalidNextTokenException(str(error)) from error
+        raise errors.InvalidNextTokenException(str(error), member=("NextToken",)) from error
     limit = min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)
     list_page = _own_page if owner == "SELF" else _shared_page
     page, last, now = *list_page(rt, caller, limit, after), rt.now()
@@ -142,7 +142,9 @@ def update_certificate_authority(
     if status is None and given is None:
         raise errors.InvalidArgsException("At least one of Status and RevocationConfiguration must be given.")
     if status is not None and status not in _SWITCHABLE:
-        raise errors.InvalidArgsException(f"Status {status} cannot be set: only ACTIVE and DISABLED can.")
+        raise errors.InvalidArgsException(
+            f"Status {status} cannot be set: only ACTIVE and DISABLED can.", member=("Status",)
+        )
     arn = request["CertificateAuthorityArn"]
     states = _RECONFIGURABLE if status is None else _SWITCHABLE
     ca = find.require(rt, caller, arn, states, _NOT_UPDATABLE)

@@ -126,9 +126,9 @@ def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
     try:
         parsed = arns.parse_template_arn(template_arn)
     except arns.ArnError as error:
-        raise errors.InvalidArnException(f"{error}.") from error
+        raise errors.InvalidArnException(f"{error}.", member=("TemplateArn",)) from error
     if parsed.partition != partition or parsed.version != 1:
-        raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.")
+        raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.", member=("TemplateArn",))
     with as_api_errors():
         return _Order(request, templates.template_named(parsed.name), template_arn, csr.parse_csr(request["Csr"]))
 
@@ -212,7 +212,8 @@ def _reserve(  # noqa: PLR0917  what a record is made of
     try:
         return rt.store.reserve_certificate(record, ca, token, now=rt.now(), terms=terms)
     except TokenMismatchError as error:
-        raise errors.InvalidArgsException(idempotency.mismatch(rt, order.request.get("IdempotencyToken"))) from error
+        text = idempotency.mismatch(rt, order.request.get("IdempotencyToken"))
+        raise errors.InvalidArgsException(text, member=("IdempotencyToken",)) from error
 
 
 def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | None:
@@ -276,7 +277,7 @@ def get_certificate(
     try:
         parsed = arns.parse_certificate_arn(arn)
     except arns.ArnError as error:
-        raise errors.InvalidArnException(f"{error}.") from error
+        raise errors.InvalidArnException(f"{error}.", member=("CertificateArn",)) from error
     record = rt.store.get_certificate(ca.arn, parsed.serial_number) if str(parsed.ca) == ca.arn else None
     if record is None:
         raise errors.ResourceNotFoundException(f"Could not find certificate {arn}.")

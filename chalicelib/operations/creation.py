@@ -16,6 +16,7 @@ from chalicelib.crl import revocation_configuration
 from chalicelib.keystore import KeyRefusedError
 from chalicelib.operations import authorities, idempotency, tags
 from chalicelib.operations.refusals import as_api_errors
+from chalicelib.pki.errors import within
 from chalicelib.pki.x509 import algorithms, csr, names
 from chalicelib.records import CertificateAuthority
 from chalicelib.store import ConflictError, TokenMismatchError
@@ -57,7 +58,7 @@ def create_certificate_authority(
     try:
         arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
     except TokenMismatchError as error:
-        raise errors.InvalidArgsException(idempotency.mismatch(rt, token)) from error
+        raise errors.InvalidArgsException(idempotency.mismatch(rt, token), member=("IdempotencyToken",)) from error
     if arn == ca.arn:
         _furnish(rt, ca)
     return {"CertificateAuthorityArn": arn}
@@ -69,9 +70,10 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
     standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")
     if standard not in _STANDARDS:
         raise errors.InvalidArgsException(
-            "A certificate authority cannot be created in this region with the specified security standard."
+            "A certificate authority cannot be created in this region with the specified security standard.",
+            member=("KeyStorageSecurityStandard",),
         )
-    with as_api_errors():
+    with as_api_errors(), within("CertificateAuthorityConfiguration"):
         _check_configuration(configuration)
     given_tags = tags.merged((), request.get("Tags", []))
     _check_named_key(rt, given_tags, configuration["KeyAlgorithm"])
@@ -102,7 +104,10 @@ def _check_named_key(rt: Runtime, given_tags: tuple[tuple[str, str | None], ...]
     try:
         rt.keys.check_key(named, key_algorithm)
     except KeyRefusedError as error:
-        raise errors.InvalidArgsException(f"The tag {KEY_TAG} is refused. {error}") from error
+        position = [key for key, _ in given_tags].index(KEY_TAG)
+        raise errors.InvalidArgsException(
+            f"The tag {KEY_TAG} is refused. {error}", reason=str(error), member=("Tags", position, "Value")
+        ) from error
 
 
 def _check_configuration(configuration: Mapping[str, Any]) -> None:
@@ -110,10 +115,12 @@ def _check_configuration(configuration: Mapping[str, Any]) -> None:
     if key_algorithm not in algorithms.KEY_ALGORITHMS:
         raise errors.InvalidArgsException(
             f"Key algorithm {key_algorithm} is not supported here. Supported key algorithms are: "
-            f"{', '.join(algorithms.KEY_ALGORITHMS)}."
+            f"{', '.join(algorithms.KEY_ALGORITHMS)}.",
+            member=("CertificateAuthorityConfiguration", "KeyAlgorithm"),
         )
     algorithms.require_compatible(configuration["SigningAlgorithm"], key_algorithm)
-    names.encode_subject(configuration["Subject"])
+    with within("Subject"):
+        names.encode_subject(configuration["Subject"])
     csr.check_csr_extensions(configuration.get("CsrExtensions"))
 
 

@@ -28,12 +28,24 @@ def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
         ResourceNotFoundException: the caller has no such CA.
     """
     try:
-        ca, template_arn, plan = certificates.planned(rt, caller, request)
+        return {"WouldIssue": True} | explained(rt, caller, request)
     except errors.ResourceNotFoundException:
         raise
     except errors.ApiError as error:
-        return {"WouldIssue": False, "Refusal": {"Code": error.code, "Message": error.message}}
-    return {"WouldIssue": True, "Plan": _described(plan, template_arn), "MayIssue": _allowed(rt, ca, template_arn)}
+        refusal = {"Code": error.code, "Message": error.message}
+        if error.member:
+            refusal["Member"] = ".".join(map(str, error.member))
+        return {"WouldIssue": False, "Refusal": refusal}
+
+
+def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
+    """The plan of a request, and who may ask for it.
+
+    Raises:
+        ApiError: what IssueCertificate would refuse it with.
+    """
+    ca, template_arn, plan = certificates.planned(rt, caller, request)
+    return {"Plan": _described(plan, template_arn), "MayIssue": _allowed(rt, ca, template_arn)}
 
 
 def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
@@ -47,13 +59,13 @@ def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
         "NotAfter": plan.not_after,
         "Extensions": [
             {
-                "ObjectIdentifier": each.oid,
-                "Name": extensions.NAMES.get(each.oid, each.oid),
-                "Critical": each.critical,
-                "Source": plan.sources[each.oid],
-                "Value": base64.b64encode(each.value_der).decode(),
+                "ObjectIdentifier": extension.oid,
+                "Name": extensions.NAMES.get(extension.oid, extension.oid),
+                "Critical": extension.critical,
+                "Source": source,
+                "Value": base64.b64encode(extension.value_der).decode(),
             }
-            for each in said.extensions
+            for extension, source, _ in plan.extensions
         ],
     }
 

@@ -35,9 +35,11 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
         InvalidStateException: the CA is DELETED.
     """
     if set(request["Actions"]) != set(ACTIONS):
-        raise errors.ValidationException(_INCOMPLETE)
+        raise errors.ValidationException(_INCOMPLETE, member=("Actions",))
     if request["Principal"] != PRINCIPAL:
-        raise errors.ValidationException(f"The principal must be {PRINCIPAL}: no other service can use a permission.")
+        raise errors.ValidationException(
+            f"The principal must be {PRINCIPAL}: no other service can use a permission.", member=("Principal",)
+        )
     permission = Permission(
         principal=PRINCIPAL,
         source_account=request.get("SourceAccount", caller.account_id),
@@ -49,7 +51,8 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
         state.check_not_deleted(ca, rt.now())
         if any(_name(each) == _name(permission) for each in ca.permissions):
             raise errors.PermissionAlreadyExistsException(
-                f"The permission of {PRINCIPAL} for account {permission.source_account} exists already."
+                f"The permission of {PRINCIPAL} for account {permission.source_account} exists already.",
+                member=("SourceAccount",),
             )
         if len(ca.permissions) >= MAX_PERMISSIONS:
             raise errors.LimitExceededException(f"A certificate authority has at most {MAX_PERMISSIONS} permissions.")
@@ -72,7 +75,8 @@ def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermiss
         left = tuple(each for each in ca.permissions if _name(each) != name)
         if len(left) == len(ca.permissions):
             raise errors.ResourceNotFoundException(
-                f"Could not find a permission of {name[0]} for account {name[1]} on {ca.arn}."
+                f"Could not find a permission of {name[0]} for account {name[1]} on {ca.arn}.",
+                member=("SourceAccount",),
             )
         return replace(ca, permissions=left)
 
@@ -95,7 +99,7 @@ def list_permissions(
     try:
         after = paging.decode(rt, caller, list_name, request.get("NextToken")) or ""
     except paging.TokenError as error:
-        raise errors.InvalidNextTokenException(str(error)) from error
+        raise errors.InvalidNextTokenException(str(error), member=("NextToken",)) from error
     rest = sorted((each for each in ca.permissions if "/".join(_name(each)) > after), key=_name)
     page = rest[: min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)]
     response: shapes.ListPermissionsResponse = {"Permissions": [_described(ca, each) for each in page]}

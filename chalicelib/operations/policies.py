@@ -47,10 +47,12 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
     try:
         statements = resource_policy.parse(request["Policy"], ca.arn)
     except PolicyError as error:
-        raise errors.InvalidPolicyException(str(error)) from error
+        raise errors.InvalidPolicyException(str(error), member=("Policy",)) from error
     owner = arns.parse_ca_arn(ca.arn).account_id
     if resource_policy.locks_out(statements, owner):
-        raise errors.LockoutPreventedException(f"The policy denies something to account {owner}, which owns the CA.")
+        raise errors.LockoutPreventedException(
+            f"The policy denies something to account {owner}, which owns the CA.", member=("Policy",)
+        )
     shared_with = tuple(account for account in resource_policy.accounts_of(statements) if account != owner)
     policy = ResourcePolicy(ca_arn=ca.arn, text=request["Policy"], shared_with=shared_with)
     try:

@@ -1,4 +1,4 @@
-"""How the refusals of the pure parts and of the adapters become errors of the API: one table."""
+"""The errors of the API for refusals of `pki`: one table."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TABLE: tuple[tuple[type[Exception], type[errors.ApiError]], ...] = (
 
 @contextmanager
 def as_api_errors() -> Iterator[None]:
-    """Turn a refusal of `pki` that the body raises into the exception that AWS names for it."""
+    """Turn a refusal of `pki` that the body raises into the exception that AWS names for it, with member and reason."""
     try:
         yield
     except pki_errors.PkiError as refusal:
         for kind, api_error in _TABLE:
             if isinstance(refusal, kind):
-                raise api_error(str(refusal)) from refusal
+                raise api_error(str(refusal), member=refusal.member, reason=refusal.reason) from refusal
         raise

@@ -42,7 +42,8 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
     text = request["CertificateSerial"]
     if _SERIAL.fullmatch(text) is None:
         raise errors.InvalidRequestException(
-            f"CertificateSerial '{text}' must be hexadecimal digits, in pairs with colons or without separators."
+            f"CertificateSerial '{text}' must be hexadecimal digits, in pairs with colons or without separators.",
+            member=("CertificateSerial",),
         )
     serial_number = int(text.replace(":", ""), 16)
     for _ in range(_ATTEMPTS):

@@ -93,7 +93,7 @@ def search_certificates(
     try:
         begin = paging.decode(rt, caller, name, token) or ""
     except paging.TokenError as error:
-        raise errors.ValidationException(str(error)) from error
+        raise errors.ValidationException(str(error), member=("NextToken",)) from error
     found: list[Found] = []
     for examined, (position, record) in enumerate(_candidates(rt, ca, filters, begin), 1):
         match = _match(record, filters, rt.now()) if record else None

@@ -30,14 +30,16 @@ def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]
         TooManyTagsException: there would be more than 50.
     """
     keys = [tag["Key"] for tag in tags]
-    for key in keys:
+    for position, key in enumerate(keys):
+        member = ("Tags", position, "Key")
         if key.lower().startswith("aws:"):
-            raise errors.InvalidTagException(f"The tag key '{key}' begins with 'aws:', which is reserved.")
+            text = f"The tag key '{key}' begins with 'aws:', which is reserved."
+            raise errors.InvalidTagException(text, member=member)
         if keys.count(key) > 1:
-            raise errors.InvalidTagException(f"The tag key '{key}' is given more than once.")
+            raise errors.InvalidTagException(f"The tag key '{key}' is given more than once.", member=member)
     result = dict(current) | {tag["Key"]: tag.get("Value") for tag in tags}
     if len(result) > MAX_TAGS:
-        raise errors.TooManyTagsException(f"A certificate authority has at most {MAX_TAGS} tags.")
+        raise errors.TooManyTagsException(f"A certificate authority has at most {MAX_TAGS} tags.", member=("Tags",))
     return tuple(result.items())
 
 
@@ -87,7 +89,7 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
     try:
         after = paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or ""
     except paging.TokenError as error:
-        raise errors.ValidationException(str(error)) from error
+        raise errors.ValidationException(str(error), member=("NextToken",)) from error
     rest = sorted((key, value) for key, value in ca.tags if key > after)
     page = rest[: request.get("MaxResults", MAX_TAGS)]
     response: shapes.ListTagsResponse = {"Tags": [_wire(*each) for each in page]}

@@ -1,8 +1,28 @@
-"""Refusals of the PKI; each message is one sentence that names the rule."""
+"""Refusals of the PKI: the sentence for clients, the member it is about, and the reason in words for people."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.errors import Member
 
 
 class PkiError(ValueError):
-    """What was given breaks a rule."""
+    """A broken rule; its text is for clients of the API.
+
+    Attributes:
+        reason: the sentence for a person who sees it beside the member; the text, unless that says more.
+        member: the path of the member, from where the caller of the function stands; () for none or several.
+    """
+
+    def __init__(self, text: str, *, reason: str = "", member: Member = ()) -> None:
+        super().__init__(text)
+        self.reason = reason or text
+        self.member = member
 
 
 class CsrError(PkiError):
@@ -26,7 +46,7 @@ class ArgumentError(PkiError):
 
 
 class RequestError(PkiError):
-    """What is asked for cannot be done at all."""
+    """The request cannot be performed at all."""
 
 
 class SignatureError(PkiError):
@@ -35,3 +55,35 @@ class SignatureError(PkiError):
 
 class DerError(PkiError):
     """Bytes are not strict DER."""
+
+
+@contextmanager
+def within(*path: str | int) -> Iterator[None]:
+    """Place what the body refuses at a path: its member counts from there."""
+    try:
+        yield
+    except PkiError as error:
+        error.member = (*path, *error.member)
+        raise
+
+
+@contextmanager
+def refused(kind: type[PkiError], context: str) -> Iterator[None]:
+    """Refuse as `kind` what the body refuses as anything else, with `context` before its text.
+
+    A reason without a member of its own names no place: there the whole text is the reason.
+    """
+    try:
+        yield
+    except kind:
+        raise
+    except PkiError as error:
+        reason = error.reason if error.member else str(error)
+        raise kind(f"{context} {error}", reason=reason, member=error.member) from error
+
+
+def reason_of(error: ValueError) -> str:
+    """The reason for a person, also of what the standard library refuses."""
+    if isinstance(error, PkiError):
+        return error.reason
+    return "It has characters that cannot stand here." if isinstance(error, UnicodeError) else str(error)

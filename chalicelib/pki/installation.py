@@ -20,6 +20,8 @@ from chalicelib.pki.errors import (
     ConstraintError,
     PkiError,
     RequestError,
+    refused,
+    within,
 )
 from chalicelib.pki.x509 import algorithms, csr, extension_values, extensions, keys, name_constraints, names
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _SKEW = timedelta(minutes=5)
 MAX_CERTIFICATE_BYTES = 32768
 MAX_CHAIN = 16
+_CERTIFICATE, _CHAIN = "Certificate", "CertificateChain"  # members of the request
 _MAY_BE_CRITICAL = frozenset(
     {
         extensions.AUTHORITY_KEY_IDENTIFIER,
@@ -79,16 +82,22 @@ def check_import(
         RequestError: a chain is missing or superfluous, or the certificate is self-signed where it must not be.
         ConstraintError: basic constraints, key usage, path lengths or validity do not hold.
     """
-    own = _load(certificate_pem, "Certificate", 1)
-    above = _load(chain_pem, "CertificateChain", MAX_CHAIN) if chain_pem and chain_pem.strip() else []
+    own = _load(certificate_pem, _CERTIFICATE, 1)
+    above = _load(chain_pem, _CHAIN, MAX_CHAIN) if chain_pem and chain_pem.strip() else []
     certificate, path = own[0], [*own, *above]
-    _check_subject(certificate, csr.parse_csr_der(csr_der))
+    with within(_CERTIFICATE):
+        _check_subject(certificate, csr.parse_csr_der(csr_der))
     _check_type(ca_type, certificate, above)
     for position, each in enumerate(path):
-        _check_one(each, _what(position), now)
+        with within(_member(position)):
+            _check_one(each, _what(position), now)
     _check_links(path)
-    _check_path_lengths(path)
-    _check_names(path)
+    for position in range(len(path)):
+        with within(_member(position)):
+            _check_path_length(path, position)
+    for position in range(len(path)):
+        with within(_member(position)):
+            _check_names(path, position)
     return ImportedCertificate(certificate.der, tuple(each.der for each in above))
 
 
@@ -104,12 +113,14 @@ def check_renewal(old_der: bytes, new_der: bytes) -> None:
     if old.subject_der != new.subject_der:
         raise CertificateMismatchError(
             "The certificate's subject has other string types than that of the one it replaces: clients would not find "
-            "the status of what the CA has issued."
+            "the status of what the CA has issued.",
+            member=(_CERTIFICATE,),
         )
     if old.key_identifier != new.key_identifier:
         raise CertificateMismatchError(
             "The certificate's subject key identifier is not that of the one it replaces, which is in what the CA has "
-            "issued."
+            "issued.",
+            member=(_CERTIFICATE,),
         )
 
 
@@ -117,18 +128,25 @@ def _what(position: int) -> str:
     return f"certificate {position} of the chain" if position else "the certificate"
 
 
+def _member(position: int) -> str:
+    return _CHAIN if position else _CERTIFICATE
+
+
 def _load(text: bytes, member: str, most: int) -> list[ParsedCertificate]:
-    try:
-        found = pem.blocks(text)
-    except PkiError as error:
-        raise CertificateParseError(f"{member} is refused. {error}") from error
-    if not found or any(label != "CERTIFICATE" for label, _ in found):
-        raise CertificateParseError(f"{member} must hold PEM blocks with the label CERTIFICATE, and no others.")
-    if len(found) > most:
-        raise CertificateParseError(f"{member} must not hold more than {most} certificates in PEM.")
-    if any(len(each) > MAX_CERTIFICATE_BYTES for _, each in found):
-        raise CertificateParseError(f"{member} holds a certificate of more than {MAX_CERTIFICATE_BYTES} bytes.")
-    return [parse_certificate(each) for _, each in found]
+    with within(member):
+        with refused(CertificateParseError, f"{member} is refused."):
+            blocks = pem.blocks(text)
+        if not blocks or any(label != "CERTIFICATE" for label, _ in blocks):
+            raise _load_error(member, "must hold PEM blocks with the label CERTIFICATE, and no others")
+        if len(blocks) > most:
+            raise _load_error(member, f"must not hold more than {most} certificates in PEM")
+        if any(len(certificate_der) > MAX_CERTIFICATE_BYTES for _, certificate_der in blocks):
+            raise _load_error(member, f"holds a certificate of more than {MAX_CERTIFICATE_BYTES} bytes")
+        return [parse_certificate(certificate_der) for _, certificate_der in blocks]
+
+
+def _load_error(member: str, rule: str) -> CertificateParseError:
+    return CertificateParseError(f"{member} {rule}.", reason=f"It {rule}.")
 
 
 def _check_subject(certificate: ParsedCertificate, request: csr.CertificateRequest) -> None:
@@ -152,14 +170,14 @@ def _same_name(first_der: bytes, second_der: bytes) -> bool:
 def _check_type(ca_type: str, certificate: ParsedCertificate, above: list[ParsedCertificate]) -> None:
     if ca_type == "ROOT":
         if above:
-            raise RequestError("A root CA's certificate has no chain.")
+            raise RequestError("A root CA's certificate has no chain.", member=(_CHAIN,))
         if not certificate.is_self_issued:
-            raise RequestError("A root CA's certificate must be self-signed.")
+            raise RequestError("A root CA's certificate must be self-signed.", member=(_CERTIFICATE,))
     else:
         if certificate.is_self_issued:
-            raise RequestError("A subordinate CA's certificate must not be self-signed.")
+            raise RequestError("A subordinate CA's certificate must not be self-signed.", member=(_CERTIFICATE,))
         if not above:
-            raise RequestError("A subordinate CA's certificate needs its chain.")
+            raise RequestError("A subordinate CA's certificate needs its chain.", member=(_CHAIN,))
 
 
 def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None:
@@ -170,10 +188,8 @@ def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None
         raise ConstraintError(f"The validity of {what} has not begun.")
     if not algorithms.is_strong(certificate.certificate.signature_hash_algorithm):
         raise CertificateParseError(f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512.")
-    try:
+    with refused(CertificateParseError, f"The key of {what} must not be used."):
         keys.check_subject_key(certificate.public_key)
-    except PkiError as error:
-        raise CertificateParseError(f"The key of {what} must not be used. {error}") from error
     for extension in certificate.extensions.values():
         if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
             raise CertificateParseError(f"Extension {extension.oid} of {what} is critical, which is not supported.")
@@ -198,33 +214,34 @@ def _check_links(path: list[ParsedCertificate]) -> None:
     for position, (child, parent) in enumerate(pairwise([*path, path[-1]])):
         what = "The certificate" if position == 0 else f"Certificate {position} of the chain"
         by = "itself, as a root has to be" if position == len(path) - 1 else f"certificate {position + 1} of the chain"
+        # Who must have signed the certificate is in the chain, unless it is a root.
+        member = _CHAIN if len(path) > 1 else _CERTIFICATE
         if position < len(path) - 1 and child.is_self_issued and child.spki_der == parent.spki_der:
-            raise CertificateMismatchError(f"{what} is self-signed, so it must be the last one.")
+            raise CertificateMismatchError(f"{what} is self-signed, so it must be the last one.", member=(member,))
         try:
             child.certificate.verify_directly_issued_by(parent.certificate)
         except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise CertificateMismatchError(f"{what} is not signed by {by}.") from error
+            raise CertificateMismatchError(f"{what} is not signed by {by}.", member=(member,)) from error
 
 
-def _check_path_lengths(path: list[ParsedCertificate]) -> None:
-    for position, certificate in enumerate(path):
-        length = certificate.basic_constraints.path_length if certificate.basic_constraints else None
-        below = sum(1 for each in path[:position] if not each.is_self_issued)
-        if length is not None and below > length:
-            raise ConstraintError(
-                f"Path length check failed: {_what(position)} allows {length} CAs below it, but there are {below}."
-            )
+def _check_path_length(path: list[ParsedCertificate], position: int) -> None:
+    constraints = path[position].basic_constraints
+    length = constraints.path_length if constraints else None
+    below = sum(1 for certificate in path[:position] if not certificate.is_self_issued)
+    if length is not None and below > length:
+        raise ConstraintError(
+            f"Path length check failed: {_what(position)} allows {length} CAs below it, but there are {below}."
+        )
 
 
-def _check_names(path: list[ParsedCertificate]) -> None:
-    """Every certificate obeys the name constraints of all above it (RFC 5280 section 6.1.3)."""
-    for position, certificate in enumerate(path):
-        constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
-        if not constraints:
-            continue
-        alternative_names = certificate.value(extensions.SUBJECT_ALTERNATIVE_NAME)
-        try:
-            found = name_constraints.names_of(certificate.subject_der, alternative_names, common_names=False)
-            name_constraints.check(constraints, found)
-        except PkiError as error:
-            raise CertificateMismatchError(f"The names of {_what(position)} are refused. {error}") from error
+def _check_names(path: list[ParsedCertificate], position: int) -> None:
+    """Each certificate obeys the name constraints of all above it (RFC 5280 section 6.1.3)."""
+    constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
+    if not constraints:
+        return
+    alternative_names = path[position].value(extensions.SUBJECT_ALTERNATIVE_NAME)
+    try:
+        certified = name_constraints.names_of(path[position].subject_der, alternative_names, common_names=False)
+        name_constraints.check(constraints, certified)
+    except PkiError as error:
+        raise CertificateMismatchError(f"The names of {_what(position)} are refused. {error}") from error

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import der
-from chalicelib.pki.errors import ArgumentError, PkiError
+from chalicelib.pki.errors import ArgumentError, refused, within
 from chalicelib.pki.x509 import extensions, general_names, names
 from chalicelib.pki.x509.extension_rules import check_value
 from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from chalicelib.errors import Member
 
 EXTENDED_KEY_USAGES = {
     "SERVER_AUTH": "1.3.6.1.5.5.7.3.1",
@@ -31,73 +33,121 @@ EXTENDED_KEY_USAGES = {
 }
 
 
+class Requested(NamedTuple):
+    """An extension, and the member of the request that asks for it."""
+
+    extension: Extension
+    member: Member
+
+
+def member_of_subject(api_passthrough: Mapping[str, Any]) -> Member:
+    """The member that holds the subject; ("Csr",) where the request leaves the CSR's."""
+    if "Subject" not in api_passthrough:
+        return ("Csr",)
+    custom = "CustomAttributes" in api_passthrough["Subject"]
+    return ("ApiPassthrough", "Subject", *(("CustomAttributes",) if custom else ()))
+
+
 def subject_of(api_passthrough: Mapping[str, Any]) -> bytes | None:
     """The Name that the request asks for, in full; None: it leaves the CSR's.
 
     Raises:
         ArgumentError: it cannot be written.
     """
-    return names.encode_subject(api_passthrough["Subject"]) if "Subject" in api_passthrough else None
+    with within("ApiPassthrough", "Subject"):
+        return names.encode_subject(api_passthrough["Subject"]) if "Subject" in api_passthrough else None
 
 
-def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Extension, ...]:
+def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Requested, ...]:
     """The extensions that the request asks for.
 
     Raises:
         ArgumentError: one is there twice, or cannot be written.
     """
-    given = api_passthrough.get("Extensions", {})
-    try:
-        found = [build(given[member]) for member, build in _MEMBERS.items() if member in given]
-        found += map(_custom, given.get("CustomExtensions", ()))
-        oids = [extension.oid for extension in found]
-        if len(set(oids)) != len(oids):
-            raise ArgumentError("ApiPassthrough names the same extension more than once.")
-        for extension in found:
+    asked = api_passthrough.get("Extensions", {})
+    parts: list[tuple[Member, Callable[[Any], Extension], Any]] = [
+        ((member,), build, asked[member]) for member, build in _MEMBERS.items() if member in asked
+    ]
+    parts += [
+        (("CustomExtensions", position), _custom, custom)
+        for position, custom in enumerate(asked.get("CustomExtensions", ()))
+    ]
+    requested: dict[str, Requested] = {}
+    for path, build, value in parts:
+        with within("ApiPassthrough", "Extensions", *path), refused(ArgumentError, "ApiPassthrough is refused."):
+            extension = build(value)
+            if extension.oid in requested:
+                raise ArgumentError("ApiPassthrough names the same extension more than once.")
             check_value(extension)
-    except ArgumentError:
-        raise
-    except PkiError as error:
-        raise ArgumentError(f"ApiPassthrough is refused. {error}") from error
-    return tuple(found)
+        requested[extension.oid] = Requested(extension, ("ApiPassthrough", "Extensions", *path))
+    return tuple(requested.values())
 
 
-def _policies(given: Iterable[Mapping[str, Any]]) -> Extension:
-    policies: dict[str, list[str]] = {}
-    for policy in given:
-        oid = der.canonical_oid(policy["CertPolicyId"])
-        if oid in policies:
-            raise ArgumentError(f"ApiPassthrough names the certificate policy {oid} more than once.")
-        policies[oid] = [each["Qualifier"]["CpsUri"] for each in policy.get("PolicyQualifiers", ())]
-    try:
-        return extensions.certificate_policies(policies)
-    except UnicodeEncodeError as error:
-        raise ArgumentError("The CpsUri of a certificate policy is not ASCII.") from error
+def _policies(policies: Iterable[Mapping[str, Any]]) -> Extension:
+    uris: dict[str, list[str]] = {}
+    for position, policy in enumerate(policies):
+        with within(position):
+            oid = _canonical_oid("CertPolicyId", policy)
+            if oid in uris:
+                raise ArgumentError(
+                    f"ApiPassthrough names the certificate policy {oid} more than once.", member=("CertPolicyId",)
+                )
+            uris[oid] = list(_practice_statements(policy.get("PolicyQualifiers", ())))
+    return extensions.certificate_policies(uris)
 
 
-def _purposes(given: Iterable[Mapping[str, str]]) -> Extension:
-    oids = []
-    for purpose in given:
-        if len(purpose) != 1:
+def _canonical_oid(member: str, value: Mapping[str, Any]) -> str:
+    with within(member):
+        return der.canonical_oid(value[member])
+
+
+def _practice_statements(qualifiers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for position, qualifier in enumerate(qualifiers):
+        uri: str = qualifier["Qualifier"]["CpsUri"]
+        if not uri.isascii():
             raise ArgumentError(
-                "An ExtendedKeyUsage has either ExtendedKeyUsageType or ExtendedKeyUsageObjectIdentifier."
+                "The CpsUri of a certificate policy is not ASCII.",
+                reason="It is not ASCII.",
+                member=("PolicyQualifiers", position, "Qualifier", "CpsUri"),
             )
-        known = purpose.get("ExtendedKeyUsageType")
-        oids.append(EXTENDED_KEY_USAGES[known] if known else purpose["ExtendedKeyUsageObjectIdentifier"])
-    return extensions.extended_key_usage(oids)
+        yield uri
 
 
-def _alternative_names(given: Iterable[Mapping[str, Any]]) -> Extension:
-    value_der = der.sequence(*map(general_names.general_name, given))
-    return Extension(extensions.SUBJECT_ALTERNATIVE_NAME, critical=False, value_der=value_der)
+def _purposes(usages: Iterable[Mapping[str, str]]) -> Extension:
+    purposes = []
+    for position, usage in enumerate(usages):
+        if len(usage) != 1:
+            raise ArgumentError(
+                "An ExtendedKeyUsage has either ExtendedKeyUsageType or ExtendedKeyUsageObjectIdentifier.",
+                member=(position,),
+            )
+        ((member, name),) = usage.items()
+        with within(position):
+            purposes.append(
+                EXTENDED_KEY_USAGES[name] if member == "ExtendedKeyUsageType" else _canonical_oid(member, usage)
+            )
+    return extensions.extended_key_usage(purposes)
 
 
-def _custom(given: Mapping[str, Any]) -> Extension:
+def _alternative_names(general: Iterable[Mapping[str, Any]]) -> Extension:
+    encoded = []
+    for position, name in enumerate(general):
+        with within(position):
+            encoded.append(general_names.general_name(name))
+    return Extension(extensions.SUBJECT_ALTERNATIVE_NAME, critical=False, value_der=der.sequence(*encoded))
+
+
+def _custom(custom: Mapping[str, Any]) -> Extension:
+    oid = _canonical_oid("ObjectIdentifier", custom)
     try:
-        value_der = base64.b64decode(given["Value"], validate=True)
+        value_der = base64.b64decode(custom["Value"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ArgumentError(f"The value of custom extension {given['ObjectIdentifier']} is not base64.") from error
-    return Extension(der.canonical_oid(given["ObjectIdentifier"]), bool(given.get("Critical")), value_der)
+        raise ArgumentError(
+            f"The value of custom extension {custom['ObjectIdentifier']} is not base64.",
+            reason="It is not base64.",
+            member=("Value",),
+        ) from error
+    return Extension(oid, bool(custom.get("Critical")), value_der)
 
 
 _MEMBERS: dict[str, Callable[[Any], Extension]] = {

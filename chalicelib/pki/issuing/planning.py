@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import der
-from chalicelib.pki.errors import ConstraintError, CsrError, PkiError
+from chalicelib.pki.errors import ConstraintError, CsrError, refused, within
 from chalicelib.pki.issuing import passthrough
 from chalicelib.pki.issuing.validity import SHORT_LIVED, validity_period
 from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions, name_constraints, reading
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from chalicelib.errors import Member
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.pki.x509.extensions import Extension
@@ -54,6 +55,24 @@ class Issuer:
     constraints: tuple[NameConstraints, ...] = ()
 
 
+class PlannedExtension(NamedTuple):
+    """An extension of the certificate.
+
+    Attributes:
+        source: "TEMPLATE", "CA", "API" or "CSR".
+        member: the member of the request that it comes from; () where the request has no say.
+    """
+
+    extension: Extension
+    source: str
+    member: Member = ()
+
+    @property
+    def oid(self) -> str:
+        """Its object identifier."""
+        return self.extension.oid
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What will be signed, and what is said of it in records.
@@ -61,7 +80,7 @@ class Plan:
     Attributes:
         tbs_sha256: hex SHA-256 of `tbs_der`.
         has_crl_distribution_point: whether the certificate points to the CA's CRL.
-        sources: of each extension, by object identifier: "TEMPLATE", "CA", "API" or "CSR".
+        extensions: in the order in which they are encoded.
     """
 
     tbs_der: bytes
@@ -72,7 +91,7 @@ class Plan:
     template_name: str
     signing_algorithm: str
     has_crl_distribution_point: bool
-    sources: Mapping[str, str]
+    extensions: tuple[PlannedExtension, ...]
 
 
 def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issuer:
@@ -137,18 +156,20 @@ def plan(
     algorithms.require_compatible(signing_algorithm, algorithms.key_algorithm_of(issuer.public_key))
     not_before, not_after = validity_period(validity, validity_not_before, now)
     api = api_passthrough if template.from_api and api_passthrough is not None else {}
-    subject_der = passthrough.subject_of(api) or request.subject_der
-    found, sources = _extensions(issuer, request, template, api, _addresses(template, crl_url, ocsp_url))
-    found = _with_alternative_names_critical(found, critical=subject_der == _EMPTY_NAME)
+    subject_der, subject_member = passthrough.subject_of(api) or request.subject_der, passthrough.member_of_subject(api)
+    planned = _extensions(issuer, request, template, api, _addresses(template, crl_url, ocsp_url))
+    planned = _with_alternative_names_critical(planned, critical=subject_der == _EMPTY_NAME)
     if template.is_root:
         _check_root(issuer, request, subject_der)
     else:
         _check_issuer(issuer)
         _check_validity(issuer, not_before, not_after, asked=validity_not_before is not None)
         _check_short_lived(not_after, now, short_lived=short_lived)
-        _check_names(issuer, template, subject_der, found)
-    _check_ca(issuer, template, subject_der)
-    _check_usage(template, found)
+        _check_names(issuer, template, subject_der, subject_member, planned)
+    with within(*subject_member):
+        _check_subject(issuer, template, subject_der)
+    _check_path_length(issuer, template)
+    _check_usage(template, planned)
     tbs_der = der.sequence(
         der.tlv(0xA0, der.integer(2)),
         der.integer(serial_number),
@@ -157,7 +178,7 @@ def plan(
         der.sequence(der.time(not_before), der.time(not_after)),
         subject_der,
         request.spki_der,
-        der.tlv(0xA3, extensions.encode_extensions(found)),
+        der.tlv(0xA3, extensions.encode_extensions(each.extension for each in planned)),
     )
     return Plan(
         tbs_der=tbs_der,
@@ -168,7 +189,7 @@ def plan(
         template_name=template.name,
         signing_algorithm=signing_algorithm,
         has_crl_distribution_point=crl_url is not None and not template.is_root,
-        sources=sources,
+        extensions=planned,
     )
 
 
@@ -206,29 +227,25 @@ def _extensions(
     template: Template,
     api: Mapping[str, Any],
     addresses: list[Extension],
-) -> tuple[list[Extension], dict[str, str]]:
-    """The extensions, and whence each comes: what template and CA fix wins over the request, and that over the CSR."""
+) -> tuple[PlannedExtension, ...]:
+    """The extensions: what template and CA fix wins over the request, and that over the CSR."""
     key_identifiers = [extensions.subject_key_identifier(extensions.key_identifier_of(request.spki_der))]
     if not template.is_root:
         key_identifiers.append(extensions.authority_key_identifier(issuer.key_identifier))
-    merged: dict[str, Extension] = {}
-    sources: dict[str, str] = {}
-    for source, given in (
-        ("TEMPLATE", (template.basic_constraints, *template.usages)),
-        ("CA", (*key_identifiers, *addresses)),
-        ("API", passthrough.extensions_of(api)),
-        ("CSR", _from_csr(request, template)),
+    merged: dict[str, PlannedExtension] = {}
+    for planned in (
+        *(PlannedExtension(extension, "TEMPLATE") for extension in (template.basic_constraints, *template.usages)),
+        *(PlannedExtension(extension, "CA") for extension in (*key_identifiers, *addresses)),
+        *(PlannedExtension(extension, "API", member) for extension, member in passthrough.extensions_of(api)),
+        *(PlannedExtension(extension, "CSR", ("Csr",)) for extension in _from_csr(request, template)),
     ):
-        for extension in given:
-            merged.setdefault(extension.oid, extension)
-            sources.setdefault(extension.oid, source)
-    for oid, source in sources.items():
-        if source == "CSR":
-            _check_copied(merged[oid])
+        merged.setdefault(planned.oid, planned)
+    for planned in merged.values():
+        if planned.source == "CSR":
+            _check_copied(planned.extension)
     if template.is_root:
         merged.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
-        sources.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
-    return sorted(merged.values(), key=lambda extension: _ORDER.get(extension.oid, len(_ORDER))), sources
+    return tuple(sorted(merged.values(), key=lambda planned: _ORDER.get(planned.oid, len(_ORDER))))
 
 
 def _from_csr(request: CertificateRequest, template: Template) -> list[Extension]:
@@ -238,17 +255,20 @@ def _from_csr(request: CertificateRequest, template: Template) -> list[Extension
 
 
 def _check_copied(extension: Extension) -> None:
-    try:
+    with within("Csr"), refused(CsrError, "The CSR is refused."):
         extension_rules.check_value(extension)
-    except PkiError as error:
-        raise CsrError(f"The CSR is refused. {error}") from error
 
 
-def _with_alternative_names_critical(found: list[Extension], *, critical: bool) -> list[Extension]:
+def _with_alternative_names_critical(
+    planned: tuple[PlannedExtension, ...], *, critical: bool
+) -> tuple[PlannedExtension, ...]:
     """Subject alternative names are critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)."""
-    return [
-        each._replace(critical=critical) if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME else each for each in found
-    ]
+    return tuple(
+        each._replace(extension=each.extension._replace(critical=critical))
+        if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME
+        else each
+        for each in planned
+    )
 
 
 # rules
@@ -258,48 +278,76 @@ def _check_root(issuer: Issuer, request: CertificateRequest, subject_der: bytes)
     own = (issuer.spki_der, issuer.name_der)
     if not issuer.is_root or (request.spki_der, request.subject_der) != own or subject_der != issuer.name_der:
         raise ConstraintError(
-            "A RootCACertificate template issues only a root's own certificate: from its own CSR, with its subject."
+            "A RootCACertificate template issues only a root's own certificate: from its own CSR, with its subject.",
+            member=("TemplateArn",),
         )
 
 
 def _check_issuer(issuer: Issuer) -> None:
     if issuer.is_root_in_making:
-        raise ConstraintError("A root without a certificate issues only its own, by a RootCACertificate template.")
+        raise ConstraintError(
+            "A root without a certificate issues only its own, by a RootCACertificate template.",
+            member=("TemplateArn",),
+        )
 
 
 def _check_validity(issuer: Issuer, not_before: datetime, not_after: datetime, *, asked: bool) -> None:
     """The CA's validity bounds the certificate's; but the hour of backdating may reach before the CA's beginning."""
     if issuer.not_after is not None and not_after > issuer.not_after:
-        raise ConstraintError("The certificate validity specified exceeds the certificate authority validity")
+        raise ConstraintError(
+            "The certificate validity specified exceeds the certificate authority validity",
+            member=("Validity", "Value"),
+        )
     if asked and issuer.not_before is not None and not_before < issuer.not_before:
-        raise ConstraintError("The certificate validity begins before the certificate authority validity.")
+        raise ConstraintError(
+            "The certificate validity begins before the certificate authority validity.",
+            member=("ValidityNotBefore", "Value"),
+        )
 
 
 def _check_short_lived(not_after: datetime, now: datetime, *, short_lived: bool) -> None:
     if short_lived and not_after > now.replace(microsecond=0) + SHORT_LIVED:
-        raise ConstraintError("A SHORT_LIVED_CERTIFICATE certificate authority issues for at most 7 days.")
+        raise ConstraintError(
+            "A SHORT_LIVED_CERTIFICATE certificate authority issues for at most 7 days.", member=("Validity", "Value")
+        )
 
 
-def _check_names(issuer: Issuer, template: Template, subject_der: bytes, found: list[Extension]) -> None:
-    if issuer.constraints:
-        alternative = next((each.value_der for each in found if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
-        all_names = name_constraints.names_of(subject_der, alternative, common_names=not template.is_ca)
+def _check_names(
+    issuer: Issuer,
+    template: Template,
+    subject_der: bytes,
+    subject_member: Member,
+    planned: tuple[PlannedExtension, ...],
+) -> None:
+    if not issuer.constraints:
+        return
+    alternative = next((each for each in planned if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
+    value_der = alternative.extension.value_der if alternative else None
+    all_names = name_constraints.names_of(subject_der, value_der, common_names=not template.is_ca)
+    try:
         name_constraints.check(issuer.constraints, all_names)
+    except ConstraintError as error:
+        part, *rest = error.member
+        origin = subject_member if part == "Subject" or alternative is None else alternative.member
+        error.member = (*origin, *rest) if origin[-1] == part else origin
+        raise
 
 
-def _check_ca(issuer: Issuer, template: Template, subject_der: bytes) -> None:
-    if not template.is_ca:
-        return
-    if subject_der == _EMPTY_NAME:
+def _check_subject(issuer: Issuer, template: Template, subject_der: bytes) -> None:
+    if template.is_ca and subject_der == _EMPTY_NAME:
         raise ConstraintError("A certificate authority needs a subject (RFC 5280 section 4.1.2.6).")
-    if template.is_root:
-        return
-    if subject_der == issuer.name_der:
+    if template.is_ca and not template.is_root and subject_der == issuer.name_der:
         raise ConstraintError("A subordinate certificate authority cannot have the subject of its issuer.")
-    if issuer.path_length is not None and (template.path_length or 0) >= issuer.path_length:
+
+
+def _check_path_length(issuer: Issuer, template: Template) -> None:
+    if not template.is_ca or template.is_root or issuer.path_length is None:
+        return
+    if (template.path_length or 0) >= issuer.path_length:
         raise ConstraintError(
             f"Path length check failed for CA: path length {template.path_length} must be less than "
-            f"{max(issuer.path_length, 0)}, which the issuing certificate authority and its chain allow."
+            f"{max(issuer.path_length, 0)}, which the issuing certificate authority and its chain allow.",
+            member=("TemplateArn",),
         )
 
 
@@ -311,14 +359,16 @@ _FOR_CAS_ONLY = {
 }
 
 
-def _check_usage(template: Template, found: list[Extension]) -> None:
+def _check_usage(template: Template, planned: tuple[PlannedExtension, ...]) -> None:
     """What only a CA may have, an end-entity certificate does not get by passthrough either."""
     if template.is_ca:
         return
-    for extension in found:
-        if extension.oid in _FOR_CAS_ONLY:
+    for (oid, _, value_der), _, member in planned:
+        if oid in _FOR_CAS_ONLY:
             raise ConstraintError(
-                f"{_FOR_CAS_ONLY[extension.oid]} are for CA certificates only (RFC 5280 section 4.2.1)."
+                f"{_FOR_CAS_ONLY[oid]} are for CA certificates only (RFC 5280 section 4.2.1).", member=member
             )
-        if extension.oid == extensions.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(extension.value_der):
-            raise ConstraintError("Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).")
+        if oid == extensions.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(value_der):
+            raise ConstraintError(
+                "Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).", member=member
+            )

@@ -135,5 +135,5 @@ def template_named(name: str) -> Template:
     """
     template = TEMPLATES.get(name)
     if template is None:
-        raise ArgumentError(f"There is no certificate template {name[:128]}.")
+        raise ArgumentError(f"There is no certificate template {name[:128]}.", member=("TemplateArn",))
     return template

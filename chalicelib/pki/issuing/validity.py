@@ -9,7 +9,7 @@ import calendar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki.errors import ConstraintError
+from chalicelib.pki.errors import ConstraintError, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,13 +31,15 @@ def validity_period(
     """
     now = now.replace(microsecond=0)
     if not_before is not None and not_before["Type"] != "ABSOLUTE":
-        raise ConstraintError("ValidityNotBefore must be of type ABSOLUTE.")
-    not_after = _moment(validity, now)
-    begins = now - BACKDATED if not_before is None else _moment(not_before, now)
-    if not_after <= now:
-        raise ConstraintError("The certificate validity ends in the past.")
-    if begins >= not_after:
-        raise ConstraintError("The certificate validity ends before it begins.")
+        raise ConstraintError("ValidityNotBefore must be of type ABSOLUTE.", member=("ValidityNotBefore", "Type"))
+    with within("Validity", "Value"):
+        not_after = _moment(validity, now)
+        if not_after <= now:
+            raise ConstraintError("The certificate validity ends in the past.")
+    with within("ValidityNotBefore", "Value"):
+        begins = now - BACKDATED if not_before is None else _moment(not_before, now)
+        if begins >= not_after:
+            raise ConstraintError("The certificate validity ends before it begins.")
     return begins, not_after
 
 

@@ -128,7 +128,8 @@ def require_compatible(signing_algorithm: str, key_algorithm: str | None) -> Non
         named = (name for name in valid if SIGNING_ALGORITHMS[name].named_in_refusals)
         raise ArgumentError(
             f"Signing algorithm {signing_algorithm} cannot be used with key type {key_algorithm}. "
-            f"Valid signing algorithms are: {', '.join(named)}."
+            f"Valid signing algorithms are: {', '.join(named)}.",
+            member=("SigningAlgorithm",),
         )
 
 

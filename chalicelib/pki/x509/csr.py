@@ -16,14 +16,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from chalicelib.pki.asn1 import der, pem
-from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError
+from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names
 from chalicelib.pki.x509.extension_rules import check_value
 from chalicelib.pki.x509.extension_values import check_outline
 from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -61,10 +61,8 @@ def parse_csr(text: bytes) -> CertificateRequest:
     Raises:
         CsrError: it does not parse, its signature does not verify, or which rule it breaks.
     """
-    try:
+    with within("Csr"), refused(CsrError, "The CSR is refused."):
         return parse_csr_der(_single_block(text))
-    except PkiError as error:
-        raise CsrError(f"The CSR is refused. {error}") from error
 
 
 def _single_block(text: bytes) -> bytes:
@@ -162,25 +160,37 @@ def _verify(csr_der: bytes) -> None:
 
 def check_csr_extensions(csr_extensions: Mapping[str, Any] | None) -> None:
     """Raise `ArgumentError` unless these CsrExtensions can be written."""
-    _ca_extensions(csr_extensions)
+    with within("CsrExtensions"):
+        _ca_extensions(csr_extensions or {})
 
 
-def _ca_extensions(csr_extensions: Mapping[str, Any] | None) -> list[Extension]:
-    given = csr_extensions or {}
-    found = [extensions.basic_constraints(ca=True, critical=True)]
-    if "KeyUsage" in given:
-        if not any(given["KeyUsage"].values()):
-            raise ArgumentError("CsrExtensions.KeyUsage needs at least one usage that is true.")
-        found.append(extensions.key_usage(given["KeyUsage"]))
-    if "SubjectInformationAccess" in given:
-        value_der = general_names.access_descriptions(given["SubjectInformationAccess"])
-        found.append(Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der))
-    try:
-        for extension in found:
-            check_value(extension)
-    except PkiError as error:
-        raise ArgumentError(f"CsrExtensions are refused. {error}") from error
-    return found
+def _ca_extensions(csr_extensions: Mapping[str, Any]) -> list[Extension]:
+    """CA:TRUE and the CsrExtensions; members of refusals are below `CsrExtensions`."""
+    requested = [extensions.basic_constraints(ca=True, critical=True)]
+    for member, build in _CSR_EXTENSIONS.items():
+        if member in csr_extensions:
+            with within(member), refused(ArgumentError, "CsrExtensions are refused."):
+                extension = build(csr_extensions[member])
+                check_value(extension)
+            requested.append(extension)
+    return requested
+
+
+def _key_usage(usages: Mapping[str, bool]) -> Extension:
+    if not any(usages.values()):
+        raise ArgumentError("CsrExtensions.KeyUsage needs at least one usage that is true.")
+    return extensions.key_usage(usages)
+
+
+def _subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Extension:
+    value_der = general_names.access_descriptions(descriptions)
+    return Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der)
+
+
+_CSR_EXTENSIONS: dict[str, Callable[[Any], Extension]] = {
+    "KeyUsage": _key_usage,
+    "SubjectInformationAccess": _subject_information_access,
+}
 
 
 def build_ca_csr_tbs(configuration: Mapping[str, Any], public_key: PublicKeyTypes) -> bytes:
@@ -189,7 +199,7 @@ def build_ca_csr_tbs(configuration: Mapping[str, Any], public_key: PublicKeyType
     Raises:
         ArgumentError: subject or extensions contradict one another.
     """
-    requested = extensions.encode_extensions(_ca_extensions(configuration.get("CsrExtensions")))
+    requested = extensions.encode_extensions(_ca_extensions(configuration.get("CsrExtensions", {})))
     attribute = der.sequence(der.oid(_EXTENSION_REQUEST), der.tlv(der.SET, requested))
     return der.sequence(
         der.integer(0),

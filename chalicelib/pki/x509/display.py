@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from chalicelib.pki.asn1 import der, pem
-from chalicelib.pki.errors import CsrError, PkiError
+from chalicelib.pki.errors import CsrError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, csr, display_extensions, names
 from chalicelib.pki.x509.reading import parse_certificate
 
@@ -121,12 +121,10 @@ def of_csr(csr_given: bytes) -> tuple[Section, ...]:
 
 
 def _csr_of_der(csr_der: bytes) -> csr.CertificateRequest:
-    try:
+    with within("Csr"), refused(CsrError, "The CSR is refused."):
         if len(csr_der) > csr.MAX_BYTES:
             raise PkiError(f"It has more than {csr.MAX_BYTES} bytes.")
         return csr.parse_csr_der(csr_der)
-    except PkiError as error:
-        raise CsrError(f"The CSR is refused. {error}") from error
 
 
 # parts

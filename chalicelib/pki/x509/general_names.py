@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.pki.asn1 import der
-from chalicelib.pki.errors import ArgumentError, DerError, PkiError
+from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, refused, within
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
@@ -27,6 +27,18 @@ ACCESS_METHODS = {
     "CA_REPOSITORY": "1.3.6.1.5.5.7.48.5",
     "RESOURCE_PKI_MANIFEST": "1.3.6.1.5.5.7.48.10",
     "RESOURCE_PKI_NOTIFY": "1.3.6.1.5.5.7.48.13",
+}
+
+# The API's names of the kinds.
+KINDS = {
+    OTHER_NAME: "OtherName",
+    MAIL: "Rfc822Name",
+    DNS: "DnsName",
+    DIRECTORY: "DirectoryName",
+    EDI_PARTY: "EdiPartyName",
+    URI: "UniformResourceIdentifier",
+    IP: "IpAddress",
+    REGISTERED_ID: "RegisteredId",
 }
 
 
@@ -163,10 +175,13 @@ def general_name(value: Mapping[str, Any]) -> bytes:
         raise ArgumentError("A GeneralName has exactly one member.")
     ((kind, content),) = value.items()
     try:
-        encoded = _KINDS[kind](content)
+        encoded = _WRITERS[kind](content)
         check_general_name(der.read(encoded))
     except ValueError as error:
-        raise ArgumentError(f"The {kind} of a GeneralName cannot be written. {error}") from error
+        below = error.member if isinstance(error, PkiError) else ()
+        raise ArgumentError(
+            f"The {kind} of a GeneralName cannot be written. {error}", reason=reason_of(error), member=(kind, *below)
+        ) from error
     return encoded
 
 
@@ -189,7 +204,7 @@ def _ip_address(content: str) -> bytes:
     return der.tlv(IP, ipaddress.ip_address(content).packed)
 
 
-_KINDS: dict[str, Callable[[Any], bytes]] = {
+_WRITERS: dict[str, Callable[[Any], bytes]] = {
     "OtherName": _other_name,
     "Rfc822Name": lambda text: der.tlv(MAIL, text.encode("ascii")),
     "DnsName": lambda text: der.tlv(DNS, text.encode("ascii")),
@@ -208,13 +223,17 @@ def access_descriptions(descriptions: Iterable[Mapping[str, Any]]) -> bytes:
         ArgumentError: a method or location does not have exactly one member.
     """
     encoded = []
-    for description in descriptions:
-        method = description["AccessMethod"]
-        if len(method) != 1:
-            raise ArgumentError("An AccessMethod has either CustomObjectIdentifier or AccessMethodType.")
-        oid = method.get("CustomObjectIdentifier") or ACCESS_METHODS[method["AccessMethodType"]]
-        try:
-            encoded.append(der.sequence(der.oid(oid), general_name(description["AccessLocation"])))
-        except DerError as error:
-            raise ArgumentError(f"An AccessMethod is refused. {error}") from error
+    for position, description in enumerate(descriptions):
+        with within(position, "AccessMethod"):
+            method = _access_method(description["AccessMethod"])
+        with within(position, "AccessLocation"):
+            encoded.append(der.sequence(method, general_name(description["AccessLocation"])))
     return der.sequence(*encoded)
+
+
+def _access_method(method: Mapping[str, str]) -> bytes:
+    if len(method) != 1:
+        raise ArgumentError("An AccessMethod has either CustomObjectIdentifier or AccessMethodType.")
+    ((kind, name),) = method.items()
+    with within(kind), refused(ArgumentError, "An AccessMethod is refused."):
+        return der.oid(ACCESS_METHODS[name] if kind == "AccessMethodType" else name)

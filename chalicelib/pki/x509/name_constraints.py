@@ -17,6 +17,8 @@ from chalicelib.pki.x509 import general_names, names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from chalicelib.errors import Member
+
 _PERMITTED, _EXCLUDED = 0xA0, 0xA1
 _FORMS = {
     general_names.MAIL: "email address",
@@ -28,10 +30,16 @@ _FORMS = {
 
 
 class Name(NamedTuple):
-    """A GeneralName, or the base of a subtree: its tag and content; of a directory name the whole Name."""
+    """A GeneralName, or the base of a subtree: its tag and content; of a directory name the whole Name.
+
+    Attributes:
+        member: where a certificate has it: ("Subject",), ("Subject", "CommonName") or
+            ("SubjectAlternativeNames", 2, "DnsName").
+    """
 
     tag: int
     content: bytes
+    member: Member = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +89,21 @@ def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_name
     `common_names` also common names that look like host names: clients that fall back to them exist.
     """
     members = general_names.parse_general_names(alternative_names) if alternative_names is not None else []
-    found = [Name(member.tag, member.content) for member in members]
+    found = [
+        Name(member.tag, member.content, ("SubjectAlternativeNames", position, general_names.KINDS[member.tag]))
+        for position, member in enumerate(members)
+    ]
     forms = {name.tag for name in found}
     attributes = names.parse_name(der.read(subject_der))
     if attributes:
-        found.append(Name(general_names.DIRECTORY, subject_der))
+        found.append(Name(general_names.DIRECTORY, subject_der, ("Subject",)))
     for oid, text in attributes:
         if oid == names.EMAIL and general_names.MAIL not in forms:
-            found.append(Name(general_names.MAIL, text.encode()))
+            found.append(Name(general_names.MAIL, text.encode(), ("Subject",)))
         elif oid == names.COMMON_NAME and common_names and general_names.DNS not in forms:
             host = text.removeprefix("*.")
             if "." in host and general_names.is_host_name(host):
-                found.append(Name(general_names.DNS, text.encode()))
+                found.append(Name(general_names.DNS, text.encode(), ("Subject", "CommonName")))
     return found
 
 
@@ -107,9 +118,13 @@ def check(constraints: Iterable[NameConstraints], found: Sequence[Name]) -> None
             permitted = [base for base in each.permitted if base.tag == name.tag]
             excluded = [base for base in each.excluded if base.tag == name.tag]
             if permitted and not any(_within(name, base) for base in permitted):
-                raise ConstraintError(f"The {_shown(name)} is outside the permitted name constraints of the issuer.")
+                raise ConstraintError(
+                    f"The {_shown(name)} is outside the permitted name constraints of the issuer.", member=name.member
+                )
             if any(_within(name, base) or _covers(name, base) for base in excluded):
-                raise ConstraintError(f"The {_shown(name)} is excluded by the name constraints of the issuer.")
+                raise ConstraintError(
+                    f"The {_shown(name)} is excluded by the name constraints of the issuer.", member=name.member
+                )
 
 
 def _shown(name: Name) -> str:
@@ -162,7 +177,10 @@ _AUTHORITY = re.compile(r"[^:]+://(?:[^/?#@]*@)?([^/?#:\[\]@]+)(?::[0-9]*)?(?:[/
 def _uri(name: Name, base: Name) -> bool:
     authority = _AUTHORITY.fullmatch(_text(name))
     if authority is None or not general_names.is_host_name(authority[1]):
-        raise ConstraintError(f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.")
+        raise ConstraintError(
+            f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
+            member=name.member,
+        )
     return _exact_or_below(authority[1], _text(base))
 
 

@@ -10,7 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.pki.asn1 import der
-from chalicelib.pki.errors import ArgumentError, DerError, PkiError
+from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,16 +81,23 @@ def encode_subject(subject: Mapping[str, Any]) -> bytes:
     Raises:
         ArgumentError: it is empty, mixes standard and custom attributes, or a value cannot be written.
     """
-    custom = subject.get("CustomAttributes")
-    given = [(oid, subject[member]) for member, oid in SUBJECT_MEMBERS.items() if member in subject]
-    if custom and given:
+    custom = [
+        (("CustomAttributes", position, "Value"), attribute["ObjectIdentifier"], attribute["Value"])
+        for position, attribute in enumerate(subject.get("CustomAttributes", ()))
+    ]
+    standard = [((name,), oid, subject[name]) for name, oid in SUBJECT_MEMBERS.items() if name in subject]
+    if custom and standard:
         raise ArgumentError("A subject has either CustomAttributes or standard attributes, not both.")
-    pairs = [(each["ObjectIdentifier"], each["Value"]) for each in custom] if custom else given
-    if not pairs:
+    attributes = custom or standard
+    if not attributes:
         raise ArgumentError("A subject needs at least one attribute.")
-    if len(pairs) > MAX_ATTRIBUTES:
+    if len(attributes) > MAX_ATTRIBUTES:
         raise ArgumentError(f"A subject has at most {MAX_ATTRIBUTES} attributes.")
-    return der.sequence(*(der.tlv(der.SET, _attribute(oid, value)) for oid, value in pairs))
+    rdns = []
+    for member, oid, value in attributes:
+        with within(*member):
+            rdns.append(der.tlv(der.SET, _attribute(oid, value)))
+    return der.sequence(*rdns)
 
 
 def _attribute(oid: str, value: str) -> bytes:
@@ -100,7 +107,7 @@ def _attribute(oid: str, value: str) -> bytes:
         _check_value(oid, tag, content)
         return der.sequence(der.oid(oid), der.tlv(tag, content))
     except ValueError as error:
-        raise ArgumentError(f"Attribute {oid} of the subject is refused. {error}") from error
+        raise ArgumentError(f"Attribute {oid} of the subject is refused. {error}", reason=reason_of(error)) from error
 
 
 # reading
@@ -146,16 +153,20 @@ def _type_and_value(attribute: Element) -> tuple[Element, Element]:
 def _check_value(oid: str, tag: int, content: bytes) -> str:
     """The text of an attribute value, or which rule it breaks."""
     if oid in _PRINTABLE_ONLY and tag != der.PRINTABLE_STRING:
-        raise PkiError(f"Attribute {oid} of a name is not a PrintableString.")
+        raise _attribute_error(oid, "is not a PrintableString")
     text = decode_string(tag, content)
     bound = _UPPER_BOUNDS.get(oid, _ANY_UPPER_BOUND)
     if not text:
-        raise PkiError(f"Attribute {oid} of a name is empty.")
+        raise _attribute_error(oid, "is empty")
     if len(text) > bound:
-        raise PkiError(f"Attribute {oid} of a name has more than {bound} characters.")
+        raise _attribute_error(oid, f"has more than {bound} characters")
     if oid == _COUNTRY and re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is None:
-        raise PkiError("The country of a name is not two letters.")
+        raise PkiError("The country of a name is not two letters.", reason="It is not two letters.")
     return text
+
+
+def _attribute_error(oid: str, rule: str) -> PkiError:
+    return PkiError(f"Attribute {oid} of a name {rule}.", reason=f"It {rule}.")
 
 
 def decode_string(tag: int, content: bytes) -> str:
@@ -169,11 +180,16 @@ def decode_string(tag: int, content: bytes) -> str:
     try:
         text = content.decode(_ENCODINGS[tag])
     except UnicodeDecodeError as error:
-        raise PkiError("A name holds a string that is not in its encoding.") from error
+        raise PkiError(
+            "A name holds a string that is not in its encoding.", reason="It is not in its encoding."
+        ) from error
     if tag in _CHARACTERS and _CHARACTERS[tag].fullmatch(text) is None:
-        raise PkiError("A name holds a PrintableString or NumericString with other characters.")
+        raise PkiError(
+            "A name holds a PrintableString or NumericString with other characters.",
+            reason="It has characters that cannot stand here.",
+        )
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise PkiError("A name holds control characters.")
+        raise PkiError("A name holds control characters.", reason="It holds control characters.")
     return text
 
 

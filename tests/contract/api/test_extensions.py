@@ -403,18 +403,27 @@ def test_plan_is_what_is_then_signed(acm_pca: Any, rest: Rest, rt: Any) -> None:
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "validity": ({"Validity": {"Type": "YEARS", "Value": 50}}, "ValidationException", "exceeds"),
-    "algorithm": ({"SigningAlgorithm": "SHA256WITHRSA"}, "InvalidArgsException", "cannot be used"),
-    "template": ({"TemplateArn": f"{TEMPLATES}/Nothing/V1"}, "InvalidArgsException", "template"),
-    "CSR": ({"Csr": b"x"}, "MalformedCSRException", "CSR"),
-    "root template": ({"TemplateArn": f"{TEMPLATES}/RootCACertificate/V1"}, "ValidationException", "own"),
+    "Validity.Value": ({"Validity": {"Type": "YEARS", "Value": 50}}, "ValidationException", "exceeds"),
+    "SigningAlgorithm": ({"SigningAlgorithm": "SHA256WITHRSA"}, "InvalidArgsException", "cannot be used"),
+    "TemplateArn": ({"TemplateArn": f"{TEMPLATES}/Nothing/V1"}, "InvalidArgsException", "template"),
+    "Csr": ({"Csr": b"x"}, "MalformedCSRException", "CSR"),
+    "ApiPassthrough.Extensions.SubjectAlternativeNames.1.IpAddress": (
+        {
+            "TemplateArn": f"{TEMPLATES}/EndEntityCertificate_APIPassthrough/V1",
+            "ApiPassthrough": {
+                "Extensions": {"SubjectAlternativeNames": [{"DnsName": "a.example"}, {"IpAddress": "192.0.2.300"}]}
+            },
+        },
+        "InvalidArgsException",
+        "IpAddress",
+    ),
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
-def test_refusal_is_that_of_issuing(acm_pca: Any, rest: Rest, case: str) -> None:
+@pytest.mark.parametrize("member", REFUSALS)
+def test_refusal_is_that_of_issuing_and_names_the_member(acm_pca: Any, rest: Rest, member: str) -> None:
     arn = active_root(acm_pca)
-    more, code, rule = REFUSALS[case]
+    more, code, rule = REFUSALS[member]
     answer = rest.explain(arn, **order(**more))
     assert answer.keys() == {"WouldIssue", "Refusal"}
     assert (answer["WouldIssue"], answer["Refusal"]["Code"]) == (False, code)
@@ -423,7 +432,7 @@ def test_refusal_is_that_of_issuing(acm_pca: Any, rest: Rest, case: str) -> None
 
     with pytest.raises(ClientError) as caught:
         acm_pca.issue_certificate(CertificateAuthorityArn=arn, **order(**more))
-    assert caught.value.response["Error"] == answer["Refusal"]
+    assert caught.value.response["Error"] | {"Member": member} == answer["Refusal"]
 
 
 def test_state_of_the_authority_refuses_too(acm_pca: Any, rest: Rest) -> None:

@@ -223,14 +223,16 @@ def test_blank_ca_template_takes_key_usage_from_the_request() -> None:
 
 
 def test_policies_without_qualifiers_have_none() -> None:
-    (found,) = passthrough.extensions_of({"Extensions": {"CertificatePolicies": [{"CertPolicyId": "1.02.3"}]}})
-    assert found.value_der == der.sequence(der.sequence(der.oid("1.2.3")))
+    ((extension, _),) = passthrough.extensions_of({"Extensions": {"CertificatePolicies": [{"CertPolicyId": "1.02.3"}]}})
+    assert extension.value_der == der.sequence(der.sequence(der.oid("1.2.3")))
 
 
 @pytest.mark.parametrize("kind", passthrough.EXTENDED_KEY_USAGES)
 def test_extended_key_usage_types_are_object_identifiers_that_others_know(kind: str) -> None:
-    (found,) = passthrough.extensions_of({"Extensions": {"ExtendedKeyUsage": [{"ExtendedKeyUsageType": kind}]}})
-    assert found.value_der == der.sequence(der.oid(passthrough.EXTENDED_KEY_USAGES[kind]))
+    ((extension, _),) = passthrough.extensions_of(
+        {"Extensions": {"ExtendedKeyUsage": [{"ExtendedKeyUsageType": kind}]}}
+    )
+    assert extension.value_der == der.sequence(der.oid(passthrough.EXTENDED_KEY_USAGES[kind]))
     if hasattr(ExtendedKeyUsageOID, kind):
         assert getattr(ExtendedKeyUsageOID, kind).dotted_string == passthrough.EXTENDED_KEY_USAGES[kind]
 
@@ -328,12 +330,16 @@ def test_names_of_subject_stand_in_where_there_is_no_alternative_name() -> None:
         attribute(b"*.b.example"), attribute(b"Not a host"), attribute(b"host"), mail, attribute(b"x", oid="2.5.4.10")
     )
     found = name_constraints.names_of(subject, None, common_names=True)
-    directory = name_constraints.Name(general_names.DIRECTORY, subject)
-    hosts, mailboxes = name_constraints.Name(D, b"*.b.example"), name_constraints.Name(M, b"a@b.example")
+    directory = name_constraints.Name(general_names.DIRECTORY, subject, ("Subject",))
+    hosts = name_constraints.Name(D, b"*.b.example", ("Subject", "CommonName"))
+    mailboxes = name_constraints.Name(M, b"a@b.example", ("Subject",))
     assert found == [directory, hosts, mailboxes]
     assert name_constraints.names_of(subject, None, common_names=False) == [directory, mailboxes]
     both = der.sequence(der.tlv(D, b"c.example"), der.tlv(M, b"c@d.example"))
-    others = [name_constraints.Name(D, b"c.example"), name_constraints.Name(M, b"c@d.example")]
+    others = [
+        name_constraints.Name(D, b"c.example", ("SubjectAlternativeNames", 0, "DnsName")),
+        name_constraints.Name(M, b"c@d.example", ("SubjectAlternativeNames", 1, "Rfc822Name")),
+    ]
     assert name_constraints.names_of(subject, both, common_names=True) == [*others, directory]
 
 
