@@ -147,7 +147,7 @@ INVALID: dict[str, tuple[Any, str]] = {
     "kind of principal": (lambda arn: policy(statement(arn, Principal={"Federated": "x"})), "Federated"),
     "condition": (lambda arn: policy(statement(arn, Condition=[])), "Condition"),
     "operator": (lambda arn: policy(statement(arn, Condition={"StringEquals": "x"})), "Condition"),
-    "value": (lambda arn: policy(statement(arn, Condition={"StringEquals": {"a": 1}})), "condition"),
+    "value": (lambda arn: policy(statement(arn, Condition={"StringEquals": {"a": {}}})), "condition"),
     "too many accounts": (
         lambda arn: policy(statement(arn, Principal={"AWS": [f"{number:012d}" for number in range(41)]})),
         "40",
@@ -163,7 +163,9 @@ def test_invalid_policy_is_refused_with_its_rule(acm_pca: Any, arn: str, case: s
     assert refusal(acm_pca.get_policy, ResourceArn=arn)[0] == "ResourceNotFoundException"
 
 
-@pytest.mark.parametrize("principal", [{"AWS": "000000000000"}, "*", {"AWS": "*"}])
+@pytest.mark.parametrize(
+    "principal", [{"AWS": "000000000000"}, "*", {"AWS": "*"}, {"AWS": "arn:aws:iam::000000000000:role/x"}]
+)
 @pytest.mark.parametrize("condition", [{}, {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}])
 def test_author_cannot_lock_himself_out(acm_pca: Any, arn: str, principal: Any, condition: Any) -> None:
     text = policy(statement(arn), statement(arn, Effect="Deny", Principal=principal, **condition))
@@ -213,6 +215,12 @@ GRANTS: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "condition that cannot be judged": ([{"Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}], False),
     "key that cannot be judged": ([{"Condition": {"StringNotEquals": {"aws:userid": "x"}}}], False),
     "denied": ([{}, {"Effect": "Deny"}], False),
+    "a user of it denied": ([{}, {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{OTHER}:user/x"}}], False),
+    "a role of it denied": ([{}, {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{OTHER}:role/x"}}], False),
+    "a user of a third account denied": (
+        [{}, {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{THIRD}:user/x"}}],
+        True,
+    ),
     "denied by what cannot be judged": ([{}, {"Effect": "Deny", "Condition": {"Bool": {"a": "true"}}}], False),
     "denied for a template": (
         [{}, {"Effect": "Deny", "Condition": {"StringEquals": {"acm-pca:TemplateArn": LEAF_TEMPLATE}}}],

@@ -1,0 +1,383 @@
+"""Policies as IAM writes them: reading a document, and deciding a request by its statements. Pure functions.
+
+Nothing is allowed by default, and a Deny outweighs every Allow. A statement applies if its principal, its action, its
+resource and all its conditions do; `conditions` tells why each of these may be impossible to judge. What cannot be
+judged never allows, and never keeps a Deny from holding.
+
+Source: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from chalicelib.access.conditions import (
+    Condition,
+    all_of,
+    any_of,
+    has_variable,
+    is_like,
+    is_like_arn,
+    judge,
+    obstacles,
+    opposite,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from chalicelib.access.conditions import Facts, Judgement
+
+    Effect = Literal["Allow", "Deny"]
+
+ANYBODY = "*"
+_VERSIONS = ("2012-10-17", "2008-10-17")
+_DOCUMENT_MEMBERS = frozenset({"Version", "Id", "Statement"})
+_MEMBERS = frozenset({"Sid", "Effect", "Condition", "Action", "NotAction", "Resource", "NotResource"})
+_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?", re.ASCII)
+_IDENTITY = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):[\w+=,.@/-]+", re.ASCII)
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?", re.ASCII)
+_ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
+_ARN = re.compile(r"[^:]*(?::[^:]*){4}:.+", re.DOTALL)
+_TYPED = re.compile(r"(?:[^:]*:){5}(?:\*|[^*?/:]*(?:[/:].*)?)", re.DOTALL)  # IAM wants no wildcard in a resource's type
+_SHOWN = 100  # characters of what is refused
+
+
+class PolicyError(ValueError):
+    """The policy is invalid; the text names the rule."""
+
+
+class Matching(NamedTuple):
+    """Actions or resources of a statement.
+
+    Attributes:
+        negated: the statement is about all others (NotAction, NotResource).
+    """
+
+    patterns: tuple[str, ...]
+    negated: bool
+
+    def judge(self, matches: Callable[[str, str], Judgement], value: str) -> Judgement:
+        """Tell whether the statement is about this action or resource."""
+        found = any_of(None if has_variable(pattern) else matches(pattern, value) for pattern in self.patterns)
+        return opposite(found) if self.negated else found
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement.
+
+    Attributes:
+        label: for people: "statement 'Sid'", or its number from 1 where it has no Sid.
+        principals: "*", account ids and ARNs of identities; None: an identity policy, about whoever it is attached to.
+    """
+
+    label: str
+    effect: Effect
+    principals: frozenset[str] | None
+    actions: Matching
+    resources: Matching
+    conditions: tuple[Condition, ...]
+
+
+class Request(NamedTuple):
+    """What somebody wants to do.
+
+    Attributes:
+        action: such as "acm-pca:IssueCertificate".
+        resource: the ARN of a CA; "*" for actions that are about none.
+        account_id: the caller's account.
+        identities: ARNs that policies may name the caller by.
+        facts: see `conditions.facts_of`.
+    """
+
+    action: str
+    resource: str
+    account_id: str
+    identities: frozenset[str]
+    facts: Facts
+
+    @property
+    def is_inside_account(self) -> bool:
+        """Tell whether the resource is the caller's account's."""
+        return self.resource == "*" or self.resource.split(":", 5)[4:5] == [self.account_id]
+
+
+class Verdict(NamedTuple):
+    """What some statements say of a request.
+
+    Attributes:
+        effect: None: no statement applies, and nothing is allowed.
+        statement: the one that decided.
+    """
+
+    effect: Effect | None
+    statement: Statement | None = None
+
+
+class Decision(NamedTuple):
+    """Whether a request is allowed, and why.
+
+    Attributes:
+        side: whose policies decided: the caller's own, or the resource's.
+        statement: the one that decided; None: no statement of that side allows the request.
+    """
+
+    allowed: bool
+    side: Literal["identity", "resource"]
+    statement: Statement | None
+
+
+def decide(identity: Iterable[Statement], resource: Iterable[Statement], request: Request) -> Decision:
+    """Decide a request by the caller's policies and the resource's.
+
+    Inside an account either side suffices; a resource of another account needs both.
+    """
+    own, granted = evaluate(identity, request), evaluate(resource, request)
+    if own.effect == "Deny":
+        return Decision(allowed=False, side="identity", statement=own.statement)
+    if granted.effect == "Deny":
+        return Decision(allowed=False, side="resource", statement=granted.statement)
+    if own.effect is None and (granted.effect is None or not request.is_inside_account):
+        return Decision(allowed=False, side="identity", statement=None)
+    if own.effect is None or not request.is_inside_account:
+        return Decision(allowed=granted.effect == "Allow", side="resource", statement=granted.statement)
+    return Decision(allowed=True, side="identity", statement=own.statement)
+
+
+def evaluate(statements: Iterable[Statement], request: Request) -> Verdict:
+    """Decide a request: a Deny that may hold, else an Allow that does, else nothing."""
+    allowing: Statement | None = None
+    for statement in statements:
+        judgement = applies(statement, request)
+        if statement.effect == "Deny" and judgement is not False:
+            return Verdict("Deny", statement)
+        if statement.effect == "Allow" and judgement and allowing is None:
+            allowing = statement
+    return Verdict("Allow", allowing) if allowing else Verdict(None)
+
+
+def applies(statement: Statement, request: Request) -> Judgement:
+    """Judge whether a statement is about a request."""
+    return all_of(_aspects(statement, request))
+
+
+def _aspects(statement: Statement, request: Request) -> Iterable[Judgement]:
+    """Yield what has to be true of a request, the cheapest first."""
+    yield statement.principals is None or _names(statement.effect, statement.principals, request)
+    yield statement.actions.judge(lambda pattern, action: is_like(pattern.lower(), action.lower()), request.action)
+    yield statement.resources.judge(_is_resource, request.resource)
+    for condition in statement.conditions:
+        yield judge(condition, request.facts)
+
+
+def _is_resource(pattern: str, resource: str) -> Judgement:
+    if "*" in {pattern, resource}:
+        return pattern == "*"
+    matches = is_like_arn(pattern, resource)
+    return None if matches and _TYPED.fullmatch(pattern) is None else matches
+
+
+def _names(effect: Effect, principals: frozenset[str], request: Request) -> bool:
+    """Tell whether the principals of a resource policy's statement include the caller.
+
+    An Allow for the account that owns the resource only lets that account's identity policies decide, as in IAM. A Deny
+    for one identity holds for its whole account: who signs with an access key of Signet may be anybody there.
+    """
+    if effect == "Deny":
+        return ANYBODY in principals or any(account_of(name) == request.account_id for name in principals)
+    account = frozenset() if request.is_inside_account else {request.account_id}
+    return bool(principals & {ANYBODY, *account, *request.identities})
+
+
+def account_of(principal: str) -> str:
+    """Return the account that a principal of a statement is or belongs to; empty for "*"."""
+    match = _IDENTITY.fullmatch(principal)
+    return match[1] if match else principal.replace(ANYBODY, "")
+
+
+def statement_obstacles(statements: Iterable[Statement]) -> list[str]:
+    """List what can never be judged, and what that means for its statement."""
+    meaning = {"Allow": "so it allows nothing", "Deny": "so it denies whatever else it is about"}
+    return [
+        f"{statement.label}: {obstacle}, {meaning[statement.effect]}."
+        for statement in statements
+        for obstacle in dict.fromkeys(
+            [
+                *(obstacles(condition) for condition in statement.conditions),
+                "policy variables are not supported" if any(map(has_variable, statement.resources.patterns)) else "",
+            ]
+        )
+        if obstacle
+    ]
+
+
+# reading
+
+
+def parse_identity_policy(text: str) -> tuple[Statement, ...]:
+    """Read the statements of a policy that is attached to a principal.
+
+    Raises:
+        PolicyError: which rule it breaks.
+    """
+    return _parse(text, _identity_statement)
+
+
+def parse_resource_policy(text: str) -> tuple[Statement, ...]:
+    """Read the statements of a policy that is attached to a resource; NotAction and NotResource are refused.
+
+    Raises:
+        PolicyError: which rule it breaks.
+    """
+    return _parse(text, _resource_statement)
+
+
+def _parse(text: str, read: Callable[[Any, int], Statement]) -> tuple[Statement, ...]:
+    document = _members(_json(text), "The policy", _DOCUMENT_MEMBERS)
+    if document.get("Version", "2008-10-17") not in _VERSIONS:
+        raise PolicyError("The policy's Version must be 2012-10-17.")
+    statements = document.get("Statement", [])
+    found = [read(each, number) for number, each in enumerate(_list(statements), 1)]
+    if not found:
+        raise PolicyError("The policy has no Statement.")
+    return tuple(found)
+
+
+def _identity_statement(value: Any, number: int) -> Statement:
+    members = _members(value, "A statement", _MEMBERS)
+    _check_sid(members.get("Sid", ""), r"[A-Za-z0-9]*")
+    resources = _matching(members, "Resource")
+    for pattern in resources.patterns:
+        if pattern != "*" and _ARN.fullmatch(pattern) is None:
+            raise PolicyError(f"Resource '{pattern[:_SHOWN]}' must be an ARN or '*'.")
+    return _statement(members, number, None, resources)
+
+
+def _resource_statement(value: Any, number: int) -> Statement:
+    members = _members(value, "A statement", (_MEMBERS | {"Principal"}) - {"NotAction", "NotResource"})
+    _require(members, ("Effect", "Principal", "Action", "Resource"))
+    _check_sid(members.get("Sid", ""), r".*")
+    return _statement(members, number, _principals(members["Principal"]), _matching(members, "Resource"))
+
+
+def _statement(
+    members: dict[str, Any], number: int, principals: frozenset[str] | None, resources: Matching
+) -> Statement:
+    _require(members, ("Effect",))
+    effect, actions = members["Effect"], _matching(members, "Action")
+    if effect not in ("Allow", "Deny"):
+        raise PolicyError("Effect must be Allow or Deny.")
+    for action in actions.patterns:
+        if _ACTION.fullmatch(action) is None:
+            raise PolicyError(f"Action '{action[:_SHOWN]}' must be such as 'acm-pca:IssueCertificate', or '*'.")
+    sid = members.get("Sid", "")
+    label = f"statement '{sid[:_SHOWN]}'" if sid else f"statement {number}"
+    return Statement(label, effect, principals, actions, resources, _conditions(members.get("Condition", {})))
+
+
+def _check_sid(sid: Any, pattern: str) -> None:
+    if not isinstance(sid, str):
+        raise PolicyError("Sid must be a string.")
+    if re.fullmatch(pattern, sid, re.ASCII | re.DOTALL) is None:
+        raise PolicyError("Sid must be letters and digits.")
+
+
+def _require(members: dict[str, Any], names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in members]:
+        raise PolicyError(f"A statement lacks {missing[0]}.")
+
+
+def _matching(members: dict[str, Any], name: str) -> Matching:
+    """Read Action or NotAction, Resource or NotResource: one of the two."""
+    given = [each for each in (name, f"Not{name}") if each in members]
+    if not given:
+        raise PolicyError(f"A statement lacks {name}.")
+    if len(given) == 2:
+        raise PolicyError(f"A statement has both {name} and Not{name}.")
+    return Matching(tuple(_strings(members[given[0]], given[0])), negated=given[0] != name)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
+    except RecursionError:
+        raise PolicyError("The policy is nested too deeply.") from None
+    except ValueError as error:
+        if isinstance(error, PolicyError):
+            raise
+        raise PolicyError("The policy is not JSON.") from error
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise PolicyError("The policy gives a member twice.")
+    return dict(pairs)
+
+
+def _members(value: Any, what: str, known: frozenset[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PolicyError(f"{what} must be a JSON object.")
+    unknown = sorted(value.keys() - known)
+    if unknown:
+        raise PolicyError(f"{what} has the member '{unknown[0][:50]}', which is not one of {', '.join(sorted(known))}.")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _strings(value: Any, what: str) -> list[str]:
+    values = _list(value)
+    if not values or not all(isinstance(each, str) for each in values):
+        raise PolicyError(f"{what} must be a string or a list of strings.")
+    return values
+
+
+def _principals(value: Any) -> frozenset[str]:
+    """Read accounts, ARNs of identities and "*"; services of AWS are accepted, but none is ever a caller here."""
+    if value == ANYBODY:
+        return frozenset({ANYBODY})
+    members = _members(value, "Principal", frozenset({"AWS", "Service"}))
+    if not members:
+        raise PolicyError("Principal names nobody.")
+    for name in _strings(members["Service"], "Principal") if "Service" in members else ():
+        if _SERVICE.fullmatch(name) is None:
+            raise PolicyError(f"Principal '{name[:_SHOWN]}' is not a service of AWS.")
+    return frozenset(map(_principal, _strings(members["AWS"], "Principal") if "AWS" in members else ()))
+
+
+def _principal(name: str) -> str:
+    account = _ACCOUNT.fullmatch(name)
+    if account is not None:
+        return account[1]
+    if name != ANYBODY and _IDENTITY.fullmatch(name) is None:
+        raise PolicyError(f"Principal '{name[:_SHOWN]}' is neither an account nor the ARN of an identity.")
+    return name
+
+
+def _conditions(value: Any) -> tuple[Condition, ...]:
+    if not isinstance(value, dict) or not all(isinstance(block, dict) for block in value.values()):
+        raise PolicyError("Condition must be an object of operators, each with an object of keys.")
+    return tuple(
+        Condition(operator, key, tuple(_strings(list(map(_text, _list(values))), "The value of a condition")))
+        for operator, block in value.items()
+        for key, values in block.items()
+    )
+
+
+def _text(value: Any) -> Any:
+    """Return a boolean or a number of JSON as the text that IAM takes it for."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | Decimal) else value
