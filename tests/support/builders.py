@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from chalicelib.runtime import Caller
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -42,6 +44,8 @@ EC_CONFIGURATION: dict[str, Any] = {
 CRL_CONFIGURATION: dict[str, Any] = {
     "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": "crl-bucket"}
 }
+CREATE: Any = {"CertificateAuthorityConfiguration": EC_CONFIGURATION, "CertificateAuthorityType": "ROOT"}
+CALLER = Caller(account_id="000000000000", access_key_id="test")
 
 
 def name(common_name: str) -> x509.Name:

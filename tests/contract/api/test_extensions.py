@@ -456,7 +456,7 @@ def test_body_is_checked_as_that_of_issuing(acm_pca: Any, rest: Rest) -> None:
 
 
 def test_who_may_issue_follows_the_policy(acm_pca: Any, rest: Rest) -> None:
-    from tests.contract.operations.test_policies import documented, policy, statement
+    from tests.support.policies import documented, policy, statement
 
     arn = active_root(acm_pca)
     acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))

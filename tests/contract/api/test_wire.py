@@ -177,9 +177,9 @@ def test_every_operation_of_the_table_is_in_the_model() -> None:
 
 
 def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
-    from tests.contract.operations.test_authorities import refusal as refused
     from tests.support.authority_steps import active_root, issue
     from tests.support.client import client_for
+    from tests.support.refusals import refusal as refused
 
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)

@@ -14,8 +14,8 @@ import pytest
 from chalicelib.api import dispatch
 from chalicelib.console import pages
 from chalicelib.crl import publication
-from tests.contract.console.test_sign_in import SAMPLES
 from tests.support.builders import CRL_CONFIGURATION, csr
+from tests.support.console_pages import SAMPLES
 from tests.support.console_steps import CALLER, arn_of, create, issue, root, signed_in
 
 if TYPE_CHECKING:

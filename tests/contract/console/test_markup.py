@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
 
 from chalicelib.access import access_keys
-from tests.contract.console.test_shared import OTHER, share
 from tests.support.builders import csr
 from tests.support.console_browser import Browser
+from tests.support.console_pages import crawled
+from tests.support.console_sharing import OTHER, share
 from tests.support.console_steps import create, install, issue, revoke, root, signed_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.console_browser import Answer
 
 pytestmark = pytest.mark.laptop
@@ -65,22 +63,6 @@ def faults(page: Answer) -> list[str]:
     reader.feed(page.text)
     steps = zip([0, *reader.levels], reader.levels, strict=False)
     return reader.faults + [f"h{low} before h{high}" for low, high in steps if high > low + 1]
-
-
-def crawled(browser: Browser) -> Iterator[Answer]:
-    """Every page that links lead to, without those that a query alone makes another one."""
-    waiting, seen = ["/console/cas"], set[str]()
-    while waiting:
-        address = waiting.pop()
-        path = urlsplit(address).path
-        if path in seen or not path.startswith("/console"):
-            continue
-        seen.add(path)
-        page = browser.get(address)
-        if page.headers["Content-Type"].startswith("text/html"):
-            yield page
-            links = (each["href"] for tag, each in page.elements if tag == "a" and "download" not in each)
-            waiting += [urldefrag(urljoin(page.url, each)).url for each in links]
 
 
 @pytest.fixture

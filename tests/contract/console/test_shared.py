@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from cryptography import x509
 
-from chalicelib.access import access_keys, resource_policy
+from chalicelib.access import access_keys
 from chalicelib.console import other_accounts, pages
 from chalicelib.console.views import authorities
 from chalicelib.crl import publication
@@ -18,6 +17,7 @@ from chalicelib.operations import policies
 from chalicelib.runtime import Caller
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser
+from tests.support.console_sharing import OTHER, OWNER, share
 from tests.support.console_steps import (
     HOSTILE,
     arn_of,
@@ -31,12 +31,7 @@ from tests.support.console_steps import (
     subordinate,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 pytestmark = pytest.mark.laptop
-OWNER, OTHER = "000000000000", "111122223333"
-EVERYTHING = (*resource_policy.READ_ACTIONS, "IssueCertificate", "RevokeCertificate")
 LEAF_TEMPLATE = "EndEntityCertificate"
 OWNERS_ALONE = [
     row for row in pages.PAGES if "{ca_id}" in row.path and (row.method, row.path) not in other_accounts.PAGES
@@ -54,23 +49,6 @@ def browser(rt: Any, key: access_keys.Credential) -> Browser:
     made = Browser(rt)
     made.sign_in(key)
     return made
-
-
-def share(rt: Any, ca_id: str, actions: Iterable[str] = EVERYTHING, *, template: str = "", account: str = OTHER) -> str:
-    """Let another account do this, issue with one template alone if that is named; returns the CA's id."""
-    arn = arn_of(ca_id)
-    common = {"Effect": "Allow", "Principal": {"AWS": account}, "Resource": arn}
-    condition = {"StringEquals": {resource_policy.TEMPLATE_ARN: f"arn:aws:acm-pca:::template/{template}/V1"}}
-    statements = [
-        common
-        | {"Action": [f"acm-pca:{name}"]}
-        | ({"Condition": condition} if template and name == "IssueCertificate" else {})
-        for name in actions
-    ]
-    caller = Caller(account_id=OWNER, access_key_id="AKIATEST", operation="PutPolicy")
-    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    policies.put_policy(rt, caller, {"ResourceArn": arn, "Policy": text})
-    return ca_id
 
 
 def visible(page: Answer) -> str:

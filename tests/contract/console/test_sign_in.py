@@ -17,6 +17,7 @@ from chalicelib import reconcile
 from chalicelib.access import access_keys
 from chalicelib.console import pages, sessions, static_files, web
 from tests.support.console_browser import ORIGIN, Browser
+from tests.support.console_pages import CA_ID, SAMPLES
 
 if TYPE_CHECKING:
     from tests.faults.world import Clock
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.laptop  # the store's suite keeps sessions on LocalStack; tests/localstack signs in there
 
 ROOT = Path(__file__).resolve().parents[3]
-CA_ID = "00000000-0000-0000-0000-000000000000"
-SAMPLES = {
-    "ca_id": CA_ID,
-    "report_id": CA_ID,
-    "file": "certificate.pem",
-    "draft": "0" * 16,
-    "step": "type",
-    "name": "console.css",
-    "serial": "0" * 32,
-}
 
 
 def address(page: pages.Page) -> str:

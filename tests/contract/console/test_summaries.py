@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.console.forms import labels
-from tests.contract.console.test_markup import crawled
+from tests.support.console_pages import crawled
 from tests.support.console_steps import create, issue, pressed_by_enter, root, signed_in
 from tests.support.console_wizard_steps import SUBJECT, begin, go
 

@@ -13,9 +13,9 @@ from chalicelib.buckets import BucketError
 from chalicelib.crl import distribution_points
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.crl.verification import verify_crls
-from tests.contract.crl.test_revocation import number, published, revoke, serials
 from tests.support.authority_steps import active_root, fetch, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.revocations import number, published, revoke, serials
 
 NEW = "crl-bucket-new"
 OFF = {"CrlConfiguration": {"Enabled": False}}

@@ -21,10 +21,10 @@ from chalicelib.pki.x509 import extensions
 from chalicelib.reconcile import reconcile
 from chalicelib.runtime import Caller
 from chalicelib.store import table_crls
-from tests.contract.crl.test_revocation import number, revoke, serials
-from tests.contract.operations.test_authorities import refusal
 from tests.support.authority_steps import active_root, fetch, issue
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.refusals import refusal
+from tests.support.revocations import number, revoke, serials
 
 if TYPE_CHECKING:
     from pathlib import Path

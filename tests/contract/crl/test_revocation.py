@@ -9,34 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib.crl.publication import Outcome, publish_due_crls
 from chalicelib.reconcile import reconcile
-from tests.contract.operations.test_authorities import refusal
 from tests.support.authority_steps import active_root, active_subordinate, create, fetch, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.refusals import refusal
+from tests.support.revocations import number, published, revoke, serials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "KEY_COMPROMISE") -> None:
-    client.revoke_certificate(
-        CertificateAuthorityArn=arn, CertificateSerial=serial_of(certificate_arn), RevocationReason=reason
-    )
-
-
-def published(rt: Any, arn: str, bucket: str = "crl-bucket") -> x509.CertificateRevocationList:
-    stored = rt.buckets.get(bucket, f"crl/{arn.rsplit('/', 1)[1]}.crl")
-    return x509.load_der_x509_crl(stored.body)
-
-
-def number(crl: x509.CertificateRevocationList) -> int:
-    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-
-
-def serials(crl: x509.CertificateRevocationList) -> set[int]:
-    return {entry.serial_number for entry in crl}
 
 
 REASONS = {
@@ -388,7 +371,9 @@ def test_change_of_bucket_keeps_the_old_address_alive(acm_pca: Any, rt: Any) -> 
     issue(acm_pca, arn)
     revoke(acm_pca, arn, issued)
     publish_due_crls(rt, seconds=60)
-    assert published(rt, arn).public_bytes(_DER) == published(rt, arn, "second-bucket").public_bytes(_DER)
+    assert published(rt, arn).public_bytes(Encoding.DER) == published(rt, arn, "second-bucket").public_bytes(
+        Encoding.DER
+    )
     assert serials(published(rt, arn)) == {int(serial_of(issued), 16)}
 
 
@@ -488,8 +473,3 @@ def test_leaf_fetched_after_revocation_is_still_there(acm_pca: Any) -> None:
     issued = issue(acm_pca, arn)
     revoke(acm_pca, arn, issued)
     assert fetch(acm_pca, arn, issued).serial_number == int(serial_of(issued), 16)
-
-
-from cryptography.hazmat.primitives.serialization import Encoding  # noqa: E402  used only as a constant
-
-_DER = Encoding.DER

@@ -16,9 +16,9 @@ from chalicelib.crl.publication import publish_due_crls
 from chalicelib.crl.verification import Verdict, verify_crls
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import gate as crl_gate
-from tests.contract.crl.test_revocation import revoke
 from tests.support.authority_steps import active_root, issue
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.revocations import revoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable

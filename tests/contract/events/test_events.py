@@ -20,10 +20,10 @@ from chalicelib.operations import certificates, creation
 from chalicelib.reconcile import reconcile
 from chalicelib.reports import audit_report_writer
 from chalicelib.store import StoreError
-from tests.contract.operations.test_authorities import refusal
-from tests.contract.operations.test_recovery import CALLER, CREATE, Port, fail
 from tests.support.authority_steps import active_root, create, issue, serial_of
-from tests.support.builders import EC_CONFIGURATION, csr
+from tests.support.builders import CALLER, CREATE, EC_CONFIGURATION, csr
+from tests.support.ports import Port, fail
+from tests.support.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

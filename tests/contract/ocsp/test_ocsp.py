@@ -28,7 +28,8 @@ from chalicelib.pki.asn1 import der
 from chalicelib.reconcile import reconcile
 from chalicelib.store import ThrottledError
 from chalicelib.store.table_store import TableStore
-from tests.support.authority_steps import active_root, active_subordinate, fetch, install_subordinate, issue, serial_of
+from tests.support.authority_steps import active_root, active_subordinate, fetch, install_subordinate, issue
+from tests.support.revocations import revoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +75,6 @@ def several(*requests: bytes) -> bytes:
 
 def asked(rt: Any, request: bytes) -> theirs.OCSPResponse:
     return theirs.load_der_ocsp_response(answers.respond(rt, request).der)
-
-
-def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "KEY_COMPROMISE") -> None:
-    client.revoke_certificate(
-        CertificateAuthorityArn=arn, CertificateSerial=serial_of(certificate_arn), RevocationReason=reason
-    )
 
 
 # statuses

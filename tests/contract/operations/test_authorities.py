@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography import x509
 
 from tests.support.authority_steps import (
@@ -19,16 +18,9 @@ from tests.support.authority_steps import (
     status,
 )
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, GUIDE_CONFIGURATION
+from tests.support.refusals import refusal
 
 MISSING = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/11111111-2222-3333-4444-555555555555"
-
-
-def refusal(call: Any, **request: Any) -> tuple[str, str]:
-    """The code and message with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 KEYS = [

@@ -15,12 +15,12 @@ from chalicelib import errors
 from chalicelib.access import access_keys
 from chalicelib.buckets import BucketError
 from chalicelib.operations import certificates, creation, explain
-from tests.contract.operations.test_authorities import refusal
-from tests.contract.operations.test_policies import OTHER, documented
-from tests.contract.operations.test_recovery import CALLER, Port, fail
 from tests.support.authority_steps import DAYS_30, active_root, active_subordinate, create, issue
-from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
+from tests.support.builders import CALLER, CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from tests.support.client import client_for
+from tests.support.policies import OTHER, documented
+from tests.support.ports import Port, fail
+from tests.support.refusals import refusal
 
 ISSUING = {"SigningAlgorithm": "SHA256WITHECDSA", "Validity": DAYS_30}
 

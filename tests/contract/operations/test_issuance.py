@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.contract.operations.test_authorities import refusal
 from tests.support.authority_steps import (
     DAYS_30,
     ROOT_TEMPLATE,
@@ -36,6 +35,7 @@ from tests.support.builders import (
     sign_csr,
 )
 from tests.support.client import client_for
+from tests.support.refusals import refusal
 
 TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.authority_steps import create
+from tests.support.refusals import refusal
 
 ACM = "acm.amazonaws.com"
 ACTIONS = ["IssueCertificate", "GetCertificate", "ListPermissions"]
@@ -16,13 +16,6 @@ ACTIONS = ["IssueCertificate", "GetCertificate", "ListPermissions"]
 @pytest.fixture
 def arn(acm_pca: Any) -> str:
     return create(acm_pca)
-
-
-def refusal(call: Any, **parameters: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def permit(client: Any, arn: str, **more: Any) -> None:

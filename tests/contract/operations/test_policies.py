@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys
 from chalicelib.operations import policies
@@ -17,38 +16,8 @@ from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import csr
 from tests.support.client import client_for
-
-OTHER, THIRD = "111111111111", "222222222222"
-READ = [
-    f"acm-pca:{name}"
-    for name in (
-        "DescribeCertificateAuthority",
-        "GetCertificate",
-        "GetCertificateAuthorityCertificate",
-        "ListPermissions",
-        "ListTags",
-    )
-]
-LEAF_TEMPLATE = "arn:aws:acm-pca:::template/EndEntityCertificate/V1"
-
-
-def statement(arn: str, **more: Any) -> dict[str, Any]:
-    """A statement that lets another account read."""
-    return {"Sid": "1", "Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": READ, "Resource": arn} | more
-
-
-def policy(*statements: Any, **more: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)} | more)
-
-
-def documented(arn: str, account: str = OTHER) -> str:
-    """The policy of AWS's guide: reading, and issuing by one template."""
-    issuing = {
-        "Action": "acm-pca:IssueCertificate",
-        "Condition": {"StringEquals": {"acm-pca:TemplateArn": LEAF_TEMPLATE}},
-    }
-    principal = {"Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
-    return policy(statement(arn, **principal), statement(arn, **principal, **issuing))
+from tests.support.policies import LEAF_TEMPLATE, OTHER, READ, THIRD, documented, policy, statement
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -60,13 +29,6 @@ def arn(acm_pca: Any) -> str:
 def other(rt: Any, acm_pca: Any) -> Any:
     key = access_keys.create_access_key(rt, OTHER)
     return client_for(rt, access_key_id=key.access_key_id, secret=key.secret)
-
-
-def refusal(call: Any, **parameters: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_policy_is_kept_as_it_was_given(acm_pca: Any, arn: str) -> None:

@@ -16,33 +16,11 @@ from chalicelib.crl import publication
 from chalicelib.keystore import KeyStoreError
 from chalicelib.operations import creation
 from chalicelib.reconcile import Reconciled, reconcile
-from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
-from tests.contract.operations.test_authorities import refusal
 from tests.support.authority_steps import active_root, active_subordinate, create, issue, serial_of, status
-from tests.support.builders import EC_CONFIGURATION
-
-CALLER = Caller(account_id="000000000000", access_key_id="test")
-CREATE: Any = {"CertificateAuthorityConfiguration": EC_CONFIGURATION, "CertificateAuthorityType": "ROOT"}
-
-
-class Port:
-    """A port with some methods of its own."""
-
-    def __init__(self, inner: Any, **methods: Any) -> None:
-        self._inner = inner
-        self.__dict__ |= methods
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def fail(error: BaseException) -> Any:
-    def method(*_: Any, **__: Any) -> Any:
-        raise error
-
-    return method
-
+from tests.support.builders import CALLER, CREATE
+from tests.support.ports import Port, fail
+from tests.support.refusals import refusal
 
 # creations
 

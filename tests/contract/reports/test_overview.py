@@ -20,8 +20,9 @@ from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy
 from chalicelib.reports.overview import statistics
 from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
-from tests.support.authority_steps import active_root, active_subordinate, create, install_subordinate, issue, serial_of
+from tests.support.authority_steps import active_root, active_subordinate, create, install_subordinate, issue
 from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate, sign_csr
+from tests.support.revocations import revoke
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,12 +34,6 @@ WEEK = {"Type": "DAYS", "Value": 6}
 @pytest.fixture
 def caller(rt: Any) -> Caller:
     return Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST")
-
-
-def revoke(client: Any, arn: str, certificate_arn: str) -> None:
-    client.revoke_certificate(
-        CertificateAuthorityArn=arn, CertificateSerial=serial_of(certificate_arn), RevocationReason="SUPERSEDED"
-    )
 
 
 def named(common_name: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.store.table import Put
-from tests.contract.store.test_store import ACCOUNT, at, authority, ca, certificate, report, revocation, store
 from tests.support.builders import START
+from tests.support.store_records import ACCOUNT, at, authority, certificate, report, revocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.store.table_store import TableStore
 
-__all__ = ["ca", "store"]  # fixtures
 SERIALS = [number * 0x1357_9BDF_0246_8ACE_1111_2222_3333_4444 % (1 << 128) for number in range(1, 21)]
 
 

@@ -10,21 +10,19 @@ import pytest
 
 from chalicelib.store import ConflictError, StaleAuthorityError
 from chalicelib.store.table_store import TableStore
-from tests.contract.store.test_store import (
+from tests.support.builders import START
+from tests.support.store_records import (
     LOCATION,
     at,
     authority,
-    ca,
     certificate,
     complete,
     new_revocations,
     reserve,
     revocation,
     started,
-    store,
     token,
 )
-from tests.support.builders import START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
     from chalicelib.store.table import Index, Item, Key, Table, Write
 
-__all__ = ["ca", "store"]  # fixtures
 pytestmark = pytest.mark.parametrize("store", ["sqlite", "dynamodb"], indirect=True)
 
 

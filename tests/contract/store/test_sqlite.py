@@ -16,8 +16,8 @@ import pytest
 
 from chalicelib.store import StoreError
 from chalicelib.store.sqlite import open_store
-from tests.contract.store.test_store import ACCOUNT, authority, certificate, token
 from tests.support.builders import START
+from tests.support.store_records import ACCOUNT, authority, certificate, token
 
 if TYPE_CHECKING:
     from chalicelib.store.table_store import TableStore
@@ -110,7 +110,7 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.support.builders import START
 from chalicelib.store.sqlite import open_store
-from tests.contract.store.test_store import authority, certificate
+from tests.support.store_records import authority, certificate
 store = open_store(Path({path!r}))
 for number in range({first}, {first} + 100000):
     record, _ = store.reserve_certificate(certificate(authority(), number), authority(), None, now=START)

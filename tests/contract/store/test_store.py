@@ -7,132 +7,44 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from chalicelib.arn import crl_arn
-from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.records import (
     AccessKey,
-    AuditReport,
-    Certificate,
     CertificateAuthority,
-    ConsoleSession,
-    CrlLocation,
     CrlSegment,
     CrlSegments,
-    IdempotencyToken,
     Permission,
     ResourcePolicy,
     Revocation,
 )
-from chalicelib.store import (
-    ConflictError,
-    SerialTakenError,
-    StaleAuthorityError,
-    TokenMismatchError,
-    items,
-    table_crls,
-)
-from chalicelib.store.dynamodb import create_table
-from chalicelib.store.dynamodb import open_store as open_dynamodb
-from chalicelib.store.sqlite import open_store as open_sqlite
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError, items, table_crls
 from chalicelib.store.table import Put
 from chalicelib.store.table_store import TableStore
-from tests.faults.memory_ports import MemoryTable
 from tests.support.builders import START
+from tests.support.store_records import (
+    ACCOUNT,
+    LOCATION,
+    at,
+    authority,
+    certificate,
+    complete,
+    new_revocations,
+    report,
+    reserve,
+    revocation,
+    session,
+    started,
+    token,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
 
     from chalicelib.store.table import Write
-
-ACCOUNT = "000000000000"
-LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
-
-
-@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
-    """A store of each kind; with pages of one item every read pages."""
-    kind, _, page = request.param.partition("-page-")
-    size = int(page or 1000)
-    if kind == "sqlite":
-        return open_sqlite(tmp_path / "signet.db", page=size)
-    if kind == "memory":
-        return TableStore(MemoryTable(page=size))
-    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
-    return open_dynamodb("signet", "us-east-1", page=size)
-
-
-def at(**later: float) -> datetime:
-    return START + timedelta(**later)
-
-
-def authority(number: int = 1, *, account: str = ACCOUNT, **more: Any) -> CertificateAuthority:
-    arn = f"arn:aws:acm-pca:us-east-1:{account}:certificate-authority/00000000-0000-0000-0000-{number:012d}"
-    return CertificateAuthority(
-        arn=arn,
-        type="ROOT",
-        status="CREATING",
-        created_at=START,
-        last_state_change_at=START,
-        configuration={"KeyAlgorithm": "RSA_2048"},
-        revocation_configuration={"CrlConfiguration": {"Enabled": False}},
-        key_storage_security_standard="FIPS_140_2_LEVEL_3_OR_HIGHER",
-        usage_mode="GENERAL_PURPOSE",
-        **more,
-    )
-
-
-def certificate(ca: CertificateAuthority, serial_number: int = 1, **more: Any) -> Certificate:
-    fields: dict[str, Any] = {
-        "arn": f"{ca.arn}/certificate/{serial_number:032x}",
-        "ca_arn": ca.arn,
-        "serial_number": serial_number,
-        "status": "PENDING",
-        "template_arn": "arn:aws:acm-pca:::template/EndEntityCertificate/V1",
-        "tbs_der": b"tbs",
-        "tbs_sha256": "00" * 32,
-        "not_before": START,
-        "not_after": at(days=30),
-        "reserved_at": START,
-        "requested_by": "AKIATEST",
-    }
-    return Certificate(**fields | more)
-
-
-def token(text: str = "token", fingerprint: str = "f", **more: Any) -> IdempotencyToken:
-    fields: dict[str, Any] = {
-        "scope": "scope",
-        "token": text,
-        "fingerprint": fingerprint,
-        "expires_at": at(minutes=5),
-    }
-    return IdempotencyToken(**fields | more)
-
-
-def revocation(record: Certificate, revoked_at: datetime = START) -> Revocation:
-    return Revocation(
-        ca_arn=record.ca_arn,
-        serial_number=record.serial_number,
-        revoked_at=revoked_at,
-        reason="SUPERSEDED",
-        not_after=record.not_after,
-        entry_der=crl_tbs.encode_entry(record.serial_number, revoked_at, "SUPERSEDED"),
-    )
-
-
-@pytest.fixture
-def ca(store: TableStore) -> CertificateAuthority:
-    store.reserve_certificate_authority(authority(), None, now=START)
-    found = store.get_certificate_authority(authority().arn)
-    assert found is not None
-    return found
 
 
 # access keys
@@ -327,13 +239,6 @@ def test_many_certificates_are_listed_once_each(store: TableStore, ca: Certifica
         store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
     listed = [each.serial_number for each in store.list_certificates(ca.arn)]
     assert sorted(listed) == sorted(serials)
-
-
-# revocation
-
-
-def new_revocations(store: TableStore, crl_arn: str, limit: int | None = None) -> list[Revocation]:
-    return store.list_new_revocations(store.get_crl_segments(crl_arn), limit=limit)
 
 
 def test_revocation_is_recorded_once(store: TableStore, ca: CertificateAuthority) -> None:
@@ -543,10 +448,6 @@ def test_partitions_of_many_processes_never_hold_too_much(
     assert max(taken.values()) <= 20
 
 
-def started(store: TableStore, ca: CertificateAuthority) -> CertificateAuthority:
-    return store.start_crl(ca, LOCATION, due_at=START)
-
-
 def test_location_replaces_the_one_with_the_same_address(store: TableStore, ca: CertificateAuthority) -> None:
     named = replace(LOCATION, url="http://one.example/x.crl")
     ca = store.start_crl(started(store, ca), named, due_at=START)  # one without a name is an older release's
@@ -576,14 +477,6 @@ def test_publication_that_missed_an_older_address_counts_as_a_failure(
     found = store.get_crl_state(ca.arn)
     assert found is not None
     assert (found.failures, found.last_error) == (0, None)
-
-
-def reserve(store: TableStore, ca: CertificateAuthority, now: datetime = START, number: int = 100) -> Any:
-    return store.reserve_crl(ca.arn, number=number, now=now, lease_until=now + timedelta(seconds=45))
-
-
-def complete(store: TableStore, state: Any, next_crl_at: datetime | None) -> None:
-    store.complete_crl(state, published_at=START, next_update=at(days=7), entries=3, next_crl_at=next_crl_at)
 
 
 def test_lease_of_a_clock_that_was_ahead_holds_nothing(store: TableStore, ca: CertificateAuthority) -> None:
@@ -809,14 +702,6 @@ def test_shared_authorities_are_paged_by_id(store: TableStore) -> None:
     assert store.list_shared("1" * 12, limit=2, after="00000000-0000-0000-0000-000000000002") == sorted(arns)[2:]
 
 
-# audit reports
-
-
-def report(ca: CertificateAuthority, name: str = "r1", **more: Any) -> AuditReport:
-    fields: dict[str, Any] = {"created_at": START, "due_at": START, "status": "CREATING"} | more
-    return AuditReport(ca_arn=ca.arn, report_id=name, bucket="bucket", key=f"{name}.csv", format="CSV", **fields)
-
-
 def test_report_is_due_until_it_is_finished(store: TableStore, ca: CertificateAuthority) -> None:
     store.reserve_audit_report(report(ca), last_before=at(minutes=-30))
     name = f"{ca.arn}/audit-report/r1"
@@ -858,20 +743,6 @@ def test_reports_keep_their_distance(store: TableStore, ca: CertificateAuthority
     store.forget_last_audit_report(later)
     store.forget_last_audit_report(later)
     store.reserve_audit_report(third, last_before=at(minutes=1))
-
-
-# sessions of the console
-
-
-def session(name: str = "a", **more: Any) -> ConsoleSession:
-    fields: dict[str, Any] = {
-        "id_sha256": name * 64,
-        "access_key_id": "AKIATEST",
-        "account_id": ACCOUNT,
-        "created_at": START,
-        "expires_at": at(hours=8),
-    }
-    return ConsoleSession(**fields | more)
 
 
 def test_session_is_kept_as_it_is_and_changed_by_one_alone(store: TableStore) -> None:

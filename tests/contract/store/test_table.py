@@ -18,13 +18,10 @@ from chalicelib.store.table import (
     Update,
     holds,
 )
-from tests.contract.store.test_store import store
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Table
     from chalicelib.store.table_store import TableStore
-
-__all__ = ["store"]  # a fixture
 
 ONE_PAGE = pytest.mark.parametrize("store", ["sqlite", "dynamodb"], indirect=True)
 KEY = Key("p", "s")

@@ -1,0 +1,42 @@
+"""The stores of every kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from chalicelib.store.dynamodb import create_table
+from chalicelib.store.dynamodb import open_store as open_dynamodb
+from chalicelib.store.sqlite import open_store as open_sqlite
+from chalicelib.store.table_store import TableStore
+from tests.faults.memory_ports import MemoryTable
+from tests.support.builders import START
+from tests.support.store_records import authority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chalicelib.records import CertificateAuthority
+
+
+@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
+    """A store of each kind; with pages of one item every read pages."""
+    kind, _, page = request.param.partition("-page-")
+    size = int(page or 1000)
+    if kind == "sqlite":
+        return open_sqlite(tmp_path / "signet.db", page=size)
+    if kind == "memory":
+        return TableStore(MemoryTable(page=size))
+    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
+    return open_dynamodb("signet", "us-east-1", page=size)
+
+
+@pytest.fixture
+def ca(store: TableStore) -> CertificateAuthority:
+    store.reserve_certificate_authority(authority(), None, now=START)
+    found = store.get_certificate_authority(authority().arn)
+    assert found is not None
+    return found
