@@ -1,0 +1,66 @@
+"""Access keys and sessions of the console in every store."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.records import AccessKey
+from chalicelib.store import ConflictError
+from tests.support.store_records import ACCOUNT, at, session
+
+if TYPE_CHECKING:
+    from chalicelib.store.table_store import TableStore
+
+
+def test_access_keys_are_kept_listed_by_age_and_removed(store: TableStore) -> None:
+    keys = [
+        AccessKey(
+            access_key_id=f"AKIA{number}", account_id=ACCOUNT, sealed_secret=b"\x00s", created_at=at(hours=-number)
+        )
+        for number in range(3)
+    ]
+    for key in keys:
+        store.put_access_key(key)
+    assert store.get_access_key("AKIA1") == keys[1]
+    assert store.list_access_keys() == keys[::-1]
+    with pytest.raises(ConflictError):
+        store.put_access_key(keys[0])
+    for _ in range(2):
+        store.delete_access_key("AKIA1")
+    assert store.get_access_key("AKIA1") is None
+
+
+def test_session_is_kept_as_it_is_and_changed_by_one_alone(store: TableStore) -> None:
+    kept = session(drafts={"d": {"subject": {"CommonName": "\u202e"}, "done": ["type"]}})
+    store.put_session(kept)
+    assert store.get_session(kept.id_sha256) == kept
+    with pytest.raises(ConflictError):
+        store.put_session(session())
+    changed = store.update_session(kept, replace(kept, drafts={}))
+    assert store.get_session(kept.id_sha256) == changed
+    with pytest.raises(ConflictError):
+        store.update_session(kept, kept)
+
+
+def test_session_is_taken_once(store: TableStore) -> None:
+    store.put_session(session())
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: store.take_session(session().id_sha256), range(8)))
+    assert [each for each in taken if each is not None] == [session()]
+    assert store.get_session(session().id_sha256) is None
+    with pytest.raises(ConflictError):
+        store.update_session(session(), session())
+
+
+def test_session_is_due_when_it_ends(store: TableStore) -> None:
+    store.put_session(session("a"))
+    store.put_session(session("b", expires_at=at(minutes=1)))
+    assert store.list_due("SESSION", now=at(seconds=59), limit=9) == []
+    assert store.list_due("SESSION", now=at(minutes=1), limit=9) == ["b" * 64]
+    assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64, "a" * 64]
+    store.take_session("a" * 64)
+    assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64]

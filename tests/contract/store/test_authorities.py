@@ -1,0 +1,97 @@
+"""Certificate authorities in every store: conditions, pages, tokens, purges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.store import ConflictError, StaleAuthorityError, TokenMismatchError
+from tests.support.builders import START
+from tests.support.store_records import ACCOUNT, LOCATION, at, authority, certificate, token
+
+if TYPE_CHECKING:
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.store.table_store import TableStore
+
+
+def test_authority_is_read_as_it_was_written(store: TableStore, ca: CertificateAuthority) -> None:
+    assert ca == authority()
+    full = replace(
+        ca,
+        status="DELETED",
+        key_id="key",
+        csr_tbs_sha256="ab",
+        csr_der=b"\x30\x00",
+        certificate_der=b"\x30\xff",
+        chain_der=(b"\x01", b"\x02"),
+        failure_reason="OTHER",
+        restorable_until=at(days=7),
+        status_before_deletion="DISABLED",
+        tags=(("k", "v"), ("n", None)),
+        crl_locations=(LOCATION,),
+    )
+    assert store.update_certificate_authority(ca, full) == replace(full, version=2, issuing_epoch=2)
+    assert store.get_certificate_authority(ca.arn) == replace(full, version=2, issuing_epoch=2)
+
+
+def test_update_is_conditional_on_the_version(store: TableStore, ca: CertificateAuthority) -> None:
+    store.update_certificate_authority(ca, replace(ca, tags=(("a", "b"),)))
+    with pytest.raises(ConflictError):
+        store.update_certificate_authority(ca, replace(ca, status="FAILED"))
+    found = store.get_certificate_authority(ca.arn)
+    assert found is not None
+    assert (found.status, found.version, found.issuing_epoch) == ("CREATING", 2, 1)
+
+
+def test_list_pages_in_order_and_stays_in_the_account(store: TableStore) -> None:
+    for number in (3, 1, 2):
+        store.reserve_certificate_authority(authority(number), None, now=START)
+    store.reserve_certificate_authority(authority(4, account="111111111111"), None, now=START)
+    listed = store.list_certificate_authorities(ACCOUNT, limit=2)
+    assert [each.arn for each in listed] == [authority(1).arn, authority(2).arn]
+    rest = store.list_certificate_authorities(ACCOUNT, limit=2, after=listed[-1].arn.rsplit("/", 1)[1])
+    assert [each.arn for each in rest] == [authority(3).arn]
+    assert store.list_accounts() == [ACCOUNT, "111111111111"]
+
+
+def test_creation_with_a_live_token_gives_the_first_authority(store: TableStore) -> None:
+    first = store.reserve_certificate_authority(authority(1), token(), now=START)
+    assert store.reserve_certificate_authority(authority(2), token(), now=at(seconds=299)) == first
+    assert store.get_certificate_authority(authority(2).arn) is None
+    with pytest.raises(TokenMismatchError):
+        store.reserve_certificate_authority(authority(2), token(fingerprint="g"), now=START)
+    unused = (token("other"), token(scope="other"), token(fingerprint="g"))
+    assert store.certificate_authority_of(token(), now=at(seconds=299)) == first
+    assert [store.certificate_authority_of(each, now=START) for each in unused] == [None] * 3
+    assert store.certificate_authority_of(token(), now=at(minutes=5)) is None
+    again = token(expires_at=at(minutes=10))
+    assert store.reserve_certificate_authority(authority(3), again, now=at(minutes=5)) == authority(3).arn
+
+
+@pytest.mark.parametrize("end", ["failed", "purged"])
+def test_token_of_an_authority_that_came_to_nothing_counts_as_unused(store: TableStore, end: str) -> None:
+    store.reserve_certificate_authority(authority(1), token(), now=START)
+    found = store.get_certificate_authority(authority(1).arn)
+    assert found is not None
+    if end == "failed":
+        store.update_certificate_authority(found, replace(found, status="FAILED"))
+    else:
+        store.purge_certificate_authority(found)
+    assert store.certificate_authority_of(token(), now=START) is None
+    assert store.reserve_certificate_authority(authority(2), token(), now=START) == authority(2).arn
+
+
+def test_purge_forgets_the_authority_but_not_its_certificates(store: TableStore, ca: CertificateAuthority) -> None:
+    store.reserve_certificate(certificate(ca), ca, None, now=START)
+    started = store.start_crl(ca, LOCATION, due_at=START)
+    with pytest.raises(ConflictError):
+        store.purge_certificate_authority(ca)
+    store.purge_certificate_authority(started)
+    assert store.get_certificate_authority(ca.arn) is None
+    assert store.get_crl_state(ca.arn) is None
+    assert store.list_due("CRL", now=at(days=1), limit=9) == []
+    assert store.get_certificate(ca.arn, 1) is not None
+    with pytest.raises(StaleAuthorityError):
+        store.reserve_certificate(certificate(ca, 2), ca, None, now=START)
