@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -11,12 +11,6 @@ from cryptography.x509 import ocsp as theirs
 
 from chalicelib.ocsp import answers
 from chalicelib.pki.asn1 import der
-
-if TYPE_CHECKING:
-    from cryptography.x509 import ocsp as theirs
-
-
-from cryptography.x509 import ocsp as theirs
 
 ON = {"OcspConfiguration": {"Enabled": True}}
 GOOD, REVOKED, UNKNOWN = theirs.OCSPCertStatus.GOOD, theirs.OCSPCertStatus.REVOKED, theirs.OCSPCertStatus.UNKNOWN

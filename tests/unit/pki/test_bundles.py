@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from chalicelib.pki.asn1 import pem as pems
 from chalicelib.pki.errors import CertificateParseError, DerError
 from chalicelib.pki.x509 import bundles
 from chalicelib.pki.x509.reading import parse_certificate
@@ -70,3 +71,8 @@ def test_chain_goes_up_to_the_root_and_leaves_others_out() -> None:
 
 def test_root_has_nothing_above_it() -> None:
     assert bundles.above(ROOT_DER, [OTHER_DER, ROOT_DER]) == []
+
+
+def test_pem_blocks_of_a_chain_are_found_with_text_around_them() -> None:
+    text = b"subject=x\n" + pem(root_certificate()) + b"\nissuer=y\n" + pem(root_certificate())
+    assert [label for label, _ in pems.blocks(text)] == ["CERTIFICATE", "CERTIFICATE"]
