@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import signing, state
-from chalicelib.pki import installation, ocsp
+from chalicelib.pki import installation
+from chalicelib.pki.asn1 import oids
 from chalicelib.pki.x509 import csr, reading
 from chalicelib.runtime import Caller
 
@@ -162,7 +163,9 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, i
         "Validity": {"Type": "ABSOLUTE", "Value": int(_end_of_new(rt, ca).timestamp())},
         "IdempotencyToken": token,
         "ApiPassthrough": {
-            "Extensions": {"CustomExtensions": [{"ObjectIdentifier": ocsp.NO_CHECK, "Value": _NULL, "Critical": False}]}
+            "Extensions": {
+                "CustomExtensions": [{"ObjectIdentifier": oids.OCSP_NO_CHECK, "Value": _NULL, "Critical": False}]
+            }
         },
     }
     caller = Caller(account_id=parsed_arn.account_id, access_key_id=REQUESTED_BY, operation="IssueCertificate")

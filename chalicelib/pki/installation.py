@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -23,7 +23,7 @@ from chalicelib.pki.errors import (
     refused,
     within,
 )
-from chalicelib.pki.x509 import algorithms, csr, extension_values, extensions, keys, name_constraints, names
+from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, name_constraints, names
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
@@ -36,19 +36,19 @@ MAX_CHAIN = 16
 _CERTIFICATE, _CHAIN = "Certificate", "CertificateChain"  # members of the request
 _MAY_BE_CRITICAL = frozenset(
     {
-        extensions.AUTHORITY_KEY_IDENTIFIER,
-        extensions.BASIC_CONSTRAINTS,
-        extensions.CERTIFICATE_POLICIES,
-        extensions.EXTENDED_KEY_USAGE,
-        extensions.INHIBIT_ANY_POLICY,
-        extensions.KEY_USAGE,
-        extensions.NAME_CONSTRAINTS,
-        extensions.POLICY_MAPPINGS,
-        extensions.SUBJECT_ALTERNATIVE_NAME,
-        extensions.SUBJECT_KEY_IDENTIFIER,
-        extensions.SUBJECT_INFORMATION_ACCESS,
-        "2.5.29.9",  # SubjectDirectoryAttributes
-        "2.5.29.18",  # IssuerAltName
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.BASIC_CONSTRAINTS,
+        oids.CERTIFICATE_POLICIES,
+        oids.EXTENDED_KEY_USAGE,
+        oids.INHIBIT_ANY_POLICY,
+        oids.KEY_USAGE,
+        oids.NAME_CONSTRAINTS,
+        oids.POLICY_MAPPINGS,
+        oids.SUBJECT_ALTERNATIVE_NAME,
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.SUBJECT_INFORMATION_ACCESS,
+        oids.SUBJECT_DIRECTORY_ATTRIBUTES,
+        oids.ISSUER_ALTERNATIVE_NAME,
     }
 )
 
@@ -198,13 +198,9 @@ def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None
 
 def _check_is_ca(certificate: ParsedCertificate, what: str) -> None:
     constraints = certificate.basic_constraints
-    if (
-        constraints is None
-        or not constraints.is_ca
-        or not certificate.extensions[extensions.BASIC_CONSTRAINTS].critical
-    ):
+    if constraints is None or not constraints.is_ca or not certificate.extensions[oids.BASIC_CONSTRAINTS].critical:
         raise ConstraintError(f"The basic constraints of {what} must be there, critical, and say that it is a CA.")
-    usage = certificate.value(extensions.KEY_USAGE)
+    usage = certificate.value(oids.KEY_USAGE)
     if usage is not None and "KeyCertSign" not in extension_values.key_usages(usage):
         raise ConstraintError(f"The key usage of {what} does not allow signing certificates.")
 
@@ -239,7 +235,7 @@ def _check_names(path: list[ParsedCertificate], position: int) -> None:
     constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
     if not constraints:
         return
-    alternative_names = path[position].value(extensions.SUBJECT_ALTERNATIVE_NAME)
+    alternative_names = path[position].value(oids.SUBJECT_ALTERNATIVE_NAME)
     try:
         certified = name_constraints.names_of(path[position].subject_der, alternative_names, common_names=False)
         name_constraints.check(constraints, certified)

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.crl.tbs import REASON_CODES
 from chalicelib.pki.errors import DerError
 from chalicelib.pki.x509 import extensions
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_CERT_IDS = 32
 MAX_NONCE_BYTES = 128
-NONCE = "1.3.6.1.5.5.7.48.1.2"
-NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
-_BASIC = "1.3.6.1.5.5.7.48.1.1"
-_HASHES = {"1.3.14.3.2.26": "sha1", "2.16.840.1.101.3.4.2.1": "sha256"}
+_HASHES = {oids.SHA1: "sha1", oids.SHA256: "sha256"}
 _ENUMERATED = 0x0A
 _CONTEXT = (0xA0, 0xA1, 0xA2)
 Error = Literal["malformedRequest", "internalError", "tryLater", "unauthorized"]
@@ -125,7 +122,7 @@ def _extensions(explicit: Element) -> tuple[Extension, ...]:
 
 def _known(found: Iterable[Extension]) -> None:
     for each in found:
-        if each.critical and each.oid != NONCE:
+        if each.critical and each.oid != oids.OCSP_NONCE:
             raise DerError(f"The critical extension {each.oid} is not known here.")
 
 
@@ -134,7 +131,7 @@ def _nonce(explicit: Element) -> bytes | None:
     found = _extensions(explicit)
     _known(found)
     for each in found:
-        if each.oid == NONCE:
+        if each.oid == oids.OCSP_NONCE:
             nonce = der.parse(each.value_der).expect(der.OCTET_STRING, "The nonce").content
             if not 1 <= len(nonce) <= MAX_NONCE_BYTES:
                 raise DerError(f"The nonce does not have from 1 to {MAX_NONCE_BYTES} bytes.")
@@ -151,14 +148,15 @@ def build_tbs(
     nonce: bytes | None = None,
 ) -> bytes:
     """The ResponseData, with the responder by its key (RFC 5019 section 2.2.1); times are whole seconds."""
-    times = _time(this_update), der.tlv(0xA0, _time(next_update))
-    responses = (der.sequence(each.cert_id_der, _status(each), *times) for each in statuses)
-    own = b""
+    produced_at = times.encode_generalized(this_update)
+    validity = (produced_at, der.tlv(0xA0, times.encode_generalized(next_update)))
+    responses = (der.sequence(status.cert_id_der, _status(status), *validity) for status in statuses)
+    echo = b""
     if nonce is not None:
-        echoed = Extension(NONCE, critical=False, value_der=der.tlv(der.OCTET_STRING, nonce))
-        own = der.tlv(0xA1, extensions.encode_extensions([echoed]))
+        extension = Extension(oids.OCSP_NONCE, critical=False, value_der=der.tlv(der.OCTET_STRING, nonce))
+        echo = der.tlv(0xA1, extensions.encode_extensions([extension]))
     responder = der.tlv(0xA2, der.tlv(der.OCTET_STRING, key_hash("sha1", responder_spki_der)))
-    return der.sequence(responder, _time(this_update), der.sequence(*responses), own)
+    return der.sequence(responder, produced_at, der.sequence(*responses), echo)
 
 
 def _status(status: Status) -> bytes:
@@ -166,19 +164,14 @@ def _status(status: Status) -> bytes:
         return der.tlv(0x80 if status.kind == "good" else 0x82)
     code = REASON_CODES[status.reason]
     reason = der.tlv(0xA0, der.tlv(_ENUMERATED, bytes((code,)))) if code else b""
-    return der.tlv(0xA1, _time(status.revoked_at), reason)
-
-
-def _time(moment: datetime) -> bytes:
-    """A GeneralizedTime, which OCSP has for every year."""
-    return der.tlv(der.GENERALIZED_TIME, f"{moment.year:04d}{moment.strftime('%m%d%H%M%SZ')}".encode())
+    return der.tlv(0xA1, times.encode_generalized(status.revoked_at), reason)
 
 
 def successful(signed_der: bytes, certificates: Iterable[bytes] = ()) -> bytes:
     """The OCSPResponse around what was signed, with the certificates that a client needs besides the CA's."""
     given = b"".join(certificates)
     basic = der.sequence(der.read(signed_der).content, der.tlv(0xA0, der.sequence(given)) if given else b"")
-    held = der.sequence(der.oid(_BASIC), der.tlv(der.OCTET_STRING, basic))
+    held = der.sequence(der.oid(oids.OCSP_BASIC), der.tlv(der.OCTET_STRING, basic))
     return der.sequence(der.tlv(_ENUMERATED, b"\x00"), der.tlv(0xA0, held))
 
 

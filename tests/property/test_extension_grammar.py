@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyasn1.codec.der import decoder  # type: ignore[import-untyped]
 from pyasn1_alt_modules import rfc5280, rfc7633  # type: ignore[import-untyped]
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import extensions
 from chalicelib.pki.x509.extension_rules import check_value
@@ -22,7 +22,7 @@ from tests.support.builders import ROOT_KEY, root_certificate
 from tests.support.extension_values import VALID
 
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
-SPECIFICATIONS |= {extensions.TLS_FEATURE: rfc7633.Features()}
+SPECIFICATIONS |= {oids.TLS_FEATURE: rfc7633.Features()}
 ROOT_TBS = list(der.read(root_certificate().tbs_certificate_bytes).children())[:-1]
 # What cryptography keeps as octets, and texts of which it does not keep the type.
 REWRITTEN = (x509.UnrecognizedExtension, x509.CertificatePolicies)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.pki import installation
-from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import CertificateParseError, ConstraintError, CsrError, PkiError
@@ -180,7 +180,7 @@ def test_subject_written_is_read_by_others_in_aws_s_order(subject: dict[str, str
     assert names.common_name(encoded) == subject["CommonName"]
 
 
-FIXED = (extensions.BASIC_CONSTRAINTS, extensions.AUTHORITY_KEY_IDENTIFIER, extensions.SUBJECT_KEY_IDENTIFIER)
+FIXED = (oids.BASIC_CONSTRAINTS, oids.AUTHORITY_KEY_IDENTIFIER, oids.SUBJECT_KEY_IDENTIFIER)
 VALUES = st.sampled_from(
     [
         extensions.basic_constraints(ca=True, path_length=5, critical=True),
@@ -237,16 +237,14 @@ def test_no_request_and_no_csr_changes_what_the_template_fixes(
         return
     list_der = next(list(der.parse(plan.tbs_der).children())[-1].children())
     found = {each.oid: each for each in extensions.parse_extensions(list_der)}
-    assert found[extensions.BASIC_CONSTRAINTS] == template.basic_constraints
-    assert found[extensions.AUTHORITY_KEY_IDENTIFIER] == extensions.authority_key_identifier(ISSUER.key_identifier)
-    assert found[extensions.SUBJECT_KEY_IDENTIFIER].value_der[2:] == extensions.key_identifier_of(request.spki_der)
-    assert found[extensions.CRL_DISTRIBUTION_POINTS] == extensions.crl_distribution_points("http://crl.example/x")
-    assert found[extensions.AUTHORITY_INFORMATION_ACCESS] == extensions.authority_information_access(
-        "http://ocsp.example"
-    )
+    assert found[oids.BASIC_CONSTRAINTS] == template.basic_constraints
+    assert found[oids.AUTHORITY_KEY_IDENTIFIER] == extensions.authority_key_identifier(ISSUER.key_identifier)
+    assert found[oids.SUBJECT_KEY_IDENTIFIER].value_der[2:] == extensions.key_identifier_of(request.spki_der)
+    assert found[oids.CRL_DISTRIBUTION_POINTS] == extensions.crl_distribution_points("http://crl.example/x")
+    assert found[oids.AUTHORITY_INFORMATION_ACCESS] == extensions.authority_information_access("http://ocsp.example")
     assert all(found[each.oid] == each for each in template.usages)
     asked = {e.oid for e in from_api if template.from_api} | {e.oid for e in from_csr if template.from_csr}
-    ours = {*FIXED, extensions.CRL_DISTRIBUTION_POINTS, extensions.AUTHORITY_INFORMATION_ACCESS}
+    ours = {*FIXED, oids.CRL_DISTRIBUTION_POINTS, oids.AUTHORITY_INFORMATION_ACCESS}
     assert set(found) <= asked | ours | {each.oid for each in template.usages}
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.x509 import algorithms, extensions
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def extension(oid: str, value_der: bytes, *, critical: bool = False) -> Extensio
 
 def alternative_names(*names: bytes) -> Extension:
     """SubjectAlternativeName of encoded GeneralNames."""
-    return extension(extensions.SUBJECT_ALTERNATIVE_NAME, der.sequence(*names))
+    return extension(oids.SUBJECT_ALTERNATIVE_NAME, der.sequence(*names))
 
 
 def dns(text: str) -> bytes:

@@ -12,7 +12,8 @@ import pytest
 from chalicelib import cli
 from chalicelib.api import dispatch, model
 from chalicelib.config import Settings
-from chalicelib.pki.issuing.templates import CLIENT_AUTH, CODE_SIGNING, OCSP_SIGNING, SERVER_AUTH, TEMPLATES
+from chalicelib.pki.asn1 import oids
+from chalicelib.pki.issuing.templates import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()
@@ -78,10 +79,10 @@ def _profile(name: str) -> list[str]:
 
 
 _PURPOSES = {
-    SERVER_AUTH: "serverAuth",
-    CLIENT_AUTH: "clientAuth",
-    CODE_SIGNING: "codeSigning",
-    OCSP_SIGNING: "OCSPSigning",
+    oids.SERVER_AUTH: "serverAuth",
+    oids.CLIENT_AUTH: "clientAuth",
+    oids.CODE_SIGNING: "codeSigning",
+    oids.OCSP_SIGNING: "OCSPSigning",
 }
 
 

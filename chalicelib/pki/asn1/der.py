@@ -1,6 +1,6 @@
 """Writing DER, and reading it strictly: definite minimal lengths, bounded depth, nothing left over.
 
-Source: ITU-T X.690 sections 8 and 10; RFC 5280 section 4.1.2.5 for times.
+Source: ITU-T X.690 sections 8 and 10.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
@@ -85,13 +84,6 @@ def named_bits(bits: list[bool]) -> bytes:
 def boolean_true() -> bytes:
     """BOOLEAN TRUE."""
     return tlv(BOOLEAN, b"\xff")
-
-
-def time(moment: datetime) -> bytes:
-    """UTCTime from 1950 through 2049, otherwise GeneralizedTime (RFC 5280 section 4.1.2.5)."""
-    if 1950 <= moment.year < 2050:
-        return tlv(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
-    return tlv(GENERALIZED_TIME, f"{moment.year:04d}{moment.strftime('%m%d%H%M%SZ')}".encode())
 
 
 # reading

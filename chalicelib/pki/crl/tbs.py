@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.x509 import algorithms, extensions
 from chalicelib.pki.x509.extensions import Extension
@@ -44,8 +44,8 @@ def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes
     extension = b""
     if code:
         value = der.tlv(_ENUMERATED, bytes((code,)))
-        extension = der.sequence(Extension(extensions.REASON_CODE, critical=False, value_der=value).der)
-    return der.sequence(der.integer(serial_number), der.time(revoked_at), extension)
+        extension = der.sequence(Extension(oids.REASON_CODE, critical=False, value_der=value).der)
+    return der.sequence(der.integer(serial_number), times.encode(revoked_at), extension)
 
 
 def serial_content(serial_number: int) -> bytes:
@@ -76,8 +76,8 @@ def build_crl_tbs(
         der.integer(1),
         algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der,
         issuer.name_der,
-        der.time(this_update),
-        der.time(next_update),
+        times.encode(this_update),
+        times.encode(next_update),
         *(der.pieces(der.SEQUENCE, pieces) if pieces else ()),
         der.tlv(0xA0, extensions.encode_extensions(own)),
     )

@@ -9,7 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, refused, within
 from chalicelib.pki.x509 import extensions, general_names, names
 from chalicelib.pki.x509.extension_rules import check_value
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from chalicelib.errors import Member
-
-EXTENDED_KEY_USAGES = {
-    "SERVER_AUTH": "1.3.6.1.5.5.7.3.1",
-    "CLIENT_AUTH": "1.3.6.1.5.5.7.3.2",
-    "CODE_SIGNING": "1.3.6.1.5.5.7.3.3",
-    "EMAIL_PROTECTION": "1.3.6.1.5.5.7.3.4",
-    "TIME_STAMPING": "1.3.6.1.5.5.7.3.8",
-    "OCSP_SIGNING": "1.3.6.1.5.5.7.3.9",
-    "SMART_CARD_LOGIN": "1.3.6.1.4.1.311.20.2.2",
-    "DOCUMENT_SIGNING": "1.3.6.1.4.1.311.10.3.12",
-    "CERTIFICATE_TRANSPARENCY": "1.3.6.1.4.1.11129.2.4.4",
-}
 
 
 class Requested(NamedTuple):
@@ -124,7 +112,7 @@ def _purposes(usages: Iterable[Mapping[str, str]]) -> Extension:
         ((member, name),) = usage.items()
         with within(position):
             purposes.append(
-                EXTENDED_KEY_USAGES[name] if member == "ExtendedKeyUsageType" else _canonical_oid(member, usage)
+                oids.EXTENDED_KEY_USAGES[name] if member == "ExtendedKeyUsageType" else _canonical_oid(member, usage)
             )
     return extensions.extended_key_usage(purposes)
 
@@ -134,7 +122,7 @@ def _alternative_names(general: Iterable[Mapping[str, Any]]) -> Extension:
     for position, name in enumerate(general):
         with within(position):
             encoded.append(general_names.general_name(name))
-    return Extension(extensions.SUBJECT_ALTERNATIVE_NAME, critical=False, value_der=der.sequence(*encoded))
+    return Extension(oids.SUBJECT_ALTERNATIVE_NAME, critical=False, value_der=der.sequence(*encoded))
 
 
 def _custom(custom: Mapping[str, Any]) -> Extension:

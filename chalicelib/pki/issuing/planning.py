@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ConstraintError, CsrError, refused, within
 from chalicelib.pki.issuing import passthrough
 from chalicelib.pki.issuing.validity import SHORT_LIVED, validity_period
@@ -175,7 +175,7 @@ def plan(
         der.integer(serial_number),
         algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der,
         issuer.name_der,
-        der.sequence(der.time(not_before), der.time(not_after)),
+        der.sequence(times.encode(not_before), times.encode(not_after)),
         subject_der,
         request.spki_der,
         der.tlv(0xA3, extensions.encode_extensions(each.extension for each in planned)),
@@ -198,14 +198,14 @@ _ORDER = {
     oid: position
     for position, oid in enumerate(
         (
-            extensions.BASIC_CONSTRAINTS,
-            extensions.AUTHORITY_KEY_IDENTIFIER,
-            extensions.SUBJECT_KEY_IDENTIFIER,
-            extensions.KEY_USAGE,
-            extensions.EXTENDED_KEY_USAGE,
-            extensions.CRL_DISTRIBUTION_POINTS,
-            extensions.AUTHORITY_INFORMATION_ACCESS,
-            extensions.SUBJECT_ALTERNATIVE_NAME,
+            oids.BASIC_CONSTRAINTS,
+            oids.AUTHORITY_KEY_IDENTIFIER,
+            oids.SUBJECT_KEY_IDENTIFIER,
+            oids.KEY_USAGE,
+            oids.EXTENDED_KEY_USAGE,
+            oids.CRL_DISTRIBUTION_POINTS,
+            oids.AUTHORITY_INFORMATION_ACCESS,
+            oids.SUBJECT_ALTERNATIVE_NAME,
         )
     )
 }
@@ -244,13 +244,13 @@ def _extensions(
         if planned.source == "CSR":
             _check_copied(planned.extension)
     if template.is_root:
-        merged.pop(extensions.CRL_DISTRIBUTION_POINTS, None)
+        merged.pop(oids.CRL_DISTRIBUTION_POINTS, None)
     return tuple(sorted(merged.values(), key=lambda planned: _ORDER.get(planned.oid, len(_ORDER))))
 
 
 def _from_csr(request: CertificateRequest, template: Template) -> list[Extension]:
     if not template.from_csr:
-        return [each for each in request.extensions if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME]
+        return [each for each in request.extensions if each.oid == oids.SUBJECT_ALTERNATIVE_NAME]
     return list(request.extensions)
 
 
@@ -265,7 +265,7 @@ def _with_alternative_names_critical(
     """Subject alternative names are critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)."""
     return tuple(
         each._replace(extension=each.extension._replace(critical=critical))
-        if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME
+        if each.oid == oids.SUBJECT_ALTERNATIVE_NAME
         else each
         for each in planned
     )
@@ -321,7 +321,7 @@ def _check_names(
 ) -> None:
     if not issuer.constraints:
         return
-    alternative = next((each for each in planned if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
+    alternative = next((each for each in planned if each.oid == oids.SUBJECT_ALTERNATIVE_NAME), None)
     value_der = alternative.extension.value_der if alternative else None
     all_names = name_constraints.names_of(subject_der, value_der, common_names=not template.is_ca)
     try:
@@ -352,10 +352,10 @@ def _check_path_length(issuer: Issuer, template: Template) -> None:
 
 
 _FOR_CAS_ONLY = {
-    extensions.NAME_CONSTRAINTS: "Name constraints",
-    extensions.POLICY_MAPPINGS: "Policy mappings",
-    extensions.POLICY_CONSTRAINTS: "Policy constraints",
-    extensions.INHIBIT_ANY_POLICY: "Inhibit anyPolicy",
+    oids.NAME_CONSTRAINTS: "Name constraints",
+    oids.POLICY_MAPPINGS: "Policy mappings",
+    oids.POLICY_CONSTRAINTS: "Policy constraints",
+    oids.INHIBIT_ANY_POLICY: "Inhibit anyPolicy",
 }
 
 
@@ -368,7 +368,7 @@ def _check_usage(template: Template, planned: tuple[PlannedExtension, ...]) -> N
             raise ConstraintError(
                 f"{_FOR_CAS_ONLY[oid]} are for CA certificates only (RFC 5280 section 4.2.1).", member=member
             )
-        if oid == extensions.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(value_der):
+        if oid == oids.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(value_der):
             raise ConstraintError(
                 "Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).", member=member
             )

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chalicelib.pki.asn1 import oids
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.x509 import extensions
 
 if TYPE_CHECKING:
     from chalicelib.pki.x509.extensions import Extension
-
-SERVER_AUTH, CLIENT_AUTH = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
-CODE_SIGNING, OCSP_SIGNING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.9"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +68,21 @@ _CA = ("DigitalSignature", "KeyCertSign", "CRLSign")
 _DEPTHS = range(4)
 
 _BASES: tuple[Template, ...] = (
-    Template(name="EndEntityCertificate", key_usage=_END_ENTITY, extended_key_usage=(SERVER_AUTH, CLIENT_AUTH)),
-    Template(name="EndEntityClientAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(CLIENT_AUTH,)),
-    Template(name="EndEntityServerAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(SERVER_AUTH,)),
+    Template(
+        name="EndEntityCertificate", key_usage=_END_ENTITY, extended_key_usage=(oids.SERVER_AUTH, oids.CLIENT_AUTH)
+    ),
+    Template(name="EndEntityClientAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(oids.CLIENT_AUTH,)),
+    Template(name="EndEntityServerAuthCertificate", key_usage=_END_ENTITY, extended_key_usage=(oids.SERVER_AUTH,)),
     Template(
         name="CodeSigningCertificate",
         key_usage=_SIGNER,
-        extended_key_usage=(CODE_SIGNING,),
+        extended_key_usage=(oids.CODE_SIGNING,),
         extended_key_usage_critical=True,
     ),
     Template(
         name="OCSPSigningCertificate",
         key_usage=_SIGNER,
-        extended_key_usage=(OCSP_SIGNING,),
+        extended_key_usage=(oids.OCSP_SIGNING,),
         extended_key_usage_critical=True,
     ),
     *(

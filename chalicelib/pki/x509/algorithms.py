@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, PkiError
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ SIGNING_ALGORITHMS: dict[str, SigningAlgorithm] = {
     "SHA256WITHRSA": _pkcs1("1.2.840.113549.1.1.11", hashes.SHA256()),
     "SHA384WITHRSA": _pkcs1("1.2.840.113549.1.1.12", hashes.SHA384()),
     "SHA512WITHRSA": _pkcs1("1.2.840.113549.1.1.13", hashes.SHA512()),
-    "SHA256WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.1", hashes.SHA256()),
-    "SHA384WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.2", hashes.SHA384()),
-    "SHA512WITHRSA_PSS": _pss("2.16.840.1.101.3.4.2.3", hashes.SHA512()),
+    "SHA256WITHRSA_PSS": _pss(oids.SHA256, hashes.SHA256()),
+    "SHA384WITHRSA_PSS": _pss(oids.SHA384, hashes.SHA384()),
+    "SHA512WITHRSA_PSS": _pss(oids.SHA512, hashes.SHA512()),
     "SHA256WITHECDSA": _ecdsa("1.2.840.10045.4.3.2", hashes.SHA256()),
     "SHA384WITHECDSA": _ecdsa("1.2.840.10045.4.3.3", hashes.SHA384()),
     "SHA512WITHECDSA": _ecdsa("1.2.840.10045.4.3.4", hashes.SHA512()),

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names
 from chalicelib.pki.x509.extension_rules import check_value
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MAX_BYTES = 32768
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _ATTRIBUTES = 0xA0
-_EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
         raise DerError("The version is not 0.")
     subject_attributes = names.parse_name(subject)
     requested = _requested_extensions(attributes)
-    if not subject_attributes and not any(each.oid == extensions.SUBJECT_ALTERNATIVE_NAME for each in requested):
+    if not subject_attributes and not any(each.oid == oids.SUBJECT_ALTERNATIVE_NAME for each in requested):
         raise PkiError("It has neither a subject nor a subject alternative name.")
     algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der)
@@ -103,7 +102,7 @@ def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
         members = list(values.children())
         if not members:
             raise DerError("An attribute has no value.")
-        if der.oid_text(kind) == _EXTENSION_REQUEST:
+        if der.oid_text(kind) == oids.EXTENSION_REQUEST:
             if len(members) != 1 or found:
                 raise DerError("There is more than one extension request.")
             found.append(extensions.parse_extensions(members[0]))
@@ -184,7 +183,7 @@ def _key_usage(usages: Mapping[str, bool]) -> Extension:
 
 def _subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Extension:
     value_der = general_names.access_descriptions(descriptions)
-    return Extension(extensions.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der)
+    return Extension(oids.SUBJECT_INFORMATION_ACCESS, critical=False, value_der=value_der)
 
 
 _CSR_EXTENSIONS: dict[str, Callable[[Any], Extension]] = {
@@ -200,7 +199,7 @@ def build_ca_csr_tbs(configuration: Mapping[str, Any], public_key: PublicKeyType
         ArgumentError: subject or extensions contradict one another.
     """
     requested = extensions.encode_extensions(_ca_extensions(configuration.get("CsrExtensions", {})))
-    attribute = der.sequence(der.oid(_EXTENSION_REQUEST), der.tlv(der.SET, requested))
+    attribute = der.sequence(der.oid(oids.EXTENSION_REQUEST), der.tlv(der.SET, requested))
     return der.sequence(
         der.integer(0),
         names.encode_subject(configuration["Subject"]),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from chalicelib.pki.asn1 import der, pem
+from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import CsrError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, csr, display_extensions, names
 from chalicelib.pki.x509.reading import parse_certificate
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ATTRIBUTES = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()} | {
-    names.EMAIL: "EmailAddress",
-    "0.9.2342.19200300.100.1.25": "DomainComponent",
-    "0.9.2342.19200300.100.1.1": "UserId",
-    "2.5.4.9": "StreetAddress",
-    "2.5.4.17": "PostalCode",
-    "2.5.4.97": "OrganizationIdentifier",
+    oids.EMAIL_ADDRESS: "EmailAddress",
+    oids.DOMAIN_COMPONENT: "DomainComponent",
+    oids.USER_ID: "UserId",
+    oids.STREET_ADDRESS: "StreetAddress",
+    oids.POSTAL_CODE: "PostalCode",
+    oids.ORGANIZATION_IDENTIFIER: "OrganizationIdentifier",
 }
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from chalicelib.pki.asn1 import der
-from chalicelib.pki.issuing import passthrough
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import extension_values, extensions, general_names, names, summary
 from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
@@ -22,20 +21,20 @@ if TYPE_CHECKING:
 
 Words = tuple[str, str, str]  # label, value, kind
 TITLES = {
-    extensions.SUBJECT_KEY_IDENTIFIER: "Subject key identifier",
-    extensions.KEY_USAGE: "Key usage",
-    extensions.SUBJECT_ALTERNATIVE_NAME: "Subject alternative names",
-    extensions.BASIC_CONSTRAINTS: "Basic constraints",
-    extensions.NAME_CONSTRAINTS: "Name constraints",
-    extensions.CRL_DISTRIBUTION_POINTS: "CRL distribution points",
-    extensions.CERTIFICATE_POLICIES: "Certificate policies",
-    extensions.POLICY_MAPPINGS: "Policy mappings",
-    extensions.AUTHORITY_KEY_IDENTIFIER: "Authority key identifier",
-    extensions.POLICY_CONSTRAINTS: "Policy constraints",
-    extensions.EXTENDED_KEY_USAGE: "Extended key usage",
-    extensions.INHIBIT_ANY_POLICY: "Inhibit any policy",
-    extensions.AUTHORITY_INFORMATION_ACCESS: "Authority information access",
-    extensions.SUBJECT_INFORMATION_ACCESS: "Subject information access",
+    oids.SUBJECT_KEY_IDENTIFIER: "Subject key identifier",
+    oids.KEY_USAGE: "Key usage",
+    oids.SUBJECT_ALTERNATIVE_NAME: "Subject alternative names",
+    oids.BASIC_CONSTRAINTS: "Basic constraints",
+    oids.NAME_CONSTRAINTS: "Name constraints",
+    oids.CRL_DISTRIBUTION_POINTS: "CRL distribution points",
+    oids.CERTIFICATE_POLICIES: "Certificate policies",
+    oids.POLICY_MAPPINGS: "Policy mappings",
+    oids.AUTHORITY_KEY_IDENTIFIER: "Authority key identifier",
+    oids.POLICY_CONSTRAINTS: "Policy constraints",
+    oids.EXTENDED_KEY_USAGE: "Extended key usage",
+    oids.INHIBIT_ANY_POLICY: "Inhibit any policy",
+    oids.AUTHORITY_INFORMATION_ACCESS: "Authority information access",
+    oids.SUBJECT_INFORMATION_ACCESS: "Subject information access",
 }
 _USAGES = {
     "DigitalSignature": "digital signature",
@@ -48,15 +47,14 @@ _USAGES = {
     "EncipherOnly": "enciphering only",
     "DecipherOnly": "deciphering only",
 }
-_PURPOSES = {oid: name.lower().replace("_", " ") for name, oid in passthrough.EXTENDED_KEY_USAGES.items()} | {
-    "2.5.29.37.0": "any purpose",
+_PURPOSES = {oid: name.lower().replace("_", " ") for name, oid in oids.EXTENDED_KEY_USAGES.items()} | {
+    oids.ANY_EXTENDED_KEY_USAGE: "any purpose",
 }
-_METHODS = {oid: name.lower().replace("_", " ") for name, oid in general_names.ACCESS_METHODS.items()} | {
-    "1.3.6.1.5.5.7.48.1": "OCSP",
-    "1.3.6.1.5.5.7.48.2": "CA issuers",
+_METHODS = {oid: name.lower().replace("_", " ") for name, oid in oids.ACCESS_METHODS.items()} | {
+    oids.OCSP_ACCESS: "OCSP",
+    oids.CA_ISSUERS_ACCESS: "CA issuers",
 }
-_QUALIFIERS = {"1.3.6.1.5.5.7.2.1": "practice statement (CPS)"}
-_ANY_POLICY = "2.5.29.32.0"
+_QUALIFIERS = {oids.CPS_QUALIFIER: "practice statement (CPS)"}
 _FORMS: dict[int, tuple[str, str]] = {
     general_names.OTHER_NAME: ("Other name", "hex"),
     general_names.MAIL: ("Email address", "text"),
@@ -154,7 +152,7 @@ def _access(root: Element) -> Iterable[Words]:
 def _policies(root: Element) -> Iterable[Words]:
     for information in root.children():
         identifier, *qualifiers = information.children()
-        yield _known("Policy", identifier, {_ANY_POLICY: "any policy"})
+        yield _known("Policy", identifier, {oids.ANY_POLICY: "any policy"})
         for qualifier in (each for list_ in qualifiers for each in list_.children()):
             kind, value = qualifier.children()
             oid = der.oid_text(kind)
@@ -193,18 +191,18 @@ def _base(base: Name) -> str:
 
 
 _READERS: dict[str, Callable[[Element], Iterable[Words]]] = {
-    extensions.SUBJECT_KEY_IDENTIFIER: lambda root: [("Key identifier", _octets(root.content), "hex")],
-    extensions.KEY_USAGE: _key_usage,
-    extensions.SUBJECT_ALTERNATIVE_NAME: _names,
-    extensions.BASIC_CONSTRAINTS: _basic_constraints,
-    extensions.NAME_CONSTRAINTS: _name_constraints,
-    extensions.CRL_DISTRIBUTION_POINTS: _points,
-    extensions.CERTIFICATE_POLICIES: _policies,
-    extensions.POLICY_MAPPINGS: _mappings,
-    extensions.AUTHORITY_KEY_IDENTIFIER: _authority_key,
-    extensions.POLICY_CONSTRAINTS: _policy_constraints,
-    extensions.EXTENDED_KEY_USAGE: _purposes,
-    extensions.INHIBIT_ANY_POLICY: lambda root: [("Certificates below it", str(der.unsigned(root, "It")), "text")],
-    extensions.AUTHORITY_INFORMATION_ACCESS: _access,
-    extensions.SUBJECT_INFORMATION_ACCESS: _access,
+    oids.SUBJECT_KEY_IDENTIFIER: lambda root: [("Key identifier", _octets(root.content), "hex")],
+    oids.KEY_USAGE: _key_usage,
+    oids.SUBJECT_ALTERNATIVE_NAME: _names,
+    oids.BASIC_CONSTRAINTS: _basic_constraints,
+    oids.NAME_CONSTRAINTS: _name_constraints,
+    oids.CRL_DISTRIBUTION_POINTS: _points,
+    oids.CERTIFICATE_POLICIES: _policies,
+    oids.POLICY_MAPPINGS: _mappings,
+    oids.AUTHORITY_KEY_IDENTIFIER: _authority_key,
+    oids.POLICY_CONSTRAINTS: _policy_constraints,
+    oids.EXTENDED_KEY_USAGE: _purposes,
+    oids.INHIBIT_ANY_POLICY: lambda root: [("Certificates below it", str(der.unsigned(root, "It")), "text")],
+    oids.AUTHORITY_INFORMATION_ACCESS: _access,
+    oids.SUBJECT_INFORMATION_ACCESS: _access,
 }

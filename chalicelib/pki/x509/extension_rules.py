@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.asn1.der import Element
 from chalicelib.pki.errors import DerError, PkiError
 from chalicelib.pki.x509 import extension_values, extensions, general_names, names
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Grammar = Callable[[Element], object]
 
-_ANY_POLICY = "2.5.29.32.0"
 _VISIBLE_STRING, _BMP_STRING = 0x1A, 0x1E
 _DISPLAY_TEXT = frozenset({der.UTF8_STRING, der.IA5_STRING, _VISIBLE_STRING, _BMP_STRING})
 _STATUS_REQUESTS = frozenset({5, 17})
@@ -53,7 +52,7 @@ def check_value(extension: Extension) -> None:
 def _check_readable(extension: Extension) -> None:
     """Let the library read a request with nothing but this extension in it."""
     requested = der.tlv(der.SET, extensions.encode_extensions([extension]))
-    attribute = der.sequence(der.oid("1.2.840.113549.1.9.14"), requested)
+    attribute = der.sequence(der.oid(oids.EXTENSION_REQUEST), requested)
     no_key = der.sequence(_ALGORITHM, der.bit_string(b""))
     info = der.sequence(der.integer(0), der.sequence(), no_key, der.tlv(0xA0, attribute))
     try:
@@ -264,7 +263,7 @@ def _pair(element: Element, what: str) -> tuple[Element, Element]:
 
 
 def _mapping(element: Element) -> None:
-    if _ANY_POLICY in map(der.oid_text, _pair(element, "A policy mapping")):
+    if oids.ANY_POLICY in map(der.oid_text, _pair(element, "A policy mapping")):
         raise DerError("A policy is mapped to or from anyPolicy.")
 
 
@@ -302,24 +301,24 @@ def _feature(element: Element) -> None:
         raise DerError("A TLS feature is neither status_request (5) nor status_request_v2 (17).")
 
 
-_QUALIFIERS: dict[str, Grammar] = {"1.3.6.1.5.5.7.2.1": _cps, "1.3.6.1.5.5.7.2.2": _user_notice}
+_QUALIFIERS: dict[str, Grammar] = {oids.CPS_QUALIFIER: _cps, oids.USER_NOTICE_QUALIFIER: _user_notice}
 _GRAMMARS: dict[str, Grammar] = {
-    extensions.SUBJECT_DIRECTORY_ATTRIBUTES: _list("SubjectDirectoryAttributes", _directory_attribute),
-    extensions.SUBJECT_KEY_IDENTIFIER: _subject_key_identifier,
-    extensions.KEY_USAGE: _key_usage,
-    extensions.SUBJECT_ALTERNATIVE_NAME: _alternative_names,
-    extensions.ISSUER_ALTERNATIVE_NAME: _alternative_names,
-    extensions.BASIC_CONSTRAINTS: _basic_constraints,
-    extensions.NAME_CONSTRAINTS: _name_constraints,
-    extensions.CRL_DISTRIBUTION_POINTS: _list("CRLDistributionPoints", _distribution_point),
-    extensions.CERTIFICATE_POLICIES: _policies,
-    extensions.POLICY_MAPPINGS: _list("PolicyMappings", _mapping),
-    extensions.AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
-    extensions.POLICY_CONSTRAINTS: _policy_constraints,
-    extensions.EXTENDED_KEY_USAGE: _list("ExtendedKeyUsage", _oid),
-    extensions.FRESHEST_CRL: _list("FreshestCRL", _distribution_point),
-    extensions.INHIBIT_ANY_POLICY: _inhibit_any_policy,
-    extensions.AUTHORITY_INFORMATION_ACCESS: _list("AuthorityInformationAccess", _access_description),
-    extensions.SUBJECT_INFORMATION_ACCESS: _list("SubjectInformationAccess", _access_description),
-    extensions.TLS_FEATURE: _list("TLSFeature", _feature),
+    oids.SUBJECT_DIRECTORY_ATTRIBUTES: _list("SubjectDirectoryAttributes", _directory_attribute),
+    oids.SUBJECT_KEY_IDENTIFIER: _subject_key_identifier,
+    oids.KEY_USAGE: _key_usage,
+    oids.SUBJECT_ALTERNATIVE_NAME: _alternative_names,
+    oids.ISSUER_ALTERNATIVE_NAME: _alternative_names,
+    oids.BASIC_CONSTRAINTS: _basic_constraints,
+    oids.NAME_CONSTRAINTS: _name_constraints,
+    oids.CRL_DISTRIBUTION_POINTS: _list("CRLDistributionPoints", _distribution_point),
+    oids.CERTIFICATE_POLICIES: _policies,
+    oids.POLICY_MAPPINGS: _list("PolicyMappings", _mapping),
+    oids.AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
+    oids.POLICY_CONSTRAINTS: _policy_constraints,
+    oids.EXTENDED_KEY_USAGE: _list("ExtendedKeyUsage", _oid),
+    oids.FRESHEST_CRL: _list("FreshestCRL", _distribution_point),
+    oids.INHIBIT_ANY_POLICY: _inhibit_any_policy,
+    oids.AUTHORITY_INFORMATION_ACCESS: _list("AuthorityInformationAccess", _access_description),
+    oids.SUBJECT_INFORMATION_ACCESS: _list("SubjectInformationAccess", _access_description),
+    oids.TLS_FEATURE: _list("TLSFeature", _feature),
 }

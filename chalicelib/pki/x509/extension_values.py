@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import DerError, PkiError
 from chalicelib.pki.x509 import extensions
 from chalicelib.pki.x509.general_names import parse_general_names
@@ -84,18 +84,18 @@ def _check_purposes(root: Element) -> None:
 
 
 _OUTLINES: dict[str, Callable[[Element], object]] = {
-    extensions.SUBJECT_KEY_IDENTIFIER: lambda root: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
-    extensions.KEY_USAGE: lambda root: key_usages(root.der),
-    extensions.SUBJECT_ALTERNATIVE_NAME: lambda root: parse_general_names(root.der),
-    extensions.BASIC_CONSTRAINTS: lambda root: parse_basic_constraints(root.der),
-    extensions.NAME_CONSTRAINTS: lambda root: parse_name_constraints(root.der),
-    extensions.CRL_DISTRIBUTION_POINTS: _check_list,
-    extensions.CERTIFICATE_POLICIES: _check_list,
-    extensions.POLICY_MAPPINGS: _check_list,
-    extensions.AUTHORITY_KEY_IDENTIFIER: lambda root: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
-    extensions.POLICY_CONSTRAINTS: _check_list,
-    extensions.EXTENDED_KEY_USAGE: _check_purposes,
-    extensions.INHIBIT_ANY_POLICY: lambda root: der.unsigned(root, "InhibitAnyPolicy"),
-    extensions.AUTHORITY_INFORMATION_ACCESS: _check_list,
-    extensions.SUBJECT_INFORMATION_ACCESS: _check_list,
+    oids.SUBJECT_KEY_IDENTIFIER: lambda root: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
+    oids.KEY_USAGE: lambda root: key_usages(root.der),
+    oids.SUBJECT_ALTERNATIVE_NAME: lambda root: parse_general_names(root.der),
+    oids.BASIC_CONSTRAINTS: lambda root: parse_basic_constraints(root.der),
+    oids.NAME_CONSTRAINTS: lambda root: parse_name_constraints(root.der),
+    oids.CRL_DISTRIBUTION_POINTS: _check_list,
+    oids.CERTIFICATE_POLICIES: _check_list,
+    oids.POLICY_MAPPINGS: _check_list,
+    oids.AUTHORITY_KEY_IDENTIFIER: lambda root: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
+    oids.POLICY_CONSTRAINTS: _check_list,
+    oids.EXTENDED_KEY_USAGE: _check_purposes,
+    oids.INHIBIT_ANY_POLICY: lambda root: der.unsigned(root, "InhibitAnyPolicy"),
+    oids.AUTHORITY_INFORMATION_ACCESS: _check_list,
+    oids.SUBJECT_INFORMATION_ACCESS: _check_list,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
@@ -16,45 +16,23 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.asn1.der import Element
 
-SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9"
-SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
-KEY_USAGE = "2.5.29.15"
-SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
-ISSUER_ALTERNATIVE_NAME = "2.5.29.18"
-BASIC_CONSTRAINTS = "2.5.29.19"
-CRL_NUMBER = "2.5.29.20"
-ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
-REASON_CODE = "2.5.29.21"
-NAME_CONSTRAINTS = "2.5.29.30"
-CRL_DISTRIBUTION_POINTS = "2.5.29.31"
-CERTIFICATE_POLICIES = "2.5.29.32"
-POLICY_MAPPINGS = "2.5.29.33"
-AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
-POLICY_CONSTRAINTS = "2.5.29.36"
-EXTENDED_KEY_USAGE = "2.5.29.37"
-FRESHEST_CRL = "2.5.29.46"
-INHIBIT_ANY_POLICY = "2.5.29.54"
-AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
-SUBJECT_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.11"
-TLS_FEATURE = "1.3.6.1.5.5.7.1.24"
 # The names of RFC 5280 for what a certificate may have.
 NAMES = {
-    SUBJECT_KEY_IDENTIFIER: "subjectKeyIdentifier",
-    KEY_USAGE: "keyUsage",
-    SUBJECT_ALTERNATIVE_NAME: "subjectAltName",
-    BASIC_CONSTRAINTS: "basicConstraints",
-    NAME_CONSTRAINTS: "nameConstraints",
-    CRL_DISTRIBUTION_POINTS: "cRLDistributionPoints",
-    CERTIFICATE_POLICIES: "certificatePolicies",
-    POLICY_MAPPINGS: "policyMappings",
-    AUTHORITY_KEY_IDENTIFIER: "authorityKeyIdentifier",
-    POLICY_CONSTRAINTS: "policyConstraints",
-    EXTENDED_KEY_USAGE: "extKeyUsage",
-    INHIBIT_ANY_POLICY: "inhibitAnyPolicy",
-    AUTHORITY_INFORMATION_ACCESS: "authorityInfoAccess",
-    SUBJECT_INFORMATION_ACCESS: "subjectInfoAccess",
+    oids.SUBJECT_KEY_IDENTIFIER: "subjectKeyIdentifier",
+    oids.KEY_USAGE: "keyUsage",
+    oids.SUBJECT_ALTERNATIVE_NAME: "subjectAltName",
+    oids.BASIC_CONSTRAINTS: "basicConstraints",
+    oids.NAME_CONSTRAINTS: "nameConstraints",
+    oids.CRL_DISTRIBUTION_POINTS: "cRLDistributionPoints",
+    oids.CERTIFICATE_POLICIES: "certificatePolicies",
+    oids.POLICY_MAPPINGS: "policyMappings",
+    oids.AUTHORITY_KEY_IDENTIFIER: "authorityKeyIdentifier",
+    oids.POLICY_CONSTRAINTS: "policyConstraints",
+    oids.EXTENDED_KEY_USAGE: "extKeyUsage",
+    oids.INHIBIT_ANY_POLICY: "inhibitAnyPolicy",
+    oids.AUTHORITY_INFORMATION_ACCESS: "authorityInfoAccess",
+    oids.SUBJECT_INFORMATION_ACCESS: "subjectInfoAccess",
 }
-_OCSP, _CPS_QUALIFIER = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.2.1"
 
 # The bits of KeyUsage in their order, by the API's names.
 KEY_USAGE_BITS = (
@@ -121,36 +99,36 @@ def basic_constraints(*, ca: bool, path_length: int | None = None, critical: boo
     """BasicConstraints; CA:FALSE is the empty SEQUENCE."""
     length = b"" if path_length is None else der.integer(path_length)
     value = der.sequence(der.boolean_true(), length) if ca else der.sequence()
-    return Extension(BASIC_CONSTRAINTS, critical, value)
+    return Extension(oids.BASIC_CONSTRAINTS, critical, value)
 
 
 def subject_key_identifier(key_identifier: bytes) -> Extension:
     """SubjectKeyIdentifier."""
-    return Extension(SUBJECT_KEY_IDENTIFIER, critical=False, value_der=der.tlv(der.OCTET_STRING, key_identifier))
+    return Extension(oids.SUBJECT_KEY_IDENTIFIER, critical=False, value_der=der.tlv(der.OCTET_STRING, key_identifier))
 
 
 def authority_key_identifier(key_identifier: bytes) -> Extension:
     """AuthorityKeyIdentifier with the key identifier alone."""
     value = der.sequence(der.tlv(0x80, key_identifier))
-    return Extension(AUTHORITY_KEY_IDENTIFIER, critical=False, value_der=value)
+    return Extension(oids.AUTHORITY_KEY_IDENTIFIER, critical=False, value_der=value)
 
 
 def key_usage(usages: Mapping[str, Any], *, critical: bool = True) -> Extension:
     """KeyUsage from the API's nine booleans, minimally encoded."""
     bits = [bool(usages.get(name)) for name in KEY_USAGE_BITS]
-    return Extension(KEY_USAGE, critical, der.named_bits(bits))
+    return Extension(oids.KEY_USAGE, critical, der.named_bits(bits))
 
 
 def extended_key_usage(purposes: Iterable[str], *, critical: bool = False) -> Extension:
     """ExtendedKeyUsage from object identifiers."""
-    return Extension(EXTENDED_KEY_USAGE, critical, der.sequence(*map(der.oid, purposes)))
+    return Extension(oids.EXTENDED_KEY_USAGE, critical, der.sequence(*map(der.oid, purposes)))
 
 
 def crl_distribution_points(url: str) -> Extension:
     """One distribution point with one full name, without reasons and without an issuer."""
     full_name = der.tlv(0xA0, der.tlv(0x86, url.encode("ascii")))
     return Extension(
-        CRL_DISTRIBUTION_POINTS, critical=False, value_der=der.sequence(der.sequence(der.tlv(0xA0, full_name)))
+        oids.CRL_DISTRIBUTION_POINTS, critical=False, value_der=der.sequence(der.sequence(der.tlv(0xA0, full_name)))
     )
 
 
@@ -158,14 +136,14 @@ def issuing_distribution_point(url: str) -> Extension:
     """The scope of a CRL: the certificates whose CDP is this address (RFC 5280 section 5.2.5)."""
     location = der.tlv(0x86, url.encode("ascii"))
     value = der.sequence(der.tlv(0xA0, der.tlv(0xA0, location)))
-    return Extension(ISSUING_DISTRIBUTION_POINT, critical=True, value_der=value)
+    return Extension(oids.ISSUING_DISTRIBUTION_POINT, critical=True, value_der=value)
 
 
 def authority_information_access(ocsp_url: str) -> Extension:
     """The address of an OCSP responder."""
     location = der.tlv(0x86, ocsp_url.encode("ascii"))
-    value = der.sequence(der.sequence(der.oid(_OCSP), location))
-    return Extension(AUTHORITY_INFORMATION_ACCESS, critical=False, value_der=value)
+    value = der.sequence(der.sequence(der.oid(oids.OCSP_ACCESS), location))
+    return Extension(oids.AUTHORITY_INFORMATION_ACCESS, critical=False, value_der=value)
 
 
 def certificate_policies(policies: Mapping[str, Sequence[str]]) -> Extension:
@@ -176,16 +154,16 @@ def certificate_policies(policies: Mapping[str, Sequence[str]]) -> Extension:
             for policy, uris in policies.items()
         )
     )
-    return Extension(CERTIFICATE_POLICIES, critical=False, value_der=value)
+    return Extension(oids.CERTIFICATE_POLICIES, critical=False, value_der=value)
 
 
 def _cps_qualifier(uri: str) -> bytes:
-    return der.sequence(der.oid(_CPS_QUALIFIER), der.tlv(der.IA5_STRING, uri.encode("ascii")))
+    return der.sequence(der.oid(oids.CPS_QUALIFIER), der.tlv(der.IA5_STRING, uri.encode("ascii")))
 
 
 def crl_number(number: int) -> Extension:
     """CRLNumber."""
-    return Extension(CRL_NUMBER, critical=False, value_der=der.integer(number))
+    return Extension(oids.CRL_NUMBER, critical=False, value_der=der.integer(number))
 
 
 def key_identifier_of(spki_der: bytes) -> bytes:

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, refused, within
 from chalicelib.pki.x509 import names
 
@@ -23,12 +23,6 @@ OTHER_NAME, MAIL, DNS, X400, DIRECTORY, EDI_PARTY, URI, IP, REGISTERED_ID = (
     *(0x86, 0x87, 0x88),
 )
 MAX_NAMES = 1000
-ACCESS_METHODS = {
-    "CA_REPOSITORY": "1.3.6.1.5.5.7.48.5",
-    "RESOURCE_PKI_MANIFEST": "1.3.6.1.5.5.7.48.10",
-    "RESOURCE_PKI_NOTIFY": "1.3.6.1.5.5.7.48.13",
-}
-
 # The API's names of the kinds.
 KINDS = {
     OTHER_NAME: "OtherName",
@@ -236,4 +230,4 @@ def _access_method(method: Mapping[str, str]) -> bytes:
         raise ArgumentError("An AccessMethod has either CustomObjectIdentifier or AccessMethodType.")
     ((kind, name),) = method.items()
     with within(kind), refused(ArgumentError, "An AccessMethod is refused."):
-        return der.oid(ACCESS_METHODS[name] if kind == "AccessMethodType" else name)
+        return der.oid(oids.ACCESS_METHODS[name] if kind == "AccessMethodType" else name)

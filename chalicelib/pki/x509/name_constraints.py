@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ConstraintError, PkiError
 from chalicelib.pki.x509 import general_names, names
 
@@ -98,9 +98,9 @@ def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_name
     if attributes:
         found.append(Name(general_names.DIRECTORY, subject_der, ("Subject",)))
     for oid, text in attributes:
-        if oid == names.EMAIL and general_names.MAIL not in forms:
+        if oid == oids.EMAIL_ADDRESS and general_names.MAIL not in forms:
             found.append(Name(general_names.MAIL, text.encode(), ("Subject",)))
-        elif oid == names.COMMON_NAME and common_names and general_names.DNS not in forms:
+        elif oid == oids.COMMON_NAME and common_names and general_names.DNS not in forms:
             host = text.removeprefix("*.")
             if "." in host and general_names.is_host_name(host):
                 found.append(Name(general_names.DNS, text.encode(), ("Subject", "CommonName")))

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, within
 
 if TYPE_CHECKING:
@@ -19,39 +19,37 @@ if TYPE_CHECKING:
 
 # The members of ASN1Subject in the order in which AWS writes them.
 SUBJECT_MEMBERS: dict[str, str] = {
-    "Country": "2.5.4.6",
-    "Organization": "2.5.4.10",
-    "OrganizationalUnit": "2.5.4.11",
-    "DistinguishedNameQualifier": "2.5.4.46",
-    "State": "2.5.4.8",
-    "CommonName": "2.5.4.3",
-    "SerialNumber": "2.5.4.5",
-    "Locality": "2.5.4.7",
-    "Title": "2.5.4.12",
-    "Surname": "2.5.4.4",
-    "GivenName": "2.5.4.42",
-    "Initials": "2.5.4.43",
-    "Pseudonym": "2.5.4.65",
-    "GenerationQualifier": "2.5.4.44",
+    "Country": oids.COUNTRY,
+    "Organization": oids.ORGANIZATION,
+    "OrganizationalUnit": oids.ORGANIZATIONAL_UNIT,
+    "DistinguishedNameQualifier": oids.DISTINGUISHED_NAME_QUALIFIER,
+    "State": oids.STATE,
+    "CommonName": oids.COMMON_NAME,
+    "SerialNumber": oids.SERIAL_NUMBER,
+    "Locality": oids.LOCALITY,
+    "Title": oids.TITLE,
+    "Surname": oids.SURNAME,
+    "GivenName": oids.GIVEN_NAME,
+    "Initials": oids.INITIALS,
+    "Pseudonym": oids.PSEUDONYM,
+    "GenerationQualifier": oids.GENERATION_QUALIFIER,
 }
-COMMON_NAME, EMAIL = SUBJECT_MEMBERS["CommonName"], "1.2.840.113549.1.9.1"
-_COUNTRY, _DOMAIN_COMPONENT = "2.5.4.6", "0.9.2342.19200300.100.1.25"
-_PRINTABLE_ONLY = frozenset({_COUNTRY, "2.5.4.46", "2.5.4.5"})
+_PRINTABLE_ONLY = frozenset({oids.COUNTRY, oids.DISTINGUISHED_NAME_QUALIFIER, oids.SERIAL_NUMBER})
 _STRING_TAGS = dict.fromkeys(_PRINTABLE_ONLY, der.PRINTABLE_STRING) | dict.fromkeys(
-    (_DOMAIN_COMPONENT, EMAIL), der.IA5_STRING
+    (oids.DOMAIN_COMPONENT, oids.EMAIL_ADDRESS), der.IA5_STRING
 )
 # Upper bounds in characters (RFC 5280 appendix A.1); the others have ub-name, 32768.
 _UPPER_BOUNDS = {
-    "2.5.4.3": 64,
-    "2.5.4.5": 64,
-    "2.5.4.7": 128,
-    "2.5.4.8": 128,
-    "2.5.4.10": 64,
-    "2.5.4.11": 64,
-    "2.5.4.12": 64,
-    "2.5.4.46": 64,
-    "2.5.4.65": 128,
-    EMAIL: 255,
+    oids.COMMON_NAME: 64,
+    oids.SERIAL_NUMBER: 64,
+    oids.LOCALITY: 128,
+    oids.STATE: 128,
+    oids.ORGANIZATION: 64,
+    oids.ORGANIZATIONAL_UNIT: 64,
+    oids.TITLE: 64,
+    oids.DISTINGUISHED_NAME_QUALIFIER: 64,
+    oids.PSEUDONYM: 128,
+    oids.EMAIL_ADDRESS: 255,
 }
 _ANY_UPPER_BOUND = 32768
 MAX_ATTRIBUTES = 150  # what the model allows in CustomAttributes; for names that others wrote too
@@ -68,10 +66,16 @@ _ENCODINGS = {
     0x1C: "utf-32-be",  # UniversalString
     0x1E: "utf-16-be",  # BMPString
 }
-_SHORT = {_COUNTRY: "C", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.8": "ST", COMMON_NAME: "CN", "2.5.4.7": "L"} | {
-    _DOMAIN_COMPONENT: "DC",
-    "0.9.2342.19200300.100.1.1": "UID",
-    "2.5.4.9": "STREET",
+_SHORT = {
+    oids.COUNTRY: "C",
+    oids.ORGANIZATION: "O",
+    oids.ORGANIZATIONAL_UNIT: "OU",
+    oids.STATE: "ST",
+    oids.COMMON_NAME: "CN",
+    oids.LOCALITY: "L",
+    oids.DOMAIN_COMPONENT: "DC",
+    oids.USER_ID: "UID",
+    oids.STREET_ADDRESS: "STREET",
 }
 
 
@@ -160,7 +164,7 @@ def _check_value(oid: str, tag: int, content: bytes) -> str:
         raise _attribute_error(oid, "is empty")
     if len(text) > bound:
         raise _attribute_error(oid, f"has more than {bound} characters")
-    if oid == _COUNTRY and re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is None:
+    if oid == oids.COUNTRY and re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is None:
         raise PkiError("The country of a name is not two letters.", reason="It is not two letters.")
     return text
 
@@ -236,6 +240,6 @@ def common_name(name_der: bytes) -> str | None:
     """The first common name, or None."""
     for rdn in der.read(name_der).children():
         for kind, value in map(_type_and_value, rdn.children()):
-            if der.oid_text(kind) == COMMON_NAME:
+            if der.oid_text(kind) == oids.COMMON_NAME:
                 return value.content.decode(_ENCODINGS.get(value.tag, "latin-1"), "replace")
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import CertificateParseError, PkiError
 from chalicelib.pki.x509 import algorithms, extension_values, extensions, name_constraints
 
@@ -120,15 +120,15 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
 
 
 def _key_identifier(found: dict[str, Extension], spki_der: bytes) -> bytes:
-    own = found.get(extensions.SUBJECT_KEY_IDENTIFIER)
+    own = found.get(oids.SUBJECT_KEY_IDENTIFIER)
     return der.read(own.value_der).content if own else extensions.key_identifier_of(spki_der)
 
 
 def _basic_constraints(found: dict[str, Extension]) -> BasicConstraints | None:
-    own = found.get(extensions.BASIC_CONSTRAINTS)
+    own = found.get(oids.BASIC_CONSTRAINTS)
     return extension_values.parse_basic_constraints(own.value_der) if own else None
 
 
 def _name_constraints(found: dict[str, Extension]) -> NameConstraints | None:
-    own = found.get(extensions.NAME_CONSTRAINTS)
+    own = found.get(oids.NAME_CONSTRAINTS)
     return name_constraints.parse_name_constraints(own.value_der) if own else None

@@ -9,7 +9,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import extensions, general_names, names
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def of_tbs(tbs_der: bytes) -> Contents:
     members = list(der.read(tbs_der).children())
     subject, wrapper = members[5], members[7]
     found = extensions.parse_extensions(next(iter(wrapper.children())))
-    alternative = next((each.value_der for each in found if each.oid == extensions.SUBJECT_ALTERNATIVE_NAME), None)
+    alternative = next((each.value_der for each in found if each.oid == oids.SUBJECT_ALTERNATIVE_NAME), None)
     return Contents(
         subject=names.rfc2253(subject.der),
         subject_values=tuple(text for _, text in names.parse_name(subject)),

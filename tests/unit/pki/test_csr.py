@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, CsrError
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extensions
@@ -288,8 +288,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "dn-500-rdns": lambda: _subject(*[attribute(b"a")] * 500),
     # alternative names (RFC 5280 section 4.2.1.6)
     "san-empty": lambda: _san(),
-    "san-no-sequence": lambda: _with(extensions.SUBJECT_ALTERNATIVE_NAME, dns("a.b")),
-    "san-trailing": lambda: _with(extensions.SUBJECT_ALTERNATIVE_NAME, der.sequence(dns("a.b")) + b"\x00"),
+    "san-no-sequence": lambda: _with(oids.SUBJECT_ALTERNATIVE_NAME, dns("a.b")),
+    "san-trailing": lambda: _with(oids.SUBJECT_ALTERNATIVE_NAME, der.sequence(dns("a.b")) + b"\x00"),
     "san-nul": lambda: _san(dns("good.example\x00.evil.example")),
     "san-dns-empty": lambda: _san(dns("")),
     "san-dns-space": lambda: _san(dns("a b.example")),
@@ -348,28 +348,28 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "ext-list-no-sequence": lambda: armored(
         csr(attributes=der.sequence(der.oid(EXTENSION_REQUEST), der.tlv(der.SET, b"\x05\x00")))
     ),
-    "ext-san-empty-value": lambda: _with(extensions.SUBJECT_ALTERNATIVE_NAME, b""),
-    "ext-basic-constraints-integer": lambda: _with(extensions.BASIC_CONSTRAINTS, der.integer(1)),
+    "ext-san-empty-value": lambda: _with(oids.SUBJECT_ALTERNATIVE_NAME, b""),
+    "ext-basic-constraints-integer": lambda: _with(oids.BASIC_CONSTRAINTS, der.integer(1)),
     "ext-basic-constraints-negative": lambda: _with(
-        extensions.BASIC_CONSTRAINTS, der.sequence(der.boolean_true(), b"\x02\x01\xff")
+        oids.BASIC_CONSTRAINTS, der.sequence(der.boolean_true(), b"\x02\x01\xff")
     ),
-    "ext-basic-constraints-length-alone": lambda: _with(extensions.BASIC_CONSTRAINTS, der.sequence(der.integer(1))),
+    "ext-basic-constraints-length-alone": lambda: _with(oids.BASIC_CONSTRAINTS, der.sequence(der.integer(1))),
     "ext-basic-constraints-length-no-ca": lambda: _with(
-        extensions.BASIC_CONSTRAINTS, der.sequence(b"\x01\x01\x00", der.integer(1))
+        oids.BASIC_CONSTRAINTS, der.sequence(b"\x01\x01\x00", der.integer(1))
     ),
-    "ext-key-usage-empty": lambda: _with(extensions.KEY_USAGE, b"\x03\x01\x00"),
-    "ext-key-usage-not-minimal": lambda: _with(extensions.KEY_USAGE, b"\x03\x03\x07\x80\x00"),
-    "ext-key-usage-unknown-bit": lambda: _with(extensions.KEY_USAGE, b"\x03\x03\x00\x80\x01"),
-    "ext-key-usage-unused-bits-set": lambda: _with(extensions.KEY_USAGE, b"\x03\x02\x07\x81"),
-    "ext-key-usage-8-unused-bits": lambda: _with(extensions.KEY_USAGE, b"\x03\x02\x08\x80"),
-    "ext-key-usage-no-bits-octet": lambda: _with(extensions.KEY_USAGE, b"\x03\x00"),
-    "ext-key-usage-unused-without-bits": lambda: _with(extensions.KEY_USAGE, b"\x03\x01\x05"),
-    "ext-key-usage-integer": lambda: _with(extensions.KEY_USAGE, der.integer(5)),
-    "ext-extended-key-usage-empty": lambda: _with(extensions.EXTENDED_KEY_USAGE, der.sequence()),
-    "ext-extended-key-usage-integer": lambda: _with(extensions.EXTENDED_KEY_USAGE, der.sequence(der.integer(1))),
-    "ext-name-constraints-empty": lambda: _with(extensions.NAME_CONSTRAINTS, der.sequence()),
-    "ext-inhibit-any-policy-negative": lambda: _with(extensions.INHIBIT_ANY_POLICY, b"\x02\x01\xff"),
-    "ext-subject-key-identifier-integer": lambda: _with(extensions.SUBJECT_KEY_IDENTIFIER, der.integer(1)),
+    "ext-key-usage-empty": lambda: _with(oids.KEY_USAGE, b"\x03\x01\x00"),
+    "ext-key-usage-not-minimal": lambda: _with(oids.KEY_USAGE, b"\x03\x03\x07\x80\x00"),
+    "ext-key-usage-unknown-bit": lambda: _with(oids.KEY_USAGE, b"\x03\x03\x00\x80\x01"),
+    "ext-key-usage-unused-bits-set": lambda: _with(oids.KEY_USAGE, b"\x03\x02\x07\x81"),
+    "ext-key-usage-8-unused-bits": lambda: _with(oids.KEY_USAGE, b"\x03\x02\x08\x80"),
+    "ext-key-usage-no-bits-octet": lambda: _with(oids.KEY_USAGE, b"\x03\x00"),
+    "ext-key-usage-unused-without-bits": lambda: _with(oids.KEY_USAGE, b"\x03\x01\x05"),
+    "ext-key-usage-integer": lambda: _with(oids.KEY_USAGE, der.integer(5)),
+    "ext-extended-key-usage-empty": lambda: _with(oids.EXTENDED_KEY_USAGE, der.sequence()),
+    "ext-extended-key-usage-integer": lambda: _with(oids.EXTENDED_KEY_USAGE, der.sequence(der.integer(1))),
+    "ext-name-constraints-empty": lambda: _with(oids.NAME_CONSTRAINTS, der.sequence()),
+    "ext-inhibit-any-policy-negative": lambda: _with(oids.INHIBIT_ANY_POLICY, b"\x02\x01\xff"),
+    "ext-subject-key-identifier-integer": lambda: _with(oids.SUBJECT_KEY_IDENTIFIER, der.integer(1)),
 }  # fmt: skip
 
 
@@ -479,15 +479,15 @@ HONEST: dict[str, Callable[[], bytes]] = {
                 extensions.crl_distribution_points("http://evil.example/crl"),
                 extensions.authority_key_identifier(b"\x01" * 20),
                 extensions.subject_key_identifier(b"\x02" * 20),
-                extension(extensions.INHIBIT_ANY_POLICY, der.integer(0)),
-                extension(extensions.NAME_CONSTRAINTS, der.sequence(der.tlv(0xA0, der.sequence(dns("a.example"))))),
+                extension(oids.INHIBIT_ANY_POLICY, der.integer(0)),
+                extension(oids.NAME_CONSTRAINTS, der.sequence(der.tlv(0xA0, der.sequence(dns("a.example"))))),
             ]
         )
     ),
     "explicit-false": lambda: armored(
         csr(
             attributes=request_attribute(
-                der.sequence(der.oid(extensions.BASIC_CONSTRAINTS), b"\x01\x01\x00", b"\x04\x05\x30\x03\x01\x01\x00")
+                der.sequence(der.oid(oids.BASIC_CONSTRAINTS), b"\x01\x01\x00", b"\x04\x05\x30\x03\x01\x01\x00")
             )
         )
     ),
@@ -512,8 +512,8 @@ def test_parse_csr_honest_keeps_names_and_key_byte_for_byte(build: Callable[[], 
 
 def test_parse_csr_extensions_are_found_by_their_identifier() -> None:
     request = csrs.parse_csr(_san(dns("a.example")))
-    assert request.extension(extensions.SUBJECT_ALTERNATIVE_NAME) == alternative_names(dns("a.example"))
-    assert request.extension(extensions.KEY_USAGE) is None
+    assert request.extension(oids.SUBJECT_ALTERNATIVE_NAME) == alternative_names(dns("a.example"))
+    assert request.extension(oids.KEY_USAGE) is None
 
 
 # the CA's own CSR

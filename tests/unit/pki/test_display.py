@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import CertificateParseError, CsrError, PkiError
 from chalicelib.pki.x509 import display, display_extensions, extensions, general_names
 from tests.support import pki_forge as forge
@@ -253,10 +253,10 @@ def test_extension_is_in_words(title: str) -> None:
 def test_every_extension_that_is_named_has_a_title_and_words() -> None:
     assert display_extensions.TITLES.keys() == extensions.NAMES.keys()
     one, two = der.oid("1.2.3"), der.oid("1.2.4")
-    mapping = forge.extension(extensions.POLICY_MAPPINGS, der.sequence(der.sequence(one, two)))
+    mapping = forge.extension(oids.POLICY_MAPPINGS, der.sequence(der.sequence(one, two)))
     assert display_extensions.lines(mapping) == [("Mapping", "1.2.3 = 1.2.4", "oid")]
     access = der.sequence(der.sequence(der.oid("1.3.6.1.5.5.7.48.5"), der.tlv(general_names.URI, b"ldap://x")))
-    information = forge.extension(extensions.SUBJECT_INFORMATION_ACCESS, access)
+    information = forge.extension(oids.SUBJECT_INFORMATION_ACCESS, access)
     assert display_extensions.lines(information) == [("ca repository", "ldap://x", "url")]
 
 

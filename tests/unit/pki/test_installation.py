@@ -19,7 +19,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from chalicelib.pki import installation
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, times
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -532,7 +532,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "serial negative": (_replaced(1, b"\x02\x01\xff"), "negative"),
     "two algorithms": (_replaced(2, der.sequence(der.oid("1.2.840.10045.4.3.3"))), "two different"),
     "time that is none": (_replaced(4, der.sequence(der.integer(1), der.integer(2))), "does not consist of times"),
-    "one time": (_replaced(4, der.sequence(der.time(START))), "refused"),
+    "one time": (_replaced(4, der.sequence(times.encode(START))), "refused"),
     "extension twice": (_replaced(7, der.tlv(0xA3, der.sequence(*2 * [der.sequence(der.oid("1.2.3"), b"\x04\x00")]))), "more than once"),
     "no extensions": (_replaced(7, der.tlv(0xA3)), "refused"),
     "unique identifier": (_replaced(7, der.tlv(0x81, b"\x00") + _FIELDS[7]), "unique identifiers"),

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, times
 from chalicelib.pki.errors import ArgumentError, ConstraintError, SignatureError
 from chalicelib.pki.issuing import planning
 from chalicelib.pki.x509 import csr as csrs
@@ -106,8 +106,8 @@ def test_months_end_where_the_shorter_month_ends(now: datetime, count: int, date
 
 def test_time_form_changes_in_2050() -> None:
     """RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on."""
-    assert der.time(datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)) == b"\x17\x0d491231235959Z"
-    assert der.time(datetime(2050, 1, 1, tzinfo=UTC)) == b"\x18\x0f20500101000000Z"
+    assert times.encode(datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)) == b"\x17\x0d491231235959Z"
+    assert times.encode(datetime(2050, 1, 1, tzinfo=UTC)) == b"\x18\x0f20500101000000Z"
 
 
 def test_no_expiry_of_rfc_5280_can_be_issued_by_a_root() -> None:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError, PkiError
 from chalicelib.pki.issuing import passthrough, planning
 from chalicelib.pki.issuing.templates import TEMPLATES, template_named
@@ -177,9 +177,9 @@ def test_root_passthrough_brings_aki_but_no_crl_distribution_point() -> None:
         ocsp_url="http://b.example/ocsp",
         api_passthrough={"Subject": {"CommonName": "Root"}, "Extensions": {"CustomExtensions": custom}},
     )
-    assert found[extensions.AUTHORITY_KEY_IDENTIFIER] == key_identifier
-    assert extensions.CRL_DISTRIBUTION_POINTS not in found
-    assert extensions.AUTHORITY_INFORMATION_ACCESS not in found
+    assert found[oids.AUTHORITY_KEY_IDENTIFIER] == key_identifier
+    assert oids.CRL_DISTRIBUTION_POINTS not in found
+    assert oids.AUTHORITY_INFORMATION_ACCESS not in found
 
 
 def test_root_passthrough_of_another_subject_is_refused() -> None:
@@ -218,8 +218,8 @@ def test_blank_ca_template_takes_key_usage_from_the_request() -> None:
         "BlankSubordinateCACertificate_PathLen1_APIPassthrough",
         api_passthrough={"Extensions": {"KeyUsage": {"KeyCertSign": True}}},
     )
-    assert found[extensions.KEY_USAGE] == extensions.key_usage({"KeyCertSign": True})
-    assert found[extensions.KEY_USAGE].value_der == b"\x03\x02\x02\x04"  # minimal, where AWS writes one octet more
+    assert found[oids.KEY_USAGE] == extensions.key_usage({"KeyCertSign": True})
+    assert found[oids.KEY_USAGE].value_der == b"\x03\x02\x02\x04"  # minimal, where AWS writes one octet more
 
 
 def test_policies_without_qualifiers_have_none() -> None:
@@ -227,14 +227,14 @@ def test_policies_without_qualifiers_have_none() -> None:
     assert extension.value_der == der.sequence(der.sequence(der.oid("1.2.3")))
 
 
-@pytest.mark.parametrize("kind", passthrough.EXTENDED_KEY_USAGES)
+@pytest.mark.parametrize("kind", oids.EXTENDED_KEY_USAGES)
 def test_extended_key_usage_types_are_object_identifiers_that_others_know(kind: str) -> None:
     ((extension, _),) = passthrough.extensions_of(
         {"Extensions": {"ExtendedKeyUsage": [{"ExtendedKeyUsageType": kind}]}}
     )
-    assert extension.value_der == der.sequence(der.oid(passthrough.EXTENDED_KEY_USAGES[kind]))
+    assert extension.value_der == der.sequence(der.oid(oids.EXTENDED_KEY_USAGES[kind]))
     if hasattr(ExtendedKeyUsageOID, kind):
-        assert getattr(ExtendedKeyUsageOID, kind).dotted_string == passthrough.EXTENDED_KEY_USAGES[kind]
+        assert getattr(ExtendedKeyUsageOID, kind).dotted_string == oids.EXTENDED_KEY_USAGES[kind]
 
 
 def test_template_named_unknown_is_refused() -> None:
@@ -278,7 +278,7 @@ def test_end_date_has_two_forms(value: int) -> None:
 
 def test_times_before_1950_are_generalized() -> None:
     """RFC 5280 section 4.1.2.5.1: a year of two digits is of 1950 to 2049."""
-    assert der.time(datetime(1949, 12, 31, tzinfo=UTC)) == b"\x18\x0f19491231000000Z"
+    assert times.encode(datetime(1949, 12, 31, tzinfo=UTC)) == b"\x18\x0f19491231000000Z"
 
 
 # name constraints
@@ -325,7 +325,7 @@ def test_name_constraints_hold_as_rfc_5280_says(case: str) -> None:
 
 def test_names_of_subject_stand_in_where_there_is_no_alternative_name() -> None:
     """RFC 5280 section 4.2.1.10 for email addresses; host names in the common name, as OpenSSL holds them."""
-    mail = attribute(b"a@b.example", oid=names.EMAIL, tag=der.IA5_STRING)
+    mail = attribute(b"a@b.example", oid=oids.EMAIL_ADDRESS, tag=der.IA5_STRING)
     subject = name(
         attribute(b"*.b.example"), attribute(b"Not a host"), attribute(b"host"), mail, attribute(b"x", oid="2.5.4.10")
     )
