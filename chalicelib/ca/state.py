@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.pki.issuing import planning
-from chalicelib.pki.x509 import names
+from chalicelib.pki.x509 import issuer, names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from chalicelib.pki.issuing.planning import Issuer
+    from chalicelib.pki.x509.issuer import Issuer
     from chalicelib.records import CertificateAuthority
 
 _EXPIRING = frozenset({"ACTIVE", "DISABLED"})
@@ -25,7 +24,7 @@ WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 @lru_cache(maxsize=256)
 def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
-    return planning.issuer_of(certificate_der, chain_der)
+    return issuer.issuer_of(certificate_der, chain_der)
 
 
 def issuer_of(ca: CertificateAuthority) -> Issuer:

@@ -16,14 +16,16 @@ from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.x509 import csr
+from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
 from chalicelib.store import ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
-    from chalicelib.pki.issuing.planning import Issuer, Plan
+    from chalicelib.pki.issuing.planning import Plan
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
+    from chalicelib.pki.x509.issuer import Issuer
     from chalicelib.records import CertificateAuthority, CrlLocation, IdempotencyToken
     from chalicelib.runtime import Caller, Runtime
 
@@ -148,7 +150,7 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
         return state.issuer_of(ca)
     if not order.template.is_root or order.csr.der != ca.csr_der:
         raise errors.InvalidStateException(_NOT_ISSUING)
-    return planning.root_in_making(order.csr)
+    return root_in_making(order.csr)
 
 
 def _with_addresses(

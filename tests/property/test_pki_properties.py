@@ -23,13 +23,14 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extensions, names
+from chalicelib.pki.x509.issuer import issuer_of
 from tests.support.builders import START, csr, root_certificate
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CSR_PEM = csr(dns_names=["a.example", "b.example"])
 CSR_DER = csrs.parse_csr(CSR_PEM).der
 ROOT_DER = root_certificate().public_bytes(Encoding.DER)
-ISSUER = planning.issuer_of(ROOT_DER)
+ISSUER = issuer_of(ROOT_DER)
 TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, max_size=64)
 PRINTABLE = st.text("ABCabc012 '()+,-./:=?", min_size=1, max_size=64)
 OIDS = st.tuples(
@@ -115,7 +116,7 @@ def test_parse_csr_any_bytes_are_refused_by_name(data: bytes) -> None:
 @settings(QUICK, max_examples=300)
 def test_issuer_of_mutated_certificate_is_read_or_refused_by_name(mutations: list[tuple[int, int, str]]) -> None:
     try:
-        issuer = planning.issuer_of(_mutated(ROOT_DER, mutations))
+        issuer = issuer_of(_mutated(ROOT_DER, mutations))
     except CertificateParseError:
         return
     assert issuer.serial_number > 0

@@ -14,6 +14,7 @@ from chalicelib.pki.issuing import planning
 from chalicelib.pki.issuing.templates import template_named
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import signed
+from chalicelib.pki.x509.issuer import Issuer, issuer_of
 from tests.support.builders import LEAF_KEY, ROOT_KEY, START, csr, name
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -30,7 +31,7 @@ def der_of(found: x509.Certificate) -> bytes:
     return found.public_bytes(Encoding.DER)
 
 
-def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None = None) -> planning.Issuer:
+def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None = None) -> Issuer:
     """The offline root, with more extensions."""
     builder = (
         x509.CertificateBuilder()
@@ -45,7 +46,7 @@ def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    return planning.issuer_of(der_of(builder.sign(ROOT_KEY, hashes.SHA256())))
+    return issuer_of(der_of(builder.sign(ROOT_KEY, hashes.SHA256())))
 
 
 ISSUER = issuer()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.crl.entries import Entries
     from chalicelib.pki.crl.segments import Shown
-    from chalicelib.pki.issuing.planning import Issuer
+    from chalicelib.pki.x509.issuer import Issuer
 
     Changes = tuple[set[bytes], list[int]]
 

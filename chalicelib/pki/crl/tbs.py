@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from chalicelib.pki.issuing.planning import Issuer
+    from chalicelib.pki.x509.issuer import Issuer
 
 # Zero is left out of entries (RFC 5280 section 5.3.1).
 REASON_CODES = {

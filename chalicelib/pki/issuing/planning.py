@@ -13,46 +13,19 @@ from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ConstraintError, CsrError, refused, within
 from chalicelib.pki.issuing import passthrough
 from chalicelib.pki.issuing.validity import SHORT_LIVED, validity_period
-from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions, name_constraints, reading
+from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions, name_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
     from chalicelib.errors import Member
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.pki.x509.extensions import Extension
-    from chalicelib.pki.x509.name_constraints import NameConstraints
+    from chalicelib.pki.x509.issuer import Issuer
 
 _EMPTY_NAME = der.sequence()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """A CA as what it signs names it.
-
-    Attributes:
-        key_identifier: for AKI: the SKI of the CA certificate, or SHA-1 of its key where it has none.
-        is_root: whether the CA certificate is self-issued, or will be.
-        is_root_in_making: a root that has no certificate yet; serial number and validity are empty then.
-        path_length: how many CAs may still follow below, by its own path length and those above it; None: any number.
-        constraints: the name constraints of the CA certificate and of every one above it.
-    """
-
-    name_der: bytes
-    spki_der: bytes
-    public_key: PublicKeyTypes
-    key_identifier: bytes
-    is_root: bool
-    is_root_in_making: bool = False
-    serial_number: int = 0
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    path_length: int | None = None
-    constraints: tuple[NameConstraints, ...] = ()
 
 
 class PlannedExtension(NamedTuple):
@@ -92,41 +65,6 @@ class Plan:
     signing_algorithm: str
     has_crl_distribution_point: bool
     extensions: tuple[PlannedExtension, ...]
-
-
-def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issuer:
-    """The CA of a certificate, whose chain goes from its issuer to the root.
-
-    Raises:
-        CertificateParseError: one of them does not parse.
-    """
-    own, *above = path = [reading.parse_certificate(each) for each in (certificate_der, *chain_der)]
-    lengths = [each.basic_constraints.path_length if each.basic_constraints else None for each in path]
-    remaining = [length - below for below, length in enumerate(lengths) if length is not None]
-    return Issuer(
-        name_der=own.subject_der,
-        spki_der=own.spki_der,
-        public_key=own.public_key,
-        key_identifier=own.key_identifier,
-        is_root=own.is_self_issued and not above,
-        serial_number=own.serial_number,
-        not_before=own.not_before,
-        not_after=own.not_after,
-        path_length=min(remaining) if remaining else None,
-        constraints=tuple(each.name_constraints for each in path if each.name_constraints),
-    )
-
-
-def root_in_making(request: CertificateRequest) -> Issuer:
-    """A root that has no certificate yet, as the issuer of the one it is going to have."""
-    return Issuer(
-        name_der=request.subject_der,
-        spki_der=request.spki_der,
-        public_key=request.public_key,
-        key_identifier=extensions.key_identifier_of(request.spki_der),
-        is_root=True,
-        is_root_in_making=True,
-    )
 
 
 def plan(

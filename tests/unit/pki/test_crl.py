@@ -20,11 +20,11 @@ from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import segments as crl_segments
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import ArgumentError
-from chalicelib.pki.issuing import planning
 from chalicelib.pki.x509 import extensions, signed
+from chalicelib.pki.x509.issuer import issuer_of
 from tests.support.builders import ROOT_KEY, START, root_certificate
 
-ISSUER = planning.issuer_of(root_certificate().public_bytes(Encoding.DER))
+ISSUER = issuer_of(root_certificate().public_bytes(Encoding.DER))
 NUMBER = 1519676905984  # epoch milliseconds, as AWS numbers its CRLs
 REASONS = {
     "UNSPECIFIED": None,
@@ -159,7 +159,7 @@ DUE = crl_gate.Due(
     published=[crl_gate.read(PUBLISHED)],
 )
 GOOD = entries_of(1, 3, 4)
-OTHER_ROOT = planning.issuer_of(root_certificate(common_name="Other Root").public_bytes(Encoding.DER), ())
+OTHER_ROOT = issuer_of(root_certificate(common_name="Other Root").public_bytes(Encoding.DER), ())
 REFUSED = {
     "empty": (b"", "not a CRL"),
     "older": (signed_crl(*GOOD, this_update=START - 2 * DAY), "thisUpdate is before"),

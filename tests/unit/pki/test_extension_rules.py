@@ -17,6 +17,7 @@ from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extension_values
 from chalicelib.pki.x509.extension_rules import check_value
 from chalicelib.pki.x509.extensions import Extension
+from chalicelib.pki.x509.issuer import issuer_of
 from tests.support.builders import START, csr, root_certificate
 from tests.support.extension_values import VALID
 
@@ -172,7 +173,7 @@ def test_unknown_extension_is_der_and_nothing_more() -> None:
         check_value(Extension("1.2.3.4", critical=True, value_der=bytes.fromhex("02020001")))
 
 
-ROOT = planning.issuer_of(root_certificate().public_bytes(Encoding.DER))
+ROOT = issuer_of(root_certificate().public_bytes(Encoding.DER))
 POLICIES = ("2.5.29.32", bytes.fromhex("30020500"))
 
 

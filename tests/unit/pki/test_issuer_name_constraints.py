@@ -13,14 +13,14 @@ from tests.support.builders import csr, name
 from tests.support.planned_certificates import issuer, planned
 
 if TYPE_CHECKING:
-    from chalicelib.pki.issuing import planning
+    from chalicelib.pki.x509.issuer import Issuer
 
 
-def permitted(*forms: x509.GeneralName) -> planning.Issuer:
+def permitted(*forms: x509.GeneralName) -> Issuer:
     return issuer((x509.NameConstraints(list(forms), None), True))
 
 
-def excluded(*forms: x509.GeneralName) -> planning.Issuer:
+def excluded(*forms: x509.GeneralName) -> Issuer:
     return issuer((x509.NameConstraints(None, list(forms)), True))
 
 
@@ -41,7 +41,7 @@ def address(text: str) -> x509.IPAddress:
     return x509.IPAddress(ip_address(text))
 
 
-NAME_CONSTRAINTS: dict[str, tuple[planning.Issuer, x509.GeneralName, bool]] = {
+NAME_CONSTRAINTS: dict[str, tuple[Issuer, x509.GeneralName, bool]] = {
     "dns inside": (permitted(DNS("example.com")), DNS("a.example.com"), True),
     "dns equal": (permitted(DNS("example.com")), DNS("example.com"), True),
     "dns upper case": (permitted(DNS("Example.COM")), DNS("a.example.com"), True),

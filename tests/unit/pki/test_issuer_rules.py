@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.pki.asn1 import der, times
 from chalicelib.pki.errors import ArgumentError, ConstraintError, SignatureError
-from chalicelib.pki.issuing import planning
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import signed
+from chalicelib.pki.x509.issuer import issuer_of, root_in_making
 from tests.support.builders import LEAF_KEY, ROOT_KEY, START, csr, name, root_certificate
 from tests.support.planned_certificates import der_of, extension, issued, issuer, planned
 
@@ -34,11 +34,9 @@ def test_path_length_of_the_issuer_bounds_that_of_its_cas(path_length: int | Non
 def test_chain_above_the_issuer_bounds_path_lengths_too() -> None:
     """A root of path length 1 allows one CA below: the issuer is it, and may issue no other."""
     root = root_certificate()
-    bounded = planning.issuer_of(der_of(root), ())
+    bounded = issuer_of(der_of(root), ())
     assert bounded.path_length is None
-    under = planning.issuer_of(
-        der_of(_signed_ca("Issuer", path_length=None)), (der_of(_signed_ca("Root", path_length=1)),)
-    )
+    under = issuer_of(der_of(_signed_ca("Issuer", path_length=None)), (der_of(_signed_ca("Root", path_length=1)),))
     with pytest.raises(ConstraintError, match=r"^Path length check failed"):
         planned("SubordinateCACertificate_PathLen0", csr("Sub"), issuer=under)
 
@@ -58,7 +56,7 @@ def _signed_ca(common_name: str, path_length: int | None) -> x509.Certificate:
 
 
 def test_issuer_without_ski_is_identified_by_its_key() -> None:
-    found = planning.issuer_of(der_of(_signed_ca("Issuer", None)))
+    found = issuer_of(der_of(_signed_ca("Issuer", None)))
     assert found.key_identifier == x509.SubjectKeyIdentifier.from_public_key(ROOT_KEY.public_key()).digest
 
 
@@ -111,7 +109,7 @@ def test_time_form_changes_in_2050() -> None:
 
 
 def test_no_expiry_of_rfc_5280_can_be_issued_by_a_root() -> None:
-    root = planning.root_in_making(csrs.parse_csr(csr("Root", key=ROOT_KEY)))
+    root = root_in_making(csrs.parse_csr(csr("Root", key=ROOT_KEY)))
     validity = {"Type": "END_DATE", "Value": 99991231235959}
     found = issued("RootCACertificate", csr("Root", key=ROOT_KEY), issuer=root, validity=validity)
     assert found.not_valid_after_utc == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -126,7 +124,7 @@ def test_root_template_issues_only_the_root_s_own_certificate() -> None:
 
 def test_root_in_the_making_issues_nothing_else() -> None:
     request = csr("Root", key=ROOT_KEY)
-    root = planning.root_in_making(csrs.parse_csr(request))
+    root = root_in_making(csrs.parse_csr(request))
     with pytest.raises(ConstraintError, match="without a certificate"):
         planned(request=request, issuer=root)
 

@@ -20,6 +20,7 @@ from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extensions, general_names, name_constraints, names, signed
 from chalicelib.pki.x509.extension_values import parse_basic_constraints
+from chalicelib.pki.x509.issuer import Issuer, issuer_of, root_in_making
 from chalicelib.pki.x509.name_constraints import NameConstraints
 from tests.support.builders import ROOT_KEY, START, csr
 from tests.support.pki_forge import armored, attribute, common, extension, name
@@ -119,7 +120,7 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
     key = ec.generate_private_key(ec.SECP256R1()) if not template_named(template).is_root else ROOT_KEY
     own = csrs.parse_csr(csr("Root", key=ROOT_KEY))
     root_plan = planning.plan(
-        issuer=planning.root_in_making(own),
+        issuer=root_in_making(own),
         request=own,
         template=template_named("RootCACertificate"),
         validity={"Type": "YEARS", "Value": 10},
@@ -128,7 +129,7 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
         serial_number=1,
         now=START,
     )
-    issuer = planning.issuer_of(signed.sign(root_plan.tbs_der, ROOT_KEY, "SHA256WITHECDSA"))
+    issuer = issuer_of(signed.sign(root_plan.tbs_der, ROOT_KEY, "SHA256WITHECDSA"))
     arguments: dict[str, Any] = {
         "issuer": issuer,
         "request": csrs.parse_csr(csr("Root" if template_named(template).is_root else "leaf", key=key)),
@@ -202,7 +203,7 @@ def test_subordinate_does_not_become_a_root_by_a_root_template() -> None:
     """A subordinate CA that signs its own CSR by a root template would be a root nobody decided on."""
     subordinate = ec.generate_private_key(ec.SECP256R1())
     request = csrs.parse_csr(csr("Sub", key=subordinate))
-    issuer = planning.Issuer(
+    issuer = Issuer(
         name_der=request.subject_der,
         spki_der=request.spki_der,
         public_key=request.public_key,

@@ -13,9 +13,9 @@ from pkilint.pkix import extension as pkilint_extension
 from pkilint.pkix import name as pkilint_name
 from pkilint.validation import ValidationFindingSeverity
 
-from chalicelib.pki.issuing import planning
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import csr as csrs
+from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.pki.x509.reading import parse_certificate
 from tests.support.builders import csr
 from tests.support.planned_certificates import KEYS, der_of, extension, issued, planned
@@ -27,7 +27,7 @@ ALLOWED_FINDINGS = {"pkix.key_usage_value_prohibited_for_ec"}
 def _own(template: str, key: Any) -> x509.Certificate:
     """A root's own certificate."""
     request = csr("Root", key=key)
-    root = planning.root_in_making(csrs.parse_csr(request))
+    root = root_in_making(csrs.parse_csr(request))
     algorithm = "SHA256WITHRSA" if isinstance(key, rsa.RSAPrivateKey) else "SHA256WITHECDSA"
     return issued(template, request, key=key, issuer=root, signing_algorithm=algorithm)
 
