@@ -23,7 +23,8 @@ from chalicelib.pki.errors import (
     refused,
     within,
 )
-from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, name_constraints, names
+from chalicelib.pki.issuing import name_rules
+from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, names
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def _check_names(path: list[ParsedCertificate], position: int) -> None:
         return
     alternative_names = path[position].value(oids.SUBJECT_ALTERNATIVE_NAME)
     try:
-        certified = name_constraints.names_of(path[position].subject_der, alternative_names, common_names=False)
-        name_constraints.check(constraints, certified)
+        certified = name_rules.names_of(path[position].subject_der, alternative_names, common_names=False)
+        name_rules.check(constraints, certified)
     except PkiError as error:
         raise CertificateMismatchError(f"The names of {_what(position)} are refused. {error}") from error

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ConstraintError, CsrError, refused, within
-from chalicelib.pki.issuing import passthrough
+from chalicelib.pki.issuing import name_rules, passthrough
 from chalicelib.pki.issuing.validity import SHORT_LIVED, validity_period
-from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions, name_constraints
+from chalicelib.pki.x509 import algorithms, extension_rules, extension_values, extensions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -261,9 +261,9 @@ def _check_names(
         return
     alternative = next((each for each in planned if each.oid == oids.SUBJECT_ALTERNATIVE_NAME), None)
     value_der = alternative.extension.value_der if alternative else None
-    all_names = name_constraints.names_of(subject_der, value_der, common_names=not template.is_ca)
+    all_names = name_rules.names_of(subject_der, value_der, common_names=not template.is_ca)
     try:
-        name_constraints.check(issuer.constraints, all_names)
+        name_rules.check(issuer.constraints, all_names)
     except ConstraintError as error:
         part, *rest = error.member
         origin = subject_member if part == "Subject" or alternative is None else alternative.member

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.asn1.der import Element
     from chalicelib.pki.x509.extensions import Extension
-    from chalicelib.pki.x509.name_constraints import Name
+    from chalicelib.pki.x509.name_constraints import Subtree
 
 Words = tuple[str, str, str]  # label, value, kind
 TITLES = {
@@ -180,7 +180,7 @@ def _name_constraints(root: Element) -> Iterable[Words]:
         yield from ((f"{label} {_FORMS[each.tag][0]}", _base(each), "text") for each in bases)
 
 
-def _base(base: Name) -> str:
+def _base(base: Subtree) -> str:
     if base.tag == general_names.IP:
         half = len(base.content) // 2
         address, mask = (ipaddress.ip_address(each) for each in (base.content[:half], base.content[half:]))

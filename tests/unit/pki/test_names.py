@@ -14,14 +14,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError, PkiError
-from chalicelib.pki.issuing import passthrough, planning
+from chalicelib.pki.issuing import name_rules, passthrough, planning
 from chalicelib.pki.issuing.templates import TEMPLATES, template_named
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
-from chalicelib.pki.x509 import extensions, general_names, name_constraints, names, signed
+from chalicelib.pki.x509 import extensions, general_names, names, signed
 from chalicelib.pki.x509.extension_values import parse_basic_constraints
 from chalicelib.pki.x509.issuer import Issuer, issuer_of, root_in_making
-from chalicelib.pki.x509.name_constraints import NameConstraints
+from chalicelib.pki.x509.name_constraints import NameConstraints, Subtree
 from tests.support.builders import ROOT_KEY, START, csr
 from tests.support.pki_forge import armored, attribute, common, extension, name
 from tests.support.pki_forge import csr as forged
@@ -286,8 +286,8 @@ def test_times_before_1950_are_generalized() -> None:
 
 
 def _held(kind: int, text: bytes, *permitted: bytes, excluded: tuple[bytes, ...] = ()) -> None:
-    bases = [tuple(name_constraints.Name(kind, each) for each in group) for group in (permitted, excluded)]
-    name_constraints.check([NameConstraints(*bases)], [name_constraints.Name(kind, text)])
+    bases = [tuple(Subtree(kind, base) for base in group) for group in (permitted, excluded)]
+    name_rules.check([NameConstraints(*bases)], [name_rules.Name(kind, text)])
 
 
 D, M, U, I = general_names.DNS, general_names.MAIL, general_names.URI, general_names.IP  # noqa: E741  the four kinds
@@ -330,22 +330,22 @@ def test_names_of_subject_stand_in_where_there_is_no_alternative_name() -> None:
     subject = name(
         attribute(b"*.b.example"), attribute(b"Not a host"), attribute(b"host"), mail, attribute(b"x", oid="2.5.4.10")
     )
-    found = name_constraints.names_of(subject, None, common_names=True)
-    directory = name_constraints.Name(general_names.DIRECTORY, subject, ("Subject",))
-    hosts = name_constraints.Name(D, b"*.b.example", ("Subject", "CommonName"))
-    mailboxes = name_constraints.Name(M, b"a@b.example", ("Subject",))
+    found = name_rules.names_of(subject, None, common_names=True)
+    directory = name_rules.Name(general_names.DIRECTORY, subject, ("Subject",))
+    hosts = name_rules.Name(D, b"*.b.example", ("Subject", "CommonName"))
+    mailboxes = name_rules.Name(M, b"a@b.example", ("Subject",))
     assert found == [directory, hosts, mailboxes]
-    assert name_constraints.names_of(subject, None, common_names=False) == [directory, mailboxes]
+    assert name_rules.names_of(subject, None, common_names=False) == [directory, mailboxes]
     both = der.sequence(der.tlv(D, b"c.example"), der.tlv(M, b"c@d.example"))
     others = [
-        name_constraints.Name(D, b"c.example", ("SubjectAlternativeNames", 0, "DnsName")),
-        name_constraints.Name(M, b"c@d.example", ("SubjectAlternativeNames", 1, "Rfc822Name")),
+        name_rules.Name(D, b"c.example", ("SubjectAlternativeNames", 0, "DnsName")),
+        name_rules.Name(M, b"c@d.example", ("SubjectAlternativeNames", 1, "Rfc822Name")),
     ]
-    assert name_constraints.names_of(subject, both, common_names=True) == [*others, directory]
+    assert name_rules.names_of(subject, both, common_names=True) == [*others, directory]
 
 
 def test_names_of_nobody_are_none() -> None:
-    assert name_constraints.names_of(der.sequence(), None, common_names=True) == []
+    assert name_rules.names_of(der.sequence(), None, common_names=True) == []
 
 
 # DER
