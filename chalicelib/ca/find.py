@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import resource_policy
+from chalicelib.access import sharing
 from chalicelib.ca import state
 from chalicelib.store import ConflictError
 
@@ -39,21 +39,12 @@ def find(
         raise errors.InvalidArnException(f"{error}.") from error
     if parsed.region != rt.settings.region:
         raise missing
-    if parsed.account_id != caller.account_id and not is_shared(rt, caller, arn, template_arn):
+    if parsed.account_id != caller.account_id and not sharing.is_allowed(rt, caller, arn, template_arn):
         raise missing
     ca = rt.store.get_certificate_authority(arn, cached=cached)
     if ca is None or state.is_gone(ca, rt.now()):
         raise missing
     return ca
-
-
-def is_shared(rt: Runtime, caller: Caller, arn: str, template_arn: str = "") -> bool:
-    """Whether the CA of another account has a policy that lets the caller do this operation."""
-    policy = rt.store.get_policy(arn)
-    if policy is None:
-        return False
-    context = {resource_policy.PRINCIPAL_ACCOUNT: caller.account_id, resource_policy.TEMPLATE_ARN: template_arn}
-    return resource_policy.allows(resource_policy.parse(policy.text, arn), caller.operation, context)
 
 
 def require(

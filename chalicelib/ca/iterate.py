@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import logs
-from chalicelib.ca import find, state
+from chalicelib.access import sharing
+from chalicelib.ca import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -37,7 +38,7 @@ def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Itera
     after: str | None = None
     while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
         for arn in page:
-            allowed = all(find.is_shared(rt, replace(caller, operation=name), arn) for name in operations)
+            allowed = all(sharing.is_allowed(rt, replace(caller, operation=name), arn) for name in operations)
             ca = rt.store.get_certificate_authority(arn) if allowed else None
             if ca is not None and not state.is_gone(ca, rt.now()):
                 yield ca

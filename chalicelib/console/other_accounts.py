@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
+from chalicelib.access import sharing
 from chalicelib.console import notes, render
 from chalicelib.console.views import authority, certificate_files, foreign_authority, issue
 from chalicelib.console.views.wizard import own_arn
-from chalicelib.operations import policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,10 @@ def found(visit: Visit) -> Visit:
     own, account = own_arn(visit), visit.caller.account_id
     shared = None
     if visit.rt.store.get_certificate_authority(own, cached=True) is None:
-        shared = policies.arn_of_shared(visit.rt, account, visit.named["ca_id"])
+        shared = sharing.arn_of_shared(visit.rt, account, visit.named["ca_id"])
     if shared is None:
         return replace(visit, ca_arn=own)
-    return replace(visit, ca_arn=shared, granted=policies.granted(visit.rt, account, shared))
+    return replace(visit, ca_arn=shared, granted=sharing.granted(visit.rt, account, shared))
 
 
 def view_of(visit: Visit, method: str, path: str) -> Callable[[Visit], WireResponse]:

@@ -12,9 +12,9 @@ from chalicelib.runtime import Caller
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chalicelib.access.sharing import Granted
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.console.forms.body import Form
-    from chalicelib.operations.policies import Granted
     from chalicelib.records import ConsoleSession
     from chalicelib.runtime import Runtime
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.access import sharing
 from chalicelib.ca import find, state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.ocsp import responders
@@ -94,7 +95,7 @@ def _shared_page(
     """A page of the CAs that others let the caller see."""
     found = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
     seer = replace(caller, operation="DescribeCertificateAuthority")
-    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if find.is_shared(rt, seer, arn)]
+    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if sharing.is_allowed(rt, seer, arn)]
     return [ca for ca in seen if ca is not None], found[limit - 1] if len(found) > limit else None
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import resource_policy
+from chalicelib.access import sharing
 from chalicelib.operations import certificates
 from chalicelib.pki.x509 import extensions, summary
 
 if TYPE_CHECKING:
     from chalicelib import shapes
     from chalicelib.pki.issuing.planning import Plan
-    from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
 
@@ -45,7 +43,7 @@ def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateReque
         ApiError: what IssueCertificate would refuse it with.
     """
     ca, template_arn, plan = certificates.planned(rt, caller, request)
-    return {"Plan": _described(plan, template_arn), "MayIssue": _allowed(rt, ca, template_arn)}
+    return {"Plan": _described(plan, template_arn), "MayIssue": sharing.issuing_accounts(rt, ca.arn, template_arn)}
 
 
 def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
@@ -68,21 +66,3 @@ def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
             for extension, source, _ in plan.extensions
         ],
     }
-
-
-def _allowed(rt: Runtime, ca: CertificateAuthority, template_arn: str) -> list[str]:
-    """The accounts that may issue by this template: the owner, and those that the resource policy lets."""
-    owner = arns.parse_ca_arn(ca.arn).account_id
-    policy = rt.store.get_policy(ca.arn)
-    if policy is None:
-        return [owner]
-    statements = resource_policy.parse(policy.text, ca.arn)
-    context = {resource_policy.TEMPLATE_ARN: template_arn}
-    asked = [*policy.shared_with, resource_policy.ANYBODY]
-    return [owner] + [
-        account
-        for account in asked
-        if resource_policy.allows(
-            statements, "IssueCertificate", context | {resource_policy.PRINCIPAL_ACCOUNT: account}
-        )
-    ]

@@ -1,18 +1,17 @@
-"""Sharing a CA with other accounts: Put-, Get-, DeletePolicy, and what a policy lets a caller do.
+"""Sharing a CA with other accounts: Put-, Get-, DeletePolicy.
 
 Source: AWS Private CA API, PutPolicy, GetPolicy, DeletePolicy; User Guide, "Resource-based policies".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.access.resource_policy import PolicyError
 from chalicelib.ca import find, state
-from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError
 
@@ -20,18 +19,6 @@ if TYPE_CHECKING:
     from chalicelib import shapes
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
-
-
-class Granted(NamedTuple):
-    """What the policy of a CA lets an account do.
-
-    Attributes:
-        operations: by their names; IssueCertificate with some template at least.
-        templates: that it may issue with.
-    """
-
-    operations: frozenset[str] = frozenset()
-    templates: frozenset[str] = frozenset()
 
 
 def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) -> None:
@@ -101,30 +88,3 @@ def _busy(ca: CertificateAuthority) -> errors.ApiError:
     return errors.ConcurrentModificationException(
         f"Another change of the policy of {ca.arn} is still running; try again.", retry_after_seconds=1
     )
-
-
-# what others may do
-
-
-def arn_of_shared(rt: Runtime, account_id: str, ca_id: str) -> str | None:
-    """The ARN of the CA with this id, if its policy names the account."""
-    near = rt.store.list_shared(account_id, limit=16, after=ca_id[:-1])  # ids that differ in the last digit alone
-    return next((arn for arn in near if arns.parse_ca_arn(arn).ca_id == ca_id), None)
-
-
-def granted(rt: Runtime, account_id: str, ca_arn: str) -> Granted:
-    """What the policy of a CA of another account lets an account do."""
-    policy = rt.store.get_policy(ca_arn)
-    if policy is None:
-        return Granted()
-    statements, partition = resource_policy.parse(policy.text, ca_arn), arns.parse_ca_arn(ca_arn).partition
-
-    def allows(operation: str, template: str = "") -> bool:
-        template_arn = str(arns.TemplateArn(partition, template)) if template else ""
-        context = {resource_policy.PRINCIPAL_ACCOUNT: account_id, resource_policy.TEMPLATE_ARN: template_arn}
-        return resource_policy.allows(statements, operation, context)
-
-    templates = frozenset(name for name in TEMPLATES if allows("IssueCertificate", name))
-    others = resource_policy.GRANTABLE - {"IssueCertificate"}
-    operations = {name for name in others if allows(name)} | ({"IssueCertificate"} if templates else set())
-    return Granted(frozenset(operations), templates)

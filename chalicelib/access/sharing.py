@@ -1,0 +1,82 @@
+"""What the resource policy of a CA lets other accounts do with it.
+
+Source: AWS Private CA User Guide, "Resource-based policies".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib.access import resource_policy
+from chalicelib.access.resource_policy import PRINCIPAL_ACCOUNT, TEMPLATE_ARN
+from chalicelib.pki.issuing.templates import TEMPLATES
+
+if TYPE_CHECKING:
+    from chalicelib.access.resource_policy import Statement
+    from chalicelib.runtime import Caller, Runtime
+
+_NEIGHBOURS = 16  # ids of CAs that differ in the last hex digit alone
+
+
+class Granted(NamedTuple):
+    """The rights of an account at a CA of another account.
+
+    Attributes:
+        operations: by their names; IssueCertificate if it may issue with at least one template.
+        templates: the names of the templates it may issue with.
+    """
+
+    operations: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+
+
+def is_allowed(rt: Runtime, caller: Caller, ca_arn: str, template_arn: str = "") -> bool:
+    """Return whether a CA's policy lets the caller do this operation, with this template."""
+    statements = _statements(rt, ca_arn)
+    context = {PRINCIPAL_ACCOUNT: caller.account_id, TEMPLATE_ARN: template_arn}
+    return bool(statements) and resource_policy.allows(statements, caller.operation, context)
+
+
+def granted(rt: Runtime, account_id: str, ca_arn: str) -> Granted:
+    """The rights that a CA's policy gives to another account."""
+    statements, partition = _statements(rt, ca_arn), arns.parse_ca_arn(ca_arn).partition
+    if not statements:
+        return Granted()
+
+    def allows(operation: str, template: str = "") -> bool:
+        template_arn = str(arns.TemplateArn(partition, template)) if template else ""
+        return resource_policy.allows(
+            statements, operation, {PRINCIPAL_ACCOUNT: account_id, TEMPLATE_ARN: template_arn}
+        )
+
+    templates = frozenset(name for name in TEMPLATES if allows("IssueCertificate", name))
+    others = resource_policy.GRANTABLE - {"IssueCertificate"}
+    operations = {name for name in others if allows(name)} | ({"IssueCertificate"} if templates else set())
+    return Granted(frozenset(operations), templates)
+
+
+def issuing_accounts(rt: Runtime, ca_arn: str, template_arn: str) -> list[str]:
+    """The accounts that may issue by a template: the owner, then those that the policy lets; "*" means all accounts."""
+    owner, policy = arns.parse_ca_arn(ca_arn).account_id, rt.store.get_policy(ca_arn)
+    if policy is None:
+        return [owner]
+    statements = resource_policy.parse(policy.text, ca_arn)
+    return [owner] + [
+        account
+        for account in (*policy.shared_with, resource_policy.ANYBODY)
+        if resource_policy.allows(
+            statements, "IssueCertificate", {PRINCIPAL_ACCOUNT: account, TEMPLATE_ARN: template_arn}
+        )
+    ]
+
+
+def arn_of_shared(rt: Runtime, account_id: str, ca_id: str) -> str | None:
+    """The ARN of the CA with this id, if its policy names the account."""
+    arns_near = rt.store.list_shared(account_id, limit=_NEIGHBOURS, after=ca_id[:-1])
+    return next((arn for arn in arns_near if arns.parse_ca_arn(arn).ca_id == ca_id), None)
+
+
+def _statements(rt: Runtime, ca_arn: str) -> tuple[Statement, ...]:
+    policy = rt.store.get_policy(ca_arn)
+    return () if policy is None else resource_policy.parse(policy.text, ca_arn)
