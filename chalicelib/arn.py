@@ -1,4 +1,4 @@
-"""ARNs as typed parts: parsed once, by strict grammars, and built from parts only.
+"""ARNs and serial numbers as typed values: parsed once, by strict grammars, and built from their parts only.
 
 Source: AWS Private CA User Guide; the ``Arn`` shape of the model.
 """
@@ -12,8 +12,9 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({_UUID})", re.ASCII)
 _CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
 _TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([0-9]+)", re.ASCII)
-
 _CRL = "/crl/"
+# Some clients drop a leading zero before they set the colons: then the first or the last group has one digit.
+_SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+|([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]", re.ASCII)
 
 
 class ArnError(ValueError):
@@ -57,8 +58,20 @@ class TemplateArn:
 
 
 def serial_hex(serial_number: int) -> str:
-    """The serial as certificate ARNs and records name it: 32 hex digits, without separators."""
+    """A serial number as certificate ARNs and records name it: 32 hex digits, without separators."""
     return f"{serial_number:032x}"
+
+
+def serial_pairs(serial_number: int, *, octets: int = 1) -> str:
+    """A serial number as AWS prints it: pairs of lower-case hex digits joined by colons, at least so many."""
+    return serial_number.to_bytes(max(octets, (serial_number.bit_length() + 7) // 8)).hex(":")
+
+
+def parse_serial(text: str) -> int:
+    """Parse a serial number of hex digits, in pairs with colons or without separators, or raise `ValueError`."""
+    if _SERIAL.fullmatch(text) is None:
+        raise ValueError(f"'{text}' is not a serial number")
+    return int(text.replace(":", ""), 16)
 
 
 def parse_ca_arn(text: str) -> CertificateAuthorityArn:

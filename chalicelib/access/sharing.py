@@ -13,7 +13,7 @@ from chalicelib.access.resource_policy import PRINCIPAL_ACCOUNT, TEMPLATE_ARN
 from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
-    from chalicelib.access.resource_policy import Statement
+    from chalicelib.access.policy import Statement
     from chalicelib.runtime import Caller, Runtime
 
 _NEIGHBOURS = 16  # ids of CAs that differ in the last hex digit alone

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Caller, Runtime
 
-_SERIAL = re.compile(
-    r"[0-9A-Fa-f]{1,40}|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2}){1,19}|([0-9A-Fa-f]{2}:){1,19}[0-9A-Fa-f]", re.ASCII
-)
 _TEMPLATE = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _MAX_TEXT = 256
+_SERIAL_DIGITS = 40  # 20 octets (RFC 5280 section 4.1.2.2)
 
 
 def search_certificates(rt: Runtime, request: WireRequest, ca_id: str) -> WireResponse:
@@ -140,7 +138,9 @@ def _matching(pattern: re.Pattern[str], value: str) -> str:
 
 
 def _serial(value: str) -> int:
-    return min(int(_matching(_SERIAL, value).replace(":", ""), 16), 1 << 128)
+    if len(value.replace(":", "")) > _SERIAL_DIGITS:
+        raise ValueError(value)
+    return min(arns.parse_serial(value), 1 << 128)
 
 
 def _state(value: str) -> str:

@@ -95,15 +95,15 @@ def _compared(
     for serial, entry in published.items():
         record = recorded.get(serial)
         if record is None:
-            return replace(verdict, problem=f"It lists {serial:032x}, which is not recorded as revoked.")
+            return replace(verdict, problem=f"It lists {arns.serial_hex(serial)}, which is not recorded as revoked.")
         if entry != _entry(record):
-            return replace(verdict, problem=f"Its entry of {serial:032x} is not what is recorded.")
+            return replace(verdict, problem=f"Its entry of {arns.serial_hex(serial)} is not what is recorded.")
     for serial in recorded.keys() - published.keys():
         record = recorded[serial]
         if record.revoked_at and record.revoked_at > published_at:
             waiting += 1
         elif record.not_after >= published_at:
-            return replace(verdict, problem=f"It lacks {serial:032x}, which is revoked.")
+            return replace(verdict, problem=f"It lacks {arns.serial_hex(serial)}, which is revoked.")
     return replace(verdict, entries=len(published), waiting=waiting)
 
 

@@ -118,7 +118,7 @@ def _behind(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, body: 
     }
     entries = crl_entries.of_tbs(next(der.read(body).children()))
     missing = wanted.keys() - crl_entries.contained(wanted.keys(), entries)
-    return f"It lacks the revoked serial number {wanted[min(missing)]:032x}." if missing else ""
+    return f"It lacks the revoked serial number {arns.serial_hex(wanted[min(missing)])}." if missing else ""
 
 
 def fetch(address: str, body: bytes | None = None, content_type: str = "") -> bytes:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import iterate, state
 from chalicelib.crl import distribution_points
@@ -91,13 +92,13 @@ def request_about(ca: CertificateAuthority, serial: int) -> bytes:
 def judge(ca: CertificateAuthority, record: Certificate, answer: ocsp.OCSPResponse, now: datetime) -> str:
     """What is wrong with an answer about a certificate, in words; empty where nothing is."""
     if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        return f"It answers {answer.response_status.name} about {record.serial_number:032x}."
+        return f"It answers {answer.response_status.name} about {arns.serial_hex(record.serial_number)}."
     if answer.serial_number != record.serial_number:
-        return f"It answers about another certificate than {record.serial_number:032x}."
+        return f"It answers about another certificate than {arns.serial_hex(record.serial_number)}."
     if not _is_signed(ca, answer):
         return "Its signature is neither the CA's nor a responder's of the CA."
     if answer.next_update_utc is None or not answer.this_update_utc <= now < answer.next_update_utc:
-        return f"Its answer about {record.serial_number:032x} is not of now."
+        return f"Its answer about {arns.serial_hex(record.serial_number)} is not of now."
     return _status_problem(record, answer, now)
 
 
@@ -106,7 +107,7 @@ def _status_problem(record: Certificate, answer: ocsp.OCSPResponse, now: datetim
     if record.revoked_at is not None:
         wanted = {ocsp.OCSPCertStatus.REVOKED, *(wanted if now - record.revoked_at < VISIBLE_WITHIN else ())}
     if answer.certificate_status not in wanted and record.status != "PENDING":
-        return f"It says {answer.certificate_status.name} of {record.serial_number:032x}."
+        return f"It says {answer.certificate_status.name} of {arns.serial_hex(record.serial_number)}."
     return ""
 
 

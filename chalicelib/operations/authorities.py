@@ -115,17 +115,12 @@ def _described(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAutho
     if ca.certificate_der is not None:
         issuer = state.issuer_of(ca)
         description |= {
-            "Serial": colon_hex(issuer.serial_number),
+            "Serial": arns.serial_pairs(issuer.serial_number),
             "NotBefore": issuer.not_before,
             "NotAfter": issuer.not_after,
         }
     optional = {"FailureReason": ca.failure_reason, "RestorableUntil": ca.restorable_until}
     return description | {name: value for name, value in optional.items() if value is not None}  # type: ignore[return-value]  # built member by member from the model's names
-
-
-def colon_hex(serial_number: int) -> str:
-    """A serial number as lower-case hex pairs with colons, as AWS prints it."""
-    return serial_number.to_bytes(max(1, (serial_number.bit_length() + 7) // 8)).hex(":")
 
 
 def update_certificate_authority(

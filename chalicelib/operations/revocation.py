@@ -5,9 +5,9 @@ Source: AWS Private CA API, RevokeCertificate; RFC 5280 section 5.3.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import events, find, state
 from chalicelib.crl import revocation_configuration
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
-# Some clients drop a leading zero before they set the colons: then the first or the last group has one digit.
-_SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+|([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]", re.ASCII)
 _ATTEMPTS = 8
 
 
@@ -40,12 +38,13 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         RequestAlreadyProcessedException: it is revoked already.
     """
     text = request["CertificateSerial"]
-    if _SERIAL.fullmatch(text) is None:
+    try:
+        serial_number = arns.parse_serial(text)
+    except ValueError as error:
         raise errors.InvalidRequestException(
             f"CertificateSerial '{text}' must be hexadecimal digits, in pairs with colons or without separators.",
             member=("CertificateSerial",),
-        )
-    serial_number = int(text.replace(":", ""), 16)
+        ) from error
     for _ in range(_ATTEMPTS):
         ca = find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REVOKING)
         record = _revocable(rt, ca, serial_number)

@@ -106,7 +106,7 @@ def _row(certificate: Certificate, certificate_der: bytes) -> audit_format.Row:
         awsAccountId=certificate.requester_account or arns.parse_ca_arn(certificate.ca_arn).account_id,
         requestedByServicePrincipal=None,
         certificateArn=certificate.arn,
-        serial=certificate.serial_number.to_bytes(16).hex(":"),
+        serial=arns.serial_pairs(certificate.serial_number, octets=16),
         subject=names.rfc2253(reading.subject_of(certificate_der)),
         notBefore=audit_format.timestamp(certificate.not_before),
         notAfter=audit_format.timestamp(certificate.not_after),

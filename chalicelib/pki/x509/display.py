@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from chalicelib import arn as arns
 from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import CsrError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, csr, display_extensions, names
+from chalicelib.pki.x509.display_extensions import colons
 from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
             "Certificate",
             (
                 Line("Version", "3"),
-                Line("Serial number", colons(_octets(found.serial_number)), "hex"),
+                Line("Serial number", arns.serial_pairs(found.serial_number).upper(), "hex"),
                 Line("Signature algorithm", signature_algorithm(algorithm)),
             ),
         ),
@@ -128,15 +130,6 @@ def _csr_of_der(csr_der: bytes) -> csr.CertificateRequest:
 
 
 # parts
-
-
-def colons(octets: bytes) -> str:
-    """Octets in hex, as everybody compares them."""
-    return octets.hex(":").upper()
-
-
-def _octets(number: int) -> bytes:
-    return number.to_bytes(max(1, (number.bit_length() + 7) // 8))
 
 
 def _time(label: str, moment: datetime) -> Line:

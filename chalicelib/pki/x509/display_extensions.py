@@ -88,7 +88,8 @@ def _names(list_: Element) -> Iterable[Words]:
     return map(_general_name, list_.children())
 
 
-def _octets(octets: bytes) -> str:
+def colons(octets: bytes) -> str:
+    """Octets as pairs of upper-case hex digits, as people compare them."""
     return octets.hex(":").upper()
 
 
@@ -120,7 +121,7 @@ def _authority_key(root: Element) -> Iterable[Words]:
         if member.tag == _KEY_ISSUER:
             yield from (("Issuer", text, kind) for _, text, kind in _names(member))
         else:
-            yield (octets[member.tag], _octets(member.content), "hex")
+            yield (octets[member.tag], colons(member.content), "hex")
 
 
 def _points(root: Element) -> Iterable[Words]:
@@ -191,7 +192,7 @@ def _base(base: Subtree) -> str:
 
 
 _READERS: dict[str, Callable[[Element], Iterable[Words]]] = {
-    oids.SUBJECT_KEY_IDENTIFIER: lambda root: [("Key identifier", _octets(root.content), "hex")],
+    oids.SUBJECT_KEY_IDENTIFIER: lambda root: [("Key identifier", colons(root.content), "hex")],
     oids.KEY_USAGE: _key_usage,
     oids.SUBJECT_ALTERNATIVE_NAME: _names,
     oids.BASIC_CONSTRAINTS: _basic_constraints,
