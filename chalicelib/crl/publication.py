@@ -23,6 +23,7 @@ from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import segments as crl_segments
 from chalicelib.pki.crl import tbs as crl_tbs
+from chalicelib.pki.issuing.validity import BACKDATED
 from chalicelib.pki.x509 import extensions
 from chalicelib.store import ConflictError
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
     from chalicelib.runtime import Caller, Runtime
 
-_BACKDATED = timedelta(hours=1)
 _NOT_KEPT_UP_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
@@ -195,7 +195,7 @@ def _missed(rt: Runtime, state: CrlState, location: CrlLocation, error: BucketEr
 
 def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
     """When a CRL is made, by the clock of the published one where that was ahead: thisUpdate never goes back."""
-    return max([now.replace(microsecond=0), *(each.this_update + _BACKDATED for each in published)])
+    return max([now.replace(microsecond=0), *(each.this_update + BACKDATED for each in published)])
 
 
 def _built(rt: Runtime, ca: CertificateAuthority, state: CrlState, scope: str, due: crl_gate.Due) -> tuple[bytes, int]:
@@ -205,7 +205,7 @@ def _built(rt: Runtime, ca: CertificateAuthority, state: CrlState, scope: str, d
         issuer=due.issuer,
         signing_algorithm=due.signing_algorithm,
         crl_number=state.crl_number,
-        this_update=_made_at(due.published, due.now) - _BACKDATED,
+        this_update=_made_at(due.published, due.now) - BACKDATED,
         next_update=due.latest_next_update,
         entries=[*(each.entries.octets for each in due.recorded), *forgotten.values()],
         scope=scope,
@@ -242,7 +242,7 @@ def _due(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Pla
 
 def _ended_by(published_at: datetime | None, now: datetime) -> datetime | None:
     """What has ended by then was in the CRL of that time for the last time; no clock that was ahead ends it earlier."""
-    return min(published_at, now).replace(microsecond=0) - _BACKDATED if published_at else None
+    return min(published_at, now).replace(microsecond=0) - BACKDATED if published_at else None
 
 
 def _validity(ca: CertificateAuthority, state: CrlState, published: Sequence[crl_gate.Crl]) -> timedelta:

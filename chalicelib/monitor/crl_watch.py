@@ -27,6 +27,7 @@ from chalicelib.crl import distribution_points
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import tbs as crl_tbs
+from chalicelib.pki.issuing.validity import BACKDATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,6 @@ _MOST_BYTES = 256 * 1024 * 1024
 _THREADS = 8
 VISIBLE_WITHIN = timedelta(minutes=2)  # two runs of the schedule
 _LAST = 1_000  # revocations of each CA are looked for
-_BACKDATED = timedelta(hours=1)  # thisUpdate lies so long before the CRL was made, as AWS's does
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: b
     certificate = x509.load_der_x509_certificate(ca.certificate_der or b"")
     public_key: Any = certificate.public_key()  # a CA's key signs
     number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    made_at, next_update = found.last_update_utc + _BACKDATED, found.next_update_utc or found.last_update_utc
+    made_at, next_update = found.last_update_utc + BACKDATED, found.next_update_utc or found.last_update_utc
     life_used = 100 * ((now - made_at) / (next_update - made_at)) if next_update > made_at else 100.0
     problem = ""
     if found.issuer.public_bytes() != certificate.subject.public_bytes():

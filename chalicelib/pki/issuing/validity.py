@@ -14,7 +14,7 @@ from chalicelib.pki.errors import ConstraintError, within
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-BACKDATED = timedelta(minutes=60)
+BACKDATED = timedelta(hours=1)  # notBefore and thisUpdate lie so far back, as AWS's do, for clocks that run slow
 SHORT_LIVED = timedelta(days=7)
 
 
