@@ -47,13 +47,14 @@ class IdempotencyToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrlLocation:
-    """Where a CRL object lies, by one of its addresses.
+class DistributionPoint:
+    """A distribution point of a CRL (RFC 5280 section 4.2.1.13), and the object in a bucket that it leads to.
 
     Attributes:
-        partition: of which the CRL tells; empty: of all certificates of the CA.
-        url: the CDP of certificates; one object may have several.
-        until: how long certificates that name it may live, since new ones name another; None: it is not known.
+        bucket, key, acl: of the object; several distribution points may lead to one.
+        partition: the partition of the CA's CRL; empty: the complete CRL.
+        url: as certificates name it.
+        until: when the last certificate that names it expires, once new ones name another; None: not known yet.
     """
 
     bucket: str
@@ -64,14 +65,14 @@ class CrlLocation:
     until: datetime | None = None
 
     @property
-    def scope(self) -> str:
-        """The address that the CRL itself repeats, as its IssuingDistributionPoint; empty for a complete CRL."""
+    def issuing_distribution_point(self) -> str:
+        """The URL that the CRL repeats in its IssuingDistributionPoint extension; empty for a complete CRL."""
         return self.url if self.partition else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OcspAddress:
-    """An OCSP address that certificates name; `until` as for `CrlLocation`."""
+class OcspUrl:
+    """The URL of OCSP that certificates name (RFC 5280 section 4.2.2.1); `until` as for `DistributionPoint`."""
 
     url: str
     until: datetime | None = None
@@ -97,8 +98,8 @@ class CertificateAuthority:
             configuration); reserving a certificate is conditional on it.
         csr_der: the CA's own CSR, made once.
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
-        crl_locations: every address that a CDP of an issued certificate was ever given for, newest last.
-        ocsp_addresses: every OCSP address that was given to a certificate.
+        distribution_points: all that certificates of the CA have named, the newest last.
+        ocsp_urls: all that certificates of the CA have named.
         ocsp_key_hashes: by what OCSP clients name its key, in hex; empty where OCSP was never on.
         responders_revoked: grows when a certificate of its OCSP responder is revoked; answers from before are stale.
     """
@@ -123,8 +124,8 @@ class CertificateAuthority:
     restorable_until: datetime | None = None
     status_before_deletion: StoredStatus | None = None
     tags: tuple[tuple[str, str | None], ...] = ()
-    crl_locations: tuple[CrlLocation, ...] = ()
-    ocsp_addresses: tuple[OcspAddress, ...] = ()
+    distribution_points: tuple[DistributionPoint, ...] = ()
+    ocsp_urls: tuple[OcspUrl, ...] = ()
     permissions: tuple[Permission, ...] = ()
     ocsp_key_hashes: tuple[str, ...] = ()
     responders_revoked: int = 0

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
-from chalicelib.crl import publication, revocation_configuration
+from chalicelib.crl import distribution_points, publication
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller, from_settings
 
@@ -149,8 +149,8 @@ class _Demo:
         ca = self.rt.store.get_certificate_authority(ca_arn)
         stored = None
         if ca is not None:
-            location = revocation_configuration.crl_location(self.rt, ca)
-            stored = self.rt.buckets.get(location.bucket, location.key)
+            point = distribution_points.for_complete_crl(self.rt, ca)
+            stored = self.rt.buckets.get(point.bucket, point.key)
         if stored is None:
             raise click.ClickException("The CRL was not published.")
         crl = x509.load_der_x509_crl(stored.body)

@@ -81,7 +81,7 @@ def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
     states = [each for each in found if each is not None]
     if not states:
         return None
-    locations = distribution_points.crl_locations(ca, rt.now())
+    locations = distribution_points.in_use(ca, rt.now())
     state = min(states, key=lambda each: (each.next_update is not None, each.next_update))  # the one that ends first
     return {
         "Number": state.published_number,

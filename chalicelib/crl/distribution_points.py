@@ -1,13 +1,15 @@
-"""The addresses of CRLs and OCSP that certificates of a CA name: each is kept up for as long as one of these lives.
+"""Distribution points of CRLs, and OCSP URLs: those that certificates name, and those that new certificates get.
 
-An address is on record before the first certificate names it. Once the configuration gives another one to new
-certificates, the end of the last certificate that there is then is on record, too.
+A distribution point is on record before the first certificate names it, and its CRL is published for as long as one of
+these certificates is valid. Once the configuration gives new certificates another one, the record also says when the
+last certificate that names the old one expires. OCSP URLs are recorded alike.
 
-Source: RFC 5280 sections 4.2.1.13 and 4.2.2.1.
+Source: RFC 5280 sections 4.2.1.13 and 4.2.2.1; AWS Private CA API, CrlConfiguration.
 """
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +18,7 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import state
 from chalicelib.crl import revocation_configuration
-from chalicelib.records import CrlLocation, OcspAddress
+from chalicelib.records import DistributionPoint, OcspUrl
 from chalicelib.store import StoreError
 
 if TYPE_CHECKING:
@@ -26,90 +28,156 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
-T = TypeVar("T", CrlLocation, OcspAddress)
+T = TypeVar("T", DistributionPoint, OcspUrl)
 
 
-def crl_locations(ca: CertificateAuthority, now: datetime) -> list[CrlLocation]:
-    """Every address at which clients of living certificates look for a CRL, the newest last."""
-    return [each for each in ca.crl_locations if _is_named(each, now)]
+# those that certificates name
+
+
+def in_use(ca: CertificateAuthority, now: datetime) -> list[DistributionPoint]:
+    """The distribution points that unexpired certificates may name, the newest last."""
+    return [point for point in ca.distribution_points if _is_in_use(point, now)]
 
 
 def crl_arns(ca: CertificateAuthority, now: datetime) -> list[str]:
-    """Every CRL that living certificates need: the complete one, and the partitions."""
-    return [arns.crl_arn(ca.arn, each) for each in dict.fromkeys(each.partition for each in crl_locations(ca, now))]
+    """The CRLs that unexpired certificates need: the complete one, and the partitions."""
+    partitions = dict.fromkeys(point.partition for point in in_use(ca, now))
+    return [arns.crl_arn(ca.arn, partition) for partition in partitions]
 
 
-def ocsp_addresses(rt: Runtime, ca: CertificateAuthority) -> list[str]:
-    """Every address at which OCSP is asked: those that living certificates name, and the one for new ones."""
-    named = [each.url for each in ca.ocsp_addresses if _is_named(each, rt.now())]
-    return list(dict.fromkeys([*named, *filter(None, [revocation_configuration.ocsp_address(rt, ca)])]))
+def ocsp_urls(rt: Runtime, ca: CertificateAuthority) -> list[str]:
+    """The OCSP URLs that unexpired certificates may name, and the one for new certificates."""
+    urls = [each.url for each in ca.ocsp_urls if _is_in_use(each, rt.now())]
+    return list(dict.fromkeys([*urls, *filter(None, [revocation_configuration.ocsp_url(rt, ca)])]))
 
 
-def _is_named(address: CrlLocation | OcspAddress, now: datetime) -> bool:
-    return address.until is None or now <= address.until
+def _is_in_use(named: DistributionPoint | OcspUrl, now: datetime) -> bool:
+    return named.until is None or now <= named.until
 
 
-def is_given(rt: Runtime, ca: CertificateAuthority, location: CrlLocation) -> bool:
-    """Whether new certificates may get a location as their CDP."""
+# those that new certificates get
+
+
+def for_complete_crl(rt: Runtime, ca: CertificateAuthority) -> DistributionPoint:
+    """The distribution point of the CA's complete CRL: `{CustomPath or crl}/{CA id}.crl` in the configured bucket.
+
+    CRLs must be on.
+    """
+    return _configured(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)
+
+
+def for_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> DistributionPoint:
+    """The distribution point of a partition of the CA's CRL: `{CustomPath or crl}/{partition}.crl`.
+
+    CRLs must be on.
+
+    Source: AWS Private CA API, CrlConfiguration, CustomPath.
+    """
+    return replace(_configured(rt, ca, partition), partition=partition)
+
+
+def _configured(rt: Runtime, ca: CertificateAuthority, name: str) -> DistributionPoint:
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    path = crl.get("CustomPath", "crl").strip("/")
+    key = f"{path}/{name}.crl" if path else f"{name}.crl"
+    cname, bucket = crl.get("CustomCname"), crl["S3BucketName"]
+    url = f"http://{cname}/{key}" if cname else rt.buckets.object_url(bucket, key)
+    return DistributionPoint(bucket=bucket, key=key, acl=crl["S3ObjectAcl"], url=url)
+
+
+def for_next_certificate(rt: Runtime, ca: CertificateAuthority, *, take: bool) -> DistributionPoint | None:
+    """The distribution point whose CRL will cover the next certificate; None where CRLs are off.
+
+    Args:
+        rt: the runtime.
+        ca: the CA that issues.
+        take: take a place in a partition for good; without it, a new partition stands for the one that would be taken.
+    """
+    if not revocation_configuration.crl_enabled(ca):
+        return None
+    if not revocation_configuration.is_partitioned(ca):
+        return for_complete_crl(rt, ca)
+    partition = str(uuid.uuid4())
+    if take:
+        sample = for_partition(rt, ca, "{}")  # a change of any part of it begins a new partition
+        partition = rt.store.take_crl_partition(ca.arn, f"{sample.bucket} {sample.acl} {sample.url}", partition)
+    return for_partition(rt, ca, partition)
+
+
+def url_for_certificate(ca: CertificateAuthority, point: DistributionPoint | None) -> str | None:
+    """The URL in the CRL distribution points extension of a new certificate; None where it has no such extension."""
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    if point is None or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
+        return None
+    return point.url
+
+
+def is_current(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint) -> bool:
+    """Return whether the configuration may give a distribution point to new certificates."""
     if not revocation_configuration.crl_enabled(ca):
         return False
-    if revocation_configuration.is_partitioned(ca) != bool(location.partition):
+    if revocation_configuration.is_partitioned(ca) != bool(point.partition):
         return False
-    wanted = (
-        revocation_configuration.partition_location(rt, ca, location.partition)
-        if location.partition
-        else revocation_configuration.crl_location(rt, ca)
-    )
-    return (location.bucket, location.url) == (wanted.bucket, wanted.url)
+    current = for_partition(rt, ca, point.partition) if point.partition else for_complete_crl(rt, ca)
+    return (point.bucket, point.url) == (current.bucket, current.url)
 
 
-def with_ocsp_address(rt: Runtime, ca: CertificateAuthority) -> CertificateAuthority:
-    """The CA with the OCSP address that a certificate gets now."""
-    url = revocation_configuration.ocsp_address(rt, ca)
-    if url is None or OcspAddress(url=url) in ca.ocsp_addresses:
+def acl_of(ca: CertificateAuthority, point: DistributionPoint) -> str:
+    """The ACL of the object at a distribution point: the configured one in the configured bucket."""
+    crl = ca.revocation_configuration["CrlConfiguration"]
+    return str(crl["S3ObjectAcl"]) if point.bucket == crl.get("S3BucketName") else point.acl
+
+
+# records of them
+
+
+def with_ocsp_url(rt: Runtime, ca: CertificateAuthority) -> CertificateAuthority:
+    """The CA with a record of the OCSP URL that a new certificate gets."""
+    url = revocation_configuration.ocsp_url(rt, ca)
+    if url is None or OcspUrl(url=url) in ca.ocsp_urls:
         return ca
-    others = (each for each in ca.ocsp_addresses if each.url != url)
-    return replace(ca, ocsp_addresses=(*others, OcspAddress(url=url)))
+    others = (each for each in ca.ocsp_urls if each.url != url)
+    return replace(ca, ocsp_urls=(*others, OcspUrl(url=url)))
 
 
-def record_ends(rt: Runtime, ca: CertificateAuthority) -> None:
-    """Record until when the addresses may be named that the configuration, which is on record, gives to nobody.
+def retire_unused(rt: Runtime, ca: CertificateAuthority) -> None:
+    """Record when the last certificate expires that names what the configuration on record gives to new ones no more.
 
-    Nothing is lost where this does not come to its end: such an address is kept up for longer.
+    If this fails, nothing is lost: such a CRL is published, or such an OCSP URL watched, for longer than needed.
     """
-    given = revocation_configuration.ocsp_address(rt, ca)
-    locations = [each for each in ca.crl_locations if not is_given(rt, ca, each)]
-    with _at_will(ca):
-        _record(rt, ca, locations, [each for each in ca.ocsp_addresses if each.url != given])
+    current_url = revocation_configuration.ocsp_url(rt, ca)
+    points = [point for point in ca.distribution_points if not is_current(rt, ca, point)]
+    with _failure_logged(ca):
+        _retire(rt, ca, points, [each for each in ca.ocsp_urls if each.url != current_url])
 
 
-def record_end_of_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> None:
-    """The same for a partition that is full: who has a place in it left puts its address on record again."""
-    open_ended = [each for each in ca.crl_locations if partition and each.partition == partition and each.until is None]
-    with _at_will(ca):
-        if open_ended and rt.store.open_crl_partition(ca.arn) != partition:
-            _record(rt, ca, open_ended, [])
+def retire_full_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> None:
+    """Do the same for a partition that is full; an issuance that still has a place in it records it again."""
+    points = [point for point in ca.distribution_points if point.partition == partition and point.until is None]
+    with _failure_logged(ca):
+        if partition and points and rt.store.open_crl_partition(ca.arn) != partition:
+            _retire(rt, ca, points, [])
 
 
-def _record(rt: Runtime, ca: CertificateAuthority, locations: list[CrlLocation], responders: list[OcspAddress]) -> None:
-    own = state.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's own names no address
-    last = rt.store.last_expiry(ca.arn, beside=own) or rt.now()
-    ended = replace(
+def _retire(rt: Runtime, ca: CertificateAuthority, points: list[DistributionPoint], urls: list[OcspUrl]) -> None:
+    ca_serial = state.issuer_of(ca).serial_number if ca.certificate_der else 0  # a root's certificate names no CRL
+    until = rt.store.last_expiry(ca.arn, beside=ca_serial) or rt.now()
+    retired = replace(
         ca,
-        crl_locations=tuple(_ended(each, last) if each in locations else each for each in ca.crl_locations),
-        ocsp_addresses=tuple(_ended(each, last) if each in responders else each for each in ca.ocsp_addresses),
+        distribution_points=tuple(_until(each, until) if each in points else each for each in ca.distribution_points),
+        ocsp_urls=tuple(_until(each, until) if each in urls else each for each in ca.ocsp_urls),
     )
-    if ended != ca:
-        rt.store.update_certificate_authority(ca, ended)
+    if retired != ca:
+        rt.store.update_certificate_authority(ca, retired)
+
+
+def _until(named: T, until: datetime) -> T:
+    return named if named.until is not None else replace(named, until=until)
 
 
 @contextmanager
-def _at_will(ca: CertificateAuthority) -> Iterator[None]:
+def _failure_logged(ca: CertificateAuthority) -> Iterator[None]:
     try:
         yield
     except StoreError:
         logs.log_exception("address_ends_not_recorded", ca=ca.arn)
-
-
-def _ended(address: T, last: datetime) -> T:
-    return address if address.until is not None else replace(address, until=last)

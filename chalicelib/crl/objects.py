@@ -1,6 +1,6 @@
-"""The objects that a CRL is published as: what lies at each of its addresses now, and the puts that replace it.
+"""The objects in buckets that hold a CRL: reads of those at its distribution points, and conditional puts of a new one.
 
-An address that cannot be reached never keeps the CRL from the others.
+A bucket that cannot be reached never keeps the CRL out of the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.ca import state
-from chalicelib.crl import distribution_points, revocation_configuration
+from chalicelib.crl import distribution_points
 from chalicelib.pki.crl import gate as crl_gate
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chalicelib.buckets import StoredObject
     from chalicelib.pki.crl.gate import Crl
-    from chalicelib.records import CertificateAuthority, CrlLocation
+    from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
 CONTENT_TYPE = "application/pkix-crl"
@@ -28,80 +28,81 @@ CACHE_CONTROL = "public, max-age=60"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An object of a CRL.
+class CrlObject:
+    """The object at a distribution point, as a run has read it.
 
     Attributes:
-        crl: what lies there; None where there is nothing, or nothing that is a CRL of this CA.
-        error: why it could not be read or written; None where it was.
+        etag: the version that was read; None: there was no object.
+        crl: the published CRL; None where there is no object, or it is not a CRL of this CA.
+        error: why the object could not be read or written; None where it could.
     """
 
-    location: CrlLocation
+    point: DistributionPoint
     etag: str | None = None
     crl: Crl | None = None
     error: BucketError | None = None
 
 
-def places(rt: Runtime, ca: CertificateAuthority, partition: str, now: datetime) -> list[Place]:
-    """Every object of a CRL once, as it is now: first the one that new certificates name, then newer before older."""
-    named = [each for each in distribution_points.crl_locations(ca, now) if each.partition == partition]
-    objects = {(each.bucket, each.key): each for each in named}  # one may have several names
-    newest_first = list(reversed(objects.values()))
-    newest_first.sort(key=lambda each: not distribution_points.is_given(rt, ca, each))
-    return [_place(rt, ca, replace(each, acl=revocation_configuration.acl_of(ca, each))) for each in newest_first]
+def read(rt: Runtime, ca: CertificateAuthority, partition: str, now: datetime) -> list[CrlObject]:
+    """Read every object of a CRL once: first the one that new certificates name, then newer before older."""
+    points = [point for point in distribution_points.in_use(ca, now) if point.partition == partition]
+    by_object = {(point.bucket, point.key): point for point in points}  # several URLs may lead to one object
+    newest_first = list(reversed(by_object.values()))
+    newest_first.sort(key=lambda point: not distribution_points.is_current(rt, ca, point))
+    return [_read(rt, ca, replace(point, acl=distribution_points.acl_of(ca, point))) for point in newest_first]
 
 
-def _place(rt: Runtime, ca: CertificateAuthority, location: CrlLocation) -> Place:
+def _read(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint) -> CrlObject:
     try:
-        stored = rt.buckets.get(location.bucket, location.key)
+        stored = rt.buckets.get(point.bucket, point.key)
     except BucketError as error:
-        return Place(location, error=error)
-    return Place(location, stored.etag, _read(ca, stored)) if stored else Place(location)
+        return CrlObject(point, error=error)
+    return CrlObject(point, stored.etag, _crl_of(ca, stored)) if stored else CrlObject(point)
 
 
-def _read(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
+def _crl_of(ca: CertificateAuthority, stored: StoredObject) -> Crl | None:
     try:
-        found = crl_gate.read(stored.body)
+        crl = crl_gate.read(stored.body)
     except crl_gate.CrlRefusedError:
         logs.log("crl_unreadable", ca=ca.arn, etag=stored.etag)
         return None
     issuer = state.issuer_of(ca)
-    mine = found.is_issued_by(issuer) and found.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])
-    return found if mine else None
+    is_of_ca = crl.is_issued_by(issuer) and crl.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])
+    return crl if is_of_ca else None
 
 
-def put(rt: Runtime, there: Sequence[Place], crl_der: bytes) -> list[tuple[CrlLocation, BucketError]]:
-    """Put a CRL where it can be put, on condition that what was read is still there.
+def put(rt: Runtime, objects: Sequence[CrlObject], crl_der: bytes) -> list[tuple[DistributionPoint, BucketError]]:
+    """Put a CRL at its distribution points; each upload is conditional on the version that was read.
 
     Returns:
-        the other places, each with what is wrong there.
+        the other distribution points whose objects were not replaced, each with its error.
 
     Raises:
-        PreconditionFailedError: something else lies there now: look again.
-        BucketError: it is not where new certificates look for it.
+        PreconditionFailedError: an object has changed since it was read: read again.
+        BucketError: the first object, which new certificates name, was not replaced.
     """
-    after = [_put(rt, each, crl_der) for each in there]
-    failed = [(each.location, each.error) for each in after if each.error]
-    for location, error in failed:
-        if isinstance(error, PreconditionFailedError) or location == there[0].location:
+    after = [_put(rt, before, crl_der) for before in objects]
+    failed = [(each.point, each.error) for each in after if each.error]
+    for point, error in failed:
+        if isinstance(error, PreconditionFailedError) or point == objects[0].point:
             raise error
     return failed
 
 
-def _put(rt: Runtime, place: Place, crl_der: bytes) -> Place:
-    if place.error:
-        return place
-    location = place.location
+def _put(rt: Runtime, before: CrlObject, crl_der: bytes) -> CrlObject:
+    if before.error:
+        return before
+    point = before.point
     try:
         rt.buckets.put(
-            location.bucket,
-            location.key,
+            point.bucket,
+            point.key,
             crl_der,
-            expected_etag=place.etag,
+            expected_etag=before.etag,
             content_type=CONTENT_TYPE,
             cache_control=CACHE_CONTROL,
-            acl=location.acl,
+            acl=point.acl,
         )
     except BucketError as error:
-        return replace(place, error=error)
-    return place
+        return replace(before, error=error)
+    return before

@@ -1,8 +1,9 @@
 """The one path that publishes CRLs, whoever calls: the schedule, the command line, the first certificate of a CA.
 
-Reserve number and lease, read the revocations, build, record what will be signed, sign, compare with what is published,
-put conditionally on what was compared, and set the next due time unless a revocation has moved it meanwhile. An older
-address that cannot be reached is tried again later; that never waits for it where new certificates point to.
+A run reserves a number and a lease, reads the published CRL and the revocations, builds the next CRL, records what it
+will sign, signs, compares with the published CRL, uploads conditionally on the version that was compared, and sets the
+next due time unless a revocation has moved it meanwhile. An older distribution point that cannot be reached is tried
+again later; the one that new certificates name never waits for it.
 
 Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate revocation list (CRL)".
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import logs
@@ -32,24 +33,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.buckets import BucketError
-    from chalicelib.crl.objects import Place
-    from chalicelib.records import CertificateAuthority, CrlLocation, CrlState
+    from chalicelib.crl.objects import CrlObject
+    from chalicelib.records import CertificateAuthority, CrlState, DistributionPoint
     from chalicelib.runtime import Caller, Runtime
 
-_NOT_KEPT_UP_RETRY = timedelta(days=1)
+_NOT_PUBLISHED_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
 _LAST_RETRY_SECONDS, _LAST_RETRY_OF_OTHERS_SECONDS = 240, 3600
-_LATE = timedelta(minutes=1)  # by so much what becomes due may be listed later: other clocks, an index that lags
-_LOOKS = 3
+_LATE = timedelta(minutes=1)  # what becomes due may be listed so much later: other clocks, an index that lags
+_ATTEMPTS = 3
 
 
+_EXPIRED = "The CA is EXPIRED: its CRL is not published."
 _NOT_PUBLISHING = "The certificate authority {arn} is not in a state in which its CRLs are published."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did for one CRL: `result` is "published", "skipped" or "failed"."""
+    """The result of a run for one CRL: "published", "skipped" or "failed"."""
 
     crl_arn: str
     result: str
@@ -58,17 +60,31 @@ class Outcome:
     error: str = ""
 
 
-def make_due(rt: Runtime, caller: Caller, ca_arn: str) -> int:
-    """Make every CRL of a CA due now: the schedule's next run publishes them. Returns how many there are.
+class _Run(NamedTuple):
+    """A run for one CRL: the lease it holds, the objects it has read, and the time at which it began."""
+
+    rt: Runtime
+    ca: CertificateAuthority
+    state: CrlState
+    objects: list[CrlObject]
+    now: datetime
+
+
+def publish_soon(rt: Runtime, caller: Caller, ca_arn: str) -> int:
+    """Make every CRL of a CA due now, so that the schedule's next run publishes it; returns how many there are.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
-        InvalidStateException: the CA is in a state in which its CRLs are not kept up.
+        InvalidStateException: the CA has a status in which its CRLs are not published.
     """
-    ca = find.require(rt, caller, ca_arn, ca_state.WITH_STATUS_SERVICE, _NOT_PUBLISHING)
+    return make_due(rt, find.require(rt, caller, ca_arn, ca_state.WITH_STATUS_SERVICE, _NOT_PUBLISHING))
+
+
+def make_due(rt: Runtime, ca: CertificateAuthority) -> int:
+    """Make every CRL of a CA due now, so that it follows a change of the CA within a minute; returns how many."""
     crl_arns = distribution_points.crl_arns(ca, rt.now())
-    for each in crl_arns:
-        rt.store.schedule_crl(each, due_at=rt.now())
+    for crl_arn in crl_arns:
+        rt.store.schedule_crl(crl_arn, due_at=rt.now())
     return len(crl_arns)
 
 
@@ -95,43 +111,47 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
 
 
 def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
-    """Publish one CRL if it is due and nobody else is at it; never raises."""
+    """Publish one CRL if it is due and no other run holds its lease; never raises."""
+    ca_arn, partition = arns.split_crl_arn(crl_arn)
     outcome = Outcome(crl_arn, "skipped")
-    for look in range(_LOOKS):
-        try:
-            outcome, again = _publish_once(rt, crl_arn, is_last=look == _LOOKS - 1)
-        except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
-            logs.log_exception("crl_failed", crl=crl_arn)
-            events.crl_failed(rt, arns.split_crl_arn(crl_arn)[0], error)
-            return Outcome(crl_arn, "failed", error=_text(error))
-        if not again:
-            break
+    try:
+        for attempt in range(1, _ATTEMPTS + 1):
+            now = rt.now()
+            state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
+            if state is None:
+                return Outcome(crl_arn, "skipped")
+            is_last = attempt == _ATTEMPTS
+            outcome, again = _publish_once(rt, state, now, ca_arn=ca_arn, partition=partition, is_last=is_last)
+            if not again:
+                break
+    except Exception as error:  # noqa: BLE001  a poisoned CA must not stop the sweep
+        logs.log_exception("crl_failed", crl=crl_arn)
+        events.crl_failed(rt, ca_arn, error)
+        return Outcome(crl_arn, "failed", error=_text(error))
     return outcome
 
 
-def _publish_once(rt: Runtime, crl_arn: str, *, is_last: bool) -> tuple[Outcome, bool]:
-    """One attempt; True with the outcome where the published CRL changed meanwhile, so that another look may help.
+def _publish_once(
+    rt: Runtime, state: CrlState, now: datetime, *, ca_arn: str, partition: str, is_last: bool
+) -> tuple[Outcome, bool]:
+    """Publish under a lease; True beside the outcome where the published CRL changed meanwhile: try again.
 
-    After the last look of a run that is a failure like others.
+    On the last attempt of a run such a race counts as a failure like others.
     """
-    now = rt.now()
-    ca_arn, partition = arns.split_crl_arn(crl_arn)
-    state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
-    if state is None:
-        return Outcome(crl_arn, "skipped"), False
+    crl_arn = state.crl_arn
     try:
         ca = rt.store.get_certificate_authority(ca_arn)  # after the revision: a later change makes the CRL due again
         if ca is None or ca_state.status_of(ca, now) not in ca_state.WITH_STATUS_SERVICE:
-            rt.store.fail_crl(state, "The CA is EXPIRED: its CRL is not kept up.", retry_at=now + _NOT_KEPT_UP_RETRY)
+            rt.store.fail_crl(state, _EXPIRED, retry_at=now + _NOT_PUBLISHED_RETRY)
             return Outcome(crl_arn, "skipped"), False
-        there = objects.places(rt, ca, partition, now)
-        if not there:
+        crl_objects = objects.read(rt, ca, partition, now)
+        if not crl_objects:
             logs.log("crl_ended", crl=crl_arn)
-            rt.store.end_crl(ca, crl_arn)  # no living certificate names it
+            rt.store.end_crl(ca, crl_arn)  # no unexpired certificate names it
             return Outcome(crl_arn, "skipped"), False
-        state = _numbered_above(rt, state, there, now)
-        entries = _publish(rt, ca, state, there, now)
-        distribution_points.record_end_of_partition(rt, ca, partition)
+        state = _numbered_above(rt, state, crl_objects, now)
+        entries = _publish(_Run(rt, ca, state, crl_objects, now))
+        distribution_points.retire_full_partition(rt, ca, partition)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError) and not is_last
         logs.log_exception("crl_failed", crl=crl_arn, crl_number=state.crl_number)
@@ -152,9 +172,13 @@ def _number_at(now: datetime) -> int:
     return int(now.timestamp() * 1000)
 
 
-def _numbered_above(rt: Runtime, state: CrlState, there: list[Place], now: datetime) -> CrlState:
-    """The lease with a number above what clients have; the store may be older than that, after a restoration."""
-    highest = max((each.crl.number for each in there if each.crl), default=0)
+def _numbered_above(rt: Runtime, state: CrlState, crl_objects: list[CrlObject], now: datetime) -> CrlState:
+    """The lease with a number above that of every published CRL; a restored store may be older than those.
+
+    Raises:
+        ConflictError: another run took the lease.
+    """
+    highest = max((each.crl.number for each in crl_objects if each.crl), default=0)
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
@@ -164,84 +188,94 @@ def _numbered_above(rt: Runtime, state: CrlState, there: list[Place], now: datet
     return renewed
 
 
-def _publish(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime) -> int:
-    """Put the CRL with the reserved number where the published ones lie; returns how many entries it has."""
-    errors = [each.error for each in there if each.error]
-    if len(errors) == len(there):
+def _publish(run: _Run) -> int:
+    """Put the CRL with the reserved number in the place of the published ones; returns how many entries it has.
+
+    Raises:
+        BucketError: no object can be reached, or the one that new certificates name cannot be written.
+    """
+    state, now = run.state, run.now
+    errors = [each.error for each in run.objects if each.error]
+    if len(errors) == len(run.objects):
         raise errors[0]
-    due = _due(rt, ca, state, there, now)
+    due = _due(run)
     made_at, next_update = _made_at(due.published, now), due.latest_next_update
-    crl_der, entries = _built(rt, ca, state, there[0].location.scope, due)
-    failed = objects.put(rt, there, crl_der)
+    crl_der, entries = _built(run, due)
+    missed = [_missed(run, *failure) for failure in objects.put(run.rt, run.objects, crl_der)]
     midpoint = now + (next_update - made_at) / 2 - _AHEAD
-    rt.store.complete_crl(
+    run.rt.store.complete_crl(
         state,
         published_at=now,
         next_update=next_update,
         entries=entries,
-        next_crl_at=min(midpoint, now + _delay(state, _LAST_RETRY_OF_OTHERS_SECONDS)) if failed else midpoint,
-        failure="; ".join(_missed(rt, state, *each) for each in failed),
+        next_crl_at=min(midpoint, now + _delay(state, _LAST_RETRY_OF_OTHERS_SECONDS)) if missed else midpoint,
+        failure="; ".join(missed),
     )
     logs.log("crl_published", crl=state.crl_arn, crl_number=state.crl_number, entries=entries, next_update=next_update)
     return entries
 
 
-def _missed(rt: Runtime, state: CrlState, location: CrlLocation, error: BucketError) -> str:
-    """Tell of an older address that has no new CRL; returns it in words."""
-    logs.log("crl_address_failed", crl=state.crl_arn, bucket=location.bucket, key=location.key, error=_text(error))
-    events.crl_failed(rt, arns.split_crl_arn(state.crl_arn)[0], error)
-    return f"{location.url}: {_text(error)}"
+def _missed(run: _Run, point: DistributionPoint, error: BucketError) -> str:
+    """Log that an older distribution point did not get the new CRL; returns its URL and the error as text."""
+    text = _text(error)
+    logs.log("crl_address_failed", crl=run.state.crl_arn, bucket=point.bucket, key=point.key, error=text)
+    events.crl_failed(run.rt, run.ca.arn, error)
+    return f"{point.url}: {text}"
 
 
 def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
-    """When a CRL is made, by the clock of the published one where that was ahead: thisUpdate never goes back."""
-    return max([now.replace(microsecond=0), *(each.this_update + BACKDATED for each in published)])
+    """When a CRL is made, by the clock of the published one where that ran fast: thisUpdate never goes back."""
+    return max([now.replace(microsecond=0), *(crl.this_update + BACKDATED for crl in published)])
 
 
-def _built(rt: Runtime, ca: CertificateAuthority, state: CrlState, scope: str, due: crl_gate.Due) -> tuple[bytes, int]:
+def _built(run: _Run, due: crl_gate.Due) -> tuple[bytes, int]:
     """The CRL, built, signed and passed by the gate; and how many entries it has."""
     forgotten = crl_gate.forgotten(due.published, due.recorded)
     tbs_der = crl_tbs.build_crl_tbs(
         issuer=due.issuer,
         signing_algorithm=due.signing_algorithm,
-        crl_number=state.crl_number,
+        crl_number=run.state.crl_number,
         this_update=_made_at(due.published, due.now) - BACKDATED,
         next_update=due.latest_next_update,
-        entries=[*(each.entries.octets for each in due.recorded), *forgotten.values()],
-        scope=scope,
+        entries=[*(segment.entries.octets for segment in due.recorded), *forgotten.values()],
+        scope=run.objects[0].point.issuing_distribution_point,
     )
     digest = signing.tbs_sha256(tbs_der)
-    rt.store.intend_crl(state, digest)
-    details = {"crl_number": state.crl_number, "tbs_sha256": digest}
-    crl_der = signing.sign(rt, ca, "CRL", tbs_der, due.signing_algorithm, **details)
+    run.rt.store.intend_crl(run.state, digest)
+    details = {"crl_number": run.state.crl_number, "tbs_sha256": digest}
+    crl_der = signing.sign(run.rt, run.ca, "CRL", tbs_der, due.signing_algorithm, **details)
     del tbs_der  # that of a million entries is large
     crl_gate.check(crl_der, due)
-    return crl_der, sum(each.count for each in due.recorded) + len(forgotten)
+    return crl_der, sum(segment.count for segment in due.recorded) + len(forgotten)
 
 
-def _due(rt: Runtime, ca: CertificateAuthority, state: CrlState, there: list[Place], now: datetime) -> crl_gate.Due:
-    """What the CRL has to be: for those that build it, and for the gate.
+def _due(run: _Run) -> crl_gate.Due:
+    """Everything the CRL has to contain: for those that build it, and for the gate.
 
-    It follows the last CRL, not one before that, which lies where the last one could not be put.
+    It follows the last published CRL, not an older one at a distribution point where the last one could not be put.
     """
-    shown_at, gone_at = (_ended_by(each, now) for each in (state.published_at, state.preceded_at))
-    segments, revoked = Folding(rt, state, shown_at, gone_at).folded()
-    scope = there[0].location.scope
-    published = [each.crl for each in there if each.crl and each.crl.number >= (state.published_number or 0)]
+    state, now = run.state, run.now
+    shown_at, gone_at = (_ended_by(published_at, now) for published_at in (state.published_at, state.preceded_at))
+    segments, revoked = Folding(run.rt, state, shown_at, gone_at).folded()
+    url = run.objects[0].point.issuing_distribution_point
+    published = [each.crl for each in run.objects if each.crl and each.crl.number >= (state.published_number or 0)]
     return crl_gate.Due(
         now=now,
-        issuer=ca_state.issuer_of(ca),
-        signing_algorithm=ca.configuration["SigningAlgorithm"],
-        scope=extensions.issuing_distribution_point(scope).value_der if scope else None,
-        latest_next_update=_made_at(published, now) + _validity(ca, state, published),
-        recorded=[crl_segments.shown(each, shown_at) for each in segments],
+        issuer=ca_state.issuer_of(run.ca),
+        signing_algorithm=run.ca.configuration["SigningAlgorithm"],
+        scope=extensions.issuing_distribution_point(url).value_der if url else None,
+        latest_next_update=_made_at(published, now) + _validity(run.ca, state, published),
+        recorded=[crl_segments.shown(segment, shown_at) for segment in segments],
         revoked=revoked,
         published=published,
     )
 
 
 def _ended_by(published_at: datetime | None, now: datetime) -> datetime | None:
-    """What has ended by then was in the CRL of that time for the last time; no clock that was ahead ends it earlier."""
+    """The thisUpdate of a published CRL: a certificate that expired by then is in no later one.
+
+    A clock that ran fast then makes it no later than now.
+    """
     return min(published_at, now).replace(microsecond=0) - BACKDATED if published_at else None
 
 

@@ -1,4 +1,4 @@
-"""The revocation configuration of a CA: its rules, its defaults, and the addresses that follow from it.
+"""The revocation configuration of a CA: its rules and its defaults.
 
 Source: AWS Private CA API, RevocationConfiguration, CrlConfiguration, OcspConfiguration; User Guide, "Planning a
 certificate revocation list (CRL)".
@@ -7,16 +7,13 @@ certificate revocation list (CRL)".
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
 from chalicelib.ca import state
 from chalicelib.pki import ocsp
-from chalicelib.records import CrlLocation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +145,7 @@ def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
         )
 
 
-def ocsp_address(rt: Runtime, ca: CertificateAuthority) -> str | None:
+def ocsp_url(rt: Runtime, ca: CertificateAuthority) -> str | None:
     """The OCSP address for certificates issued now; None where OCSP is off."""
     given = ca.revocation_configuration["OcspConfiguration"]
     if not given["Enabled"]:
@@ -168,58 +165,6 @@ def crl_enabled(ca: CertificateAuthority) -> bool:
     return bool(ca.revocation_configuration["CrlConfiguration"]["Enabled"])
 
 
-def acl_of(ca: CertificateAuthority, location: CrlLocation) -> str:
-    """The ACL of the CRL at a location: in the bucket of the configuration that of the configuration."""
-    crl = ca.revocation_configuration["CrlConfiguration"]
-    return str(crl["S3ObjectAcl"]) if location.bucket == crl.get("S3BucketName") else location.acl
-
-
 def is_partitioned(ca: CertificateAuthority) -> bool:
     """Whether the CA's configuration binds new certificates to partitions of its CRL."""
     return bool(ca.revocation_configuration["CrlConfiguration"].get("CrlType") == "PARTITIONED")
-
-
-def _located(rt: Runtime, ca: CertificateAuthority, name: str) -> CrlLocation:
-    """Where the CA's configuration wants a CRL of this name. CRLs must be on."""
-    crl = ca.revocation_configuration["CrlConfiguration"]
-    path = crl.get("CustomPath", "crl").strip("/")
-    key = f"{path}/{name}.crl" if path else f"{name}.crl"
-    cname, bucket = crl.get("CustomCname"), crl["S3BucketName"]
-    url = f"http://{cname}/{key}" if cname else rt.buckets.object_url(bucket, key)
-    return CrlLocation(bucket=bucket, key=key, acl=crl["S3ObjectAcl"], url=url)
-
-
-def crl_location(rt: Runtime, ca: CertificateAuthority) -> CrlLocation:
-    """Where the CA's configuration wants its complete CRL: `{CustomPath or crl}/{CA id}.crl` in its bucket."""
-    return _located(rt, ca, arns.parse_ca_arn(ca.arn).ca_id)
-
-
-def partition_location(rt: Runtime, ca: CertificateAuthority, partition: str) -> CrlLocation:
-    """Where the CA's configuration wants a partition of its CRL, `{CustomPath or crl}/{partition}.crl`.
-
-    Source: AWS Private CA API, CrlConfiguration, CustomPath.
-    """
-    return replace(_located(rt, ca, partition), partition=partition)
-
-
-def next_crl_location(rt: Runtime, ca: CertificateAuthority, *, take: bool) -> CrlLocation | None:
-    """Which CRL tells of the next certificate; None where CRLs are off.
-
-    `take`: of a partition, take one of the places that it has for certificates.
-    """
-    if not crl_enabled(ca):
-        return None
-    if not is_partitioned(ca):
-        return crl_location(rt, ca)
-    fresh = str(uuid.uuid4())
-    sample = partition_location(rt, ca, "{}")  # a change of any part of it begins a new partition
-    address = f"{sample.bucket} {sample.acl} {sample.url}"
-    return partition_location(rt, ca, rt.store.take_crl_partition(ca.arn, address, fresh) if take else fresh)
-
-
-def crl_address(ca: CertificateAuthority, location: CrlLocation | None) -> str | None:
-    """The CRL distribution point for certificates issued now; None where the CA gives none."""
-    crl = ca.revocation_configuration["CrlConfiguration"]
-    if location is None or crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension"):
-        return None
-    return location.url

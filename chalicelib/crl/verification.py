@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from chalicelib.records import Certificate, CertificateAuthority, CrlLocation
+    from chalicelib.records import Certificate, CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
 
@@ -54,14 +54,14 @@ def verify_crls(rt: Runtime) -> Iterator[Verdict]:
 def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
     if ca.certificate_der is None or ca_state.status_of(ca, rt.now()) not in ca_state.WITH_STATUS_SERVICE:
         return
-    objects = {(each.bucket, each.key): each for each in distribution_points.crl_locations(ca, rt.now())}
+    objects = {(each.bucket, each.key): each for each in distribution_points.in_use(ca, rt.now())}
     revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []
     for location in objects.values():
         mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
         yield _verify(rt, ca, location, mine)
 
 
-def _verify(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, revoked: list[Certificate]) -> Verdict:
+def _verify(rt: Runtime, ca: CertificateAuthority, location: DistributionPoint, revoked: list[Certificate]) -> Verdict:
     crl_arn = arns.crl_arn(ca.arn, location.partition)
     verdict = Verdict(crl_arn, f"{location.bucket}/{location.key}")
     state = rt.store.get_crl_state(crl_arn)

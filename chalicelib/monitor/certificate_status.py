@@ -26,7 +26,7 @@ from chalicelib.pki.errors import DerError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.records import Certificate, CertificateAuthority, CrlLocation
+    from chalicelib.records import Certificate, CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
 # Within these a revocation shows; both are promised in docs/compatibility.md.
@@ -98,10 +98,10 @@ def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOc
     )
 
 
-def _crl_location(ca: CertificateAuthority, record: Certificate, now: datetime) -> CrlLocation | None:
+def _crl_location(ca: CertificateAuthority, record: Certificate, now: datetime) -> DistributionPoint | None:
     """Which CRL tells of a certificate: the one that it names, or else the newest."""
     partition = record.crl_partition or ""
-    found = [each for each in distribution_points.crl_locations(ca, now) if each.partition == partition]
+    found = [each for each in distribution_points.in_use(ca, now) if each.partition == partition]
     named = [each for each in found if each.url.encode() in (record.certificate_der or b"")]
     return next(reversed(named or found), None)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority, CrlLocation
+    from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
 FETCH_SECONDS = 5
@@ -88,23 +88,23 @@ def unseen(ca_arn: str, problem: str) -> Sighting:
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at a CA's addresses, if its certificates send clients there."""
     if ca.certificate_der is not None and ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, each) for each in distribution_points.crl_locations(ca, rt.now()) if each.url)
+        yield from (_look(rt, ca, each) for each in distribution_points.in_use(ca, rt.now()) if each.url)
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, location: CrlLocation) -> Sighting:
-    address = location.url
+def _look(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint) -> Sighting:
+    address = point.url
     try:
         body = fetch(address)
-        seen = judge(ca, location, address, body, rt.now())
-        return seen if seen.problem else replace(seen, problem=_behind(rt, ca, location, body, seen.crl_number))
+        seen = judge(ca, point, address, body, rt.now())
+        return seen if seen.problem else replace(seen, problem=_behind(rt, ca, point, body, seen.crl_number))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Sighting(ca.arn, address, problem=text_of(error))
 
 
-def _behind(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, body: bytes, crl_number: int) -> str:
+def _behind(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, body: bytes, crl_number: int) -> str:
     """What the CRL does not show although it was recorded long enough ago, in words."""
     settled = rt.now() - VISIBLE_WITHIN
-    state = rt.store.get_crl_state(arns.crl_arn(ca.arn, location.partition))
+    state = rt.store.get_crl_state(arns.crl_arn(ca.arn, point.partition))
     latest = state.published_number if state and state.published_at and state.published_at < settled else 0
     if crl_number < latest:
         return f"Its number is {crl_number}, although {latest} has been published."
@@ -112,9 +112,7 @@ def _behind(rt: Runtime, ca: CertificateAuthority, location: CrlLocation, body: 
     wanted = {
         crl_tbs.serial_content(each.serial_number): each.serial_number
         for each in rt.store.last_revocations(ca.arn, limit=_LAST)
-        if each.revoked_at < settled
-        and each.not_after >= this_update
-        and location.partition in {"", each.crl_partition}
+        if each.revoked_at < settled and each.not_after >= this_update and point.partition in {"", each.crl_partition}
     }
     entries = crl_entries.of_tbs(next(der.read(body).children()))
     missing = wanted.keys() - crl_entries.contained(wanted.keys(), entries)
@@ -142,7 +140,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """A CRL lies where its address says."""
 
 
-def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: bytes, now: datetime) -> Sighting:
+def judge(ca: CertificateAuthority, point: DistributionPoint, address: str, body: bytes, now: datetime) -> Sighting:
     """Verify a CRL and measure its age.
 
     Raises:
@@ -159,7 +157,7 @@ def judge(ca: CertificateAuthority, location: CrlLocation, address: str, body: b
         problem = "It is another issuer's."
     elif not found.is_signature_valid(public_key):
         problem = "Its signature is not the CA's."
-    elif _scope(found) != ([location.scope] if location.scope else None):
+    elif _scope(found) != ([point.issuing_distribution_point] if point.partition else None):
         problem = "Its scope (IssuingDistributionPoint) is not its address."
     elif now >= next_update:
         problem = f"It ended at {next_update:%Y-%m-%dT%H:%M:%SZ}."

@@ -55,7 +55,7 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
 def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
     """What is at each of a CA's OCSP addresses, if certificates may be asked for there."""
     if ca.certificate_der and state.status_of(ca, rt.now()) in state.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, each) for each in distribution_points.ocsp_addresses(rt, ca))
+        yield from (_look(rt, ca, each) for each in distribution_points.ocsp_urls(rt, ca))
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:

@@ -13,7 +13,7 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import sharing
 from chalicelib.ca import find, state
-from chalicelib.crl import distribution_points, revocation_configuration
+from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import paging
 
@@ -158,14 +158,8 @@ def update_certificate_authority(
 
     changed = find.modify(rt, caller, arn, change)
     if given is not None:
-        distribution_points.record_ends(rt, changed)
-        _publish_soon(rt, changed)
-
-
-def _publish_soon(rt: Runtime, ca: CertificateAuthority) -> None:
-    """Make the CA's CRLs due: they follow what has changed within a minute."""
-    for each in distribution_points.crl_arns(ca, rt.now()):
-        rt.store.schedule_crl(each, due_at=rt.now())
+        distribution_points.retire_unused(rt, changed)
+        publication.make_due(rt, changed)
 
 
 def _in_status(rt: Runtime, ca: CertificateAuthority, status: StoredStatus) -> CertificateAuthority:
@@ -209,4 +203,4 @@ def restore_certificate_authority(
         return replace(restored, status_before_deletion=None, restorable_until=None)
 
     ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change, busy=errors.ThrottlingException)
-    _publish_soon(rt, ca)
+    publication.make_due(rt, ca)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.ca import find, state
-from chalicelib.crl import distribution_points, revocation_configuration
+from chalicelib.crl import publication, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
 
@@ -78,8 +78,7 @@ def import_certificate_authority_certificate(
         return installed
 
     ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change)
-    for each in distribution_points.crl_arns(ca, rt.now()):
-        rt.store.schedule_crl(each, due_at=rt.now())
+    publication.make_due(rt, ca)
 
 
 def get_certificate_authority_certificate(

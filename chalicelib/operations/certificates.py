@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.pki.x509.issuer import Issuer
-    from chalicelib.records import CertificateAuthority, CrlLocation, IdempotencyToken
+    from chalicelib.records import CertificateAuthority, DistributionPoint, IdempotencyToken
     from chalicelib.runtime import Caller, Runtime
 
 DEFAULT_TEMPLATE = "EndEntityCertificate"
@@ -75,11 +75,11 @@ def issue_certificate(
         ca = _authority(rt, caller, request, cached=attempt == 0)
         order = order or _parsed(rt, request)
         try:
-            plan, location = _planned(rt, ca, order, take=True)
-            ca, started = _with_addresses(rt, ca, location)
-            if started and location is not None:
-                first_crls.append(arns.crl_arn(arn, location.partition))
-            record, is_new = _reserve(rt, caller, ca, order, plan, location)
+            plan, point = _planned(rt, ca, order, take=True)
+            ca, started = _with_addresses(rt, ca, point)
+            if started and point is not None:
+                first_crls.append(arns.crl_arn(arn, point.partition))
+            record, is_new = _reserve(rt, caller, ca, order, plan, point)
         except ConflictError:
             continue  # the CA changed, or the serial is taken: look again
         except errors.ApiError:
@@ -135,11 +135,13 @@ def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
         return _Order(request, templates.template_named(parsed.name), template_arn, csr.parse_csr(request["Csr"]))
 
 
-def _planned(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool) -> tuple[Plan, CrlLocation | None]:
+def _planned(
+    rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool
+) -> tuple[Plan, DistributionPoint | None]:
     """What would be signed, and the CRL that it names; `take` a place in that for good."""
     issuer = _issuer_for(rt, ca, order)
-    location = _crl_location(rt, ca, order, take=take)
-    return _plan(rt, ca, issuer, order, location), location
+    point = _distribution_point(rt, ca, order, take=take)
+    return _plan(rt, ca, issuer, order, point), point
 
 
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
@@ -154,24 +156,30 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
 
 
 def _with_addresses(
-    rt: Runtime, ca: CertificateAuthority, location: CrlLocation | None
+    rt: Runtime, ca: CertificateAuthority, point: DistributionPoint | None
 ) -> tuple[CertificateAuthority, bool]:
     """See that what a certificate will point to is on record before; True if its CRL's address is a new one.
 
     Raises:
         ConflictError: the CA changed since it was read.
     """
-    named = distribution_points.with_ocsp_address(rt, ca)
-    if location is None or location in ca.crl_locations:
+    named = distribution_points.with_ocsp_url(rt, ca)
+    if point is None or point in ca.distribution_points:
         return ca if named is ca else rt.store.update_certificate_authority(ca, named), False
-    return rt.store.start_crl(named, location, due_at=rt.now()), True
+    return rt.store.start_crl(named, point, due_at=rt.now()), True
 
 
-def _crl_location(rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool) -> CrlLocation | None:
-    return None if order.template.is_root else revocation_configuration.next_crl_location(rt, ca, take=take)
+def _distribution_point(
+    rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool
+) -> DistributionPoint | None:
+    if order.template.is_root:
+        return None
+    return distribution_points.for_next_certificate(rt, ca, take=take)
 
 
-def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, location: CrlLocation | None) -> Plan:
+def _plan(
+    rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, point: DistributionPoint | None
+) -> Plan:
     request = order.request
     with as_api_errors():
         return planning.plan(
@@ -184,14 +192,14 @@ def _plan(rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, 
             serial_number=rt.serial_number(),
             now=rt.now(),
             short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
-            crl_url=revocation_configuration.crl_address(ca, location),
-            ocsp_url=revocation_configuration.ocsp_address(rt, ca),
+            crl_url=distribution_points.url_for_certificate(ca, point),
+            ocsp_url=revocation_configuration.ocsp_url(rt, ca),
             api_passthrough=dict(request["ApiPassthrough"]) if "ApiPassthrough" in request else None,
         )
 
 
 def _reserve(  # noqa: PLR0917  what a record is made of
-    rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan, location: CrlLocation | None
+    rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan, point: DistributionPoint | None
 ) -> tuple[Certificate, bool]:
     """Record the intent, or find what the same token has made already."""
     ca_arn = arns.parse_ca_arn(ca.arn)
@@ -208,7 +216,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
         reserved_at=rt.now(),
         requested_by=caller.access_key_id,
         requester_account=caller.account_id,
-        crl_partition=(location.partition or None) if location else None,
+        crl_partition=(point.partition or None) if point else None,
     )
     token, terms = _token_of(rt, caller, order), search.terms_of(plan.tbs_der)
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import events, find, state
-from chalicelib.crl import revocation_configuration
+from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import certificates
 from chalicelib.pki.crl import tbs as crl_tbs
@@ -90,6 +90,6 @@ def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:
     """A CA whose CRLs were switched on after its certificates were issued gets its first CRL now."""
     if not revocation_configuration.crl_enabled(ca) or revocation_configuration.is_partitioned(ca):
         return
-    location = revocation_configuration.crl_location(rt, ca)
-    if location not in ca.crl_locations:
-        rt.store.start_crl(ca, location, due_at=rt.now())
+    point = distribution_points.for_complete_crl(rt, ca)
+    if point not in ca.distribution_points:
+        rt.store.start_crl(ca, point, due_at=rt.now())

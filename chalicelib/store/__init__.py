@@ -144,7 +144,7 @@ class Store(OverviewQueries, CrlRecords, Protocol):
     ) -> CertificateAuthority:
         """Replace a CA; returns `new` with its version (and where needed its issuing epoch) grown.
 
-        The issuing epoch grows when status, certificate, chain, revocation configuration or CRL locations differ.
+        The issuing epoch grows when status, certificate, chain, revocation configuration or distribution points differ.
 
         Raises:
             ConflictError: the CA is not at `old.version` any more.

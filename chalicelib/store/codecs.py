@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
-from chalicelib.records import CrlLocation, OcspAddress, Permission
+from chalicelib.records import DistributionPoint, OcspUrl, Permission
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Item, Key
@@ -37,36 +37,36 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-_LOCATION = ("bucket", "key", "acl", "partition", "url", "until")
+_POINT = ("bucket", "key", "acl", "partition", "url", "until")
 
 
 def _join(parts: tuple[bytes, ...]) -> str:
     return _json([part.hex() for part in parts])
 
 
-def _locations(locations: tuple[CrlLocation, ...]) -> str:
-    return _json([[each.bucket, each.key, each.acl, each.partition, each.url, _until(each)] for each in locations])
+def _points(points: tuple[DistributionPoint, ...]) -> str:
+    return _json([[point.bucket, point.key, point.acl, point.partition, point.url, _until(point)] for point in points])
 
 
-def _location(row: list[Any]) -> CrlLocation:
-    given = dict(zip(_LOCATION, row, strict=False))  # earlier releases wrote fewer
-    return CrlLocation(**given | {"until": _moment(given.get("until"))})
+def _point(row: list[Any]) -> DistributionPoint:
+    members = dict(zip(_POINT, row, strict=False))  # earlier releases wrote fewer
+    return DistributionPoint(**members | {"until": _moment(members.get("until"))})
 
 
-def _ocsp_addresses(addresses: tuple[OcspAddress, ...]) -> str:
-    return _json([[each.url, _until(each)] for each in addresses])
+def _ocsp_urls(urls: tuple[OcspUrl, ...]) -> str:
+    return _json([[each.url, _until(each)] for each in urls])
 
 
-def _ocsp_address(url: str, until: int | None) -> OcspAddress:
-    return OcspAddress(url=url, until=_moment(until))
+def _ocsp_url(url: str, until: int | None) -> OcspUrl:
+    return OcspUrl(url=url, until=_moment(until))
 
 
 def _moment(until: int | None) -> datetime | None:
     return None if until is None else moment(until)
 
 
-def _until(address: CrlLocation | OcspAddress) -> int | None:
-    return None if address.until is None else micros(address.until)
+def _until(named: DistributionPoint | OcspUrl) -> int | None:
+    return None if named.until is None else micros(named.until)
 
 
 def _permissions(permissions: tuple[Permission, ...]) -> str:
@@ -97,8 +97,8 @@ _CODECS: dict[str, _Codec] = {
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*each) for each in json.loads(text))),
-    "crl_locations": (_locations, lambda text: tuple(_location(each) for each in json.loads(text))),
-    "ocsp_addresses": (_ocsp_addresses, lambda text: tuple(_ocsp_address(*each) for each in json.loads(text))),
+    "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),
+    "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in json.loads(text))),
 }
 _TIMES = (
     "created_at",
@@ -118,6 +118,8 @@ _TIMES = (
     "due_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
+# Members whose attribute has another name, which stored records keep.
+_ATTRIBUTES = {"distribution_points": "crl_locations", "ocsp_urls": "ocsp_addresses"}
 
 
 def encode(name: str, value: Any) -> Any:
@@ -132,17 +134,24 @@ def to_item(record: Any, key: Key, **index: str) -> Item:
     for each in fields(record):
         value = getattr(record, each.name)
         if value is not None:
-            item[each.name] = encode(each.name, value)
+            item[_ATTRIBUTES.get(each.name, each.name)] = encode(each.name, value)
     return item
 
 
 def from_item(kind: type[T], item: Item) -> T:
     """The record in an item."""
     members = _members(kind)  # type: ignore[arg-type]  # classes are hashable
-    return kind(**{name: decode(item[name]) if decode else item[name] for name, decode in members if name in item})
+    return kind(
+        **{
+            name: decode(item[attribute]) if decode else item[attribute]
+            for name, attribute, decode in members
+            if attribute in item
+        }
+    )
 
 
 @cache
-def _members(kind: Any) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
-    """The members of a record, each with what reads its attribute."""
-    return tuple((each.name, _CODECS[each.name][1] if each.name in _CODECS else None) for each in fields(kind))
+def _members(kind: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    """The members of a record: the name of each, its attribute, and what reads that."""
+    names = [member.name for member in fields(kind)]
+    return tuple((name, _ATTRIBUTES.get(name, name), _CODECS.get(name, (None, None))[1]) for name in names)

@@ -1,4 +1,4 @@
-"""The part of the store port that CRLs are made from: revocations, segments, locations, numbering and schedule."""
+"""The part of the store port for CRLs: revocations, segments, distribution points, numbering and schedule."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from chalicelib.records import (
         Certificate,
         CertificateAuthority,
-        CrlLocation,
         CrlSegments,
         CrlState,
+        DistributionPoint,
         Revocation,
     )
 
@@ -82,8 +82,10 @@ class CrlRecords(Protocol):
 
     # CRLs
 
-    def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
-        """Add a CRL location to a CA and make its CRL due, in one transaction, before anything refers to the location.
+    def start_crl(
+        self, ca: CertificateAuthority, point: DistributionPoint, *, due_at: datetime
+    ) -> CertificateAuthority:
+        """Add a distribution point to a CA and make its CRL due, in one transaction, before a certificate names it.
 
         It replaces the one with the same address. What else differs in `ca` from what is recorded is recorded, too.
 
@@ -113,7 +115,7 @@ class CrlRecords(Protocol):
         ...
 
     def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
-        """Forget a CRL that no certificate needs: its segments, its state, and its locations in the CA.
+        """Forget a CRL that no certificate needs: its segments, its state, and its distribution points in the CA.
 
         Raises:
             ConflictError: the CA is not at `ca.version` any more.

@@ -187,7 +187,7 @@ class Authorities(Base):
         doomed: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
         doomed += [Delete(items.issuer_key(each, ca.arn)) for each in ca.ocsp_key_hashes]
         self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
-        for partition in {"", *(each.partition for each in ca.crl_locations)}:
+        for partition in {"", *(each.partition for each in ca.distribution_points)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
             self.table.write(Delete(items.crl_key(crl_arn)))
             self._delete_segments(crl_arn)
@@ -196,8 +196,8 @@ class Authorities(Base):
     def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
         _, partition = arns.split_crl_arn(crl_arn)
         self._delete_segments(crl_arn)  # first: where somebody begins the CRL anew meanwhile, they are made again
-        kept = tuple(each for each in ca.crl_locations if each.partition != partition)
-        new = replace(ca, crl_locations=kept, version=ca.version + 1)
+        kept = tuple(each for each in ca.distribution_points if each.partition != partition)
+        new = replace(ca, distribution_points=kept, version=ca.version + 1)
         self._write_authority(
             ca, [Put(items.authority_item(new), version_is(ca.version)), Delete(items.crl_key(crl_arn))]
         )
@@ -230,6 +230,6 @@ def _ocsp_started(ca: CertificateAuthority) -> list[Write]:
 
 
 def _issues_differently(old: CertificateAuthority, new: CertificateAuthority) -> bool:
-    """Whether certificates are issued in another way; also, whether a place is given to none of them any more."""
-    members = ("status", "certificate_der", "chain_der", "revocation_configuration", "crl_locations")
+    """Return whether issuance changes: what a certificate is made from, or which distribution points it may name."""
+    members = ("status", "certificate_der", "chain_der", "revocation_configuration", "distribution_points")
     return any(getattr(old, name) != getattr(new, name) for name in members)

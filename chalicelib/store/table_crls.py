@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from chalicelib.records import CertificateAuthority, CrlLocation
+    from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.store.table import Condition, Item, Table, Value, Write
 
 MAX_PARTITION = 16_384  # certificates; their entries have at most 54 bytes, so that a CRL stays below 1 MB
@@ -86,11 +86,13 @@ class Crls(Base):
             else:
                 return partition
 
-    def start_crl(self, ca: CertificateAuthority, location: CrlLocation, *, due_at: datetime) -> CertificateAuthority:
-        same = {_address(location), _address(replace(location, url=""))}  # earlier releases wrote no address
-        others = (each for each in ca.crl_locations if _address(each) not in same)
-        new = replace(ca, crl_locations=(*others, location), version=ca.version + 1)
-        crl_arn = arns.crl_arn(ca.arn, location.partition)
+    def start_crl(
+        self, ca: CertificateAuthority, point: DistributionPoint, *, due_at: datetime
+    ) -> CertificateAuthority:
+        same = {_address(point), _address(replace(point, url=""))}  # earlier releases wrote no address
+        others = (each for each in ca.distribution_points if _address(each) not in same)
+        new = replace(ca, distribution_points=(*others, point), version=ca.version + 1)
+        crl_arn = arns.crl_arn(ca.arn, point.partition)
         first = Put(items.crl_item(CrlState(crl_arn=crl_arn, next_crl_at=due_at)), ABSENT)
         state: Write = first
         while True:
@@ -209,8 +211,8 @@ class Crls(Base):
             raise ConflictError(f"The lease on the CRL of {state.crl_arn} has gone to another run.") from error
 
 
-def _address(location: CrlLocation) -> tuple[str, ...]:
-    return location.bucket, location.key, location.partition, location.url
+def _address(point: DistributionPoint) -> tuple[str, ...]:
+    return point.bucket, point.key, point.partition, point.url
 
 
 class _RevisionMovedError(Exception):

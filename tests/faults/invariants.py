@@ -82,7 +82,7 @@ def _record(ca: CertificateAuthority, record: Certificate) -> Iterator[str]:
 
 def _crl(world: World, ca: CertificateAuthority) -> Iterator[str]:
     records = list(world.rt.store.list_certificates(ca.arn))
-    for location in ca.crl_locations:
+    for location in ca.distribution_points:
         mine = [each for each in records if location.partition in {"", each.crl_partition}]
         revoked = {each.serial_number for each in mine if each.revoked_at and each.not_after >= world.clock.now}
         stored = world.rt.buckets.get(location.bucket, location.key)

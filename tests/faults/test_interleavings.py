@@ -242,7 +242,7 @@ def judged(
 def lost(world: MemoryWorld) -> Iterator[str]:
     """Wake-ups that were lost: what clients need is not in a CRL, and that CRL is not due."""
     for ca in world.authorities():
-        for location in ca.crl_locations:
+        for location in ca.distribution_points:
             state = world.bare.store.get_crl_state(arns.crl_arn(ca.arn, location.partition))
             if state is not None and state.next_crl_at is not None and state.next_crl_at <= world.clock.now:
                 continue

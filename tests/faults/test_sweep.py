@@ -203,7 +203,7 @@ def is_fresh(world: World, arn: str) -> bool:
     """Whether what lies in the bucket has more than half of its life before it."""
     ca = world.bare.store.get_certificate_authority(arn)
     assert ca is not None
-    (location,) = ca.crl_locations
+    (location,) = ca.distribution_points
     stored = world.bare.buckets.get(location.bucket, location.key)
     assert stored is not None
     crl = x509.load_der_x509_crl(stored.body)

@@ -14,9 +14,9 @@ from chalicelib.records import (
     AuditReport,
     Certificate,
     CertificateAuthority,
-    CrlLocation,
     CrlState,
-    OcspAddress,
+    DistributionPoint,
+    OcspUrl,
     Permission,
     ResourcePolicy,
     Revocation,
@@ -41,15 +41,13 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "dict[str, Any]": st.dictionaries(TEXTS, JSON, max_size=3),
     "tuple[bytes, ...]": st.lists(BYTES, max_size=3).map(tuple),
     "tuple[tuple[str, str | None], ...]": st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=3).map(tuple),
-    "tuple[CrlLocation, ...]": st.lists(
+    "tuple[DistributionPoint, ...]": st.lists(
         st.builds(
-            CrlLocation, bucket=TEXTS, key=TEXTS, acl=TEXTS, partition=TEXTS, url=TEXTS, until=st.none() | MOMENTS
+            DistributionPoint, bucket=TEXTS, key=TEXTS, acl=TEXTS, partition=TEXTS, url=TEXTS, until=st.none() | MOMENTS
         ),
         max_size=2,
     ).map(tuple),
-    "tuple[OcspAddress, ...]": st.lists(st.builds(OcspAddress, url=TEXTS, until=st.none() | MOMENTS), max_size=2).map(
-        tuple
-    ),
+    "tuple[OcspUrl, ...]": st.lists(st.builds(OcspUrl, url=TEXTS, until=st.none() | MOMENTS), max_size=2).map(tuple),
     "tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),
     "tuple[Permission, ...]": st.lists(
         st.builds(

@@ -62,13 +62,13 @@ def _revocation_corrupt(rt: Runtime, ca: CertificateAuthority) -> None:
 
 def _bucket_gone(rt: Runtime, ca: CertificateAuthority) -> None:
     """What was the CA's own bucket is a file."""
-    bucket = Path(rt.settings.data) / "buckets" / ca.crl_locations[0].bucket
+    bucket = Path(rt.settings.data) / "buckets" / ca.distribution_points[0].bucket
     shutil.rmtree(bucket)
     bucket.write_bytes(b"")
 
 
 def _object_unreadable(rt: Runtime, ca: CertificateAuthority) -> None:
-    path = Path(rt.settings.data) / "buckets" / ca.crl_locations[0].bucket / ca.crl_locations[0].key
+    path = Path(rt.settings.data) / "buckets" / ca.distribution_points[0].bucket / ca.distribution_points[0].key
     path.unlink()
     path.mkdir()
 

@@ -115,7 +115,7 @@ class Simulation:
             return
         ca = bare.store.get_certificate_authority(arn)
         assert ca is not None
-        (location,) = ca.crl_locations
+        (location,) = ca.distribution_points
         certificate = x509.load_pem_x509_certificate(installed["Certificate"])
         path = world.home / "buckets" / location.bucket / location.key
         watched = Watched(arn, certificate, path, timedelta(days=crl["ExpirationInDays"]), good_pem)

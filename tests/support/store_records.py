@@ -11,7 +11,7 @@ from chalicelib.records import (
     Certificate,
     CertificateAuthority,
     ConsoleSession,
-    CrlLocation,
+    DistributionPoint,
     IdempotencyToken,
     Revocation,
 )
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 ACCOUNT = "000000000000"
-LOCATION = CrlLocation(bucket="bucket", key="crl/x.crl")
+POINT = DistributionPoint(bucket="bucket", key="crl/x.crl")
 
 
 def at(**later: float) -> datetime:
@@ -90,7 +90,7 @@ def new_revocations(store: TableStore, crl_arn: str, limit: int | None = None) -
 
 
 def started(store: TableStore, ca: CertificateAuthority) -> CertificateAuthority:
-    return store.start_crl(ca, LOCATION, due_at=START)
+    return store.start_crl(ca, POINT, due_at=START)
 
 
 def reserve(store: TableStore, ca: CertificateAuthority, now: datetime = START, number: int = 100) -> Any:

@@ -58,7 +58,7 @@ class CrlRow(NamedTuple):
 
 def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
-    locations = distribution_points.crl_locations(ca, rt.now())
+    locations = distribution_points.in_use(ca, rt.now())
     kept_up = authority_rows.is_kept_up(ca, rt.now())
     found = []
     for each in freshness.of_authority(rt, ca):
@@ -105,4 +105,4 @@ def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
     said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
     responder = responders.usable(rt, ca, rt.now()) if known else None
     until = reading.parse_certificate(responder.certificate_der).not_after if responder else None
-    return Ocsp(*said, revocation_configuration.ocsp_address(rt, ca) or "", until)
+    return Ocsp(*said, revocation_configuration.ocsp_url(rt, ca) or "", until)

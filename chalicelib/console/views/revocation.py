@@ -49,7 +49,7 @@ def show(visit: Visit) -> WireResponse:
 
 def publish(visit: Visit) -> WireResponse:
     """Make the CRLs due now; the schedule publishes them as it does all others."""
-    publication.make_due(visit.rt, visit.caller, own_arn(visit))
+    publication.publish_soon(visit.rt, visit.caller, own_arn(visit))
     return authority_page.done(visit, TAB, "published")
 
 

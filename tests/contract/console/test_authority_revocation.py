@@ -135,7 +135,7 @@ def test_partitions_are_shown_each(browser: Browser, acm_pca: Any) -> None:
     crl = CRL_CONFIGURATION["CrlConfiguration"] | {"CrlType": "PARTITIONED"}
     arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": crl})
     issue(acm_pca, arn)
-    (location,) = authority(browser, arn).crl_locations
+    (location,) = authority(browser, arn).distribution_points
     page = page_of(browser, arn, "/revocation")
     assert location.partition in page.text
     assert facts(page)["Kind"] == "Partitioned"

@@ -62,7 +62,7 @@ def test_new_acl_of_a_live_ca_is_one_location_and_the_crl_goes_on(acm_pca: Any, 
         revoke(acm_pca, arn, last)
         assert run(rt) == ["published"]
         last = issue(acm_pca, arn)
-    (location,) = rt.store.get_certificate_authority(arn).crl_locations
+    (location,) = rt.store.get_certificate_authority(arn).distribution_points
     assert location.acl == "BUCKET_OWNER_FULL_CONTROL"
     assert [each.problem for each in verify_crls(rt)] == [""]
     assert rt.store.get_crl_state(arn).failures == 0
@@ -161,7 +161,7 @@ def test_address_is_kept_up_until_the_last_certificate_that_names_it_has_ended(
     issue(acm_pca, arn, Validity=WEEK)
     configured(acm_pca, arn, S3BucketName=NEW)
     issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 100})
-    former, present = rt.store.get_certificate_authority(arn).crl_locations
+    former, present = rt.store.get_certificate_authority(arn).distribution_points
     assert former.until == clock() + timedelta(days=7)
     assert present.until is None
     clock.forward(days=6)
@@ -209,16 +209,14 @@ def test_every_name_of_an_address_is_on_record_while_it_is_in_certificates(acm_p
         acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=configuration)
         named[host] = fetch(acm_pca, arn, issue(acm_pca, arn, Validity=WEEK))
     ca = rt.store.get_certificate_authority(arn)
-    crl_names = [each.url for each in distribution_points.crl_locations(ca, clock())]
+    crl_names = [each.url for each in distribution_points.in_use(ca, clock())]
     assert [url.split("/")[2] for url in crl_names] == list(named)
-    assert distribution_points.ocsp_addresses(rt, ca) == [f"http://ocsp.{host}" for host in named]
-    for url, ocsp, certificate in zip(
-        crl_names, distribution_points.ocsp_addresses(rt, ca), named.values(), strict=True
-    ):
+    assert distribution_points.ocsp_urls(rt, ca) == [f"http://ocsp.{host}" for host in named]
+    for url, ocsp, certificate in zip(crl_names, distribution_points.ocsp_urls(rt, ca), named.values(), strict=True):
         der = certificate.tbs_certificate_bytes
         assert url.encode() in der
         assert ocsp.encode() in der
     assert [each.problem for each in verify_crls(rt)] == [""]  # it is one object
     clock.forward(days=8)
-    assert [each.url for each in distribution_points.crl_locations(ca, clock())] == crl_names[1:]
-    assert distribution_points.ocsp_addresses(rt, ca) == ["http://ocsp.second.example"]
+    assert [each.url for each in distribution_points.in_use(ca, clock())] == crl_names[1:]
+    assert distribution_points.ocsp_urls(rt, ca) == ["http://ocsp.second.example"]

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib.arn import crl_arn
-from chalicelib.crl import revocation_configuration
+from chalicelib.crl import distribution_points
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.operations import certificates
 from chalicelib.pki.crl import tbs as crl_tbs
@@ -183,7 +183,7 @@ def test_explained_certificate_has_an_address_too_and_takes_no_place(rt: Any, ac
     }
     _, _, plan = certificates.planned(rt, caller, request)
     assert plan.has_crl_distribution_point
-    assert rt.store.get_certificate_authority(arn).crl_locations == ()
+    assert rt.store.get_certificate_authority(arn).distribution_points == ()
 
 
 @pytest.mark.usefixtures("two_a_partition")
@@ -195,7 +195,7 @@ def test_partition_ends_with_its_certificates_and_leaves_nothing(rt: Any, acm_pc
         clock.now += timedelta(days=1, hours=12)
         publish_due_crls(rt, seconds=60)
     ca = rt.store.get_certificate_authority(arn)
-    (last,) = ca.crl_locations  # it may get more
+    (last,) = ca.distribution_points  # it may get more
     assert (last.partition, last.until) == (rt.store.open_crl_partition(arn), None)
     assert [each.crl_arn for each in rt.store.get_crl_states(crl_arns_of(arn, issued, rt))] == [
         crl_arn(arn, last.partition)
@@ -217,8 +217,8 @@ def test_place_that_was_taken_earlier_brings_its_partition_back(rt: Any, acm_pca
     for _ in range(10):
         clock.now += timedelta(days=1, hours=12)
         publish_due_crls(rt, seconds=60)
-    assert partition[1] not in {each.partition for each in rt.store.get_certificate_authority(arn).crl_locations}
-    sample = revocation_configuration.partition_location(rt, rt.store.get_certificate_authority(arn), "{}")
+    assert partition[1] not in {each.partition for each in rt.store.get_certificate_authority(arn).distribution_points}
+    sample = distribution_points.for_partition(rt, rt.store.get_certificate_authority(arn), "{}")
     rt.store._slots[arn] = (f"{sample.bucket} {sample.acl} {sample.url}", partition[1], 1)
     late = issue(acm_pca, arn, Validity=week)
     assert cdp(fetch(acm_pca, arn, late)) == first

@@ -205,7 +205,7 @@ def test_first_crl_is_started_though_another_process_changed_the_ca(acm_pca: Any
     other = client_for(replace(from_settings(rt.settings), now=rt.now))
     other.tag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a", "Value": "b"}])
     issue(client_for(rt), arn)
-    assert len(rt.store.get_certificate_authority(arn).crl_locations) == 1
+    assert len(rt.store.get_certificate_authority(arn).distribution_points) == 1
     assert number(published(rt, arn)) > 0
 
 
@@ -327,7 +327,7 @@ def test_crl_of_a_clock_that_was_ahead_is_replaced_once_it_is_taken_away(acm_pca
     last = published(rt, arn)
     assert serials(last) == set()
     ca = rt.store.get_certificate_authority(arn)
-    (Path(rt.settings.data) / "buckets" / "crl-bucket" / ca.crl_locations[-1].key).unlink()
+    (Path(rt.settings.data) / "buckets" / "crl-bucket" / ca.distribution_points[-1].key).unlink()
     rt.store.forget_crl_segments(arn)  # as `signet crl rebuild`
     rt.store.schedule_crl(arn, due_at=clock())
     publish_due_crls(rt, seconds=60)
@@ -345,7 +345,7 @@ def test_number_jumps_past_a_published_crl_that_the_store_does_not_know(acm_pca:
     arn = active_root(acm_pca)
     issue(acm_pca, arn)
     ca = rt.store.get_certificate_authority(arn)
-    location = ca.crl_locations[-1]
+    location = ca.distribution_points[-1]
     ahead = int(clock().timestamp() * 1000) + 10**9
     tbs = crls.build_crl_tbs(
         issuer=ca_state.issuer_of(ca),

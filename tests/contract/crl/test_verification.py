@@ -127,7 +127,7 @@ def test_difference_is_named(rt: Any, arn: str, change: Callable[[list[Any]], li
     ],
 )
 def test_what_lies_there_instead_is_named(rt: Any, arn: str, case: str, problem: str) -> None:
-    location = rt.store.get_certificate_authority(arn).crl_locations[0]
+    location = rt.store.get_certificate_authority(arn).distribution_points[0]
     stored = rt.buckets.get(location.bucket, location.key)
     real = x509.load_der_x509_crl(stored.body)
     from tests.support.builders import ROOT_KEY
@@ -153,7 +153,7 @@ def test_what_lies_there_instead_is_named(rt: Any, arn: str, case: str, problem:
 
 def test_damaged_segments_are_made_again_of_the_base_records(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     """The same entries, octet for octet; and a damaged segment never reaches a client."""
-    (location,) = {(each.bucket, each.key) for ca in every_authority(rt) for each in ca.crl_locations}
+    (location,) = {(each.bucket, each.key) for ca in every_authority(rt) for each in ca.distribution_points}
     (crl_arn,) = {each.crl_arn for each in verify_crls(rt)}
     before = crl_gate.read(rt.buckets.get(*location).body)
     found = rt.store.get_crl_segments(crl_arn)

@@ -91,7 +91,7 @@ def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
 
 def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
     ca = rt.store.get_certificate_authority(arn)
-    location = ca.crl_locations[0]
+    location = ca.distribution_points[0]
     body = crl_bytes(rt, arn)
     now = clock()
     assert crl_watch.judge(ca, location, "", body, now).problem == ""
@@ -154,14 +154,14 @@ def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn
 
 def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:
     ca = rt.store.get_certificate_authority(arn)
-    elsewhere = tuple(replace(each, url=f"{each.url}.none.crl") for each in ca.crl_locations)
+    elsewhere = tuple(replace(each, url=f"{each.url}.none.crl") for each in ca.distribution_points)
 
     class Moved:
         def __getattr__(self, name: str) -> Any:
             return getattr(rt.store, name)
 
         def list_certificate_authorities(self, account: str, *, limit: int, after: str | None = None) -> Any:
-            return [] if after else [replace(ca, crl_locations=elsewhere, revocation_configuration=OFF)]
+            return [] if after else [replace(ca, distribution_points=elsewhere, revocation_configuration=OFF)]
 
     caplog.set_level(logging.INFO, logger="signet")
     logs.LOGGER.addHandler(caplog.handler)

@@ -220,12 +220,12 @@ def test_ca_that_keeps_changing_is_told_to_try_again(acm_pca: Any, rt: Any) -> N
 
 
 def published(rt: Any, arn: str) -> x509.CertificateRevocationList:
-    location = rt.store.get_certificate_authority(arn).crl_locations[-1]
+    location = rt.store.get_certificate_authority(arn).distribution_points[-1]
     return x509.load_der_x509_crl(rt.buckets.get(location.bucket, location.key).body)
 
 
 def overwrite(rt: Any, arn: str, body: bytes) -> None:
-    location = rt.store.get_certificate_authority(arn).crl_locations[-1]
+    location = rt.store.get_certificate_authority(arn).distribution_points[-1]
     etag = rt.buckets.get(location.bucket, location.key).etag
     rt.buckets.put(location.bucket, location.key, body, expected_etag=etag, content_type="x")
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.store import ConflictError, StaleAuthorityError, TokenMismatchError
+from chalicelib.records import CertificateAuthority, DistributionPoint, OcspUrl
+from chalicelib.store import ConflictError, StaleAuthorityError, TokenMismatchError, items
 from tests.support.builders import START
-from tests.support.store_records import ACCOUNT, LOCATION, at, authority, certificate, token
+from tests.support.store_records import ACCOUNT, POINT, at, authority, certificate, token
 
 if TYPE_CHECKING:
-    from chalicelib.records import CertificateAuthority
     from chalicelib.store.table_store import TableStore
 
 
@@ -30,10 +30,23 @@ def test_authority_is_read_as_it_was_written(store: TableStore, ca: CertificateA
         restorable_until=at(days=7),
         status_before_deletion="DISABLED",
         tags=(("k", "v"), ("n", None)),
-        crl_locations=(LOCATION,),
+        distribution_points=(POINT,),
     )
     assert store.update_certificate_authority(ca, full) == replace(full, version=2, issuing_epoch=2)
     assert store.get_certificate_authority(ca.arn) == replace(full, version=2, issuing_epoch=2)
+
+
+def test_distribution_points_keep_the_names_of_stored_attributes() -> None:
+    point = replace(POINT, partition="p", url="http://a", until=at(days=1))
+    ca = replace(authority(), distribution_points=(point,), ocsp_urls=(OcspUrl(url="http://o"),))
+    item = items.to_item(ca, items.authority_key(ca.arn))
+    moment = items.micros(at(days=1))
+    assert item["crl_locations"] == f'[["bucket","crl/x.crl","PUBLIC_READ","p","http://a",{moment}]]'
+    assert item["ocsp_addresses"] == '[["http://o",null]]'
+    assert items.from_item(CertificateAuthority, item) == ca
+    assert items.from_item(CertificateAuthority, item | {"crl_locations": '[["b","k"]]'}).distribution_points == (
+        DistributionPoint(bucket="b", key="k"),
+    )
 
 
 def test_update_is_conditional_on_the_version(store: TableStore, ca: CertificateAuthority) -> None:
@@ -85,7 +98,7 @@ def test_token_of_an_authority_that_came_to_nothing_counts_as_unused(store: Tabl
 
 def test_purge_forgets_the_authority_but_not_its_certificates(store: TableStore, ca: CertificateAuthority) -> None:
     store.reserve_certificate(certificate(ca), ca, None, now=START)
-    started = store.start_crl(ca, LOCATION, due_at=START)
+    started = store.start_crl(ca, POINT, due_at=START)
     with pytest.raises(ConflictError):
         store.purge_certificate_authority(ca)
     store.purge_certificate_authority(started)

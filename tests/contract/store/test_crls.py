@@ -16,7 +16,7 @@ from chalicelib.store import ConflictError, table_crls
 from chalicelib.store.table_store import TableStore
 from tests.support.builders import START
 from tests.support.store_records import (
-    LOCATION,
+    POINT,
     at,
     certificate,
     complete,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 def test_partitioned_revocation_wakes_its_partition_and_the_complete_crl(
     store: TableStore, ca: CertificateAuthority
 ) -> None:
-    partitions = [replace(LOCATION, key=f"crl/{name}.crl", partition=name, url=f"http://x/{name}") for name in "ab"]
-    for location in (LOCATION, *partitions):
-        ca = store.start_crl(ca, location, due_at=at(days=9))
-    assert ca.crl_locations == (LOCATION, *partitions)
+    partitions = [replace(POINT, key=f"crl/{name}.crl", partition=name, url=f"http://x/{name}") for name in "ab"]
+    for point in (POINT, *partitions):
+        ca = store.start_crl(ca, point, due_at=at(days=9))
+    assert ca.distribution_points == (POINT, *partitions)
     record, _ = store.reserve_certificate(replace(certificate(ca), crl_partition="a"), ca, None, now=START)
     wanted = replace(revocation(record, at(minutes=1)), crl_partition="a")
     store.revoke_certificate(record, wanted)
@@ -78,16 +78,16 @@ def test_partitions_of_many_processes_never_hold_too_much(
     assert max(taken.values()) <= 20
 
 
-def test_location_replaces_the_one_with_the_same_address(store: TableStore, ca: CertificateAuthority) -> None:
-    named = replace(LOCATION, url="http://one.example/x.crl")
+def test_distribution_point_replaces_the_one_with_the_same_url(store: TableStore, ca: CertificateAuthority) -> None:
+    named = replace(POINT, url="http://one.example/x.crl")
     ca = store.start_crl(started(store, ca), named, due_at=START)  # one without a name is an older release's
-    ended = tuple(replace(each, until=at(days=1)) for each in ca.crl_locations)
-    ca = store.update_certificate_authority(ca, replace(ca, crl_locations=ended))
-    other = replace(LOCATION, url="http://two.example/x.crl")
+    ended = tuple(replace(each, until=at(days=1)) for each in ca.distribution_points)
+    ca = store.update_certificate_authority(ca, replace(ca, distribution_points=ended))
+    other = replace(POINT, url="http://two.example/x.crl")
     ca = store.start_crl(ca, other, due_at=START)
-    assert ca.crl_locations == (*ended, other)
+    assert ca.distribution_points == (*ended, other)
     ca = store.start_crl(ca, replace(named, acl="BUCKET_OWNER_FULL_CONTROL"), due_at=START)
-    assert ca.crl_locations == (other, replace(named, acl="BUCKET_OWNER_FULL_CONTROL"))
+    assert ca.distribution_points == (other, replace(named, acl="BUCKET_OWNER_FULL_CONTROL"))
     assert store.get_certificate_authority(ca.arn) == ca
 
 
@@ -128,16 +128,16 @@ def test_lease_of_a_clock_that_was_ahead_holds_nothing(store: TableStore, ca: Ce
     complete(store, taken, at(days=3))
 
 
-def test_start_adds_the_location_and_makes_the_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
+def test_start_adds_the_distribution_point_and_makes_the_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
     changed = started(store, ca)
-    assert changed.crl_locations == (LOCATION,)
+    assert changed.distribution_points == (POINT,)
     assert changed == store.get_certificate_authority(ca.arn)
     assert store.list_due("CRL", now=START, limit=9) == [ca.arn]
     with pytest.raises(ConflictError):
-        store.start_crl(ca, LOCATION, due_at=START)
-    other = replace(LOCATION, bucket="other")
+        store.start_crl(ca, POINT, due_at=START)
+    other = replace(POINT, bucket="other")
     complete(store, reserve(store, ca), at(days=3))
-    assert store.start_crl(changed, other, due_at=at(days=1)).crl_locations == (LOCATION, other)
+    assert store.start_crl(changed, other, due_at=at(days=1)).distribution_points == (POINT, other)
     assert store.list_due("CRL", now=at(days=1), limit=9) == [ca.arn]
 
 

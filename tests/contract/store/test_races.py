@@ -12,7 +12,7 @@ from chalicelib.store import ConflictError, StaleAuthorityError
 from chalicelib.store.table_store import TableStore
 from tests.support.builders import START
 from tests.support.store_records import (
-    LOCATION,
+    POINT,
     at,
     authority,
     certificate,
@@ -127,7 +127,7 @@ def test_get_authority_uncached_sees_the_change_of_another_process(store: TableS
 
 def test_revoke_while_the_first_crl_is_started_makes_that_crl_due(store: TableStore, ca: CertificateAuthority) -> None:
     record, _ = store.reserve_certificate(certificate(ca), ca, None, now=START)
-    for_the_first_time = lambda: store.start_crl(ca, LOCATION, due_at=at(days=1))  # noqa: E731  an interloper
+    for_the_first_time = lambda: store.start_crl(ca, POINT, due_at=at(days=1))  # noqa: E731  an interloper
     revoker = interrupted(store, for_the_first_time, before=1)
     revoker.revoke_certificate(record, revocation(record, at(seconds=5)))
     state = store.get_crl_state(ca.arn)

@@ -13,7 +13,7 @@ from chalicelib.store import ConflictError, items
 from chalicelib.store.table import Put
 from chalicelib.store.table_store import TableStore
 from tests.support.builders import START
-from tests.support.store_records import LOCATION, at, certificate, new_revocations, revocation
+from tests.support.store_records import POINT, at, certificate, new_revocations, revocation
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Write
@@ -167,7 +167,7 @@ def test_fold_that_died_is_finished_by_the_next_reader(store: TableStore, ca: Ce
 def test_segments_of_a_partition_are_its_own_and_go_with_the_authority(
     store: TableStore, ca: CertificateAuthority
 ) -> None:
-    ca = store.start_crl(ca, replace(LOCATION, partition="a", url="http://x/a"), due_at=START)
+    ca = store.start_crl(ca, replace(POINT, partition="a", url="http://x/a"), due_at=START)
     of_a = crl_arn(ca.arn, "a")
     folded(store, store.get_crl_segments(of_a), "a1")
     folded(store, store.get_crl_segments(ca.arn), "c1")
