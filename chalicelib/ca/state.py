@@ -39,6 +39,11 @@ def status_of(ca: CertificateAuthority, now: datetime) -> str:
     return status_until(ca, issuer_of(ca).not_after if ca.status in _EXPIRING else None, now)
 
 
+def has_status_service(ca: CertificateAuthority, now: datetime) -> bool:
+    """Return whether the CA's CRLs are published and OCSP answers for it."""
+    return ca.certificate_der is not None and status_of(ca, now) in WITH_STATUS_SERVICE
+
+
 def status_until(ca: CertificateAuthority, not_after: datetime | None, now: datetime) -> str:
     """The same, for a caller that already knows when the certificate expires."""
     return "EXPIRED" if ca.status in _EXPIRING and not_after is not None and now > not_after else ca.status

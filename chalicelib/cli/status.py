@@ -1,4 +1,4 @@
-"""`signet status`: CAs, how fresh their CRLs are, counts, and how long an issuance took on average."""
+"""`signet status`: CAs, the freshness of their CRLs, counts, and how long an issuance took on average."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chalicelib import arn as arns
 from chalicelib import runtime
+from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
-from chalicelib.crl import distribution_points
+from chalicelib.crl import distribution_points, freshness
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.crl.freshness import Freshness
+    from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
-_PAGE = 100
-_COLUMNS = ("Name", "Type", "State", "Issued", "Failed", "Time", "Revoked", "CRL", "Next update", "Next run", "ARN")
+_COLUMNS = ("Name", "Type", "Status", "Issued", "Failed", "Time", "Revoked", "CRL", "Next update", "Next run", "ARN")
 
 
 @click.command()
@@ -28,30 +31,28 @@ _COLUMNS = ("Name", "Type", "State", "Issued", "Failed", "Time", "Revoked", "CRL
 def status(*, as_json: bool) -> None:
     """Show the CAs of this home, how fresh their CRLs are, and how many certificates they issued."""
     rt = runtime.from_env()
-    found = [describe(rt, ca) for account in rt.store.list_accounts() for ca in _authorities(rt, account)]
+    cas = [describe(rt, ca) for ca in sorted(iterate.every_authority(rt), key=_order)]
     if as_json:
-        click.echo(json.dumps({"CertificateAuthorities": found}, indent=2, default=str))
+        click.echo(json.dumps({"CertificateAuthorities": cas}, indent=2, default=str))
         return
-    if not found:
+    if not cas:
         click.echo("There is no CA yet.")
         return
-    click.echo(table(_COLUMNS, [_row(each) for each in found]))
-    for each in found:
-        if each["Crl"] and each["Crl"]["LastError"]:
-            click.echo(f"{each['Arn']}: CRL failed {each['Crl']['Failures']} times: {each['Crl']['LastError']}")
+    click.echo(table(_COLUMNS, [_row(ca) for ca in cas]))
+    for ca in cas:
+        if ca["Crl"] and ca["Crl"]["LastError"]:
+            click.echo(f"{ca['Arn']}: CRL failed {ca['Crl']['Failures']} times: {ca['Crl']['LastError']}")
 
 
-def _authorities(rt: Runtime, account_id: str) -> list[CertificateAuthority]:
-    found: list[CertificateAuthority] = []
-    after: str | None = None
-    while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
-        found += page
-        after = page[-1].arn.rsplit("/", 1)[1]
-    return sorted(found, key=lambda ca: (ca.created_at, ca.arn))
+def _order(ca: CertificateAuthority) -> tuple[str, datetime, str]:
+    return arns.parse_ca_arn(ca.arn).account_id, ca.created_at, ca.arn
 
 
 def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
-    """What a program may want to know of a CA."""
+    """A CA for programs: members are named as the API names them, times are datetimes.
+
+    "Freshness" is that of the worst CRL, as the console shows it; "Crl" is that CRL, or None without one.
+    """
     certificates, seconds = Counter[str](), 0.0
     for record in rt.store.list_certificates(ca.arn):
         certificates[record.status] += 1
@@ -59,6 +60,7 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
             seconds += (record.issued_at - record.reserved_at).total_seconds()
         certificates["REVOKED"] += record.revoked_at is not None
     subject = names.encode_subject(ca.configuration["Subject"])
+    crls = freshness.of_authority(rt, ca)
     return {
         "Arn": ca.arn,
         "Name": dict(ca.tags).get("Name"),
@@ -72,38 +74,31 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
             "Failure": certificates["FAILED"],
             "Time": round(1000 * seconds / certificates["ISSUED"], 1) if certificates["ISSUED"] else None,
         },
-        "Crl": _crl(rt, ca),
+        "Freshness": freshness.WORDS[freshness.worst_condition(ca, crls)],
+        "Crl": _crl(crls, distribution_points.in_use(ca, rt.now())) if crls else None,
     }
 
 
-def _crl(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any] | None:
-    found = [rt.store.get_crl_state(each) for each in distribution_points.crl_arns(ca, rt.now())]
-    states = [each for each in found if each is not None]
-    if not states:
-        return None
-    locations = distribution_points.in_use(ca, rt.now())
-    state = min(states, key=lambda each: (each.next_update is not None, each.next_update))  # the one that ends first
+def _crl(crls: Sequence[Freshness], points: Sequence[DistributionPoint]) -> dict[str, Any]:
+    """The worst CRL of a CA, with the number of entries of all its CRLs."""
+    condition, state = crls[0].condition, crls[0].state
     return {
         "Number": state.published_number,
-        "Entries": sum(each.published_entries for each in states),
-        "Partitions": len({each.partition for each in locations} - {""}),
+        "Entries": sum(crl.state.published_entries for crl in crls),
+        "Partitions": len({point.partition for point in points} - {""}),
         "PublishedAt": state.published_at,
         "NextUpdate": state.next_update,
-        "Fresh": state.next_update is not None and state.next_update > rt.now(),
+        "Fresh": condition == "FRESH",
         "NextRun": state.next_crl_at,
         "Failures": state.failures,
         "LastError": state.last_error,
-        "Urls": [each.url for each in locations],
+        "Urls": [point.url for point in points],
     }
 
 
 def _row(ca: dict[str, Any]) -> tuple[str, ...]:
     crl, counts, metrics = ca["Crl"], ca["Certificates"], ca["Metrics"]
-    if crl is None:
-        crl_columns = ("-", "-", "-")
-    else:
-        state = "failing" if crl["LastError"] else "fresh" if crl["Fresh"] else "due"
-        crl_columns = (state, _time(crl["NextUpdate"]), _time(crl["NextRun"]))
+    times = (_time(crl["NextUpdate"]), _time(crl["NextRun"])) if crl else ("-", "-")
     return (
         ca["Name"] or ca["CommonName"] or "-",
         ca["Type"],
@@ -112,7 +107,8 @@ def _row(ca: dict[str, Any]) -> tuple[str, ...]:
         str(metrics["Failure"]),
         "-" if metrics["Time"] is None else f"{metrics['Time']:.0f}ms",
         str(counts["REVOKED"]),
-        *crl_columns,
+        ca["Freshness"],
+        *times,
         ca["Arn"],
     )
 
@@ -122,7 +118,7 @@ def _time(moment: Any) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under their headings, each column as wide as its widest value; control characters are shown as '?'."""
+    """Format rows under their headings, columns as wide as their widest values; control characters become '?'."""
     shown = [[_printable(value) for value in row] for row in [columns, *rows]]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
     lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in shown]

@@ -141,7 +141,7 @@ def _publish_once(
     crl_arn = state.crl_arn
     try:
         ca = rt.store.get_certificate_authority(ca_arn)  # after the revision: a later change makes the CRL due again
-        if ca is None or ca_state.status_of(ca, now) not in ca_state.WITH_STATUS_SERVICE:
+        if ca is None or not ca_state.has_status_service(ca, now):
             rt.store.fail_crl(state, _EXPIRED, retry_at=now + _NOT_PUBLISHED_RETRY)
             return Outcome(crl_arn, "skipped"), False
         crl_objects = objects.read(rt, ca, partition, now)

@@ -52,7 +52,7 @@ def verify_crls(rt: Runtime) -> Iterator[Verdict]:
 
 
 def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
-    if ca.certificate_der is None or ca_state.status_of(ca, rt.now()) not in ca_state.WITH_STATUS_SERVICE:
+    if not ca_state.has_status_service(ca, rt.now()):
         return
     objects = {(each.bucket, each.key): each for each in distribution_points.in_use(ca, rt.now())}
     revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []

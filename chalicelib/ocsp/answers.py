@@ -107,7 +107,7 @@ def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAutho
     for each in request.cert_ids:
         for arn in rt.store.list_issuers(each.issuer_key_hash.hex()) if each.hash_name else ():
             ca = rt.store.get_certificate_authority(arn)
-            if ca is not None and state.status_of(ca, now) in state.WITH_STATUS_SERVICE and _is_issuer(ca, each):
+            if ca is not None and state.has_status_service(ca, now) and _is_issuer(ca, each):
                 return ca
     return None
 

@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 DAYS, WEEKS, WEEK = 30, 12, timedelta(weeks=1)
-CA_ENDS_WITHIN = timedelta(days=30)
+CA_EXPIRES_WITHIN = timedelta(days=30)
 REPORTS = 100
 # What needs attention, the most urgent first, and how loud a page says it.
 SEVERITIES = {
-    "CRL_ENDED": "urgent",
+    "CRL_EXPIRED": "urgent",
     "CRL_FAILING": "urgent",
-    "CA_ENDS": "urgent",
+    "CA_EXPIRES": "urgent",
     "CRL_OLD": "warning",
     "CRL_OVERDUE": "warning",
-    "CERTIFICATES_END": "warning",
+    "CERTIFICATES_EXPIRE": "warning",
     "AUDIT_REPORT_FAILED": "warning",
     "CA_PENDING_CERTIFICATE": "note",
 }
 _ORDER = list(SEVERITIES)
 _CRL_TEXTS = {
-    "ENDED": "The CRL ended at {state.next_update:%Y-%m-%d %H:%M} UTC: clients refuse what it tells of.",
+    "EXPIRED": "The CRL expired at {state.next_update:%Y-%m-%d %H:%M} UTC: clients refuse it.",
     "FAILING": "The CRL failed {state.failures} times: {state.last_error}",
     "OLD": "The CRL of {state.published_at:%Y-%m-%d %H:%M} UTC is past half its life without a newer one.",
     "OVERDUE": "The CRL has been due since {state.next_crl_at:%Y-%m-%d %H:%M} UTC.",
@@ -84,41 +84,42 @@ class CrlAge(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+class Overview:
     """The overview.
 
     Attributes:
-        issued, revoked: for each of the last `DAYS` days of UTC, today's last.
-        ending: for each of the next `WEEKS` weeks, counted from now; revoked certificates are among them.
+        authorities: how many CAs the account has.
+        issued, revoked: for each of the last `DAYS` days in UTC, today last.
+        expiring: for each of the next `WEEKS` weeks, counted from now; revoked certificates are among them.
         attention: the most urgent first.
-        crls: of each CA that tells status, the worst first.
+        crls: the worst CRL of each CA whose CRLs are published, the worst first.
     """
 
     authorities: int
     issued: tuple[Bar, ...]
     revoked: tuple[Bar, ...]
-    ending: tuple[Bar, ...]
+    expiring: tuple[Bar, ...]
     attention: tuple[Attention, ...]
     crls: tuple[CrlAge, ...] = ()
 
 
-def statistics(rt: Runtime, caller: Caller, now: datetime) -> Statistics:
+def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
     """The overview of the CAs of a caller's account."""
-    found = list(iterate.of_account(rt, caller.account_id))
+    cas = list(iterate.of_account(rt, caller.account_id))
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
     weeks = [now + number * WEEK for number in range(WEEKS + 1)]
-    crls = _crl_ages(rt, found, now)
+    crls = _crl_ages(rt, cas)
     reports = _last_reports(rt, caller.account_id)
-    ending = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
-    looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in found)
-    attention = [*looked_at, *_of_certificates(ending[0])]
-    return Statistics(
-        authorities=len(found),
+    expiring = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
+    looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in cas)
+    attention = [*looked_at, *_of_certificates(expiring[0])]
+    return Overview(
+        authorities=len(cas),
         issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
         revoked=_bars(days, rt.store.count_certificates(caller.account_id, "revoked", days)),
-        ending=ending,
-        attention=tuple(sorted(attention, key=lambda each: (_ORDER.index(each.kind), each.at or now, each.ca_arn))),
+        expiring=expiring,
+        attention=tuple(sorted(attention, key=lambda it: (_ORDER.index(it.kind), it.at or now, it.ca_arn))),
         crls=tuple(sorted(crls.values(), key=lambda age: freshness.CONDITIONS.index(age.crl.condition))),
     )
 
@@ -127,11 +128,11 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
     return tuple(map(Bar, edges, counts))
 
 
-def _crl_ages(rt: Runtime, cas: list[CertificateAuthority], now: datetime) -> dict[str, CrlAge]:
-    """By the ARN of each CA with a CRL that is kept up, the worst one."""
-    with_service = {ca.arn: ca for ca in cas if ca_state.status_of(ca, now) in ca_state.WITH_STATUS_SERVICE}
-    found = freshness.of_authorities(rt, list(with_service.values()))
-    return {arn: CrlAge(arn, ca_state.name_of(with_service[arn]), crls[0]) for arn, crls in found.items() if crls}
+def _crl_ages(rt: Runtime, cas: list[CertificateAuthority]) -> dict[str, CrlAge]:
+    """By the ARN of each CA whose CRLs are published, the worst one."""
+    crls = freshness.of_authorities(rt, cas)
+    ages = {ca.arn: CrlAge(ca.arn, ca_state.name_of(ca), crls[ca.arn][0]) for ca in cas if crls[ca.arn]}
+    return {arn: age for arn, age in ages.items() if age.crl.condition != "NOT_PUBLISHED"}
 
 
 def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
@@ -145,12 +146,12 @@ def _of_authority(
 ) -> Iterator[Attention]:
     status, name = ca_state.status_of(ca, now), ca_state.name_of(ca)
     if status == "PENDING_CERTIFICATE":
-        text = "The CA waits for its certificate."
+        text = "Pending certificate: install it to activate this CA."
         yield Attention("CA_PENDING_CERTIFICATE", text, ca.arn, name, ca.created_at)
     if status in {"ACTIVE", "DISABLED"}:
-        ends = ca_state.issuer_of(ca).not_after
-        if ends is not None and ends - now <= CA_ENDS_WITHIN:
-            yield Attention("CA_ENDS", f"The CA ends on {ends:%Y-%m-%d}.", ca.arn, name, ends)
+        not_after = ca_state.issuer_of(ca).not_after
+        if not_after is not None and not_after - now <= CA_EXPIRES_WITHIN:
+            yield Attention("CA_EXPIRES", f"The CA expires on {not_after:%Y-%m-%d}.", ca.arn, name, not_after)
     if age is not None and age.crl.condition in _CRL_TEXTS:
         condition, state = age.crl.condition, age.crl.state
         yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, name, state.next_update)
@@ -161,5 +162,5 @@ def _of_authority(
 
 def _of_certificates(next_week: Bar) -> Iterator[Attention]:
     if next_week.number:
-        what = "One certificate ends" if next_week.number == 1 else f"{next_week.number} certificates end"
-        yield Attention("CERTIFICATES_END", f"{what} within {WEEK.days} days.", at=next_week.begins)
+        what = "One certificate expires" if next_week.number == 1 else f"{next_week.number} certificates expire"
+        yield Attention("CERTIFICATES_EXPIRE", f"{what} within {WEEK.days} days.", at=next_week.begins)

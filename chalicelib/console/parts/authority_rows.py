@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.ca import find
-from chalicelib.ca import state as ca_state
-from chalicelib.crl import freshness, revocation_configuration
+from chalicelib.crl import freshness
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from chalicelib.console.web import Visit
     from chalicelib.crl.freshness import Freshness
@@ -32,17 +30,20 @@ class Light(NamedTuple):
     state: CrlState | None = None
 
 
-# By the condition that `crl_freshness` finds.
-LIGHTS = {
-    "ENDED": Light("bad", "✕", "ended"),
-    "FAILING": Light("bad", "✕", "failing"),
-    "OLD": Light("warn", "◐", "old"),
-    "OVERDUE": Light("warn", "◐", "overdue"),
-    "WAITING": Light("muted", "○", "on its way"),
-    "FRESH": Light("good", "●", "fresh"),
+# The tone and the icon of each condition.
+_SIGNS = {
+    "EXPIRED": ("bad", "✕"),
+    "FAILING": ("bad", "✕"),
+    "OLD": ("warn", "◐"),
+    "OVERDUE": ("warn", "◐"),
+    "WAITING": ("muted", "○"),
+    "FRESH": ("good", "●"),
+    "NOT_PUBLISHED": ("muted", "◌"),
+    "NONE": ("muted", "○"),
+    "OFF": ("muted", "-"),
 }
-NOT_KEPT_UP = Light("muted", "◌", "not kept up")  # a CA without service has no run of the publisher
-_OFF, _NONE, _NOT_TOLD = Light("muted", "-", "off"), Light("muted", "○", "none yet"), Light("muted", "-", "its owner's")
+LIGHTS = {condition: Light(*signs, freshness.WORDS[condition]) for condition, signs in _SIGNS.items()}
+_NOT_TOLD = Light("muted", "-", "its owner's")
 
 
 class AuthorityRow(NamedTuple):
@@ -76,7 +77,7 @@ def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[Authority
             name=dict(record.tags).get("Name") or "",
             common_name=common_name(each),
             ca=each,
-            light=_light(record, crls[record.arn], visit.rt.now()),
+            light=_light(record, crls[record.arn]),
         )
         for each, record in zip(described, records, strict=True)
     ]
@@ -107,16 +108,9 @@ def subject(described: Mapping[str, Any]) -> str:
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     """The freshness of a CA's CRLs: that of the one that is worst off."""
-    return _light(ca, freshness.of_authority(rt, ca), rt.now())
+    return _light(ca, freshness.of_authority(rt, ca))
 
 
-def is_kept_up(ca: CertificateAuthority, now: datetime) -> bool:
-    """Whether the CA's CRLs are published; no certificate of one that has ended is valid."""
-    return ca_state.status_of(ca, now) in ca_state.WITH_STATUS_SERVICE
-
-
-def _light(ca: CertificateAuthority, crls: Sequence[Freshness], now: datetime) -> Light:
-    if not crls:
-        return _NONE if revocation_configuration.crl_enabled(ca) else _OFF
-    found = LIGHTS[crls[0].condition] if is_kept_up(ca, now) else NOT_KEPT_UP
-    return found._replace(state=crls[0].state)
+def _light(ca: CertificateAuthority, crls: Sequence[Freshness]) -> Light:
+    light = LIGHTS[freshness.worst_condition(ca, crls)]
+    return light._replace(state=crls[0].state) if crls else light

@@ -22,13 +22,9 @@ _SCHEDULE = (
     "The schedule that publishes CRLs does not seem to run: in the laptop home see that signet serve runs; on AWS look "
     "at the log of the function publish_crls."
 )
-_NOT_KEPT_UP = (
-    "This CA has ended, and its certificates with it: its CRLs are not published any more. They are again once a new "
-    "CA certificate is installed."
-)
 # What to do, by the condition of a CRL.
 _ADVICE = {
-    "ENDED": "Clients refuse this CRL. Put right what the last error says, if there is one, then publish now.",
+    "EXPIRED": "Clients refuse this CRL. Put right what the last error says, if there is one, then publish now.",
     "FAILING": (
         "Put right what the last error says. Where it is about the bucket, edit the settings and save them: the bucket "
         "is checked, and the page says what is missing. It is tried again by itself."
@@ -36,6 +32,10 @@ _ADVICE = {
     "OLD": f"A newer CRL should be there by now. {_SCHEDULE}",
     "OVERDUE": _SCHEDULE,
     "WAITING": "The first CRL is published by the next run of the schedule, within a minute.",
+    "NOT_PUBLISHED": (
+        "This CA has expired, and its certificates with it: its CRLs are not published any more. They are again once a "
+        "new CA certificate is installed."
+    ),
 }
 
 
@@ -58,16 +58,15 @@ class CrlRow(NamedTuple):
 
 def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
-    locations = distribution_points.in_use(ca, rt.now())
-    kept_up = authority_rows.is_kept_up(ca, rt.now())
-    found = []
+    points = distribution_points.in_use(ca, rt.now())
+    rows = []
     for each in freshness.of_authority(rt, ca):
         _, partition = arns.split_crl_arn(each.crl_arn)
-        own = tuple(location.url for location in locations if location.partition == partition)
-        light = authority_rows.LIGHTS[each.condition] if kept_up else authority_rows.NOT_KEPT_UP
-        advice = _ADVICE.get(each.condition, "") if kept_up else _NOT_KEPT_UP
-        found.append(CrlRow(light, partition, each.state, advice, own, each.state.next_crl_at if kept_up else None))
-    return found
+        urls = tuple(point.url for point in points if point.partition == partition)
+        light, advice = authority_rows.LIGHTS[each.condition], _ADVICE.get(each.condition, "")
+        next_run = None if each.condition == "NOT_PUBLISHED" else each.state.next_crl_at
+        rows.append(CrlRow(light, partition, each.state, advice, urls, next_run))
+    return rows
 
 
 class Ocsp(NamedTuple):

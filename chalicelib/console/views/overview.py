@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
 MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, in the table behind them; and of what needs attention
 BRANCHES = 50  # of the hierarchy, on a page
-ENDS_SOON = account_overview.CA_ENDS_WITHIN
+EXPIRES_SOON = account_overview.CA_EXPIRES_WITHIN
 
 
 class Figure(NamedTuple):
@@ -71,7 +71,7 @@ class Branch(NamedTuple):
 
 def overview(visit: Visit) -> WireResponse:
     """What needs attention, then what happens over time; without any CA, the introduction."""
-    found = account_overview.statistics(visit.rt, visit.caller, visit.rt.now())
+    found = account_overview.overview(visit.rt, visit.caller, visit.rt.now())
     if not found.authorities:
         return web.redirect(visit, "cas")
     return render.page(
@@ -101,15 +101,15 @@ def _link(visit: Visit, attention: Attention) -> str:
     return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
 
 
-def _figures(found: account_overview.Statistics) -> list[Figure]:
+def _figures(found: account_overview.Overview) -> list[Figure]:
     rows = (
         ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days, by day", "Day", found.issued),
         (
-            "ending",
-            "Certificates ending",
+            "expiring",
+            "Expiring certificates",
             f"in the next {account_overview.WEEKS} weeks, by week",
             "Week from",
-            found.ending,
+            found.expiring,
         ),
         ("revoked", "Revocations", f"in the last {account_overview.DAYS} days, by day", "Day", found.revoked),
     )
@@ -197,7 +197,7 @@ def _life(node: Node, now: datetime) -> tuple[str, str]:
         return "muted", "no certificate yet"
     if node.not_after < now:
         return "bad", "expired"
-    if node.not_after - now <= ENDS_SOON:
+    if node.not_after - now <= EXPIRES_SOON:
         return "warn", f"{_days(node.not_after - now)} left"
     return "good", f"{_days(node.not_after - now)} left"
 

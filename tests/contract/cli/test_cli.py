@@ -68,13 +68,13 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     assert "There is no CRL" in run("crl", "rebuild", f"{root[:-4]}0000").output
     assert "is not the ARN of a certificate authority" in run("crl", "rebuild", "x").output
     heading, first, second = run("status").output.splitlines()
-    assert heading.split()[:4] == ["Name", "Type", "State", "Issued"]
+    assert heading.split()[:4] == ["Name", "Type", "Status", "Issued"]
     assert first.startswith("first?line")  # control characters do not reach the terminal
     assert first.split()[1:5] == ["ROOT", "ACTIVE", "3", "0"]
     assert re.fullmatch(r"[0-9]+ms", first.split()[5])
     assert first.split()[6:8] == ["1", "fresh"]
     assert first.endswith(root)
-    assert second.split()[-8:-1] == ["0", "0", "-", "0", "-", "-", "-"]
+    assert second.split()[-8:-1] == ["0", "0", "-", "0", "off", "-", "-"]
     assert second.endswith(waiting)
     shown = json.loads(run("status", "--json").output)["CertificateAuthorities"]
     assert [each["Arn"] for each in shown] == [root, waiting]
@@ -161,8 +161,8 @@ def test_monitor_fetches_what_strangers_fetch(
     assert dead.exit_code == 1
     assert "Connection refused" in dead.output
     assert found.exit_code == 0, found.output
-    number, *_, state, address = found.output.splitlines()[1].split()
-    assert (len(number), state, address[:17]) == (13, "fresh", "http://127.0.0.1:")
+    number, *_, freshness, url = found.output.splitlines()[1].split()
+    assert (len(number), freshness, url[:17]) == (13, "fresh", "http://127.0.0.1:")
 
 
 def test_console_needs_a_home_that_runs(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -333,7 +333,7 @@ def test_pages_of_a_ca_of_another_account_are_not_there(browser: Browser, rt: An
 
 
 def test_light_is_judged_in_one_place(browser: Browser, acm_pca: Any, clock: Clock) -> None:
-    """The list and the CA's page show what `crl_freshness` finds, at every age of a CRL."""
+    """The list and the CA's page show what `crl.freshness` says, at every age of a CRL."""
     arn = active_root(acm_pca)
     issue(acm_pca, arn)
     seen = []
@@ -341,12 +341,12 @@ def test_light_is_judged_in_one_place(browser: Browser, acm_pca: Any, clock: Clo
         clock.forward(days=days)
         browser.sign_in()
         found = freshness.of_authority(browser.rt, authority(browser, arn))[0].condition
-        word = {"FRESH": "fresh", "OLD": "old", "ENDED": "ended", "OVERDUE": "overdue"}[found]
+        word = {"FRESH": "fresh", "OLD": "old", "EXPIRED": "expired", "OVERDUE": "overdue"}[found]
         seen.append(found)
         assert f"</span> {word}</span>" in browser.get("/console/cas").text
         assert facts(page_of(browser, arn))["CRL"].endswith(word)
         assert re.search(rf">CRL *<[^>]*> *<[^>]*>.</span> {word}</span>", page_of(browser, arn, "/revocation").text)
-    assert seen == ["FRESH", "FRESH", "OLD", "ENDED"]
+    assert seen == ["FRESH", "FRESH", "OLD", "EXPIRED"]
 
 
 def test_console_and_api_see_one_thing(browser: Browser, acm_pca: Any, clock: Clock) -> None:

@@ -116,7 +116,7 @@ def test_failure_is_shown_with_its_error_and_what_to_do(browser: Browser, acm_pc
     assert "Put right what the last error says" in page.text
 
 
-def test_crl_of_a_ca_that_has_ended_is_not_kept_up_and_says_so(browser: Browser, acm_pca: Any, clock: Clock) -> None:
+def test_crl_of_an_expired_ca_is_not_published_and_says_so(browser: Browser, acm_pca: Any, clock: Clock) -> None:
     arn = active_root(acm_pca, RevocationConfiguration=CRL_CONFIGURATION)
     issue(acm_pca, arn)
     assert "○" not in page_of(browser, arn, "/revocation").text
@@ -127,7 +127,7 @@ def test_crl_of_a_ca_that_has_ended_is_not_kept_up_and_says_so(browser: Browser,
     assert not re.search("[0-9]", facts(page)["Next run"])
     assert "not published any more" in page.text
     for rest in ("", "/revocation"):
-        assert "not kept up" in page_of(browser, arn, rest).text
+        assert "not published" in page_of(browser, arn, rest).text
         assert not re.findall(r"> (fresh|ended|old|overdue|on its way)<", page_of(browser, arn, rest).text)
 
 

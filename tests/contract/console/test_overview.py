@@ -68,12 +68,12 @@ def test_charts_and_their_tables_say_the_same(browser: Browser, rt: Any, clock: 
     serial = issue(rt, ca)
     revoke(rt, ca, serial)
     page = browser.get("/console/overview")
-    issued, ending, revoked = (table(page, name) for name in ("issued", "ending", "revoked"))
-    assert (len(issued), len(ending), len(revoked)) == (overview.DAYS, overview.WEEKS, overview.DAYS)
+    issued, expiring, revoked = (table(page, name) for name in ("issued", "expiring", "revoked"))
+    assert (len(issued), len(expiring), len(revoked)) == (overview.DAYS, overview.WEEKS, overview.DAYS)
     assert {day: number for day, number in issued.items() if number} == {"2030-01-01": 4, "2030-01-02": 1}
-    assert {day: number for day, number in ending.items() if number} == {"2030-01-09": 3, "2030-01-30": 1}
+    assert {day: number for day, number in expiring.items() if number} == {"2030-01-09": 3, "2030-01-30": 1}
     assert {day: number for day, number in revoked.items() if number} == {"2030-01-02": 1}
-    for name, rows in (("issued", issued), ("ending", ending), ("revoked", revoked)):
+    for name, rows in (("issued", issued), ("expiring", expiring), ("revoked", revoked)):
         bars = re.findall(r'<rect class="bar"[^>]*><title>([0-9-]+): ([0-9,]+)</title>', figure(page, name))
         assert {label: int(number) for label, number in bars} == {day: number for day, number in rows.items() if number}
         assert f'role="img" aria-labelledby="{name}-title {name}-desc"' in figure(page, name)
@@ -81,28 +81,28 @@ def test_charts_and_their_tables_say_the_same(browser: Browser, rt: Any, clock: 
 
 
 def test_what_needs_attention_comes_first_and_leads_there(browser: Browser, rt: Any, clock: Clock) -> None:
-    ending, waiting = root(rt, {"CommonName": "Ending"}, years=1), create(rt, subject={"CommonName": "Waiting"})
-    issue(rt, ending)
+    expiring, waiting = root(rt, {"CommonName": "Expiring"}, years=1), create(rt, subject={"CommonName": "Waiting"})
+    issue(rt, expiring)
     clock.forward(days=340)
     browser.sign_in()
-    issue(rt, ending, validity={"Type": "DAYS", "Value": 3})
+    issue(rt, expiring, validity={"Type": "DAYS", "Value": 3})
     page = browser.get("/console/overview")
     assert page.text.index("Needs attention") < page.text.index("<figure")
     part = page.text.partition('class="attention"')[2].partition("</ul>")[0]
     words = re.findall(r"</span> (Urgent|Warning|Note)</span>", part)
     assert words == ["Urgent", "Urgent", "Warning", "Note"]
-    for said in ("The CRL ended at", "The CA ends on 2031-01-01", "One certificate ends within 7 days."):
+    for said in ("The CRL expired at", "The CA expires on 2031-01-01", "One certificate expires within 7 days."):
         assert said in part
     links = [urljoin(page.url, each.replace("&amp;", "&")) for each in re.findall(r'href="([^"]+)"', part)]
     assert [urlsplit(each).path for each in links] == [
-        f"/console/cas/{ending}",
-        f"/console/cas/{ending}",
+        f"/console/cas/{expiring}",
+        f"/console/cas/{expiring}",
         "/console/certificates",
         f"/console/cas/{waiting}",
     ]
     assert "expires_from=2030-12-07&expires_to=2030-12-14" in links[2]
     publication.publish_due_crls(rt, seconds=60)
-    assert "The CRL ended" not in browser.get("/console/overview").text
+    assert "The CRL expired" not in browser.get("/console/overview").text
 
 
 def test_nothing_to_attend_to_is_said(browser: Browser, rt: Any) -> None:
@@ -124,7 +124,7 @@ def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
     browser.sign_in()
     part = figure(browser.get("/console/overview"), "crls")
     assert 'aria-label="100 percent of its life used"' in part
-    assert "ended" in part
+    assert "expired" in part
 
 
 def test_condition_of_every_crl_has_its_words() -> None:

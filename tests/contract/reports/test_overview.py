@@ -1,4 +1,4 @@
-"""What people look at: statistics with what needs attention, the hierarchy, a CA's activity."""
+"""What people look at: the overview with what needs attention, the hierarchy, a CA's activity."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
-from chalicelib.crl.freshness import condition_of
 from chalicelib.crl.publication import publish_due_crls
-from chalicelib.records import AuditReport, CrlState
+from chalicelib.records import AuditReport
 from chalicelib.reports import audit_report_writer
 from chalicelib.reports.activity import activity
 from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy
-from chalicelib.reports.overview import statistics
+from chalicelib.reports.overview import overview
 from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
 from tests.support.authority_steps import active_root, active_subordinate, create, install_subordinate, issue
@@ -40,14 +39,14 @@ def named(common_name: str) -> dict[str, Any]:
     return EC_CONFIGURATION | {"Subject": {"CommonName": common_name}}
 
 
-# statistics
+# overview
 
 
 def test_overview_of_nothing_is_empty(rt: Any, caller: Caller, clock: Any) -> None:
-    found = statistics(rt, caller, clock())
+    found = overview(rt, caller, clock())
     assert (found.authorities, found.attention) == (0, ())
-    assert [len(series) for series in (found.issued, found.revoked, found.ending)] == [30, 30, 12]
-    assert not any(bar.number for bar in (*found.issued, *found.revoked, *found.ending))
+    assert [len(series) for series in (found.issued, found.revoked, found.expiring)] == [30, 30, 12]
+    assert not any(bar.number for bar in (*found.issued, *found.revoked, *found.expiring))
 
 
 def test_certificates_are_counted_on_their_day_and_in_their_week(
@@ -59,19 +58,19 @@ def test_certificates_are_counted_on_their_day_and_in_their_week(
     leaves += [issue(acm_pca, first)]
     revoke(acm_pca, first, leaves[0])
     clock.forward(days=2)
-    found = statistics(rt, caller, clock())
+    found = overview(rt, caller, clock())
     midnight = clock().replace(hour=0, minute=0, second=0)
     assert [bar.begins for bar in found.issued][-2:] == [midnight - timedelta(days=1), midnight]
     assert [bar.number for bar in found.issued][-5:] == [0, 4, 1, 0, 0]  # with the two roots' own
     assert [bar.number for bar in found.revoked][-5:] == [0, 0, 1, 0, 0]
-    assert [bar.number for bar in found.ending][:5] == [1, 0, 0, 1, 1]  # in 3, 27 and 28 days
-    assert [bar.begins for bar in found.ending][:2] == [clock(), clock() + timedelta(weeks=1)]
-    assert sum(bar.number for bar in (*found.issued, *found.revoked, *found.ending)) == 5 + 1 + 3
+    assert [bar.number for bar in found.expiring][:5] == [1, 0, 0, 1, 1]  # in 3, 27 and 28 days
+    assert [bar.begins for bar in found.expiring][:2] == [clock(), clock() + timedelta(weeks=1)]
+    assert sum(bar.number for bar in (*found.issued, *found.revoked, *found.expiring)) == 5 + 1 + 3
 
 
 def test_what_needs_attention_comes_by_urgency(acm_pca: Any, rt: Any, caller: Caller, clock: Any) -> None:
     pending = create(acm_pca, Tags=[{"Key": "Name", "Value": "the new one"}])
-    ending = active_subordinate(acm_pca, now=clock(), days=20)
+    expiring = active_subordinate(acm_pca, now=clock(), days=20)
     failing = active_root(acm_pca)
     issue(acm_pca, failing, Validity=WEEK)
     ca = rt.store.get_certificate_authority(failing)
@@ -81,11 +80,11 @@ def test_what_needs_attention_comes_by_urgency(acm_pca: Any, rt: Any, caller: Ca
     rt.store.schedule_crl(ca.arn, due_at=clock())
     state = rt.store.reserve_crl(ca.arn, number=1, now=clock(), lease_until=clock() + timedelta(minutes=1))
     rt.store.fail_crl(state, "no such bucket", retry_at=clock() + timedelta(minutes=1))
-    found = statistics(rt, caller, clock()).attention
+    found = overview(rt, caller, clock()).attention
     assert [(each.kind, each.ca_arn) for each in found] == [
         ("CRL_FAILING", failing),
-        ("CA_ENDS", ending),
-        ("CERTIFICATES_END", ""),
+        ("CA_EXPIRES", expiring),
+        ("CERTIFICATES_EXPIRE", ""),
         ("AUDIT_REPORT_FAILED", failing),
         ("CA_PENDING_CERTIFICATE", pending),
     ]
@@ -113,20 +112,20 @@ def report(ca_arn: str, status: Any, created_at: Any = START) -> AuditReport:
 def test_crl_that_nobody_makes_is_seen_ever_more_urgently(acm_pca: Any, rt: Any, caller: Caller, clock: Any) -> None:
     arn = active_root(acm_pca)
     issue(acm_pca, arn)
-    assert statistics(rt, caller, clock()).attention == ()
-    for days, kind in ((3.6, "CRL_OLD"), (4, "CRL_ENDED")):
+    assert overview(rt, caller, clock()).attention == ()
+    for days, kind in ((3.6, "CRL_OLD"), (4, "CRL_EXPIRED")):
         clock.forward(days=days)
-        (found,) = statistics(rt, caller, clock()).attention
+        (found,) = overview(rt, caller, clock()).attention
         assert (found.kind, found.ca_arn, found.name) == (kind, arn, "Test CA")
     publish_due_crls(rt, seconds=60)
-    assert statistics(rt, caller, clock()).attention == ()
+    assert overview(rt, caller, clock()).attention == ()
 
 
 def test_authorities_of_others_are_not_counted(acm_pca: Any, rt: Any, clock: Any) -> None:
     active_root(acm_pca)
     stranger = Caller(account_id="999999999999", access_key_id="AKIASTRANGER")
-    assert statistics(rt, stranger, clock()).authorities == 0
-    assert sum(bar.number for bar in statistics(rt, stranger, clock()).issued) == 0
+    assert overview(rt, stranger, clock()).authorities == 0
+    assert sum(bar.number for bar in overview(rt, stranger, clock()).issued) == 0
     assert hierarchy(rt, stranger) == ()
 
 
@@ -149,31 +148,11 @@ def test_overview_asks_no_more_of_the_table_where_there_are_more_authorities(
         for _ in range(more):
             issue(acm_pca, active_root(acm_pca))
         table = Counted(rt.store.table)
-        found = statistics(replace(rt, store=TableStore(table)), caller, clock())
+        found = overview(replace(rt, store=TableStore(table)), caller, clock())
         asked.append((found.authorities, len(found.crls), table.calls))
     (_, _, calls), last = asked
     assert asked == [(1, 1, calls), last]
     assert last == (6, 6, calls)
-
-
-CONDITIONS: dict[str, dict[str, Any]] = {
-    "ENDED": {"published_at": -8, "next_update": 0},
-    "FAILING": {"published_at": -1, "next_update": 6, "failures": 1, "last_error": "x"},
-    "OLD": {"published_at": -4, "next_update": 3, "next_crl_at": -0.5},
-    "OVERDUE": {"published_at": -1, "next_update": 6, "next_crl_at": -0.1},
-    "WAITING": {"next_crl_at": 0},
-    "FRESH": {"published_at": -3.5, "next_update": 3.5, "next_crl_at": 0},
-}
-
-
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_condition_of_a_crl(condition: str) -> None:
-    """Half of a life and the schedule have five minutes' grace."""
-    members: dict[str, Any] = {
-        name: START + timedelta(days=value) if name.endswith(("_at", "_update")) else value
-        for name, value in CONDITIONS[condition].items()
-    }
-    assert condition_of(CrlState(crl_arn="x", **members), START) == condition
 
 
 # activity
