@@ -1,4 +1,4 @@
-"""`signet monitor`: CRLs and OCSP as strangers see them."""
+"""`signet monitor`: CRLs and OCSP as clients see them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ import click
 
 from chalicelib import runtime
 from chalicelib.cli.status import table
+from chalicelib.crl.freshness import WORDS
 from chalicelib.monitor import crl_watch, ocsp_watch
 
-_LATE = 50.0  # percent of its life: from there on a newer CRL is due
-_COLUMNS = ("Number", "Life used", "State", "Address")
+_COLUMNS = ("Number", "Life used", "Freshness", "URL")
 
 
 @click.command()
 def monitor() -> None:
-    """Fetch every CRL, ask every OCSP responder, verify what they say; exit code 1 if one is late or wrong."""
+    """Fetch every CRL, ask every OCSP responder, and verify the answers; exit code 1 if one is late or wrong."""
     rt = runtime.from_env()
-    seen = [*crl_watch.watch_crls(rt), *ocsp_watch.watch_ocsp(rt)]
-    if not seen:
+    sightings = [*crl_watch.watch_crls(rt), *ocsp_watch.watch_ocsp(rt)]
+    if not sightings:
         click.echo("There is no CRL and no OCSP responder to watch.")
         return
-    rows = [(str(each.crl_number or "-"), f"{each.life_used:.0f} %", _state(each), each.address) for each in seen]
+    rows = [
+        (str(it.crl_number or "-"), f"{it.life_used:.0f} %", it.problem or it.freshness, it.url) for it in sightings
+    ]
     click.echo(table(_COLUMNS, rows))
-    if any(_state(each) != "fresh" for each in seen):
+    if any(it.problem or it.freshness != WORDS["FRESH"] for it in sightings):
         sys.exit(1)
-
-
-def _state(seen: crl_watch.Sighting) -> str:
-    return seen.problem or ("late" if seen.life_used > _LATE else "fresh")

@@ -1,6 +1,6 @@
-"""The status of one certificate as relying parties get it at this moment: asked of OCSP, and read from the CRL.
+"""The status of one certificate as relying parties get it now: asked of OCSP, and read from the CRL.
 
-Nothing is concluded from the record: a real request goes to the responder, and the CRL is the object at its address.
+The record proves nothing: a real request goes to the responder, and the CRL is the object at its distribution point.
 
 Source: RFC 6960 section 4.2.1; RFC 5280 section 5.1.2.6.
 """
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate, CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
-# Within these a revocation shows; both are promised in docs/compatibility.md.
+# A revocation shows within these times, which docs/compatibility.md promises.
 CRL_WITHIN, OCSP_WITHIN = timedelta(minutes=1), answers.LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnOcsp:
-    """What the responder answers.
+    """The responder's answer.
 
     Attributes:
-        word: "good", "revoked" or "unknown"; where there is no such answer, why.
+        word: "good", "revoked" or "unknown"; or why there is no such answer.
     """
 
     word: str
@@ -48,11 +48,12 @@ class OnOcsp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCrl:
-    """What the CRL at an address says.
+    """The published CRL.
 
     Attributes:
+        address: the URL of its distribution point.
         listed: whether the certificate is in it, that is, revoked.
-        problem: why it says nothing; empty where it does.
+        problem: why it could not be read; empty if it could.
     """
 
     address: str
@@ -65,10 +66,10 @@ class OnCrl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Both; None where a CA has none of the kind.
+    """The status by OCSP and by the CRL; None where the CA has no such service.
 
     Attributes:
-        waiting: the certificate is revoked, and one of both does not show it yet.
+        waiting: the certificate is revoked, and OCSP or the CRL does not show it yet.
     """
 
     ocsp: OnOcsp | None
@@ -78,51 +79,51 @@ class Status:
 
 def status_of(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> Status:
     """The status of a certificate now."""
-    told = ca.certificate_der is not None and state.status_of(ca, rt.now()) in state.WITH_STATUS_SERVICE
-    responder = _on_ocsp(rt, ca, record) if told and ca.ocsp_key_hashes else None
-    published = _on_crl(rt, ca, record)
-    shown = (responder is None or responder.word == "revoked") and (published is None or published.listed)
-    expected = told and record.revoked_at is not None and record.not_after > rt.now()
-    return Status(ocsp=responder, crl=published, waiting=expected and not shown)
+    has_service = state.has_status_service(ca, rt.now())
+    on_ocsp = _on_ocsp(rt, ca, record) if has_service and ca.ocsp_key_hashes else None
+    on_crl = _on_crl(rt, ca, record)
+    shown = (on_ocsp is None or on_ocsp.word == "revoked") and (on_crl is None or on_crl.listed)
+    expected = has_service and record.revoked_at is not None and record.not_after > rt.now()
+    return Status(ocsp=on_ocsp, crl=on_crl, waiting=expected and not shown)
 
 
 def _on_ocsp(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnOcsp:
     answer = answers.respond(rt, ocsp_watch.request_about(ca, record.serial_number)).der
-    found = x509_ocsp.load_der_ocsp_response(answer)
-    if found.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
-        return OnOcsp(word=found.response_status.name.lower().replace("_", " "))
+    response = x509_ocsp.load_der_ocsp_response(answer)
+    if response.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
+        return OnOcsp(word=response.response_status.name.lower().replace("_", " "))
     return OnOcsp(
-        word=found.certificate_status.name.lower(),
-        this_update=found.this_update_utc,
-        next_update=found.next_update_utc,
+        word=response.certificate_status.name.lower(),
+        this_update=response.this_update_utc,
+        next_update=response.next_update_utc,
     )
 
 
-def _crl_location(ca: CertificateAuthority, record: Certificate, now: datetime) -> DistributionPoint | None:
-    """Which CRL tells of a certificate: the one that it names, or else the newest."""
+def _distribution_point(ca: CertificateAuthority, record: Certificate, now: datetime) -> DistributionPoint | None:
+    """The distribution point that a certificate names, or else the newest one of its partition."""
     partition = record.crl_partition or ""
-    found = [each for each in distribution_points.in_use(ca, now) if each.partition == partition]
-    named = [each for each in found if each.url.encode() in (record.certificate_der or b"")]
-    return next(reversed(named or found), None)
+    points = [point for point in distribution_points.in_use(ca, now) if point.partition == partition]
+    named = [point for point in points if point.url.encode() in (record.certificate_der or b"")]
+    return next(reversed(named or points), None)
 
 
 def _on_crl(rt: Runtime, ca: CertificateAuthority, record: Certificate) -> OnCrl | None:
-    location = _crl_location(ca, record, rt.now())
-    if location is None:
+    point = _distribution_point(ca, record, rt.now())
+    if point is None:
         return None
-    said = OnCrl(address=location.url)
+    on_crl = OnCrl(address=point.url)
     try:
-        stored = rt.buckets.get(location.bucket, location.key)
+        stored = rt.buckets.get(point.bucket, point.key)
         if stored is None:
-            return replace(said, problem="It is not published yet.")
-        published = crl_gate.read(stored.body)
-        found = crl_entries.contained([crl_tbs.serial_content(record.serial_number)], published.entries)
+            return replace(on_crl, problem="It is not published yet.")
+        crl = crl_gate.read(stored.body)
+        listed = crl_entries.contained([crl_tbs.serial_content(record.serial_number)], crl.entries)
     except (BucketError, crl_gate.CrlRefusedError, DerError) as error:
-        return replace(said, problem=str(error))
+        return replace(on_crl, problem=str(error))
     return replace(
-        said,
-        listed=bool(found),
-        number=published.number,
-        this_update=published.this_update,
-        next_update=published.next_update,
+        on_crl,
+        listed=bool(listed),
+        number=crl.number,
+        this_update=crl.this_update,
+        next_update=crl.next_update,
     )

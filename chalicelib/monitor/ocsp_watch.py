@@ -1,6 +1,6 @@
-"""OCSP as a stranger sees it: asked at its address about certificates whose status is known, and verified.
+"""OCSP as clients see it: asked about certificates whose status is known, and verified.
 
-Requests and answers are cryptography's, not the responder's own code.
+The `cryptography` package makes the requests and reads the answers, not the responder's own code.
 
 Source: RFC 6960 section 3.2.
 """
@@ -24,7 +24,7 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import iterate, state
 from chalicelib.crl import distribution_points
-from chalicelib.monitor.crl_watch import Sighting, fetch, text_of, unseen
+from chalicelib.monitor.sightings import Sighting, fetch, problem_of, unread
 from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
@@ -35,44 +35,44 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 VISIBLE_WITHIN = timedelta(seconds=5)
-_REVOKED = 4  # the last ones
+_REVOKED = 4  # certificates of each CA
 _TYPE = "application/ocsp-request"
 
 
 def watch_ocsp(rt: Runtime) -> list[Sighting]:
-    """Ask about some certificates at every OCSP address of every CA, and report as a metric how many have a problem."""
-    look = partial(_watched, rt)
-    seen = [each for ca in iterate.every_authority(rt) for each in iterate.look_at(ca, look, unseen)]
-    for each in seen:
-        if each.problem:
-            logs.log("ocsp_problem", ca=each.ca_arn, address=each.address, problem=each.problem)
-    counts = {"OcspProblems": sum(bool(each.problem) for each in seen), "OcspWatched": len(seen)}
+    """Ask every OCSP URL of every CA about some certificates; report as a metric how many have a problem."""
+    watch = partial(_watch, rt)
+    sightings = [it for ca in iterate.every_authority(rt) for it in iterate.look_at(ca, watch, unread)]
+    for sighting in sightings:
+        if sighting.problem:
+            logs.log("ocsp_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)
+    counts = {"OcspProblems": sum(bool(it.problem) for it in sightings), "OcspWatched": len(sightings)}
     metrics = {name: (float(count), "Count") for name, count in counts.items()}
     logs.metrics("ocsp_watched", metrics, timestamp=rt.now())
-    return seen
+    return sightings
 
 
-def _watched(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
-    """What is at each of a CA's OCSP addresses, if certificates may be asked for there."""
-    if ca.certificate_der and state.status_of(ca, rt.now()) in state.WITH_STATUS_SERVICE:
-        yield from (_look(rt, ca, each) for each in distribution_points.ocsp_urls(rt, ca))
+def _watch(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
+    """Ask each of a CA's OCSP URLs, if OCSP answers for the CA."""
+    if state.has_status_service(ca, rt.now()):
+        yield from (_look(rt, ca, url) for url in distribution_points.ocsp_urls(rt, ca))
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, address: str) -> Sighting:
+def _look(rt: Runtime, ca: CertificateAuthority, url: str) -> Sighting:
     problem = ""
     for record in _samples(rt, ca):
         try:
-            body = fetch(address, request_about(ca, record.serial_number), _TYPE)
+            body = fetch(url, request_about(ca, record.serial_number), _TYPE)
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            problem = text_of(error)
+            problem = problem_of(error)
         if problem:
             break
-    return Sighting(ca.arn, address, problem=problem)
+    return Sighting(ca.arn, url, problem=problem)
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
-    """The last one that was issued, and the last ones that were revoked."""
+    """The certificate that was issued last, and those that were revoked last."""
     yield from rt.store.last_certificates(ca.arn, limit=1)
     for revocation in rt.store.last_revocations(ca.arn, limit=_REVOKED):
         record = rt.store.get_certificate(ca.arn, revocation.serial_number)
@@ -81,7 +81,7 @@ def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
 
 
 def request_about(ca: CertificateAuthority, serial: int) -> bytes:
-    """An OCSPRequest about a certificate of a CA, as clients make it."""
+    """Build an OCSPRequest about a certificate of a CA, as clients do."""
     issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
     name = hashlib.sha1(issuer.subject.public_bytes(), usedforsecurity=False).digest()
     key = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest
@@ -90,15 +90,15 @@ def request_about(ca: CertificateAuthority, serial: int) -> bytes:
 
 
 def judge(ca: CertificateAuthority, record: Certificate, answer: ocsp.OCSPResponse, now: datetime) -> str:
-    """What is wrong with an answer about a certificate, in words; empty where nothing is."""
+    """Describe what is wrong with an answer about a certificate; empty if nothing is."""
     if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         return f"It answers {answer.response_status.name} about {arns.serial_hex(record.serial_number)}."
     if answer.serial_number != record.serial_number:
-        return f"It answers about another certificate than {arns.serial_hex(record.serial_number)}."
+        return f"It answers about another serial number than {arns.serial_hex(record.serial_number)}."
     if not _is_signed(ca, answer):
-        return "Its signature is neither the CA's nor a responder's of the CA."
+        return "It is signed neither by the CA nor by a responder of the CA."
     if answer.next_update_utc is None or not answer.this_update_utc <= now < answer.next_update_utc:
-        return f"Its answer about {arns.serial_hex(record.serial_number)} is not of now."
+        return f"Its answer about {arns.serial_hex(record.serial_number)} is not valid now."
     return _status_problem(record, answer, now)
 
 
@@ -112,7 +112,7 @@ def _status_problem(record: Certificate, answer: ocsp.OCSPResponse, now: datetim
 
 
 def _is_signed(ca: CertificateAuthority, answer: ocsp.OCSPResponse) -> bool:
-    """Whether the CA signed, or who has a certificate of the CA for that (RFC 6960 section 4.2.2.2)."""
+    """Return whether the CA signed, or a responder that it has certified (RFC 6960 section 4.2.2.2)."""
     signer = issuer = x509.load_der_x509_certificate(ca.certificate_der or b"")
     try:
         for signer in answer.certificates[:1]:

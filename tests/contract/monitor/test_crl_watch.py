@@ -83,29 +83,29 @@ def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
     clock.forward(days=4)
     (seen,) = crl_watch.watch_crls(rt)
     assert (seen.problem, round(seen.life_used)) == ("", 57)
+    assert seen.freshness == "old"
     clock.forward(days=4)
     (seen,) = crl_watch.watch_crls(rt)
-    assert seen.problem.startswith("It ended at ")
+    assert seen.problem.startswith("It expired at ")
     assert seen.life_used > 100
 
 
 def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
     ca = rt.store.get_certificate_authority(arn)
-    location = ca.distribution_points[0]
+    point = ca.distribution_points[0]
     body = crl_bytes(rt, arn)
     now = clock()
-    assert crl_watch.judge(ca, location, "", body, now).problem == ""
+    assert crl_watch.judge(ca, point, body, now).problem == ""
     assert (
-        crl_watch.judge(ca, location, "", body[:-1] + bytes([body[-1] ^ 1]), now).problem
-        == "Its signature is not the CA's."
+        crl_watch.judge(ca, point, body[:-1] + bytes([body[-1] ^ 1]), now).problem == "Its signature is not the CA's."
     )
-    assert crl_watch.judge(ca, location, "", body, now - timedelta(days=1)).problem.startswith("It begins only at ")
-    of_a_partition = replace(location, partition="p", url="http://p.example/p.crl")
-    assert crl_watch.judge(ca, of_a_partition, "", body, now).problem.startswith("Its scope")
+    assert crl_watch.judge(ca, point, body, now - timedelta(days=1)).problem.startswith("It is not valid before ")
+    of_a_partition = replace(point, partition="p", url="http://p.example/p.crl")
+    assert crl_watch.judge(ca, of_a_partition, body, now).problem.startswith("Its IssuingDistributionPoint")
     other_issuer = replace(ca, certificate_der=root_certificate(now=now).public_bytes(Encoding.DER))
-    assert crl_watch.judge(other_issuer, location, "", body, now).problem == "It is another issuer's."
+    assert crl_watch.judge(other_issuer, point, body, now).problem == "Its issuer is not the CA."
     with pytest.raises(ValueError, match="error parsing asn1"):
-        crl_watch.judge(ca, location, "", b"", now)
+        crl_watch.judge(ca, point, b"", now)
 
 
 def test_revocation_that_is_not_visible_in_time_is_seen(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
@@ -146,7 +146,7 @@ def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn
     issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 2})
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=CRL_CONFIGURATION)
     issue(acm_pca, arn)
-    found = {each.address.split("/")[2]: bool(each.problem) for each in crl_watch.watch_crls(rt)}
+    found = {each.url.split("/")[2]: bool(each.problem) for each in crl_watch.watch_crls(rt)}
     assert found == {"127.0.0.1:1": True, found.copy().popitem()[0]: False}
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=OFF)
     assert len(crl_watch.watch_crls(rt)) == 2
@@ -169,7 +169,7 @@ def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest
         (seen,) = crl_watch.watch_crls(replace(rt, store=Moved()))
     finally:
         logs.LOGGER.removeHandler(caplog.handler)
-    assert seen.problem.startswith("The address answers with 40")
+    assert seen.problem.startswith("The URL answers with 40")
     line = json.loads(logs.JsonFormatter().format(caplog.records[-1]))
     assert (line["CrlProblems"], line["CrlsWatched"]) == (1, 1)
     (directive,) = line["_aws"]["CloudWatchMetrics"]

@@ -111,22 +111,22 @@ def test_stale_answers(watched: Any, arn: str, clock: Any) -> None:
     begun = clock.now
     answering_rt["rt"] = replace(watched, now=lambda: begun)
     clock.now += timedelta(hours=13)
-    assert problem(watched).endswith("is not of now.")
+    assert problem(watched).endswith("is not valid now.")
 
 
 def test_what_else_may_be_wrong(watched: Any, arn: str, answering: dict[str, Any], acm_pca: Any) -> None:
     right = answering["with"]
     answering["with"] = lambda _: b""
-    assert problem(watched) == "The address answers with 503."
+    assert problem(watched) == "The URL answers with 503."
     answering["with"] = lambda _: b"no answer"
     assert problem(watched).startswith("ValueError")
     answering["with"] = lambda _: codec.error("tryLater")
     assert problem(watched).startswith("It answers TRY_LATER about ")
     answering["with"] = lambda body: _broken(right(body))
-    assert problem(watched) == "Its signature is neither the CA's nor a responder's of the CA."
+    assert problem(watched) == "It is signed neither by the CA nor by a responder of the CA."
     another = _first(right, watched, arn)
     answering["with"] = lambda _: another
-    assert problem(watched).startswith("It answers about another certificate than ")
+    assert problem(watched).startswith("It answers about another serial number than ")
 
 
 def _broken(answer: bytes) -> bytes:
