@@ -1,1 +1,5 @@
-"""The status service as relying parties see it: CRLs and OCSP responders, fetched and asked from outside."""
+"""The status service as relying parties see it.
+
+`crl_watch` fetches every CRL and `ocsp_watch` asks every OCSP URL; both verify what they get and report `sightings` as
+metrics. `certificate_status` looks one certificate up in both.
+"""

@@ -1,1 +1,4 @@
-"""OCSP: the answers, and the delegated responders that sign them."""
+"""OCSP: `answers` builds and caches signed answers, `responders` renews the delegated responders that sign them.
+
+Source: RFC 6960; RFC 5019.
+"""

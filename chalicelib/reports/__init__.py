@@ -1,1 +1,5 @@
-"""Reports to the owner of CAs: overview, hierarchy, activity and audit reports."""
+"""Reports to the owner of CAs.
+
+`overview`, `hierarchy` and `activity` are what the console shows of an account and of a CA. The schedule in
+`audit_report_writer` writes the requested audit reports, in the formats of `audit_format`.
+"""
