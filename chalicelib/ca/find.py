@@ -21,10 +21,15 @@ _ATTEMPTS = 8
 _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority/[^/]+")
 
 
-def find(
-    rt: Runtime, caller: Caller, arn: str, *, cached: bool = False, template_arn: str = ""
-) -> CertificateAuthority:
-    """The caller's CA, or one whose owner lets the caller do this operation (with this template) by a resource policy.
+def find(rt: Runtime, caller: Caller, arn: str, *, template_arn: str = "", cached_if: str = "") -> CertificateAuthority:
+    """The caller's CA, or one whose resource policy lets the caller do this operation (with this template).
+
+    Args:
+        rt: the runtime.
+        caller: who asks, and for which operation.
+        arn: of the CA.
+        template_arn: for IssueCertificate.
+        cached_if: a copy that may be seconds old will do if it has this status; by default none will.
 
     Raises:
         InvalidArnException: the ARN names something that is not a CA.
@@ -41,20 +46,23 @@ def find(
         raise missing
     if parsed.account_id != caller.account_id and not sharing.is_allowed(rt, caller, arn, template_arn):
         raise missing
-    ca = rt.store.get_certificate_authority(arn, cached=cached)
+    ca = rt.store.get_certificate_authority(arn, cached=bool(cached_if))
+    if cached_if and ca is not None and state.status_of(ca, rt.now()) != cached_if:
+        ca = rt.store.get_certificate_authority(arn)
     if ca is None or state.is_gone(ca, rt.now()):
         raise missing
     return ca
 
 
-def require(
-    rt: Runtime, caller: Caller, arn: str, states: Collection[str], refusal: str, *, cached: bool = False
-) -> CertificateAuthority:
-    """The caller's CA in one of these states; otherwise `InvalidStateException` with `refusal` ({arn} is filled in)."""
-    ca = find(rt, caller, arn, cached=cached)
-    if cached and state.status_of(ca, rt.now()) not in states:
-        ca = find(rt, caller, arn)
-    state.check_state(ca, rt.now(), states, refusal)
+def require(rt: Runtime, caller: Caller, arn: str, statuses: Collection[str], refusal: str) -> CertificateAuthority:
+    """The caller's CA, if it has one of these statuses.
+
+    Raises:
+        InvalidStateException: it has none of them; the text is `refusal`, with {arn} filled in.
+        ResourceNotFoundException: the caller has no such CA.
+    """
+    ca = find(rt, caller, arn)
+    state.check_status(ca, rt.now(), statuses, refusal)
     return ca
 
 
@@ -66,12 +74,12 @@ def modify(
     *,
     busy: type[errors.ApiError] = errors.ConcurrentModificationException,
 ) -> CertificateAuthority:
-    """Change a CA: read, decide, write if nobody wrote meanwhile; else again.
+    """Change a CA: read it, apply `change`, write it unless somebody else wrote meanwhile; then start again.
 
-    `change` gets the CA as it is and returns it as it shall be, or raises; it may run several times.
+    `change` takes the CA as it is and returns the new one, or raises; it may run several times.
 
     Raises:
-        ConcurrentModificationException: others kept winning; or `busy`, where the operation has no such exception.
+        ConcurrentModificationException: other writers won every time; or `busy`, for operations without this exception.
     """
     for _ in range(_ATTEMPTS):
         old = find(rt, caller, arn)

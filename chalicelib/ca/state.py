@@ -1,4 +1,7 @@
-"""A CA as an issuer, its status as the clock shows it, and refusals of operations that its status forbids."""
+"""A CA's status at a time, what the status forbids, and the CA as an issuer.
+
+AWS calls a status a state in the names and texts of its exceptions.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ if TYPE_CHECKING:
     from chalicelib.pki.x509.issuer import Issuer
     from chalicelib.records import CertificateAuthority
 
-_EXPIRING = frozenset({"ACTIVE", "DISABLED"})
-# A DELETED CA may be restored, so the status of its certificates is still published; an EXPIRED one has none that is
-# valid.
+_MAY_EXPIRE = frozenset({"ACTIVE", "DISABLED"})
+# A DELETED CA may be restored, so its CRLs are published and OCSP answers; all certificates of an EXPIRED one have
+# expired.
 WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 
@@ -36,7 +39,12 @@ def issuer_of(ca: CertificateAuthority) -> Issuer:
 
 def status_of(ca: CertificateAuthority, now: datetime) -> str:
     """The status that Describe shows: ACTIVE and DISABLED become EXPIRED when the CA's certificate expires."""
-    return status_until(ca, issuer_of(ca).not_after if ca.status in _EXPIRING else None, now)
+    return status_until(ca, issuer_of(ca).not_after if ca.status in _MAY_EXPIRE else None, now)
+
+
+def status_until(ca: CertificateAuthority, not_after: datetime | None, now: datetime) -> str:
+    """The same, for a caller that already knows when the certificate expires."""
+    return "EXPIRED" if ca.status in _MAY_EXPIRE and not_after is not None and now > not_after else ca.status
 
 
 def has_status_service(ca: CertificateAuthority, now: datetime) -> bool:
@@ -44,29 +52,24 @@ def has_status_service(ca: CertificateAuthority, now: datetime) -> bool:
     return ca.certificate_der is not None and status_of(ca, now) in WITH_STATUS_SERVICE
 
 
-def status_until(ca: CertificateAuthority, not_after: datetime | None, now: datetime) -> str:
-    """The same, for a caller that already knows when the certificate expires."""
-    return "EXPIRED" if ca.status in _EXPIRING and not_after is not None and now > not_after else ca.status
-
-
 def is_gone(ca: CertificateAuthority, now: datetime) -> bool:
-    """Whether the time in which a DELETED CA can be restored is over."""
+    """Return whether the time in which a DELETED CA can be restored is over."""
     return ca.restorable_until is not None and ca.restorable_until <= now
 
 
 def name_of(ca: CertificateAuthority) -> str:
-    """What people call a CA: its tag Name, its common name, or else its id."""
+    """The name for people: the tag Name, the common name, or else the CA's id."""
     subject = names.encode_subject(ca.configuration["Subject"])
     return dict(ca.tags).get("Name") or names.common_name(subject) or arns.parse_ca_arn(ca.arn).ca_id
 
 
-def check_state(ca: CertificateAuthority, now: datetime, states: Collection[str], refusal: str) -> None:
-    """Raise `InvalidStateException` with `refusal` ({arn} is filled in) unless the CA is in one of these states."""
-    if status_of(ca, now) not in states:
+def check_status(ca: CertificateAuthority, now: datetime, statuses: Collection[str], refusal: str) -> None:
+    """Raise `InvalidStateException` with `refusal` ({arn} is filled in) unless the CA has one of these statuses."""
+    if status_of(ca, now) not in statuses:
         raise errors.InvalidStateException(refusal.format(arn=ca.arn))
 
 
 def check_not_deleted(ca: CertificateAuthority, now: datetime) -> None:
-    """Raise `InvalidStateException`, in AWS's words, if the CA is DELETED."""
+    """Raise `InvalidStateException`, with AWS's text, if the CA is DELETED."""
     if status_of(ca, now) == "DELETED":
         raise errors.InvalidStateException("The certificate authority is in the DELETED state")

@@ -150,7 +150,7 @@ def update_certificate_authority(
         revocation_configuration.check_bucket(rt, arn, wanted)
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        state.check_state(ca, rt.now(), states, _NOT_UPDATABLE)
+        state.check_status(ca, rt.now(), states, _NOT_UPDATABLE)
         if given is not None:
             configuration = revocation_configuration.normalized(given, ca.revocation_configuration)
             ca = revocation_configuration.with_ocsp(replace(ca, revocation_configuration=configuration))
@@ -177,7 +177,7 @@ def delete_certificate_authority(
     window = timedelta(days=request.get("PermanentDeletionTimeInDays", DEFAULT_DELETION_DAYS))
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        state.check_state(ca, rt.now(), _DELETABLE, _NOT_DELETABLE)
+        state.check_status(ca, rt.now(), _DELETABLE, _NOT_DELETABLE)
         now = rt.now()
         until = now if ca.status in _WITHOUT_RESTORE_WINDOW else now + window
         deleted = _in_status(rt, ca, "DELETED")
@@ -198,7 +198,7 @@ def restore_certificate_authority(
     """
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        state.check_state(ca, rt.now(), {"DELETED"}, _NOT_RESTORABLE)
+        state.check_status(ca, rt.now(), {"DELETED"}, _NOT_RESTORABLE)
         restored = _in_status(rt, ca, ca.status_before_deletion or "DISABLED")
         return replace(restored, status_before_deletion=None, restorable_until=None)
 

@@ -38,7 +38,7 @@ def get_certificate_authority_csr(
     ca = find.find(rt, caller, request["CertificateAuthorityArn"])
     if ca.status == "CREATING":
         raise errors.RequestInProgressException("The certificate signing request is being created; try again.")
-    state.check_state(ca, rt.now(), _WITH_CSR, _NO_CSR)
+    state.check_status(ca, rt.now(), _WITH_CSR, _NO_CSR)
     return {"Csr": installation.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
 
 
@@ -58,7 +58,7 @@ def import_certificate_authority_certificate(
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         now = rt.now()
-        state.check_state(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
+        state.check_status(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
         with as_api_errors():
             imported = installation.check_import(
                 certificate_pem=request["Certificate"],

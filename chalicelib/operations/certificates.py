@@ -37,7 +37,7 @@ _READABLE = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
 
 
 def is_root_certificate(record: Certificate) -> bool:
-    """Whether this is a root's own certificate: it has no chain, and its root cannot revoke it."""
+    """Return whether this is a root's own certificate: it has no chain, and its root cannot revoke it."""
     return templates.template_named(arns.parse_template_arn(record.template_arn).name).is_root
 
 
@@ -55,12 +55,12 @@ def issue_certificate(
 ) -> shapes.IssueCertificateResponse:
     """Issue a certificate.
 
-    An ACTIVE CA issues by every template; a root without a valid certificate of its own issues just that, by a
-    RootCACertificate template from its own CSR. A retry with the same token gets what the first request made, also
-    where the CA's state or the time would refuse the same request now.
+    An ACTIVE CA issues by every template. A root without a valid certificate issues only its own, by a
+    RootCACertificate template from its own CSR. A retry with the same token gets the certificate of the first request,
+    even if the CA's status or the time would refuse that request now.
 
     Raises:
-        InvalidStateException: the CA may not issue in its state.
+        InvalidStateException: the CA may not issue in its status.
         InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, or the token
             was used with other parameters.
         MalformedCSRException: the CSR does not parse, does not verify, or breaks a rule.
@@ -68,30 +68,32 @@ def issue_certificate(
 
     Source: RFC 5280 section 4; RFC 2986 section 4.2.
     """
-    arn = request["CertificateAuthorityArn"]
+    ca_arn = request["CertificateAuthorityArn"]
+    template_arn = _template_arn(rt, request)
     order: _Order | None = None
     first_crls: list[str] = []
     for attempt in range(_ATTEMPTS):
-        ca = _authority(rt, caller, request, cached=attempt == 0)
-        order = order or _parsed(rt, request)
+        cached_if = "ACTIVE" if attempt == 0 else ""
+        ca = find.find(rt, caller, ca_arn, template_arn=template_arn, cached_if=cached_if)
+        order = order or _parsed(rt, request, template_arn)
         try:
             plan, point = _planned(rt, ca, order, take=True)
-            ca, started = _with_addresses(rt, ca, point)
-            if started and point is not None:
-                first_crls.append(arns.crl_arn(arn, point.partition))
+            ca, is_first = _with_distribution_point(rt, ca, point)
+            if is_first and point is not None:
+                first_crls.append(arns.crl_arn(ca_arn, point.partition))
             record, is_new = _reserve(rt, caller, ca, order, plan, point)
         except ConflictError:
-            continue  # the CA changed, or the serial is taken: look again
+            continue  # the CA changed, or the serial number is taken: look again
         except errors.ApiError:
-            # A retry asks for what was made when the rules still let it: the CA and the time have moved on since.
-            made = _made_before(rt, caller, order)
-            if made is None:
+            # The first request met the rules; the CA and the time have moved on since.
+            issued = _issued_before(rt, caller, order)
+            if issued is None:
                 raise
-            record, is_new = made, False
+            record, is_new = issued, False
         if is_new:
-            _sign(rt, ca, record, request["SigningAlgorithm"])
-        for each in first_crls:
-            publication.publish_crl(rt, each)
+            _sign(rt, ca, record, plan.signing_algorithm)
+        for crl_arn in first_crls:
+            publication.publish_crl(rt, crl_arn)
         return {"CertificateArn": record.arn}
     raise errors.ThrottlingException("The certificate authority is being changed; try again.", retry_after_seconds=1)
 
@@ -99,32 +101,19 @@ def issue_certificate(
 def planned(
     rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
 ) -> tuple[CertificateAuthority, str, Plan]:
-    """What a request would sign: the CA, the template and the plan; nothing is recorded. Errors as in issuing."""
-    ca = _authority(rt, caller, request, cached=False)
-    order = _parsed(rt, request)
-    plan, _ = _planned(rt, ca, order, take=False)
-    return ca, order.template_arn, plan
+    """Plan what a request would sign: the CA, the template's ARN and the plan; errors as in issuing."""
+    template_arn = _template_arn(rt, request)
+    ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=template_arn)
+    plan, _ = _planned(rt, ca, _parsed(rt, request, template_arn), take=False)
+    return ca, template_arn, plan
 
 
 def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> str:
     return request.get("TemplateArn") or str(arns.TemplateArn(arns.partition_of(rt.settings.region), DEFAULT_TEMPLATE))
 
 
-def _authority(
-    rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest, *, cached: bool
-) -> CertificateAuthority:
-    """The CA that is asked, in whatever state; a copy of it may be stale only where it is ACTIVE."""
-    arn = request["CertificateAuthorityArn"]
-    template_arn = _template_arn(rt, request)
-    ca = find.find(rt, caller, arn, cached=cached, template_arn=template_arn)
-    if cached and state.status_of(ca, rt.now()) != "ACTIVE":
-        ca = find.find(rt, caller, arn, template_arn=template_arn)
-    return ca
-
-
-def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
+def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest, template_arn: str) -> _Order:
     partition = arns.partition_of(rt.settings.region)
-    template_arn = _template_arn(rt, request)
     try:
         parsed = arns.parse_template_arn(template_arn)
     except arns.ArnError as error:
@@ -138,16 +127,16 @@ def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest) -> _Order:
 def _planned(
     rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool
 ) -> tuple[Plan, DistributionPoint | None]:
-    """What would be signed, and the CRL that it names; `take` a place in that for good."""
+    """The plan of a certificate, and its distribution point; `take` takes a place in a partition for good."""
     issuer = _issuer_for(rt, ca, order)
     point = _distribution_point(rt, ca, order, take=take)
     return _plan(rt, ca, issuer, order, point), point
 
 
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
-    """The issuer; a root that is not ACTIVE is one only for the certificate that makes it so."""
-    states = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
-    state.check_state(ca, rt.now(), states, _NOT_ISSUING)
+    """The issuer; a root that is not ACTIVE issues only the certificate that makes it so."""
+    statuses = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
+    state.check_status(ca, rt.now(), statuses, _NOT_ISSUING)
     if state.status_of(ca, rt.now()) == "ACTIVE":
         return state.issuer_of(ca)
     if not order.template.is_root or order.csr.der != ca.csr_der:
@@ -155,10 +144,10 @@ def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     return root_in_making(order.csr)
 
 
-def _with_addresses(
+def _with_distribution_point(
     rt: Runtime, ca: CertificateAuthority, point: DistributionPoint | None
 ) -> tuple[CertificateAuthority, bool]:
-    """See that what a certificate will point to is on record before; True if its CRL's address is a new one.
+    """Record the distribution point and OCSP URL before a certificate names them; True if the point is a new one.
 
     Raises:
         ConflictError: the CA changed since it was read.
@@ -201,7 +190,7 @@ def _plan(
 def _reserve(  # noqa: PLR0917  what a record is made of
     rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan, point: DistributionPoint | None
 ) -> tuple[Certificate, bool]:
-    """Record the intent, or find what the same token has made already."""
+    """Record the intent, or find the certificate that the same token has issued already; True if it is new."""
     ca_arn = arns.parse_ca_arn(ca.arn)
     record = Certificate(
         arn=str(arns.CertificateArn(ca_arn, plan.serial_number)),
@@ -227,7 +216,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
 
 
 def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | None:
-    """The request's token; retries compute their end date anew, and may sign the same CSR anew: neither counts."""
+    """The request's token. Retries may compute another end date, and sign the same CSR again: neither counts."""
     request = order.request
     counting = ("ApiPassthrough", "SigningAlgorithm")
     parameters = {name: value for name, value in request.items() if name in counting}
@@ -238,14 +227,14 @@ def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | 
     )
 
 
-def _made_before(rt: Runtime, caller: Caller, order: _Order) -> Certificate | None:
-    """What the same token has made already for the same parameters."""
+def _issued_before(rt: Runtime, caller: Caller, order: _Order) -> Certificate | None:
+    """The certificate that the same token has issued already for the same parameters."""
     token = _token_of(rt, caller, order)
     return None if token is None else rt.store.certificate_of(token, now=rt.now())
 
 
 def _sign(rt: Runtime, ca: CertificateAuthority, record: Certificate, signing_algorithm: str) -> None:
-    """Sign what was reserved and record the result; a failure closes the record, and its serial is never used again."""
+    """Sign what was reserved, and record the result; a failure closes the record, whose serial is never used again."""
     serial = arns.serial_hex(record.serial_number)
     try:
         certificate_der = signing.sign(rt, ca, "CERTIFICATE", record.tbs_der or b"", signing_algorithm, serial=serial)
@@ -255,7 +244,7 @@ def _sign(rt: Runtime, ca: CertificateAuthority, record: Certificate, signing_al
     try:
         rt.store.complete_certificate(record, certificate_der, issued_at=rt.now())
     except ConflictError:
-        # Given up meanwhile: GetCertificate tells the caller so. What was signed is given to nobody.
+        # Reconciliation has failed it meanwhile, as GetCertificate will tell; nobody gets what was signed.
         logs.log("certificate_given_up", certificate=record.arn)
     else:
         events.certificate_issued(rt, record)
@@ -273,7 +262,7 @@ def _fail(rt: Runtime, record: Certificate, error: Exception) -> None:
 def get_certificate(
     rt: Runtime, caller: Caller, request: shapes.GetCertificateRequest
 ) -> shapes.GetCertificateResponse:
-    """A certificate of a CA, also when it is revoked or expired, and its chain from the CA to the root.
+    """A certificate of a CA, even if it is revoked or expired, and its chain from the CA to the root.
 
     Raises:
         RequestInProgressException: it is being issued.
