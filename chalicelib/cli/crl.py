@@ -34,23 +34,23 @@ def publish() -> None:
 
 @crl.command()
 def verify() -> None:
-    """Prove that every published CRL is what the certificates' records say, byte for byte; exit code 1 if not."""
-    found = list(verification.verify_crls(runtime.from_env()))
-    if not found:
+    """Compare every published CRL with the records of certificates, byte for byte; exit code 1 if they differ."""
+    verdicts = list(verification.verify_crls(runtime.from_env()))
+    if not verdicts:
         click.echo("There is no CRL to verify.")
         return
-    rows = [(str(each.entries), str(each.waiting), each.problem or "as recorded", each.location) for each in found]
-    click.echo(table(("Entries", "Waiting", "State", "Location"), rows))
-    if any(each.problem for each in found):
+    rows = [(str(it.entries), str(it.waiting), it.problem or "as recorded", it.location) for it in verdicts]
+    click.echo(table(("Entries", "Waiting", "Verdict", "Object"), rows))
+    if any(it.problem for it in verdicts):
         sys.exit(1)
 
 
 @crl.command()
 @click.argument("crl_arn", metavar="ARN")
 def rebuild(crl_arn: str) -> None:
-    """Make the stored entries of a CRL again from its revocations, and the CRL due: when `verify` finds them damaged.
+    """Rebuild the stored entries of a CRL from its revocations, and make it due: if `verify` finds them damaged.
 
-    ARN is that of the CA, or what `publish` calls a partition of its CRL.
+    ARN is the ARN of the CA, or of a partition of its CRL as `publish` prints it.
     """
     rt = runtime.from_env()
     try:
@@ -61,4 +61,4 @@ def rebuild(crl_arn: str) -> None:
         raise click.UsageError(f"There is no CRL {crl_arn}.")
     rt.store.forget_crl_segments(crl_arn)
     rt.store.schedule_crl(crl_arn, due_at=rt.now())
-    click.echo("The next run of the schedule, or `signet crl publish`, makes it.")
+    click.echo("The next run of the schedule, or `signet crl publish`, publishes it.")

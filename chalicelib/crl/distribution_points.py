@@ -47,7 +47,7 @@ def crl_arns(ca: CertificateAuthority, now: datetime) -> list[str]:
 
 def ocsp_urls(rt: Runtime, ca: CertificateAuthority) -> list[str]:
     """The OCSP URLs that unexpired certificates may name, and the one for new certificates."""
-    urls = [each.url for each in ca.ocsp_urls if _is_in_use(each, rt.now())]
+    urls = [ocsp.url for ocsp in ca.ocsp_urls if _is_in_use(ocsp, rt.now())]
     return list(dict.fromkeys([*urls, *filter(None, [revocation_configuration.ocsp_url(rt, ca)])]))
 
 
@@ -136,7 +136,7 @@ def with_ocsp_url(rt: Runtime, ca: CertificateAuthority) -> CertificateAuthority
     url = revocation_configuration.ocsp_url(rt, ca)
     if url is None or OcspUrl(url=url) in ca.ocsp_urls:
         return ca
-    others = (each for each in ca.ocsp_urls if each.url != url)
+    others = (ocsp for ocsp in ca.ocsp_urls if ocsp.url != url)
     return replace(ca, ocsp_urls=(*others, OcspUrl(url=url)))
 
 
@@ -148,7 +148,7 @@ def retire_unused(rt: Runtime, ca: CertificateAuthority) -> None:
     current_url = revocation_configuration.ocsp_url(rt, ca)
     points = [point for point in ca.distribution_points if not is_current(rt, ca, point)]
     with _failure_logged(ca):
-        _retire(rt, ca, points, [each for each in ca.ocsp_urls if each.url != current_url])
+        _retire(rt, ca, points, [ocsp for ocsp in ca.ocsp_urls if ocsp.url != current_url])
 
 
 def retire_full_partition(rt: Runtime, ca: CertificateAuthority, partition: str) -> None:
@@ -164,15 +164,15 @@ def _retire(rt: Runtime, ca: CertificateAuthority, points: list[DistributionPoin
     until = rt.store.last_expiry(ca.arn, beside=ca_serial) or rt.now()
     retired = replace(
         ca,
-        distribution_points=tuple(_until(each, until) if each in points else each for each in ca.distribution_points),
-        ocsp_urls=tuple(_until(each, until) if each in urls else each for each in ca.ocsp_urls),
+        distribution_points=tuple(_retired(point, points, until) for point in ca.distribution_points),
+        ocsp_urls=tuple(_retired(ocsp, urls, until) for ocsp in ca.ocsp_urls),
     )
     if retired != ca:
         rt.store.update_certificate_authority(ca, retired)
 
 
-def _until(named: T, until: datetime) -> T:
-    return named if named.until is not None else replace(named, until=until)
+def _retired(named: T, unused: list[T], until: datetime) -> T:
+    return replace(named, until=until) if named in unused and named.until is None else named
 
 
 @contextmanager

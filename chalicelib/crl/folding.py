@@ -1,4 +1,4 @@
-"""From new revocations to the segments that a CRL is joined of; each step is on record when the next one begins.
+"""Folding new revocations into the segments of a CRL; each step is on record before the next one begins.
 
 Source: RFC 5280 section 5.1.2.6.
 """
@@ -23,11 +23,12 @@ LEASE = timedelta(seconds=45)
 
 
 class Folding(NamedTuple):
-    """What a run folds for: the CRL whose lease it holds.
+    """The folding of one run, for the CRL whose lease it holds.
 
     Attributes:
-        shown_at: what was not needed any more by then has been in a CRL since, and is left out (None: nothing is).
-        gone_at: the same for the published CRL, which has nothing of it any more.
+        shown_at: entries that were needed only until before then have been in a later CRL, and are left out of this
+            one; None: nothing is left out.
+        gone_at: entries that were needed only until before then are not in the published CRL either, and are dropped.
     """
 
     rt: Runtime
@@ -36,34 +37,35 @@ class Folding(NamedTuple):
     gone_at: datetime | None
 
     def folded(self) -> tuple[tuple[CrlSegment, ...], set[bytes]]:
-        """The segments, with all new revocations; and the serial numbers of those, as the contents of INTEGERs.
+        """Fold all new revocations; returns the segments, and the new serial numbers as the contents of INTEGERs.
 
-        A run that has not enough time for all of them leaves less to the next one.
+        A run that dies on the way leaves less to the next one.
         """
         store, crl_arn, most = self.rt.store, self.state.crl_arn, crl_segments.MOST_ENTRIES
-        found = store.get_crl_segments(crl_arn)
-        if not found.version:
-            found = self._begun(found)
+        segments = store.get_crl_segments(crl_arn)
+        if not segments.version:
+            segments = self._begun(segments)
         revoked: set[bytes] = set()
         more = True
-        while more and (new := store.list_new_revocations(found, limit=most)):
+        while more and (new := store.list_new_revocations(segments, limit=most)):
             more = len(new) == most
-            found = self._fold(found, new, new)
-            revoked |= {crl_tbs.serial_content(each.serial_number) for each in new if self._is_needed(each)}
-        return found.segments, revoked
+            segments = self._fold(segments, new, new)
+            needed = filter(self._is_needed, new)
+            revoked |= {crl_tbs.serial_content(revocation.serial_number) for revocation in needed}
+        return segments.segments, revoked
 
     def _begun(self, none: CrlSegments) -> CrlSegments:
-        """The first segments: of all revocations on record but those that are going to be folded as new ones."""
+        """The first segments, of all revocations on record except those that will be folded as new ones."""
         recorded = list(self.rt.store.list_revocations(none.crl_arn))
-        new = {each.serial_number for each in self.rt.store.list_new_revocations(none)}
-        missing = [each for each in recorded if each.serial_number not in new]
+        new = {revocation.serial_number for revocation in self.rt.store.list_new_revocations(none)}
+        missing = [revocation for revocation in recorded if revocation.serial_number not in new]
         return self._fold(none, missing, []) if missing else none
 
-    def _fold(self, found: CrlSegments, revocations: Sequence[Revocation], folded: Sequence[Revocation]) -> CrlSegments:
-        rows = [(_needed_until(each), each.entry_der) for each in revocations]
-        name = f"{self.state.crl_number:016x}-{found.version:08x}"
-        new = replace(found, segments=crl_segments.fold(found.segments, rows, self.gone_at, name))
-        folding = self.rt.store.fold_revocations(found, new, folded)
+    def _fold(self, old: CrlSegments, revocations: Sequence[Revocation], folded: Sequence[Revocation]) -> CrlSegments:
+        rows = [(_needed_until(revocation), revocation.entry_der) for revocation in revocations]
+        name = f"{self.state.crl_number:016x}-{old.version:08x}"
+        new = replace(old, segments=crl_segments.fold(old.segments, rows, self.gone_at, name))
+        folding = self.rt.store.fold_revocations(old, new, folded)
         self.rt.store.renew_crl(self.state, lease_until=self.rt.now() + LEASE)
         return folding
 

@@ -178,7 +178,7 @@ def _numbered_above(rt: Runtime, state: CrlState, crl_objects: list[CrlObject], 
     Raises:
         ConflictError: another run took the lease.
     """
-    highest = max((each.crl.number for each in crl_objects if each.crl), default=0)
+    highest = max((it.crl.number for it in crl_objects if it.crl), default=0)
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
@@ -195,7 +195,7 @@ def _publish(run: _Run) -> int:
         BucketError: no object can be reached, or the one that new certificates name cannot be written.
     """
     state, now = run.state, run.now
-    errors = [each.error for each in run.objects if each.error]
+    errors = [it.error for it in run.objects if it.error]
     if len(errors) == len(run.objects):
         raise errors[0]
     due = _due(run)
@@ -258,7 +258,7 @@ def _due(run: _Run) -> crl_gate.Due:
     shown_at, gone_at = (_ended_by(published_at, now) for published_at in (state.published_at, state.preceded_at))
     segments, revoked = Folding(run.rt, state, shown_at, gone_at).folded()
     url = run.objects[0].point.issuing_distribution_point
-    published = [each.crl for each in run.objects if each.crl and each.crl.number >= (state.published_number or 0)]
+    published = [it.crl for it in run.objects if it.crl and it.crl.number >= (state.published_number or 0)]
     return crl_gate.Due(
         now=now,
         issuer=ca_state.issuer_of(run.ca),

@@ -35,20 +35,20 @@ _BUCKET_SENTENCE = (
 )
 
 
-def normalized(given: Mapping[str, Any] | None, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The configuration to keep: checked, with AWS's defaults.
+def normalized(requested: Mapping[str, Any] | None, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Check a requested configuration and complete it with AWS's defaults.
 
     Args:
-        given: `RevocationConfiguration` of a request, or None.
-        current: what the CA has now; a part that `given` leaves out stays as it is (off for a new CA).
+        requested: `RevocationConfiguration` of a request, or None.
+        current: the CA's; a part that the request leaves out stays as it is (off for a new CA).
 
     Raises:
         InvalidArgsException: members contradict one another.
     """
-    given = given or {}
+    requested = requested or {}
     current = current or {}
-    crl = given.get("CrlConfiguration", current.get("CrlConfiguration", DISABLED))
-    responder = given.get("OcspConfiguration", current.get("OcspConfiguration", DISABLED))
+    crl = requested.get("CrlConfiguration", current.get("CrlConfiguration", DISABLED))
+    responder = requested.get("OcspConfiguration", current.get("OcspConfiguration", DISABLED))
     return {"CrlConfiguration": _crl(crl), "OcspConfiguration": _ocsp(responder)}
 
 
@@ -66,10 +66,10 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
 
 
-def _ocsp(given: Mapping[str, Any]) -> dict[str, Any]:
-    _check_disabled_stands_alone("OcspConfiguration", given)
-    _check_host("OcspConfiguration", "OcspCustomCname", given.get("OcspCustomCname"))
-    return _without_empty(given)
+def _ocsp(responder: Mapping[str, Any]) -> dict[str, Any]:
+    _check_disabled_stands_alone("OcspConfiguration", responder)
+    _check_host("OcspConfiguration", "OcspCustomCname", responder.get("OcspCustomCname"))
+    return _without_empty(responder)
 
 
 def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _refusal(configuration: str, member: str, rule: str, value: str | None = Non
 
 
 def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> None:
-    """See that the CRL bucket can be written, as AWS does in the call itself.
+    """Check that the CRL bucket can be written, as AWS does in the call itself.
 
     Raises:
         ValidationException: AWS's sentence, and then what exactly is missing.
@@ -131,13 +131,13 @@ def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> 
 
 
 def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
-    """See that certificates can be given an OCSP address that is answered.
+    """Check that there is an OCSP URL for certificates that is answered.
 
     Raises:
-        InvalidArgsException: OCSP is to be on, and has no address here.
+        InvalidArgsException: OCSP is switched on, and has no URL here.
     """
-    given = configuration["OcspConfiguration"]
-    if given["Enabled"] and not given.get("OcspCustomCname") and not rt.settings.ocsp_base_url:
+    responder = configuration["OcspConfiguration"]
+    if responder["Enabled"] and not responder.get("OcspCustomCname") and not rt.settings.ocsp_base_url:
         raise _refusal(
             "OcspConfiguration",
             "OcspCustomCname",
@@ -146,25 +146,26 @@ def check_ocsp(rt: Runtime, configuration: Mapping[str, Any]) -> None:
 
 
 def ocsp_url(rt: Runtime, ca: CertificateAuthority) -> str | None:
-    """The OCSP address for certificates issued now; None where OCSP is off."""
-    given = ca.revocation_configuration["OcspConfiguration"]
-    if not given["Enabled"]:
+    """The OCSP URL of certificates issued now; None where OCSP is off."""
+    responder = ca.revocation_configuration["OcspConfiguration"]
+    if not responder["Enabled"]:
         return None
-    return f"http://{given['OcspCustomCname']}" if given.get("OcspCustomCname") else rt.settings.ocsp_base_url or None
+    cname = responder.get("OcspCustomCname")
+    return f"http://{cname}" if cname else rt.settings.ocsp_base_url or None
 
 
 def with_ocsp(ca: CertificateAuthority) -> CertificateAuthority:
-    """The CA as OCSP finds it, once it has been on: certificates that point to it live longer than the setting."""
+    """The CA with the hashes by which OCSP finds it; kept for good, for certificates outlive the setting."""
     if not ca.revocation_configuration["OcspConfiguration"]["Enabled"] or ca.certificate_der is None:
         return ca
     return replace(ca, ocsp_key_hashes=ocsp.key_hashes(state.issuer_of(ca).spki_der))
 
 
 def crl_enabled(ca: CertificateAuthority) -> bool:
-    """Whether CRLs are on in the CA's configuration."""
+    """Return whether CRLs are on in the CA's configuration."""
     return bool(ca.revocation_configuration["CrlConfiguration"]["Enabled"])
 
 
 def is_partitioned(ca: CertificateAuthority) -> bool:
-    """Whether the CA's configuration binds new certificates to partitions of its CRL."""
+    """Return whether the CA's configuration binds new certificates to partitions of its CRL."""
     return bool(ca.revocation_configuration["CrlConfiguration"].get("CrlType") == "PARTITIONED")

@@ -1,6 +1,6 @@
-"""Published = recorded: the entries of every published CRL, byte for byte, beside the records of its certificates.
+"""Verification: the entries of every published CRL, byte for byte, beside the records of its certificates.
 
-The entries are made anew from the certificates alone; what the publisher keeps of revocations counts for nothing.
+The entries are encoded again from the certificates alone; the publisher's own records of revocations are not used.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found at one location of a CRL.
+    """The result for one object of a CRL.
 
     Attributes:
-        crl_arn, location: of a CA that could not be read, both are its ARN.
+        crl_arn, location: of the CRL, and bucket and key of the object; the CA's ARN if the CA could not be read.
         entries: how many are as recorded.
-        waiting: revocations that came after the CRL was made, and are in the next one.
-        problem: the first difference, in words; empty where there is none.
+        waiting: revocations later than the CRL, which will be in the next one.
+        problem: the first difference, in words; empty if there is none.
     """
 
     crl_arn: str
@@ -45,28 +45,28 @@ class Verdict:
 
 
 def verify_crls(rt: Runtime) -> Iterator[Verdict]:
-    """Compare every CRL that is kept up with what is recorded; a CA that cannot be read is one problem."""
-    look = partial(_verdicts, rt)
+    """Compare every published CRL with the records; a CA that cannot be read is one problem."""
+    verify = partial(_verify_authority, rt)
     for ca in iterate.every_authority(rt):
-        yield from iterate.look_at(ca, look, lambda ca_arn, problem: Verdict(ca_arn, ca_arn, problem=problem))
+        yield from iterate.look_at(ca, verify, lambda ca_arn, problem: Verdict(ca_arn, ca_arn, problem=problem))
 
 
-def _verdicts(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
+def _verify_authority(rt: Runtime, ca: CertificateAuthority) -> Iterator[Verdict]:
     if not ca_state.has_status_service(ca, rt.now()):
         return
-    objects = {(each.bucket, each.key): each for each in distribution_points.in_use(ca, rt.now())}
-    revoked = [each for each in rt.store.list_certificates(ca.arn) if each.revoked_at] if objects else []
-    for location in objects.values():
-        mine = [each for each in revoked if location.partition in {"", each.crl_partition}]
-        yield _verify(rt, ca, location, mine)
+    by_object = {(point.bucket, point.key): point for point in distribution_points.in_use(ca, rt.now())}
+    revoked = [record for record in rt.store.list_certificates(ca.arn) if record.revoked_at] if by_object else []
+    for point in by_object.values():
+        covered = [record for record in revoked if point.partition in {"", record.crl_partition}]
+        yield _verify(rt, ca, point, covered)
 
 
-def _verify(rt: Runtime, ca: CertificateAuthority, location: DistributionPoint, revoked: list[Certificate]) -> Verdict:
-    crl_arn = arns.crl_arn(ca.arn, location.partition)
-    verdict = Verdict(crl_arn, f"{location.bucket}/{location.key}")
+def _verify(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, revoked: list[Certificate]) -> Verdict:
+    crl_arn = arns.crl_arn(ca.arn, point.partition)
+    verdict = Verdict(crl_arn, f"{point.bucket}/{point.key}")
     state = rt.store.get_crl_state(crl_arn)
     try:
-        stored = rt.buckets.get(location.bucket, location.key)
+        stored = rt.buckets.get(point.bucket, point.key)
     except BucketError as error:
         return replace(verdict, problem=f"It cannot be read: {error}")
     if stored is None or state is None or state.published_at is None:
@@ -80,10 +80,10 @@ def _verify(rt: Runtime, ca: CertificateAuthority, location: DistributionPoint, 
     issuer = ca_state.issuer_of(ca)
     if not (published.is_issued_by(issuer) and published.is_signed_by(issuer, ca.configuration["SigningAlgorithm"])):
         return replace(verdict, problem="Its signature or its issuer is not the CA's.")
-    return _compared(verdict, dict(_listed(published)), revoked, state.published_at)
+    return _compared(verdict, dict(_entries_of(published)), revoked, state.published_at)
 
 
-def _listed(published: crl_gate.Crl) -> Iterator[tuple[int, bytes]]:
+def _entries_of(published: crl_gate.Crl) -> Iterator[tuple[int, bytes]]:
     return ((crl_entries.number(serial), entry) for serial, entry in crl_entries.split(published.entries))
 
 
@@ -91,7 +91,7 @@ def _compared(
     verdict: Verdict, published: dict[int, bytes], revoked: list[Certificate], published_at: datetime
 ) -> Verdict:
     waiting = 0
-    recorded = {each.serial_number: each for each in revoked}
+    recorded = {record.serial_number: record for record in revoked}
     for serial, entry in published.items():
         record = recorded.get(serial)
         if record is None:

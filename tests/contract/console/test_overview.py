@@ -222,7 +222,7 @@ def test_overview_shows_the_most_urgent_and_counts_the_rest(
         issue(rt, root(rt))
     publication.publish_due_crls(rt, seconds=60)
     page = browser.get("/console/overview")
-    assert page.text.count("The CA waits for its certificate.") == 2
+    assert page.text.count("Pending certificate: install it to activate this CA.") == 2
     assert "And 1 more, none of them more urgent." in page.text
     assert "These are the worst 1 of 3; the table has the worst 2." in page.text
     assert figure(page, "crls").count("<tr><td>") == 2
