@@ -18,7 +18,7 @@ _SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+|([0-9A-Fa
 
 
 class ArnError(ValueError):
-    """The text is no ARN of the kind asked for."""
+    """The text is not an ARN of the requested kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,12 @@ def parse_ca_arn(text: str) -> CertificateAuthorityArn:
 
 
 def crl_arn(ca_arn: str, partition: str = "") -> str:
-    """Our name of a CRL: that of its CA where it is complete, with the partition behind it where it is not."""
+    """Signet's name of a CRL: the ARN of its CA, followed by the partition unless the CRL is complete."""
     return f"{ca_arn}{_CRL}{partition}" if partition else ca_arn
 
 
 def split_crl_arn(text: str) -> tuple[str, str]:
-    """The CA and the partition of a CRL; no partition is empty."""
+    """The CA's ARN and the partition of a CRL; the partition of a complete CRL is empty."""
     ca_arn, _, partition = text.partition(_CRL)
     return ca_arn, partition
 
@@ -124,7 +124,7 @@ _PARTITIONS = {
 
 
 def _partition(region: str) -> tuple[str, str]:
-    return next(found for prefix, found in _PARTITIONS.items() if region.startswith(prefix))
+    return next(partition for prefix, partition in _PARTITIONS.items() if region.startswith(prefix))
 
 
 def partition_of(region: str) -> str:

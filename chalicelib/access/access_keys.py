@@ -1,4 +1,4 @@
-"""Access keys: who may sign requests. The first start makes a root key; its secret is kept sealed."""
+"""Access keys: who may sign requests. The first start makes a root key; secrets are stored sealed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT_DESCRIPTION = "root"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An access key with its secret in clear: shown once, never kept."""
+    """An access key with its secret in clear: shown once, never stored."""
 
     access_key_id: str
     secret: str = field(repr=False)
@@ -32,20 +32,20 @@ class Credential:
 def create_access_key(rt: Runtime, account_id: str, description: str = "") -> Credential:
     """Make an access key for an account and return it with its secret."""
     access_key_id = "AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16))
-    return _keep(rt, account_id, description, _new(access_key_id))
+    return _store(rt, account_id, description, _new(access_key_id))
 
 
 def adopt_access_key(rt: Runtime, credential: Credential, description: str) -> None:
-    """Let a credential that is known already sign for this home's account, once; for development alone."""
+    """Let an existing credential sign for this home's account; only for development. Repeating it changes nothing."""
     with suppress(ConflictError):
-        _keep(rt, rt.settings.account_id, description, credential)
+        _store(rt, rt.settings.account_id, description, credential)
 
 
 def _new(access_key_id: str) -> Credential:
     return Credential(access_key_id, "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40)))
 
 
-def _keep(rt: Runtime, account_id: str, description: str, credential: Credential) -> Credential:
+def _store(rt: Runtime, account_id: str, description: str, credential: Credential) -> Credential:
     key = AccessKey(
         access_key_id=credential.access_key_id,
         account_id=account_id,
@@ -58,16 +58,16 @@ def _keep(rt: Runtime, account_id: str, description: str, credential: Credential
 
 
 def ensure_root_key(rt: Runtime) -> Credential:
-    """The root access key, made at the first call; processes that start together agree on one.
+    """The root access key, made by the first call; processes that start together agree on one.
 
-    Its id follows from the account, so that the conditional write of the store decides who makes it.
+    Its id follows from the account, so that the store's conditional write decides which process makes it.
     """
     digest = hashlib.sha256(f"root/{rt.settings.account_id}".encode()).digest()
     access_key_id = "AKIA" + base64.b32encode(digest)[:16].decode()
     existing = rt.store.get_access_key(access_key_id)
     if existing is None:
         try:
-            return _keep(rt, rt.settings.account_id, ROOT_DESCRIPTION, _new(access_key_id))
+            return _store(rt, rt.settings.account_id, ROOT_DESCRIPTION, _new(access_key_id))
         except ConflictError:
             existing = rt.store.get_access_key(access_key_id)
     if existing is None:
@@ -76,7 +76,7 @@ def ensure_root_key(rt: Runtime) -> Credential:
 
 
 def secret_of(rt: Runtime, key: AccessKey) -> str:
-    """The secret of an access key, in clear: for verifying a signature, or for its owner's eyes.
+    """The secret of an access key, in clear: to verify a signature, or to show it to its owner.
 
     Raises:
         KeyStoreError: it was altered, or sealed for another key id.

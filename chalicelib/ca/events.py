@@ -1,7 +1,7 @@
-"""Events and metrics in AWS Private CA's shapes, one call where an operation has ended.
+"""Events and metrics in AWS Private CA's shapes, one call at the end of an operation.
 
-An event follows the record in the store. It is sent as well as can be: one that the port does not take is logged whole,
-and whoever caused it never hears of that. A process that dies between record and event sends none.
+An event follows the record in the store, as best effort: an event that the port refuses is logged whole, and the
+operation succeeds. A process that dies between record and event sends none.
 
 Source: AWS Private CA User Guide, "Monitor AWS Private CA with CloudWatch Events", "AWS Private CA CloudWatch metrics".
 """
@@ -34,23 +34,23 @@ _AUDIT_REPORT = "ACM Private CA Audit Report Generation"
 
 
 def authority_created(rt: Runtime, ca_arn: str) -> None:
-    """A CA has come to be."""
+    """A CA has been created."""
     _emit(rt, _CREATION, ca_arn)
 
 
 def creation_failed(rt: Runtime, ca_arn: str) -> None:
-    """A CA will not come to be."""
+    """The creation of a CA has failed."""
     _emit(rt, _CREATION, ca_arn, result="failure")
 
 
 def certificate_issued(rt: Runtime, certificate: Certificate) -> None:
-    """A certificate is signed and recorded."""
+    """A certificate has been signed and recorded."""
     _emit(rt, _ISSUANCE, certificate.ca_arn, certificate.arn)
     _measure(rt, certificate.ca_arn, Success=(1, "Count"), Time=_time(rt, certificate))
 
 
 def issuance_failed(rt: Runtime, certificate: Certificate) -> None:
-    """What was reserved will not be issued."""
+    """The issuance of a certificate has failed."""
     _emit(rt, _ISSUANCE, certificate.ca_arn, certificate.arn, result="failure")
     _measure(rt, certificate.ca_arn, Failure=(1, "Count"), Time=_time(rt, certificate))
 
@@ -61,13 +61,13 @@ def certificate_revoked(rt: Runtime, certificate: Certificate) -> None:
 
 
 def crl_generated(rt: Runtime, ca_arn: str) -> None:
-    """A CRL of a CA, or one of its partitions, is published."""
+    """A CRL of a CA, or one of its partitions, has been published."""
     _emit(rt, _CRL, ca_arn)
     _measure(rt, ca_arn, CRLGenerated=(1, "Count"))
 
 
 def crl_failed(rt: Runtime, ca_arn: str, error: Exception) -> None:
-    """A CRL was not published; a race that was lost is no failure, for another run publishes."""
+    """A CRL was not published; a lost race is no failure, for another run publishes."""
     if isinstance(error, PreconditionFailedError | ConflictError):
         return
     reason = _crl_reason(error)
@@ -77,7 +77,7 @@ def crl_failed(rt: Runtime, ca_arn: str, error: Exception) -> None:
 
 
 def audit_report_ended(rt: Runtime, report: AuditReport) -> None:
-    """An audit report is written, or given up."""
+    """An audit report has been written, or has failed for good."""
     result = "success" if report.status == "SUCCESS" else "failure"
     _emit(rt, _AUDIT_REPORT, report.ca_arn, report.report_id, result=result)
 
@@ -104,7 +104,7 @@ def _emit(rt: Runtime, detail_type: str, *resources: str, result: str = "success
     }
     try:
         rt.events.send(event)
-    except Exception as error:  # noqa: BLE001  whatever it is, the operation has ended
+    except Exception as error:  # noqa: BLE001  whatever it is, the operation has succeeded
         text = f"{type(error).__name__}: {error}"[:200]
         logs.log("private_ca_event_not_sent", logging.ERROR, envelope=event, error=text)
 
@@ -116,5 +116,5 @@ def _measure(rt: Runtime, ca_arn: str, **values: tuple[float, str]) -> None:
 
 
 def _time(rt: Runtime, certificate: Certificate) -> tuple[float, str]:
-    """Since the request was about to be recorded."""
+    """The time since the request was reserved."""
     return (rt.now() - certificate.reserved_at).total_seconds() * 1000, "Milliseconds"

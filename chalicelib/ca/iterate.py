@@ -1,4 +1,4 @@
-"""Loops over CAs: of all accounts, of one account, and those that other accounts share with a caller."""
+"""Loops over CAs: of all accounts, of one account, and of other accounts that share theirs with a caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_account(rt: Runtime, account_id: str) -> Iterator[CertificateAuthority]:
 
 
 def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Iterator[CertificateAuthority]:
-    """The CAs of other accounts whose policies name the caller's and allow all of these operations, read in pages."""
+    """The CAs of other accounts whose policies let the caller do all of these operations, read in pages."""
     after: str | None = None
     while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
         for arn in page:
@@ -48,7 +48,7 @@ def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Itera
 def look_at(
     ca: CertificateAuthority, look: Callable[[CertificateAuthority], Iterable[T]], failed: Callable[[str, str], T]
 ) -> list[T]:
-    """What a look at one CA yields, or `failed` of its ARN and the reason: a damaged record hides no other CA."""
+    """List what a look at one CA yields, or `failed` of its ARN and the reason: a damaged record hides no other CA."""
     try:
         return list(look(ca))
     except Exception as error:  # noqa: BLE001  reported as a problem of this CA

@@ -1,7 +1,7 @@
 """The one place where a CA key is used: CSRs, certificates, CRLs and OCSP answers alike.
 
-CSRs, certificates and CRLs have been recorded before as an intent with the same SHA-256. An OCSP answer promises
-nothing that the store does not hold already: its intent is the line in the log.
+For CSRs, certificates and CRLs, an intent with the same SHA-256 is on record before. An OCSP answer promises nothing
+that the store does not hold already: its intent is the line in the log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class WrongKeyError(Exception):
 
 
 class Key(NamedTuple):
-    """A key in the keystore: its id, the ARN that it was made for, whose it is, and the key in its certificate."""
+    """A key in the keystore: its id, the ARN it was made for, its CA, and the public key in its certificate."""
 
     key_id: str
     arn: str
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 
 def tbs_sha256(tbs_der: bytes) -> str:
-    """Hex SHA-256 of what is to be signed: its name in records and in the log."""
+    """Hex SHA-256 of what will be signed, which names it in records and in the log."""
     return hashlib.sha256(tbs_der).hexdigest()
 
 
@@ -45,7 +45,7 @@ def sign(
 
     Args:
         rt: the runtime.
-        ca: whose key.
+        ca: the CA whose key signs.
         purpose: "CSR", "CERTIFICATE", "CRL" or "OCSP".
         tbs_der: what is signed; its SHA-256 is on record already.
         signing_algorithm: a `SigningAlgorithm` of the model.

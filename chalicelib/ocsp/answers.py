@@ -1,4 +1,4 @@
-"""OCSP answers: what the store knows at this moment, signed, and kept until it changes or half of its time has passed.
+"""OCSP answers: what the store knows now, signed, and cached until that changes or half of the validity has passed.
 
 Source: RFC 6960 sections 2 and 4.2; RFC 5019 section 2.2.
 """
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 VALIDITY = responders.ANSWERS_FOR
-LOOK_AGAIN = timedelta(seconds=2)  # for so long an answer is given without asking the store: half of what is promised
-_CACHED = 10_000
+LOOK_AGAIN = timedelta(seconds=2)  # an answer is given so long without asking the store: half of what is promised
+_MOST_CACHED = 10_000
 _SERIAL_BITS = 128
 
 
 class Answer(NamedTuple):
-    """An OCSPResponse; without times it says only why there is no other.
+    """An OCSPResponse; without times it is an error.
 
     Attributes:
-        cacheable: whether another client may be given the same: it has no nonce.
+        cacheable: other clients may get the same answer, for it has no nonce.
     """
 
     der: bytes
@@ -42,10 +42,10 @@ class Answer(NamedTuple):
     cacheable: bool = False
 
 
-class _Kept(NamedTuple):
-    """An answer with what it was made from, and when the store was asked last.
+class _Cached(NamedTuple):
+    """An answer with the basis that it was made from, and when the store was asked last.
 
-    A clock that was ahead has set times which lie in the future once it is right: they count as long ago.
+    Answers cached while the clock ran fast are discarded: their times lie in the future once the clock is right.
     """
 
     answer: Answer
@@ -54,9 +54,9 @@ class _Kept(NamedTuple):
 
 
 def recent(rt: Runtime, request_der: bytes) -> Answer | None:
-    """The answer to this very request, if this process has looked a moment ago."""
-    kept: _Kept | None = rt.ocsp_answers.get(request_der)
-    return kept.answer if kept is not None and _is_within(LOOK_AGAIN, kept.looked_at, rt.now()) else None
+    """The cached answer to the same request, if this process has asked the store within the last two seconds."""
+    cached: _Cached | None = rt.ocsp_answers.get(request_der)
+    return cached.answer if cached is not None and _is_within(LOOK_AGAIN, cached.looked_at, rt.now()) else None
 
 
 def _is_within(span: timedelta, since: datetime | None, now: datetime) -> bool:
@@ -86,28 +86,28 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     ca = _authority(rt, request, now)
     if ca is None:
         return _refusal("unauthorized")
-    statuses = tuple(_status(rt, ca, each) for each in request.cert_ids)
+    statuses = tuple(_status(rt, ca, cert_id) for cert_id in request.cert_ids)
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
-    kept: _Kept | None = rt.ocsp_answers.get(request_der)
-    if kept is None or kept.basis != basis or not _is_within(VALIDITY / 2, kept.answer.this_update, now):
-        kept = _Kept(_signed(rt, ca, request, statuses, now), basis, now)
-    if kept.answer.cacheable:
-        _keep(rt, request_der, kept._replace(looked_at=now))
-    return kept.answer
+    cached: _Cached | None = rt.ocsp_answers.get(request_der)
+    if cached is None or cached.basis != basis or not _is_within(VALIDITY / 2, cached.answer.this_update, now):
+        cached = _Cached(_signed(rt, ca, request, statuses, now), basis, now)
+    if cached.answer.cacheable:
+        _cache(rt, request_der, cached._replace(looked_at=now))
+    return cached.answer
 
 
-def _keep(rt: Runtime, request_der: bytes, kept: _Kept) -> None:
-    if len(rt.ocsp_answers) >= _CACHED:
+def _cache(rt: Runtime, request_der: bytes, cached: _Cached) -> None:
+    if len(rt.ocsp_answers) >= _MOST_CACHED:
         rt.ocsp_answers.clear()
-    rt.ocsp_answers[request_der] = kept
+    rt.ocsp_answers[request_der] = cached
 
 
 def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAuthority | None:
-    """The CA that answers: the first one asked for that tells status here."""
-    for each in request.cert_ids:
-        for arn in rt.store.list_issuers(each.issuer_key_hash.hex()) if each.hash_name else ():
+    """The CA that answers: the first one in the request for which OCSP answers here."""
+    for cert_id in request.cert_ids:
+        for arn in rt.store.list_issuers(cert_id.issuer_key_hash.hex()) if cert_id.hash_name else ():
             ca = rt.store.get_certificate_authority(arn)
-            if ca is not None and state.has_status_service(ca, now) and _is_issuer(ca, each):
+            if ca is not None and state.has_status_service(ca, now) and _is_issuer(ca, cert_id):
                 return ca
     return None
 
@@ -121,7 +121,7 @@ def _is_issuer(ca: CertificateAuthority, cert_id: CertId) -> bool:
 
 
 def _status(rt: Runtime, ca: CertificateAuthority, cert_id: CertId) -> Status:
-    """What the store knows: a serial number that was only reserved, or given up, is not good (RFC 6960 section 2.2)."""
+    """The status in the store; a serial number that is only reserved, or FAILED, is not good (RFC 6960 section 2.2)."""
     record = None
     if _is_issuer(ca, cert_id) and 0 < cert_id.serial_number < 1 << _SERIAL_BITS:
         record = rt.store.get_certificate(ca.arn, cert_id.serial_number)

@@ -1,8 +1,8 @@
-"""Delegated OCSP responders: for each CA a key of its own, certified by the one path that issues, and replaced in time.
+"""Delegated OCSP responders: a key for each CA, certified by the one path that issues, and renewed before it expires.
 
-The CA signs its answers itself wherever no responder is usable: before the first one is there, where its certificate
-would end before an answer does, or from its revocation until the next reconciliation replaces it. At the CA's end no
-responder is made that could not sign, or not for longer than the one that is there.
+The CA signs its answers itself while no responder is usable: before the first one exists, if its certificate would
+expire before an answer does, and from its revocation until the next reconciliation renews it. Shortly before a CA
+expires, no responder is made that could not sign, or not for longer than the present one.
 
 Source: RFC 6960 sections 2.6 and 4.2.2.2.1 (id-pkix-ocsp-nocheck).
 """
@@ -44,23 +44,23 @@ _NULL = base64.b64encode(b"\x05\x00").decode()
 
 
 def key_arn_of(ca_arn: str, generation: int) -> str:
-    """What the keystore knows a responder's key by: known before the key is made."""
+    """The ARN by which the keystore knows a responder's key: it is known before the key is made."""
     ca = arns.parse_ca_arn(ca_arn)
     return str(replace(ca, ca_id=str(uuid.uuid5(uuid.UUID(ca.ca_id), f"ocsp-responder-{generation}"))))
 
 
 def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspResponder | None:
-    """The responder of a CA, if wanted and there, whose certificate has begun, lives until then and is not revoked."""
+    """The responder of a CA, if it is valid now and until then, not revoked, and the settings want one."""
     if rt.settings.ocsp_signer != "delegated":
         return None
     responder = rt.store.get_responder(ca.arn)
     if responder is None or not responder.certificate_der:
         return None
-    own = reading.parse_certificate(responder.certificate_der)
-    record = rt.store.get_certificate(ca.arn, own.serial_number)
+    certificate = reading.parse_certificate(responder.certificate_der)
+    record = rt.store.get_certificate(ca.arn, certificate.serial_number)
     revoked = record is None or record.revoked_at is not None
-    begun = own.not_before <= rt.now()  # not so after a clock that was ahead
-    return responder if begun and until <= own.not_after and not revoked else None
+    begun = certificate.not_before <= rt.now()  # false after a clock that ran fast
+    return responder if begun and until <= certificate.not_after and not revoked else None
 
 
 @lru_cache(maxsize=256)
@@ -80,15 +80,15 @@ def sign(rt: Runtime, responder: OcspResponder, purpose: str, tbs_der: bytes, si
 
 
 def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
-    """Give a CA's responder its next key and certificate, if they are due.
+    """Renew a CA's responder with the next key and certificate, if they are due.
 
     Args:
-        rt: the home.
+        rt: the runtime.
         ca_arn: the CA.
         issue: the one path that issues, `certificates.issue_certificate`, which lies above this one.
 
     Returns:
-        whether it has been done. What fails is tried again after an hour; the certificate it has is still good.
+        True if it was renewed. A failure is retried after an hour, while the old certificate is still valid.
 
     Raises:
         ConflictError: another run was faster.
@@ -98,7 +98,7 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
     ca, old = rt.store.get_certificate_authority(ca_arn), rt.store.get_responder(ca_arn)
     if ca is None or old is None or old.due_at > rt.now():
         return False
-    if state.status_of(ca, rt.now()) != "ACTIVE" or not _is_of_use(rt, ca, old):
+    if state.status_of(ca, rt.now()) != "ACTIVE" or not _would_help(rt, ca, old):
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         return False
     try:
@@ -114,16 +114,16 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
     return True
 
 
-def _is_of_use(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> bool:
-    """Whether a new certificate could sign, and for longer than the old one, if that can."""
-    now, ends_at = rt.now(), _end_of_new(rt, ca)
-    if ends_at < now + ANSWERS_FOR:
+def _would_help(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> bool:
+    """Return whether a new certificate could sign, and for longer than the old one, if that can."""
+    now, not_after = rt.now(), _next_not_after(rt, ca)
+    if not_after < now + ANSWERS_FOR:
         return False
-    return usable(rt, ca, now) is None or reading.parse_certificate(old.certificate_der).not_after < ends_at
+    return usable(rt, ca, now) is None or reading.parse_certificate(old.certificate_der).not_after < not_after
 
 
-def _end_of_new(rt: Runtime, ca: CertificateAuthority) -> datetime:
-    """When a certificate that is made now ends: with the CA at the latest."""
+def _next_not_after(rt: Runtime, ca: CertificateAuthority) -> datetime:
+    """When a certificate issued now would expire: with the CA at the latest."""
     wanted = rt.now().replace(microsecond=0) + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
     return min(wanted, state.issuer_of(ca).not_after or wanted)
 
@@ -138,7 +138,7 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue:
     key = signing.Key(key_id, key_arn, ca.arn)
     algorithm = configuration["SigningAlgorithm"]
     csr_der = signing.sign_with(rt, key, "CSR", tbs_der, algorithm)
-    # A run that died has its certificate taken up by the next one; but not if it was revoked, which moved the due time.
+    # The next run takes up the certificate of a run that died; not if it was revoked, which moved the due time.
     token = f"responder-{generation}-{old.due_at.timestamp():.6f}"
     certificate_der, not_after = _issued(rt, ca, csr_der, token, issue)
     now = rt.now()
@@ -153,14 +153,14 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue:
 
 
 def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, issue: Issue) -> tuple[bytes, datetime]:
-    """The responder's certificate: DigitalSignature, OCSPSigning, and nobody asks for its own status."""
+    """Issue the responder's certificate: DigitalSignature, OCSPSigning, and id-pkix-ocsp-nocheck for its own status."""
     parsed_arn = arns.parse_ca_arn(ca.arn)
     request: shapes.IssueCertificateRequest = {
         "CertificateAuthorityArn": ca.arn,
         "Csr": installation.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
         "TemplateArn": str(arns.TemplateArn(parsed_arn.partition, TEMPLATE)),
-        "Validity": {"Type": "ABSOLUTE", "Value": int(_end_of_new(rt, ca).timestamp())},
+        "Validity": {"Type": "ABSOLUTE", "Value": int(_next_not_after(rt, ca).timestamp())},
         "IdempotencyToken": token,
         "ApiPassthrough": {
             "Extensions": {
@@ -172,7 +172,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, i
     arn = issue(rt, caller, request)["CertificateArn"]
     record = rt.store.get_certificate(ca.arn, arns.parse_certificate_arn(arn).serial_number)
     if record is None or record.certificate_der is None:
-        raise LookupError(f"The certificate {arn} was given up.")
+        raise LookupError(f"The certificate {arn} was not issued.")
     return record.certificate_der, record.not_after
 
 
