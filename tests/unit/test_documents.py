@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from app import app
 from chalicelib import cli
 from chalicelib.api import dispatch, model
 from chalicelib.config import Settings
@@ -24,6 +25,14 @@ def test_operation_is_documented_with_its_true_state(operation: str) -> None:
     row = re.search(rf"^\| {operation} \| ([^|]*) \|", COMPATIBILITY, re.MULTILINE)
     assert row is not None
     assert (row[1].strip() == "not yet") == (operation not in dispatch.OPERATIONS)
+
+
+def test_extension_is_documented() -> None:
+    routes = {path: sorted(methods) for path, methods in app.routes.items() if path.startswith("/certificate-auth")}
+    assert routes
+    for path, methods in routes.items():
+        for method in methods:
+            assert f"`{method} {path.replace('{ca_id}', '{id}')}`" in COMPATIBILITY
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))

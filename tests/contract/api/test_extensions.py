@@ -15,7 +15,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography import x509
 
-import app as signet_app
 from chalicelib.access import access_keys
 from chalicelib.operations import search
 from tests.support.authority_steps import DAYS_30, active_root, active_subordinate, create, fetch, issue, serial_of
@@ -471,10 +470,3 @@ def test_who_may_issue_follows_the_policy(acm_pca: Any, rest: Rest) -> None:
 def test_name_constraints_are_explained(acm_pca: Any, rest: Rest, clock: Any) -> None:
     arn = active_subordinate(acm_pca, now=clock())
     assert rest.explain(arn, **order())["WouldIssue"]
-
-
-def test_routes_are_there() -> None:
-    assert {route for route in signet_app.app.routes if route.startswith("/certificate-authorities")} == {
-        "/certificate-authorities/{ca_id}/certificates",
-        "/certificate-authorities/{ca_id}/explain",
-    }
