@@ -26,7 +26,7 @@ from chalicelib.operations import (
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from chalicelib.api.protocols import Protocol
     from chalicelib.api.sigv4 import WireRequest
@@ -98,6 +98,11 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
     return WireResponse(status, body, headers)
 
 
+def head_bytes(headers: Iterable[tuple[str, str]], path: str, query: str) -> int:
+    """How long the headers, the path and the query of a request are in all."""
+    return sum(len(name) + len(value) for name, value in headers) + len(path) + len(query)
+
+
 def check_size(request: WireRequest) -> None:
     """Refuse what is too long, before anything of it is read.
 
@@ -105,8 +110,7 @@ def check_size(request: WireRequest) -> None:
         RequestHeaderFieldsTooLarge: the headers, the path and the query are longer than 16 KB in all.
         RequestEntityTooLargeException: the body is longer than 5 MB.
     """
-    head = sum(len(name) + len(value) for name, value in request.headers) + len(request.path) + len(request.query)
-    if head > MAX_HEADER_BYTES:
+    if head_bytes(request.headers, request.path, request.query) > MAX_HEADER_BYTES:
         raise errors.RequestHeaderFieldsTooLarge(f"The headers are longer than {MAX_HEADER_BYTES} bytes.")
     if len(request.body) > MAX_BODY_BYTES:
         raise errors.RequestEntityTooLargeException(f"The body is longer than {MAX_BODY_BYTES} bytes.")

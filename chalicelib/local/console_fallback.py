@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.api.sigv4 import WireRequest
-from chalicelib.local.gateway import HttpResponse
+from chalicelib.local.gateway import of_wire
 
 if TYPE_CHECKING:
-    from chalicelib.local.gateway import HttpRequest
+    from chalicelib.local.gateway import HttpRequest, HttpResponse
     from chalicelib.runtime import Runtime
 
 _METHODS, _MOST_SEGMENTS = ("GET", "HEAD", "POST"), 5
@@ -24,8 +24,4 @@ def answer(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     asked = WireRequest(
         method=request.method, path=request.path, query=request.query, headers=request.headers, body=request.body
     )
-    found = pages.answer(rt, asked, tuple(segments))
-    headers = tuple(found.headers.items())
-    if request.method == "HEAD":
-        return HttpResponse(found.status, (*headers, ("Content-Length", str(len(found.body)))), b"")
-    return HttpResponse(found.status, headers, found.body)
+    return of_wire(request.method, pages.answer(rt, asked, tuple(segments)))

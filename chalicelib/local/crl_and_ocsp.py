@@ -7,28 +7,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chalicelib.api import crl_files, ocsp_http
-from chalicelib.local.gateway import HttpResponse
+from chalicelib.local.gateway import of_wire
 from chalicelib.ocsp import answers as operation
 
 if TYPE_CHECKING:
-    from chalicelib.api.dispatch import WireResponse
-    from chalicelib.local.gateway import HttpRequest
+    from chalicelib.local.gateway import HttpRequest, HttpResponse
     from chalicelib.runtime import Runtime
 
 
-def _header(request: HttpRequest, wanted: str) -> str:
-    return next((value for name, value in request.headers if name == wanted), "")
-
-
 def _request_der(request: HttpRequest) -> bytes | None:
-    return ocsp_http.request_of(request.method, request.path, _header(request, "content-type"), request.body)
-
-
-def _response(request: HttpRequest, answer: WireResponse) -> HttpResponse:
-    headers = tuple(answer.headers.items())
-    if request.method == "HEAD":
-        return HttpResponse(answer.status, (*headers, ("Content-Length", str(len(answer.body)))), b"")
-    return HttpResponse(answer.status, headers, answer.body)
+    return ocsp_http.request_of(request.method, request.path, request.header("content-type"), request.body)
 
 
 def recent_ocsp(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
@@ -37,8 +25,8 @@ def recent_ocsp(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     answer = operation.recent(rt, request_der) if request_der else None
     if answer is None:
         return None
-    known = _header(request, "if-none-match")
-    return _response(request, ocsp_http.of_answer(rt, request.method, answer, known))
+    known = request.header("if-none-match")
+    return of_wire(request.method, ocsp_http.of_answer(rt, request.method, answer, known))
 
 
 def ocsp(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
@@ -46,8 +34,8 @@ def ocsp(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     request_der = _request_der(request)
     if request_der is None:
         return None
-    known = _header(request, "if-none-match")
-    return _response(request, ocsp_http.respond(rt, request.method, request_der, known))
+    known = request.header("if-none-match")
+    return of_wire(request.method, ocsp_http.respond(rt, request.method, request_der, known))
 
 
 def crl(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
@@ -56,11 +44,11 @@ def crl(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     if request.method not in {"GET", "HEAD"} or not path.endswith(".crl"):
         return None
     bucket, _, key = path.partition("/")
-    known = _header(request, "if-none-match")
+    known = request.header("if-none-match")
     for named, wanted in ((bucket, key), (None, path)):
         answer = crl_files.crl_file(rt, named, wanted, known)
         if answer.status != HTTPStatus.NOT_FOUND:
-            return _response(request, answer)
+            return of_wire(request.method, answer)
     return None
 
 

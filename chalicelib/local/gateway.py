@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
     from chalice.app import Chalice
 
+    from chalicelib.api.dispatch import WireResponse
+
 _REFUSALS = {
     404: ("ResourceNotFoundException", "There is nothing here."),
     405: ("UnknownOperationException", "This method is not supported here."),
+    408: ("RequestTimeoutException", "The body did not come in time."),
     413: ("RequestEntityTooLargeException", "The body is too long."),
+    415: ("UnsupportedMediaType", "The content type is not one of a form."),
+    431: ("RequestHeaderFieldsTooLarge", "The headers are too long."),
     500: ("InternalFailure", "An internal failure occurred."),
+    503: ("ServiceUnavailable", "Too many requests wait already; try again."),
 }
 _CHALICES_OWN = '{"Code":"MethodNotAllowedError"'  # a 405 of the application's begins otherwise
 
@@ -38,6 +44,10 @@ class HttpRequest(NamedTuple):
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+    def header(self, name: str) -> str:
+        """The first value of a header; empty where there is none."""
+        return next((value for each, value in self.headers if each == name), "")
 
 
 class HttpResponse(NamedTuple):
@@ -79,8 +89,7 @@ class Gateway(LocalGateway):
         for name, value in request.headers:
             multi.setdefault(name, []).append(value)
         event["multiValueHeaders"] = multi
-        event["body"] = base64.b64encode(request.body).decode()
-        event["isBase64Encoded"] = True
+        event["body"] = request.body  # API Gateway has base64 here, which takes long for a large one
         return event
 
 
@@ -94,6 +103,14 @@ def _response(method: str, answer: dict[str, Any]) -> HttpResponse:
     if method == "HEAD":
         return HttpResponse(status, (*headers, ("Content-Length", str(len(content)))), b"")
     return HttpResponse(status, headers, content)
+
+
+def of_wire(method: str, answer: WireResponse) -> HttpResponse:
+    """An answer that came by no gateway."""
+    headers = tuple(answer.headers.items())
+    if method == "HEAD":
+        return HttpResponse(answer.status, (*headers, ("Content-Length", str(len(answer.body)))), b"")
+    return HttpResponse(answer.status, headers, answer.body)
 
 
 def refusal(status: int, headers: Iterable[tuple[str, str]] = ()) -> HttpResponse:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import resource
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import sys
 from contextlib import contextmanager
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -17,10 +17,8 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from chalicelib import files
-from chalicelib.local import console_fallback
-from chalicelib.local.compression import compressed
-from chalicelib.local.crl_and_ocsp import recent_ocsp, status
-from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, refusal
+from chalicelib.local.application import Application
+from chalicelib.local.gateway import Gateway
 from chalicelib.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -32,10 +30,10 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 ADDRESS = "127.0.0.1"
-MAX_BODY_BYTES = 6 * 1024 * 1024
-_THREADS = 16
 _HEADER_MILLISECONDS = 10_000
-_BODY_SECONDS = 30
+_HEADER_BUFFER_BYTES = 32 * 1024  # what does not fit is answered 431 before Python sees it
+_CONNECTIONS = 16_384  # slow ones cost memory alone
+_SWITCH_SECONDS = 0.0005  # how long a thread that computes keeps another one, and so OCSP, waiting
 
 
 class ServeError(Exception):
@@ -56,31 +54,37 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     with _only_server_of(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         scheduler = Scheduler(app, rt)
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="request") as pool:
-            try:
-                asyncio.run(_serve(rt, Gateway(app), pool, scheduler, ready))
-            finally:
-                scheduler.stop()
+        application = Application(rt, Gateway(app))
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        _allow_connections()
+        try:
+            asyncio.run(_serve(int(rt.settings.port), application, scheduler, ready))
+        finally:
+            application.close()
+            scheduler.stop()
 
 
-async def _serve(
-    rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor, scheduler: Scheduler, ready: Callable[[], None]
-) -> None:
-    port = int(rt.settings.port)
+async def _serve(port: int, application: Application, scheduler: Scheduler, ready: Callable[[], None]) -> None:
     server = Server(
-        _application(rt, gateway, pool),
+        application,
         address=ADDRESS,
         port=port,
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BUFFER_BYTES),
         websockets=False,
         log_enabled=False,
         backlog=1024,
+        backpressure=_CONNECTIONS,
     )
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+
+    def stop() -> None:
+        application.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # of granian
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # the loop's own handlers lose signals while its pipe is full
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     serving = loop.create_task(server.serve())
     await _accepting(port, serving)
     scheduler.start()
@@ -100,55 +104,11 @@ async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
             return
 
 
-def _application(rt: Runtime, gateway: Gateway, pool: ThreadPoolExecutor) -> Any:
-    async def application(scope: Any, protocol: Any) -> None:
-        if scope.proto != "http":
-            return
-        headers = tuple((name.lower(), value) for name, value in scope.headers.items())
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                body = await _body(headers, protocol)
-        except TimeoutError:
-            protocol.response_empty(408, [("connection", "close")])
-            return
-        if body is None:
-            response = refusal(413, (("Connection", "close"),))
-        else:
-            request = HttpRequest(scope.method, scope.path, scope.query_string, headers, body)
-            recent = recent_ocsp(rt, request)
-            response = recent or await asyncio.get_running_loop().run_in_executor(pool, answer, request)  # type: ignore[assignment]  # "or" of an optional
-        _send(protocol, response)
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        ungated = status(rt, request) or console_fallback.answer(rt, request)
-        return ungated or compressed(request, gateway.answer(request))
-
-    return application
-
-
-async def _body(headers: tuple[tuple[str, str], ...], protocol: Any) -> bytes | None:
-    """The whole body; None if it is too long. A body of unknown length is counted while it comes."""
-    named = dict(headers)
-    if "chunked" not in named.get("transfer-encoding", "").lower():
-        declared = named.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
-            return None
-        return bytes(await protocol()) if int(declared) else b""
-    chunks, size = [], 0
-    async for chunk in protocol:
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            return None
-        chunks.append(bytes(chunk))
-    return b"".join(chunks)
-
-
-def _send(protocol: Any, response: HttpResponse) -> None:
-    headers = [("date", formatdate(usegmt=True)), *((name.lower(), value) for name, value in response.headers)]
-    if response.body:
-        protocol.response_bytes(response.status, headers, response.body)
-    else:
-        protocol.response_empty(response.status, headers)
+def _allow_connections() -> None:
+    """Raise the limit of open files as far as this process may, so that idle connections do not use it up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _CONNECTIONS + 1024 if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS + 1024)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _check_port(port: int) -> None:

@@ -49,7 +49,7 @@ def check_kind(request: WireRequest, *, public: bool) -> None:
         RequestEntityTooLargeException: it is longer than such a form may be.
         UnsupportedMediaType: it is not of a type that browsers send.
     """
-    kind = _kind(request)
+    kind = _kind(request.header("content-type"))
     most = {_URLENCODED: MOST_PUBLIC_BYTES if public else MOST_URLENCODED_BYTES}
     if not public:
         most[_MULTIPART] = MAX_BODY_BYTES
@@ -59,8 +59,13 @@ def check_kind(request: WireRequest, *, public: bool) -> None:
         raise RequestEntityTooLargeException(f"The form is longer than {most[kind]} bytes.")
 
 
-def _kind(request: WireRequest) -> str:
-    return (request.header("content-type") or "").partition(";")[0].strip().lower()
+def is_urlencoded(content_type: str | None) -> bool:
+    """Whether a form is of the type that strangers may send; without a body there need not be one."""
+    return _kind(content_type) in {_URLENCODED, ""}
+
+
+def _kind(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def parse(request: WireRequest) -> Form:
@@ -69,7 +74,7 @@ def parse(request: WireRequest) -> Form:
     Raises:
         ValidationException: it is none.
     """
-    kind = _kind(request)
+    kind = _kind(request.header("content-type"))
     try:
         if kind == _URLENCODED:
             pairs = parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)

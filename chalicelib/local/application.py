@@ -1,0 +1,97 @@
+"""What the server does with a request: head, body, lane, answer, in this order.
+
+The head alone decides how long a body may be, and what nobody may send is refused before it is read.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.api import dispatch, health, ocsp_http
+from chalicelib.console.forms import body as forms
+from chalicelib.local import bodies, console_fallback, lanes
+from chalicelib.local.compression import compressed
+from chalicelib.local.crl_and_ocsp import recent_ocsp, status
+from chalicelib.local.gateway import HttpRequest, HttpResponse, of_wire, refusal
+from chalicelib.pki import ocsp
+
+if TYPE_CHECKING:
+    from chalicelib.local.gateway import Gateway
+    from chalicelib.runtime import Runtime
+
+_TRY_LATER = ocsp.error("tryLater")
+
+
+class Application:
+    """Answers requests by RSGI.
+
+    Source: https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md.
+    """
+
+    def __init__(self, rt: Runtime, gateway: Gateway) -> None:
+        self._rt, self._gateway = rt, gateway
+        self._lanes = {name: lanes.Lane(name, width) for name, width in lanes.WIDTHS.items()}
+        self._bodies = bodies.Bodies()
+
+    def stop(self) -> None:
+        """Wait for no client any longer."""
+        self._bodies.stop()
+
+    def close(self) -> None:
+        """Wait for what is being answered."""
+        for lane in self._lanes.values():
+            lane.close()
+
+    async def __call__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        if scope.proto != "http":
+            return
+        headers = tuple((name.lower(), value) for name, value in scope.headers.items())
+        try:
+            response = await self._answer(
+                HttpRequest(scope.method, scope.path, scope.query_string, headers, b""), protocol
+            )
+        except bodies.BodyRefusedError as error:
+            response = refusal(error.status, (("Connection", "close"),))
+        _send(protocol, response)
+
+    async def _answer(self, head: HttpRequest, protocol: Any) -> HttpResponse:
+        headers = head.headers
+        if dispatch.head_bytes(headers, head.path, head.query) > dispatch.MAX_HEADER_BYTES:
+            return refusal(431, (("Connection", "close"),))
+        if (
+            head.method == "POST"
+            and lanes.is_strangers_form(head)
+            and not forms.is_urlencoded(head.header("content-type"))
+        ):
+            return refusal(415, (("Connection", "close"),))
+        named, most = dict(headers), lanes.most_body_bytes(head)
+        with self._bodies.held(bodies.declared_bytes(named, most)):
+            request = head._replace(body=await self._bodies.read(protocol, named, most))
+            return self._at_once(request) or await self._in_lane(request)
+
+    def _at_once(self, request: HttpRequest) -> HttpResponse | None:
+        """What needs no thread: it asks nobody."""
+        if (request.method, request.path) == ("GET", "/healthz"):
+            return of_wire(request.method, health.health(self._rt))
+        return recent_ocsp(self._rt, request)
+
+    async def _in_lane(self, request: HttpRequest) -> HttpResponse:
+        lane = lanes.lane_of(self._rt, request)
+        response = await self._lanes[lane].run(self._in_thread, request)
+        if response is None and lane.startswith("ocsp"):
+            return HttpResponse(200, (("Content-Type", ocsp_http.RESPONSE_TYPE),), _TRY_LATER)
+        return response or refusal(503, (("Retry-After", "1"),))
+
+    def _in_thread(self, request: HttpRequest) -> HttpResponse:
+        ungated = status(self._rt, request) or console_fallback.answer(self._rt, request)
+        return ungated or compressed(request, self._gateway.answer(request))
+
+
+def _send(protocol: Any, response: HttpResponse) -> None:
+    headers = [("date", formatdate(usegmt=True)), *((name.lower(), value) for name, value in response.headers)]
+    if response.body:
+        protocol.response_bytes(response.status, headers, response.body)
+    else:
+        protocol.response_empty(response.status, headers)

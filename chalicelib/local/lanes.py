@@ -1,0 +1,102 @@
+"""Threads by what is asked for, so that no kind of request takes those of another.
+
+Each lane has a bounded queue: who finds it full is told so at once, and nobody waits behind a flood. OCSP about
+certificates that were asked for before does not queue behind requests that nobody has sent yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.api import dispatch, ocsp_http
+from chalicelib.console.forms import body as forms
+from chalicelib.console.sessions import COOKIE as SESSION_COOKIE
+from chalicelib.pki import ocsp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.local.gateway import HttpRequest, HttpResponse
+    from chalicelib.runtime import Runtime
+
+SMALL_BYTES = 64 * 1024
+_CONSOLE = "/console"
+
+
+class Width(NamedTuple):
+    """The threads of a lane, and how many requests may wait for one."""
+
+    threads: int
+    waiting: int
+
+
+WIDTHS = {
+    "api": Width(16, 512),
+    "console": Width(6, 256),
+    "large": Width(2, 16),  # bodies that are long to hash and to decode
+    "crl": Width(3, 128),
+    "ocsp": Width(2, 256),
+    "ocsp-new": Width(2, 48),
+}
+
+
+class Lane:
+    """A pool of threads with a bounded queue; used by one event loop."""
+
+    def __init__(self, name: str, width: Width) -> None:
+        self._pool = ThreadPoolExecutor(width.threads, thread_name_prefix=name)
+        self._room = width.threads + width.waiting
+
+    async def run(self, answer: Callable[[HttpRequest], HttpResponse], request: HttpRequest) -> HttpResponse | None:
+        """Answer a request in a thread; None where too many wait already."""
+        if self._room <= 0:
+            return None
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, answer, request)
+        finally:
+            self._room += 1
+
+    def close(self) -> None:
+        """Wait for what is being answered."""
+        self._pool.shutdown()
+
+
+def is_ocsp(request: HttpRequest) -> bool:
+    """Whether a request is one for OCSP, by its head."""
+    return ocsp_http.request_of(request.method, request.path, request.header("content-type"), b"") is not None
+
+
+def lane_of(rt: Runtime, request: HttpRequest) -> str:
+    """The lane of a request that has its body."""
+    ocsp_request = ocsp_http.request_of(request.method, request.path, request.header("content-type"), request.body)
+    if ocsp_request is not None:
+        return "ocsp" if ocsp_request in rt.ocsp_answers else "ocsp-new"
+    if request.path.endswith(".crl") and request.method in {"GET", "HEAD"}:
+        return "crl"
+    if len(request.body) > SMALL_BYTES:
+        return "large"
+    return "console" if _is_console(request.path) else "api"
+
+
+def _is_console(path: str) -> bool:
+    return path == _CONSOLE or path.startswith(_CONSOLE + "/")
+
+
+def most_body_bytes(request: HttpRequest) -> int:
+    """How long the body of a request may be, by its head alone.
+
+    Who says nothing of who they are sends what any stranger may send: an OCSP request, or a short form.
+    """
+    if is_ocsp(request):
+        return ocsp.MAX_REQUEST_BYTES
+    if is_strangers_form(request):
+        return forms.MOST_PUBLIC_BYTES
+    return dispatch.MAX_BODY_BYTES if _is_console(request.path) or request.header("authorization") else SMALL_BYTES
+
+
+def is_strangers_form(request: HttpRequest) -> bool:
+    """Whether a form comes from who does not even claim to have signed in to the console."""
+    return _is_console(request.path) and f"{SESSION_COOKIE}=" not in request.header("cookie")

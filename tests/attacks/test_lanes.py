@@ -1,0 +1,247 @@
+"""No flood of one kind of request keeps another kind waiting; and bodies are limited before they are read."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from cryptography.x509 import ocsp as x509_ocsp
+
+from chalicelib.local import bodies, lanes
+from chalicelib.local.application import Application
+from chalicelib.local.gateway import HttpRequest, HttpResponse
+from chalicelib.monitor import ocsp_watch
+from tests.support.console_steps import arn_of, issue, root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.laptop
+MEGABYTE = 1024 * 1024
+
+
+class Headers(dict[str, str]):
+    """As the server hands them over."""
+
+
+class Scope(NamedTuple):
+    method: str
+    path: str
+    headers: Headers
+    query_string: str = ""
+    proto: str = "http"
+
+
+class Protocol:
+    """A connection whose body comes, or never comes."""
+
+    def __init__(self, body: bytes | None) -> None:
+        self._body, self.read = body, False
+        self.status, self.headers, self.content = 0, dict[str, str](), b""
+
+    async def __call__(self) -> bytes:
+        self.read = True
+        if self._body is None:
+            await asyncio.Event().wait()
+        return self._body or b""
+
+    async def __aiter__(self) -> Any:
+        for start in range(0, len(self._body or b""), MEGABYTE):
+            yield (self._body or b"")[start : start + MEGABYTE]
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status, self.headers, self.content = status, dict(headers), body
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.response_bytes(status, headers, b"")
+
+
+class Blocked:
+    """A gateway in which every request waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        self.go.wait(30)
+        return HttpResponse(200, (), b"done")
+
+
+@pytest.fixture
+def gateway() -> Blocked:
+    return Blocked()
+
+
+@pytest.fixture
+def application(rt: Any, gateway: Blocked) -> Iterator[Application]:
+    made = Application(rt, gateway)  # type: ignore[arg-type]  # it answers as one
+    yield made
+    gateway.go.set()
+    made.close()
+
+
+async def sent(application: Application, method: str, path: str, body: bytes | None = b"", **headers: str) -> Protocol:
+    named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
+    if body:
+        named.setdefault("content-length", str(len(body)))
+    protocol = Protocol(body)
+    await application(Scope(method, path, named), protocol)
+    return protocol
+
+
+KINDS = {
+    "api": {"method": "POST", "path": "/", "authorization": "AWS4-HMAC-SHA256 x"},
+    "console": {"method": "GET", "path": "/console/sign-in"},
+    "large": {"method": "POST", "path": "/", "authorization": "x", "body": b"x" * 100_000},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flood_of_one_kind_leaves_the_others_alone(
+    rt: Any, application: Application, gateway: Blocked, kind: str
+) -> None:
+    ca_id = root(rt)
+    serial = issue(rt, ca_id)
+    ca = rt.store.get_certificate_authority(arn_of(ca_id))
+    location = ca.crl_locations[0]
+    asked = ocsp_watch.request_about(ca, int(serial, 16))
+    unknown = [ocsp_watch.request_about(ca, number) for number in range(1, 9)]
+    width = lanes.WIDTHS[kind]
+
+    async def attack() -> None:
+        flood = [
+            asyncio.create_task(sent(application, **KINDS[kind]))  # type: ignore[arg-type]  # as `sent` names them
+            for _ in range(width.threads + width.waiting)
+        ]
+        await asyncio.sleep(0.1)
+        beyond = await sent(application, **KINDS[kind])  # type: ignore[arg-type]
+        assert (beyond.status, beyond.headers["retry-after"]) == (503, "1")
+        for request_der in (asked, asked, *unknown):
+            found = await sent(application, "POST", "/ocsp", request_der, content_type="application/ocsp-request")
+            assert x509_ocsp.load_der_ocsp_response(found.content).response_status.value == 0
+        assert (await sent(application, "GET", "/healthz")).status == 200
+        crl = await sent(application, "GET", f"/{location.bucket}/{location.key}")
+        assert (crl.status, crl.headers["content-type"]) == (200, "application/pkix-crl")
+        assert not any(task.done() for task in flood)
+        gateway.go.set()
+        assert {protocol.status for protocol in await asyncio.gather(*flood)} == {200}
+
+    asyncio.run(attack())
+
+
+def test_ocsp_beyond_what_may_wait_is_told_to_try_later(
+    rt: Any, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who asks about a certificate that was asked for before is not kept waiting by them."""
+    ca_id = root(rt)
+    ca = rt.store.get_certificate_authority(arn_of(ca_id))
+    asked = ocsp_watch.request_about(ca, int(issue(rt, ca_id), 16))
+    go = threading.Event()
+
+    async def attack() -> None:
+        assert (await sent(application, "POST", "/ocsp", asked)).status == 200
+        answered = application._in_thread
+        slow = {ocsp_watch.request_about(ca, number) for number in range(1, 200)}
+
+        def in_thread(request: HttpRequest) -> HttpResponse:
+            if request.body in slow:
+                go.wait(30)
+            return answered(request)
+
+        monkeypatch.setattr(application, "_in_thread", in_thread)
+        flood = [asyncio.create_task(sent(application, "POST", "/ocsp", request_der)) for request_der in slow]
+        await asyncio.sleep(0.1)
+        rt.now.forward(seconds=3)  # so that the store has to be asked again
+        found = await sent(application, "POST", "/ocsp", asked)
+        assert x509_ocsp.load_der_ocsp_response(found.content).response_status.value == 0
+        go.set()
+        words = [
+            x509_ocsp.load_der_ocsp_response(protocol.content).response_status.name
+            for protocol in await asyncio.gather(*flood)
+        ]
+        width = lanes.WIDTHS["ocsp-new"]
+        assert words.count("TRY_LATER") == len(slow) - width.threads - width.waiting
+
+    asyncio.run(attack())
+
+
+# bodies
+
+UNREAD = [
+    ("POST", "/", 6 * MEGABYTE, {"authorization": "x"}),
+    ("POST", "/", lanes.SMALL_BYTES + 1, {}),
+    ("PUT", "/anything", lanes.SMALL_BYTES + 1, {}),
+    ("POST", "/service/ACMPrivateCA/operation/ListTags", 2 * MEGABYTE, {}),
+    ("POST", "/console/sign-in", 8 * 1024 + 1, {}),
+    ("POST", "/console/cas/x/install", 8 * 1024 + 1, {"cookie": "signet-visitor=x"}),
+    ("POST", "/console/cas/x/install", 6 * MEGABYTE, {"cookie": "signet-session=x"}),
+    ("POST", "/ocsp", 16 * 1024 + 1, {}),
+    ("POST", "/", 16 * 1024 + 1, {"content_type": "application/ocsp-request", "authorization": "x"}),
+    ("GET", "/healthz", lanes.SMALL_BYTES + 1, {}),
+    ("POST", "/", 10**30, {"authorization": "x"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "size", "headers"), UNREAD)
+def test_body_that_is_too_long_for_its_head_is_not_read(
+    application: Application, method: str, path: str, size: int, headers: dict[str, str]
+) -> None:
+    found = asyncio.run(sent(application, method, path, None, content_length=str(size), **headers))
+    assert (found.status, found.headers["connection"], found.read) == (413, "close", False)
+
+
+@pytest.mark.parametrize("size", ["-1", "+1", "1.5", "1e3", "\u00b2", "0x10", "1,1", ""])
+def test_length_that_is_none_is_refused(application: Application, size: str) -> None:
+    found = asyncio.run(sent(application, "POST", "/", None, content_length=size))
+    assert (found.status, found.read) == (413, False)
+
+
+def test_body_of_unknown_length_is_counted(application: Application, gateway: Blocked) -> None:
+    gateway.go.set()
+    long, short = b"x" * (6 * MEGABYTE), b"x" * 1_000
+    sends = {"transfer_encoding": "chunked", "content_length": ""}
+    assert asyncio.run(sent(application, "POST", "/", long, **sends)).status == 413
+    assert asyncio.run(sent(application, "POST", "/", long, authorization="x", **sends)).status == 413
+    assert asyncio.run(sent(application, "POST", "/", short, **sends)).status == 200
+
+
+def test_slow_body_ends_in_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SMALL_SECONDS", 0.05)
+    found = asyncio.run(sent(application, "POST", "/", None, content_length="10"))
+    assert (found.status, found.headers["connection"]) == (408, "close")
+
+
+def test_large_bodies_share_their_memory(application: Application, gateway: Blocked) -> None:
+    """However many strangers send large bodies slowly, small ones are read."""
+    gateway.go.set()
+    head = {"authorization": "x", "content_length": str(5 * MEGABYTE)}
+
+    async def attack() -> None:
+        flood = [asyncio.create_task(sent(application, "POST", "/", None, **head)) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        waiting = [task for task in flood if not task.done()]
+        assert len(waiting) == bodies.MOST_LARGE_BYTES // (5 * MEGABYTE)
+        assert {task.result().status for task in flood if task.done()} == {503}
+        small = await sent(application, "POST", "/", b"x" * lanes.SMALL_BYTES, authorization="x")
+        assert small.status == 200
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
+        assert (await sent(application, "POST", "/", b"x" * 5 * MEGABYTE, authorization="x")).status == 200
+
+    asyncio.run(attack())
+
+
+@pytest.mark.parametrize("path", ["/", "/ocsp", "/healthz", "/console/sign-in", "/bucket/crl/x.crl"])
+def test_headers_are_16_kilobytes_at_most(application: Application, path: str) -> None:
+    found = asyncio.run(sent(application, "GET", path, None, x="a" * 16_384, content_length="10"))
+    assert (found.status, found.headers["connection"], found.read) == (431, "close", False)
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "text/plain", "message/rfc822"])
+def test_form_of_a_stranger_that_is_not_urlencoded_is_not_read(application: Application, content_type: str) -> None:
+    head = {"content_type": content_type, "content_length": "10", "cookie": "signet-visitor=x"}
+    found = asyncio.run(sent(application, "POST", "/console/sign-in", None, **head))
+    assert (found.status, found.headers["connection"], found.read) == (415, "close", False)
