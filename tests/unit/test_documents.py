@@ -80,6 +80,12 @@ def test_document_names_files_that_exist(document: Path) -> None:
         assert list(ROOT.glob(path.rstrip("/"))), path
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/module-map.md"])
+def test_package_is_on_the_map(document: str) -> None:
+    packages = sorted(path.parent.name for path in (ROOT / "chalicelib").glob("*/__init__.py"))
+    assert [name for name in packages if f"`chalicelib/{name}/" not in (ROOT / document).read_text()] == []
+
+
 def _profile(name: str) -> list[str]:
     text = (ROOT / "docs/certificate-profiles.md").read_text()
     row = re.search(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
