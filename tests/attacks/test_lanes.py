@@ -105,7 +105,7 @@ def test_flood_of_one_kind_leaves_the_others_alone(
     ca_id = root(rt)
     serial = issue(rt, ca_id)
     ca = rt.store.get_certificate_authority(arn_of(ca_id))
-    location = ca.crl_locations[0]
+    location = ca.distribution_points[0]
     asked = ocsp_watch.request_about(ca, int(serial, 16))
     unknown = [ocsp_watch.request_about(ca, number) for number in range(1, 9)]
     width = lanes.WIDTHS[kind]
