@@ -15,6 +15,7 @@ from chalicelib.operations import idempotency, search
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
 from chalicelib.pki.issuing import planning, templates
+from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.x509 import csr
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
@@ -22,7 +23,7 @@ from chalicelib.store import ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
-    from chalicelib.pki.issuing.planning import Plan
+    from chalicelib.pki.issuing.specification import Plan
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.pki.x509.issuer import Issuer
@@ -170,21 +171,22 @@ def _plan(
     rt: Runtime, ca: CertificateAuthority, issuer: Issuer, order: _Order, point: DistributionPoint | None
 ) -> Plan:
     request = order.request
+    specification = Specification(
+        issuer=issuer,
+        request=order.csr,
+        template=order.template,
+        validity=request["Validity"],
+        validity_not_before=request.get("ValidityNotBefore"),
+        signing_algorithm=request["SigningAlgorithm"],
+        serial_number=rt.serial_number(),
+        now=rt.now(),
+        short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
+        crl_url=distribution_points.url_for_certificate(ca, point),
+        ocsp_url=revocation_configuration.ocsp_url(rt, ca),
+        api_passthrough=request.get("ApiPassthrough"),
+    )
     with as_api_errors():
-        return planning.plan(
-            issuer=issuer,
-            request=order.csr,
-            template=order.template,
-            validity=dict(request["Validity"]),
-            validity_not_before=dict(request["ValidityNotBefore"]) if "ValidityNotBefore" in request else None,
-            signing_algorithm=request["SigningAlgorithm"],
-            serial_number=rt.serial_number(),
-            now=rt.now(),
-            short_lived=ca.usage_mode == "SHORT_LIVED_CERTIFICATE",
-            crl_url=distribution_points.url_for_certificate(ca, point),
-            ocsp_url=revocation_configuration.ocsp_url(rt, ca),
-            api_passthrough=dict(request["ApiPassthrough"]) if "ApiPassthrough" in request else None,
-        )
+        return planning.plan(specification)
 
 
 def _reserve(  # noqa: PLR0917  what a record is made of
@@ -207,7 +209,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
         requester_account=caller.account_id,
         crl_partition=(point.partition or None) if point else None,
     )
-    token, terms = _token_of(rt, caller, order), search.terms_of(plan.tbs_der)
+    token, terms = _token_of(rt, caller, order), search.terms_of(plan.summary())
     try:
         return rt.store.reserve_certificate(record, ca, token, now=rt.now(), terms=terms)
     except TokenMismatchError as error:

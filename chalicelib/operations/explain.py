@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import errors
 from chalicelib.access import sharing
 from chalicelib.operations import certificates
-from chalicelib.pki.x509 import extensions, summary
+from chalicelib.pki.x509 import extensions
 
 if TYPE_CHECKING:
     from chalicelib import shapes
-    from chalicelib.pki.issuing.planning import Plan
+    from chalicelib.pki.issuing.specification import Plan
     from chalicelib.runtime import Caller, Runtime
 
 
@@ -47,12 +47,12 @@ def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateReque
 
 
 def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
-    said = summary.of_tbs(plan.tbs_der)
+    summary = plan.summary()
     return {
         "TemplateArn": template_arn,
         "SigningAlgorithm": plan.signing_algorithm,
-        "Subject": said.subject,
-        "SubjectAlternativeNames": list(said.alternative_names),
+        "Subject": summary.subject,
+        "SubjectAlternativeNames": list(summary.alternative_names),
         "NotBefore": plan.not_before,
         "NotAfter": plan.not_after,
         "Extensions": [

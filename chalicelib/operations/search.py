@@ -14,13 +14,13 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import find
 from chalicelib.operations import paging
-from chalicelib.pki.x509 import summary
+from chalicelib.pki.x509 import summary as summaries
 from chalicelib.store import SEPARATOR, Span, search_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.pki.x509.summary import Contents
+    from chalicelib.pki.x509.summary import Summary
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -58,14 +58,13 @@ class Found(NamedTuple):
 
     record: Certificate
     state: str
-    contents: Contents
+    summary: Summary
 
 
-def terms_of(tbs_der: bytes) -> list[tuple[str, str]]:
+def terms_of(summary: Summary) -> list[tuple[str, str]]:
     """The values by which a certificate is found: those of its subject and its alternative names."""
-    said = summary.of_tbs(tbs_der)
-    values = [("subject", value) for value in said.subject_values]
-    return values + [("san", value) for value in said.alternative_names]
+    values = [("subject", value) for value in summary.subject_values]
+    return values + [("san", value) for value in summary.alternative_names]
 
 
 def search_certificates(
@@ -169,8 +168,8 @@ def shown(record: Certificate, now: datetime) -> Found | None:
     der = record.certificate_der or record.tbs_der
     if der is None:
         return None
-    said = summary.of_certificate(der) if record.certificate_der else summary.of_tbs(der)
-    return Found(record, state_of(record, now), said)
+    summary = summaries.of_certificate(der) if record.certificate_der else summaries.of_tbs(der)
+    return Found(record, state_of(record, now), summary)
 
 
 def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
@@ -178,7 +177,7 @@ def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None
     if filters.state not in {None, state_of(record, now)} or not all(holds(record, filters) for holds in _OF_RECORDS):
         return None
     found = shown(record, now)
-    return found if found and all(holds(found.contents, filters) for holds in _OF_CONTENTS) else None
+    return found if found and all(holds(found.summary, filters) for holds in _OF_SUMMARIES) else None
 
 
 def _is(value: str, wanted: str) -> bool:
@@ -195,7 +194,7 @@ def _is_first_entry(found: Found, filters: Filters, position: str) -> bool:
     wanted = filters.san or filters.subject
     if wanted is None or filters.serial_number is not None:
         return True
-    values = found.contents.alternative_names if filters.san else found.contents.subject_values
+    values = found.summary.alternative_names if filters.san else found.summary.subject_values
     return position.split(SEPARATOR)[1] == min(search_value(value) for value in values if _is(value, wanted))
 
 
@@ -208,9 +207,9 @@ _OF_RECORDS: tuple[Callable[[Certificate, Filters], bool], ...] = (
     lambda record, asked: _between(record.reserved_at, asked.issued_after, asked.issued_before),
     lambda record, asked: _between(record.not_after, asked.expires_after, asked.expires_before),
 )
-_OF_CONTENTS: tuple[Callable[[Contents, Filters], bool], ...] = (
-    lambda said, asked: _any_is(said.subject_values, asked.subject),
-    lambda said, asked: _any_is(said.alternative_names, asked.san),
+_OF_SUMMARIES: tuple[Callable[[Summary, Filters], bool], ...] = (
+    lambda summary, asked: _any_is(summary.subject_values, asked.subject),
+    lambda summary, asked: _any_is(summary.alternative_names, asked.san),
 )
 
 
@@ -221,8 +220,8 @@ def describe(found: Found) -> dict[str, Any]:
         "CertificateArn": record.arn,
         "Serial": arns.serial_hex(record.serial_number),
         "State": found.state,
-        "Subject": found.contents.subject,
-        "SubjectAlternativeNames": list(found.contents.alternative_names),
+        "Subject": found.summary.subject,
+        "SubjectAlternativeNames": list(found.summary.alternative_names),
         "TemplateArn": record.template_arn,
         "NotBefore": record.not_before,
         "NotAfter": record.not_after,

@@ -19,6 +19,7 @@ from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.errors import CertificateParseError, ConstraintError, CsrError, PkiError
 from chalicelib.pki.issuing import planning
+from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
@@ -219,17 +220,19 @@ def test_no_request_and_no_csr_changes_what_the_template_fixes(
     ]
     try:
         plan = planning.plan(
-            issuer=ISSUER,
-            request=request,
-            template=template,
-            validity={"Type": "DAYS", "Value": 1},
-            validity_not_before=None,
-            signing_algorithm="SHA256WITHECDSA",
-            serial_number=1 << 100,
-            now=START,
-            crl_url="http://crl.example/x",
-            ocsp_url="http://ocsp.example",
-            api_passthrough={"Extensions": {"CustomExtensions": custom}},
+            Specification(
+                issuer=ISSUER,
+                request=request,
+                template=template,
+                validity={"Type": "DAYS", "Value": 1},
+                validity_not_before=None,
+                signing_algorithm="SHA256WITHECDSA",
+                serial_number=1 << 100,
+                now=START,
+                crl_url="http://crl.example/x",
+                ocsp_url="http://ocsp.example",
+                api_passthrough={"Extensions": {"CustomExtensions": custom}},
+            )
         )
     except ConstraintError:
         signs = extensions.key_usage({"KeyCertSign": True, "CRLSign": True})

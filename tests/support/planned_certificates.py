@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib.pki.issuing import planning
+from chalicelib.pki.issuing.specification import Plan, Specification
 from chalicelib.pki.issuing.templates import template_named
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import signed
@@ -52,7 +53,7 @@ def issuer(*extensions: tuple[x509.ExtensionType, bool], path_length: int | None
 ISSUER = issuer()
 
 
-def planned(template: str = "EndEntityCertificate", request: bytes | None = None, **more: Any) -> planning.Plan:
+def planned(template: str = "EndEntityCertificate", request: bytes | None = None, **more: Any) -> Plan:
     """A plan that deviates only as said."""
     parsed = csrs.parse_csr(csr(dns_names=["leaf.example.com"]) if request is None else request)
     arguments: dict[str, Any] = {
@@ -66,7 +67,7 @@ def planned(template: str = "EndEntityCertificate", request: bytes | None = None
         "now": START,
         "crl_url": "http://crl.example.com/crl/x.crl",
     }
-    return planning.plan(**arguments | more)
+    return planning.plan(Specification(**arguments | more))
 
 
 def issued(*args: Any, key: Any = ROOT_KEY, **more: Any) -> x509.Certificate:

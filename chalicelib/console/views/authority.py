@@ -135,10 +135,10 @@ def _events(found: Activity) -> Iterator[Event]:
     for each in found.issued:
         what = "Certificate requested" if each.record.issued_at is None else "Certificate issued"
         serial = arns.serial_hex(each.record.serial_number)
-        yield Event(each.record.issued_at or each.record.reserved_at, what, each.contents.subject, serial)
+        yield Event(each.record.issued_at or each.record.reserved_at, what, each.summary.subject, serial)
     for each in found.revoked:
         if each.record.revoked_at is not None:
             serial = arns.serial_hex(each.record.serial_number)
-            yield Event(each.record.revoked_at, "Certificate revoked", each.contents.subject, serial)
+            yield Event(each.record.revoked_at, "Certificate revoked", each.summary.subject, serial)
     for report in found.audit_reports:
         yield Event(report.created_at, "Audit report requested", report.status.capitalize())

@@ -100,7 +100,7 @@ def show_certificate(visit: Visit) -> WireResponse:
     return render.page(
         visit,
         "certificate.html",
-        title=shown.found.contents.subject or "Certificate",
+        title=shown.found.summary.subject or "Certificate",
         commands=(command("GetCertificate", request),),
         status_now=status_now,
         note=notes.take(visit),

@@ -1,4 +1,4 @@
-"""What a certificate says, read from the bytes that were or will be signed: for search, explanations and people.
+"""The summary of a certificate: its names as text, for search, explanations and titles.
 
 Source: RFC 5280 section 4.1; RFC 2253 for names.
 """
@@ -13,45 +13,46 @@ from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import extensions, general_names, names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from chalicelib.pki.asn1.der import Element
     from chalicelib.pki.x509.extensions import Extension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """A certificate as text.
+class Summary:
+    """The names of a certificate as text.
 
     Attributes:
-        subject: the name by RFC 2253.
-        subject_values: the text of each attribute of the name.
-        alternative_names: the text of each subject alternative name.
-        extensions: all of them, as they are encoded.
+        subject: the subject by RFC 2253.
+        subject_values: the value of each attribute of the subject.
+        alternative_names: the value of each subject alternative name.
     """
 
     subject: str
     subject_values: tuple[str, ...]
     alternative_names: tuple[str, ...]
-    extensions: tuple[Extension, ...]
 
 
-def of_certificate(certificate_der: bytes) -> Contents:
-    """The contents of a certificate of version 3."""
+def of_certificate(certificate_der: bytes) -> Summary:
+    """Summarize a certificate of version 3."""
     return of_tbs(next(iter(der.read(certificate_der).children())).der)
 
 
-def of_tbs(tbs_der: bytes) -> Contents:
-    """The contents of a TBSCertificate of version 3."""
+def of_tbs(tbs_der: bytes) -> Summary:
+    """Summarize a TBSCertificate of version 3."""
     members = list(der.read(tbs_der).children())
     subject, wrapper = members[5], members[7]
-    found = extensions.parse_extensions(next(iter(wrapper.children())))
-    alternative = next((each.value_der for each in found if each.oid == oids.SUBJECT_ALTERNATIVE_NAME), None)
-    return Contents(
-        subject=names.rfc2253(subject.der),
-        subject_values=tuple(text for _, text in names.parse_name(subject)),
-        alternative_names=alternative_names(alternative) if alternative else (),
-        extensions=found,
+    return summarize(subject.der, extensions.parse_extensions(next(iter(wrapper.children()))))
+
+
+def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension]) -> Summary:
+    """Summarize a certificate of which the subject and the extensions are at hand."""
+    alternative = (value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME)
+    return Summary(
+        subject=names.rfc2253(subject_der),
+        subject_values=tuple(text for _, text in names.parse_name(der.read(subject_der))),
+        alternative_names=tuple(text for value_der in alternative for text in alternative_names(value_der)),
     )
 
 

@@ -16,6 +16,7 @@ from chalicelib.arn import crl_arn
 from chalicelib.crl import distribution_points
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.operations import certificates
+from chalicelib.pki.asn1 import oids
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.x509 import extensions
 from chalicelib.reconcile import reconcile
@@ -182,7 +183,7 @@ def test_explained_certificate_has_an_address_too_and_takes_no_place(rt: Any, ac
         "Validity": {"Type": "DAYS", "Value": 1},
     }
     _, _, plan = certificates.planned(rt, caller, request)
-    assert plan.has_crl_distribution_point
+    assert plan.extension(oids.CRL_DISTRIBUTION_POINTS)
     assert rt.store.get_certificate_authority(arn).distribution_points == ()
 
 

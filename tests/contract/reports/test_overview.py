@@ -176,7 +176,7 @@ def test_activity_tells_of_the_last_things(acm_pca: Any, rt: Any, caller: Caller
     described = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
     assert (found.created_at, found.last_state_change_at) == (described["CreatedAt"], described["LastStateChangeAt"])
     assert [each.record.arn for each in found.issued] == [leaves[3], leaves[2], leaves[1]]
-    assert found.issued[0].contents.subject == "CN=leaf3.example.com"
+    assert found.issued[0].summary.subject == "CN=leaf3.example.com"
     assert [each.state for each in found.issued] == ["ISSUED", "REVOKED", "ISSUED"]
     assert [each.record.arn for each in found.revoked] == [leaves[2], leaves[0]]
     assert [(each.report_id, each.status) for each in found.audit_reports] == [(answer["AuditReportId"], "SUCCESS")]

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ArgumentError, CsrError, PkiError
 from chalicelib.pki.issuing import passthrough, planning
+from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extension_values
@@ -184,15 +185,17 @@ def planned(
     asked = [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), False) for oid, value in unknown]
     given = [{"ObjectIdentifier": custom[0], "Value": base64.b64encode(custom[1]).decode()}] if custom else []
     return planning.plan(
-        issuer=ROOT,
-        request=csrs.parse_csr(csr(extensions=asked)),
-        template=TEMPLATES[template],
-        validity={"Type": "DAYS", "Value": 1},
-        validity_not_before=None,
-        signing_algorithm="SHA256WITHECDSA",
-        serial_number=1 << 100,
-        now=START,
-        api_passthrough={"Extensions": {"CustomExtensions": given}} if given else None,
+        Specification(
+            issuer=ROOT,
+            request=csrs.parse_csr(csr(extensions=asked)),
+            template=TEMPLATES[template],
+            validity={"Type": "DAYS", "Value": 1},
+            validity_not_before=None,
+            signing_algorithm="SHA256WITHECDSA",
+            serial_number=1 << 100,
+            now=START,
+            api_passthrough={"Extensions": {"CustomExtensions": given}} if given else None,
+        )
     )
 
 

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import ArgumentError, ConstraintError, CsrError, DerError, PkiError
 from chalicelib.pki.issuing import name_rules, passthrough, planning
+from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.issuing.templates import TEMPLATES, template_named
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import csr as csrs
@@ -120,14 +121,16 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
     key = ec.generate_private_key(ec.SECP256R1()) if not template_named(template).is_root else ROOT_KEY
     own = csrs.parse_csr(csr("Root", key=ROOT_KEY))
     root_plan = planning.plan(
-        issuer=root_in_making(own),
-        request=own,
-        template=template_named("RootCACertificate"),
-        validity={"Type": "YEARS", "Value": 10},
-        validity_not_before=None,
-        signing_algorithm="SHA256WITHECDSA",
-        serial_number=1,
-        now=START,
+        Specification(
+            issuer=root_in_making(own),
+            request=own,
+            template=template_named("RootCACertificate"),
+            validity={"Type": "YEARS", "Value": 10},
+            validity_not_before=None,
+            signing_algorithm="SHA256WITHECDSA",
+            serial_number=1,
+            now=START,
+        )
     )
     issuer = issuer_of(signed.sign(root_plan.tbs_der, ROOT_KEY, "SHA256WITHECDSA"))
     arguments: dict[str, Any] = {
@@ -140,9 +143,7 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
         "serial_number": 2,
         "now": START,
     }
-    plan = planning.plan(**arguments | more)
-    assert plan.template_name == template
-    assert plan.has_crl_distribution_point == ("crl_url" in more and not template_named(template).is_root)
+    plan = planning.plan(Specification(**arguments | more))
     wrapper = list(der.parse(plan.tbs_der).children())[-1]
     return {each.oid: each for each in extensions.parse_extensions(next(wrapper.children()))}
 
