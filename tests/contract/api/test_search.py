@@ -1,8 +1,7 @@
-"""What Signet has beside AWS's API: search and explain, over REST with the same signatures (docs/compatibility.md)."""
+"""Search, an extension of AWS's API: over REST, with the same signatures (docs/compatibility.md)."""
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
 from dataclasses import replace
@@ -10,64 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography import x509
 
 from chalicelib.access import access_keys
 from chalicelib.operations import search
-from tests.support.authority_steps import DAYS_30, active_root, active_subordinate, create, fetch, issue, serial_of
+from tests.support.authority_steps import DAYS_30, active_root, issue, serial_of
 from tests.support.builders import csr
-from tests.support.client import send
-
-TEMPLATES = "arn:aws:acm-pca:::template"
-
-
-class Rest:
-    """Signed requests to the extensions."""
-
-    def __init__(self, rt: Any) -> None:
-        root = access_keys.ensure_root_key(rt)
-        self.credentials = Credentials(root.access_key_id, root.secret)
-
-    def send(
-        self, method: str, path: str, body: bytes = b"", *, signed: bool = True
-    ) -> tuple[int, dict[str, str], Any]:
-        request = AWSRequest(method, f"http://127.0.0.1:8000{path}", headers={"host": "127.0.0.1:8000"}, data=body)
-        if signed:
-            SigV4Auth(self.credentials, "acm-pca", "us-east-1").add_auth(request)
-        status, headers, raw = send(method, str(request.url), list(request.headers.items()), body)
-        return status, headers, json.loads(raw)
-
-    def search(self, arn: str, **query: Any) -> dict[str, Any]:
-        status, _, answer = self.send(
-            "GET", f"/certificate-authorities/{arn.rsplit('/', 1)[1]}/certificates?{urlencode(query)}"
-        )
-        assert status == 200, answer
-        return dict(answer)
-
-    def found(self, arn: str, **query: Any) -> list[str]:
-        return [each["CertificateArn"] for each in self.search(arn, **query)["Certificates"]]
-
-    def explain(self, arn: str, **request: Any) -> dict[str, Any]:
-        body = json.dumps(request, default=lambda value: base64.b64encode(value).decode()).encode()
-        status, _, answer = self.send("POST", f"/certificate-authorities/{arn.rsplit('/', 1)[1]}/explain", body)
-        assert status == 200, answer
-        return dict(answer)
-
-
-@pytest.fixture
-def rest(acm_pca: Any, rt: Any) -> Rest:
-    return Rest(rt)
-
-
-@pytest.fixture
-def acm_pca_protocols() -> list[str]:
-    return ["json"]
-
-
-# search
+from tests.support.rest import TEMPLATES, Rest
 
 
 def test_certificate_is_described(acm_pca: Any, rest: Rest, clock: Any) -> None:
@@ -359,114 +308,3 @@ def test_extensions_want_a_signature(acm_pca: Any, rest: Rest, rt: Any) -> None:
     rest.credentials = Credentials(other.access_key_id, other.secret)
     status, _, answer = rest.send("GET", f"{path}/certificates")
     assert (status, answer["__type"]) == (400, "ResourceNotFoundException")
-
-
-# explain
-
-
-def order(**more: Any) -> dict[str, Any]:
-    return {
-        "Csr": csr("leaf.example.com", dns_names=["leaf.example.com"]),
-        "SigningAlgorithm": "SHA256WITHECDSA",
-        "Validity": DAYS_30,
-    } | more
-
-
-def test_plan_is_what_is_then_signed(acm_pca: Any, rest: Rest, rt: Any) -> None:
-    arn = active_root(acm_pca)
-    passthrough = {"Extensions": {"CertificatePolicies": [{"CertPolicyId": "1.2.3"}]}}
-    request = order(ApiPassthrough=passthrough, TemplateArn=f"{TEMPLATES}/EndEntityCertificate_APIPassthrough/V1")
-    before = len(list(rt.store.list_certificates(arn)))
-    answer = rest.explain(arn, **request)
-    assert len(list(rt.store.list_certificates(arn))) == before
-    plan = answer["Plan"]
-    assert (answer["WouldIssue"], answer["MayIssue"]) == (True, ["000000000000"])
-    certificate = fetch(acm_pca, arn, issue(acm_pca, arn, **request))
-    said = [
-        (each["ObjectIdentifier"], each["Critical"], base64.b64decode(each["Value"])) for each in plan["Extensions"]
-    ]
-    signed = [(each.oid.dotted_string, each.critical, each.value.public_bytes()) for each in certificate.extensions]
-    assert said == signed
-    assert plan["NotAfter"] == certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert (plan["Subject"], plan["SubjectAlternativeNames"]) == ("CN=leaf.example.com", ["leaf.example.com"])
-    assert {each["Name"]: each["Source"] for each in plan["Extensions"]} == {
-        "basicConstraints": "TEMPLATE",
-        "authorityKeyIdentifier": "CA",
-        "subjectKeyIdentifier": "CA",
-        "keyUsage": "TEMPLATE",
-        "extKeyUsage": "TEMPLATE",
-        "cRLDistributionPoints": "CA",
-        "subjectAltName": "CSR",
-        "certificatePolicies": "API",
-    }
-
-
-REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "Validity.Value": ({"Validity": {"Type": "YEARS", "Value": 50}}, "ValidationException", "exceeds"),
-    "SigningAlgorithm": ({"SigningAlgorithm": "SHA256WITHRSA"}, "InvalidArgsException", "cannot be used"),
-    "TemplateArn": ({"TemplateArn": f"{TEMPLATES}/Nothing/V1"}, "InvalidArgsException", "template"),
-    "Csr": ({"Csr": b"x"}, "MalformedCSRException", "CSR"),
-    "ApiPassthrough.Extensions.SubjectAlternativeNames.1.IpAddress": (
-        {
-            "TemplateArn": f"{TEMPLATES}/EndEntityCertificate_APIPassthrough/V1",
-            "ApiPassthrough": {
-                "Extensions": {"SubjectAlternativeNames": [{"DnsName": "a.example"}, {"IpAddress": "192.0.2.300"}]}
-            },
-        },
-        "InvalidArgsException",
-        "IpAddress",
-    ),
-}
-
-
-@pytest.mark.parametrize("member", REFUSALS)
-def test_refusal_is_that_of_issuing_and_names_the_member(acm_pca: Any, rest: Rest, member: str) -> None:
-    arn = active_root(acm_pca)
-    more, code, rule = REFUSALS[member]
-    answer = rest.explain(arn, **order(**more))
-    assert answer.keys() == {"WouldIssue", "Refusal"}
-    assert (answer["WouldIssue"], answer["Refusal"]["Code"]) == (False, code)
-    assert rule in answer["Refusal"]["Message"]
-    from botocore.exceptions import ClientError
-
-    with pytest.raises(ClientError) as caught:
-        acm_pca.issue_certificate(CertificateAuthorityArn=arn, **order(**more))
-    assert caught.value.response["Error"] | {"Member": member} == answer["Refusal"]
-
-
-def test_state_of_the_authority_refuses_too(acm_pca: Any, rest: Rest) -> None:
-    assert rest.explain(create(acm_pca), **order())["Refusal"]["Code"] == "InvalidStateException"
-
-
-def test_body_is_checked_as_that_of_issuing(acm_pca: Any, rest: Rest) -> None:
-    ca_id = active_root(acm_pca).rsplit("/", 1)[1]
-    for body, code in (
-        (b"{", "SerializationException"),
-        (b"{}", "ValidationException"),
-        (
-            json.dumps(
-                {"CertificateAuthorityArn": "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/x"}
-            ).encode(),
-            "ValidationException",
-        ),
-    ):
-        status, _, answer = rest.send("POST", f"/certificate-authorities/{ca_id}/explain", body)
-        assert (status, answer["__type"]) == (400, code)
-
-
-def test_who_may_issue_follows_the_policy(acm_pca: Any, rest: Rest) -> None:
-    from tests.support.policies import documented, policy, statement
-
-    arn = active_root(acm_pca)
-    acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))
-    assert rest.explain(arn, **order())["MayIssue"] == ["000000000000", "111111111111"]
-    code_signing = order(TemplateArn=f"{TEMPLATES}/CodeSigningCertificate/V1")
-    assert rest.explain(arn, **code_signing)["MayIssue"] == ["000000000000"]
-    anybody = statement(arn, Principal="*", Action="acm-pca:IssueCertificate")
-    acm_pca.put_policy(ResourceArn=arn, Policy=policy(anybody))
-    assert rest.explain(arn, **code_signing)["MayIssue"] == ["000000000000", "*"]
-
-
-def test_name_constraints_are_explained(acm_pca: Any, rest: Rest, clock: Any) -> None:
-    arn = active_subordinate(acm_pca, now=clock())
-    assert rest.explain(arn, **order())["WouldIssue"]
