@@ -10,6 +10,8 @@ from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr, pem
 
 ROOT_TEMPLATE = "arn:aws:acm-pca:::template/RootCACertificate/V1"
 DAYS_30 = {"Type": "DAYS", "Value": 30}
+# The ARN of no CA.
+MISSING = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/11111111-2222-3333-4444-555555555555"
 
 
 def create(client: Any, kind: str = "SUBORDINATE", **more: Any) -> str:

@@ -32,6 +32,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 SECRETS_KEY = "alias/signet-secrets"
 START_SECONDS, STOP_SECONDS = 240, 60
 _accounts = itertools.count(100_000_000_001)
+CRL_BUCKET = "signet-crl-000000000000-us-east-1"
+CRLS = {"CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": CRL_BUCKET}}
 
 
 class LocalStack:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from chalicelib.buckets import BucketError
 from chalicelib.crl import distribution_points
@@ -220,3 +221,32 @@ def test_every_name_of_an_address_is_on_record_while_it_is_in_certificates(acm_p
     clock.forward(days=8)
     assert [each.url for each in distribution_points.in_use(ca, clock())] == crl_names[1:]
     assert distribution_points.ocsp_urls(rt, ca) == ["http://ocsp.second.example"]
+
+
+# the address of the CRL
+
+
+def cdp(client: Any, **crl: Any) -> list[str]:
+    configuration = {"CrlConfiguration": CRL_CONFIGURATION["CrlConfiguration"] | crl}
+    arn = active_root(client, RevocationConfiguration=configuration)
+    leaf = fetch(client, arn, issue(client, arn))
+    try:
+        points = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return []
+    return [full_name.value.replace(arn.rsplit("/", 1)[1], "ID") for point in points for full_name in point.full_name]
+
+
+def test_crl_address_with_custom_cname(acm_pca: Any) -> None:
+    assert cdp(acm_pca, CustomCname="some_name.crl") == ["http://some_name.crl/crl/ID.crl"]
+
+
+def test_crl_address_can_be_left_out(acm_pca: Any) -> None:
+    assert cdp(acm_pca, CrlDistributionPointExtensionConfiguration={"OmitExtension": True}) == []
+
+
+def test_certificate_of_a_ca_without_crls_has_no_crl_address(acm_pca: Any) -> None:
+    arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": {"Enabled": False}})
+    leaf = fetch(acm_pca, arn, issue(acm_pca, arn))
+    with pytest.raises(x509.ExtensionNotFound):
+        leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints)

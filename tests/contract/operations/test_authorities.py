@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
 
-from tests.support.authority_steps import (
-    activate_root,
-    active_root,
-    active_subordinate,
-    create,
-    install_subordinate,
-    issue,
-    status,
-)
+from tests.support.authority_steps import MISSING, active_root, create, status
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, GUIDE_CONFIGURATION
 from tests.support.refusals import refusal
-
-MISSING = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/11111111-2222-3333-4444-555555555555"
-
 
 KEYS = [
     ("RSA_2048", "SHA256WITHRSA"),
@@ -222,112 +210,6 @@ def test_waiter_for_the_csr_ends(acm_pca: Any) -> None:
     acm_pca.get_waiter("certificate_authority_csr_created").wait(CertificateAuthorityArn=arn)
 
 
-# states (User Guide, "Private CA lifecycle")
-
-
-def test_lifecycle_of_a_root(acm_pca: Any, clock: Any) -> None:
-    arn = create(acm_pca, "ROOT")
-    activate_root(acm_pca, arn)
-    assert status(acm_pca, arn) == "ACTIVE"
-    code, message = refusal(acm_pca.delete_certificate_authority, CertificateAuthorityArn=arn)
-    assert (code, message) == (
-        "InvalidStateException",
-        "The certificate authority is not in a valid state for deletion.",
-    )
-    acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
-    acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
-    ca = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
-    assert ca["Status"] == "DELETED"
-    assert ca["RestorableUntil"] == clock() + timedelta(days=7)
-    assert refusal(acm_pca.delete_certificate_authority, CertificateAuthorityArn=arn)[0] == "InvalidStateException"
-    acm_pca.restore_certificate_authority(CertificateAuthorityArn=arn)
-    ca = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
-    assert ca["Status"] == "DISABLED"
-    assert "RestorableUntil" not in ca
-    code, message = refusal(acm_pca.restore_certificate_authority, CertificateAuthorityArn=arn)
-    assert message == "The certificate authority is not in a valid state for restoration."
-
-
-def test_deleted_ca_past_its_window_is_gone_with_its_key(acm_pca: Any, clock: Any, rt: Any, traces: Any) -> None:
-    from chalicelib.reconcile import reconcile
-
-    arn = create(acm_pca)
-    assert len(traces.ca_keys()) == 1
-    acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
-    clock.forward(days=7)
-    assert (
-        refusal(acm_pca.describe_certificate_authority, CertificateAuthorityArn=arn)[0] == "ResourceNotFoundException"
-    )
-    assert acm_pca.list_certificate_authorities()["CertificateAuthorities"] == []
-    assert len(traces.ca_keys()) == 1
-    assert reconcile(rt).authorities_purged == 1
-    assert not traces.ca_keys()
-
-
-def test_expired_is_what_the_clock_shows(acm_pca: Any, clock: Any) -> None:
-    arn = active_subordinate(acm_pca, now=clock(), days=10)
-    clock.forward(days=11)
-    assert status(acm_pca, arn) == "EXPIRED"
-    code, _ = refusal(acm_pca.update_certificate_authority, CertificateAuthorityArn=arn, Status="DISABLED")
-    assert code == "InvalidStateException"
-    install_subordinate(acm_pca, arn, now=clock(), serial_number=3)
-    assert status(acm_pca, arn) == "ACTIVE"
-
-
-def test_disabled_before_it_expired_stays_disabled_after_renewal(acm_pca: Any, clock: Any) -> None:
-    arn = active_subordinate(acm_pca, now=clock(), days=10)
-    acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
-    clock.forward(days=11)
-    assert status(acm_pca, arn) == "EXPIRED"
-    install_subordinate(acm_pca, arn, now=clock(), serial_number=3)
-    assert status(acm_pca, arn) == "DISABLED"
-
-
-PENDING_REFUSALS = {
-    "update_status": ("update_certificate_authority", {"Status": "ACTIVE"}, "must be in the ACTIVE or DISABLED state"),
-    "restore": ("restore_certificate_authority", {}, "not in a valid state for restoration."),
-    "certificate": (
-        "get_certificate_authority_certificate",
-        {},
-        "is not in the correct state to have a certificate signing request.",
-    ),
-    "revoke": (
-        "revoke_certificate",
-        {"CertificateSerial": "01", "RevocationReason": "SUPERSEDED"},
-        "is not in a valid state for revoking",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", PENDING_REFUSALS)
-def test_pending_ca_refuses_what_needs_a_certificate(acm_pca: Any, case: str) -> None:
-    method, more, text = PENDING_REFUSALS[case]
-    code, message = refusal(getattr(acm_pca, method), CertificateAuthorityArn=create(acm_pca), **more)
-    assert code == "InvalidStateException"
-    assert text in message
-
-
-DELETED_REFUSALS: dict[str, dict[str, Any]] = {
-    "get_certificate_authority_csr": {},
-    "get_certificate_authority_certificate": {},
-    "get_certificate": {"CertificateArn": MISSING + "/certificate/" + "0" * 32},
-    "update_certificate_authority": {"Status": "ACTIVE"},
-    "delete_certificate_authority": {},
-    "revoke_certificate": {"CertificateSerial": "01", "RevocationReason": "SUPERSEDED"},
-    "tag_certificate_authority": {"Tags": [{"Key": "x", "Value": "y"}]},
-    "untag_certificate_authority": {"Tags": [{"Key": "x"}]},
-    "list_tags": {},
-}
-
-
-@pytest.mark.parametrize("method", DELETED_REFUSALS)
-def test_deleted_ca_refuses_everything_but_describe_and_restore(acm_pca: Any, method: str) -> None:
-    arn = create(acm_pca)
-    acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn)
-    call = getattr(acm_pca, method)
-    assert refusal(call, CertificateAuthorityArn=arn, **DELETED_REFUSALS[method])[0] == "InvalidStateException"
-
-
 # updates
 
 
@@ -367,58 +249,3 @@ def test_update_of_nothing_is_refused(acm_pca: Any) -> None:
     assert refusal(acm_pca.update_certificate_authority, CertificateAuthorityArn=create(acm_pca))[0] == (
         "InvalidArgsException"
     )
-
-
-def test_disabled_ca_issues_nothing(acm_pca: Any) -> None:
-    arn = active_root(acm_pca)
-    acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
-    with pytest.raises(acm_pca.exceptions.InvalidStateException, match="not in a valid state for issuing certificates"):
-        issue(acm_pca, arn)
-
-
-# tags
-
-
-def test_tags_are_added_replaced_removed_and_paged(acm_pca: Any) -> None:
-    arn = create(acm_pca, Tags=[{"Key": "a", "Value": "1"}])
-    acm_pca.tag_certificate_authority(
-        CertificateAuthorityArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b"}, {"Key": "c", "Value": ""}]
-    )
-    wanted = [{"Key": "a", "Value": "2"}, {"Key": "b"}, {"Key": "c", "Value": ""}]
-    assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == wanted
-    paginator = acm_pca.get_paginator("list_tags")
-    pages = paginator.paginate(CertificateAuthorityArn=arn, PaginationConfig={"PageSize": 2})
-    assert [tag for page in pages for tag in page["Tags"]] == wanted
-    acm_pca.untag_certificate_authority(
-        CertificateAuthorityArn=arn, Tags=[{"Key": "a", "Value": "other"}, {"Key": "b"}, {"Key": "zzz"}]
-    )
-    assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == [wanted[0], wanted[2]]
-
-
-def test_tags_that_change_between_pages_hide_no_other(acm_pca: Any) -> None:
-    arn = create(acm_pca, Tags=[{"Key": key} for key in "fbdaec"])
-
-    def page(**more: Any) -> tuple[str, str | None]:
-        answer = acm_pca.list_tags(CertificateAuthorityArn=arn, MaxResults=2, **more)
-        return "".join(tag["Key"] for tag in answer["Tags"]), answer.get("NextToken")
-
-    seen, token = page()
-    assert seen == "ab"
-    acm_pca.untag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a"}, {"Key": "b"}])
-    seen, token = page(NextToken=token)
-    assert seen == "cd"
-    acm_pca.tag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "a"}, {"Key": "c", "Value": "2"}])
-    assert page(NextToken=token) == ("ef", None)
-
-
-def test_fifty_first_tag_is_refused(acm_pca: Any) -> None:
-    tags = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
-    arn = create(acm_pca, Tags=tags)
-    with pytest.raises(acm_pca.exceptions.TooManyTagsException):
-        acm_pca.tag_certificate_authority(CertificateAuthorityArn=arn, Tags=[{"Key": "one more"}])
-    assert len(acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"]) == 50
-
-
-def test_list_tags_with_a_foreign_token_is_refused(acm_pca: Any) -> None:
-    arn = create(acm_pca)
-    assert refusal(acm_pca.list_tags, CertificateAuthorityArn=arn, NextToken="x")[0] == "ValidationException"

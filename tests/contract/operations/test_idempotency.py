@@ -5,11 +5,13 @@ Source: AWS Private CA API, IssueCertificate and CreateCertificateAuthority, Ide
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib import errors
 from chalicelib.access import access_keys
@@ -155,3 +157,67 @@ def test_retry_gets_its_authority_though_the_bucket_refuses_by_now(acm_pca: Any,
 
 def _created(rt: Any, request: Any) -> str:
     return creation.create_certificate_authority(rt, CALLER, request)["CertificateAuthorityArn"]
+
+
+# exactly once
+
+
+def test_one_token_gives_one_certificate_for_its_window(acm_pca: Any, clock: Any) -> None:
+    arn = active_root(acm_pca)
+    request = csr()
+    first = issue(acm_pca, arn, Csr=request, IdempotencyToken="token")
+    clock.forward(seconds=299)
+    # a retry computes its end date anew, so the validity may drift
+    drifted = {"Type": "DAYS", "Value": 31}
+    assert issue(acm_pca, arn, Csr=request, IdempotencyToken="token", Validity=drifted) == first
+    clock.forward(seconds=1)
+    assert issue(acm_pca, arn, Csr=request, IdempotencyToken="token") != first
+
+
+def test_one_token_for_two_cas_gives_two_certificates(acm_pca: Any) -> None:
+    arns = [active_root(acm_pca), active_root(acm_pca)]
+    request = csr()
+    issued = [issue(acm_pca, arn, Csr=request, IdempotencyToken="token") for arn in arns]
+    assert issued[0].startswith(arns[0])
+    assert issued[1].startswith(arns[1])
+
+
+def test_one_token_for_another_csr_is_refused(acm_pca: Any) -> None:
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn, Csr=csr("one"), IdempotencyToken="token")
+    with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="token"):
+        issue(acm_pca, arn, Csr=csr("two"), IdempotencyToken="token")
+
+
+def test_one_token_for_the_same_csr_signed_or_wrapped_anew_is_a_retry(acm_pca: Any) -> None:
+    arn = active_root(acm_pca)
+    first, again = csr("one"), csr("one")
+    assert first != again  # ECDSA signatures differ each time
+    issued = issue(acm_pca, arn, Csr=first, IdempotencyToken="token")
+    assert issue(acm_pca, arn, Csr=again, IdempotencyToken="token") == issued
+    assert issue(acm_pca, arn, Csr=b"a retry\n" + first.replace(b"\n", b"\r\n"), IdempotencyToken="token") == issued
+    other_key = csr("one", key=ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="token"):
+        issue(acm_pca, arn, Csr=other_key, IdempotencyToken="token")
+
+
+def test_simultaneous_calls_with_one_token_give_one_certificate(acm_pca: Any, rt: Any) -> None:
+    arn = active_root(acm_pca)
+    request, found = csr(), []
+    gate = threading.Barrier(8)
+
+    def call() -> None:
+        client = client_for(rt)
+        gate.wait()
+        found.append(issue(client, arn, Csr=request, IdempotencyToken="token"))
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    records = [each for each in rt.store.list_certificates(arn) if each.arn == found[0]]
+    assert len(list(rt.store.list_certificates(arn))) == 2  # the root's own and this one
+    assert records[0].status == "ISSUED"

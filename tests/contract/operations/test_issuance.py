@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.authority_steps import (
@@ -19,22 +16,11 @@ from tests.support.authority_steps import (
     active_subordinate,
     create,
     fetch,
-    install_subordinate,
     issue,
     serial_of,
     status,
 )
-from tests.support.builders import (
-    CRL_CONFIGURATION,
-    GUIDE_CONFIGURATION,
-    ROOT_KEY,
-    csr,
-    name,
-    pem,
-    root_certificate,
-    sign_csr,
-)
-from tests.support.client import client_for
+from tests.support.builders import GUIDE_CONFIGURATION, csr, name, pem, root_certificate
 from tests.support.refusals import refusal
 
 TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
@@ -248,160 +234,6 @@ def test_get_certificate_of_what_the_ca_never_issued_is_not_found(acm_pca: Any) 
 def test_waiter_for_the_certificate_ends(acm_pca: Any) -> None:
     arn = active_root(acm_pca)
     acm_pca.get_waiter("certificate_issued").wait(CertificateAuthorityArn=arn, CertificateArn=issue(acm_pca, arn))
-
-
-# exactly once
-
-
-def test_one_token_gives_one_certificate_for_its_window(acm_pca: Any, clock: Any) -> None:
-    arn = active_root(acm_pca)
-    request = csr()
-    first = issue(acm_pca, arn, Csr=request, IdempotencyToken="token")
-    clock.forward(seconds=299)
-    # a retry computes its end date anew, so the validity may drift
-    drifted = {"Type": "DAYS", "Value": 31}
-    assert issue(acm_pca, arn, Csr=request, IdempotencyToken="token", Validity=drifted) == first
-    clock.forward(seconds=1)
-    assert issue(acm_pca, arn, Csr=request, IdempotencyToken="token") != first
-
-
-def test_one_token_for_two_cas_gives_two_certificates(acm_pca: Any) -> None:
-    arns = [active_root(acm_pca), active_root(acm_pca)]
-    request = csr()
-    issued = [issue(acm_pca, arn, Csr=request, IdempotencyToken="token") for arn in arns]
-    assert issued[0].startswith(arns[0])
-    assert issued[1].startswith(arns[1])
-
-
-def test_one_token_for_another_csr_is_refused(acm_pca: Any) -> None:
-    arn = active_root(acm_pca)
-    issue(acm_pca, arn, Csr=csr("one"), IdempotencyToken="token")
-    with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="token"):
-        issue(acm_pca, arn, Csr=csr("two"), IdempotencyToken="token")
-
-
-def test_one_token_for_the_same_csr_signed_or_wrapped_anew_is_a_retry(acm_pca: Any) -> None:
-    arn = active_root(acm_pca)
-    first, again = csr("one"), csr("one")
-    assert first != again  # ECDSA signatures differ each time
-    issued = issue(acm_pca, arn, Csr=first, IdempotencyToken="token")
-    assert issue(acm_pca, arn, Csr=again, IdempotencyToken="token") == issued
-    assert issue(acm_pca, arn, Csr=b"a retry\n" + first.replace(b"\n", b"\r\n"), IdempotencyToken="token") == issued
-    other_key = csr("one", key=ec.generate_private_key(ec.SECP256R1()))
-    with pytest.raises(acm_pca.exceptions.InvalidArgsException, match="token"):
-        issue(acm_pca, arn, Csr=other_key, IdempotencyToken="token")
-
-
-def test_simultaneous_calls_with_one_token_give_one_certificate(acm_pca: Any, rt: Any) -> None:
-    arn = active_root(acm_pca)
-    request, found = csr(), []
-    gate = threading.Barrier(8)
-
-    def call() -> None:
-        client = client_for(rt)
-        gate.wait()
-        found.append(issue(client, arn, Csr=request, IdempotencyToken="token"))
-
-    threads = [threading.Thread(target=call) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 8
-    assert len(set(found)) == 1
-    records = [each for each in rt.store.list_certificates(arn) if each.arn == found[0]]
-    assert len(list(rt.store.list_certificates(arn))) == 2  # the root's own and this one
-    assert records[0].status == "ISSUED"
-
-
-# import
-
-
-def subordinate_with_csr(client: Any) -> tuple[str, str]:
-    arn = create(client)
-    return arn, client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
-
-
-def bad_imports(request: str, now: datetime) -> dict[str, tuple[dict[str, Any], set[str]]]:
-    root = root_certificate(now=now)
-    good = sign_csr(request, issuer=root, now=now)
-    other_root = root_certificate(key=ec.generate_private_key(ec.SECP256R1()), now=now)
-    other_key = sign_csr(csr("Test CA").decode(), issuer=root, now=now)
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(name("Test CA"))
-        .issuer_name(root.subject)
-        .public_key(x509.load_pem_x509_csr(request.encode()).public_key())
-        .serial_number(7)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=9))
-        .sign(ROOT_KEY, hashes.SHA256())
-    )
-    malformed, mismatch = {"MalformedCertificateException"}, {"CertificateMismatchException"}
-    chain = {"CertificateChain": pem(root)}
-    return {
-        "garbage": ({"Certificate": b"x", **chain}, malformed),
-        "two-certificates": ({"Certificate": pem(good, root), **chain}, malformed),
-        "no-chain": ({"Certificate": pem(good)}, {"InvalidRequestException"}),
-        "foreign-root": ({"Certificate": pem(good), "CertificateChain": pem(other_root)}, mismatch),
-        "chain-with-itself": ({"Certificate": pem(good), "CertificateChain": pem(good, root)}, mismatch),
-        "another-key": ({"Certificate": pem(other_key), **chain}, mismatch),
-        "not-a-ca": ({"Certificate": pem(leaf), **chain}, {"ValidationException", *malformed}),
-        "expired": (
-            {"Certificate": pem(sign_csr(request, issuer=root, now=now - timedelta(days=30), days=9)), **chain},
-            {"ValidationException", "MalformedCertificateException", "CertificateMismatchException"},
-        ),
-    }
-
-
-@pytest.mark.parametrize("case", list(bad_imports(csr().decode(), datetime(2030, 1, 1, tzinfo=UTC))))
-def test_bad_import_is_refused_and_changes_nothing(acm_pca: Any, clock: Any, case: str) -> None:
-    arn, request = subordinate_with_csr(acm_pca)
-    given, codes = bad_imports(request, clock())[case]
-    code, message = refusal(acm_pca.import_certificate_authority_certificate, CertificateAuthorityArn=arn, **given)
-    assert code in codes
-    assert message
-    assert status(acm_pca, arn) == "PENDING_CERTIFICATE"
-
-
-def test_renewal_replaces_serial_and_dates_and_keeps_the_rest(acm_pca: Any, clock: Any) -> None:
-    arn = active_subordinate(acm_pca, now=clock())
-    before = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
-    clock.forward(days=1)
-    install_subordinate(acm_pca, arn, now=clock(), serial_number=0x77)
-    after = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
-    changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"Serial", "NotBefore", "NotAfter"}
-    assert after["Serial"] == "77"
-
-
-# the address of the CRL
-
-
-def cdp(client: Any, **crl: Any) -> list[str]:
-    configuration = {"CrlConfiguration": CRL_CONFIGURATION["CrlConfiguration"] | crl}
-    arn = active_root(client, RevocationConfiguration=configuration)
-    leaf = fetch(client, arn, issue(client, arn))
-    try:
-        points = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
-        return []
-    return [full_name.value.replace(arn.rsplit("/", 1)[1], "ID") for point in points for full_name in point.full_name]
-
-
-def test_crl_address_with_custom_cname(acm_pca: Any) -> None:
-    assert cdp(acm_pca, CustomCname="some_name.crl") == ["http://some_name.crl/crl/ID.crl"]
-
-
-def test_crl_address_can_be_left_out(acm_pca: Any) -> None:
-    assert cdp(acm_pca, CrlDistributionPointExtensionConfiguration={"OmitExtension": True}) == []
-
-
-def test_certificate_of_a_ca_without_crls_has_no_crl_address(acm_pca: Any) -> None:
-    arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": {"Enabled": False}})
-    leaf = fetch(acm_pca, arn, issue(acm_pca, arn))
-    with pytest.raises(x509.ExtensionNotFound):
-        leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints)
 
 
 @pytest.mark.parametrize("signing_algorithm", ["SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA"])
