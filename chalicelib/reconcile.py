@@ -1,6 +1,6 @@
-"""What a crash left behind: issuances and creations that never ended, deletion windows that have.
+"""Reconciliation closes what a crash left open: issuances and creations without an end, deletion windows that are over.
 
-Run by a schedule; each step is conditional on the record still being as it was read, so runs may overlap.
+A schedule runs it. Each step is conditional on the record that it read, so runs may overlap.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """How many records a run closed, by kind, and how many it could not."""
+    """The number of records that a run closed, by kind, and of those it could not close."""
 
     certificates_failed: int = 0
     creations_failed: int = 0
@@ -58,7 +58,7 @@ def reconcile(rt: Runtime) -> Reconciled:
 
 
 def _fail_certificate(rt: Runtime, arn: str) -> bool:
-    """A signature may exist that nobody has seen: the serial stays on record, revocable, and is never signed again."""
+    """Fail a certificate; a signature may exist that nobody has seen, so its serial stays on record, and revocable."""
     parsed = arns.parse_certificate_arn(arn)
     certificate = rt.store.get_certificate(str(parsed.ca), parsed.serial_number)
     if certificate is None or certificate.status != "PENDING":

@@ -1,4 +1,4 @@
-"""What the store keeps: frozen values and nothing else.
+"""The records of the store: frozen values and nothing else.
 
 Times are aware UTC datetimes. Wire-shaped members (`configuration`, `revocation_configuration`) hold the dictionaries
 of the AWS model unchanged. Serial numbers are `int`.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from datetime import datetime
 
-# EXPIRED is not stored: it is how ACTIVE and DISABLED look once the CA certificate has ended.
+# EXPIRED is not stored: ACTIVE and DISABLED become EXPIRED when the CA certificate expires.
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
 AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
@@ -32,12 +32,12 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyToken:
-    """A client's token inside its scope.
+    """A client's token within its scope.
 
     Attributes:
         scope: account, operation and CA (or "-" where there is none yet) joined by "/".
         fingerprint: SHA-256 of the parameters that must not differ under one token.
-        expires_at: from then on the token counts as never used.
+        expires_at: after that, the token counts as unused.
     """
 
     scope: str
@@ -80,7 +80,7 @@ class OcspUrl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What a service may do with a CA; one for each principal and source account."""
+    """The actions an AWS service may take at a CA; one record for each principal and source account."""
 
     principal: str
     source_account: str
@@ -100,8 +100,8 @@ class CertificateAuthority:
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
         distribution_points: all that certificates of the CA have named, the newest last.
         ocsp_urls: all that certificates of the CA have named.
-        ocsp_key_hashes: by what OCSP clients name its key, in hex; empty where OCSP was never on.
-        responders_revoked: grows when a certificate of its OCSP responder is revoked; answers from before are stale.
+        ocsp_key_hashes: the hashes by which OCSP clients name its key, in hex; empty if OCSP was never on.
+        responders_revoked: grows when a certificate of its OCSP responder is revoked; earlier answers are stale.
     """
 
     arn: str
@@ -133,11 +133,11 @@ class CertificateAuthority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcspResponder:
-    """Who signs a CA's OCSP answers in its place: a key of its own, with a certificate of the CA.
+    """A CA's delegated OCSP responder: its key, and the certificate that the CA issued for it.
 
     Attributes:
         generation: grows with every key; 0: there is none yet.
-        key_arn: what the keystore knows the key by.
+        key_arn: the ARN by which the keystore knows the key.
         due_at: when the next key is due.
     """
 
@@ -151,15 +151,15 @@ class OcspResponder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A certificate, from the intent to sign it until for ever.
+    """A certificate, from the intent to sign it on; it is never deleted before its CA.
 
     Attributes:
-        tbs_der: exactly what is going to be signed; kept until `certificate_der` holds it.
+        tbs_der: the exact bytes that will be signed; stored until `certificate_der` contains them.
         tbs_sha256: hex SHA-256 of it.
-        requested_by: access key id of the caller.
+        requested_by: the caller's access key id.
         requester_account: the caller's account; empty: that of the CA.
-        crl_partition: which partition of the CRL tells of it; None: the complete CRL.
-        revoked_at, revocation_reason: set by the first revocation and never changed; the reason is AWS's enum name.
+        crl_partition: the partition of the CRL that covers it; None: the complete CRL.
+        revoked_at, revocation_reason: set once, by the revocation; the reason is AWS's enum name.
     """
 
     arn: str
@@ -187,7 +187,7 @@ class Revocation:
     """One entry of a CA's CRL: encoded once, when the certificate is revoked.
 
     Attributes:
-        not_after: when the certificate ends; the entry stays for one CRL longer (RFC 5280 section 3.3).
+        not_after: when the certificate expires; the entry stays for one CRL longer (RFC 5280 section 3.3).
         entry_der: the element of `revokedCertificates` (RFC 5280 section 5.1).
         crl_partition: of the certificate.
     """
@@ -206,13 +206,13 @@ class CrlState:
     """Numbering, schedule and lease of a CRL.
 
     Attributes:
-        crl_arn: which CRL: see `arn.crl_arn`.
+        crl_arn: as `arn.crl_arn` makes it.
         next_crl_at: when the next CRL is due; None: not scheduled.
         revision: grows with every revocation; a run moves `next_crl_at` only if it is still the one it started from.
-        crl_number: the last number reserved, whether published or not.
-        lease_until: a run may work on this CRL until then; None: nobody does.
-        tbs_sha256: hex SHA-256 of what the last reserved number was to sign.
-        published_number, published_at, next_update: of the CRL that was put last; `published_at` is the true time, not
+        crl_number: the last number reserved, published or not.
+        lease_until: a run may work on this CRL until then; None: no run does.
+        tbs_sha256: hex SHA-256 of what was to be signed with the last reserved number.
+        published_number, published_at, next_update: of the published CRL; `published_at` is the true time, not
             the backdated thisUpdate.
         published_entries: how many entries it has.
         preceded_at: when the CRL before that one was published.
@@ -236,12 +236,12 @@ class CrlState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlSegment:
-    """Entries of a CRL, in the order in which their certificates end; a segment never changes.
+    """Entries of a CRL, in the order in which their certificates expire; a segment never changes.
 
     Attributes:
-        entries: elements of `revokedCertificates`, one behind the other (RFC 5280 section 5.1).
-        lengths: how many octets each one has.
-        ends: until when each one is needed: seconds since 1970, 8 octets each.
+        entries: elements of `revokedCertificates`, concatenated (RFC 5280 section 5.1).
+        lengths: the number of octets of each entry.
+        ends: until when each entry is needed: seconds since 1970, 8 octets each.
     """
 
     segment_id: str
@@ -279,12 +279,12 @@ class ResourcePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """A list of a CA's certificates, written to a bucket after it was asked for.
+    """A report of a CA's certificates, written to a bucket on request.
 
     Attributes:
         version: grows by one with every write; an update is conditional on it.
-        due_at: when it is to be written, or when the run that writes it counts as dead; None: it is finished.
-        attempts: runs that have begun to write it.
+        due_at: when it is due, or when the run that writes it counts as dead; None: it is finished.
+        attempts: the number of runs that have begun to write it.
     """
 
     ca_arn: str
@@ -302,12 +302,12 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSession:
-    """Somebody who is signed in to the console, or a link that signs in once.
+    """A session of the console, or a link that signs in once.
 
     Attributes:
-        id_sha256: hex SHA-256 of what the browser holds; the id itself is kept nowhere.
-        drafts: what has been typed into unfinished forms, by the draft's id.
-        note: the path of the page that comes next, and what it has to say; empty for nothing.
+        id_sha256: hex SHA-256 of the id, which only the browser stores.
+        drafts: the input of unfinished forms, by the draft's id.
+        note: the path of the next page, and the message it will show; empty for none.
         version: grows by one with every write; an update is conditional on it.
     """
 

@@ -1,6 +1,6 @@
 """Audit reports: Create- and DescribeCertificateAuthorityAuditReport.
 
-A request records that a report is wanted; a schedule writes it.
+A request is recorded; a schedule writes the report.
 
 Source: AWS Private CA API, CreateCertificateAuthorityAuditReport; User Guide, "Using audit reports".
 """
@@ -29,12 +29,12 @@ _NOT_REPORTING = "The certificate authority {arn} is not in a valid state for cr
 def create_certificate_authority_audit_report(
     rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityAuditReportRequest
 ) -> shapes.CreateCertificateAuthorityAuditReportResponse:
-    """Ask for a report of all certificates that a CA has issued; a schedule writes it.
+    """Request a report of all certificates that a CA has issued; a schedule writes it.
 
     Raises:
         InvalidStateException: the CA is neither ACTIVE nor DISABLED.
         InvalidArgsException: the bucket cannot be used; the text says what is missing.
-        RequestInProgressException: the last report of this CA was asked for less than 30 minutes ago.
+        RequestInProgressException: the last report of this CA was requested less than 30 minutes ago.
     """
     ca = ca_find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REPORTING)
     bucket, file_format = request["S3BucketName"], request["AuditReportResponseFormat"]
@@ -72,7 +72,7 @@ def create_certificate_authority_audit_report(
 def describe_certificate_authority_audit_report(
     rt: Runtime, caller: Caller, request: shapes.DescribeCertificateAuthorityAuditReportRequest
 ) -> shapes.DescribeCertificateAuthorityAuditReportResponse:
-    """How far an audit report is.
+    """Describe an audit report: its status, and where it is.
 
     Raises:
         ResourceNotFoundException: the CA has no such report.
@@ -87,7 +87,7 @@ def describe_certificate_authority_audit_report(
 
 
 def find(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> AuditReport:
-    """An audit report of a CA.
+    """Find an audit report of a CA.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA, or the CA no such report.
@@ -100,7 +100,7 @@ def find(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> AuditRepor
 
 
 def last(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int) -> list[AuditReport]:
-    """The audit reports of a CA that were asked for last, the newest first.
+    """The audit reports of a CA that were requested last, the newest first.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
@@ -109,10 +109,10 @@ def last(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int) -> list[AuditR
 
 
 def read(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> tuple[AuditReport, bytes]:
-    """An audit report, and what lies in its bucket.
+    """Read an audit report from its bucket.
 
     Raises:
-        ResourceNotFoundException: the CA has no such report, or it is not written, or it was removed since.
+        ResourceNotFoundException: the CA has no such report, or it is not written yet, or its object was removed.
         BucketError: it cannot be read.
     """
     report = find(rt, caller, ca_arn, report_id)

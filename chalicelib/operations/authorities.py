@@ -34,7 +34,7 @@ _NOT_RESTORABLE = "The certificate authority is not in a valid state for restora
 
 
 def purge(rt: Runtime, ca: CertificateAuthority) -> None:
-    """Destroy the key of a CA that nobody can use any more, then forget the CA; may be repeated after a crash.
+    """Destroy the key of a CA that nobody can use any more, then its records; may be repeated after a crash.
 
     Raises:
         ConflictError: the CA changed meanwhile; nothing was destroyed.
@@ -51,17 +51,17 @@ def purge(rt: Runtime, ca: CertificateAuthority) -> None:
 def describe_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.DescribeCertificateAuthorityRequest
 ) -> shapes.DescribeCertificateAuthorityResponse:
-    """A CA as it is, whatever its state."""
+    """Describe a CA, whatever its status."""
     return {"CertificateAuthority": _described(rt, find.find(rt, caller, request["CertificateAuthorityArn"]))}
 
 
 def list_certificate_authorities(
     rt: Runtime, caller: Caller, request: shapes.ListCertificateAuthoritiesRequest
 ) -> shapes.ListCertificateAuthoritiesResponse:
-    """The caller's CAs, or those shared with the caller, by their ids, at most 100 a page; DELETED ones are among them.
+    """List the caller's CAs, or those of other accounts that share them, by id, at most 100 a page, DELETED ones too.
 
     Raises:
-        InvalidNextTokenException: the token is not one of this list.
+        InvalidNextTokenException: the token is not from this list.
     """
     owner = request.get("ResourceOwner", "SELF")
     list_name = f"ListCertificateAuthorities/{owner}"
@@ -84,19 +84,19 @@ def list_certificate_authorities(
 def _own_page(
     rt: Runtime, caller: Caller, limit: int, after: str | None
 ) -> tuple[list[CertificateAuthority], str | None]:
-    """A page of the caller's CAs, and where it ends if another one follows."""
-    found = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after)
-    return found[:limit], found[limit - 1].arn if len(found) > limit else None
+    """A page of the caller's CAs, and the ARN it ends at if another one follows."""
+    cas = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after)
+    return cas[:limit], cas[limit - 1].arn if len(cas) > limit else None
 
 
 def _shared_page(
     rt: Runtime, caller: Caller, limit: int, after: str | None
 ) -> tuple[list[CertificateAuthority], str | None]:
-    """A page of the CAs that others let the caller see."""
-    found = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
-    seer = replace(caller, operation="DescribeCertificateAuthority")
-    seen = [rt.store.get_certificate_authority(arn) for arn in found[:limit] if sharing.is_allowed(rt, seer, arn)]
-    return [ca for ca in seen if ca is not None], found[limit - 1] if len(found) > limit else None
+    """The same for CAs of other accounts that the caller may describe."""
+    ca_arns = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
+    reader = replace(caller, operation="DescribeCertificateAuthority")
+    cas = [rt.store.get_certificate_authority(arn) for arn in ca_arns[:limit] if sharing.is_allowed(rt, reader, arn)]
+    return [ca for ca in cas if ca is not None], ca_arns[limit - 1] if len(ca_arns) > limit else None
 
 
 def _described(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAuthority:
@@ -129,13 +129,13 @@ def update_certificate_authority(
     """Disable or enable a CA, or change its revocation configuration, or both at once.
 
     Raises:
-        InvalidStateException: the state forbids it; the status can change only while ACTIVE or DISABLED.
-        InvalidArgsException: neither is given, another status is asked for, or settings contradict one another.
+        InvalidStateException: the status forbids it; it can change only while ACTIVE or DISABLED.
+        InvalidArgsException: the request has neither, asks for another status, or its settings contradict one another.
         ValidationException: the CRL bucket cannot be used.
     """
     status = request.get("Status")
-    given = request.get("RevocationConfiguration")
-    if status is None and given is None:
+    requested = request.get("RevocationConfiguration")
+    if status is None and requested is None:
         raise errors.InvalidArgsException("At least one of Status and RevocationConfiguration must be given.")
     if status is not None and status not in _SWITCHABLE:
         raise errors.InvalidArgsException(
@@ -144,20 +144,20 @@ def update_certificate_authority(
     arn = request["CertificateAuthorityArn"]
     states = _RECONFIGURABLE if status is None else _SWITCHABLE
     ca = find.require(rt, caller, arn, states, _NOT_UPDATABLE)
-    if given is not None:
-        wanted = revocation_configuration.normalized(given, ca.revocation_configuration)
+    if requested is not None:
+        wanted = revocation_configuration.normalized(requested, ca.revocation_configuration)
         revocation_configuration.check_ocsp(rt, wanted)
         revocation_configuration.check_bucket(rt, arn, wanted)
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         state.check_status(ca, rt.now(), states, _NOT_UPDATABLE)
-        if given is not None:
-            configuration = revocation_configuration.normalized(given, ca.revocation_configuration)
+        if requested is not None:
+            configuration = revocation_configuration.normalized(requested, ca.revocation_configuration)
             ca = revocation_configuration.with_ocsp(replace(ca, revocation_configuration=configuration))
         return ca if status is None else _in_status(rt, ca, status)  # type: ignore[arg-type]  # one of _SWITCHABLE
 
     changed = find.modify(rt, caller, arn, change)
-    if given is not None:
+    if requested is not None:
         distribution_points.retire_unused(rt, changed)
         publication.make_due(rt, changed)
 
@@ -169,7 +169,7 @@ def _in_status(rt: Runtime, ca: CertificateAuthority, status: StoredStatus) -> C
 def delete_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.DeleteCertificateAuthorityRequest
 ) -> None:
-    """Delete a CA: it can be restored for 7 to 30 days; one that never came to be is gone at once.
+    """Delete a CA: it can be restored for 7 to 30 days; a CA whose creation failed is gone at once.
 
     Raises:
         InvalidStateException: the CA is ACTIVE or DELETED.
@@ -191,7 +191,7 @@ def delete_certificate_authority(
 def restore_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.RestoreCertificateAuthorityRequest
 ) -> None:
-    """Bring a DELETED CA back to the state it had.
+    """Give a DELETED CA its former status back.
 
     Raises:
         InvalidStateException: the CA is not DELETED.

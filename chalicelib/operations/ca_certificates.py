@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WITH_CSR = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
 _WITH_CERTIFICATE = frozenset({"ACTIVE", "DISABLED", "EXPIRED"})
-# AWS gives this text for both reads, also where it is a certificate that is missing.
+# AWS has this text for both reads, even if the certificate is missing.
 _NO_CSR = "The certificate authority {arn} is not in the correct state to have a certificate signing request."
 _NOT_IMPORTABLE = "The certificate authority {arn} is not in a valid state for importing a certificate."
 
@@ -29,7 +29,7 @@ _NOT_IMPORTABLE = "The certificate authority {arn} is not in a valid state for i
 def get_certificate_authority_csr(
     rt: Runtime, caller: Caller, request: shapes.GetCertificateAuthorityCsrRequest
 ) -> shapes.GetCertificateAuthorityCsrResponse:
-    """The CA's CSR: the same bytes every time, also for a renewal.
+    """The CA's CSR: the same bytes every time, even for a renewal.
 
     Raises:
         RequestInProgressException: the CA is being created.
@@ -51,7 +51,7 @@ def import_certificate_authority_certificate(
         InvalidStateException: the CA is CREATING, FAILED or DELETED.
         MalformedCertificateException: something does not parse, or a field is invalid.
         CertificateMismatchException: the certificate is not for this CA, or breaks a condition of its signer.
-        InvalidRequestException: a chain is missing, or given for a root; or the certificate is self-signed for a
+        InvalidRequestException: a chain is missing, or present for a root; or the certificate is self-signed for a
             subordinate.
         ValidationException: basic constraints or path lengths do not hold.
     """

@@ -34,11 +34,11 @@ _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_H
 def create_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest
 ) -> shapes.CreateCertificateAuthorityResponse:
-    """Make a CA with its key and CSR; it then waits for its certificate.
+    """Create a CA with its key and CSR; its status is then PENDING_CERTIFICATE.
 
     Raises:
         InvalidArgsException: algorithms, subject, security standard or revocation settings contradict one another, the
-            key that a tag names cannot be the CA's, or the token was used with other parameters.
+            key named by a tag cannot be the CA's, or the token was used with other parameters.
         InvalidTagException: a tag breaks the rules.
         ValidationException: the CRL bucket cannot be used.
     """
@@ -50,11 +50,11 @@ def create_certificate_authority(
         revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
         revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
     except errors.ApiError:
-        # A retry asks for what was made when bucket, key and settings still let it.
-        made = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())
-        if made is None:
+        # The first request met the rules; bucket, key and settings may have changed since.
+        created = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())
+        if created is None:
             raise
-        return {"CertificateAuthorityArn": made}
+        return {"CertificateAuthorityArn": created}
     try:
         arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
     except TokenMismatchError as error:
@@ -65,7 +65,7 @@ def create_certificate_authority(
 
 
 def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:
-    """The CA that the request asks for, or a refusal; nothing is touched."""
+    """Check a request and return the CA it asks for; nothing is written. Errors as in creation, except the bucket's."""
     configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
     standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")
     if standard not in _STANDARDS:
@@ -75,8 +75,8 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         )
     with as_api_errors(), within("CertificateAuthorityConfiguration"):
         _check_configuration(configuration)
-    given_tags = tags.merged((), request.get("Tags", []))
-    _check_named_key(rt, given_tags, configuration["KeyAlgorithm"])
+    tag_pairs = tags.merged((), request.get("Tags", []))
+    _check_named_key(rt, tag_pairs, configuration["KeyAlgorithm"])
     region, now = rt.settings.region, rt.now()
     ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, str(uuid.uuid4()))
     return CertificateAuthority(
@@ -89,22 +89,22 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         revocation_configuration=revocation_configuration.normalized(request.get("RevocationConfiguration")),
         key_storage_security_standard=standard,
         usage_mode=request.get("UsageMode", "GENERAL_PURPOSE"),
-        tags=given_tags,
+        tags=tag_pairs,
     )
 
 
-def _named_key(given_tags: tuple[tuple[str, str | None], ...]) -> str | None:
-    return dict(given_tags).get(KEY_TAG)
+def _named_key(tag_pairs: tuple[tuple[str, str | None], ...]) -> str | None:
+    return dict(tag_pairs).get(KEY_TAG)
 
 
-def _check_named_key(rt: Runtime, given_tags: tuple[tuple[str, str | None], ...], key_algorithm: str) -> None:
-    named = _named_key(given_tags)
+def _check_named_key(rt: Runtime, tag_pairs: tuple[tuple[str, str | None], ...], key_algorithm: str) -> None:
+    named = _named_key(tag_pairs)
     if named is None:
         return
     try:
         rt.keys.check_key(named, key_algorithm)
     except KeyRefusedError as error:
-        position = [key for key, _ in given_tags].index(KEY_TAG)
+        position = [key for key, _ in tag_pairs].index(KEY_TAG)
         raise errors.InvalidArgsException(
             f"The tag {KEY_TAG} is refused. {error}", reason=str(error), member=("Tags", position, "Value")
         ) from error
@@ -125,7 +125,7 @@ def _check_configuration(configuration: Mapping[str, Any]) -> None:
 
 
 def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
-    """Give a CA in CREATING its key and CSR: what will be signed is on record before it is signed."""
+    """Give a CREATING CA its key and CSR; the hash of the CSR's content is on record before it is signed."""
     try:
         key_id = rt.keys.create_key(ca.arn, ca.configuration["KeyAlgorithm"], named=_named_key(ca.tags))
         public_key = rt.keys.private_key(key_id, ca.arn).public_key()
@@ -140,7 +140,7 @@ def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
 
 
 def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> CertificateAuthority:
-    """Change a CA that is being created; tags may be set meanwhile, but it must still be in CREATING."""
+    """Change a CREATING CA; tags may be set meanwhile, but its status must not change."""
     while True:
         try:
             return rt.store.update_certificate_authority(ca, replace(ca, **changes))
@@ -152,9 +152,9 @@ def _advance(rt: Runtime, ca: CertificateAuthority, **changes: Any) -> Certifica
 
 
 def _undo(rt: Runtime, ca: CertificateAuthority) -> None:
-    """Forget a CA whose creation failed, unless it came to be after all.
+    """Remove a CA whose creation failed, unless it was recorded after all.
 
-    If this fails too, reconciliation gives the CA up as FAILED and destroys its key.
+    If this fails too, reconciliation marks the CA as FAILED and destroys its key.
     """
     try:
         current = rt.store.get_certificate_authority(ca.arn)
@@ -164,7 +164,7 @@ def _undo(rt: Runtime, ca: CertificateAuthority) -> None:
             authorities.purge(rt, current)
         if current is None or current.status == "CREATING":
             events.creation_failed(rt, ca.arn)
-        elif current.status == "PENDING_CERTIFICATE":  # its end is on record, and only the answer was lost
+        elif current.status == "PENDING_CERTIFICATE":  # the write succeeded, and only the answer was lost
             events.authority_created(rt, ca.arn)
-    except Exception:  # noqa: BLE001  the first failure is what the caller has to hear of
+    except Exception:  # noqa: BLE001  the caller must learn of the first failure
         logs.log_exception("create_undo_failed", ca=ca.arn)

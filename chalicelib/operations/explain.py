@@ -1,6 +1,6 @@
 """Explain: what an IssueCertificate request would sign, or the rule that refuses it. An extension beside AWS's API.
 
-The same steps as issuing, up to the plan; nothing is recorded and nothing is signed.
+The steps are those of issuing, up to the plan; nothing is recorded and nothing is signed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
-    """What would be signed, and who may ask for it; or the refusal that IssueCertificate would give.
+    """Explain what a request would sign, and who may issue it; or the refusal that IssueCertificate would give.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
@@ -37,7 +37,7 @@ def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
 
 
 def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
-    """The plan of a request, and who may ask for it.
+    """Describe the plan of a request, and who may issue it.
 
     Raises:
         ApiError: what IssueCertificate would refuse it with.

@@ -1,6 +1,6 @@
 """Idempotency tokens: scoped to account, operation and CA; bound to the parameters that decide what is made.
 
-The client of a retry may compute some parameters anew (an end date from "now + duration", say), so the caller of
+A client that retries may compute some parameters again (an end date from "now + duration", say), so the caller of
 `token_of` names those that count.
 """
 
@@ -28,7 +28,7 @@ MISMATCH = (
 def token_of(
     rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], *, ca_id: str = "-"
 ) -> IdempotencyToken | None:
-    """The token as the store keeps it; None where the client gave none."""
+    """The token as the store keeps it; None if the client sent none."""
     if token is None:
         return None
     text = json.dumps(parameters, sort_keys=True, default=_as_text)
@@ -41,7 +41,7 @@ def token_of(
 
 
 def mismatch(rt: Runtime, token: str | None) -> str:
-    """The refusal of a token that was used with other parameters."""
+    """The text that refuses a token used with other parameters."""
     return MISMATCH.format(token=token, seconds=rt.settings.idempotency_seconds)
 
 

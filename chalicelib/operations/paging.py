@@ -1,4 +1,4 @@
-"""Opaque, tamper-evident tokens for lists: sealed by the keystore for one account and one list."""
+"""Opaque, tamper-evident page tokens: sealed by the keystore for one account and one list."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class TokenError(ValueError):
-    """The token was not given out for this list."""
+    """The token is not from this list."""
 
 
 def encode(rt: Runtime, caller: Caller, list_name: str, position: str) -> str:
-    """The token for the page behind `position`."""
+    """Make the token for the page after `position`."""
     return base64.urlsafe_b64encode(rt.keys.seal(position.encode(), _context(caller, list_name))).decode()
 
 
 def decode(rt: Runtime, caller: Caller, list_name: str, token: str | None) -> str | None:
-    """The position in a token that `encode` made for the same caller's account and list; None for no token.
+    """Read the position from a token that `encode` made for the same account and list; None for no token.
 
     Raises:
-        TokenError: it did not.
+        TokenError: the token is not such a token.
     """
     if token is None:
         return None

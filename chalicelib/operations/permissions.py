@@ -1,4 +1,4 @@
-"""What AWS services may do with a CA: Create-, List-, DeletePermission. ACM's renewal is the only one that AWS knows.
+"""Permissions of AWS services: Create-, List-, DeletePermission. The only one in AWS is for renewals by ACM.
 
 Source: AWS Private CA API, CreatePermission, ListPermissions, DeletePermission; User Guide, "Assign permissions".
 """
@@ -49,7 +49,7 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         state.check_not_deleted(ca, rt.now())
-        if any(_name(each) == _name(permission) for each in ca.permissions):
+        if any(_name(existing) == _name(permission) for existing in ca.permissions):
             raise errors.PermissionAlreadyExistsException(
                 f"The permission of {PRINCIPAL} for account {permission.source_account} exists already.",
                 member=("SourceAccount",),
@@ -62,7 +62,7 @@ def create_permission(rt: Runtime, caller: Caller, request: shapes.CreatePermiss
 
 
 def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermissionRequest) -> None:
-    """Take a permission back.
+    """Remove a permission.
 
     Raises:
         ResourceNotFoundException: there is none for this principal and source account.
@@ -72,7 +72,7 @@ def delete_permission(rt: Runtime, caller: Caller, request: shapes.DeletePermiss
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         state.check_not_deleted(ca, rt.now())
-        left = tuple(each for each in ca.permissions if _name(each) != name)
+        left = tuple(permission for permission in ca.permissions if _name(permission) != name)
         if len(left) == len(ca.permissions):
             raise errors.ResourceNotFoundException(
                 f"Could not find a permission of {name[0]} for account {name[1]} on {ca.arn}.",
@@ -90,7 +90,7 @@ def list_permissions(
 
     Raises:
         InvalidStateException: the CA is DELETED.
-        InvalidNextTokenException: the token is not one of this list.
+        InvalidNextTokenException: the token is not from this list.
     """
     arn = request["CertificateAuthorityArn"]
     ca = find.find(rt, caller, arn)
@@ -100,9 +100,9 @@ def list_permissions(
         after = paging.decode(rt, caller, list_name, request.get("NextToken")) or ""
     except paging.TokenError as error:
         raise errors.InvalidNextTokenException(str(error), member=("NextToken",)) from error
-    rest = sorted((each for each in ca.permissions if "/".join(_name(each)) > after), key=_name)
+    rest = sorted((it for it in ca.permissions if "/".join(_name(it)) > after), key=_name)
     page = rest[: min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)]
-    response: shapes.ListPermissionsResponse = {"Permissions": [_described(ca, each) for each in page]}
+    response: shapes.ListPermissionsResponse = {"Permissions": [_described(ca, permission) for permission in page]}
     if len(page) < len(rest):
         response["NextToken"] = paging.encode(rt, caller, list_name, "/".join(_name(page[-1])))
     return response
@@ -118,5 +118,5 @@ def _described(ca: CertificateAuthority, permission: Permission) -> shapes.Permi
         "CreatedAt": permission.created_at,
         "Principal": permission.principal,
         "SourceAccount": permission.source_account,
-        "Actions": list(permission.actions),  # type: ignore[arg-type]  # only the three were let in
+        "Actions": list(permission.actions),  # type: ignore[arg-type]  # only these three are accepted
     }

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) -> None:
-    """Attach a resource policy to a CA, in the place of the one it has.
+    """Attach a resource policy to a CA; it replaces the present one.
 
     Raises:
-        InvalidPolicyException: which rule of a policy is broken.
-        LockoutPreventedException: it would deny the CA's own account something.
+        InvalidPolicyException: the policy breaks a rule, which the text names.
+        LockoutPreventedException: it would deny something to the account that owns the CA.
         ConcurrentModificationException: another change of the policy won.
         InvalidStateException: the CA is DELETED.
     """

@@ -28,13 +28,13 @@ _ATTEMPTS = 8
 
 
 def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertificateRequest) -> None:
-    """Revoke a certificate by its serial number, also one whose issuance failed or is not finished.
+    """Revoke a certificate by its serial number, even if its issuance failed or has not finished.
 
     Raises:
         InvalidStateException: the CA is neither ACTIVE nor DISABLED.
         InvalidRequestException: the serial is not hexadecimal, names the CA's own self-signed certificate, or the
             certificate has expired.
-        ResourceNotFoundException: the CA has given out no such serial.
+        ResourceNotFoundException: the CA has reserved no such serial number.
         RequestAlreadyProcessedException: it is revoked already.
     """
     text = request["CertificateSerial"]
@@ -64,16 +64,16 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
             is_responder = record.requested_by == responders.REQUESTED_BY
             rt.store.revoke_certificate(record, revocation, of_responder=is_responder)
         except ConflictError:
-            continue  # somebody changed the CA or the certificate: look at it again
+            continue  # the CA or the certificate has changed: look again
         events.certificate_revoked(rt, record)
         return
     raise errors.ConcurrentModificationException(f"Other updates of {ca.arn} are still running; try again.")
 
 
 def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Certificate:
-    own = state.issuer_of(ca).serial_number if ca.type == "ROOT" else None
+    root_serial = state.issuer_of(ca).serial_number if ca.type == "ROOT" else None
     record = rt.store.get_certificate(ca.arn, serial_number) if serial_number < 1 << 128 else None
-    if serial_number == own or (record is not None and certificates.is_root_certificate(record)):
+    if serial_number == root_serial or (record is not None and certificates.is_root_certificate(record)):
         raise errors.InvalidRequestException("Self-signed certificate can not be revoked")
     if record is None:
         raise errors.ResourceNotFoundException(
@@ -87,7 +87,7 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
 
 
 def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:
-    """A CA whose CRLs were switched on after its certificates were issued gets its first CRL now."""
+    """Start the first CRL of a CA whose CRLs were switched on after its certificates were issued."""
     if not revocation_configuration.crl_enabled(ca) or revocation_configuration.is_partitioned(ca):
         return
     point = distribution_points.for_complete_crl(rt, ca)

@@ -1,7 +1,7 @@
 """Search: the certificates of a CA by what is in them, from indexes. An extension beside AWS's API.
 
-A search walks the index entries of its most selective filter and holds each certificate against all filters. It looks
-at a bounded number of entries for a page, so that a page may be short, or empty, and still have a successor.
+A search walks the index entries of its most selective filter, and checks each certificate against all filters. For one
+page it examines a limited number of entries, so that a page may be short, or empty, and still have a next one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _FIRST_DIGITS, _LAST_DIGITS = "0" * 20, "9" * 20
 
 
 class Filters(NamedTuple):
-    """What a certificate has to be; None: anything.
+    """The conditions of a search; None: no condition.
 
     Attributes:
-        subject: an attribute of the subject, without case; with a final "*", what it begins with.
-        san: a subject alternative name, alike; an address in whatever form it is written.
+        subject: an attribute of the subject, ignoring case; with a final "*", its beginning.
+        san: a subject alternative name, likewise; an IP address in any form.
         state: one of `STATES`.
-        template_name: of the template that it was issued by.
-        issued_after, issued_before, expires_after, expires_before: bounds in time, inclusive.
+        template_name: of the template.
+        issued_after, issued_before, expires_after, expires_before: inclusive.
     """
 
     subject: str | None = None
@@ -54,7 +54,7 @@ class Filters(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A certificate that a search found."""
+    """A certificate that matches a search."""
 
     record: Certificate
     state: str
@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
 
 def terms_of(summary: Summary) -> list[tuple[str, str]]:
-    """The values by which a certificate is found: those of its subject and its alternative names."""
+    """The values by which a certificate is found: those of its subject and its subject alternative names."""
     values = [("subject", value) for value in summary.subject_values]
     return values + [("san", value) for value in summary.alternative_names]
 
@@ -77,14 +77,14 @@ def search_certificates(
     token: str | None = None,
     most_examined: int = MOST_EXAMINED,
 ) -> tuple[list[Found], str | None]:
-    """A page of certificates, and the token of the next one, after looking at so many index entries at most.
+    """Find a page of certificates, examining at most so many index entries; returns the next page's token, too.
 
-    They come in the order of the index that is used: by subject, alternative name or template and then by time, by end,
-    by serial number where revoked ones are asked for, otherwise by time of issuance.
+    They come in the order of the index: by subject, subject alternative name or template, and then by time; by expiry;
+    revoked ones by serial number; otherwise by time of issuance.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
-        ValidationException: the token is not of this search.
+        ValidationException: the token is not from this search.
     """
     ca = find.find(rt, caller, ca_arn)
     filters = filters._replace(san=_in_usual_form(filters.san))
@@ -93,14 +93,14 @@ def search_certificates(
         begin = paging.decode(rt, caller, name, token) or ""
     except paging.TokenError as error:
         raise errors.ValidationException(str(error), member=("NextToken",)) from error
-    found: list[Found] = []
+    matches: list[Found] = []
     for examined, (position, record) in enumerate(_candidates(rt, ca, filters, begin), 1):
         match = _match(record, filters, rt.now()) if record else None
         if match is not None and _is_first_entry(match, filters, position):
-            found.append(match)
-        if len(found) >= limit or examined >= most_examined:
-            return found, paging.encode(rt, caller, name, position)
-    return found, None
+            matches.append(match)
+        if len(matches) >= limit or examined >= most_examined:
+            return matches, paging.encode(rt, caller, name, position)
+    return matches, None
 
 
 def state_of(record: Certificate, now: datetime) -> str:
@@ -115,7 +115,7 @@ def state_of(record: Certificate, now: datetime) -> str:
 def _candidates(
     rt: Runtime, ca: CertificateAuthority, filters: Filters, begin: str
 ) -> Iterator[tuple[str, Certificate | None]]:
-    """Certificates that may match, each with its position; read in pages of the index."""
+    """Read certificates that may match in pages of the index, each with its position."""
     if filters.serial_number is not None:
         if not begin:
             yield "serial", rt.store.get_certificate(ca.arn, filters.serial_number)
@@ -128,7 +128,7 @@ def _candidates(
 
 
 def _in_usual_form(name: str | None) -> str | None:
-    """An IP address as the index has it (RFC 5952); every other name, and the beginning of one, as it is."""
+    """An IP address as the index has it (RFC 5952); other names, and beginnings of names, unchanged."""
     try:
         return name and str(ipaddress.ip_address(name))
     except ValueError:
@@ -146,7 +146,7 @@ def _digits(after: datetime | None, before: datetime | None) -> tuple[str, str]:
     return first, last
 
 
-# Which index is walked: that of the first filter that is there, those that leave fewest first.
+# The index that is walked: that of the first filter here that the search has; the most selective come first.
 _SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...] = (
     (lambda asked: asked.san is not None, lambda asked: _text_span("san", asked.san)),
     (lambda asked: asked.subject is not None, lambda asked: _text_span("subject", asked.subject)),
@@ -164,7 +164,7 @@ _SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...
 
 
 def shown(record: Certificate, now: datetime) -> Found | None:
-    """A certificate with its state and what it says; None if nothing of it is kept."""
+    """A certificate with its state and contents; None if its record holds neither."""
     der = record.certificate_der or record.tbs_der
     if der is None:
         return None
@@ -173,11 +173,11 @@ def shown(record: Certificate, now: datetime) -> Found | None:
 
 
 def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
-    """The certificate, if it is what all filters ask for; it is read only if its record is."""
+    """The certificate, if it matches all filters; it is parsed only if its record matches."""
     if filters.state not in {None, state_of(record, now)} or not all(holds(record, filters) for holds in _OF_RECORDS):
         return None
-    found = shown(record, now)
-    return found if found and all(holds(found.summary, filters) for holds in _OF_SUMMARIES) else None
+    match = shown(record, now)
+    return match if match and all(holds(match.summary, filters) for holds in _OF_SUMMARIES) else None
 
 
 def _is(value: str, wanted: str) -> bool:
@@ -189,12 +189,12 @@ def _any_is(values: tuple[str, ...], wanted: str | None) -> bool:
     return wanted is None or any(_is(value, wanted) for value in values)
 
 
-def _is_first_entry(found: Found, filters: Filters, position: str) -> bool:
-    """Whether a certificate that several entries lead to has been reached by the first of them."""
+def _is_first_entry(match: Found, filters: Filters, position: str) -> bool:
+    """Return whether this entry is the first of those that lead to a certificate."""
     wanted = filters.san or filters.subject
     if wanted is None or filters.serial_number is not None:
         return True
-    values = found.summary.alternative_names if filters.san else found.summary.subject_values
+    values = match.summary.alternative_names if filters.san else match.summary.subject_values
     return position.split(SEPARATOR)[1] == min(search_value(value) for value in values if _is(value, wanted))
 
 
@@ -213,15 +213,15 @@ _OF_SUMMARIES: tuple[Callable[[Summary, Filters], bool], ...] = (
 )
 
 
-def describe(found: Found) -> dict[str, Any]:
-    """A certificate as the answer has it; what is not there is left out."""
-    record = found.record
+def describe(match: Found) -> dict[str, Any]:
+    """A certificate as the answer shows it, without members that have no value."""
+    record = match.record
     members = {
         "CertificateArn": record.arn,
         "Serial": arns.serial_hex(record.serial_number),
-        "State": found.state,
-        "Subject": found.summary.subject,
-        "SubjectAlternativeNames": list(found.summary.alternative_names),
+        "State": match.state,
+        "Subject": match.summary.subject,
+        "SubjectAlternativeNames": list(match.summary.alternative_names),
         "TemplateArn": record.template_arn,
         "NotBefore": record.not_before,
         "NotAfter": record.not_after,

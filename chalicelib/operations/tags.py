@@ -26,7 +26,7 @@ def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]
     """The tags with `tags` set; a key that exists gets the new value.
 
     Raises:
-        InvalidTagException: a key is reserved, or given twice.
+        InvalidTagException: a key is reserved, or occurs twice.
         TooManyTagsException: there would be more than 50.
     """
     keys = [tag["Key"] for tag in tags]
@@ -48,7 +48,7 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
 
     Raises:
         InvalidStateException: the CA is DELETED.
-        InvalidTagException: a key is reserved, or given twice.
+        InvalidTagException: a key is reserved, or occurs twice.
         TooManyTagsException: there would be more than 50.
     """
 
@@ -60,7 +60,7 @@ def tag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.TagCe
 
 
 def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.UntagCertificateAuthorityRequest) -> None:
-    """Remove tags: with a value only if it is equal, without one whatever the value. A missing key is no error.
+    """Remove tags: with a value, only if it is equal; without one, whatever it is. A missing key is no error.
 
     Raises:
         InvalidStateException: the CA is DELETED.
@@ -77,11 +77,11 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
 
 
 def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
-    """The tags of a CA, ordered by key, so that changes between pages neither skip nor repeat others.
+    """List the tags of a CA by key, so that changes between pages neither skip nor repeat others.
 
     Raises:
         InvalidStateException: the CA is DELETED.
-        ValidationException: the NextToken is not one of this list (the model has no exception of its own here).
+        ValidationException: the NextToken is not from this list (the model has no exception for that here).
     """
     arn = request["CertificateAuthorityArn"]
     ca = find.find(rt, caller, arn)
@@ -92,7 +92,7 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
         raise errors.ValidationException(str(error), member=("NextToken",)) from error
     rest = sorted((key, value) for key, value in ca.tags if key > after)
     page = rest[: request.get("MaxResults", MAX_TAGS)]
-    response: shapes.ListTagsResponse = {"Tags": [_wire(*each) for each in page]}
+    response: shapes.ListTagsResponse = {"Tags": [_wire(key, value) for key, value in page]}
     if len(page) < len(rest):
         response["NextToken"] = paging.encode(rt, caller, f"ListTags/{arn}", page[-1][0])
     return response

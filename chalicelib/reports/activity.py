@@ -1,4 +1,4 @@
-"""What has happened at a CA lately, from what is recorded anyway."""
+"""The last events at a CA, from records that exist anyway."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ LAST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What has happened at a CA.
+    """The last events at a CA.
 
     Attributes:
         crls: every CRL with its number, times, entries and failures, the worst first.
-        issued, revoked: the last ones, the newest first.
-        audit_reports: the last ones, the newest first.
+        issued, revoked, audit_reports: the last ones, the newest first.
     """
 
     created_at: datetime
@@ -40,25 +39,25 @@ class Activity:
 
 
 def activity(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int = LAST) -> Activity:
-    """What has happened at a CA lately.
+    """Collect the last events at a CA.
 
     Raises:
         ResourceNotFoundException: the caller has no such CA.
     """
     ca = find.find(rt, caller, ca_arn)
     revocations = rt.store.last_revocations(ca.arn, limit=limit)
-    revoked = (rt.store.get_certificate(ca.arn, each.serial_number) for each in revocations)
+    revoked = (rt.store.get_certificate(ca.arn, revocation.serial_number) for revocation in revocations)
     return Activity(
         created_at=ca.created_at,
         last_state_change_at=ca.last_state_change_at,
         crls=tuple(freshness.of_authority(rt, ca)),
-        issued=_found(rt, rt.store.last_certificates(ca.arn, limit=limit)),
-        revoked=_found(rt, revoked),
+        issued=_with_contents(rt, rt.store.last_certificates(ca.arn, limit=limit)),
+        revoked=_with_contents(rt, revoked),
         audit_reports=tuple(rt.store.list_audit_reports(ca.arn, limit=limit)),
     )
 
 
-def _found(rt: Runtime, records: Iterable[Certificate | None]) -> tuple[Found, ...]:
-    """Certificates with what they say; a record that holds none of its bytes is left out."""
-    found = (search.shown(record, rt.now()) for record in records if record)
-    return tuple(each for each in found if each)
+def _with_contents(rt: Runtime, records: Iterable[Certificate | None]) -> tuple[Found, ...]:
+    """Certificates with their contents; a record without any is left out."""
+    certificates = (search.shown(record, rt.now()) for record in records if record)
+    return tuple(filter(None, certificates))

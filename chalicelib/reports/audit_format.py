@@ -1,4 +1,4 @@
-"""Audit reports as AWS writes them: one row for each certificate, in JSON or CSV, made piece by piece.
+"""The format of AWS's audit reports: one row for each certificate, in JSON or CSV, made piece by piece.
 
 Source: AWS Private CA User Guide, "Using audit reports with your private CA"; RFC 2253; RFC 4180;
 OWASP, "CSV Injection".
@@ -18,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Row(NamedTuple):
-    """What a report says of a certificate, in the order of AWS's columns; None where AWS leaves it out."""
+    """The row of a certificate, in the order of AWS's columns; None where AWS leaves it out."""
 
     awsAccountId: str  # noqa: N815  AWS's own names, here and below
     requestedByServicePrincipal: str | None  # noqa: N815
@@ -39,7 +39,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def json_pieces(rows: Iterable[Row]) -> Iterator[bytes]:
-    """The report as a JSON array, one object a line; what is None is left out."""
+    """The report as a JSON array, one object a line, without members that are None."""
     opening = "["
     for piece in _pieces(rows, _json_row, ",\n"):
         yield f"{opening}\n{piece}".encode()
@@ -48,7 +48,7 @@ def json_pieces(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def csv_pieces(rows: Iterable[Row]) -> Iterator[bytes]:
-    """The report as CSV: the subject is in double quotes, what is None is empty, and no cell starts a formula."""
+    """The report as CSV: the subject in double quotes, None as an empty cell, and no cell that starts a formula."""
     yield (",".join(Row._fields) + "\n").encode()
     for piece in _pieces(rows, _csv_row, ""):
         yield piece.encode()
@@ -82,9 +82,9 @@ def _csv_row(row: Row) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A cell that a spreadsheet shows as text, also one that takes ';' for a separator.
+    """A cell that a spreadsheet shows as text, even a spreadsheet for which ';' is a separator.
 
-    RFC 2253 lets a character be written as a backslash and its number; of those that it has escaped anyway, ';' is.
+    RFC 2253 allows to write a character as a backslash and its number; it escapes ';' anyway.
     """
     text = text.replace("\\;", "\\3B").replace('"', '""')
     return f'"{chr(39) if text.startswith(_FORMULA) else ""}{text}"'

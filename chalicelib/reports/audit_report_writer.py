@@ -1,7 +1,7 @@
 """The schedule that writes audit reports.
 
-A run holds a report for a while, writes it piece by piece and records the result. If a run dies, its hold expires after
-`_HOLD` and the next run writes the report again, to the same key.
+A run takes a lease on a report, writes it piece by piece and records the result. If a run dies, its lease expires after
+`_LEASE`, and the next run writes the report again, to the same key.
 
 Source: AWS Private CA User Guide, "Using audit reports".
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.records import AuditReport, Certificate
     from chalicelib.runtime import Runtime
 
-_HOLD = timedelta(seconds=60)
+_LEASE = timedelta(seconds=60)
 _RETRY = timedelta(seconds=15)
 _ATTEMPTS = 5
 _LIMIT = 100
@@ -49,23 +49,23 @@ def write_due_reports(rt: Runtime) -> list[AuditReport]:
 
 
 def _write(rt: Runtime, report: AuditReport) -> AuditReport:
-    hold = _Hold(rt, report)
+    lease = _Lease(rt, report)
     pieces, content_type = audit_format.WRITERS[report.format]
     try:
-        rt.buckets.put_pieces(report.bucket, report.key, pieces(_rows(hold)), content_type=content_type)
+        rt.buckets.put_pieces(report.bucket, report.key, pieces(_rows(lease)), content_type=content_type)
     except ConflictError:
         raise
     except Exception as error:  # noqa: BLE001  recorded and retried
         logs.log_exception("audit_report_failed", ca=report.ca_arn, report_id=report.report_id)
-        return _failed(rt, hold.report, error)
+        return _failed(rt, lease.report, error)
     logs.log("audit_report_written", ca=report.ca_arn, report_id=report.report_id)
-    done = rt.store.update_audit_report(hold.report, replace(hold.report, status="SUCCESS", due_at=None))
+    done = rt.store.update_audit_report(lease.report, replace(lease.report, status="SUCCESS", due_at=None))
     events.audit_report_ended(rt, done)
     return done
 
 
 def _failed(rt: Runtime, report: AuditReport, error: Exception) -> AuditReport:
-    """Try again soon; give up after a few attempts, or at once where the owner has to change something first."""
+    """Schedule another attempt; fail for good after a few, or at once if the owner must change something first."""
     hopeless = isinstance(error, BucketError) and error.misconfigured
     failure = f"{type(error).__name__}: {error}"[:500]
     if not hopeless and report.attempts < _ATTEMPTS:
@@ -76,26 +76,26 @@ def _failed(rt: Runtime, report: AuditReport, error: Exception) -> AuditReport:
     return failed
 
 
-class _Hold:
-    """A run's hold on a report: taken at the beginning, renewed while it lasts, lost to nobody in between."""
+class _Lease:
+    """A run's lease on a report: taken at the beginning, and renewed while the run lasts."""
 
     def __init__(self, rt: Runtime, report: AuditReport) -> None:
         self.rt = rt
         self.report = self._extended(replace(report, attempts=report.attempts + 1), report)
 
     def renew(self) -> None:
-        """Extend the hold once half of it has gone; `ConflictError` where another run has taken the report."""
-        if self.report.due_at is not None and self.report.due_at - self.rt.now() < _HOLD / 2:
+        """Extend the lease once half of it has passed; `ConflictError` if another run has taken the report."""
+        if self.report.due_at is not None and self.report.due_at - self.rt.now() < _LEASE / 2:
             self.report = self._extended(self.report, self.report)
 
     def _extended(self, new: AuditReport, old: AuditReport) -> AuditReport:
-        return self.rt.store.update_audit_report(old, replace(new, due_at=self.rt.now() + _HOLD))
+        return self.rt.store.update_audit_report(old, replace(new, due_at=self.rt.now() + _LEASE))
 
 
-def _rows(hold: _Hold) -> Iterator[audit_format.Row]:
-    for number, certificate in enumerate(hold.rt.store.list_certificates(hold.report.ca_arn)):
+def _rows(lease: _Lease) -> Iterator[audit_format.Row]:
+    for number, certificate in enumerate(lease.rt.store.list_certificates(lease.report.ca_arn)):
         if number % 1000 == 0:
-            hold.renew()
+            lease.renew()
         if certificate.certificate_der is not None:
             yield _row(certificate, certificate.certificate_der)
 

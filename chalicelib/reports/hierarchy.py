@@ -1,9 +1,9 @@
-"""The CAs of a caller as a forest: each below the CA that signed it, CAs of others by what the chains say of them.
+"""The CAs of a caller as a forest, each below the CA that signed it; external CAs are known from the chains.
 
-CAs that others share are among them if their policies let the caller read what the forest says: description and chain.
+CAs of other accounts are part of it if their policies let the caller read what it shows: description and chain.
 
-Who signed a CA is the first certificate of its chain, which was verified when it was installed. A CA is known by
-subject and key, so that one whose certificate was renewed stays one.
+The signer of a CA is the first certificate of its chain, which was verified when it was installed. Subject and key
+identify a CA, so that a renewed certificate does not make it another one.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _Identity = tuple[bytes, bytes] | str  # subject and key; of a CA without a cert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A CA and what lies below it, by name.
+    """A CA, and the CAs below it by name.
 
     Attributes:
-        name: what people call it; of an external CA its common name, or its whole name.
+        name: as `ca.state.name_of` has it; of an external CA its common name, or its whole subject.
         arn: empty for an external CA.
         type, status: as Describe shows them; of an external CA "EXTERNAL".
         not_before, not_after: None where the CA has no certificate yet.
@@ -60,25 +60,25 @@ class _Certificate(NamedTuple):
 
 
 def hierarchy(rt: Runtime, caller: Caller) -> tuple[Node, ...]:
-    """The forest of the CAs that a caller has or is shared, each level by name.
+    """Build the forest of the CAs that the caller owns or may read, each level by name.
 
-    Of CAs that are their own ancestors one begins a tree.
+    If CAs are their own ancestors, one of them is the top of a tree.
     """
-    own: dict[_Identity, list[Node]] = defaultdict(list)
+    nodes: dict[_Identity, list[Node]] = defaultdict(list)
     external: dict[_Identity, list[Node]] = {}
-    parents: dict[_Identity, _Identity] = {}  # as a CA here says; what the chains of others say fills the gaps
+    parents: dict[_Identity, _Identity] = {}  # from the CAs themselves; their chains fill the gaps
     links: dict[_Identity, _Identity] = {}
     for ca in chain(iterate.of_account(rt, caller.account_id), _of_others(rt, caller)):
         path = _path(ca)
-        own[path[0].identity if path else ca.arn].append(_own(ca, path, rt.now()))
-        external |= {each.identity: [_external(each)] for each in path[1:]}
+        nodes[path[0].identity if path else ca.arn].append(_node(ca, path, rt.now()))
+        external |= {certificate.identity: [_external(certificate)] for certificate in path[1:]}
         parents |= {lower.identity: upper.identity for lower, upper in pairwise(path[:2])}
         links |= {lower.identity: upper.identity for lower, upper in pairwise(path[1:])}
-    return _grown(external | own, links | parents)
+    return _forest(external | nodes, links | parents)
 
 
 def _of_others(rt: Runtime, caller: Caller) -> Iterator[CertificateAuthority]:
-    """Without their tags, which the forest would name them by."""
+    """CAs of other accounts, without tags: the caller may not read their names."""
     for ca in iterate.of_others(rt, caller, _READ):
         if state.status_of(ca, rt.now()) in _READABLE:
             yield replace(ca, tags=())
@@ -86,12 +86,12 @@ def _of_others(rt: Runtime, caller: Caller) -> Iterator[CertificateAuthority]:
 
 def _path(ca: CertificateAuthority) -> list[_Certificate]:
     """The CA's certificate and its chain; empty where it has none."""
-    return [_read(each) for each in (ca.certificate_der, *ca.chain_der) if each is not None]
+    return [_read(certificate) for certificate in (ca.certificate_der, *ca.chain_der) if certificate is not None]
 
 
 @lru_cache(maxsize=4096)
 def _read(certificate_der: bytes) -> _Certificate:
-    """What of a certificate is shown; it was checked when it was installed."""
+    """Read what is shown of a certificate; it was verified when it was installed."""
     members = list(next(iter(der.read(certificate_der).children())).children())
     certificate = x509.load_der_x509_certificate(certificate_der)
     return _Certificate(
@@ -101,7 +101,7 @@ def _read(certificate_der: bytes) -> _Certificate:
     )
 
 
-def _own(ca: CertificateAuthority, path: list[_Certificate], now: datetime) -> Node:
+def _node(ca: CertificateAuthority, path: list[_Certificate], now: datetime) -> Node:
     not_before, not_after = (path[0].not_before, path[0].not_after) if path else (None, None)
     return Node(
         name=state.name_of(ca),
@@ -125,8 +125,8 @@ def _external(certificate: _Certificate) -> Node:
     )
 
 
-def _grown(nodes: Mapping[_Identity, list[Node]], parents: Mapping[_Identity, _Identity]) -> tuple[Node, ...]:
-    """The trees: from the tops downwards, then put together from below, however deep they are."""
+def _forest(nodes: Mapping[_Identity, list[Node]], parents: Mapping[_Identity, _Identity]) -> tuple[Node, ...]:
+    """Find the trees from the tops downwards, then build them from below, however deep they are."""
     children: dict[_Identity | None, list[_Identity]] = defaultdict(list)
     for identity in nodes:
         parent = parents.get(identity)
@@ -146,15 +146,15 @@ def _grown(nodes: Mapping[_Identity, list[Node]], parents: Mapping[_Identity, _I
 
 
 def _below(tops: list[_Identity], children: Mapping[_Identity | None, list[_Identity]]) -> list[_Identity]:
-    """The tops and all below them, each behind its parent."""
-    found: dict[_Identity, None] = {}
+    """The tops and everything below them, each after its parent."""
+    ordered: dict[_Identity, None] = {}
     waiting = list(tops)
     while waiting:
         identity = waiting.pop()
-        if identity not in found:
-            found[identity] = None
+        if identity not in ordered:
+            ordered[identity] = None
             waiting += children.get(identity, [])
-    return list(found)
+    return list(ordered)
 
 
 def _ancestor_of_itself(identity: _Identity, parents: Mapping[_Identity, _Identity]) -> _Identity:

@@ -1,4 +1,4 @@
-"""The overview of a caller's CAs: what was issued, ends and was revoked over time, and what needs attention first.
+"""The overview of an account's CAs: certificates issued, expiring and revoked over time, and what needs attention.
 
 Counts are of index entries, not of records (`Store.count_certificates`).
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DAYS, WEEKS, WEEK = 30, 12, timedelta(weeks=1)
 CA_EXPIRES_WITHIN = timedelta(days=30)
 REPORTS = 100
-# What needs attention, the most urgent first, and how loud a page says it.
+# The kinds of what needs attention, each with its severity; the most urgent come first.
 SEVERITIES = {
     "CRL_EXPIRED": "urgent",
     "CRL_FAILING": "urgent",
@@ -46,21 +46,21 @@ _CRL_TEXTS = {
 
 
 class Bar(NamedTuple):
-    """How many there are in a day or week that begins at a time."""
+    """The number of certificates in the day or week that begins at a time."""
 
     begins: datetime
     number: int
 
 
 class Attention(NamedTuple):
-    """Something that somebody should look at.
+    """Something that needs attention.
 
     Attributes:
         kind: one of `SEVERITIES`.
-        text: what is the matter; may hold names and errors of others.
-        ca_arn: whose it is; empty: of all CAs.
+        text: may contain names and errors that others wrote.
+        ca_arn: of the CA; empty: it is about all CAs.
         name: of the CA.
-        at: the time that it is about.
+        at: the time it is about.
     """
 
     kind: str
@@ -136,7 +136,7 @@ def _crl_ages(rt: Runtime, cas: list[CertificateAuthority]) -> dict[str, CrlAge]
 
 
 def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
-    """By the ARN of its CA, the last audit report of each CA; of the last `REPORTS` of the account."""
+    """By the ARN of each CA, its last audit report among the last `REPORTS` of the account."""
     newest_first = rt.store.last_audit_reports(account_id, limit=REPORTS)
     return {report.ca_arn: report for report in reversed(newest_first)}
 
