@@ -39,8 +39,11 @@ def verify() -> None:
     if not verdicts:
         click.echo("There is no CRL to verify.")
         return
-    rows = [(str(it.entries), str(it.waiting), it.problem or "as recorded", it.location) for it in verdicts]
-    click.echo(table(("Entries", "Waiting", "Verdict", "Object"), rows))
+    rows = [
+        (str(it.entries), str(it.waiting), it.freshness or "-", it.problem or "as recorded", it.location)
+        for it in verdicts
+    ]
+    click.echo(table(("Entries", "Waiting", "Freshness", "Verdict", "Object"), rows))
     if any(it.problem for it in verdicts):
         sys.exit(1)
 

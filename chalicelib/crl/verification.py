@@ -13,7 +13,7 @@ from chalicelib import arn as arns
 from chalicelib.buckets import BucketError
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
-from chalicelib.crl import distribution_points
+from chalicelib.crl import distribution_points, freshness
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import tbs as crl_tbs
@@ -34,6 +34,7 @@ class Verdict:
         crl_arn, location: of the CRL, and bucket and key of the object; the CA's ARN if the CA could not be read.
         entries: how many are as recorded.
         waiting: revocations later than the CRL, which will be in the next one.
+        freshness: the CRL's, in a word of `crl.freshness`; empty if there is no CRL.
         problem: the first difference, in words; empty if there is none.
     """
 
@@ -41,6 +42,7 @@ class Verdict:
     location: str
     entries: int = 0
     waiting: int = 0
+    freshness: str = ""
     problem: str = ""
 
 
@@ -71,6 +73,7 @@ def _verify(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, rev
         return replace(verdict, problem=f"It cannot be read: {error}")
     if stored is None or state is None or state.published_at is None:
         return replace(verdict, problem="It is not published.")
+    verdict = replace(verdict, freshness=freshness.WORDS[freshness.condition_of(state, rt.now())])
     try:
         published = crl_gate.read(stored.body)
     except crl_gate.CrlRefusedError as error:

@@ -1,4 +1,4 @@
-"""The freshness of a CRL: one rule, whose word the command line, the console, the overview and the monitor repeat."""
+"""The freshness of a CRL: one rule, whose word the command line, the console, the overview and verification repeat."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from chalicelib import runtime
 from chalicelib.cli import signet
 from chalicelib.crl import freshness
+from chalicelib.crl.verification import verify_crls
 from chalicelib.records import CrlState
 from chalicelib.reports.overview import overview
 from chalicelib.runtime import Caller
@@ -56,6 +57,9 @@ class Publisher:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
+    def get_crl_state(self, crl_arn: str) -> CrlState:
+        return recorded(crl_arn, self._situation)
+
     def get_crl_states(self, crl_arns: Sequence[str]) -> list[CrlState]:
         return [recorded(crl_arn, self._situation) for crl_arn in crl_arns]
 
@@ -72,11 +76,13 @@ def test_command_line_and_console_agree_on_a_crl(
 ) -> None:
     arn = active_root(acm_pca)
     issue(acm_pca, arn)
-    condition = RECORDED[situation][1]
-    agreed(replace(rt, store=Publisher(rt.store, situation)), arn, freshness.WORDS[condition], monkeypatch)
-    caller = Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST")
-    (age,) = overview(replace(rt, store=Publisher(rt.store, situation)), caller, START).crls
+    rt = replace(rt, store=Publisher(rt.store, situation))
+    members, condition = RECORDED[situation]
+    agreed(rt, arn, freshness.WORDS[condition], monkeypatch)
+    (age,) = overview(rt, Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST"), START).crls
     assert age.crl.condition == condition
+    (verdict,) = verify_crls(rt)
+    assert verdict.freshness == (freshness.WORDS[condition] if "published_at" in members else "")
 
 
 @pytest.mark.parametrize("situation", ["none yet", "off", "off, and still needed", "expired CA"])

@@ -1,4 +1,4 @@
-"""`signet crl verify` (chalicelib/operations/crl_verification.py) on CRLs that are right, and on others."""
+"""`signet crl verify` on CRLs that are as recorded, and on others."""
 
 from __future__ import annotations
 
