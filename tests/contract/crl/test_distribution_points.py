@@ -1,4 +1,4 @@
-"""Addresses that certificates name: each is kept up and watched while one of these lives, and none stops the others."""
+"""Distribution points and OCSP URLs of certificates: in service until the last of these expires, whatever others do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Broken:
         return call
 
 
-def test_new_acl_of_a_live_ca_is_one_location_and_the_crl_goes_on(acm_pca: Any, rt: Any, clock: Any) -> None:
+def test_new_acl_of_a_live_ca_is_one_distribution_point_and_the_crl_goes_on(acm_pca: Any, rt: Any, clock: Any) -> None:
     arn = active_root(acm_pca)
     issue(acm_pca, arn)
     configured(acm_pca, arn, S3ObjectAcl="BUCKET_OWNER_FULL_CONTROL")
@@ -155,7 +155,7 @@ def test_old_bucket_that_comes_back_after_an_entry_has_gone_gets_the_crl(acm_pca
     assert serials(published(rt, arn)) == set()
 
 
-def test_address_is_kept_up_until_the_last_certificate_that_names_it_has_ended(
+def test_distribution_point_is_in_use_until_the_last_certificate_that_names_it_expires(
     acm_pca: Any, rt: Any, clock: Any
 ) -> None:
     arn = active_root(acm_pca)
@@ -176,7 +176,9 @@ def test_address_is_kept_up_until_the_last_certificate_that_names_it_has_ended(
     assert number(published(rt, arn)) == number(published(rt, arn, NEW))
 
 
-def test_crl_that_was_switched_off_ends_with_the_last_certificate(acm_pca: Any, rt: Any, clock: Any) -> None:
+def test_crl_that_was_switched_off_is_published_until_the_last_certificate_expires(
+    acm_pca: Any, rt: Any, clock: Any
+) -> None:
     arn = active_root(acm_pca)
     issue(acm_pca, arn, Validity=WEEK)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=OFF)
@@ -198,7 +200,7 @@ def test_changed_settings_are_in_the_crl_within_a_run(acm_pca: Any, rt: Any, clo
     assert published(rt, arn).next_update_utc == clock() + timedelta(days=1)
 
 
-def test_every_name_of_an_address_is_on_record_while_it_is_in_certificates(acm_pca: Any, rt: Any, clock: Any) -> None:
+def test_every_url_is_on_record_while_certificates_name_it(acm_pca: Any, rt: Any, clock: Any) -> None:
     """CRLs and OCSP alike; what a certificate names is what is on record for it."""
     arn = active_root(acm_pca)
     named = {}

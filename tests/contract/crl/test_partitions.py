@@ -71,7 +71,7 @@ def scope(found: x509.CertificateRevocationList) -> tuple[bool, list[str]]:
     return extension.critical, [each.value for each in extension.value.full_name or ()]
 
 
-def test_certificate_is_bound_to_a_crl_with_its_address_as_scope(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+def test_certificate_is_bound_to_a_crl_with_its_distribution_point(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     issued = issue(acm_pca, arn)
     address = cdp(fetch(acm_pca, arn, issued))
     assert NAMED.fullmatch(address)
@@ -172,7 +172,7 @@ def test_full_partition_is_smaller_than_a_megabyte() -> None:
     assert len(entry) * table_crls.MAX_PARTITION < 1_000_000 - 10_000
 
 
-def test_explained_certificate_has_an_address_too_and_takes_no_place(rt: Any, acm_pca: Any, arn: str) -> None:
+def test_explained_certificate_has_a_distribution_point_and_takes_no_place(rt: Any, acm_pca: Any, arn: str) -> None:
     from tests.support.builders import csr
 
     caller = Caller(account_id="000000000000", access_key_id="x", operation="IssueCertificate")
@@ -188,7 +188,7 @@ def test_explained_certificate_has_an_address_too_and_takes_no_place(rt: Any, ac
 
 
 @pytest.mark.usefixtures("two_a_partition")
-def test_partition_ends_with_its_certificates_and_leaves_nothing(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+def test_partition_goes_with_its_certificates_and_leaves_nothing(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     week = {"Type": "DAYS", "Value": 7}
     issued = [issue(acm_pca, arn, Validity=week) for _ in range(5)]
     revoke(acm_pca, arn, issued[0])
@@ -238,7 +238,7 @@ def test_purged_ca_leaves_nothing_due(rt: Any, acm_pca: Any, arn: str, clock: An
     assert rt.store.list_due("CRL", now=clock() + timedelta(days=99), limit=9) == []
 
 
-def test_complete_crl_lies_under_its_path(rt: Any, acm_pca: Any) -> None:
+def test_complete_crl_is_stored_under_its_path(rt: Any, acm_pca: Any) -> None:
     for path, folder in (("pki/root-1", "pki/root-1/"), ("/", ""), ("a;b@c:d", "a;b@c:d/")):
         configuration = CRL | {"CustomPath": path}
         arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": configuration})
@@ -250,7 +250,7 @@ def test_complete_crl_lies_under_its_path(rt: Any, acm_pca: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["..", "a/../b", ".hidden", "a/.b", "a%2Fb", "a?b", "a+b"])
-def test_path_that_is_none_in_an_address_is_refused(acm_pca: Any, path: str) -> None:
+def test_path_that_cannot_be_in_a_url_is_refused(acm_pca: Any, path: str) -> None:
     configuration = {"CrlConfiguration": CRL | {"CustomPath": path}}
     code, message = refusal(lambda: active_root(acm_pca, RevocationConfiguration=configuration))
     assert code == "InvalidArgsException"

@@ -126,7 +126,7 @@ def test_difference_is_named(rt: Any, arn: str, change: Callable[[list[Any]], li
         ("signature", "Its signature or its issuer is not the CA's."),
     ],
 )
-def test_what_lies_there_instead_is_named(rt: Any, arn: str, case: str, problem: str) -> None:
+def test_object_that_is_not_the_crl_is_named(rt: Any, arn: str, case: str, problem: str) -> None:
     location = rt.store.get_certificate_authority(arn).distribution_points[0]
     stored = rt.buckets.get(location.bucket, location.key)
     real = x509.load_der_x509_crl(stored.body)
@@ -172,7 +172,7 @@ def test_damaged_segments_are_made_again_of_the_base_records(rt: Any, acm_pca: A
     assert entries[0] == entries[1]
 
 
-def test_entries_that_ended_leave_while_others_come(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
+def test_expired_entries_leave_while_others_come(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
     """RFC 5280 section 3.3: each has been in one CRL made after its certificate ended, and is in none from then on."""
     shown = []
     for _ in range(8):

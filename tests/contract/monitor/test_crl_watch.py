@@ -1,4 +1,4 @@
-"""What a stranger finds at the CRLs' addresses, fetched over HTTP."""
+"""CRLs as clients fetch them from their distribution points over HTTP."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_publisher_that_sleeps_is_seen(rt: Any, arn: str, clock: Any) -> None:
     assert seen.life_used > 100
 
 
-def test_what_lies_there_is_judged(rt: Any, arn: str, clock: Any) -> None:
+def test_fetched_crl_is_judged(rt: Any, arn: str, clock: Any) -> None:
     ca = rt.store.get_certificate_authority(arn)
     point = ca.distribution_points[0]
     body = crl_bytes(rt, arn)

@@ -287,7 +287,7 @@ def test_run_that_died_a_day_ahead_holds_no_crl(acm_pca: Any, rt: Any, clock: An
     assert publication.publish_crl(rt, arn).result == "published"
 
 
-def test_expired_ca_s_crl_is_not_kept_up_until_it_is_renewed(acm_pca: Any, rt: Any, clock: Any) -> None:
+def test_expired_ca_s_crl_is_not_published_until_it_is_renewed(acm_pca: Any, rt: Any, clock: Any) -> None:
     from tests.support.authority_steps import install_subordinate
 
     arn = active_subordinate(acm_pca, now=clock(), days=10)
