@@ -75,7 +75,7 @@ class InvalidArnException(ApiError):
 
 
 class InvalidNextTokenException(ApiError):
-    """The token was not given out for this list."""
+    """The token is not from this list."""
 
 
 class InvalidPolicyException(ApiError):

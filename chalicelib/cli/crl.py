@@ -40,7 +40,7 @@ def verify() -> None:
         click.echo("There is no CRL to verify.")
         return
     rows = [
-        (str(it.entries), str(it.waiting), it.freshness or "-", it.problem or "as recorded", it.location)
+        (str(it.entries), str(it.waiting), it.freshness or "-", it.problem or "as recorded", it.object_name)
         for it in verdicts
     ]
     click.echo(table(("Entries", "Waiting", "Freshness", "Verdict", "Object"), rows))

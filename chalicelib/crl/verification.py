@@ -31,7 +31,8 @@ class Verdict:
     """The result for one object of a CRL.
 
     Attributes:
-        crl_arn, location: of the CRL, and bucket and key of the object; the CA's ARN if the CA could not be read.
+        crl_arn: of the CRL.
+        object_name: bucket and key; both are the CA's ARN if the CA could not be read.
         entries: how many are as recorded.
         waiting: revocations later than the CRL, which will be in the next one.
         freshness: the CRL's, in a word of `crl.freshness`; empty if there is no CRL.
@@ -39,7 +40,7 @@ class Verdict:
     """
 
     crl_arn: str
-    location: str
+    object_name: str
     entries: int = 0
     waiting: int = 0
     freshness: str = ""

@@ -33,7 +33,7 @@ def decode(rt: Runtime, caller: Caller, list_name: str, token: str | None) -> st
         sealed = base64.b64decode(token, altchars=b"-_", validate=True)
         return rt.keys.unseal(sealed, _context(caller, list_name)).decode()
     except (binascii.Error, ValueError, KeyStoreError) as error:
-        raise TokenError("The NextToken was not given out for this list.") from error
+        raise TokenError("The NextToken is not from this list.") from error
 
 
 def _context(caller: Caller, list_name: str) -> str:

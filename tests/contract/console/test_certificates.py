@@ -151,7 +151,7 @@ def test_pages_follow_one_another_and_keep_the_question(browser: Browser, rt: An
     for wrong in (other, f"/console/cas/{ca}/certificates?next=forged", following.replace(ca, root(rt))):
         refused = browser.get(wrong)
         assert refused.status == 400
-        assert "was not given out for this list" in refused.text
+        assert "is not from this list" in refused.text
 
 
 def test_token_of_another_account_is_refused(browser: Browser, rt: Any) -> None:

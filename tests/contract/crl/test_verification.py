@@ -75,7 +75,7 @@ def test_spoiled_record_of_one_ca_is_its_problem_and_hides_no_other(rt: Any, acm
     without_algorithm = replace(ca, configuration={})
     for spoiled in (without_certificate, without_algorithm):
         ca = rt.store.update_certificate_authority(ca, replace(spoiled, version=ca.version))
-        found = {each.crl_arn: (each.location, each.problem) for each in verify_crls(rt)}
+        found = {each.crl_arn: (each.object_name, each.problem) for each in verify_crls(rt)}
         assert set(found) == {arn, *others}
         assert found[arn][0] == arn
         assert found[arn][1]

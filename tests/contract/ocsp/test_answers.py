@@ -269,7 +269,7 @@ def test_clock_that_was_ahead_keeps_no_answer(rt: Any, acm_pca: Any, arn: str, c
 
 
 def test_cache_is_bounded(rt: Any, acm_pca: Any, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_CACHED", 2)
+    monkeypatch.setattr(answers, "_MOST_CACHED", 2)
     issuer = authority(acm_pca, arn)
     for _ in range(4):
         answers.respond(rt, request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), issuer))
