@@ -14,6 +14,7 @@ from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
 from chalicelib.pki.x509 import names
+from chalicelib.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,12 +119,8 @@ def _time(moment: Any) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Format rows under their headings, columns as wide as their widest values; control characters become '?'."""
-    shown = [[_printable(value) for value in row] for row in [columns, *rows]]
+    """Format rows under their headings, columns as wide as their widest values; hidden characters are shown."""
+    shown = [[printable(value) for value in row] for row in [columns, *rows]]
     widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
     lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in shown]
     return "\n".join(lines)
-
-
-def _printable(value: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in value)

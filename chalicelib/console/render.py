@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from chalicelib.console import navigation, static_files, text, web
 from chalicelib.console.forms import labels
+from chalicelib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @cache
 def environment() -> Environment:
-    """The one environment; whatever text a template prints, `text.printable` has seen it."""
+    """The one environment; whatever text a template prints, `printable` has seen it."""
     made = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
@@ -45,12 +46,12 @@ def environment() -> Environment:
 
 
 def _finalize(value: Any) -> Any:
-    return text.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _lines(value: str) -> Markup:
     """A text of several lines, such as PEM; everything else in it is as safe as without this filter."""
-    return escape(text.printable_lines(value))
+    return escape(printable_lines(value))
 
 
 def _as_typed(value: str) -> Markup:

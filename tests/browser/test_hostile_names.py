@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import pytest
 from cryptography import x509
 
-from chalicelib.console import render, text
+from chalicelib.console import render
+from chalicelib.printable import printable
 from tests.browser.furnished import STEPS, draft, policy
 from tests.browser.hostile_names import ANSWER_OF_TEMPLATES, NAMES, TEXTS
 from tests.browser.screen import sign_in, visitor
@@ -182,7 +183,7 @@ def test_name_adds_no_element_to_any_page(
         assert seen["status"] == 200, path
         assert seen["shape"] == site[path]["shape"], path
         assert ANSWER_OF_TEMPLATES not in seen["text"], path
-        assert text.printable(own.name) in seen["text"], path
+        assert printable(own.name) in seen["text"], path
 
 
 def previewed(page: Page, own: Named, names: tuple[str, ...]) -> Any:
@@ -200,7 +201,7 @@ def test_names_of_a_csr_add_no_element_to_its_preview(
     for number in range(len(NAMES)):
         seen = previewed(window, hostile[number], (*NAMES[number:], *NAMES)[:EACH])
         assert seen["shape"] == expected["shape"], NAMES[number]
-        assert text.printable(NAMES[number]) in seen["text"], NAMES[number]
+        assert printable(NAMES[number]) in seen["text"], NAMES[number]
 
 
 def test_no_page_runs_what_names_say(window: Page, hostile: list[Named], site: dict[str, Any]) -> None:

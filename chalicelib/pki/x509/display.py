@@ -9,7 +9,6 @@ Source: RFC 5280 section 4; RFC 4514 for names.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -21,6 +20,7 @@ from chalicelib.pki.errors import CsrError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, csr, display_extensions, names
 from chalicelib.pki.x509.display_extensions import colons
 from chalicelib.pki.x509.reading import parse_certificate
+from chalicelib.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from chalicelib.pki.asn1.der import Element
     from chalicelib.pki.x509.extensions import Extension
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ATTRIBUTES = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()} | {
     oids.EMAIL_ADDRESS: "EmailAddress",
     oids.DOMAIN_COMPONENT: "DomainComponent",
@@ -65,11 +64,6 @@ class Section(NamedTuple):
     title: str
     lines: tuple[Line, ...]
     critical: bool | None = None
-
-
-def visible(text: str) -> str:
-    """The text with characters that cannot be seen, or turn or break lines, as U+202E and the like."""
-    return "".join(f"<U+{ord(each):04X}>" if unicodedata.category(each) in _HIDDEN else each for each in text)
 
 
 def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
@@ -139,7 +133,7 @@ def _time(label: str, moment: datetime) -> Line:
 def _name(title: str, name_der: bytes) -> Section:
     """The whole name, and each of its attributes in the order in which they are encoded."""
     rdns = [rdn.children() for rdn in der.read(name_der).children()]
-    whole = Line("Name", visible(names.rfc2253(name_der)) or "(empty)")
+    whole = Line("Name", printable(names.rfc2253(name_der)) or "(empty)")
     return Section(title, (whole, *(_attribute(each) for rdn in rdns for each in rdn)))
 
 
@@ -147,7 +141,7 @@ def _attribute(attribute: Element) -> Line:
     kind, value = attribute.children()
     oid = der.oid_text(kind)
     try:
-        return Line(_ATTRIBUTES.get(oid, oid), visible(names.decode_string(value.tag, value.content)))
+        return Line(_ATTRIBUTES.get(oid, oid), printable(names.decode_string(value.tag, value.content)))
     except PkiError:
         return Line(_ATTRIBUTES.get(oid, oid), value.der.hex(), "hex")
 
@@ -193,7 +187,7 @@ def signature_algorithm(identifier: Element) -> str:
 def of_extension(extension: Extension) -> Section:
     """An extension."""
     title = display_extensions.TITLES.get(extension.oid, f"Extension {extension.oid}")
-    lines = tuple(Line(label, visible(value), kind) for label, value, kind in display_extensions.lines(extension))
+    lines = tuple(Line(label, printable(value), kind) for label, value, kind in display_extensions.lines(extension))
     return Section(title, lines, extension.critical)
 
 

@@ -11,8 +11,8 @@ from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console import navigation, pages, render, sessions, static_files
 from chalicelib.console.commands import command
 from chalicelib.console.forms import body as form_body
-from chalicelib.console.text import printable, printable_lines
 from chalicelib.errors import ValidationException
+from chalicelib.printable import printable, printable_lines
 
 
 @pytest.mark.parametrize(
