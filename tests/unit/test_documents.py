@@ -86,6 +86,13 @@ def test_package_is_on_the_map(document: str) -> None:
     assert [name for name in packages if f"`chalicelib/{name}/" not in (ROOT / document).read_text()] == []
 
 
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_folder_of_tests_is_named(document: str) -> None:
+    text = (ROOT / document).read_text()
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")} - {"support"}
+    assert [name for name in folders if f"`{name}`" not in text and f"`tests/{name}/`" not in text] == []
+
+
 def _profile(name: str) -> list[str]:
     text = (ROOT / "docs/certificate-profiles.md").read_text()
     row = re.search(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
