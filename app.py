@@ -175,8 +175,13 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick looks at everything
     """Look at CRLs and OCSP from outside, for the alarms."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from chalicelib.monitor import crl_watch, ocsp_watch
 
-    crls, responders = crl_watch.watch_crls(runtime()), ocsp_watch.watch_ocsp(runtime())
+    rt = runtime()
+    with ThreadPoolExecutor(2) as pool:  # neither waits for what keeps the other one waiting
+        watches = pool.submit(crl_watch.watch_crls, rt), pool.submit(ocsp_watch.watch_ocsp, rt)
+    crls, responders = (watch.result() for watch in watches)
     problems = sum(bool(each.problem) for each in (*crls, *responders))
     return {"crls": len(crls), "responders": len(responders), "problems": problems}

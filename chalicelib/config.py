@@ -75,6 +75,12 @@ class Settings:
     audit_report_seconds: str = _setting(
         "SIGNET_AUDIT_REPORT_SECONDS", "1800", "least time between two audit reports of a CA; AWS has 30 minutes"
     )
+    private_networks: str = _setting(
+        "SIGNET_PRIVATE_NETWORKS",
+        "",
+        "whether the monitor follows tenants' host names to private addresses; default: allow with sqlite, else refuse",
+        choices=("", "allow", "refuse"),
+    )
     rates: str = _setting(
         "SIGNET_RATES",
         "none",
@@ -96,6 +102,11 @@ class Settings:
         if not self.ocsp_url and (self.public_url or self.state == "sqlite"):
             return f"{self.base_url}/ocsp"
         return self.ocsp_url.rstrip("/")
+
+    @property
+    def reaches_private_networks(self) -> bool:
+        """Whether a host name that a tenant wrote may lead the monitor to a private address."""
+        return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
 
     @property
     def data_path(self) -> Path:

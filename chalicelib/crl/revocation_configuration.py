@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import errors
+from chalicelib import errors, hosts
 from chalicelib.buckets import BucketError
 from chalicelib.ca import state
 from chalicelib.pki import ocsp
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 DISABLED: dict[str, Any] = {"Enabled": False}
 DEFAULT_EXPIRATION_DAYS = 7
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?(?::([0-9]{{1,5}}))?", re.ASCII)
+_AUTHORITY = re.compile(r"([^:]+)(?::([0-9]{1,5}))?", re.ASCII)
 _PORTS = range(1, 65536)
 _SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
@@ -92,11 +91,11 @@ def _check_path(path: str | None) -> None:
 
 
 def _check_host(configuration: str, member: str, host: str | None) -> None:
-    match = _HOST.fullmatch(host) if host else None
-    if host and (match is None or int(match[1] or _PORTS[0]) not in _PORTS):
+    match = _AUTHORITY.fullmatch(host) if host else None
+    if host and (match is None or not hosts.is_host_name(match[1]) or int(match[2] or _PORTS[0]) not in _PORTS):
         rule = (
-            "must be a host name (RFC 2396 section 3.2.2), without 'http://' and without a path; a port is a number "
-            "from 1 to 65535."
+            "must be a host name (RFC 2396 section 3.2.2) and no IP address, without 'http://' and without a path; a "
+            "port is a number from 1 to 65535."
         )
         raise _refusal(configuration, member, rule, host)
 

@@ -9,7 +9,6 @@ Source: RFC 5280 sections 3.3, 5.1 and 6.3.3.
 from __future__ import annotations
 
 import http.client
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,10 +18,10 @@ from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
-from chalicelib.monitor.sightings import Sighting, fetch, problem_of, unread
+from chalicelib.monitor import fetching, rounds
+from chalicelib.monitor.sightings import Sighting, problem_of
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import tbs as crl_tbs
@@ -32,20 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from chalicelib.monitor.rounds import Budget
     from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
-_THREADS = 8
+FETCH_SECONDS = 10
+_MOST_BYTES = 256 * 1024 * 1024
 VISIBLE_WITHIN = timedelta(minutes=2)  # two runs of the schedule
 _LAST = 1_000  # revocations of each CA are looked for
 
 
 def watch_crls(rt: Runtime) -> list[Sighting]:
     """Look at every CRL; report as metrics how old the oldest is and how many have a problem."""
-    watch = partial(_watch, rt)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        of_each_ca = pool.map(lambda ca: iterate.look_at(ca, watch, unread), iterate.every_authority(rt))
-        sightings = [sighting for of_one in of_each_ca for sighting in of_one]
+    sightings = rounds.watch_all(rt, partial(_watch, rt))
     for sighting in sightings:
         if sighting.problem:
             logs.log("crl_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)
@@ -61,15 +59,16 @@ def watch_crls(rt: Runtime) -> list[Sighting]:
     return sightings
 
 
-def _watch(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
+def _watch(rt: Runtime, ca: CertificateAuthority, budget: Budget) -> Iterator[Sighting]:
     """Look at a CA's distribution points, if its CRLs are published."""
     if ca_state.has_status_service(ca, rt.now()):
-        yield from (_look(rt, ca, point) for point in distribution_points.in_use(ca, rt.now()) if point.url)
+        yield from (_look(rt, ca, point, budget) for point in distribution_points.in_use(ca, rt.now()) if point.url)
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint) -> Sighting:
+def _look(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, budget: Budget) -> Sighting:
+    may = fetching.allowed_by(rt.settings, by_operator=point.url == rt.buckets.object_url(point.bucket, point.key))
     try:
-        body = fetch(point.url)
+        body = budget.spend(FETCH_SECONDS, partial(fetching.fetch, point.url, may, most=_MOST_BYTES))
         sighting = judge(ca, point, body, rt.now())
         return sighting if sighting.problem else replace(sighting, problem=_behind(rt, ca, point, body, sighting))
     except (OSError, http.client.HTTPException, ValueError) as error:

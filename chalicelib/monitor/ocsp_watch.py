@@ -22,27 +22,30 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import iterate, state
+from chalicelib.ca import state
 from chalicelib.crl import distribution_points
-from chalicelib.monitor.sightings import Sighting, fetch, problem_of, unread
+from chalicelib.monitor import fetching, rounds
+from chalicelib.monitor.sightings import Sighting, problem_of
 from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from chalicelib.monitor.rounds import Budget
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Runtime
 
 VISIBLE_WITHIN = timedelta(seconds=5)
+FETCH_SECONDS = 5
+_MOST_BYTES = 256 * 1024
 _REVOKED = 4  # certificates of each CA
 _TYPE = "application/ocsp-request"
 
 
 def watch_ocsp(rt: Runtime) -> list[Sighting]:
     """Ask every OCSP URL of every CA about some certificates; report as a metric how many have a problem."""
-    watch = partial(_watch, rt)
-    sightings = [it for ca in iterate.every_authority(rt) for it in iterate.look_at(ca, watch, unread)]
+    sightings = rounds.watch_all(rt, partial(_watch, rt))
     for sighting in sightings:
         if sighting.problem:
             logs.log("ocsp_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)
@@ -52,17 +55,19 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
     return sightings
 
 
-def _watch(rt: Runtime, ca: CertificateAuthority) -> Iterator[Sighting]:
+def _watch(rt: Runtime, ca: CertificateAuthority, budget: Budget) -> Iterator[Sighting]:
     """Ask each of a CA's OCSP URLs, if OCSP answers for the CA."""
     if state.has_status_service(ca, rt.now()):
-        yield from (_look(rt, ca, url) for url in distribution_points.ocsp_urls(rt, ca))
+        yield from (_look(rt, ca, url, budget) for url in distribution_points.ocsp_urls(rt, ca))
 
 
-def _look(rt: Runtime, ca: CertificateAuthority, url: str) -> Sighting:
+def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Sighting:
     problem = ""
+    may = fetching.allowed_by(rt.settings, by_operator=url == rt.settings.ocsp_base_url)
+    fetch = partial(fetching.fetch, url, may, most=_MOST_BYTES, content_type=_TYPE)
     for record in _samples(rt, ca):
         try:
-            body = fetch(url, request_about(ca, record.serial_number), _TYPE)
+            body = budget.spend(FETCH_SECONDS, partial(fetch, body=request_about(ca, record.serial_number)))
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
         except (OSError, http.client.HTTPException, ValueError) as error:
             problem = problem_of(error)

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import hosts
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, refused, within
 from chalicelib.pki.x509 import names
@@ -87,8 +88,8 @@ _URI = re.compile(
 
 
 def is_host_name(text: str) -> bool:
-    """Whether this is a DNS name without wildcard; what looks like an IPv4 address is none."""
-    return _HOST.fullmatch(text) is not None and not text.rsplit(".", 1)[-1].isdigit()
+    """Return whether this is a DNS name without wildcard and final dot, which nobody reads as an address."""
+    return _HOST.fullmatch(text) is not None and not hosts.ends_in_number(text)
 
 
 def _ia5(member: Element) -> str:

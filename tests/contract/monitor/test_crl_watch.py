@@ -139,7 +139,7 @@ def test_serial_that_vanished_and_a_crl_that_went_back_are_seen(rt: Any, acm_pca
 
 
 def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn: str, clock: Any) -> None:
-    settings = CRL_CONFIGURATION["CrlConfiguration"] | {"CustomCname": "127.0.0.1:1"}
+    settings = CRL_CONFIGURATION["CrlConfiguration"] | {"CustomCname": "localhost:1"}
     acm_pca.update_certificate_authority(
         CertificateAuthorityArn=arn, RevocationConfiguration={"CrlConfiguration": settings}
     )
@@ -147,14 +147,16 @@ def test_name_that_older_certificates_have_is_watched(rt: Any, acm_pca: Any, arn
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=CRL_CONFIGURATION)
     issue(acm_pca, arn)
     found = {each.url.split("/")[2]: bool(each.problem) for each in crl_watch.watch_crls(rt)}
-    assert found == {"127.0.0.1:1": True, found.copy().popitem()[0]: False}
+    assert found == {"localhost:1": True, found.copy().popitem()[0]: False}
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=OFF)
     assert len(crl_watch.watch_crls(rt)) == 2
 
 
 def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest.LogCaptureFixture) -> None:
     ca = rt.store.get_certificate_authority(arn)
-    elsewhere = tuple(replace(each, url=f"{each.url}.none.crl") for each in ca.distribution_points)
+    elsewhere = tuple(
+        replace(each, url=f"{each.url}.none.crl", key=f"{each.key}.none.crl") for each in ca.distribution_points
+    )
 
     class Moved:
         def __getattr__(self, name: str) -> Any:

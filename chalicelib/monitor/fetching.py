@@ -1,0 +1,209 @@
+"""Fetching what clients fetch, from nowhere but where a stranger's name may send the monitor.
+
+A host name that a tenant wrote is resolved once; its addresses are judged, and the connection goes to the one that was
+judged, so that a name that changes between two looks leads nowhere else. No redirect is followed. A deadline holds for
+the whole, from the name to the last octet.
+
+Source: OWASP Server Side Request Forgery Prevention Cheat Sheet; RFC 9110 section 15.4.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import queue
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from chalicelib import hosts
+
+if TYPE_CHECKING:
+    from chalicelib.config import Settings
+
+_PORTS = {"http": 80, "https": 443}
+_CHUNK = 1024 * 1024
+_AGENT = "signet-monitor"
+
+
+class FetchError(OSError):
+    """There is no answer, or none that counts; the text says why."""
+
+
+class Deadline:
+    """A moment by which something has to have ended."""
+
+    def __init__(self, seconds: float, within: Deadline | None = None) -> None:
+        self._ends = time.monotonic() + (seconds if within is None else min(seconds, max(within.seconds, 0)))
+
+    @property
+    def seconds(self) -> float:
+        """How much time is left; negative afterwards."""
+        return self._ends - time.monotonic()
+
+    def left(self) -> float:
+        """How much time is left.
+
+        Raises:
+            TimeoutError: none.
+        """
+        seconds = self.seconds
+        if seconds <= 0:
+            raise TimeoutError("It took too long.")
+        return seconds
+
+
+class Allowed(NamedTuple):
+    """Where the monitor may go.
+
+    Attributes:
+        anywhere: the operator wrote the URL, not a tenant.
+        private: addresses of private networks.
+        loopback_port: the one port of this machine; 0 for none.
+    """
+
+    anywhere: bool = False
+    private: bool = False
+    loopback_port: int = 0
+
+    def takes(self, address: str, port: int) -> bool:
+        """Return whether an address and port may be connected to."""
+        reach = hosts.reach_of(address)
+        if self.anywhere or reach == "public":
+            return True
+        return (reach == "private" and self.private) or (reach == "loopback" and port == self.loopback_port)
+
+
+def allowed_by(settings: Settings, *, by_operator: bool = False) -> Allowed:
+    """Say where the monitor of a home may go for a URL that a tenant wrote, or its operator."""
+    own_port = int(settings.port) if settings.state == "sqlite" else 0
+    return Allowed(anywhere=by_operator, private=settings.reaches_private_networks, loopback_port=own_port)
+
+
+def fetch(
+    url: str, may: Allowed, deadline: Deadline, *, most: int, body: bytes | None = None, content_type: str = ""
+) -> bytes:
+    """Fetch a URL as any client does, by POST if there is a body.
+
+    Args:
+        url: of scheme http or https.
+        may: where it may lead.
+        deadline: of the whole.
+        most: how long the answer may be, in bytes.
+        body: what is sent.
+        content_type: of the body.
+
+    Raises:
+        OSError: there was no answer in time, or none with status 200, or it may not be asked for one.
+        http.client.HTTPException: the answer is not HTTP.
+        ValueError: the answer is too long, or the URL is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError("It is no http or https URL.")
+    port = parts.port or _PORTS[parts.scheme]
+    headers = {"User-Agent": _AGENT, "Host": parts.netloc, "Connection": "close"}
+    if content_type:
+        headers["Content-Type"] = content_type
+    with _connected(parts.hostname, port, may, deadline) as plain, _secured(plain, parts, deadline) as sock:
+        connection = http.client.HTTPConnection(parts.hostname, port)
+        connection.sock = _InTime(sock, deadline)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET" if body is None else "POST", target, body, headers)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise FetchError(f"The URL answers with {response.status}.")
+        return _content(response, most)
+
+
+def _content(response: http.client.HTTPResponse, most: int) -> bytes:
+    chunks, size = [], 0
+    while chunk := response.read(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise ValueError(f"It is longer than {most} bytes.")
+    if response.length:
+        raise FetchError("The answer ends too early.")
+    return b"".join(chunks)
+
+
+def _connected(host: str, port: int, may: Allowed, deadline: Deadline) -> socket.socket:
+    """Connect to the first address of a host that answers and may be asked."""
+    addresses = [address for address in _resolved(host, port, deadline) if may.takes(address[1][0], port)]
+    problem: OSError = FetchError(f"{host} has no address that the monitor may reach.")
+    for family, address in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(deadline.left())
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
+
+
+def _resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
+    """The addresses of a host, once each; the system's resolver knows no deadline, so it runs beside."""
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(FetchError(f"{host} cannot be resolved: {error}"))
+
+    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    try:
+        found = answer.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError(f"{host} cannot be resolved in time.") from None
+    if isinstance(found, Exception):
+        raise found
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _secured(sock: socket.socket, parts: Any, deadline: Deadline) -> socket.socket:
+    if parts.scheme == "http":
+        return sock
+    sock.settimeout(deadline.left())
+    return ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
+
+
+class _InTime:
+    """A socket for `http.client`, all of whose calls end by one deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def sendall(self, content: bytes) -> None:
+        """Send, in the time that is left."""
+        self._sock.settimeout(self._deadline.left())
+        self._sock.sendall(content)
+
+    def makefile(self, *_: Any) -> io.BufferedReader:
+        """The answer as a file."""
+        return io.BufferedReader(_Reader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        """Leave the socket to whoever opened it."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._sock, self._deadline = sock, deadline
+
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, in the time that is left."""
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv_into(buffer)
