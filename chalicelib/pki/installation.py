@@ -190,7 +190,7 @@ def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None
     if not algorithms.is_strong(certificate.certificate.signature_hash_algorithm):
         raise CertificateParseError(f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512.")
     with refused(CertificateParseError, f"The key of {what} must not be used."):
-        keys.check_subject_key(certificate.public_key)
+        keys.check_public_key(certificate.public_key)
     for extension in certificate.extensions.values():
         if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
             raise CertificateParseError(f"Extension {extension.oid} of {what} is critical, which is not supported.")

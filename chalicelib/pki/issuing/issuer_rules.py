@@ -1,4 +1,4 @@
-"""The issuer's rules for what it signs: validity, names, path lengths, and what only CAs may have.
+"""The issuer's rules for what it signs: validity, names and path lengths. What belongs to CAs alone: `ca_only_rules`.
 
 Source: RFC 5280 sections 4.1.2.6, 4.2.1 and 6.1; AWS Private CA User Guide, "Certificate templates".
 """
@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.pki.asn1 import der, oids
+from chalicelib.pki.asn1 import oids
 from chalicelib.pki.errors import ConstraintError
-from chalicelib.pki.issuing import name_rules
+from chalicelib.pki.issuing import ca_only_rules, name_rules
 from chalicelib.pki.issuing.validity import SHORT_LIVED
-from chalicelib.pki.x509 import extension_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.pki.issuing.specification import Plan, Specification
-
-EMPTY_NAME = der.sequence()
 
 
 def check(specification: Specification, plan: Plan) -> None:
@@ -26,6 +23,7 @@ def check(specification: Specification, plan: Plan) -> None:
 
     Raises:
         ConstraintError: validity, path length, names or the use of the template do not fit the issuer.
+        CsrError: the CSR asks for what only a CA may do.
     """
     for rule in _RULES_OF_ROOTS if specification.template.is_root else _RULES:
         rule(specification, plan)
@@ -90,18 +88,6 @@ def _name_constraints(specification: Specification, plan: Plan) -> None:
         raise
 
 
-def _subject(specification: Specification, plan: Plan) -> None:
-    template = specification.template
-    if template.is_ca and plan.subject_der == EMPTY_NAME:
-        raise ConstraintError(
-            "A certificate authority needs a subject (RFC 5280 section 4.1.2.6).", member=plan.subject_member
-        )
-    if template.is_ca and not template.is_root and plan.subject_der == specification.issuer.name_der:
-        raise ConstraintError(
-            "A subordinate certificate authority cannot have the subject of its issuer.", member=plan.subject_member
-        )
-
-
 def _path_length(specification: Specification, _plan: Plan) -> None:
     template, most = specification.template, specification.issuer.path_length
     if template.is_ca and most is not None and (template.path_length or 0) >= most:
@@ -112,36 +98,16 @@ def _path_length(specification: Specification, _plan: Plan) -> None:
         )
 
 
-_FOR_CAS_ONLY = {
-    oids.NAME_CONSTRAINTS: "Name constraints",
-    oids.POLICY_MAPPINGS: "Policy mappings",
-    oids.POLICY_CONSTRAINTS: "Policy constraints",
-    oids.INHIBIT_ANY_POLICY: "Inhibit anyPolicy",
-}
-
-
-def _extensions_of_cas(specification: Specification, plan: Plan) -> None:
-    """End-entity certificates do not get by passthrough what only CAs may have."""
-    if specification.template.is_ca:
-        return
-    for (oid, _, value_der), _, member in plan.extensions:
-        if oid in _FOR_CAS_ONLY:
-            raise ConstraintError(
-                f"{_FOR_CAS_ONLY[oid]} are for CA certificates only (RFC 5280 section 4.2.1).", member=member
-            )
-        if oid == oids.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(value_der):
-            raise ConstraintError(
-                "Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).", member=member
-            )
-
-
-_RULES_OF_ROOTS: tuple[Callable[[Specification, Plan], None], ...] = (_root, _subject)
+_RULES_OF_ROOTS: tuple[Callable[[Specification, Plan], None], ...] = (_root, ca_only_rules.ca_has_subject)
 _RULES: tuple[Callable[[Specification, Plan], None], ...] = (
     _issuer_has_certificate,
     _validity,
     _short_lived,
     _name_constraints,
-    _subject,
+    ca_only_rules.ca_has_subject,
+    ca_only_rules.subject_is_no_issuers,
+    ca_only_rules.key_is_no_issuers,
     _path_length,
-    _extensions_of_cas,
+    ca_only_rules.extensions_are_no_cas,
+    ca_only_rules.csr_asks_for_no_voice,
 )

@@ -1,12 +1,16 @@
 """The rule of name constraints: names of a certificate against the constraints of every CA above it.
 
-Source: RFC 5280 section 4.2.1.10; AWS Private CA User Guide, "RFC compliance".
+A name is judged as OpenSSL 3 judges it, or more strictly: clients differ, and the strictest of them decides. Names of a
+form that is not judged (otherName, registeredID, …) are refused below any constraint.
+
+Source: RFC 5280 section 4.2.1.10; RFC 9598; AWS Private CA User Guide, "RFC compliance".
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.pki.asn1 import der, oids
@@ -37,8 +41,8 @@ class Name(NamedTuple):
 def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_names: bool) -> list[Name]:
     """Every name of a certificate that constraints are held against.
 
-    Where there is no alternative name of the form, email addresses of the subject count (RFC 5280), and with
-    `common_names` also common names that look like host names: clients that fall back to them exist.
+    Email addresses of the subject count always, as in OpenSSL. With `common_names`, so do common names that are a host
+    name or an IP address, unless there is an alternative name of that form: some clients fall back to them.
     """
     members = general_names.parse_general_names(alternative_names) if alternative_names is not None else []
     certified = [
@@ -50,13 +54,24 @@ def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_name
     if attributes:
         certified.append(Name(general_names.DIRECTORY, subject_der, ("Subject",)))
     for oid, text in attributes:
-        if oid == oids.EMAIL_ADDRESS and general_names.MAIL not in forms:
+        if oid == oids.EMAIL_ADDRESS:
             certified.append(Name(general_names.MAIL, text.encode(), ("Subject",)))
-        elif oid == oids.COMMON_NAME and common_names and general_names.DNS not in forms:
-            host = text.removeprefix("*.")
-            if "." in host and general_names.is_host_name(host):
-                certified.append(Name(general_names.DNS, text.encode(), ("Subject", "CommonName")))
+        elif oid == oids.COMMON_NAME and common_names:
+            host = _host_of_common_name(text)
+            if host is not None and host.tag not in forms:
+                certified.append(host)
     return certified
+
+
+def _host_of_common_name(text: str) -> Name | None:
+    """The host name or IP address that a client may take a common name for."""
+    member = ("Subject", "CommonName")
+    host = text.strip().rstrip(".")
+    with suppress(ValueError):
+        return Name(general_names.IP, ipaddress.ip_address(host.strip("[]")).packed, member)
+    if "." in host and general_names.is_host_name(host.removeprefix("*.")):
+        return Name(general_names.DNS, host.encode(), member)
+    return None
 
 
 def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -> None:
@@ -67,6 +82,13 @@ def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -
     """
     for issuer in constraints:
         for name in names_below:
+            if name.tag not in _MATCHERS:
+                kind = general_names.KINDS.get(name.tag, "name")
+                raise ConstraintError(
+                    f"The {kind} among the subject alternative names cannot be held against the issuer's name "
+                    "constraints.",
+                    member=name.member,
+                )
             permitted = [base for base in issuer.permitted if base.tag == name.tag]
             excluded = [base for base in issuer.excluded if base.tag == name.tag]
             if permitted and not any(_within(name, base) for base in permitted):
@@ -123,7 +145,8 @@ def _mail(name: Name, base: Subtree) -> bool:
     return _exact_or_below(host.lower(), constraint.lower())
 
 
-_AUTHORITY = re.compile(r"[^:]+://(?:[^/?#@]*@)?([^/?#:\[\]@]+)(?::[0-9]*)?(?:[/?#].*)?")
+# No user information: clients disagree on where it ends, so the host that they connect to is uncertain.
+_AUTHORITY = re.compile(r"[^:/?#]+://([^/?#:\[\]@]+)(?::[0-9]*)?(?:[/?#].*)?")
 
 
 def _uri(name: Name, base: Subtree) -> bool:
@@ -137,11 +160,18 @@ def _uri(name: Name, base: Subtree) -> bool:
 
 
 def _ip(name: Name, base: Subtree) -> bool:
-    size = len(name.content)
-    if len(base.content) != 2 * size:
+    """Whether an address lies in a range; an IPv4 address inside an IPv6 one is held against ranges of both."""
+    address = ipaddress.ip_address(name.content)
+    inner = [address.ipv4_mapped, address.sixtofour] if isinstance(address, ipaddress.IPv6Address) else []
+    return any(_in_range(spelling.packed, base.content) for spelling in (address, *filter(None, inner)))
+
+
+def _in_range(address: bytes, base: bytes) -> bool:
+    size = len(address)
+    if len(base) != 2 * size:
         return False
-    address, network, mask = (int.from_bytes(part) for part in (name.content, base.content[:size], base.content[size:]))
-    return address & mask == network & mask
+    number, network, mask = (int.from_bytes(part) for part in (address, base[:size], base[size:]))
+    return number & mask == network & mask
 
 
 def _directory(name: Name, base: Subtree) -> bool:

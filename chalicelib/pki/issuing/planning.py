@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.errors import CsrError, refused, within
-from chalicelib.pki.issuing import issuer_rules, passthrough
+from chalicelib.pki.issuing import ca_only_rules, issuer_rules, passthrough
 from chalicelib.pki.issuing.specification import Plan, PlannedExtension, Specification
 from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import algorithms, extension_rules, extensions
@@ -51,7 +51,7 @@ def plan(specification: Specification) -> Plan:
         specification.validity, specification.validity_not_before, specification.now
     )
     subject_der = passthrough.subject_of(specification.passthrough) or request.subject_der
-    planned = _extensions(specification, is_nameless=subject_der == issuer_rules.EMPTY_NAME)
+    planned = _extensions(specification, is_nameless=subject_der == ca_only_rules.EMPTY_NAME)
     tbs_der = der.sequence(
         der.tlv(0xA0, der.integer(2)),
         der.integer(specification.serial_number),

@@ -92,6 +92,7 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
     algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der)
     _verify(csr_der)
+    keys.check_factors(public_key)  # costly: only for whoever holds the key
     return CertificateRequest(csr_der, request.der, subject.der, spki.der, public_key, requested)
 
 
@@ -118,7 +119,7 @@ def _public_key(spki_der: bytes) -> PublicKeyTypes:
         public_key = load_der_public_key(spki_der)
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
         raise PkiError("The key is malformed or of an unsupported kind.") from error
-    keys.check_subject_key(public_key)
+    keys.check_public_key(public_key)
     _check_key_encoding(spki_der, public_key)
     return public_key
 

@@ -116,6 +116,13 @@ def _unsigned(element: Element, *, limit: int | None = None) -> None:
         raise DerError(f"An INTEGER has more than {limit} octets.")
 
 
+def _serial_number(element: Element) -> None:
+    """The content of an INTEGER above zero, whatever its tag (RFC 5280 section 4.1.2.2)."""
+    _unsigned(element)
+    if not any(element.content):
+        raise DerError("A serial number is zero.")
+
+
 _count = partial(_unsigned, limit=_MAX_COUNT_BYTES)
 
 
@@ -128,7 +135,7 @@ def _subject_key_identifier(root: Element) -> None:
 
 def _authority_key_identifier(root: Element) -> None:
     root.expect(der.SEQUENCE, "AuthorityKeyIdentifier")
-    members = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _unsigned}
+    members = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _serial_number}
     found = _optional(root, "AuthorityKeyIdentifier", members)
     if 0x80 not in found or len(found) == 2:
         raise DerError(

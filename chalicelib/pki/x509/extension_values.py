@@ -72,6 +72,17 @@ def key_usages(value_der: bytes) -> frozenset[str]:
     return frozenset(name for name, bit in zip(extensions.KEY_USAGE_BITS, bits, strict=False) if bit)
 
 
+def purposes(value_der: bytes) -> frozenset[str]:
+    """The object identifiers of an ExtendedKeyUsage.
+
+    Raises:
+        DerError: it is malformed or empty.
+    """
+    root = der.read(value_der)
+    _check_purposes(root)
+    return frozenset(map(der.oid_text, root.children()))
+
+
 def _check_list(root: Element) -> None:
     if not list(root.expect(der.SEQUENCE, "The list").children()):
         raise DerError("The list is empty.")

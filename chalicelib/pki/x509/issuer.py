@@ -29,6 +29,7 @@ class Issuer:
         is_root: the CA certificate is self-issued, or will be.
         is_root_in_making: the CA is a root without a certificate; serial number and validity are empty.
         path_length: how many CAs may follow below, by the path lengths of this CA and of those above; None: any number.
+        names_above, keys_above: the names and keys of the CAs above it, as far as its chain has them.
         constraints: the name constraints of the CA certificate and of every certificate above it.
     """
 
@@ -42,6 +43,8 @@ class Issuer:
     not_before: datetime | None = None
     not_after: datetime | None = None
     path_length: int | None = None
+    names_above: tuple[bytes, ...] = ()
+    keys_above: tuple[PublicKeyTypes, ...] = ()
     constraints: tuple[NameConstraints, ...] = ()
 
 
@@ -65,6 +68,8 @@ def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issu
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         path_length=min(remaining) if remaining else None,
+        names_above=tuple(above.subject_der for above in path[1:]),
+        keys_above=tuple(above.public_key for above in path[1:]),
         constraints=tuple(above.name_constraints for above in path if above.name_constraints),
     )
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    Rule = tuple[Callable[[int, int], bool], str]  # of a modulus and an exponent: whether they break it, and its name
+
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 MAX_SPKI_BYTES = 3000  # ML-DSA-87 has 2,614
-MAX_TESTED_BITS = 6144
+MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
 _ML_DSA = (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey, mldsa.MLDSA87PublicKey)
 
@@ -45,22 +47,36 @@ def _powers(prime: int) -> frozenset[int]:
 _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
 
 
-def check_subject_key(public_key: PublicKeyTypes) -> None:
-    """Refuse a key that must not be certified.
+def check_public_key(public_key: PublicKeyTypes) -> None:
+    """Refuse a key that must not be used, by the rules that cost next to nothing.
 
     Raises:
         PkiError: which rule it breaks.
     """
     if isinstance(public_key, rsa.RSAPublicKey):
-        numbers = public_key.public_numbers()
-        for broken, rule in _RSA_RULES:
-            if broken(numbers.n, numbers.e):
-                raise PkiError(f"The RSA key is refused: {rule}.")
+        _check_rsa(public_key, _CHEAP_RSA_RULES)
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
         if not isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1):
             raise PkiError(f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified.")
     elif not isinstance(public_key, _ML_DSA):
         raise PkiError("The key is refused: only RSA, elliptic-curve and ML-DSA keys are certified.")
+
+
+def check_factors(public_key: PublicKeyTypes) -> None:
+    """Refuse an RSA modulus that is a prime or a perfect power: for subscribers' keys, once their holder is proved.
+
+    Raises:
+        PkiError: which rule it breaks.
+    """
+    if isinstance(public_key, rsa.RSAPublicKey):
+        _check_rsa(public_key, _COSTLY_RSA_RULES)
+
+
+def _check_rsa(public_key: rsa.RSAPublicKey, rules: tuple[Rule, ...]) -> None:
+    numbers = public_key.public_numbers()
+    for is_broken, rule in rules:
+        if is_broken(numbers.n, numbers.e):
+            raise PkiError(f"The RSA key is refused: {rule}.")
 
 
 def _has_small_factor(modulus: int) -> bool:
@@ -69,7 +85,7 @@ def _has_small_factor(modulus: int) -> bool:
 
 
 def _is_probable_prime(modulus: int) -> bool:
-    """Fermat's test; above MAX_TESTED_BITS it would take seconds, which whoever sends CSRs could make us spend."""
+    """Fermat's test. Its cost grows with the cube of the size, so it stops at MAX_TESTED_BITS."""
     return modulus.bit_length() <= MAX_TESTED_BITS and pow(2, modulus - 1, modulus) == 1
 
 
@@ -103,8 +119,8 @@ def _is_roca(modulus: int) -> bool:
     return all(modulus % prime in powers for prime, powers in _ROCA.items())
 
 
-# Cheap rules come first, so that a huge modulus or exponent never reaches the arithmetic.
-_RSA_RULES: tuple[tuple[Callable[[int, int], bool], str], ...] = (
+# Sizes come first, so that a huge modulus or exponent never reaches the arithmetic.
+_CHEAP_RSA_RULES: tuple[Rule, ...] = (
     (lambda n, _e: n.bit_length() < MIN_RSA_BITS, f"its modulus has fewer than {MIN_RSA_BITS} bits"),
     (lambda n, _e: n.bit_length() > MAX_RSA_BITS, f"its modulus has more than {MAX_RSA_BITS} bits"),
     (lambda n, _e: n.bit_length() % 8 != 0, "the size of its modulus is not a multiple of 8 bits"),
@@ -112,7 +128,9 @@ _RSA_RULES: tuple[tuple[Callable[[int, int], bool], str], ...] = (
     (lambda _n, e: e >= 1 << 256, "its exponent is 2^256 or more"),
     (lambda n, _e: _has_small_factor(n), "its modulus has a factor below 752"),
     (lambda n, _e: _has_close_factors(n), "its factors are too close together"),
-    (lambda n, _e: _is_perfect_power(n), "its modulus is a perfect power"),
     (lambda n, _e: _is_roca(n), "its modulus has the pattern of a weak generator (ROCA)"),
+)
+_COSTLY_RSA_RULES: tuple[Rule, ...] = (
+    (lambda n, _e: _is_perfect_power(n), "its modulus is a perfect power"),
     (lambda n, _e: _is_probable_prime(n), "its modulus is a prime"),
 )

@@ -107,6 +107,7 @@ MALFORMED: dict[str, tuple[str, str, str]] = {
     "key identifier that is empty": ("2.5.29.35", "30028000", "is empty"),
     "key identifier that is no sequence": ("2.5.29.35", "0401ff", "tag 0x04"),
     "key identifier that is constructed": ("2.5.29.35", "3005a003040101", "cannot have"),
+    "serial number of zero": ("2.5.29.35", "300d" + "800101" + "a1058203" + b"a.b".hex() + "820100", "is zero"),
     "serial number alone": ("2.5.29.35", "3006" + "800101" + "820101", "alone"),
     "issuer's serial number that is negative": (
         "2.5.29.35",

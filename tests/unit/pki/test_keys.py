@@ -16,6 +16,8 @@ from tests.support.pki_forge import key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
 _SMALL = prod(number for number in range(2, 752) if all(number % divisor for divisor in range(2, int(number**0.5) + 1)))
 _ROCA_PRIMES = [each for each in range(3, 168) if all(each % divisor for divisor in range(2, int(each**0.5) + 1))]
 
@@ -68,31 +70,37 @@ WEAK: dict[str, tuple[Callable[[], tuple[int, int]], str]] = {
 }
 
 
+def _check(public_key: PublicKeyTypes) -> None:
+    """What the key of a CSR passes."""
+    keys.check_public_key(public_key)
+    keys.check_factors(public_key)
+
+
 @pytest.mark.parametrize("case", WEAK)
-def test_check_subject_key_weak_rsa_is_refused(case: str) -> None:
+def test_subject_key_weak_rsa_is_refused(case: str) -> None:
     build, rule = WEAK[case]
     n, e = build()
     with pytest.raises(PkiError, match=rule):
-        keys.check_subject_key(rsa.RSAPublicNumbers(e, n).public_key())
+        _check(rsa.RSAPublicNumbers(e, n).public_key())
 
 
 @pytest.mark.parametrize("e", [3, 65537, (1 << 256) - 1])
-def test_check_subject_key_good_rsa_passes(e: int) -> None:
+def test_subject_key_good_rsa_passes(e: int) -> None:
     n = key("RSA-2048").public_key().public_numbers().n
-    keys.check_subject_key(rsa.RSAPublicNumbers(e, n).public_key())
+    _check(rsa.RSAPublicNumbers(e, n).public_key())
 
 
-def test_check_subject_key_above_the_tested_size_is_not_held_up_by_arithmetic() -> None:
+def test_subject_key_above_the_tested_size_is_not_held_up_by_arithmetic() -> None:
     """Fermat's test of 8192 bits takes seconds: whoever sends CSRs must not make us spend them."""
     assert keys.MAX_TESTED_BITS < keys.MAX_RSA_BITS
     n = _of_bits(4096, 6) * _of_bits(4096, 7)
-    keys.check_subject_key(rsa.RSAPublicNumbers(65537, n).public_key())
+    _check(rsa.RSAPublicNumbers(65537, n).public_key())
 
 
 @pytest.mark.parametrize("kind", ["K-256", "Ed25519", "DSA"])
-def test_check_subject_key_other_kind_is_refused(kind: str) -> None:
+def test_subject_key_other_kind_is_refused(kind: str) -> None:
     with pytest.raises(PkiError, match="refused"):
-        keys.check_subject_key(key(kind).public_key())
+        _check(key(kind).public_key())
 
 
 # algorithms

@@ -305,7 +305,8 @@ HELD: dict[str, tuple[int, bytes, tuple[bytes, ...], tuple[bytes, ...], bool]] =
     "mailbox of other case": (M, b"a@example.com", (b"A@example.com",), (), False),
     "mail domain itself": (M, b"a@example.com", (b".example.com",), (), False),
     "mail empty base excludes all": (M, b"a@example.com", (), (b"",), False),
-    "uri host": (U, b"https://user@example.com:8443/x?y#z", (b"example.com",), (), True),
+    "uri host": (U, b"https://example.com:8443/x?y#z", (b"example.com",), (), True),
+    "uri with user information": (U, b"https://user@example.com/", (b"example.com",), (), False),
     "uri host below": (U, b"https://a.example.com", (b"example.com",), (), False),
     "uri excluded": (U, b"spiffe://a.example.com/x", (), (b".example.com",), False),
     "uri of an address": (U, b"https://192.0.2.1/", (), (b"example.com",), False),
@@ -325,8 +326,8 @@ def test_name_constraints_hold_as_rfc_5280_says(case: str) -> None:
             _held(kind, text, *permitted, excluded=excluded)
 
 
-def test_names_of_subject_stand_in_where_there_is_no_alternative_name() -> None:
-    """RFC 5280 section 4.2.1.10 for email addresses; host names in the common name, as OpenSSL holds them."""
+def test_names_of_subject_are_held_as_openssl_holds_them() -> None:
+    """Email addresses always; host names in the common name where there is no dNSName."""
     mail = attribute(b"a@b.example", oid=oids.EMAIL_ADDRESS, tag=der.IA5_STRING)
     subject = name(
         attribute(b"*.b.example"), attribute(b"Not a host"), attribute(b"host"), mail, attribute(b"x", oid="2.5.4.10")
@@ -342,7 +343,7 @@ def test_names_of_subject_stand_in_where_there_is_no_alternative_name() -> None:
         name_rules.Name(D, b"c.example", ("SubjectAlternativeNames", 0, "DnsName")),
         name_rules.Name(M, b"c@d.example", ("SubjectAlternativeNames", 1, "Rfc822Name")),
     ]
-    assert name_rules.names_of(subject, both, common_names=True) == [*others, directory]
+    assert name_rules.names_of(subject, both, common_names=True) == [*others, directory, mailboxes]
 
 
 def test_names_of_nobody_are_none() -> None:

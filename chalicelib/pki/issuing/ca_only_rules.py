@@ -1,0 +1,96 @@
+"""What belongs to CAs alone: no certificate may let anybody else speak for the CA that issues it.
+
+Clients take a CRL for the CA's if a certificate with the CA's name or key verifies it, and an OCSP answer for the CA's
+if its signer has OCSPSigning from the CA. So nobody gets such a certificate by asking in a CSR.
+
+Source: RFC 5280 sections 4.1.2.6, 4.2.1, 6.3.3 and 7.1; RFC 6960 section 4.2.2.2.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from chalicelib.pki.asn1 import der, oids
+from chalicelib.pki.errors import ConstraintError, CsrError
+from chalicelib.pki.x509 import extension_values, names
+
+if TYPE_CHECKING:
+    from chalicelib.pki.issuing.specification import Plan, Specification
+
+EMPTY_NAME = der.sequence()
+_EXTENSIONS = {
+    oids.NAME_CONSTRAINTS: "Name constraints",
+    oids.POLICY_MAPPINGS: "Policy mappings",
+    oids.POLICY_CONSTRAINTS: "Policy constraints",
+    oids.INHIBIT_ANY_POLICY: "Inhibit anyPolicy",
+}
+
+
+def ca_has_subject(specification: Specification, plan: Plan) -> None:
+    """Refuse a CA certificate without a subject."""
+    if specification.template.is_ca and plan.subject_der == EMPTY_NAME:
+        raise ConstraintError(
+            "A certificate authority needs a subject (RFC 5280 section 4.1.2.6).", member=plan.subject_member
+        )
+
+
+def subject_is_no_issuers(specification: Specification, plan: Plan) -> None:
+    """Refuse the name of the issuer, and of every CA above it."""
+    subject = _visible(plan.subject_der)
+    for position, name_der in enumerate((specification.issuer.name_der, *specification.issuer.names_above)):
+        if subject == _visible(name_der):
+            kind = "A subordinate certificate authority" if specification.template.is_ca else "A certificate"
+            owner = "a certificate authority above its issuer" if position else "its issuer"
+            raise ConstraintError(f"{kind} cannot have the subject of {owner}.", member=plan.subject_member)
+
+
+def _visible(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+    """Normalize a name, and leave out the characters that nobody sees (RFC 4518 section 2.2)."""
+    return tuple(
+        frozenset((oid, " ".join("".join(filter(_is_visible, text)).split())) for oid, text in rdn)
+        for rdn in names.normalized(name_der)
+    )
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character) != "Cf"
+
+
+def key_is_no_issuers(specification: Specification, _plan: Plan) -> None:
+    """Refuse the key of the issuer, and of every CA above it."""
+    issuer = specification.issuer
+    if specification.request.public_key in (issuer.public_key, *issuer.keys_above):
+        raise ConstraintError(
+            "The key of the CSR belongs to the issuing certificate authority, or to one above it.", member=("Csr",)
+        )
+
+
+def extensions_are_no_cas(specification: Specification, plan: Plan) -> None:
+    """Refuse an end-entity certificate what only CAs may have, by passthrough too."""
+    if specification.template.is_ca:
+        return
+    for (oid, _, value_der), _, member in plan.extensions:
+        if oid in _EXTENSIONS:
+            raise ConstraintError(
+                f"{_EXTENSIONS[oid]} are for CA certificates only (RFC 5280 section 4.2.1).", member=member
+            )
+        if oid == oids.KEY_USAGE and "KeyCertSign" in extension_values.key_usages(value_der):
+            raise ConstraintError(
+                "Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).", member=member
+            )
+
+
+def csr_asks_for_no_voice(specification: Specification, plan: Plan) -> None:
+    """Refuse an end-entity certificate cRLSign and OCSPSigning where it is the CSR that asks for them."""
+    if specification.template.is_ca:
+        return
+    for (oid, _, value_der), source, member in plan.extensions:
+        if source != "CSR":
+            continue
+        if oid == oids.KEY_USAGE and "CRLSign" in extension_values.key_usages(value_der):
+            raise CsrError("The CSR is refused. Only ApiPassthrough can ask for key usage cRLSign.", member=member)
+        if oid == oids.EXTENDED_KEY_USAGE and oids.OCSP_SIGNING in extension_values.purposes(value_der):
+            raise CsrError(
+                "The CSR is refused. Only a template or ApiPassthrough can ask for OCSPSigning.", member=member
+            )

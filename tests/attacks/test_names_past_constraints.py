@@ -1,0 +1,86 @@
+"""Name constraints of a CA bind every name by which a client may know the holder of a certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from chalicelib.pki.asn1 import der
+from chalicelib.pki.errors import ConstraintError
+from tests.support import pki_forge as forge
+from tests.support.builders import csr
+from tests.support.planned_certificates import issuer, planned
+
+UPN, SMTP_UTF8, SRV, XMPP = "1.3.6.1.4.1.311.20.2.3", "1.3.6.1.5.5.7.8.9", "1.3.6.1.5.5.7.8.7", "1.3.6.1.5.5.7.8.5"
+NETWORK = ipaddress.ip_network("10.0.0.0/8")
+INSIDE = (x509.DNSName("example.com"), x509.RFC822Name("example.com"), x509.UniformResourceIdentifier("example.com"))
+ONLY_INSIDE = issuer((x509.NameConstraints([*INSIDE, x509.IPAddress(NETWORK)], None), True))
+NOT_THERE = issuer((x509.NameConstraints(None, [*INSIDE, x509.IPAddress(NETWORK)]), True))
+
+
+def other(oid: str, text: str, tag: int = der.UTF8_STRING) -> x509.GeneralName:
+    return x509.OtherName(x509.ObjectIdentifier(oid), der.tlv(tag, text.encode()))
+
+
+UNJUDGED = {
+    "SmtpUTF8Mailbox": other(SMTP_UTF8, "ü@evil.example"),
+    "SmtpUTF8Mailbox inside": other(SMTP_UTF8, "ü@example.com"),
+    "UPN": other(UPN, "admin@evil.example"),
+    "SRVName": other(SRV, "_ldap.evil.example", der.IA5_STRING),
+    "XmppAddr": other(XMPP, "a@evil.example"),
+    "registeredID": x509.RegisteredID(x509.ObjectIdentifier("1.2.3.4")),
+    "some other name": other("1.2.3.4", "x"),
+}
+
+
+@pytest.mark.parametrize("form", UNJUDGED)
+@pytest.mark.parametrize("constrained", [ONLY_INSIDE, NOT_THERE], ids=["permitted", "excluded"])
+def test_form_that_is_not_judged_is_refused_below_any_constraint(form: str, constrained: Any) -> None:
+    request = csr("x", extensions=[(x509.SubjectAlternativeName([UNJUDGED[form]]), False)])
+    assert planned(request=request)
+    with pytest.raises(ConstraintError, match="cannot be held against the issuer's name constraints"):
+        planned(request=request, issuer=constrained)
+
+
+OUTSIDE: dict[str, x509.GeneralName] = {
+    "user information": x509.UniformResourceIdentifier("https://evil.example%5c@example.com/"),
+    "plain user information": x509.UniformResourceIdentifier("https://evil.example@example.com/"),
+    "encoded backslash": x509.UniformResourceIdentifier("https://evil.example%5c.example.com/"),
+    "encoded slash": x509.UniformResourceIdentifier("https://evil.example%2fexample.com/"),
+    "no authority": x509.UniformResourceIdentifier("mailto:a@example.com"),
+    "two slashes in the path": x509.UniformResourceIdentifier("urn:x://example.com"),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_uri_whose_host_clients_read_differently_is_refused(case: str) -> None:
+    request = csr("x", extensions=[(x509.SubjectAlternativeName([OUTSIDE[case]]), False)])
+    for constrained in (ONLY_INSIDE, NOT_THERE):
+        with pytest.raises(ConstraintError):
+            planned(request=request, issuer=constrained)
+
+
+@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "2002:a00:1::1"])
+def test_ipv4_address_inside_an_ipv6_address_is_excluded_too(address: str) -> None:
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    with pytest.raises(ConstraintError, match="excluded"):
+        planned(request=csr("x", extensions=[(names, False)]), issuer=NOT_THERE)
+
+
+@pytest.mark.parametrize("common_name", ["192.0.2.1", "[2001:db8::1]", "2001:db8::1", "evil.example", "evil.example."])
+def test_common_name_that_a_client_takes_for_a_host_is_held(common_name: str) -> None:
+    with pytest.raises(ConstraintError, match="outside"):
+        planned(request=csr(common_name), issuer=ONLY_INSIDE)
+
+
+def test_email_address_of_the_subject_is_held_beside_a_permitted_one() -> None:
+    evil = forge.attribute(b"a@evil.example", oid=NameOID.EMAIL_ADDRESS.dotted_string, tag=der.IA5_STRING)
+    permitted = der.tlv(0x81, b"a@example.com")
+    requested = [forge.alternative_names(permitted)]
+    request = forge.armored(forge.csr(subject=forge.name(evil), requested=requested))
+    with pytest.raises(ConstraintError, match="evil"):
+        planned(request=request, issuer=ONLY_INSIDE)
