@@ -39,13 +39,14 @@ def verify() -> None:
     if not verdicts:
         click.echo("There is no CRL to verify.")
         return
-    rows = [
-        (str(it.entries), str(it.waiting), it.freshness or "-", it.problem or "as recorded", it.object_name)
-        for it in verdicts
-    ]
-    click.echo(table(("Entries", "Waiting", "Freshness", "Verdict", "Object"), rows))
-    if any(it.problem for it in verdicts):
+    click.echo(table(("Entries", "Waiting", "Freshness", "Verdict", "Object"), [_row(verdict) for verdict in verdicts]))
+    if any(verdict.problem for verdict in verdicts):
         sys.exit(1)
+
+
+def _row(verdict: verification.Verdict) -> tuple[str, ...]:
+    numbers = str(verdict.entries), str(verdict.waiting)
+    return (*numbers, verdict.freshness or "-", verdict.problem or "as recorded", verdict.object_name)
 
 
 @crl.command()

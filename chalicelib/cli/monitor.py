@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from chalicelib import runtime
 from chalicelib.cli.status import table
 from chalicelib.crl.freshness import WORDS
 from chalicelib.monitor import crl_watch, ocsp_watch
+
+if TYPE_CHECKING:
+    from chalicelib.monitor.sightings import Sighting
 
 _COLUMNS = ("Number", "Life used", "Freshness", "URL")
 
@@ -22,9 +26,11 @@ def monitor() -> None:
     if not sightings:
         click.echo("There is no CRL and no OCSP responder to watch.")
         return
-    rows = [
-        (str(it.crl_number or "-"), f"{it.life_used:.0f} %", it.problem or it.freshness, it.url) for it in sightings
-    ]
-    click.echo(table(_COLUMNS, rows))
-    if any(it.problem or it.freshness != WORDS["FRESH"] for it in sightings):
+    click.echo(table(_COLUMNS, [_row(sighting) for sighting in sightings]))
+    if any(sighting.problem or sighting.freshness != WORDS["FRESH"] for sighting in sightings):
         sys.exit(1)
+
+
+def _row(sighting: Sighting) -> tuple[str, ...]:
+    number, used = str(sighting.crl_number or "-"), f"{sighting.life_used:.0f} %"
+    return number, used, sighting.problem or sighting.freshness, sighting.url

@@ -82,7 +82,7 @@ def put(rt: Runtime, objects: Sequence[CrlObject], crl_der: bytes) -> list[tuple
         BucketError: the first object, which new certificates name, was not replaced.
     """
     after = [_put(rt, before, crl_der) for before in objects]
-    failed = [(it.point, it.error) for it in after if it.error]
+    failed = [(crl_object.point, crl_object.error) for crl_object in after if crl_object.error]
     for point, error in failed:
         if isinstance(error, PreconditionFailedError) or point == objects[0].point:
             raise error

@@ -172,13 +172,17 @@ def _number_at(now: datetime) -> int:
     return int(now.timestamp() * 1000)
 
 
+def _published(crl_objects: list[CrlObject]) -> list[crl_gate.Crl]:
+    return [crl_object.crl for crl_object in crl_objects if crl_object.crl]
+
+
 def _numbered_above(rt: Runtime, state: CrlState, crl_objects: list[CrlObject], now: datetime) -> CrlState:
     """The lease with a number above that of every published CRL; a restored store may be older than those.
 
     Raises:
         ConflictError: another run took the lease.
     """
-    highest = max((it.crl.number for it in crl_objects if it.crl), default=0)
+    highest = max((crl.number for crl in _published(crl_objects)), default=0)
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
@@ -195,7 +199,7 @@ def _publish(run: _Run) -> int:
         BucketError: no object can be reached, or the one that new certificates name cannot be written.
     """
     state, now = run.state, run.now
-    errors = [it.error for it in run.objects if it.error]
+    errors = [crl_object.error for crl_object in run.objects if crl_object.error]
     if len(errors) == len(run.objects):
         raise errors[0]
     due = _due(run)
@@ -258,7 +262,7 @@ def _due(run: _Run) -> crl_gate.Due:
     shown_at, gone_at = (_ended_by(published_at, now) for published_at in (state.published_at, state.preceded_at))
     segments, revoked = Folding(run.rt, state, shown_at, gone_at).folded()
     url = run.objects[0].point.issuing_distribution_point
-    published = [it.crl for it in run.objects if it.crl and it.crl.number >= (state.published_number or 0)]
+    published = [crl for crl in _published(run.objects) if crl.number >= (state.published_number or 0)]
     return crl_gate.Due(
         now=now,
         issuer=ca_state.issuer_of(run.ca),

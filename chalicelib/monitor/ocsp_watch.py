@@ -49,7 +49,7 @@ def watch_ocsp(rt: Runtime) -> list[Sighting]:
     for sighting in sightings:
         if sighting.problem:
             logs.log("ocsp_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)
-    counts = {"OcspProblems": sum(bool(it.problem) for it in sightings), "OcspWatched": len(sightings)}
+    counts = {"OcspProblems": sum(bool(sighting.problem) for sighting in sightings), "OcspWatched": len(sightings)}
     metrics = {name: (float(count), "Count") for name, count in counts.items()}
     logs.metrics("ocsp_watched", metrics, timestamp=rt.now())
     return sightings

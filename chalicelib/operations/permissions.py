@@ -100,7 +100,7 @@ def list_permissions(
         after = paging.decode(rt, caller, list_name, request.get("NextToken")) or ""
     except paging.TokenError as error:
         raise errors.InvalidNextTokenException(str(error), member=("NextToken",)) from error
-    rest = sorted((it for it in ca.permissions if "/".join(_name(it)) > after), key=_name)
+    rest = [permission for permission in sorted(ca.permissions, key=_name) if "/".join(_name(permission)) > after]
     page = rest[: min(request.get("MaxResults", MAX_PAGE), MAX_PAGE)]
     response: shapes.ListPermissionsResponse = {"Permissions": [_described(ca, permission) for permission in page]}
     if len(page) < len(rest):

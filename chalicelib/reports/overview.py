@@ -119,7 +119,7 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
         issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
         revoked=_bars(days, rt.store.count_certificates(caller.account_id, "revoked", days)),
         expiring=expiring,
-        attention=tuple(sorted(attention, key=lambda it: (_ORDER.index(it.kind), it.at or now, it.ca_arn))),
+        attention=tuple(sorted(attention, key=lambda item: (_ORDER.index(item.kind), item.at or now, item.ca_arn))),
         crls=tuple(sorted(crls.values(), key=lambda age: freshness.CONDITIONS.index(age.crl.condition))),
     )
 
