@@ -1,5 +1,5 @@
-"""Access: the keys that requests are signed with, and the resource policies that share CAs with other accounts.
+"""Access: the keys that requests are signed with, and the policies that decide what a caller may do.
 
-`access_keys` makes and reads access keys. `resource_policy` parses policies and evaluates them, as pure functions.
-`sharing` tells what the policy of a CA lets another account do.
+`access_keys` makes and reads access keys. `policy` and `conditions` evaluate policies by IAM's rules, `resource_policy`
+adds the rules for policies of CAs; all three are pure. `sharing` tells what a CA's policy lets other accounts do.
 """
