@@ -3,105 +3,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.records import AccessKey, CertificateAuthority, OcspResponder
-from chalicelib.store import ConflictError, TokenMismatchError, items
-from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Item, Key, Put
+from chalicelib.store import ConflictError, items
+from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Key, Put
+from chalicelib.store.table_base import Base, check_fingerprint, token_write, version_is
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
-    from chalicelib.records import DueKind, IdempotencyToken
-    from chalicelib.store.table import Table, Write
+    from chalicelib.records import IdempotencyToken
+    from chalicelib.store.table import Write
 
 _KEYS = "KEYS"
 _ACCOUNTS = "ACCOUNTS"
-_CACHED = 1000
-
-
-class Base:
-    """A table, and what this process has read of CAs."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self._cache: dict[str, CertificateAuthority] = {}
-
-    def _remember(self, ca: CertificateAuthority) -> CertificateAuthority:
-        if len(self._cache) >= _CACHED:
-            self._cache.clear()
-        self._cache[ca.arn] = ca
-        return ca
-
-    def _used_for(self, token: IdempotencyToken, now: datetime) -> str | None:
-        """The ARN that a live token with the same fingerprint was used for; that may have come to nothing."""
-        held = self.table.get(token_key(token))
-        if (
-            held is None
-            or held["fingerprint"] != token.fingerprint
-            or int(str(held["expires_at"])) <= items.micros(now)
-        ):
-            return None
-        return str(held["arn"])
-
-    def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
-        return list(islice(self._due(kind, None, now, limit), limit))
-
-    def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
-        return self._due(kind, since, now, None)
-
-    def _due(self, kind: DueKind, since: datetime | None, now: datetime, limit: int | None) -> Iterator[str]:
-        after, up_to = _bound(since) if since else "", _bound(now)
-        shards = [
-            self.table.query_index("due", items.due_partition(kind, shard), after=after, up_to=up_to, limit=limit)
-            for shard in range(items.DUE_SHARDS[kind])
-        ]
-        for item in heapq.merge(*shards, key=lambda item: str(item["due_sk"])):
-            yield str(item["due_sk"]).split("#", 1)[1]
-
-
-def _bound(moment: datetime) -> str:
-    return f"{items.micros(moment):020d}~"  # sorts behind every "#"
-
-
-def version_is(version: int) -> tuple[tuple[Clause, ...], ...]:
-    """The condition of an optimistic write."""
-    return ((Clause("version", "=", version),),)
-
-
-def token_key(token: IdempotencyToken) -> Key:
-    """Where a token lies; tokens hold any characters, so the key is their hash."""
-    digest = hashlib.sha256(f"{token.scope}/{token.token}".encode()).hexdigest()
-    return Key(f"TOKEN#{digest}", "TOKEN")
-
-
-def token_write(token: IdempotencyToken, arn: str, now: datetime, dead_arn: str | None) -> Put:
-    """Take a token that was never used, has expired, or belongs to `dead_arn`, which came to nothing."""
-    key = token_key(token)
-    item: Item = {
-        "pk": key.pk,
-        "sk": key.sk,
-        "arn": arn,
-        "fingerprint": token.fingerprint,
-        "expires_at": items.micros(token.expires_at),
-        "ttl": int(token.expires_at.timestamp()) + 86400,
-    }
-    condition = (*ABSENT, (Clause("expires_at", "<=", items.micros(now)),))
-    if dead_arn is not None:
-        condition = (*condition, (Clause("arn", "=", dead_arn),))
-    return Put(item, condition)
-
-
-def check_fingerprint(token: IdempotencyToken | None, item: Item) -> None:
-    """Raise `TokenMismatchError` if the token was used with other parameters."""
-    if token is not None and item["fingerprint"] != token.fingerprint:
-        raise TokenMismatchError
 
 
 class Authorities(Base):

@@ -10,7 +10,7 @@ from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
 from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
-from chalicelib.store.table_authorities import Base, check_fingerprint, token_write
+from chalicelib.store.table_base import Base, check_fingerprint, token_write
 from chalicelib.store.table_crls import forward_write
 from chalicelib.store.table_ocsp import responder_revoked
 from chalicelib.store.table_search import entries

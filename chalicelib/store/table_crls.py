@@ -11,7 +11,7 @@ from chalicelib import arn as arns
 from chalicelib.records import CrlState
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
-from chalicelib.store.table_authorities import Base, version_is
+from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

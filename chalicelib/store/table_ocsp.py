@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.records import OcspResponder
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import Clause, ConditionFailedError, Put, Update
-from chalicelib.store.table_authorities import Base
+from chalicelib.store.table_base import Base
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Key, Put
-from chalicelib.store.table_authorities import Base, version_is
+from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Write

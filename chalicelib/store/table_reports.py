@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib.records import AuditReport
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put
-from chalicelib.store.table_authorities import Base, version_is
+from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
     from datetime import datetime

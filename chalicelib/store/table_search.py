@@ -11,7 +11,7 @@ from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
 from chalicelib.store import SEPARATOR, items, search_value
 from chalicelib.store.table import Index, Put
-from chalicelib.store.table_authorities import Base
+from chalicelib.store.table_base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,7 +15,7 @@ from chalicelib import arn as arns
 from chalicelib.records import CrlSegment, CrlSegments, Revocation
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put, Update, holds
-from chalicelib.store.table_authorities import Base
+from chalicelib.store.table_base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

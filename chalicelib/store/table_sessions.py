@@ -8,7 +8,7 @@ from dataclasses import replace
 from chalicelib.records import ConsoleSession
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Put
-from chalicelib.store.table_authorities import Base, version_is
+from chalicelib.store.table_base import Base, version_is
 
 
 class Sessions(Base):
