@@ -1,4 +1,4 @@
-"""Every route and schedule of Signet, each one call. Importing it builds no client and reads no environment."""
+"""Every route and schedule of Signet, each a single call. The import builds no client and reads no environment."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 app = Chalice(app_name="signet")
-# Exactly what is not text: API Gateway decodes the base64 of a binary answer only for requests that accept its type.
-# The last is that of uploads alone.
+# The types that are not text: API Gateway decodes the base64 of a binary answer only if the request accepts its type.
+# The last one is for uploads only.
 app.api.binary_types[:] = ["application/cbor", "application/pkix-crl", "multipart/form-data"]
 SCHEDULE_SECONDS = 50.0  # a run ends before the next one begins
 
@@ -24,7 +24,7 @@ _state: dict[str, Runtime] = {}
 
 
 def runtime() -> Runtime:
-    """The runtime of this process, built by the first request."""
+    """Return the runtime of this process; the first request builds it."""
     if "runtime" not in _state:
         from chalicelib import logs
         from chalicelib.runtime import from_env
@@ -36,32 +36,32 @@ def runtime() -> Runtime:
 
 
 def use_runtime(rt: Runtime) -> None:
-    """Let this process answer from a given runtime."""
+    """Make this process answer from a given runtime."""
     _state["runtime"] = rt
 
 
 @app.middleware("http")
 def accept_anything(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Clients of CRLs and of AWS send no Accept, for which Chalice refuses binary answers."""
+    """Accept every type: CRL and AWS clients send no Accept header, and Chalice then refuses binary answers."""
     event.headers._dict["accept"] = "*/*"  # noqa: SLF001  the mapping offers no other way
     return get_response(event)
 
 
 @app.route("/", methods=["POST"], content_types=[])
 def acm_pca() -> Response:
-    """The AWS API; dispatch judges the content type, so that its refusal has AWS's form."""
+    """AWS's API over JSON; dispatch checks the content type, so that a refusal has AWS's form."""
     return _acm_pca()
 
 
 @app.route("/service/{service}/operation/{operation}", methods=["POST"], content_types=[])
 def acm_pca_by_cbor(service: str, operation: str) -> Response:  # noqa: ARG001  dispatch reads the path, which is signed
-    """The AWS API by the CBOR protocol, from the same table."""
+    """AWS's API over CBOR, with the same table of operations."""
     return _acm_pca()
 
 
 @app.route("/certificate-authorities/{ca_id}/certificates", methods=["GET"])
 def search_certificates(ca_id: str) -> Response:
-    """Certificates by what is in them."""
+    """Search the certificates of a CA."""
     from chalicelib.api import chalice_requests, signet_endpoints
 
     return _response(signet_endpoints.search_certificates(runtime(), chalice_requests.wire_request(_request()), ca_id))
@@ -69,7 +69,7 @@ def search_certificates(ca_id: str) -> Response:
 
 @app.route("/certificate-authorities/{ca_id}/explain", methods=["POST"], content_types=[])
 def explain_issuance(ca_id: str) -> Response:
-    """What IssueCertificate would sign, or why not."""
+    """Explain what IssueCertificate would sign for a request, or why it would refuse."""
     from chalicelib.api import chalice_requests, signet_endpoints
 
     return _response(signet_endpoints.explain_issuance(runtime(), chalice_requests.wire_request(_request()), ca_id))
@@ -77,14 +77,14 @@ def explain_issuance(ca_id: str) -> Response:
 
 @app.route("/healthz", methods=["GET"])
 def healthz() -> Response:
-    """Version and adapters."""
+    """Health check, with version and adapters."""
     from chalicelib.api import health
 
     return _response(health.health(runtime()))
 
 
 def _console(**segments: str) -> Response:
-    """A page of the console; only who asks for one pays its imports."""
+    """A page of the console; only requests for it pay for its imports."""
     from chalicelib.api import chalice_requests
     from chalicelib.console import pages
 
@@ -92,7 +92,7 @@ def _console(**segments: str) -> Response:
     return _response(pages.answer(runtime(), request, tuple(segments.values())))
 
 
-# A page's path may have up to five segments; which pages there are, `chalicelib/console/pages.py` says.
+# A page's path has up to five segments; `chalicelib/console/pages.py` has the table of pages.
 for _depth in range(6):
     _path = "/console" + "".join(f"/{{segment_{number}}}" for number in range(_depth))
     app.route(_path, methods=["GET", "HEAD", "POST"], content_types=[], name=f"console_{_depth}")(_console)
@@ -100,13 +100,13 @@ for _depth in range(6):
 
 @app.route("/{bucket}/crl/{name}", methods=["GET", "HEAD"])
 def crl_in_bucket(bucket: str, name: str) -> Response:
-    """A CRL under its own address."""
+    """A CRL at its default distribution point."""
     return _crl(bucket, name)
 
 
 @app.route("/crl/{name}", methods=["GET", "HEAD"])
 def crl_by_custom_name(name: str) -> Response:
-    """A CRL under a name of the owner's that points here."""
+    """A CRL under a custom host name that points here."""
     return _crl(None, name)
 
 
@@ -117,10 +117,10 @@ def _acm_pca() -> Response:
 
 
 def _request() -> Request:
-    """The request being answered."""
+    """Return the request being answered."""
     request = app.current_request
     if request is None:
-        raise RuntimeError("There is no request.")
+        raise RuntimeError("No request is being answered.")
     return request
 
 
@@ -139,14 +139,14 @@ def _response(answer: WireResponse) -> Response:
 
 @app.lambda_function(name="ocsp")
 def ocsp(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
-    """OCSP, behind a function URL of its own."""
+    """OCSP, behind its own function URL."""
     from chalicelib.api import ocsp_http
 
     return ocsp_http.function_url(runtime(), event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
-def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
+def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
     """Publish the CRLs that are due."""
     from chalicelib.crl import publication
 
@@ -155,8 +155,8 @@ def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  eve
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="reconcile")
-def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
-    """Close what a crash left open."""
+def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
+    """Finish or undo what a crash left unfinished."""
     from dataclasses import asdict
 
     from chalicelib import reconcile as reconciliation
@@ -165,7 +165,7 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every 
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")
-def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick finds out anew what is due
+def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
     """Write the audit reports that are due."""
     from chalicelib.reports import audit_report_writer
 
@@ -173,15 +173,15 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
-def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  every tick looks at everything
-    """Look at CRLs and OCSP from outside, for the alarms."""
+def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run checks everything
+    """Check CRLs and OCSP from outside, for the alarms."""
     from concurrent.futures import ThreadPoolExecutor
 
     from chalicelib.monitor import crl_watch, ocsp_watch
 
     rt = runtime()
-    with ThreadPoolExecutor(2) as pool:  # neither waits for what keeps the other one waiting
+    with ThreadPoolExecutor(2) as pool:  # a slow CRL server must not delay the OCSP checks, and vice versa
         watches = pool.submit(crl_watch.watch_crls, rt), pool.submit(ocsp_watch.watch_ocsp, rt)
     crls, responders = (watch.result() for watch in watches)
-    problems = sum(bool(each.problem) for each in (*crls, *responders))
+    problems = sum(bool(check.problem) for check in (*crls, *responders))
     return {"crls": len(crls), "responders": len(responders), "problems": problems}

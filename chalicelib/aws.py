@@ -1,7 +1,7 @@
-"""Clients of AWS: how long a call may take, and a service that hangs is not waited for twice.
+"""Clients of AWS services, with time limits and a circuit breaker.
 
-A request makes many calls of one service, also while it undoes what it began. The first of them that runs out of time
-has waited long enough: for a while the others fail at once, so that a request ends before its Lambda function has to.
+A request makes several calls to a service, some of them to undo earlier ones. After one call has timed out, later calls
+fail at once for a while, so that the request ends before its Lambda function times out.
 
 Source: botocore, "Retries", standard mode; "Extensibility", the events before-call and after-call-error.
 """
@@ -20,62 +20,62 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONNECT_SECONDS = 1.0  # for each address that the name of the service has
+CONNECT_SECONDS = 1.0  # for each IP address of the service
 QUIET_SECONDS = 10.0
-_MAKING = threading.Lock()  # clients share a session, which saves most of their cost, and it is not made for threads
+_CREATING = threading.Lock()  # clients share boto3's session, which saves most of their cost but is not thread-safe
 
 
 class Limits(NamedTuple):
-    """How long an answer may be waited for, and how often a call is tried in all."""
+    """Seconds to wait for an answer, and the total number of attempts."""
 
     answer_seconds: float
     tries: int
 
     @property
     def worst_seconds(self) -> float:
-        """What a call of a service that hangs takes: each try, and the longest pauses between them."""
-        pauses = (1 << (self.tries - 1)) - 1  # up to 1, 2, 4 … seconds
+        """Longest duration of a call to a service that hangs: all attempts, and the longest pauses between them."""
+        pauses = (1 << (self.tries - 1)) - 1  # at most 1, 2, 4 … seconds
         return self.tries * (CONNECT_SECONDS + self.answer_seconds) + pauses
 
 
 class HangsError(BotoCoreError):
-    """The service is not asked, because it did not answer a moment ago."""
+    """The call is skipped, because an earlier call to the service timed out within `QUIET_SECONDS`."""
 
-    fmt = "It did not answer a moment ago, and is left alone."
+    fmt = f"skipped: it timed out less than {QUIET_SECONDS:.0f} seconds ago"
 
 
-class Patience:
-    """What its clients know of one service: whether it hangs; and of S3, which bucket does.
+class CircuitBreaker:
+    """A circuit breaker shared by clients of one service; for S3 each bucket counts on its own.
 
     Args:
-        clock: seconds that only grow.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._quiet_until = clock, dict[str, float]()
 
     def client(self, service: str, region: str, limits: Limits) -> Any:
-        """A client of the service; threads may share it."""
+        """Create a client of the service, which threads may share."""
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=limits.answer_seconds,
             retries={"mode": "standard", "total_max_attempts": limits.tries},
         )
-        with _MAKING:
-            made = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
-        made.meta.events.register("before-call", self._refuse)
-        made.meta.events.register("after-call-error", self._note)
-        return made
+        with _CREATING:
+            client = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
+        client.meta.events.register("before-call", self._skip)
+        client.meta.events.register("after-call-error", self._note)
+        return client
 
-    def _refuse(self, context: dict[str, Any], **_: Any) -> None:
-        if self._clock() < self._quiet_until.get(_whom(context), -math.inf):
+    def _skip(self, context: dict[str, Any], **_: Any) -> None:
+        if self._clock() < self._quiet_until.get(_bucket(context), -math.inf):
             raise HangsError
 
     def _note(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
         if isinstance(exception, ConnectTimeoutError | ReadTimeoutError):
-            self._quiet_until[_whom(context)] = self._clock() + QUIET_SECONDS
+            self._quiet_until[_bucket(context)] = self._clock() + QUIET_SECONDS
 
 
-def _whom(context: dict[str, Any]) -> str:
-    """The bucket that a call is about; empty where it is about none."""
+def _bucket(context: dict[str, Any]) -> str:
+    """Return the bucket of a call, or an empty string if it has none."""
     return str(context.get("input_params", {}).get("Bucket", ""))

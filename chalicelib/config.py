@@ -1,6 +1,6 @@
-"""Settings: the sole reader of the environment.
+"""Settings: the only module that reads the environment.
 
-Each setting is one field with its variable, its default and one line of help; `signet settings` prints this table.
+Each setting is one field with its variable, its default and one line of help; `signet settings` prints them.
 """
 
 from __future__ import annotations
@@ -17,63 +17,65 @@ if TYPE_CHECKING:
 
 
 class SettingsError(ValueError):
-    """A setting is unknown, malformed or contradicts another; the text is one sentence for a person."""
+    """A setting is unknown, malformed or contradicts another one; the text is one sentence for a person."""
 
 
 def _setting(
     variable: str, default: str, help_text: str, *, choices: tuple[str, ...] = (), secret: bool = False
 ) -> Any:
-    """One setting: its environment variable, its default as text, what it does and what it may be."""
+    """Define a setting: its environment variable, its default as text, its help, and the values it may have."""
     metadata = {"variable": variable, "default": default, "help": help_text, "choices": choices, "secret": secret}
     return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What differs between the homes. Values are text as in the environment; properties give the typed form."""
+    """The settings in force. Values are text as in the environment; properties give the typed form."""
 
-    state: str = _setting("SIGNET_STATE", "sqlite", "where state is kept", choices=("sqlite", "dynamodb"))
+    state: str = _setting("SIGNET_STATE", "sqlite", "where state is stored", choices=("sqlite", "dynamodb"))
     buckets: str = _setting(
-        "SIGNET_BUCKETS", "directory", "where CRLs and reports are kept", choices=("directory", "s3")
+        "SIGNET_BUCKETS", "directory", "where CRLs and audit reports are stored", choices=("directory", "s3")
     )
-    keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are kept", choices=("software", "kms"))
+    keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are stored", choices=("software", "kms"))
     events: str = _setting("SIGNET_EVENTS", "log", "where AWS Private CA's events go", choices=("log", "eventbridge"))
-    data: str = _setting("SIGNET_DATA", ".signet", "directory of the laptop home: database, buckets, keys")
-    port: str = _setting("SIGNET_PORT", "8000", "port of the laptop home on 127.0.0.1")
+    data: str = _setting("SIGNET_DATA", ".signet", "data directory on a laptop: database, buckets, keys")
+    port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve` on 127.0.0.1")
     public_url: str = _setting(
-        "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP addresses; default: http://127.0.0.1:PORT, or S3's own"
+        "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP URLs; default: http://127.0.0.1:PORT, or S3's URLs"
     )
     ocsp_url: str = _setting(
         "SIGNET_OCSP_URL",
         "",
-        "base of OCSP addresses; default: /ocsp under SIGNET_PUBLIC_URL, or under the laptop home",
+        "base of OCSP URLs; default: /ocsp under SIGNET_PUBLIC_URL, or under http://127.0.0.1:PORT",
     )
     ocsp_signer: str = _setting(
         "SIGNET_OCSP_SIGNER",
         "ca",
-        "who signs OCSP answers: the CA, or a responder with a key of its own",
+        "signer of OCSP responses: the CA, or a delegated responder with its own key",
         choices=("ca", "delegated"),
     )
-    account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "the account of the root access key, 12 digits")
-    region: str = _setting("AWS_REGION", "us-east-1", "the region in ARNs, signatures and CRL addresses")
+    account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
+    region: str = _setting("AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
     key_passphrase: str = _setting(
         "SIGNET_KEY_PASSPHRASE",
         "",
-        "wraps the software keys; default: a key file of mode 0600 in SIGNET_DATA",
+        "passphrase that encrypts software keys; default: a key file of mode 0600 in SIGNET_DATA",
         secret=True,
     )
     kms_secrets_key: str = _setting(
         "SIGNET_KMS_SECRETS_KEY",
         "alias/signet-secrets",
-        "the KMS key that seals access keys' secrets (SIGNET_KEYS=kms)",
+        "KMS key that encrypts the secrets of access keys (SIGNET_KEYS=kms)",
     )
-    idempotency_seconds: str = _setting("SIGNET_IDEMPOTENCY_SECONDS", "300", "how long an idempotency token counts")
+    idempotency_seconds: str = _setting(
+        "SIGNET_IDEMPOTENCY_SECONDS", "300", "lifetime of idempotency tokens, in seconds"
+    )
     pending_seconds: str = _setting(
-        "SIGNET_PENDING_SECONDS", "120", "after how long an unfinished issuance or creation is given up (at most 900)"
+        "SIGNET_PENDING_SECONDS", "120", "seconds until an unfinished issuance or CA creation is abandoned (30 to 900)"
     )
     audit_report_seconds: str = _setting(
-        "SIGNET_AUDIT_REPORT_SECONDS", "1800", "least time between two audit reports of a CA; AWS has 30 minutes"
+        "SIGNET_AUDIT_REPORT_SECONDS", "1800", "minimum seconds between two audit reports of a CA; 1800 on AWS"
     )
     private_networks: str = _setting(
         "SIGNET_PRIVATE_NETWORKS",
@@ -84,21 +86,21 @@ class Settings:
     rates: str = _setting(
         "SIGNET_RATES",
         "none",
-        "how many requests a second are answered: all, or AWS's rates",
+        "request rate limits: none, or those of AWS Private CA",
         choices=("none", "aws"),
     )
     log_level: str = _setting(
-        "SIGNET_LOG_LEVEL", "INFO", "least severity that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+        "SIGNET_LOG_LEVEL", "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
 
     @property
     def base_url(self) -> str:
-        """Base of the addresses in certificates, without a final slash."""
+        """Base of the URLs in certificates, without a final slash."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     @property
     def ocsp_base_url(self) -> str:
-        """Where OCSP is answered, without a final slash; empty where nothing says so."""
+        """Base of OCSP URLs, without a final slash; empty if no setting determines it."""
         if not self.ocsp_url and (self.public_url or self.state == "sqlite"):
             return f"{self.base_url}/ocsp"
         return self.ocsp_url.rstrip("/")
@@ -110,7 +112,7 @@ class Settings:
 
     @property
     def data_path(self) -> Path:
-        """The laptop home's directory."""
+        """The data directory."""
         return Path(self.data)
 
     @classmethod
@@ -118,7 +120,7 @@ class Settings:
         """Read and check the settings.
 
         Raises:
-            SettingsError: a variable that begins with SIGNET_ is unknown, or a value is not what its setting takes.
+            SettingsError: a variable that begins with SIGNET_ is unknown, or a value is invalid.
         """
         source = os.environ if environ is None else environ  # noqa: TID251  the one reader
         known = {str(entry.metadata["variable"]): entry.name for entry in fields(cls)}
@@ -130,7 +132,7 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Raise `SettingsError` for the first value that is not what its setting takes."""
+        """Raise `SettingsError` for the first invalid value."""
         for entry in fields(self):
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
             if choices and value not in choices:
@@ -172,12 +174,12 @@ _RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900))
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return next(str(entry.metadata["variable"]) for entry in fields(Settings) if entry.name == name)
 
 
 def aws_files() -> tuple[Path, Path]:
-    """The AWS configuration and credentials files of the person, wherever they have put them."""
+    """Return the paths of the user's AWS configuration and credentials files, which need not exist."""
     home = Path.home() / ".aws"
     return (
         Path(os.environ.get("AWS_CONFIG_FILE") or home / "config").expanduser(),  # noqa: TID251  the one reader

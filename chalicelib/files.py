@@ -1,4 +1,4 @@
-"""Files that are whole or not there, durable when a call returns, and locks that end with their holder."""
+"""Atomic and durable file writes, and file locks that end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ TEMPORARY = ".tmp-"
 
 
 def make_directory(path: Path, mode: int = 0o700) -> None:
-    """Make a directory and its parents; no error if it is there."""
+    """Create a directory and its parents; no error if it exists."""
     path.mkdir(mode=mode, parents=True, exist_ok=True)
 
 
 def write_atomically(
     path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600, exclusive: bool = False
 ) -> None:
-    """Write a file, whole or piece by piece: a reader sees the old one or the whole new one, also after a crash.
+    """Write a file, whole or piece by piece: readers see the old or the complete new content, also after a crash.
 
     Raises:
-        FileExistsError: `exclusive` is set and the file is there.
-        OSError: it cannot be written; nothing changed.
+        FileExistsError: `exclusive` is set and the file exists.
+        OSError: it cannot be written; nothing has changed.
     """
     temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
@@ -47,14 +47,14 @@ def write_atomically(
 
 
 def remove(path: Path) -> None:
-    """Remove a file for good; no error where there is none."""
+    """Remove a file durably; no error if there is none."""
     path.unlink(missing_ok=True)
     if path.parent.is_dir():
         sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Flush a directory's entries to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -64,7 +64,7 @@ def sync_directory(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, among threads and processes; a killed holder lets go."""
+    """Hold an exclusive lock on a file against other threads and processes; it ends if the process is killed."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

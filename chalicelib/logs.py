@@ -1,6 +1,6 @@
 """JSON log lines, and the audit of signatures: one line before and one after each use of a CA key.
 
-Values are escaped by the JSON encoder, so no name in a certificate can forge a line. Nothing secret is ever passed in.
+The JSON encoder escapes values, so that no name in a certificate can forge a line. Callers pass no secrets.
 Lambda reads `timestamp` and `level` of each line.
 
 Source: AWS Lambda Developer Guide, "Log-level filtering".
@@ -23,12 +23,12 @@ LOGGER = logging.getLogger("signet")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time in UTC, level, event and what belongs to it."""
+    """Formats a record as one JSON object on a line: time in UTC, level, event and its data."""
 
     converter = time.gmtime  # type: ignore[assignment]  # a builtin, which no instance binds
 
     def format(self, record: logging.LogRecord) -> str:
-        """Encode a record; `extra={"data": {...}}` becomes members of the object."""
+        """Encode a record; the entries of `extra={"data": {...}}` become members of the object."""
         line: dict[str, object] = {
             "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
@@ -65,8 +65,8 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
     Args:
         phase: "before", "after" or "failed".
         purpose: "CSR", "CERTIFICATE", "CRL" or "OCSP".
-        ca_arn: whose key.
-        details: the serial or CRL number, and `tbs_sha256`, the hex SHA-256 of what is signed.
+        ca_arn: of the key.
+        details: the serial number or CRL number, and `tbs_sha256`, the hex SHA-256 of the signed bytes.
     """
     LOGGER.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})
 
@@ -79,20 +79,20 @@ def metrics(
     namespace: str = METRICS_NAMESPACE,
     dimensions: Mapping[str, str] | None = None,
 ) -> None:
-    """Log an event with metrics, which CloudWatch makes of the line.
+    """Log an event with metrics that CloudWatch extracts from the line.
 
     Args:
-        event: what is measured.
+        event: name of the event.
         values: number and unit by the metric's name.
-        timestamp: of the measurement.
+        timestamp: time of the measurement.
         namespace: of the metrics.
-        dimensions: by which the metrics are kept, besides their totals.
+        dimensions: names and values; the metrics are recorded by them, and as totals.
 
     Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format".
     """
-    listed = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
-    kept_by: list[list[str]] = [[], list(dimensions)] if dimensions else [[]]
-    directive = {"Namespace": namespace, "Dimensions": kept_by, "Metrics": listed}
-    embedded = {"Timestamp": int(timestamp.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-    measured: dict[str, object] = {name: value for name, (value, _) in values.items()}
-    LOGGER.info(event, extra={"data": {**(dimensions or {}), **measured, "_aws": embedded}})
+    definitions = [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()]
+    dimension_sets: list[list[str]] = [[], list(dimensions)] if dimensions else [[]]
+    directive = {"Namespace": namespace, "Dimensions": dimension_sets, "Metrics": definitions}
+    metadata = {"Timestamp": int(timestamp.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    numbers: dict[str, object] = {name: value for name, (value, _) in values.items()}
+    LOGGER.info(event, extra={"data": {**(dimensions or {}), **numbers, "_aws": metadata}})

@@ -1,4 +1,4 @@
-"""The Runtime: adapters and clock that every operation gets. This module alone picks adapters."""
+"""The Runtime: the adapters and the clock that every operation gets. Only this module chooses adapters."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def system_clock() -> datetime:
-    """The time of the machine."""
+    """Return the time of the machine."""
     return datetime.now(UTC)  # noqa: TID251  the one clock
 
 
 def random_serial_number() -> int:
-    """A serial number: 128 random bits, never zero (RFC 5280 section 4.1.2.2; AWS's serials have 128 bits)."""
+    """Return a serial number: 128 random bits as AWS uses, never zero (RFC 5280 section 4.1.2.2)."""
     return secrets.randbits(128) or random_serial_number()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who signed a request, and for which operation; the operation matters where the CA is another account's."""
+    """The signer of a request, and the operation, which a resource policy needs if the CA is of another account."""
 
     account_id: str
     access_key_id: str
@@ -39,13 +39,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """What an operation may use.
+    """Settings, adapters, clock and caches of a process.
 
     Attributes:
         now: the only clock.
-        serial_number: a source of random serial numbers.
-        ocsp_answers: OCSP answers that this process has signed, by request.
-        tokens: what this process knows of request rates: tokens left, and when, by account and operation.
+        serial_number: returns a random serial number.
+        ocsp_answers: OCSP responses that this process has signed, by request.
+        rate_tokens: tokens left and the time of that count, by account and operation; see `api.throttling`.
     """
 
     settings: Settings
@@ -56,20 +56,20 @@ class Runtime:
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
-    tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
+    rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
 
 def from_env() -> Runtime:
-    """Build the runtime that the environment asks for.
+    """Build the runtime from the settings in the environment.
 
     Raises:
-        SettingsError: a setting is wrong.
+        SettingsError: a setting is invalid.
     """
     return from_settings(Settings.from_env())
 
 
 def from_settings(settings: Settings) -> Runtime:
-    """Build the runtime of these settings; adapters that are not chosen are not imported."""
+    """Build the runtime from settings; adapters that are not chosen are not imported."""
     return Runtime(
         settings=settings,
         store=_store(settings),

@@ -1,6 +1,6 @@
-"""Smithy RPC v2 CBOR: bytes to dictionaries of the model's types and back.
+"""Smithy RPC v2 CBOR: conversion between bytes and dictionaries of the model's types.
 
-The library's decoder is told to refuse what no request needs: tags but that of a time, duplicate keys, deep nesting.
+The decoder refuses everything that no request needs: tags other than a timestamp's, duplicate keys, deep nesting.
 
 Source: Smithy, "Smithy RPC v2 CBOR protocol"; RFC 8949.
 """
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 _NAMESPACE = "com.amazonaws.acmpca"
 _EMPTY = b"\xa0"
 _EPOCH_TAG = 1
-# Heads of arrays and maps; base64 and PEM have no such byte, and text has few.
+# First bytes of arrays and maps; base64 and PEM contain none of them, and other text few.
 _CONTAINERS = bytes(range(0x80, 0xC0))
-# Every tag that the library would turn into a value of its own.
+# Every tag that the library would convert to a Python value.
 _LIBRARY_TAGS = (0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
-    """What stands in tag 1."""
+    """The content of tag 1, a time in seconds since 1970."""
 
     seconds: Any
 
 
 def _refuse_tag(*_: Any) -> Any:
-    raise ValueError("A tag that is no time.")
+    raise ValueError("The tag is not that of a timestamp.")
 
 
 _TAGS: dict[int, Callable[[Any, bool], Any]] = dict.fromkeys(_LIBRARY_TAGS, _refuse_tag) | {
@@ -47,13 +47,13 @@ _TAGS: dict[int, Callable[[Any, bool], Any]] = dict.fromkeys(_LIBRARY_TAGS, _ref
 
 
 def decode(shape_name: str, body: bytes) -> dict[str, Any]:
-    """The members of a structure in a CBOR body; members that the model does not know are ignored.
+    """Decode a CBOR body to the members of a structure; members unknown to the model are ignored.
 
     Raises:
-        SerializationException: the body is not CBOR, or a value is not of its member's type.
+        SerializationException: the body is not CBOR, or a value has the wrong type for its member.
     """
     if len(body) - len(body.translate(None, _CONTAINERS)) > MAX_VALUES:
-        raise SerializationException(f"The body holds more than {MAX_VALUES} values.")
+        raise SerializationException(f"The body contains more than {MAX_VALUES} values.")
     stream = io.BytesIO(body or _EMPTY)
     decoder = cbor2.CBORDecoder(
         stream,
@@ -66,14 +66,14 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
     try:
         document = decoder.decode()
     except (cbor2.CBORError, ValueError, OverflowError) as error:
-        raise SerializationException("The body is not CBOR, or holds what the protocol does not have.") from error
+        raise SerializationException("The body is not CBOR, or uses CBOR that the protocol does not allow.") from error
     if stream.read(1):
-        raise SerializationException("The body goes on behind its CBOR value.")
+        raise SerializationException("The body continues after its CBOR value.")
     return structure_codec.decode(shape_name, _without_undefined(document), _READERS)
 
 
 def _without_undefined(document: Any) -> Any:
-    """`undefined` means the same as null."""
+    """Replace `undefined` by null, which means the same."""
     if isinstance(document, dict):
         return {name: _without_undefined(value) for name, value in document.items()}
     if isinstance(document, list):
@@ -100,12 +100,12 @@ _WRITERS: dict[str, structure_codec.Writer] = {
 
 
 def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
-    """The CBOR body of a structure; an operation without output has none."""
+    """Encode a structure as a CBOR body, which is empty for an operation without output."""
     if shape_name is None or value is None:
         return b""
     return cbor2.dumps(structure_codec.encode(shape_name, value, _WRITERS))
 
 
 def encode_error(code: str, message: str) -> bytes:
-    """The CBOR body of an error."""
+    """Encode an error as a CBOR body."""
     return cbor2.dumps({"__type": f"{_NAMESPACE}#{code}", "message": message})

@@ -1,4 +1,4 @@
-"""From what Chalice hands over to the request as it came."""
+"""Conversion of Chalice's requests to HTTP requests as the client sent them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def wire_request(request: Request) -> WireRequest:
-    """The HTTP request behind a Chalice request; repeated headers are seen where the gateway passes them on."""
+    """Return the HTTP request behind a Chalice request; repeated headers appear if the gateway passes them on."""
     event: dict[str, Any] = request.to_original_event()
     multi = event.get("multiValueHeaders") or {name: [value] for name, value in event.get("headers", {}).items()}
     headers = tuple((name.lower(), value) for name, values in multi.items() for value in values)
@@ -22,9 +22,8 @@ def wire_request(request: Request) -> WireRequest:
     pairs = [f"{_quoted(name)}={_quoted(value)}" for name, values in query.items() for value in values]
     body = request.raw_body.encode() if isinstance(request.raw_body, str) else request.raw_body
     if "content-length" not in {name for name, _ in headers}:
-        headers += (
-            ("content-length", str(len(body))),
-        )  # API Gateway keeps it to itself, and clients may have signed it
+        # API Gateway does not pass it on, and clients may have signed it.
+        headers += (("content-length", str(len(body))),)
     return WireRequest(
         method=request.method,
         path=path,
@@ -36,10 +35,10 @@ def wire_request(request: Request) -> WireRequest:
 
 
 def _signed_paths(path: str, resource_path: str, context: dict[str, Any]) -> tuple[str, ...]:
-    """Every path that a client may have signed to get here: they all name the same API, stage and resource.
+    """List every path that the client may have signed: all of them name the same API, stage and resource.
 
-    `path` begins with the stage, or with what a custom domain maps to it; `resource_path` does not, and is what clients
-    of LocalStack's own acm-pca sign. LocalStack has two more addresses of an API.
+    `path` begins with the stage, or with the path that a custom domain maps to it. `resource_path` does not; clients of
+    LocalStack's acm-pca endpoint sign it. LocalStack has two more addresses for an API.
 
     Source: Amazon API Gateway Developer Guide, "Input format of a Lambda function for proxy integration".
     """

@@ -1,4 +1,4 @@
-"""One request: signature, decoding, constraints, the operation, encoding; and one exit for every error."""
+"""A request's way: signature, decoding, constraints, the operation, encoding; and one exit for every error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_HEADER_BYTES = 16 * 1024  # with the path and the query; API Gateway takes 10,240 bytes of headers
-_NOBODY = "-"  # no access key id has this form
+_NO_KEY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
     "CreateCertificateAuthority": creation.create_certificate_authority,
@@ -68,7 +68,7 @@ OPERATIONS: dict[str, Operation] = {
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     body: bytes
@@ -82,7 +82,7 @@ def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation
 
 
 def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes]) -> WireResponse:
-    """The answer, or the refusal, with its headers; the one exit of every request, which never raises."""
+    """Return the answer or the refusal with its headers: the one exit of every request, which never raises."""
     request_id = str(uuid.uuid4())
     extra: dict[str, str] = {}
     try:
@@ -130,7 +130,7 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
 
 
 def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> Any:
-    """What an operation answers to a request that came by no protocol; its refusals are raised."""
+    """Call an operation for a request that did not come over the wire; refusals are raised."""
     throttling.check(rt, caller, name)
     return perform(rt, caller, name, request, OPERATIONS)
 
@@ -138,43 +138,43 @@ def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> 
 def perform(
     rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any], operations: Mapping[str, Operation]
 ) -> Any:
-    """Check a decoded request against the model and give it to its operation."""
+    """Check a decoded request against the model, and call its operation."""
     constraints.check(model.operations()[name].input, request)
     return operations[name](rt, replace(caller, operation=name), request)
 
 
 def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()) -> Caller:
-    """Who signed the request; errors as `sigv4.verify` has them."""
+    """Verify the request's signature and return its caller; raises what `sigv4.verify` raises."""
     return sigv4.verify(
         request,
         signed=signed,
         secret_of=partial(secret_of, rt),
-        even_out=partial(even_out, rt),
+        equalize=partial(equalize, rt),
         region=rt.settings.region,
         now=rt.now(),
     )
 
 
 def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
-    """What is known of an access key; None where there is none."""
+    """Look up an access key's account and secret; None if there is no such key."""
     key = rt.store.get_access_key(access_key_id)
     return None if key is None else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key))
 
 
-def even_out(rt: Runtime, found: bool) -> None:  # noqa: FBT001  the form that `sigv4.verify` asks for
-    """Look up a key that is not there after one that is, and the other way round: every refusal takes both."""
-    if secret_of(rt, _NOBODY if found else _somebody(rt.store.list_access_keys)) is None and not found:
-        _somebody.cache_clear()
+def equalize(rt: Runtime, exists: bool) -> None:  # noqa: FBT001  the signature that `sigv4.verify` expects
+    """Equalize the duration of refusals: after a key that exists look up a missing one, and vice versa."""
+    if secret_of(rt, _NO_KEY if exists else _any_key(rt.store.list_access_keys)) is None and not exists:
+        _any_key.cache_clear()
 
 
 @lru_cache(maxsize=8)
-def _somebody(list_access_keys: Callable[[], list[AccessKey]]) -> str:
-    """An access key that exists, looked up once."""
-    return next((key.access_key_id for key in list_access_keys()), _NOBODY)
+def _any_key(list_access_keys: Callable[[], list[AccessKey]]) -> str:
+    """Return the id of an access key that exists; looked up once."""
+    return next((key.access_key_id for key in list_access_keys()), _NO_KEY)
 
 
 def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, dict[str, str]]:
-    """Status, body and headers of an error."""
+    """Return status, body and headers of an error."""
     headers = {"x-amzn-ErrorType": error.code}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
@@ -182,7 +182,7 @@ def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, di
 
 
 def outage(error: Exception, request_id: str) -> errors.ApiError:
-    """What a client may know of an error that is not its own; the log has the rest."""
+    """Convert an error that the client did not cause to an API error without details, which only the log has."""
     if isinstance(error, TooLargeError):
         return errors.ValidationException(str(error))
     logs.log_exception("request_failed", request_id=request_id)

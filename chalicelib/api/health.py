@@ -1,4 +1,4 @@
-"""What monitoring may know: that the service answers, its version, and which adapters it runs on."""
+"""Health check for monitoring: version and adapters of the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def health(rt: Runtime) -> WireResponse:
-    """Status 200 with version and adapters; nothing of it is secret."""
+    """Answer with status 200, version and adapters, none of which is secret."""
     settings = rt.settings
     adapters = {"state": settings.state, "buckets": settings.buckets, "keys": settings.keys}
     body = {"status": "ok", "version": __version__, "adapters": adapters}

@@ -1,4 +1,4 @@
-"""AWS JSON 1.1: bytes to dictionaries of the model's types and back.
+"""AWS JSON 1.1: conversion between bytes and dictionaries of the model's types.
 
 Source: Smithy, "AWS JSON 1.1 protocol"; RFC 8259.
 """
@@ -23,13 +23,13 @@ _MAX_DIGITS = 20
 
 
 def decode(shape_name: str, body: bytes) -> dict[str, Any]:
-    """The members of a structure in a JSON body; members that the model does not know are ignored.
+    """Decode a JSON body to the members of a structure; members unknown to the model are ignored.
 
     Raises:
-        SerializationException: the body is not JSON, or a value is not of its member's type.
+        SerializationException: the body is not JSON, or a value has the wrong type for its member.
     """
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise SerializationException(f"The body holds more than {MAX_VALUES} values.")
+        raise SerializationException(f"The body contains more than {MAX_VALUES} values.")
     return structure_codec.decode(shape_name, _parse(body or b"{}"), _READERS)
 
 
@@ -45,7 +45,7 @@ def _parse(body: bytes) -> Any:
     except SerializationException:
         raise
     except RecursionError:
-        raise SerializationException(f"The body is nested more than {MAX_DEPTH} deep.") from None
+        raise SerializationException(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
     except ValueError as error:
         raise SerializationException("The body is not JSON in UTF-8.") from error
     _check_depth(document)
@@ -55,20 +55,20 @@ def _parse(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise SerializationException("An object of the body names a member twice.")
+        raise SerializationException("An object in the body has a member twice.")
     return members
 
 
 def _integer(text: str) -> int:
     if len(text) > _MAX_DIGITS:
-        raise SerializationException("A number of the body is too large.")
+        raise SerializationException("A number in the body is too large.")
     return int(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise SerializationException("A number of the body is too large.")
+        raise SerializationException("A number in the body is too large.")
     return value
 
 
@@ -80,9 +80,9 @@ def _check_depth(document: Any) -> None:
     level, depth = [document], 0
     while level:
         if depth > MAX_DEPTH:
-            raise SerializationException(f"The body is nested more than {MAX_DEPTH} deep.")
-        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
-        level = [value for values in inner for value in values]
+            raise SerializationException(f"The body is nested more than {MAX_DEPTH} levels deep.")
+        containers = [value for value in level if isinstance(value, dict | list)]
+        level = [inner for value in containers for inner in (value.values() if isinstance(value, dict) else value)]
         depth += 1
 
 
@@ -105,12 +105,12 @@ _WRITERS: dict[str, structure_codec.Writer] = {
 
 
 def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
-    """The JSON body of a structure; an operation without output gives `{}`."""
+    """Encode a structure as a JSON body, which is `{}` for an operation without output."""
     if shape_name is None or value is None:
         return b"{}"
     return json.dumps(structure_codec.encode(shape_name, value, _WRITERS), separators=(",", ":")).encode()
 
 
 def encode_error(code: str, message: str) -> bytes:
-    """The JSON body of an error."""
+    """Encode an error as a JSON body."""
     return json.dumps({"__type": code, "message": message}).encode()

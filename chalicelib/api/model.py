@@ -11,7 +11,7 @@ MODEL_FILE = Path(__file__).with_name("acm-pca.json")
 
 
 class OperationModel(NamedTuple):
-    """Names of an operation's shapes, and of the exceptions it may raise."""
+    """Names of an operation's input and output shapes, and of its exceptions."""
 
     input: str
     output: str | None
@@ -20,21 +20,21 @@ class OperationModel(NamedTuple):
 
 @cache
 def model() -> dict[str, Any]:
-    """The whole model."""
+    """Return the whole model."""
     loaded: dict[str, Any] = json.loads(MODEL_FILE.read_bytes())
     return loaded
 
 
 @cache
 def operations() -> dict[str, OperationModel]:
-    """All operations by name."""
+    """Return all operations by name."""
     return {
-        name: OperationModel(each["input"], each["output"], tuple(each["errors"]))
-        for name, each in model()["operations"].items()
+        name: OperationModel(operation["input"], operation["output"], tuple(operation["errors"]))
+        for name, operation in model()["operations"].items()
     }
 
 
 def shape(name: str) -> dict[str, Any]:
-    """A shape by name."""
-    found: dict[str, Any] = model()["shapes"][name]
-    return found
+    """Return a shape by name."""
+    described: dict[str, Any] = model()["shapes"][name]
+    return described

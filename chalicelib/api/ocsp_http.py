@@ -1,7 +1,7 @@
-"""OCSP over HTTP, by GET and POST, for the laptop home's server and for the function behind a URL of its own.
+"""OCSP over HTTP, by GET and POST, for the laptop home's server and for a Lambda function behind a function URL.
 
-It is no route of API Gateway's REST API: there a binary answer depends on the request's Accept, which OCSP clients do
-not send. OCSP clients sign nothing, and every answer is an OCSPResponse with status 200.
+It is not a route of API Gateway's REST API, whose binary responses depend on the request's Accept header, which OCSP
+clients do not send. OCSP requests are not signed, and every answer is an OCSPResponse with status 200.
 
 Source: RFC 6960 appendix A.1; RFC 5019 sections 5 and 6.
 """
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 PREFIX = "/ocsp"
 REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-response"
-MAX_AGE = 5  # seconds: caches must not hide a revocation for longer
+MAX_AGE = 5  # seconds for which caches may hide a revocation
 _METHODS = ("GET", "HEAD", "POST")
 
 
 def request_of(method: str, path: str, content_type: str, body: bytes) -> bytes | None:
-    """The OCSPRequest in an HTTP request (what does not decode is empty); None if this is not for OCSP.
+    """Extract the OCSPRequest from an HTTP request: empty if it cannot be decoded, None if the request is not OCSP.
 
-    OCSP lies under /ocsp, and, for a host name of the owner's, at the root: a POST of its media type, or a GET of what
-    begins like the base64 of a SEQUENCE.
+    OCSP is served under /ocsp, and at the root for a custom host name: there by POST of OCSP's media type, and by GET
+    if the path begins like the base64 of a SEQUENCE.
     """
-    named = path == PREFIX or path.startswith(PREFIX + "/")
-    rest = path[len(PREFIX) :] if named else path
+    prefixed = path == PREFIX or path.startswith(PREFIX + "/")
+    rest = path[len(PREFIX) :] if prefixed else path
     if method == "POST":
         at_root = rest in {"", "/"} and content_type.split(";", maxsplit=1)[0].strip().lower() == REQUEST_TYPE
-        return body if named or at_root else None
-    encoded = rest.lstrip("/")  # some clients add one to an address that ends with one
-    if not named and not (method in _METHODS and encoded.startswith("M")):
+        return body if prefixed or at_root else None
+    encoded = rest.lstrip("/")  # some clients append "/" to a URL that ends with "/"
+    if not prefixed and not (method in _METHODS and encoded.startswith("M")):
         return None
     return _decoded(encoded)
 
@@ -60,14 +60,14 @@ def _decoded(text: str) -> bytes:
 
 
 def respond(rt: Runtime, method: str, request_der: bytes, if_none_match: str = "") -> WireResponse:
-    """The HTTP answer to an OCSPRequest."""
+    """Answer an OCSPRequest over HTTP."""
     if method not in _METHODS:
         return WireResponse(405, b"", {"Allow": ", ".join(_METHODS)})
     return of_answer(rt, method, answers.respond(rt, request_der), if_none_match)
 
 
 def of_answer(rt: Runtime, method: str, answer: Answer, if_none_match: str = "") -> WireResponse:
-    """An answer with the headers for HTTP caches, which may keep answers to GET for a moment."""
+    """Add the headers for HTTP caches, which may store responses to GET for `MAX_AGE` seconds."""
     headers = {"Content-Type": RESPONSE_TYPE}
     if method == "POST" or not answer.cacheable or answer.this_update is None:
         return WireResponse(200, answer.der, headers | {"Cache-Control": "no-store"})
@@ -78,7 +78,7 @@ def of_answer(rt: Runtime, method: str, answer: Answer, if_none_match: str = "")
         "Expires": format_datetime((rt.now() + timedelta(seconds=MAX_AGE)).replace(microsecond=0), usegmt=True),
         "ETag": etag,
     }
-    if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
+    if etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
         return WireResponse(304, b"", headers)
     return WireResponse(200, answer.der, headers)
 
@@ -94,7 +94,7 @@ def function_url(rt: Runtime, event: Mapping[str, Any]) -> dict[str, Any]:
     body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     request_der = request_of(http["method"], event["rawPath"], headers.get("content-type", ""), body)
     if request_der is None:
-        request_der = body  # the URL is for nothing else
+        request_der = body  # the URL serves nothing else
     answer = respond(rt, http["method"], request_der, headers.get("if-none-match", ""))
     return {
         "statusCode": answer.status,

@@ -1,4 +1,4 @@
-"""The protocols of the API: how each names an operation, writes its bodies, and what its signature has to cover.
+"""The protocols of the API: how each names operations, encodes bodies, and which headers must be signed.
 
 Source: Smithy, "AWS JSON 1.1 protocol" and "Smithy RPC v2 CBOR protocol".
 """
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
 
 _PREFIX = "ACMPrivateCA"
-_ROUTE = re.compile(r"/service/([^/]*)/operation/([^/]*)")  # behind a stage's name, perhaps
+_ROUTE = re.compile(r"/service/([^/]*)/operation/([^/]*)")  # may follow the name of a stage
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One protocol.
+    """A protocol.
 
     Attributes:
-        content_type: of requests and answers.
-        operation: reads the name of the operation that a request asks for.
-        codec_name: the module with `decode`, `encode` and `encode_error`; what nobody speaks is not imported.
-        signed: headers that must be there and signed, because they decide what is done.
-        headers: of every answer.
+        content_type: of requests and responses.
+        operation: reads the operation's name from a request.
+        codec_name: the module with `decode`, `encode` and `encode_error`, imported at its first use.
+        signed: headers that must be present and signed, because they select the operation.
+        headers: of every response.
     """
 
     content_type: str
@@ -43,25 +43,25 @@ class Protocol:
 
     @property
     def codec(self) -> ModuleType:
-        """The module that reads and writes bodies."""
+        """The module that decodes and encodes bodies."""
         return import_module(f"chalicelib.api.{self.codec_name}")
 
     def operation_of(self, request: WireRequest) -> str:
-        """The name of the operation that a request asks for.
+        """Return the name of the operation that a request calls.
 
         Raises:
-            UnknownOperationException: there is none of that name.
-            SerializationException: the request has not the protocol's form.
+            UnknownOperationException: there is no operation of that name.
+            SerializationException: the request does not follow the protocol.
         """
         name = self.operation(request)
-        given = (request.header("content-type") or "").partition(";")[0].strip().lower()
-        if given != self.content_type:
+        content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+        if content_type != self.content_type:
             raise errors.SerializationException(f"The content type must be {self.content_type}.")
         return name
 
 
 def protocol_of(request: WireRequest) -> Protocol:
-    """The protocol of a request: its path alone decides, and a signature always covers it."""
+    """Return the protocol of a request, by its path alone, which is always signed."""
     return CBOR if _ROUTE.search(request.path) else JSON
 
 
@@ -89,5 +89,5 @@ def _known(name: str, shown: str) -> str:
 
 
 JSON = Protocol("application/x-amz-json-1.1", _json_operation, "json_codec", signed=("x-amz-target",))
-REST = replace(JSON, content_type="application/json", signed=())  # the extensions beside AWS's API
+REST = replace(JSON, content_type="application/json", signed=())  # of `signet_endpoints`
 CBOR = Protocol("application/cbor", _cbor_operation, "cbor_codec", headers={"smithy-protocol": "rpc-v2-cbor"})

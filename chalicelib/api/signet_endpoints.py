@@ -1,4 +1,4 @@
-"""What Signet has beside AWS's API: REST with JSON, signed as everything is. Search, and explaining a request.
+"""REST endpoints that Signet adds to AWS's API, with JSON bodies and Signature Version 4: search and explain.
 
 Source: docs/compatibility.md, "Extensions".
 """
@@ -32,25 +32,25 @@ _SERIAL_DIGITS = 40  # 20 octets (RFC 5280 section 4.1.2.2)
 
 
 def search_certificates(rt: Runtime, request: WireRequest, ca_id: str) -> WireResponse:
-    """`GET /certificate-authorities/{id}/certificates`: a page of the caller's certificates that match the query."""
+    """Answer `GET /certificate-authorities/{id}/certificates`: a page of certificates that match the query."""
     return respond(request, protocols.REST, partial(_search, rt, request, ca_id))
 
 
 def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireResponse:
-    """`POST /certificate-authorities/{id}/explain`: what IssueCertificate would sign for this body, or its refusal."""
+    """Answer `POST /certificate-authorities/{id}/explain`: what IssueCertificate would sign, or its refusal."""
     return respond(request, protocols.REST, partial(_explain, rt, request, ca_id))
 
 
 def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     caller = acting(rt, authenticate(rt, request), "ListCertificateAuthorities")
-    given = _query(request.query)
-    limit, token = int(given.pop("maxResults", search.MAX_PAGE)), given.pop("nextToken", None)
+    values = _query(request.query)
+    limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
     arn = _arn(rt, caller, ca_id)
-    found, following = search.search_certificates(
-        rt, caller, arn, filters_of(given), limit=limit, token=token, most_examined=search.MOST_EXAMINED
+    certificates, next_token = search.search_certificates(
+        rt, caller, arn, filters_of(values), limit=limit, token=token, most_examined=search.MOST_EXAMINED
     )
-    answer: dict[str, Any] = {"Certificates": [search.describe(each) for each in found]}
-    return _json(answer | ({"NextToken": following} if following else {}))
+    answer: dict[str, Any] = {"Certificates": [search.describe(certificate) for certificate in certificates]}
+    return _json(answer | ({"NextToken": next_token} if next_token else {}))
 
 
 def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
@@ -60,14 +60,14 @@ def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
         raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
     constraints.check("IssueCertificateRequest", decoded)
-    return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape just now
+    return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape above
 
 
 def acting(rt: Runtime, caller: Caller, operation: str) -> Caller:
-    """Who asks; what is asked for needs, and costs, what this operation of AWS's does.
+    """Return the caller as one of AWS's operations, with its permissions, after taking a token of its rate.
 
     Raises:
-        ThrottlingException: the caller's account has no request left for it.
+        ThrottlingException: the account's rate for the operation is exhausted.
     """
     throttling.check(rt, caller, operation)
     return replace(caller, operation=operation)
@@ -90,26 +90,26 @@ def _time_text(value: datetime) -> str:
 
 
 def _query(query: str) -> dict[str, Any]:
-    """The parameters of a search, each read and checked; each may be there once."""
+    """Read and check the parameters of a search; each may appear once."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=20)
     except ValueError as error:
         raise errors.ValidationException("The query is malformed.") from error
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
         if name not in _FILTERS:
-            raise errors.ValidationException(f"There is no parameter '{name[:50]}'; there are: {', '.join(_FILTERS)}.")
-        if name in given:
-            raise errors.ValidationException(f"The parameter '{name}' is there more than once.", member=(name,))
-        given[name] = read_parameter(name, value)
-    return given
+            raise errors.ValidationException(f"Unknown parameter '{name[:50]}'. Parameters: {', '.join(_FILTERS)}.")
+        if name in values:
+            raise errors.ValidationException(f"The parameter '{name}' appears more than once.", member=(name,))
+        values[name] = read_parameter(name, value)
+    return values
 
 
 def read_parameter(name: str, value: str) -> Any:
-    """The value of a parameter of a search.
+    """Read the value of a search parameter.
 
     Raises:
-        ValidationException: which rule it breaks.
+        ValidationException: the value is invalid; the message states the rule.
     """
     _, rule, read = _FILTERS[name]
     try:
@@ -120,9 +120,9 @@ def read_parameter(name: str, value: str) -> Any:
         ) from error
 
 
-def filters_of(given: Mapping[str, Any]) -> search.Filters:
-    """The filters that values of parameters are."""
-    return search.Filters(**{_FILTERS[name][0]: value for name, value in given.items()})
+def filters_of(values: Mapping[str, Any]) -> search.Filters:
+    """Convert parameters, by name, to the filters of a search."""
+    return search.Filters(**{_FILTERS[name][0]: value for name, value in values.items()})
 
 
 def _text(value: str) -> str:
@@ -161,9 +161,9 @@ def _page(value: str) -> int:
     return number
 
 
-_TIME_RULE = "a time with its zone, such as 2030-01-01T00:00:00Z"
-_TEXT_RULE = f"text of 1 to {_MAX_TEXT} characters, where a final '*' stands for anything"
-# Each parameter: the filter it is, the rule for its value, and what reads the value.
+_TIME_RULE = "a time with a time zone, such as 2030-01-01T00:00:00Z"
+_TEXT_RULE = f"text of 1 to {_MAX_TEXT} characters, in which a final '*' matches anything"
+# The filter of each parameter, the rule for its value, and the reader of the value.
 _FILTERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "subject": ("subject", _TEXT_RULE, _text),
     "san": ("san", _TEXT_RULE, _text),
@@ -175,5 +175,5 @@ _FILTERS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "expiresAfter": ("expires_after", _TIME_RULE, _time),
     "expiresBefore": ("expires_before", _TIME_RULE, _time),
     "maxResults": ("", f"a number from 1 to {search.MAX_PAGE}", _page),
-    "nextToken": ("", "a token that the page before it gave", str),
+    "nextToken": ("", "the token from the previous page", str),
 }

@@ -1,7 +1,7 @@
-"""Signature Version 4, verified by our own code in every home.
+"""Signature Version 4, verified by Signet's own code wherever it runs.
 
-Stricter than AWS where that costs an honest client nothing: the body is always hashed, every `x-amz-*` header has to be
-signed, and a header that decides anything may be there only once.
+It is stricter than AWS where that does not affect honest clients: the body is always hashed, every `x-amz-*` header has
+to be signed, and a header that affects the outcome may appear only once.
 
 Source: AWS IAM User Guide, "Create a signed AWS API request".
 """
@@ -42,13 +42,13 @@ _REFUSED = "The security token included in the request is invalid."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireRequest:
-    """An HTTP request as it came.
+    """An HTTP request as the client sent it.
 
     Attributes:
         path: percent-encoded, without query.
-        signed_paths: what the client may have called that path, if it is not the one.
+        signed_paths: the paths that the client may have signed, if not only `path`.
         query: percent-encoded, without "?".
-        headers: lower-case names with their values, repeated ones as often as they came.
+        headers: lower-case names with their values, in order; repeated headers are repeated.
     """
 
     method: str
@@ -59,12 +59,12 @@ class WireRequest:
     signed_paths: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
-        """The first value of a header."""
-        return next((value for each, value in self.headers if each == name), None)
+        """Return the first value of a header, or None."""
+        return next((value for header, value in self.headers if header == name), None)
 
 
 class Secret(NamedTuple):
-    """What is known of an access key."""
+    """Account and secret of an access key."""
 
     account_id: str
     secret: str
@@ -82,28 +82,28 @@ def verify(
     *,
     signed: tuple[str, ...],
     secret_of: Callable[[str], Secret | None],
-    even_out: Callable[[bool], None],
+    equalize: Callable[[bool], None],
     region: str,
     now: datetime,
 ) -> Caller:
-    """Who signed the request.
+    """Verify a request's signature and return its caller.
 
-    A wrong secret and an unknown access key give the same answer in the same time: nobody learns which keys exist.
+    A wrong secret and an unknown access key get the same answer after the same time, so that it does not reveal which
+    keys exist.
 
     Args:
-        request: as it came.
-        secret_of: looks an access key up.
-        even_out: called before such a refusal with whether the key was found, to take as long as finding it or not
-            finding it would have taken.
-        signed: headers that must be there and signed, besides the date, the host and every other `x-amz-*`.
-        region: that the credential has to be scoped to.
+        request: as the client sent it.
+        signed: headers that must be present and signed, besides date, host and every `x-amz-*`.
+        secret_of: looks up an access key.
+        equalize: called before such a refusal with True if the access key exists; spends the time of the other case.
+        region: the region that the credential must name.
         now: the time.
 
     Raises:
-        MissingAuthenticationTokenException: it is not signed.
+        MissingAuthenticationTokenException: the request is not signed.
         IncompleteSignatureException: a part of the signature is missing or malformed.
-        InvalidSignatureException: it is too old or too new, or what has to be signed is not.
-        UnrecognizedClientException: the access key is unknown, or the signature is not its.
+        InvalidSignatureException: the signature is too old or too new, or a header that must be signed is not.
+        UnrecognizedClientException: the access key is unknown, or the signature does not match it.
     """
     _check_form(request)
     credential, signed_headers, signature = _authorization(request.header("authorization") or "")
@@ -115,9 +115,9 @@ def verify(
         _signature(replace(request, path=path), credential, signed_headers, secret)
         for path in request.signed_paths or (request.path,)
     ]
-    matches = [hmac.compare_digest(each.encode(), signature.encode()) for each in expected]
+    matches = [hmac.compare_digest(candidate.encode(), signature.encode()) for candidate in expected]
     if not any(matches) or known is None:
-        even_out(known is not None)
+        equalize(known is not None)
         raise errors.UnrecognizedClientException(_REFUSED)
     return Caller(account_id=known.account_id, access_key_id=credential.access_key_id)
 
@@ -125,11 +125,13 @@ def verify(
 def _check_form(request: WireRequest) -> None:
     times = Counter(name for name, _ in request.headers)
     if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):
-        raise errors.IncompleteSignatureException(f"The header {repeated[0]} is there more than once.")
+        raise errors.IncompleteSignatureException(f"The header {repeated[0]} appears more than once.")
     if not all(map(_TEXT.fullmatch, (request.method, request.path, request.query))):
-        raise errors.IncompleteSignatureException("The request line holds characters that are not printable ASCII.")
+        raise errors.IncompleteSignatureException("The request line contains characters other than printable ASCII.")
     if _PRESIGNED.search(unquote_to_bytes(request.query).decode("latin-1")):
-        raise errors.IncompleteSignatureException("Presigned requests are not supported: sign with the header.")
+        raise errors.IncompleteSignatureException(
+            "Presigned requests are not supported: sign with the Authorization header."
+        )
     if request.header("x-amz-security-token") is not None:
         raise errors.UnrecognizedClientException("Session tokens are not supported: sign with an access key of Signet.")
     if request.header("authorization") is None:
@@ -149,7 +151,7 @@ def _authorization(value: str) -> tuple[_Credential, tuple[str, ...], str]:
         )
     signed_headers = tuple(match[2].split(";"))
     if list(signed_headers) != sorted(set(signed_headers)) or match[2] != match[2].lower():
-        raise errors.IncompleteSignatureException("SignedHeaders must be in lower case, sorted, each name once.")
+        raise errors.IncompleteSignatureException("SignedHeaders must be lower case, sorted and without duplicates.")
     return _Credential(*credential.groups()), signed_headers, match[3]
 
 
@@ -164,7 +166,7 @@ def _check_scope(credential: _Credential, date: str, region: str, now: datetime)
     try:
         signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
-        raise errors.IncompleteSignatureException("The header x-amz-date is no time.") from error
+        raise errors.IncompleteSignatureException("The header x-amz-date is not a valid time.") from error
     if abs(now - signed_at) > SKEW:
         word = "expired" if signed_at < now else "not yet current"
         raise errors.InvalidSignatureException(
@@ -181,11 +183,11 @@ def _check_signed(request: WireRequest, signed_headers: tuple[str, ...], also: t
     if missing := sorted(required - set(signed_headers)):
         raise errors.InvalidSignatureException(f"The header {missing[0]} must be signed.")
     if absent := sorted(set(signed_headers) - present):
-        raise errors.InvalidSignatureException(f"The signed header {absent[0]} is not there.")
+        raise errors.InvalidSignatureException(f"The signed header {absent[0]} is missing.")
     for name, value in request.headers:
         if name in signed_headers and _TEXT.fullmatch(value) is None:
             raise errors.InvalidSignatureException(
-                f"The signed header {name} holds characters that are not printable ASCII."
+                f"The signed header {name} contains characters other than printable ASCII."
             )
     claimed = request.header("x-amz-content-sha256")
     if claimed is not None and not hmac.compare_digest(claimed.encode(), _hash(request.body).encode()):
@@ -203,7 +205,7 @@ def _signature(request: WireRequest, credential: _Credential, signed_headers: tu
 
 
 def canonical_request(request: WireRequest, signed_headers: tuple[str, ...]) -> str:
-    """The canonical form that both sides sign."""
+    """Return the canonical request, whose hash is signed."""
     headers = "".join(f"{name}:{_header_value(request, name)}\n" for name in signed_headers)
     return "\n".join(
         (
@@ -222,8 +224,8 @@ def _hash(content: bytes) -> str:
 
 
 def _header_value(request: WireRequest, name: str) -> str:
-    """Values in the order in which they came, without outer white space, inner runs of it as one space."""
-    return ",".join(_SPACE.sub(" ", value).strip(" ") for each, value in request.headers if each == name)
+    """Join a header's values in order, trimmed, with inner white space reduced to single spaces."""
+    return ",".join(_SPACE.sub(" ", value).strip(" ") for header, value in request.headers if header == name)
 
 
 def _canonical_path(path: str) -> str:

@@ -1,6 +1,6 @@
-"""Documents to the model's types and back, driven by the shapes; what differs between protocols is a table of leaves.
+"""Conversion between documents and the model's types, driven by its shapes; each protocol adds a table for scalars.
 
-What is not of its member's type is a `SerializationException`; what is, but breaks a limit, is for `constraints`.
+A value of the wrong type is a `SerializationException`; limits of values are checked by `constraints`.
 
 Source: Smithy, "Simple types" and "Aggregate types".
 """
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     Writer = Callable[[Any], Any]
 
 MAX_DEPTH = 32
-MAX_VALUES = 100_000  # more than any request can use; each costs memory before a constraint can refuse it
+MAX_VALUES = 100_000  # more than any request needs; each takes memory before constraints can refuse it
 _INTEGERS = {"integer": 1 << 31, "long": 1 << 63}
 
 
 def decode(shape_name: str, document: Any, leaves: Mapping[str, Reader]) -> dict[str, Any]:
-    """The members of a structure; members that the model does not know are ignored.
+    """Decode a document to the members of a structure; members unknown to the model are ignored.
 
     Args:
         shape_name: of the structure.
-        document: what the body's syntax gave.
-        leaves: how the types that protocols write differently are read.
+        document: the parsed body.
+        leaves: readers of the scalar types that differ between protocols.
 
     Raises:
-        SerializationException: the document is no object, or a value is not of its member's type.
+        SerializationException: the document is not an object, or a value has the wrong type for its member.
     """
     if not isinstance(document, dict):
         raise SerializationException("The body must be an object.")
@@ -42,7 +42,7 @@ def decode(shape_name: str, document: Any, leaves: Mapping[str, Reader]) -> dict
 
 
 def refuse(path: str, expected: str) -> SerializationException:
-    """The refusal of a value that is not of its member's type."""
+    """Return the refusal of a value of the wrong type for its member."""
     return SerializationException(f"The value at '{path}' must be {expected}.")
 
 
@@ -70,17 +70,17 @@ def _structure(members: Mapping[str, str], value: Any, path: str, leaves: Mappin
 def _list(member: str, value: Any, path: str, leaves: Mapping[str, Reader]) -> list[Any]:
     if not isinstance(value, list):
         raise refuse(path, "a list")
-    return [_decode(member, each, f"{path}[{position}]", leaves) for position, each in enumerate(value)]
+    return [_decode(member, entry, f"{path}[{position}]", leaves) for position, entry in enumerate(value)]
 
 
 def string(_described: Mapping[str, Any], value: Any, path: str) -> str:
-    """A string of whole characters."""
+    """Read a string without lone surrogates."""
     if not isinstance(value, str):
         raise refuse(path, "a string")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise refuse(path, "a string of whole Unicode characters") from error
+        raise refuse(path, "a string of Unicode characters without lone surrogates") from error
     return value
 
 
@@ -98,7 +98,7 @@ def _number(described: Mapping[str, Any], value: Any, path: str) -> int:
 
 
 def moment(value: Any, path: str) -> datetime:
-    """The time that many seconds after 1970."""
+    """Convert seconds since 1970 to a time."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refuse(path, "a number of seconds")
     try:
@@ -111,7 +111,7 @@ _COMMON: dict[str, Reader] = {"string": string, "boolean": _boolean, "integer": 
 
 
 def encode(shape_name: str, value: Any, leaves: Mapping[str, Writer]) -> Any:
-    """A value as a document; members that the shape does not have are left out."""
+    """Encode a value as a document; members that the shape does not have are left out."""
     described = shape(shape_name)
     kind = described["type"]
     if kind == "structure":
@@ -123,6 +123,6 @@ def encode(shape_name: str, value: Any, leaves: Mapping[str, Writer]) -> Any:
 
 
 def epoch_seconds(value: datetime) -> int | float:
-    """A time as seconds since 1970, to the millisecond; an integer where it is one."""
+    """Convert a time to seconds since 1970, rounded to milliseconds; an integer if it is whole."""
     seconds = round(value.timestamp(), 3)
     return int(seconds) if seconds == int(seconds) else seconds

@@ -1,4 +1,4 @@
-"""Request rates of AWS, as a setting: a bucket of tokens for each account and operation, kept by this process alone.
+"""AWS's request rates, as a setting: a token bucket for each account and operation, per process.
 
 Source: AWS Private CA, "Service quotas"; Amazon EC2 API, "Request throttling" for the token bucket.
 """
@@ -13,7 +13,7 @@ from chalicelib import errors
 if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
-# Requests per second and account that AWS allows by default; a bucket holds those of one second.
+# Requests per second that AWS allows an account by default; a bucket holds the tokens of one second.
 RATES = {
     "GetCertificate": 75,
     "IssueCertificate": 25,
@@ -64,9 +64,9 @@ def check(rt: Runtime, caller: Caller, operation: str) -> None:
         return
     rate, now = RATES[operation], rt.now()
     with _TURN:
-        tokens, filled_at = rt.tokens.get((caller.account_id, operation), (float(rate), now))
+        tokens, filled_at = rt.rate_tokens.get((caller.account_id, operation), (float(rate), now))
         tokens = min(float(rate), tokens + max(0.0, (now - filled_at).total_seconds()) * rate)
         allowed = tokens >= 1
-        rt.tokens[caller.account_id, operation] = (tokens - allowed, now)
+        rt.rate_tokens[caller.account_id, operation] = (tokens - allowed, now)
     if not allowed:
         raise errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)

@@ -1,4 +1,8 @@
-"""The bucket port: where CRLs and reports are put. Adapters lie beside this file; `runtime` alone picks one."""
+"""The bucket port: storage of CRLs and audit reports. `runtime` chooses an adapter from this package.
+
+Here are the port, its adapters (directories and S3), the rules for names, and the settings of a bucket for CRLs. What
+is written into an object, and when, is decided in `crl` and `reports`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ class BucketError(Exception):
     """An object could not be read or written.
 
     Attributes:
-        misconfigured: the owner of the bucket has to change something (policy, ownership, Block Public Access).
+        misconfigured: the bucket's owner has to change its policy, ownership or Block Public Access.
     """
 
     def __init__(self, message: str, *, misconfigured: bool = False) -> None:
@@ -23,15 +27,15 @@ class BucketError(Exception):
 
 
 class NoSuchNameError(BucketError):
-    """No object is, or will be, found by this name: it is no name, or leads over a symbolic link."""
+    """No object can have this name: it is invalid, or leads through a symbolic link."""
 
 
 class PreconditionFailedError(BucketError):
-    """The object is not the one that the put was conditional on: look again."""
+    """The object is not at the version that the put was conditional on: read it again."""
 
 
 class BucketTakenError(BucketError):
-    """The bucket that shall be made exists, and is somebody else's: names are of all the world."""
+    """The bucket to create exists and belongs to another account: bucket names are globally unique."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +50,10 @@ class StoredObject:
 
 
 class Buckets(Protocol):
-    """Keeps objects in named buckets."""
+    """Stores objects in named buckets."""
 
     def list_buckets(self) -> list[str]:
-        """The names of the buckets there are, in order.
+        """Return the names of all buckets, sorted.
 
         Raises:
             BucketError: they could not be listed.
@@ -57,37 +61,37 @@ class Buckets(Protocol):
         ...
 
     def create(self, bucket: str) -> None:
-        """Make a bucket for CRLs, which everybody may read, and nothing else in it.
+        """Create a bucket for CRLs, in which CRLs and nothing else can be read by everybody.
 
-        One that the owner has already stays as it is, unless it is empty and without a policy, as a run that died
+        An existing bucket of the account stays unchanged, unless it is empty and has no policy, as an interrupted call
         leaves it.
 
         Raises:
-            BucketTakenError: it is somebody else's.
-            BucketError: with a text that names which action, Block Public Access or ownership setting stops it.
+            BucketTakenError: it belongs to another account.
+            BucketError: the text names the action, Block Public Access or ownership setting that prevents it.
         """
         ...
 
     def policy(self, bucket: str) -> str:
-        """The policy that a bucket for CRLs has to have, as JSON to paste; empty where buckets have none."""
+        """Return the policy that a bucket for CRLs needs, as JSON to paste; empty if buckets have no policies."""
         ...
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:
-        """See that objects can be written, as AWS does: with a probe object that stays.
+        """Verify that objects can be written, as AWS does: by writing a probe object, which stays.
 
         Args:
             bucket: its name.
-            acl: `S3ObjectAcl` of the configuration, PUBLIC_READ or BUCKET_OWNER_FULL_CONTROL; or PRIVATE, for which
-                no ACL is asked for.
-            ca_arn: for the text of the error (a bucket policy may name the CA).
+            acl: `S3ObjectAcl` of the configuration, PUBLIC_READ or BUCKET_OWNER_FULL_CONTROL; or PRIVATE, to write
+                without an ACL.
+            ca_arn: the CA, which a bucket policy may name.
 
         Raises:
-            BucketError: with a text that names which action, Block Public Access or ownership setting is missing.
+            BucketError: the text names the action, Block Public Access or ownership setting to change.
         """
         ...
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
-        """Read an object; None if there is none (or no such bucket).
+        """Read an object; None if the object or the bucket does not exist.
 
         Raises:
             BucketError: it could not be read.
@@ -107,23 +111,23 @@ class Buckets(Protocol):
     ) -> str:
         """Write an object and return its entity tag.
 
-        The put is atomic, durable when it returns, and conditional: on the object still having `expected_etag`, or on
-        there being none where that is None.
+        The put is atomic, durable when it returns, and conditional: the object must still have `expected_etag`, or must
+        not exist if that is None.
 
         Raises:
-            PreconditionFailedError: somebody else wrote or removed it meanwhile.
+            PreconditionFailedError: another writer has written or removed it.
             BucketError: it could not be written.
         """
         ...
 
     def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
-        """Write a private object of any size in bounded memory; readers see it once it is whole.
+        """Write a private object of any size in bounded memory; readers see only the complete object.
 
         Raises:
-            BucketError: it could not be written. What `pieces` raises passes as it is; then nothing was written.
+            BucketError: it could not be written. Exceptions of `pieces` pass through, and nothing is written then.
         """
         ...
 
     def object_url(self, bucket: str, key: str) -> str:
-        """The address at which everybody can fetch the object."""
+        """Return the URL at which everybody can fetch the object."""
         ...

@@ -1,7 +1,7 @@
-"""What makes an S3 bucket one for CRLs: everybody reads them, Signet writes them, nothing else in it becomes public.
+"""Settings and policy of an S3 bucket for CRLs: everybody reads CRLs, Signet writes them, nothing else is public.
 
-It is the bucket of `infrastructure/state.yaml`, made by calls. AWS's guide lets the service principal of AWS Private CA
-write; here those write who run Signet.
+They match the bucket in `infrastructure/state.yaml`. In AWS's guide the service principal of AWS Private CA writes;
+here the principals that run Signet do.
 
 Source: AWS Private CA User Guide, "Access policies for CRLs in Amazon S3" and "Enabling S3 Block Public Access (BPA)".
 """
@@ -13,9 +13,9 @@ from typing import Any
 
 PROBE = "acm-pca-permission-test-key"
 PRIVATE_PROBE = "acm-pca-permission-test-key-private"
-_ROLES = "signet-"  # how CloudFormation begins the names of the functions' roles
+_ROLES = "signet-"  # prefix of the names that CloudFormation gives to the functions' roles
 _OLD_CRLS = {"ID": "old-crls", "Status": "Enabled", "Filter": {"Prefix": ""}}
-# What a new bucket gets, in this order, before its policy: the call, and its parameters beside the bucket's name.
+# Calls that set up a new bucket, in order, before its policy: action, method, and parameters without the bucket's name.
 SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "PutPublicAccessBlock",
@@ -40,11 +40,11 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def policy(bucket: str, *, identity_arn: str) -> str:
-    """The bucket policy, as JSON.
+    """Return the bucket policy, as JSON.
 
     Args:
         bucket: its name.
-        identity_arn: who asks, as AWS STS names it; from it follows who may write.
+        identity_arn: the caller's identity, as AWS STS names it, from which the writers follow.
     """
     partition, writer = identity_arn.split(":")[1], writer_of(identity_arn)
     bucket_arn = f"arn:{partition}:s3:::{bucket}"
@@ -87,7 +87,7 @@ def policy(bucket: str, *, identity_arn: str) -> str:
 
 
 def writer_of(identity_arn: str) -> str:
-    """The principals that write CRLs: all roles of a stack, where one of them asks; otherwise who asks."""
+    """Return the ARN pattern of the writers: all roles of Signet's stack if the caller has one, else the caller."""
     _, partition, service, _, account, resource = identity_arn.split(":", 5)
     if service != "sts" or not resource.startswith("assumed-role/"):
         return identity_arn

@@ -1,4 +1,4 @@
-"""Buckets as directories, for the laptop home: objects are whole files; puts are conditional among all processes."""
+"""Buckets as directories, for the laptop home: objects are files, and puts are conditional across processes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
-_HEADERS = ".headers"  # directory beside the objects; no key begins with a dot
+_HEADERS = ".headers"  # directory of the objects' headers; no key begins with a dot
 
 
 class DirectoryBuckets:
-    """A directory of buckets; a bucket is made when it is first named."""
+    """A directory of buckets; a bucket is created at its first use."""
 
     def __init__(self, path: Path, *, base_url: str) -> None:
         self._path, self._base_url = path, base_url
 
     def list_buckets(self) -> list[str]:
-        """The names of the buckets there are."""
+        """Return the names of all buckets."""
         with _errors("directory"):
             if not self._path.is_dir():
                 return []
             return sorted(entry.name for entry in self._path.iterdir() if entry.is_dir() and not entry.is_symlink())
 
     def create(self, bucket: str) -> None:
-        """Make the directory; of what lies in it, only CRLs are served."""
+        """Create the directory, of which only CRLs are served."""
         check_bucket_name(bucket)
         path = self._path / bucket
         if path.is_symlink():
@@ -46,16 +46,17 @@ class DirectoryBuckets:
             files.make_directory(path)
 
     def policy(self, bucket: str) -> str:  # noqa: ARG002  a directory has no policy
-        """No policy: the permissions of the directory decide."""
+        """Return no policy: the permissions of the directory apply."""
         return ""
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  a directory has no policy
         """Write the probe object, as AWS does."""
         private = acl != "PUBLIC_READ"
         for probe in (PROBE, PRIVATE_PROBE) if private else (PROBE,):
-            found = self.get(bucket, probe)
-            with suppress(PreconditionFailedError):  # somebody else has just written it
-                self.put(bucket, probe, b"", expected_etag=found.etag if found else None, content_type="text/plain")
+            current = self.get(bucket, probe)
+            etag = current.etag if current else None
+            with suppress(PreconditionFailedError):  # another process has just written it
+                self.put(bucket, probe, b"", expected_etag=etag, content_type="text/plain")
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Read an object with the headers that were stored with it."""
@@ -86,7 +87,7 @@ class DirectoryBuckets:
         cache_control: str = "",
         acl: str = "BUCKET_OWNER_FULL_CONTROL",  # noqa: ARG002  a directory has no access control lists
     ) -> str:
-        """Write an object under the bucket's lock, if it is still the expected one."""
+        """Write an object under the bucket's lock, if it still has the expected entity tag."""
         path = self._object(bucket, key)
         headers = json.dumps({"content_type": content_type, "cache_control": cache_control}).encode()
         with _errors(bucket):
@@ -94,45 +95,45 @@ class DirectoryBuckets:
             with files.locked(self._path / bucket / ".lock"):
                 current = self.get(bucket, key)
                 if (current.etag if current else None) != expected_etag:
-                    raise PreconditionFailedError(f"The object {bucket}/{key} is not the expected one.")
-                beside = self._headers_file(bucket, key)
-                files.make_directory(beside.parent)
-                # The headers say the same for every version of an object, so their order with the body does not matter.
-                files.write_atomically(beside, headers)
+                    raise PreconditionFailedError(f"The object {bucket}/{key} is not at the expected version.")
+                headers_file = self._headers_file(bucket, key)
+                files.make_directory(headers_file.parent)
+                # Headers are the same for every version of an object: they may be written before the body.
+                files.write_atomically(headers_file, headers)
                 files.write_atomically(path, body)
         return _etag(body)
 
     def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
         """Write an object piece by piece."""
-        path, beside = self._object(bucket, key), self._headers_file(bucket, key)
+        path, headers_file = self._object(bucket, key), self._headers_file(bucket, key)
         with _errors(bucket):
             files.make_directory(path.parent)
-            files.make_directory(beside.parent)
-            files.write_atomically(beside, json.dumps({"content_type": content_type}).encode())
+            files.make_directory(headers_file.parent)
+            files.write_atomically(headers_file, json.dumps({"content_type": content_type}).encode())
             files.write_atomically(path, pieces)
 
     def object_url(self, bucket: str, key: str) -> str:
-        """The address under which the laptop home serves the object, if it is a CRL."""
+        """Return the URL at which the laptop home serves the object, if it is a CRL."""
         return f"{self._base_url}/{bucket}/{key}"
 
     def public_object(self, bucket: str | None, key: str) -> StoredObject | None:
-        """A CRL, which everybody may read; nothing else of a bucket is public.
+        """Read a CRL, the only kind of object that everybody may read; None if there is none.
 
         Args:
-            bucket: its name, or None to take the newest object with this key in any bucket, as a name of the owner's
-                that points here would.
-            key: only what ends in `{UUID}.crl` is found.
+            bucket: its name; None for a custom host name that points here: then the newest object with this key in any
+                bucket is returned.
+            key: of a CRL if it ends in `{UUID}.crl`.
 
         Raises:
-            BucketError: a bucket could not be read, so nobody knows whether the object is there.
+            BucketError: a bucket could not be read, so it is unknown whether the object exists.
         """
         if _PUBLIC.fullmatch(key) is None:
             return None
-        found = []
+        crls = []
         for name in [bucket] if bucket else self.list_buckets():
             with suppress(NoSuchNameError):
-                found.append(self.get(name, key))
-        return max((each for each in found if each), key=lambda each: each.last_modified, default=None)
+                crls.append(self.get(name, key))
+        return max((crl for crl in crls if crl), key=lambda crl: crl.last_modified, default=None)
 
     def _object(self, bucket: str, key: str) -> Path:
         check_bucket_name(bucket)
@@ -140,8 +141,8 @@ class DirectoryBuckets:
         path = self._path / bucket / key
         parents = [path, *path.parents][: len(key.split("/")) + 1]
         with _errors(bucket):
-            if any(each.is_symlink() for each in parents):
-                raise NoSuchNameError(f"The object {bucket}/{key} lies behind a symbolic link.", misconfigured=True)
+            if any(parent.is_symlink() for parent in parents):
+                raise NoSuchNameError(f"The object {bucket}/{key} is behind a symbolic link.", misconfigured=True)
         return path
 
     def _headers_file(self, bucket: str, key: str) -> Path:

@@ -1,4 +1,4 @@
-"""Which names buckets and objects may have: checked before any path or request is built of them.
+"""Rules for the names of buckets and objects, checked before a path or request is built from them.
 
 Source: Amazon S3 User Guide, "General purpose bucket naming rules".
 """
@@ -9,7 +9,7 @@ import re
 
 from chalicelib.buckets import NoSuchNameError
 
-# What Signet's role on AWS may make: the names of the stack's own buckets have an account's number there.
+# Signet's role on AWS may create buckets with this prefix; the stack's buckets have an account id after "signet-crl-".
 OWN_PREFIX = "signet-crl-own-"
 _BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
@@ -18,7 +18,7 @@ _KEY = re.compile(rf"(?=.{{1,512}}$){_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 
 def check_bucket_name(bucket: str) -> None:
-    """Raise `NoSuchNameError` unless S3 would take the name."""
+    """Raise `NoSuchNameError` unless the name is valid for S3."""
     if _BUCKET.fullmatch(bucket) is None or _ADDRESS.fullmatch(bucket):
         raise NoSuchNameError(
             f"'{bucket}' is not a bucket name: 3 to 63 lower-case letters, digits, hyphens and single dots, "
@@ -30,4 +30,4 @@ def check_bucket_name(bucket: str) -> None:
 def check_key(key: str) -> None:
     """Raise `NoSuchNameError` unless the key consists of plain segments."""
     if _KEY.fullmatch(key) is None:
-        raise NoSuchNameError(f"'{key}' is not an object key that is used here.")
+        raise NoSuchNameError(f"'{key}' is not an object key that Signet uses.")

@@ -1,4 +1,4 @@
-"""Buckets in S3: conditional puts with a checksum, and errors that say what the owner has to change."""
+"""Buckets in S3: conditional puts with a checksum, and errors that tell the bucket's owner what to change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import arn as arns
-from chalicelib.aws import Limits, Patience
+from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, StoredObject, crl_bucket
 from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
 from chalicelib.buckets.names import OWN_PREFIX, check_bucket_name, check_key
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(answer_seconds=5, tries=2)
 _ACLS = {"PUBLIC_READ": "public-read", "BUCKET_OWNER_FULL_CONTROL": "bucket-owner-full-control"}
-_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
+_PART_BYTES = 5 * 1024 * 1024  # S3's minimum
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchBucketPolicy", "404"})
-# What the owner has to change, by the error code and the call that met it.
+# What the owner has to change, by error code; and by action if the call was denied.
 _REMEDIES = {
     "AccessControlListNotSupported": (
         "The bucket's Object Ownership is BucketOwnerEnforced, which allows no ACLs: set BucketOwnerPreferred."
@@ -32,21 +32,22 @@ _REMEDIES = {
     "NoSuchBucket": "The bucket does not exist.",
     "PermanentRedirect": "The bucket is in another region.",
     "IllegalLocationConstraintException": "The bucket is in another region.",
-    "BucketAlreadyExists": "A bucket of that name exists and is somebody else's: choose another name.",
-    "BucketAlreadyOwnedByYou": "A bucket of that name exists.",
+    "BucketAlreadyExists": "A bucket of that name belongs to another account: choose another name.",
+    "BucketAlreadyOwnedByYou": "A bucket of that name already exists.",
 }
 _PRIVATE = (
-    "Or leave the bucket private: S3ObjectAcl BUCKET_OWNER_FULL_CONTROL, and CustomCname for a distribution before it."
+    "Or keep the bucket private: set S3ObjectAcl to BUCKET_OWNER_FULL_CONTROL, and CustomCname to the host name of a "
+    "CloudFront distribution in front of it."
 )
 _ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets is not allowed.",
     "CreateBucket": (
         "s3:CreateBucket or s3:PutBucketOwnershipControls is not allowed, or a policy of the organization enforces "
-        f"BucketOwnerEnforced. On AWS Signet's own role makes only buckets whose names begin with {OWN_PREFIX}."
+        f"BucketOwnerEnforced. On AWS Signet's role may create only buckets whose names begin with {OWN_PREFIX}."
     ),
     "PutPublicAccessBlock": (
         "The bucket exists and is private: s3:PutBucketPublicAccessBlock is not allowed, so its Block Public Access "
-        f"stays on. Allow the action, or switch the bucket's Block Public Access off. {_PRIVATE}"
+        f"stays on. Allow the action, or turn the bucket's Block Public Access off. {_PRIVATE}"
     ),
     "PutBucketVersioning": "The bucket exists and is private: s3:PutBucketVersioning is not allowed.",
     "PutBucketLifecycleConfiguration": (
@@ -54,8 +55,8 @@ _ACTIONS = {
     ),
     "PutBucketPolicy": (
         "The bucket exists and is private: s3:PutBucketPolicy is not allowed, or the account's S3 Block Public Access "
-        "(BlockPublicPolicy) forbids that everybody reads CRLs. Allow the action, or switch BlockPublicPolicy and "
-        f"RestrictPublicBuckets off for the account. {_PRIVATE}"
+        "(BlockPublicPolicy) forbids a policy that lets everybody read CRLs. Allow the action, or turn "
+        f"BlockPublicPolicy and RestrictPublicBuckets off for the account. {_PRIVATE}"
     ),
     "GetBucketPolicy": "s3:GetBucketPolicy is not allowed.",
     "ListObjects": "s3:ListBucket is not allowed by the bucket policy.",
@@ -71,11 +72,11 @@ _ACTIONS = {
 
 
 class S3Buckets:
-    """Buckets of the account; the client is made at the first call.
+    """Buckets of the account; the client is created at the first call.
 
     Args:
         region: of the buckets.
-        base_url: where else than at AWS the world finds the buckets, each as a folder.
+        base_url: base of object URLs, followed by bucket and key; empty for AWS's URLs.
         limits: of each call.
     """
 
@@ -84,23 +85,23 @@ class S3Buckets:
 
     @cached_property
     def _client(self) -> S3Client:
-        client: S3Client = Patience().client("s3", self._region, self._limits)
+        client: S3Client = CircuitBreaker().client("s3", self._region, self._limits)
         return client
 
     def list_buckets(self) -> list[str]:
-        """The buckets of the account in this region."""
-        found = self._call("ListBuckets", "list_buckets", BucketRegion=self._region)["Buckets"]
-        return sorted(each["Name"] for each in found)
+        """Return the names of the account's buckets in this region."""
+        buckets = self._call("ListBuckets", "list_buckets", BucketRegion=self._region)["Buckets"]
+        return sorted(bucket["Name"] for bucket in buckets)
 
     def create(self, bucket: str) -> None:
-        """Make a bucket with ACLs, and its policy last: a bucket without one is not finished."""
+        """Create a bucket with ACLs, and its policy last: a bucket without a policy is known to be unfinished."""
         check_bucket_name(bucket)
         if bucket in self.list_buckets():
             if not self._is_unfinished(bucket):
                 return
         else:
-            where = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
-            configuration = {"CreateBucketConfiguration": where} if where else {}
+            location = {"CreateBucketConfiguration": {"LocationConstraint": self._region}}
+            configuration = {} if self._region == "us-east-1" else location
             with suppress(_OwnBucketError):
                 self._call(
                     "CreateBucket",
@@ -121,23 +122,23 @@ class S3Buckets:
         return False
 
     def policy(self, bucket: str) -> str:
-        """The policy, in which those may write who are asking."""
+        """Return the policy, which lets the caller's identity write."""
         check_bucket_name(bucket)
         return crl_bucket.policy(bucket, identity_arn=self._identity_arn)
 
     @cached_property
     def _identity_arn(self) -> str:
-        client = Patience().client("sts", self._region, self._limits)
-        return str(_ask("GetCallerIdentity", client.get_caller_identity)["Arn"])
+        client = CircuitBreaker().client("sts", self._region, self._limits)
+        return str(_answer("GetCallerIdentity", client.get_caller_identity)["Arn"])
 
     def check(self, bucket: str, acl: str, ca_arn: str) -> None:  # noqa: ARG002  the policy may name the CA; S3 decides
-        """Ask for location and ACL and write the probe object with the ACL of the configuration."""
+        """Read location and ACL, and write the probe object with the ACL of the configuration."""
         check_bucket_name(bucket)
         self._call("GetBucketLocation", "get_bucket_location", Bucket=bucket)
         self._call("GetBucketAcl", "get_bucket_acl", Bucket=bucket)
         probe = PROBE if acl == "PUBLIC_READ" else PRIVATE_PROBE
-        wanted = {"ACL": _ACLS[acl]} if acl in _ACLS else {}
-        self._call("PutObject", "put_object", Bucket=bucket, Key=probe, Body=b"", **wanted)
+        parameters = {"ACL": _ACLS[acl]} if acl in _ACLS else {}
+        self._call("PutObject", "put_object", Bucket=bucket, Key=probe, Body=b"", **parameters)
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Read an object."""
@@ -146,7 +147,7 @@ class S3Buckets:
         except _MissingError:
             return None
         return StoredObject(
-            body=_ask("GetObject", answer["Body"].read),
+            body=_answer("GetObject", answer["Body"].read),
             etag=answer["ETag"],
             last_modified=answer["LastModified"],
             content_type=answer.get("ContentType", ""),
@@ -164,7 +165,7 @@ class S3Buckets:
         cache_control: str = "",
         acl: str = "BUCKET_OWNER_FULL_CONTROL",
     ) -> str:
-        """Write an object with If-Match, or If-None-Match where there must be none."""
+        """Write an object with If-Match, or with If-None-Match if it must not exist."""
         check_bucket_name(bucket)
         check_key(key)
         condition = {"IfNoneMatch": "*"} if expected_etag is None else {"IfMatch": expected_etag}
@@ -184,45 +185,45 @@ class S3Buckets:
         except _MissingError as error:
             if error.code == "NoSuchBucket":
                 raise
-            raise PreconditionFailedError(f"The object {bucket}/{key} was removed meanwhile.") from error
+            raise PreconditionFailedError(f"The object {bucket}/{key} was removed by another writer.") from error
         return str(answer["ETag"])
 
     def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
-        """Write an object in parts; the parts of one that is not finished are removed."""
+        """Write an object in parts; the parts of an unfinished object are removed."""
         check_bucket_name(bucket)
         check_key(key)
-        where = {"Bucket": bucket, "Key": key}
-        upload = self._call("PutObject", "create_multipart_upload", **where, ContentType=content_type)["UploadId"]
+        name = {"Bucket": bucket, "Key": key}
+        upload = self._call("PutObject", "create_multipart_upload", **name, ContentType=content_type)["UploadId"]
         try:
             parts = [
-                {"PartNumber": number, "ETag": self._put_part(where, upload, number, part)}
+                {"PartNumber": number, "ETag": self._put_part(name, upload, number, part)}
                 for number, part in enumerate(_parts(pieces), 1)
             ]
             self._call(
-                "PutObject", "complete_multipart_upload", **where, UploadId=upload, MultipartUpload={"Parts": parts}
+                "PutObject", "complete_multipart_upload", **name, UploadId=upload, MultipartUpload={"Parts": parts}
             )
         except BaseException:
             with suppress(BucketError):
-                self._call("PutObject", "abort_multipart_upload", **where, UploadId=upload)
+                self._call("PutObject", "abort_multipart_upload", **name, UploadId=upload)
             raise
 
-    def _put_part(self, where: dict[str, str], upload: str, number: int, part: bytes) -> str:
-        answer = self._call("PutObject", "upload_part", **where, UploadId=upload, PartNumber=number, Body=part)
+    def _put_part(self, name: dict[str, str], upload: str, number: int, part: bytes) -> str:
+        answer = self._call("PutObject", "upload_part", **name, UploadId=upload, PartNumber=number, Body=part)
         return str(answer["ETag"])
 
     def object_url(self, bucket: str, key: str) -> str:
-        """The address as AWS forms it; a name with dots goes into the path, where certificates need not match it."""
+        """Return the URL that AWS forms; a bucket name with dots is in the path, where no TLS name has to match it."""
         if self._base_url:
             return f"{self._base_url}/{bucket}/{key}"
         host = f"s3.{self._region}.{arns.domain_of(self._region)}"
         return f"http://{host}/{bucket}/{key}" if "." in bucket else f"http://{bucket}.{host}/{key}"
 
     def _call(self, action: str, method: str, **parameters: Any) -> Any:
-        return _ask(action, getattr(self._client, method), **parameters)
+        return _answer(action, getattr(self._client, method), **parameters)
 
 
-def _ask(action: str, call: Callable[..., Any], **parameters: Any) -> Any:
-    """The answer of a call, or what its error means for the owner of the bucket."""
+def _answer(action: str, call: Callable[..., Any], **parameters: Any) -> Any:
+    """Make a call; convert its error to a `BucketError` that says what the bucket's owner has to change."""
     try:
         return call(**parameters)
     except ClientError as error:
@@ -232,7 +233,7 @@ def _ask(action: str, call: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Pieces joined to parts of a multipart upload; all but the last have to be of that size or more."""
+    """Join pieces to parts of a multipart upload; all but the last must have at least `_PART_BYTES`."""
     part = bytearray()
     for piece in pieces:
         part += piece
@@ -244,7 +245,7 @@ def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _MissingError(BucketError):
-    """There is no such object, or no such bucket."""
+    """The object, the bucket or its policy does not exist."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, misconfigured=code == "NoSuchBucket")
@@ -252,7 +253,7 @@ class _MissingError(BucketError):
 
 
 class _OwnBucketError(BucketError):
-    """The bucket that shall be made exists, and is the account's own."""
+    """The bucket to create already exists in the account."""
 
 
 _KINDS = {"BucketAlreadyExists": BucketTakenError, "BucketAlreadyOwnedByYou": _OwnBucketError}
@@ -262,9 +263,10 @@ def _bucket_error(action: str, error: ClientError, parameters: dict[str, Any]) -
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
     if code in _LOST or (status in {409, 412} and "Key" in parameters):
-        return PreconditionFailedError(f"The object {parameters['Bucket']}/{parameters.get('Key')} changed meanwhile.")
+        name = f"{parameters['Bucket']}/{parameters.get('Key')}"
+        return PreconditionFailedError(f"The object {name} was changed by another writer.")
     if code in _MISSING:
-        return _MissingError(code, _REMEDIES.get(code, "There is no such object."))
+        return _MissingError(code, _REMEDIES.get(code, "The object does not exist."))
     if code in _REMEDIES:
         return _KINDS.get(code, BucketError)(_REMEDIES[code], misconfigured=True)
     if status == 403:

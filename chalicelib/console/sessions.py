@@ -98,7 +98,7 @@ def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
     known: Secret | None = dispatch.secret_of(rt, access_key_id) if _is_key_id(access_key_id) else None
     right = hmac.compare_digest((known.secret if known else _DUMMY_SECRET).encode(), secret.encode())
     if not right or known is None:
-        dispatch.even_out(rt, known is not None)
+        dispatch.equalize(rt, known is not None)
         return None
     return _begin(rt, "session", access_key_id, known.account_id, LIFE)
 

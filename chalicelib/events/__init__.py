@@ -1,4 +1,8 @@
-"""The port of events: where AWS Private CA's events go. Adapters lie beside this file; `runtime` alone picks one."""
+"""The event port: delivery of AWS Private CA's events. `runtime` chooses an adapter from this package.
+
+Here are the port and its adapters, EventBridge and the log. `ca/events.py` decides what an event says and when it is
+sent.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class EventsError(Exception):
-    """An event was not taken."""
+    """An event was not accepted."""
 
 
 class Events(Protocol):
-    """Takes events, one at a time."""
+    """Accepts events, one at a time."""
 
     def send(self, event: Mapping[str, Any]) -> None:
-        """Send an event, within a time that is bounded.
+        """Send an event within a bounded time.
 
         Args:
             event: in the envelope that AWS documents: version, id, detail-type, source, account, time, region,
                 resources and detail.
 
         Raises:
-            EventsError: it was not taken.
+            EventsError: it was not accepted.
         """
         ...

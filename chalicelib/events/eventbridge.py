@@ -1,4 +1,4 @@
-"""Events on the account's default bus of EventBridge; a bus that does not answer is left alone for a while.
+"""Events on the account's default event bus in EventBridge; after a failure none is sent for a minute.
 
 Source: Amazon EventBridge API, PutEvents.
 """
@@ -19,18 +19,18 @@ from chalicelib.events import EventsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SOURCE = "signet.acm-pca"  # PutEvents keeps sources that begin with "aws." to AWS
-SECONDS = 1.0  # to connect, and to answer
+SOURCE = "signet.acm-pca"  # PutEvents reserves sources that begin with "aws." for AWS
+SECONDS = 1.0  # for connecting, and again for the answer
 QUIET_SECONDS = 60.0
 
 
 class EventBridge:
-    """The bus; its client is made for the first event.
+    """The event bus; its client is created for the first event.
 
     Args:
         region: of the bus.
-        seconds: how long it may take to connect, and then to answer.
-        clock: seconds that only grow.
+        seconds: time limit for connecting, and again for the answer.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, region: str, *, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,9 +44,9 @@ class EventBridge:
         return Session().client("events", region_name=self._region, config=config)
 
     def send(self, event: Mapping[str, Any]) -> None:
-        """Put an event on the bus; after a failure none is tried for a minute, so that callers wait only once."""
+        """Put an event on the bus; after a failure events are skipped for a minute, so that callers wait only once."""
         if self._quiet_until is not None and self._clock() < self._quiet_until:
-            raise EventsError("EventBridge failed less than a minute ago and is left alone.")
+            raise EventsError("The event was skipped: EventBridge failed less than a minute ago.")
         try:
             self._put(event)
         except (BotoCoreError, ClientError) as error:
@@ -63,7 +63,7 @@ class EventBridge:
         }
         try:
             answer = self._client.put_events(Entries=[entry])
-        except ConnectionClosedError:  # it was closed while the function slept; that takes no time
+        except ConnectionClosedError:  # it was closed while the function was frozen, which is detected at once
             answer = self._client.put_events(Entries=[entry])
         if answer["FailedEntryCount"]:
             raise EventsError(f"EventBridge refused the event: {answer['Entries'][0].get('ErrorCode')}.")

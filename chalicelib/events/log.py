@@ -1,4 +1,4 @@
-"""Events in the log, each whole in one line."""
+"""Events as lines of the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LogEvents:
-    """The log as the place where events go."""
+    """Logs each event, whole, on one line."""
 
     def send(self, event: Mapping[str, Any]) -> None:
         """Log an event in AWS's envelope."""

@@ -1,4 +1,7 @@
-"""The keystore port: who holds CA keys. Adapters lie beside this file; `runtime` alone picks one."""
+"""The keystore port: custody of CA keys and small secrets. `runtime` chooses an adapter from this package.
+
+Here are the port and its adapters, encrypted files and AWS KMS. Only `ca/signing.py` uses the CA keys that they hold.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ CaPrivateKey = (
 
 
 class KeyStoreError(Exception):
-    """A key cannot be made, found, opened or used; the text holds no key material."""
+    """A key cannot be created, found, opened or used; the text contains no key material."""
 
 
 class KeyNotFoundError(KeyStoreError):
@@ -24,35 +27,35 @@ class KeyNotFoundError(KeyStoreError):
 
 
 class KeyStoreThrottledError(KeyStoreError):
-    """Too many calls: the same may succeed a moment later."""
+    """Too many calls: a later retry may succeed."""
 
 
 class KeyRefusedError(KeyStoreError):
-    """The key that its owner named cannot be a CA's; the text says why, and whoever named it may read it."""
+    """The customer's key cannot be used for a CA; the text gives the reason, and is safe to show to the caller."""
 
 
 class KeyStore(Protocol):
     """Holds the private keys of CAs and seals small secrets."""
 
     def check_key(self, named: str, key_algorithm: str) -> None:
-        """Raise `KeyRefusedError` unless this key of the owner's can become the key of a CA."""
+        """Raise `KeyRefusedError` unless this key of the customer can become the key of a CA."""
         ...
 
     def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:
-        """Make a key for a CA and return its id.
+        """Create a key for a CA and return its id.
 
         Args:
-            ca_arn: the CA; the key can be opened for no other.
+            ca_arn: the CA; the key can be opened for no other CA.
             key_algorithm: a `KeyAlgorithm` of the model.
-            named: a key of the owner's, which was checked, to be taken instead of a new one.
+            named: a key of the customer, already checked, to use instead of a new one.
 
         Raises:
-            KeyStoreError: the algorithm is not supported here, or the key could not be kept.
+            KeyStoreError: the algorithm is not supported, or the key could not be stored.
         """
         ...
 
     def private_key(self, key_id: str, ca_arn: str) -> CaPrivateKey:
-        """The key as an object of cryptography's; its private part may live elsewhere.
+        """Return the key as an object of the `cryptography` package, which may sign remotely.
 
         Raises:
             KeyNotFoundError: there is no such key for this CA.
@@ -60,21 +63,21 @@ class KeyStore(Protocol):
         ...
 
     def delete_key(self, key_id: str, ca_arn: str) -> None:
-        """Destroy a key for good; no error where there is none."""
+        """Destroy a key; no error if there is none."""
         ...
 
     def key_id_of(self, ca_arn: str) -> str:
-        """The id that `create_key` gives for this CA: known before the key exists, so that a crash leaves no orphan."""
+        """Return the id that `create_key` uses for this CA; known in advance, so that a crash leaves no orphan."""
         ...
 
     def seal(self, plaintext: bytes, context: str) -> bytes:
-        """Encrypt and authenticate a small secret; it can be opened only with the same context."""
+        """Encrypt and authenticate a small secret, which can be opened only with the same context."""
         ...
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
-        """Open what `seal` made.
+        """Decrypt a secret from `seal`.
 
         Raises:
-            KeyStoreError: it was altered, or sealed under another context or key.
+            KeyStoreError: it was altered, or sealed with another context or key.
         """
         ...

@@ -1,4 +1,4 @@
-"""Private keys that lie in AWS KMS, as private keys of cryptography's: hashed here, signed there.
+"""Private keys in AWS KMS, as private keys of the `cryptography` package: hashing is local, signing remote.
 
 Source: AWS KMS API, Sign; KMS Developer Guide, "Key spec reference"; FIPS 186-5 section 6.4.1; FIPS 204 section 6.2.
 """
@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 if TYPE_CHECKING:
     from chalicelib.keystore import CaPrivateKey
 
-# Takes what is to be signed, its `MessageType` and the `SigningAlgorithm` of KMS; gives the signature.
+# Takes the bytes to sign, KMS's `MessageType` and `SigningAlgorithm`; returns the signature.
 Sign = Callable[[bytes, str, str], bytes]
-# What KMS signs with a curve: the algorithm, and the length of the digests that it takes.
+# KMS's signing algorithm for each curve, and the length of its digests in bytes.
 _ECDSA: dict[str, tuple[str, int]] = {
     "secp256r1": ("ECDSA_SHA_256", 32),
     "secp384r1": ("ECDSA_SHA_384", 48),
@@ -26,11 +26,11 @@ _ECDSA: dict[str, tuple[str, int]] = {
 
 
 class PrivateKeyInKmsError(TypeError):
-    """The private key is asked for something else than a signature: it never leaves KMS."""
+    """A private key in KMS was used for something other than a signature: it never leaves KMS."""
 
 
 class _InKms:
-    """What the keys of every kind have in common."""
+    """Common base of keys of all types."""
 
     def __init__(self, public_key: Any, sign: Sign) -> None:
         self._public_key, self._sign = public_key, sign
@@ -49,13 +49,13 @@ class _InKms:
         return self
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise PrivateKeyInKmsError("The key lies in KMS: it signs, and does nothing else.")
+        raise PrivateKeyInKmsError("The key is in KMS and can only sign.")
 
     private_bytes = private_bytes_raw = private_numbers = decrypt = exchange = _refuse
 
 
 class RsaKey(_InKms, rsa.RSAPrivateKey):
-    """An RSA key; RSASSA-PSS has a salt as long as the hash, as KMS has it."""
+    """An RSA key; KMS's RSASSA-PSS uses a salt as long as the hash."""
 
     def sign(self, data: Any, padding_: Any, algorithm: Any) -> bytes:
         """Sign by PKCS #1 v1.5 or PSS."""
@@ -65,10 +65,10 @@ class RsaKey(_InKms, rsa.RSAPrivateKey):
 
 
 class EllipticCurveKey(_InKms, ec.EllipticCurvePrivateKey):
-    """A key on P-256, P-384 or P-521, with any SHA-2.
+    """A key on P-256, P-384 or P-521, with any hash of SHA-2.
 
-    KMS takes only digests of the hash that it pairs with the curve. ECDSA signs a digest's leftmost bits as an integer,
-    so one that is longer is cut, and one that is shorter gets zeros in front: the signature is the same.
+    KMS accepts only digests of the length that it pairs with the curve. ECDSA signs the leftmost bits of a digest as an
+    integer, so cutting a longer digest and padding a shorter one with leading zeros gives the same signature.
     """
 
     @property
@@ -85,7 +85,7 @@ class EllipticCurveKey(_InKms, ec.EllipticCurvePrivateKey):
 
 
 class _MlDsaKey(_InKms):
-    """An ML-DSA key: what is signed is the message representative mu, which is computed here."""
+    """An ML-DSA key: KMS signs the message representative mu, which is computed here."""
 
     def sign(self, data: Any, context: Any = None) -> bytes:
         hasher = mldsa.MLDSAMuHasher(self._public_key, context)
@@ -118,10 +118,10 @@ _KINDS: tuple[tuple[type[Any], type[Any]], ...] = (
 
 
 def private_key(public_key: Any, sign: Sign) -> CaPrivateKey | None:
-    """The private key to a public one, as an object that signs in KMS; None if keys of that kind do not sign here."""
+    """Return the private key for a public key, as an object that signs in KMS; None if its type is not supported."""
     kind = next((key for public, key in _KINDS if isinstance(public_key, public)), None)
-    found: CaPrivateKey | None = None if kind is None else kind(public_key, sign)
-    return found
+    key: CaPrivateKey | None = None if kind is None else kind(public_key, sign)
+    return key
 
 
 def _digest(data: bytes, algorithm: Any) -> bytes:

@@ -1,8 +1,8 @@
-"""CA keys in files, each in an AES-256-GCM envelope that is bound to its CA.
+"""CA keys in files, each encrypted with AES-256-GCM and bound to its CA.
 
-The wrapping key comes from a passphrase (scrypt) or from a file of mode 0600 that the first start makes. Every envelope
-is `version || nonce || ciphertext`; its purpose and CA (or context) are authenticated with it, and each purpose has a
-key of its own (HKDF), so that no envelope opens in another's place.
+The wrapping key is derived from a passphrase (scrypt), or read from a file of mode 0600 that is created at the first
+use. An envelope is `version || nonce || ciphertext`. Its purpose and its CA (or context) are authenticated with it, and
+each purpose has its own key (HKDF), so that no envelope can be opened in the place of another.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _GENERATORS: dict[str, Callable[[], CaPrivateKey]] = {
 
 
 class SoftwareKeyStore:
-    """Keys in a directory; nothing is read or written before the first use."""
+    """Keys in a directory, which is neither read nor written before the first use."""
 
     def __init__(self, path: Path, *, passphrase: str | None) -> None:
         self._path, self._passphrase = path, passphrase
@@ -68,17 +68,17 @@ class SoftwareKeyStore:
         return f"SoftwareKeyStore({str(self._path)!r})"
 
     def key_id_of(self, ca_arn: str) -> str:
-        """The CA's UUID."""
+        """Return the CA's UUID."""
         return arns.parse_ca_arn(ca_arn).ca_id
 
-    def check_key(self, named: str, key_algorithm: str) -> None:  # noqa: ARG002  no key fits
-        """There are no keys of owners here."""
-        raise KeyRefusedError("A key can be named only where CA keys are kept in KMS.")
+    def check_key(self, named: str, key_algorithm: str) -> None:  # noqa: ARG002  every key is refused
+        """Refuse every key of a customer: only KMS can have them."""
+        raise KeyRefusedError("The tag signet:kms-key can be used only if CA keys are in KMS (SIGNET_KEYS=kms).")
 
     def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:  # noqa: ARG002  as above
-        """Make a key; where the CA has one already, because a creation was repeated, that one stays."""
+        """Create a key; a key that the CA already has from an earlier attempt stays."""
         if key_algorithm not in _GENERATORS:
-            raise KeyStoreError(f"Keys of algorithm {key_algorithm} are not supported here.")
+            raise KeyStoreError(f"Key algorithm {key_algorithm} is not supported.")
         key_id = self.key_id_of(ca_arn)
         key = _GENERATORS[key_algorithm]()
         plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -88,11 +88,11 @@ class SoftwareKeyStore:
         except FileExistsError:
             self.private_key(key_id, ca_arn)
         except OSError as error:
-            raise KeyStoreError(f"A key cannot be kept in {self._path}: {error.strerror}.") from error
+            raise KeyStoreError(f"A key cannot be stored in {self._path}: {error.strerror}.") from error
         return key_id
 
     def private_key(self, key_id: str, ca_arn: str) -> CaPrivateKey:
-        """Open a key, or take it from those opened last."""
+        """Open a key, or return it from the cache."""
         with self._lock:
             key = self._opened.get((key_id, ca_arn))
             if key is not None:
@@ -116,14 +116,14 @@ class SoftwareKeyStore:
         except OSError as error:
             raise KeyStoreError(f"The key {key_id} cannot be read: {error.strerror}.") from error
         plain = self._unseal("ca-key", envelope, ca_arn)
-        # The envelope is authenticated, so the parameters are the ones that were generated.
+        # The envelope is authenticated, so the parameters are as generated.
         key = load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, CaPrivateKey):
-            raise KeyStoreError(f"The key {key_id} is of an unknown kind.")
+            raise KeyStoreError(f"The key {key_id} is of an unknown type.")
         return key
 
     def delete_key(self, key_id: str, ca_arn: str) -> None:
-        """Remove the key's file and forget the key."""
+        """Remove the key's file, and the key from the cache."""
         with self._lock:
             self._opened.pop((key_id, ca_arn), None)
         try:
@@ -132,11 +132,11 @@ class SoftwareKeyStore:
             raise KeyStoreError(f"The key {key_id} cannot be removed: {error.strerror}.") from error
 
     def seal(self, plaintext: bytes, context: str) -> bytes:
-        """Encrypt and authenticate a small secret for a context."""
+        """Encrypt and authenticate a small secret with a context."""
         return self._seal("secret", plaintext, context)
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
-        """Open what `seal` made for the same context."""
+        """Decrypt a secret from `seal` with the same context."""
         return self._unseal("secret", sealed, context)
 
     def _file(self, key_id: str) -> Path:
@@ -148,12 +148,14 @@ class SoftwareKeyStore:
 
     def _unseal(self, purpose: str, envelope: bytes, context: str) -> bytes:
         if envelope[:1] != _VERSION:
-            raise KeyStoreError("An envelope has an unknown version.")
+            raise KeyStoreError("A secret has an unknown version.")
         nonce, ciphertext = envelope[1 : 1 + _NONCE_BYTES], envelope[1 + _NONCE_BYTES :]
         try:
             return self._cipher(purpose).decrypt(nonce, ciphertext, f"{purpose}/{context}".encode())
         except (InvalidTag, ValueError):
-            raise KeyStoreError("An envelope does not open: it was altered, or belongs elsewhere.") from None
+            raise KeyStoreError(
+                "A secret cannot be decrypted: it was altered, or belongs to another context."
+            ) from None
 
     def _cipher(self, purpose: str) -> AESGCM:
         return AESGCM(HKDF(SHA256(), 32, None, f"signet/{purpose}".encode()).derive(self._wrapping_key))
@@ -170,20 +172,20 @@ class SoftwareKeyStore:
     def _from_file(self) -> bytes:
         path = self._path / "wrapping.key"
         if (self._path / "passphrase.check").exists():
-            raise KeyStoreError("The keys are wrapped by a passphrase: set SIGNET_KEY_PASSPHRASE.")
+            raise KeyStoreError("The keys are encrypted with a passphrase: set SIGNET_KEY_PASSPHRASE.")
         if not path.exists():
             files.write_atomically(path, secrets.token_bytes(32), exclusive=True)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise KeyStoreError(f"{path} can be read by others: its mode must be 0600.")
+            raise KeyStoreError(f"{path} can be read by other users: its mode must be 0600.")
         key = path.read_bytes()
         if len(key) != 32:
-            raise KeyStoreError(f"{path} does not hold a wrapping key.")
+            raise KeyStoreError(f"{path} does not contain a wrapping key.")
         return key
 
     def _from_passphrase(self) -> bytes:
-        """Derive the key, and compare it with the one of the first start by opening a canary."""
+        """Derive the key, and verify that it is the one of the first use by decrypting a canary."""
         if (self._path / "wrapping.key").exists():
-            raise KeyStoreError("The keys are wrapped by a key file: unset SIGNET_KEY_PASSPHRASE.")
+            raise KeyStoreError("The keys are encrypted with a key file: unset SIGNET_KEY_PASSPHRASE.")
         path = self._path / "passphrase.check"
         salt = path.read_bytes()[:16] if path.exists() else os.urandom(16)
         key = Scrypt(salt, 32, **_SCRYPT).derive((self._passphrase or "").encode())

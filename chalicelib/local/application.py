@@ -1,6 +1,6 @@
-"""What the server does with a request: head, body, lane, answer, in this order.
+"""The server's way with a request: head, body, lane, answer, in this order.
 
-The head alone decides how long a body may be, and what nobody may send is refused before it is read.
+The head alone determines how long the body may be, so that a body that is not allowed is refused before it is read.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from chalicelib.api import dispatch, health, ocsp_http
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, lanes
 from chalicelib.local.compression import compressed
-from chalicelib.local.crl_and_ocsp import recent_ocsp, status
-from chalicelib.local.gateway import HttpRequest, HttpResponse, of_wire, refusal
+from chalicelib.local.crl_and_ocsp import crl_or_ocsp, recent_ocsp
+from chalicelib.local.gateway import HttpRequest, HttpResponse, from_wire, refusal
 from chalicelib.pki import ocsp
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _TRY_LATER = ocsp.error("tryLater")
 
 
 class Application:
-    """Answers requests by RSGI.
+    """An RSGI application that answers requests.
 
     Source: https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md.
     """
@@ -35,16 +35,16 @@ class Application:
         self._bodies = bodies.Bodies()
 
     def stop(self) -> None:
-        """Wait for no client any longer."""
+        """Stop waiting for bodies."""
         self._bodies.stop()
 
     def close(self) -> None:
-        """Wait for what is being answered."""
+        """Wait for the requests that are being answered."""
         for lane in self._lanes.values():
             lane.close()
 
     async def __call__(self, scope: Any, protocol: Any) -> None:
-        """Answer one request."""
+        """Answer a request."""
         if scope.proto != "http":
             return
         headers = tuple((name.lower(), value) for name, value in scope.headers.items())
@@ -66,15 +66,15 @@ class Application:
             and not forms.is_urlencoded(head.header("content-type"))
         ):
             return refusal(415, (("Connection", "close"),))
-        named, most = dict(headers), lanes.most_body_bytes(head)
-        with self._bodies.held(bodies.declared_bytes(named, most)):
-            request = head._replace(body=await self._bodies.read(protocol, named, most))
+        by_name, most = dict(headers), lanes.most_body_bytes(head)
+        with self._bodies.reserved(bodies.declared_bytes(by_name, most)):
+            request = head._replace(body=await self._bodies.read(protocol, by_name, most))
             return self._at_once(request) or await self._in_lane(request)
 
     def _at_once(self, request: HttpRequest) -> HttpResponse | None:
-        """What needs no thread: it asks nobody."""
+        """Answer a request that needs no I/O, and therefore no thread."""
         if (request.method, request.path) == ("GET", "/healthz"):
-            return of_wire(request.method, health.health(self._rt))
+            return from_wire(request.method, health.health(self._rt))
         return recent_ocsp(self._rt, request)
 
     async def _in_lane(self, request: HttpRequest) -> HttpResponse:
@@ -85,8 +85,8 @@ class Application:
         return response or refusal(503, (("Retry-After", "1"),))
 
     def _in_thread(self, request: HttpRequest) -> HttpResponse:
-        ungated = status(self._rt, request) or console_fallback.answer(self._rt, request)
-        return ungated or compressed(request, self._gateway.answer(request))
+        direct = crl_or_ocsp(self._rt, request) or console_fallback.answer(self._rt, request)
+        return direct or compressed(request, self._gateway.answer(request))
 
 
 def _send(protocol: Any, response: HttpResponse) -> None:

@@ -1,4 +1,4 @@
-"""Bodies of requests, read within limits of length, time and memory."""
+"""Reading of request bodies, within limits of length, time and memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL_SECONDS, LARGE_SECONDS = 10, 30
-MOST_LARGE_BYTES = 16 * 1024 * 1024  # of all large bodies that are being read or answered
+MOST_LARGE_BYTES = 16 * 1024 * 1024  # in all, for large bodies that are being read or answered
 
 
 class BodyRefusedError(Exception):
-    """A body is not read to its end; `status` says why."""
+    """The body is not read to its end; `status` is the HTTP status of the refusal."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -24,35 +24,35 @@ class BodyRefusedError(Exception):
 
 
 class Bodies:
-    """Reads bodies, and counts the memory that the large ones take; used by one event loop."""
+    """Reads bodies, and counts the memory of large ones; used by one event loop."""
 
     def __init__(self) -> None:
         self._room = MOST_LARGE_BYTES
         self._deadlines: set[asyncio.Timeout] = set()
 
     def stop(self) -> None:
-        """Wait for no body any longer: the server stops."""
+        """Stop waiting for bodies, because the server stops."""
         for deadline in self._deadlines:
             deadline.reschedule(0)
 
     @contextmanager
-    def held(self, size: int) -> Iterator[None]:
-        """Hold the memory of a body until its request is answered.
+    def reserved(self, size: int) -> Iterator[None]:
+        """Reserve the memory of a large body until its request is answered; small bodies need no reservation.
 
         Raises:
-            BodyRefusedError: there is none left; small bodies always have theirs.
+            BodyRefusedError: not enough memory is left.
         """
-        taken = size if size > SMALL_BYTES else 0
-        if taken > self._room:
+        reserved = size if size > SMALL_BYTES else 0
+        if reserved > self._room:
             raise BodyRefusedError(503)
-        self._room -= taken
+        self._room -= reserved
         try:
             yield
         finally:
-            self._room += taken
+            self._room += reserved
 
     async def read(self, protocol: Any, headers: dict[str, str], most: int) -> bytes:
-        """The whole body; one of unknown length is counted while it comes.
+        """Read the whole body; one of unknown length is counted as it arrives.
 
         Raises:
             BodyRefusedError: it is too long, or too slow.
@@ -73,17 +73,17 @@ class Bodies:
 
 
 def declared_bytes(headers: dict[str, str], most: int) -> int:
-    """How long a body will be at most; one of unknown length may be as long as is allowed.
+    """Return the length of a body in bytes, which is `most` if the head does not declare it.
 
     Raises:
-        BodyRefusedError: it is longer than that.
+        BodyRefusedError: it is longer than `most`, or the declaration is malformed.
     """
     if "transfer-encoding" in headers:
         return most
-    declared = headers.get("content-length", "0")
-    if len(declared) > 10 or not declared.isdecimal() or int(declared) > most:
+    length = headers.get("content-length", "0")
+    if len(length) > 10 or not length.isdecimal() or int(length) > most:
         raise BodyRefusedError(413)
-    return int(declared)
+    return int(length)
 
 
 async def _counted(protocol: Any, most: int) -> bytes:

@@ -1,7 +1,7 @@
-"""Chalice's local gateway in its thread-safe form: what API Gateway is on AWS.
+"""Chalice's local gateway in its thread-safe form, in the place of API Gateway.
 
-Requests become the events of API Gateway, with repeated headers and exact bytes. What Chalice itself refuses is
-answered in AWS's form.
+Requests become API Gateway's events, with repeated headers and exact bytes. Chalice's own refusals are converted to
+AWS's form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chalice.local import ForbiddenError, LocalChalice, LocalGateway
 from chalicelib import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from chalice.app import Chalice
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 _REFUSALS = {
     404: ("ResourceNotFoundException", "There is nothing here."),
     405: ("UnknownOperationException", "This method is not supported here."),
-    408: ("RequestTimeoutException", "The body did not come in time."),
+    408: ("RequestTimeoutException", "The body did not arrive in time."),
     413: ("RequestEntityTooLargeException", "The body is too long."),
-    415: ("UnsupportedMediaType", "The content type is not one of a form."),
+    415: ("UnsupportedMediaType", "The content type is not that of a form."),
     431: ("RequestHeaderFieldsTooLarge", "The headers are too long."),
     500: ("InternalFailure", "An internal failure occurred."),
-    503: ("ServiceUnavailable", "Too many requests wait already; try again."),
+    503: ("ServiceUnavailable", "Too many requests are waiting; try again."),
 }
-_CHALICES_OWN = '{"Code":"MethodNotAllowedError"'  # a 405 of the application's begins otherwise
+_CHALICE_405 = '{"Code":"MethodNotAllowedError"'  # the application's own 405 begins otherwise
 
 
 class HttpRequest(NamedTuple):
-    """A request as the server read it; `path` is without query."""
+    """A request as the server read it; `path` has no query."""
 
     method: str
     path: str
@@ -46,12 +46,12 @@ class HttpRequest(NamedTuple):
     body: bytes
 
     def header(self, name: str) -> str:
-        """The first value of a header; empty where there is none."""
-        return next((value for each, value in self.headers if each == name), "")
+        """Return the first value of a header; empty if there is none."""
+        return next((value for header, value in self.headers if header == name), "")
 
 
 class HttpResponse(NamedTuple):
-    """What the server sends."""
+    """A response for the server to send."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -59,7 +59,7 @@ class HttpResponse(NamedTuple):
 
 
 class Gateway(LocalGateway):
-    """One gateway serves all threads: the current request is kept per thread."""
+    """One gateway for all threads; Chalice keeps the current request per thread."""
 
     def __init__(self, app: Chalice) -> None:
         app.__class__ = LocalChalice
@@ -76,49 +76,51 @@ class Gateway(LocalGateway):
             answer = self._app(event, self._generate_lambda_context())
         except ForbiddenError:
             return refusal(404)
-        except Exception:  # noqa: BLE001  the server must go on
+        except Exception:  # noqa: BLE001  the server must keep running
             logs.log_exception("gateway_failed", method=request.method)
             return refusal(500)
         return _response(request.method, answer)
 
     def _event(self, request: HttpRequest) -> dict[str, Any]:
-        """The event of API Gateway's REST API; `ValueError` where no route fits."""
+        """Return the event of API Gateway's REST API; `ValueError` if no route matches."""
         target = f"{request.path}?{request.query}" if request.query else request.path
         event: dict[str, Any] = self._generate_lambda_event(request.method, target, dict(request.headers), None)
         multi: dict[str, list[str]] = {}
         for name, value in request.headers:
             multi.setdefault(name, []).append(value)
         event["multiValueHeaders"] = multi
-        event["body"] = request.body  # API Gateway has base64 here, which takes long for a large one
+        event["body"] = request.body  # API Gateway sends base64, which takes long for a large body
         return event
 
 
 def _response(method: str, answer: dict[str, Any]) -> HttpResponse:
     status = int(answer["statusCode"])
-    if status == 405 and str(answer.get("body")).startswith(_CHALICES_OWN):
+    if status == 405 and str(answer.get("body")).startswith(_CHALICE_405):
         return refusal(status, (("Allow", str(answer["headers"].get("Allow", ""))),))
     body = answer.get("body") or ""
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    headers = tuple((name, str(value)) for name, value in answer["headers"].items())
-    if method == "HEAD":
-        return HttpResponse(status, (*headers, ("Content-Length", str(len(content)))), b"")
-    return HttpResponse(status, headers, content)
+    return http_response(method, status, answer["headers"], content)
 
 
-def of_wire(method: str, answer: WireResponse) -> HttpResponse:
-    """An answer that came by no gateway."""
-    headers = tuple(answer.headers.items())
+def http_response(method: str, status: int, headers: Mapping[str, object], body: bytes) -> HttpResponse:
+    """Build a response, which for HEAD has the body's length instead of the body."""
+    pairs = tuple((name, str(value)) for name, value in headers.items())
     if method == "HEAD":
-        return HttpResponse(answer.status, (*headers, ("Content-Length", str(len(answer.body)))), b"")
-    return HttpResponse(answer.status, headers, answer.body)
+        return HttpResponse(status, (*pairs, ("Content-Length", str(len(body)))), b"")
+    return HttpResponse(status, pairs, body)
+
+
+def from_wire(method: str, answer: WireResponse) -> HttpResponse:
+    """Build the response for an answer that did not come through the gateway."""
+    return http_response(method, answer.status, answer.headers, answer.body)
 
 
 def refusal(status: int, headers: Iterable[tuple[str, str]] = ()) -> HttpResponse:
-    """An error of the gateway itself, in AWS's form."""
+    """Return an error of the gateway itself, in AWS's form."""
     code, message = _REFUSALS[status]
-    own = (
+    error_headers = (
         ("Content-Type", "application/x-amz-json-1.1"),
         ("x-amzn-RequestId", str(uuid.uuid4())),
         ("x-amzn-ErrorType", code),
     )
-    return HttpResponse(status, (*own, *headers), json.dumps({"__type": code, "message": message}).encode())
+    return HttpResponse(status, (*error_headers, *headers), json.dumps({"__type": code, "message": message}).encode())

@@ -1,7 +1,7 @@
-"""Threads by what is asked for, so that no kind of request takes those of another.
+"""Threads by kind of request, so that no kind takes the threads of another.
 
-Each lane has a bounded queue: who finds it full is told so at once, and nobody waits behind a flood. OCSP about
-certificates that were asked for before does not queue behind requests that nobody has sent yet.
+Each lane has a bounded queue: a request that finds it full is refused at once instead of waiting behind a flood. OCSP
+requests that were answered before do not queue behind new ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONSOLE = "/console"
 
 
 class Width(NamedTuple):
-    """The threads of a lane, and how many requests may wait for one."""
+    """Number of threads of a lane, and of requests that may wait for one."""
 
     threads: int
     waiting: int
@@ -35,7 +35,7 @@ class Width(NamedTuple):
 WIDTHS = {
     "api": Width(16, 512),
     "console": Width(6, 256),
-    "large": Width(2, 16),  # bodies that are long to hash and to decode
+    "large": Width(2, 16),  # bodies that take long to hash and to decode
     "crl": Width(3, 128),
     "ocsp": Width(2, 256),
     "ocsp-new": Width(2, 48),
@@ -50,7 +50,7 @@ class Lane:
         self._room = width.threads + width.waiting
 
     async def run(self, answer: Callable[[HttpRequest], HttpResponse], request: HttpRequest) -> HttpResponse | None:
-        """Answer a request in a thread; None where too many wait already."""
+        """Answer a request in a thread; None if the queue is full."""
         if self._room <= 0:
             return None
         self._room -= 1
@@ -60,17 +60,17 @@ class Lane:
             self._room += 1
 
     def close(self) -> None:
-        """Wait for what is being answered."""
+        """Wait for the requests that are being answered."""
         self._pool.shutdown()
 
 
 def is_ocsp(request: HttpRequest) -> bool:
-    """Whether a request is one for OCSP, by its head."""
+    """Tell by its head whether a request is for OCSP."""
     return ocsp_http.request_of(request.method, request.path, request.header("content-type"), b"") is not None
 
 
 def lane_of(rt: Runtime, request: HttpRequest) -> str:
-    """The lane of a request that has its body."""
+    """Return the lane of a request whose body has been read."""
     ocsp_request = ocsp_http.request_of(request.method, request.path, request.header("content-type"), request.body)
     if ocsp_request is not None:
         return "ocsp" if ocsp_request in rt.ocsp_answers else "ocsp-new"
@@ -86,9 +86,9 @@ def _is_console(path: str) -> bool:
 
 
 def most_body_bytes(request: HttpRequest) -> int:
-    """How long the body of a request may be, by its head alone.
+    """Return the maximum length of a request's body in bytes, by its head alone.
 
-    Who says nothing of who they are sends what any stranger may send: an OCSP request, or a short form.
+    Without a claim to be signed or signed in, a request may only be for OCSP, a short form, or a small body.
     """
     if is_ocsp(request):
         return ocsp.MAX_REQUEST_BYTES
@@ -98,5 +98,5 @@ def most_body_bytes(request: HttpRequest) -> int:
 
 
 def is_strangers_form(request: HttpRequest) -> bool:
-    """Whether a form comes from who does not even claim to have signed in to the console."""
+    """Tell whether a console form comes without a session's cookie."""
     return _is_console(request.path) and f"{SESSION_COOKIE}=" not in request.header("cookie")

@@ -1,4 +1,4 @@
-"""The scheduler of the laptop home: what EventBridge is on AWS, invoking the very handlers that are deployed there."""
+"""The scheduler of the laptop home, in the place of EventBridge: it invokes the same handlers as on AWS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-NOT_HERE = frozenset({"monitor"})  # it feeds CloudWatch's alarms
-TICK_SECONDS = 5.0  # AWS's rule ticks each minute; a laptop can afford to be faster
+NOT_HERE = frozenset({"monitor"})  # only CloudWatch's alarms need it
+TICK_SECONDS = 5.0  # on AWS the rules fire every minute
 
 
 class Scheduler:
-    """A thread that runs every schedule of the app at its start and then with each tick."""
+    """A thread that runs every schedule of the app at the start and then at each tick."""
 
     def __init__(self, app: Chalice, rt: Runtime, *, tick_seconds: float = TICK_SECONDS) -> None:
         self._app, self._rt, self._tick_seconds = app, rt, tick_seconds
@@ -29,11 +29,11 @@ class Scheduler:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the handler that is running."""
+        """Stop after the running handler, and wait for that."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -44,24 +44,24 @@ class Scheduler:
             self._stopping.wait(self._tick_seconds)
 
     def tick(self) -> None:
-        """Invoke every scheduled handler once; the failure of one is logged and stops nobody."""
+        """Invoke every scheduled handler once; a failure is logged and does not stop the others."""
         for name, handler in scheduled_handlers(self._app).items():
             if self._stopping.is_set():
                 return
             try:
                 handler(scheduled_event(self._rt, name), None)
-            except Exception:  # noqa: BLE001  the next tick comes anyway
+            except Exception:  # noqa: BLE001  the next tick is the retry
                 logs.log_exception("schedule_failed", schedule=name)
 
 
 def scheduled_handlers(app: Chalice) -> dict[str, Callable[[Any, Any], Any]]:
-    """The app's scheduled handlers by name: whatever is registered, but for what only AWS has a use for."""
-    names = [each.name for each in app.event_sources if hasattr(each, "schedule_expression")]
+    """Return the app's scheduled handlers by name, except those that are useful only on AWS."""
+    names = [source.name for source in app.event_sources if hasattr(source, "schedule_expression")]
     return {name: app.handler_map[name] for name in names if name not in NOT_HERE}
 
 
 def scheduled_event(rt: Runtime, name: str) -> dict[str, Any]:
-    """The event that EventBridge sends for a schedule.
+    """Build the event that EventBridge sends for a schedule.
 
     Source: Amazon EventBridge User Guide, "Scheduled event".
     """

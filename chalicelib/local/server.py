@@ -1,4 +1,4 @@
-"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 alone."""
+"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.1"
 _HEADER_MILLISECONDS = 10_000
-_HEADER_BUFFER_BYTES = 32 * 1024  # what does not fit is answered 431 before Python sees it
-_CONNECTIONS = 16_384  # slow ones cost memory alone
-_SWITCH_SECONDS = 0.0005  # how long a thread that computes keeps another one, and so OCSP, waiting
+_HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
+_CONNECTIONS = 16_384  # slow connections take only memory
+_SWITCH_SECONDS = 0.0005  # time slice of a computing thread while others, such as OCSP's, wait
 
 
 class ServeError(Exception):
-    """The server cannot start; the text is one sentence for a person."""
+    """The server cannot start; the text is a sentence for a person."""
 
 
 def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        rt: the runtime that the app answers from.
+        rt: the app's runtime.
         app: the Chalice app.
-        ready: called once connections are accepted.
+        ready: called once, when connections are accepted.
 
     Raises:
         ServeError: the port or the data directory is in use.
     """
-    with _only_server_of(rt.settings.data_path):
+    with _server_lock(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         scheduler = Scheduler(app, rt)
         application = Application(rt, Gateway(app))
@@ -81,9 +81,9 @@ async def _serve(port: int, application: Application, scheduler: Scheduler, read
 
     def stop() -> None:
         application.stop()
-        server.stop()  # type: ignore[no-untyped-call]  # of granian
+        server.stop()  # type: ignore[no-untyped-call]  # granian has no types
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # the loop's own handlers lose signals while its pipe is full
+    for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     serving = loop.create_task(server.serve())
     await _accepting(port, serving)
@@ -105,7 +105,7 @@ async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
 
 
 def _allow_connections() -> None:
-    """Raise the limit of open files as far as this process may, so that idle connections do not use it up."""
+    """Raise the limit of open files as far as allowed, so that idle connections do not exhaust it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _CONNECTIONS + 1024 if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS + 1024)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
@@ -121,8 +121,8 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _only_server_of(data: Path) -> Iterator[None]:
-    """Hold the home's server lock; it ends with the process, also by kill -9."""
+def _server_lock(data: Path) -> Iterator[None]:
+    """Hold the server lock of a data directory; it ends with the process, even after kill -9."""
     files.make_directory(data)
     descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -130,7 +130,7 @@ def _only_server_of(data: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise ServeError(f"Process {holder} serves {data} already.") from error
+            raise ServeError(f"Process {holder} already serves {data}.") from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield

@@ -1,7 +1,10 @@
-"""The store port: what Signet remembers, and the only ways in which it changes.
+"""The store port: all state that Signet records, and every way to change it.
 
-Each method is one conditional write, one transaction of at most 100 items, or a query on a key that one busy CA does
-not heat (docs/architecture.md lists keys and costs). Times are given by the caller: a store reads no clock.
+Each method is one conditional write, one transaction of at most 100 items, or a query that no single busy CA turns into
+a hot partition (docs/architecture.md lists keys and costs). Callers pass the time: a store reads no clock.
+
+This package holds the port, the store written once over a table (`table_*.py`), and the tables' drivers: SQLite and
+DynamoDB. It does not decide anything about certificates or CRLs: that belongs to `operations` and the services.
 """
 
 from __future__ import annotations
@@ -29,19 +32,19 @@ if TYPE_CHECKING:
 
 
 class StoreError(Exception):
-    """The store cannot answer at the moment."""
+    """The store is unavailable at the moment."""
 
 
 class ThrottledError(StoreError):
-    """The store is out of capacity; trying again later helps."""
+    """The store is out of capacity; a later retry may succeed."""
 
 
 class TooLargeError(Exception):
-    """A record would be larger than the store keeps; the text says how much that is."""
+    """A record is larger than the store allows; the text names both sizes."""
 
 
 class ConflictError(Exception):
-    """Somebody else's write came first: what the write was conditional on does not hold any more."""
+    """Another write came first, so the condition of this one no longer holds."""
 
 
 class StaleAuthorityError(ConflictError):
@@ -56,21 +59,21 @@ class TokenMismatchError(Exception):
     """The idempotency token was used with other parameters."""
 
 
-SEPARATOR = "\x1f"  # of the parts of a position; sorts before everything that names hold
+SEPARATOR = "\x1f"  # between the parts of a position; sorts before every character that names may contain
 
 
 def search_value(value: str) -> str:
-    """A value as search entries have it: without case, and not longer than a key may be."""
+    """Normalize a value for search entries: case-folded, and cut to 200 characters to fit into a key."""
     return value.casefold()[:200].replace(SEPARATOR, " ")
 
 
 class Span(NamedTuple):
-    """Values of one kind, without case: from `first` through everything that begins with `last`.
+    """A range of values of one kind, case-insensitive: from `first` through every value that begins with `last`.
 
-    Values of "issued" and "expires" are 20 digits of microseconds since 1970; "revoked" has no values.
+    Values of "issued" and "expires" are microseconds since 1970 in 20 digits; "revoked" has no values.
 
     Attributes:
-        whole: `last` has to be the whole value.
+        whole: `last` must match the whole value, not only its beginning.
     """
 
     kind: Literal["subject", "san", "template", "expires", "issued", "revoked"]
@@ -80,7 +83,7 @@ class Span(NamedTuple):
 
 
 class Store(OverviewQueries, CrlRecords, Protocol):
-    """Everything that Signet remembers."""
+    """All state that Signet records."""
 
     # access keys
 
@@ -89,15 +92,15 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         ...
 
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
-        """The access key, or None."""
+        """Return the access key, or None."""
         ...
 
     def list_access_keys(self) -> list[AccessKey]:
-        """All access keys, oldest first."""
+        """Return all access keys, oldest first."""
         ...
 
     def delete_access_key(self, access_key_id: str) -> None:
-        """Remove an access key; no error where there is none."""
+        """Remove an access key; no error if there is none."""
         ...
 
     # certificate authorities
@@ -108,54 +111,55 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Record a new CA (status CREATING) and its token in one transaction.
 
         Returns:
-            the ARN of `ca`, or of the CA that a live token with the same fingerprint already made. A token whose CA has
-            FAILED or is gone counts as never used.
+            the ARN of `ca`, or of the CA already created with an unexpired token of the same fingerprint. A token whose
+            CA is FAILED or purged counts as unused.
 
         Raises:
-            TokenMismatchError: the live token has another fingerprint.
+            TokenMismatchError: the unexpired token has another fingerprint.
         """
         ...
 
     def certificate_authority_of(self, token: IdempotencyToken, *, now: datetime) -> str | None:
-        """The ARN that `reserve_certificate_authority` would answer for a token that was used already, or None."""
+        """Return the ARN that `reserve_certificate_authority` would return for a used token, or None."""
         ...
 
     def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
-        """The CA, or None.
+        """Return the CA, or None.
 
         Args:
-            arn: of the CA, as `arn.parse_ca_arn` accepts it.
-            cached: a copy read by this process earlier will do; `reserve_certificate` finds out when it is stale.
+            arn: the CA's ARN, in the form that `arn.parse_ca_arn` accepts.
+            cached: allow a copy that this process read earlier; `reserve_certificate` detects a stale one.
         """
         ...
 
     def list_certificate_authorities(
         self, account_id: str, *, limit: int, after: str | None = None
     ) -> list[CertificateAuthority]:
-        """Up to `limit` CAs of an account, ordered by CA id, beginning behind the CA id `after`; read consistently."""
+        """Return up to `limit` CAs of an account, ordered by CA id, starting after the CA id `after`; consistent."""
         ...
 
     def list_accounts(self) -> list[str]:
-        """Accounts that have, or had, a CA."""
+        """Return the accounts that have, or had, a CA."""
         ...
 
     def update_certificate_authority(
         self, old: CertificateAuthority, new: CertificateAuthority
     ) -> CertificateAuthority:
-        """Replace a CA; returns `new` with its version (and where needed its issuing epoch) grown.
+        """Replace a CA; return `new` with its version, and its issuing epoch where needed, incremented.
 
-        The issuing epoch grows when status, certificate, chain, revocation configuration or distribution points differ.
+        The issuing epoch is incremented if status, certificate, chain, revocation configuration or distribution
+        points differ.
 
         Raises:
-            ConflictError: the CA is not at `old.version` any more.
+            ConflictError: the CA is no longer at `old.version`.
         """
         ...
 
     def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
-        """Forget a CA and its CRL state; certificates and revocations stay on record.
+        """Delete the records of a CA and its CRLs; certificates and revocations stay on record.
 
         Raises:
-            ConflictError: the CA is not at `ca.version` any more.
+            ConflictError: the CA is no longer at `ca.version`.
         """
         ...
 
@@ -172,120 +176,120 @@ class Store(OverviewQueries, CrlRecords, Protocol):
     ) -> tuple[Certificate, bool]:
         """Record the intent to sign: serial, plan, token and search entries in one transaction.
 
-        `terms` are pairs of "subject" or "san" and a value; by each one, and by template and end, the certificate is
-        found. Where there are more than a transaction holds, some are written before it.
+        `terms` are pairs of "subject" or "san" and a value. The certificate can be found by each of them, by its
+        template and by its expiry. If there are more than fit into one transaction, some are written before it.
 
         Returns:
-            `certificate` and True; or, where a live token with the same fingerprint already made one, that certificate
-            and False. A token whose certificate has FAILED counts as never used.
+            `certificate` and True; or, if it was already issued with an unexpired token of the same fingerprint, the
+            earlier certificate and False. A token whose certificate is FAILED counts as unused.
 
         Raises:
-            StaleAuthorityError: the CA is not at `ca.issuing_epoch` any more: read it again, plan again.
-            SerialTakenError: take another serial number.
-            TokenMismatchError: the live token has another fingerprint.
+            StaleAuthorityError: the CA is no longer at `ca.issuing_epoch`: read it and plan again.
+            SerialTakenError: the CA has used this serial number: take another one.
+            TokenMismatchError: the unexpired token has another fingerprint.
         """
         ...
 
     def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
-        """The certificate that `reserve_certificate` would answer for a token that was used already, or None."""
+        """Return the certificate that `reserve_certificate` would return for a used token, or None."""
         ...
 
     def complete_certificate(self, certificate: Certificate, certificate_der: bytes, *, issued_at: datetime) -> None:
-        """PENDING becomes ISSUED.
+        """Change the status from PENDING to ISSUED.
 
         Raises:
-            ConflictError: it is not PENDING any more; the signed certificate must not be given out.
+            ConflictError: it is no longer PENDING; the signed certificate must not be handed out.
         """
         ...
 
     def fail_certificate(self, certificate: Certificate, failure: str) -> None:
-        """PENDING becomes FAILED; `ConflictError` if it is not PENDING any more."""
+        """Change the status from PENDING to FAILED; `ConflictError` if it is no longer PENDING."""
         ...
 
     def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
-        """The certificate with this serial, in whatever status, or None; read consistently."""
+        """Return the certificate with this serial number, whatever its status, or None; read consistently."""
         ...
 
     def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
-        """All certificates of a CA by the time of their reservation, read in pages."""
+        """Yield all certificates of a CA in the order of their reservation, read in pages."""
         ...
 
     def find_certificates(self, ca_arn: str, span: Span, *, after: str = "", limit: int) -> list[tuple[str, int]]:
-        """Up to `limit` certificates of a CA whose value lies in a span, each as its position and its serial number.
+        """Return up to `limit` certificates of a CA with a value in a span, as pairs of position and serial number.
 
         Args:
             ca_arn: the CA.
-            span: what to look for.
-            after: a position; the answer begins behind it. Positions are ordered by value, then by time of reservation;
-                of "subject", "san", "template" and "expires" the value is the second of the parts.
-            limit: how many index entries are read for an answer at most, times 16 shards.
+            span: the values to match.
+            after: a position; the answer starts after it. Positions are ordered by value, then by time of reservation.
+                For "subject", "san", "template" and "expires" the value is the second part of a position.
+            limit: also the number of index entries read at most from each of 16 shards.
         """
         ...
 
     # OCSP
 
     def list_issuers(self, key_hash: str) -> list[str]:
-        """ARNs of the CAs whose `ocsp_key_hashes` have this one; read consistently.
+        """Return the ARNs of the CAs whose `ocsp_key_hashes` include this hash; read consistently.
 
-        `update_certificate_authority` writes what they are found by, and a responder that is due at once.
+        `update_certificate_authority` writes this index, and a responder record that is due at once.
         """
         ...
 
     def get_responder(self, ca_arn: str) -> OcspResponder | None:
-        """The OCSP responder of a CA, or None where OCSP was never on."""
+        """Return the OCSP responder of a CA, or None if OCSP was never enabled."""
         ...
 
     def update_responder(self, old: OcspResponder, new: OcspResponder) -> None:
-        """Replace a responder; `ConflictError` if its generation or its due time is not that of `old` any more."""
+        """Replace a responder; `ConflictError` if its generation or its due time no longer matches `old`."""
         ...
 
     # resource policies
 
     def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
-        """The resource policy of a CA, or None; the whole ARN must be the CA's, not its id alone."""
+        """Return the resource policy of a CA, or None; the whole ARN must match, not only the CA id."""
         ...
 
     def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:
-        """Attach a policy that names at most 40 accounts, in the place of `old` (None: there is none).
+        """Attach a policy that names at most 40 accounts, replacing `old` (None: there is none yet).
 
         Raises:
-            ConflictError: the CA's policy is not `old` any more.
+            ConflictError: the CA's policy is no longer `old`.
         """
         ...
 
     def delete_policy(self, policy: ResourcePolicy) -> None:
-        """Remove a policy; `ConflictError` if the CA's policy is not this one any more."""
+        """Remove a policy; `ConflictError` if the CA no longer has this policy."""
         ...
 
     def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
-        """ARNs of CAs whose policy names an account, ordered by CA id, beginning behind the CA id `after`."""
+        """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`."""
         ...
 
     # audit reports
 
     def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:
-        """Record an audit report that is to be written.
+        """Record a requested audit report.
 
         Raises:
-            ConflictError: the one before it was asked for later than `last_before`, and not further in the future than
-                that is in the past: a clock that was ahead stops nobody.
+            ConflictError: the previous report was requested after `last_before`. A request time further in the future
+                than `last_before` is in the past came from a fast clock and does not count.
         """
         ...
 
     def get_audit_report(self, ca_arn: str, report_id: str) -> AuditReport | None:
-        """The record of an audit report, or None."""
+        """Return the record of an audit report, or None."""
         ...
 
     def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:
-        """Replace a record; returns `new` with its version grown.
+        """Replace a record; return `new` with its version incremented.
 
         Raises:
-            ConflictError: it is not at `old.version` any more.
+            ConflictError: it is no longer at `old.version`.
         """
         ...
 
     def forget_last_audit_report(self, report: AuditReport) -> None:
-        """Let another report be asked for at once, if this was the last one."""
+        """Allow another report to be requested at once, if this was the last one."""
         ...
 
     # sessions of the console
@@ -295,34 +299,33 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         ...
 
     def get_session(self, id_sha256: str) -> ConsoleSession | None:
-        """The session, or None; read consistently."""
+        """Return the session, or None; read consistently."""
         ...
 
     def update_session(self, old: ConsoleSession, new: ConsoleSession) -> ConsoleSession:
-        """Replace a session; returns `new` with its version grown.
+        """Replace a session; return `new` with its version incremented.
 
         Raises:
-            ConflictError: it is not at `old.version` any more, or has been taken.
+            ConflictError: it is no longer at `old.version`, or was removed.
         """
         ...
 
     def take_session(self, id_sha256: str) -> ConsoleSession | None:
-        """Remove a session and return it; of those who try at the same time, one gets it and the others None."""
+        """Remove a session and return it; of simultaneous callers one gets it, and the others get None."""
         ...
 
     # what is due
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
-        """ARNs whose time has come, longest overdue first; reads only what is due.
+        """Return up to `limit` ARNs that are due, longest overdue first; only due entries are read.
 
         CRL: CRLs (`arn.crl_arn`) by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by
-        `created_at`. PURGE: DELETED
-        CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by
-        their OCSP responder's `due_at`. SESSION: `id_sha256` of sessions by `expires_at`. The
-        answer may lag a little behind writes: look at the record itself before acting.
+        `created_at`. PURGE: DELETED CAs by `restorable_until`. REPORT: audit reports by `due_at`, as
+        `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by their OCSP responder's `due_at`. SESSION: `id_sha256` of
+        sessions by `expires_at`. The index may lag slightly behind writes: read the record itself before acting.
         """
         ...
 
     def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
-        """The same of those whose time came after `since`, without a limit: read in pages, as far as they are taken."""
+        """Yield the ARNs that became due after `since`, without a limit; pages are read as they are consumed."""
         ...

@@ -1,7 +1,7 @@
-"""Members of records as attributes and back, and records as items: one table of how each kind of member is kept.
+"""Conversion between records and items: one table says how each member is stored as an attribute.
 
-Times are integers of microseconds since 1970, serial numbers hex text (a DynamoDB number has 38 digits), members that
-are not scalars JSON text; what is None is left out.
+Times become integers of microseconds since 1970, serial numbers hex text (a DynamoDB number has only 38 digits),
+members that are not scalars JSON text. Members that are None are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since 1970."""
+    """Convert a time to microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -49,12 +49,12 @@ def _points(points: tuple[DistributionPoint, ...]) -> str:
 
 
 def _point(row: list[Any]) -> DistributionPoint:
-    members = dict(zip(_POINT, row, strict=False))  # earlier releases wrote fewer
+    members = dict(zip(_POINT, row, strict=False))  # earlier versions wrote fewer
     return DistributionPoint(**members | {"until": _moment(members.get("until"))})
 
 
 def _ocsp_urls(urls: tuple[OcspUrl, ...]) -> str:
-    return _json([[each.url, _until(each)] for each in urls])
+    return _json([[ocsp_url.url, _until(ocsp_url)] for ocsp_url in urls])
 
 
 def _ocsp_url(url: str, until: int | None) -> OcspUrl:
@@ -70,7 +70,9 @@ def _until(named: DistributionPoint | OcspUrl) -> int | None:
 
 
 def _permissions(permissions: tuple[Permission, ...]) -> str:
-    return _json([[each.principal, each.source_account, each.actions, micros(each.created_at)] for each in permissions])
+    return _json(
+        [[grant.principal, grant.source_account, grant.actions, micros(grant.created_at)] for grant in permissions]
+    )
 
 
 def _permission(principal: str, source_account: str, actions: list[str], created_at: int) -> Permission:
@@ -86,7 +88,7 @@ def _serial(text: str) -> int:
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 _AS_TIME: _Codec = (micros, moment)
 _AS_JSON: _Codec = (_json, json.loads)
-# How members that are not plain are written and read; by name, which means the same in every record.
+# Writer and reader of each member that is not stored as it is; a name means the same in every record.
 _CODECS: dict[str, _Codec] = {
     "serial_number": (arns.serial_hex, _serial),
     "configuration": _AS_JSON,
@@ -96,7 +98,7 @@ _CODECS: dict[str, _Codec] = {
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
-    "permissions": (_permissions, lambda text: tuple(_permission(*each) for each in json.loads(text))),
+    "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),
     "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in json.loads(text))),
 }
@@ -123,23 +125,23 @@ _ATTRIBUTES = {"distribution_points": "crl_locations", "ocsp_urls": "ocsp_addres
 
 
 def encode(name: str, value: Any) -> Any:
-    """A member as its attribute."""
+    """Convert a member's value to its attribute."""
     codec = _CODECS.get(name)
     return value if codec is None else codec[0](value)
 
 
 def to_item(record: Any, key: Key, **index: str) -> Item:
-    """A record as an item under a key, with the attributes of the indexes it is in."""
+    """Convert a record to an item under a key, with the index attributes added."""
     item: Item = {"pk": key.pk, "sk": key.sk, **index}
-    for each in fields(record):
-        value = getattr(record, each.name)
+    for member in fields(record):
+        value = getattr(record, member.name)
         if value is not None:
-            item[_ATTRIBUTES.get(each.name, each.name)] = encode(each.name, value)
+            item[_ATTRIBUTES.get(member.name, member.name)] = encode(member.name, value)
     return item
 
 
 def from_item(kind: type[T], item: Item) -> T:
-    """The record in an item."""
+    """Convert an item back to its record."""
     members = _members(kind)  # type: ignore[arg-type]  # classes are hashable
     return kind(
         **{
@@ -152,6 +154,6 @@ def from_item(kind: type[T], item: Item) -> T:
 
 @cache
 def _members(kind: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
-    """The members of a record: the name of each, its attribute, and what reads that."""
+    """List each member of a record with its attribute and the reader of that; None if it is stored as it is."""
     names = [member.name for member in fields(kind)]
     return tuple((name, _ATTRIBUTES.get(name, name), _CODECS.get(name, (None, None))[1]) for name in names)

@@ -1,4 +1,4 @@
-"""The part of the store port for CRLs: revocations, segments, distribution points, numbering and schedule."""
+"""Part of the store port: revocations and CRLs, with segments, distribution points, numbers, leases and due times."""
 
 from __future__ import annotations
 
@@ -19,64 +19,66 @@ if TYPE_CHECKING:
 
 
 class CrlRecords(Protocol):
-    """Revocations and CRLs. `ConflictError` is that of `chalicelib.store`."""
+    """Revocations and CRLs; `ConflictError` is `chalicelib.store.ConflictError`."""
 
     # revocation
 
     def revoke_certificate(
         self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False
     ) -> None:
-        """Record a revocation once and for all, and make the CA's CRL due, in one transaction.
+        """Record a revocation, which is permanent, and make the CA's CRL due, in one transaction.
 
-        Where the CA's complete CRL, or the one of the certificate's partition, has a state, its `next_crl_at` moves
-        forward to `revocation.revoked_at` (never back) and its
-        revision grows; where it has none, only the revocation is recorded.
+        If the CA's complete CRL, or the CRL of the certificate's partition, has a state, its `next_crl_at` moves to
+        `revocation.revoked_at` unless it is earlier already, and its revision is incremented.
 
-        `of_responder`: the certificate is one of the CA's OCSP responder. Then `responders_revoked` and the version of
-        the CA grow, and the responder is due at once.
+        Args:
+            certificate: as read.
+            revocation: of this certificate.
+            of_responder: the certificate belongs to the CA's OCSP responder. Then `responders_revoked` and the version
+                of the CA are incremented, and the responder is due at once.
 
         Raises:
-            ConflictError: it is revoked already, or its status changed meanwhile.
+            ConflictError: the certificate is already revoked, or its status changed.
         """
         ...
 
     def list_revocations(self, crl_arn: str) -> Iterator[Revocation]:
-        """All revocations that a CRL tells of, by serial number (of a CA: all of them).
+        """Yield all revocations that belong to a CRL, by serial number; for a CA's complete CRL, all of the CA.
 
-        They are consistent with every `revoke_certificate` that returned.
+        Every `revoke_certificate` that returned before is seen.
         """
         ...
 
     def list_new_revocations(self, beside: CrlSegments, *, limit: int | None = None) -> list[Revocation]:
-        """Up to `limit` revocations that a CRL tells of and that these segments of it do not have, by serial number.
+        """Return up to `limit` revocations of a CRL that are in none of these segments, by serial number.
 
-        They are consistent with every `revoke_certificate` that returned.
+        Every `revoke_certificate` that returned before is seen.
 
         Raises:
-            ConflictError: the segments were replaced meanwhile.
+            ConflictError: another run replaced the segments.
         """
         ...
 
     def get_crl_segments(self, crl_arn: str) -> CrlSegments:
-        """The segments of a CRL; what a fold that died has left behind is removed first.
+        """Return the segments of a CRL, after removing the leftovers of a fold that crashed.
 
         Raises:
-            ConflictError: they are replaced at this moment, or one is missing.
+            ConflictError: another run is replacing them, or one is missing.
         """
         ...
 
     def forget_crl_segments(self, crl_arn: str) -> None:
-        """Remove the segments of a CRL; they can be made again of `list_revocations`."""
+        """Remove the segments of a CRL; they can be rebuilt from `list_revocations`."""
         ...
 
     def fold_revocations(self, old: CrlSegments, new: CrlSegments, folded: Sequence[Revocation]) -> CrlSegments:
-        """Replace the segments of a CRL; at most 6,000 revocations are new ones no more.
+        """Replace the segments of a CRL, and drop the `folded` revocations (at most 6,000) from the new ones.
 
         Returns:
             `new` with its version.
 
         Raises:
-            ConflictError: the segments are not at `old.version` any more; nothing has changed.
+            ConflictError: the segments are no longer at `old.version`; nothing has changed.
         """
         ...
 
@@ -85,79 +87,83 @@ class CrlRecords(Protocol):
     def start_crl(
         self, ca: CertificateAuthority, point: DistributionPoint, *, due_at: datetime
     ) -> CertificateAuthority:
-        """Add a distribution point to a CA and make its CRL due, in one transaction, before a certificate names it.
+        """Add a distribution point to a CA and make its CRL due, in one transaction, before any certificate names it.
 
-        It replaces the one with the same address. What else differs in `ca` from what is recorded is recorded, too.
+        It replaces the point with the same object and URL. All other changes in `ca` are recorded too.
 
         Returns:
-            the CA as it now is.
+            the CA as recorded.
 
         Raises:
-            ConflictError: the CA is not at `ca.version` any more.
+            ConflictError: the CA is no longer at `ca.version`.
         """
         ...
 
     def take_crl_partition(self, ca_arn: str, address: str, fresh: str) -> str:
-        """The partition of the CRL for one more certificate of a CA; none gets more certificates than fit into 1 MB.
+        """Assign one more certificate to a CRL partition and return its name; a full partition's CRL stays below 1 MB.
 
         Args:
             ca_arn: the CA.
-            address: of the partitions; when it is another one than before, a fresh partition begins.
-            fresh: the name of the next partition, if one has to begin.
+            address: the partitions' address; a change starts a new partition.
+            fresh: the name of the next partition, if one has to be started.
         """
         ...
 
     def open_crl_partition(self, ca_arn: str) -> str:
-        """The partition that new certificates of a CA go to; empty before the first.
+        """Return the partition that new certificates of a CA are assigned to; empty before the first.
 
-        Others get certificates only from processes that took places in them earlier.
+        Earlier partitions get certificates only from processes that had already taken places in them.
         """
         ...
 
     def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
-        """Forget a CRL that no certificate needs: its segments, its state, and its distribution points in the CA.
+        """Remove a CRL that no certificate needs any longer: its segments, its state, and the CA's distribution points.
 
         Raises:
-            ConflictError: the CA is not at `ca.version` any more.
+            ConflictError: the CA is no longer at `ca.version`.
         """
         ...
 
     def get_crl_state(self, crl_arn: str) -> CrlState | None:
-        """Numbering and schedule of a CRL; None before `start_crl`."""
+        """Return the state of a CRL: numbers, lease and due time; None before `start_crl`."""
         ...
 
     def get_crl_states(self, crl_arns: Sequence[str]) -> list[CrlState]:
-        """What `get_crl_state` gives for each of some CRLs, in their order, but nothing for those without a state."""
+        """Return the states of several CRLs in the order of their ARNs; CRLs without a state are left out."""
         ...
 
     def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
-        """Move the next CRL forward to `due_at` (never back) and grow the revision; no CRL state, no change."""
+        """Make a CRL due at `due_at` at the latest and increment its revision; without a CRL state nothing changes."""
         ...
 
     def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
         """Take the lease and reserve a CRL number in one conditional write.
 
-        The number reserved is `number`, or one more than the last where that is greater.
+        The reserved number is `number`, or the last one plus 1 if that is greater.
 
         Returns:
-            the state with the reserved number; None if the CRL is not due at `now`, or somebody holds the lease. One
-            that lasts more than twice as long as the one asked for holds nothing: a clock that was ahead has set it.
+            the state with the reserved number; None if the CRL is not due at `now`, or another run holds the lease. A
+            lease that ends later than twice the requested length from now was set by a fast clock and is ignored.
         """
         ...
 
     def renew_crl(self, state: CrlState, *, lease_until: datetime) -> None:
-        """Keep the lease for longer.
+        """Extend the lease.
 
         Raises:
-            ConflictError: the lease has gone to somebody else.
+            ConflictError: another run has taken the lease.
         """
         ...
 
     def intend_crl(self, state: CrlState, tbs_sha256: str) -> None:
-        """Record what the reserved number is about to sign.
+        """Record the hash of the TBSCertList that is about to be signed under the reserved number.
+
+        Args:
+            state: as reserved.
+            tbs_sha256: in hex.
 
         Raises:
-            ConflictError: the lease has gone to somebody else.
+            ConflictError: another run has taken the lease.
         """
         ...
 
@@ -171,21 +177,21 @@ class CrlRecords(Protocol):
         next_crl_at: datetime | None,
         failure: str = "",
     ) -> None:
-        """Record a publication, give the lease back and reset failures; but count the one at an older address.
+        """Record a publication, release the lease and reset the failures, unless an older object failed.
 
         `next_crl_at` is set only if the revision is still `state.revision`; otherwise the CRL stays due.
 
         Raises:
-            ConflictError: the lease has gone to somebody else.
+            ConflictError: another run has taken the lease.
         """
         ...
 
     def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
-        """Record a failed run, give the lease back, and make the CRL due at `retry_at`.
+        """Record a failed run, release the lease, and make the CRL due at `retry_at`.
 
         `next_crl_at` is set only if the revision is still `state.revision`; otherwise the CRL stays due.
 
         Raises:
-            ConflictError: the lease has gone to somebody else.
+            ConflictError: another run has taken the lease.
         """
         ...

@@ -1,7 +1,7 @@
-"""The table in DynamoDB: one TransactWriteItems for each write, consistent reads of the table.
+"""The table in DynamoDB: one TransactWriteItems per write, and consistent reads of the table.
 
-A single write is a transaction too: its request token tells a repetition after a lost answer from a condition that does
-not hold, which a plain conditional write cannot.
+A single write is a transaction too, because a transaction has a request token: after a lost answer, a repetition is not
+mistaken for a failed condition, as it would be with a plain conditional write.
 
 Source: Amazon DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works", Idempotency.
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws import Limits, Patience
+from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
@@ -45,19 +45,19 @@ _THROTTLES = frozenset(
     }
 )
 _MOST_BYTES = 400 * 1024  # of an item (DynamoDB Developer Guide, "Quotas")
-_NEXT = "\x01"  # no key holds it: behind a key and it comes what is behind the key
+_NEXT = "\x01"  # in no key: a key followed by it sorts before every later key
 _MOST_GETS = 100  # keys of a BatchGetItem
-_COUNTERS = 8  # partitions that are counted at a time
-_PAGE = 100_000  # an answer ends at 1 MB anyway
+_COUNTERS = 8  # partitions counted at the same time
+_PAGE = 100_000  # items; DynamoDB ends an answer at 1 MB anyway
 
 
 def open_store(table_name: str, region: str, *, page: int = _PAGE) -> TableStore:
-    """The store in a DynamoDB table; nothing is asked before the first call."""
+    """Open the store in a DynamoDB table; no request is made before the first call."""
     return TableStore(DynamoTable(table_name, region, page=page))
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:
-    """Make the table with its two sparse indexes, wait until it can be used, and let old tokens expire from it."""
+    """Create the table with its two sparse indexes, wait until it is active, and enable the expiry of old tokens."""
     names = ("pk", "sk", "due_pk", "due_sk", "list_pk", "list_sk")
     client.create_table(
         TableName=table_name,
@@ -83,7 +83,7 @@ def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecond
 
 
 class DynamoTable:
-    """One client per process, made at the first call."""
+    """A table's driver with one client, created at the first call."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class DynamoTable:
 
     @cached_property
     def _client(self) -> DynamoDBClient:
-        client: DynamoDBClient = Patience().client("dynamodb", self._region, self._limits)
+        client: DynamoDBClient = CircuitBreaker().client("dynamodb", self._region, self._limits)
         return client
 
     def get(self, key: Key) -> Item | None:
@@ -107,27 +107,27 @@ class DynamoTable:
         return _decode(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
-        """Read items consistently, up to 100 in a call; what a call leaves out is asked for again."""
-        found: dict[Key, Item] = {}
+        """Read items consistently, up to 100 per request; unprocessed keys are requested again."""
+        items: dict[Key, Item] = {}
         for start in range(0, len(keys), _MOST_GETS):
-            found |= self._get_batch([_key(key) for key in keys[start : start + _MOST_GETS]])
-        return [found.get(key) for key in keys]
+            items |= self._get_batch([_key(key) for key in keys[start : start + _MOST_GETS]])
+        return [items.get(key) for key in keys]
 
     def _get_batch(self, keys: list[dict[str, Any]]) -> dict[Key, Item]:
-        found: dict[Key, Item] = {}
-        asked: dict[str, Any] = {self._name: {"Keys": keys, "ConsistentRead": True}}
+        items: dict[Key, Item] = {}
+        left: dict[str, Any] = {self._name: {"Keys": keys, "ConsistentRead": True}}
         for attempt in range(_CONFLICT_ATTEMPTS):
-            answer = _answer(lambda asked=asked: self._client.batch_get_item(RequestItems=asked))  # type: ignore[misc]  # asked is bound now
-            items = [_decode(item) for item in answer["Responses"].get(self._name, [])]
-            found |= {Key(str(item["pk"]), str(item["sk"])): item for item in items}
-            asked = answer.get("UnprocessedKeys", {})
-            if not asked:
-                return found
+            answer = _answer(lambda left=left: self._client.batch_get_item(RequestItems=left))  # type: ignore[misc]  # left is bound now
+            batch = [_decode(item) for item in answer["Responses"].get(self._name, [])]
+            items |= {Key(str(item["pk"]), str(item["sk"])): item for item in batch}
+            left = answer.get("UnprocessedKeys", {})
+            if not left:
+                return items
             self._wait(attempt)
-        raise ThrottledError("The table is out of capacity for the moment.")
+        raise ThrottledError("The table is out of capacity at the moment.")
 
     def write(self, *writes: Write) -> None:
-        """All writes in one transaction; one that meets another transaction is tried again."""
+        """Make all writes in one transaction; retry one that conflicts with another transaction."""
         actions: list[Any] = [self._action(write) for write in writes]
         token = str(uuid.uuid4())
         for attempt in range(_CONFLICT_ATTEMPTS):
@@ -136,12 +136,12 @@ class DynamoTable:
             except _CancelledError as error:
                 _raise_failed(error.reasons)
                 token = str(uuid.uuid4())
-            except _InProgressError:  # the answer to this very token was lost: ask again
+            except _InProgressError:  # the answer to this token was lost: repeat the request
                 pass
             else:
                 return
             self._wait(attempt)
-        raise ThrottledError("Other transactions on the same items kept winning.")
+        raise ThrottledError("The transaction kept conflicting with others on the same items.")
 
     def _wait(self, attempt: int) -> None:
         self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
@@ -167,23 +167,23 @@ class DynamoTable:
         return {kind: parameters | expression.parameters()}
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
-        """Items of a partition, read consistently in pages."""
+        """Yield the items of a partition, read consistently in pages."""
         return self._pages(limit, **_range("", pk, after, up_to), ConsistentRead=True)
 
     def query_index(
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        """Items of an index partition, read in pages; the index may lag behind writes."""
+        """Yield the items of an index partition, read in pages; the index may lag behind writes."""
         return self._pages(limit, **_range(f"{index}_", pk, after, up_to), IndexName=index)
 
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
-        """The last items of a partition; an index may lag behind writes."""
-        of: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
+        """Yield the last items of a partition; an index may lag behind writes."""
+        source: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
         span = _range(f"{index}_" if index else "", pk, "", up_to)
-        return self._pages(limit, **span, **of, ScanIndexForward=False)
+        return self._pages(limit, **span, **source, ScanIndexForward=False)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        """Let DynamoDB count each span of each partition, several at a time; of a short one it is told the keys."""
+        """Count each span of each partition: here if the partition's keys fit into one page, else by DynamoDB."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
             counted = pool.map(lambda pk: self._count(index, pk, edges), pks)
             return [sum(numbers) for numbers in zip([0] * (len(edges) - 1), *counted, strict=True)]
@@ -225,7 +225,7 @@ class DynamoTable:
 
 
 def _range(prefix: str, pk: str, after: str, up_to: str | None) -> dict[str, Any]:
-    """The parameters of a query for sort keys behind `after` through `up_to`, which may have only one condition."""
+    """Parameters of a query for sort keys after `after` and through `up_to`, as DynamoDB allows only one condition."""
     values = {":pk": {"S": pk}}
     condition = f"{prefix}pk = :pk"
     if after and up_to is not None:
@@ -241,7 +241,7 @@ def _range(prefix: str, pk: str, after: str, up_to: str | None) -> dict[str, Any
 
 
 def _between(prefix: str, pk: str, first: str, last: str) -> dict[str, Any]:
-    """The parameters of a query for sort keys from `first` through `last`."""
+    """Parameters of a query for sort keys from `first` through `last`."""
     return {
         "KeyConditionExpression": f"{prefix}pk = :pk AND {prefix}sk BETWEEN :first AND :last",
         "ExpressionAttributeValues": {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}},
@@ -253,15 +253,15 @@ class _InProgressError(Exception):
 
 
 class _CancelledError(Exception):
-    """Nothing was written; `reasons` has one for each write."""
+    """Nothing was written; `reasons` has one entry for each write."""
 
     def __init__(self, reasons: list[dict[str, Any]]) -> None:
-        super().__init__("transaction cancelled")
+        super().__init__("The transaction was cancelled.")
         self.reasons = reasons
 
 
 def _answer(call: Callable[[], Any]) -> Any:
-    """The answer of a call, or what its error means for the store."""
+    """Make a call; convert its errors to the store's."""
     try:
         return call()
     except ClientError as error:
@@ -272,14 +272,14 @@ def _answer(call: Callable[[], Any]) -> Any:
         if code == "TransactionInProgressException":
             raise _InProgressError from error
         if code in _THROTTLES:
-            raise ThrottledError("The table is out of capacity for the moment.") from error
-        raise StoreError(f"DynamoDB refused: {code}.") from error
+            raise ThrottledError("The table is out of capacity at the moment.") from error
+        raise StoreError(f"DynamoDB refused the request: {code}.") from error
     except BotoCoreError as error:
         raise StoreError(f"DynamoDB does not answer: {type(error).__name__}.") from error
 
 
 def _raise_failed(reasons: list[dict[str, Any]]) -> None:
-    """Raise what a cancelled transaction says, unless it met another one and may be tried again."""
+    """Raise the error of a cancelled transaction, unless it conflicted with another one and may be retried."""
     failed: dict[int, Item | None] = {
         position: _decode(reason["Item"]) if reason.get("Item") else None
         for position, reason in enumerate(reasons)
@@ -289,13 +289,13 @@ def _raise_failed(reasons: list[dict[str, Any]]) -> None:
         raise ConditionFailedError(failed)
     codes = {str(reason.get("Code", "None")) for reason in reasons} - {"None"}
     if codes & _THROTTLES:
-        raise ThrottledError("The table is out of capacity for the moment.")
+        raise ThrottledError("The table is out of capacity at the moment.")
     if codes != {"TransactionConflict"}:
         raise StoreError(f"DynamoDB cancelled the transaction: {', '.join(sorted(codes))}.")
 
 
 class _Expression:
-    """Names and values of one write's expressions."""
+    """Collects the names and values of one write's expressions."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -343,7 +343,7 @@ def _key(key: Key) -> dict[str, Any]:
 def _check_size(item: Item) -> None:
     size = sum(len(name) + _size(value) for name, value in item.items())
     if size > _MOST_BYTES:
-        raise TooLargeError(f"The record would have {size} bytes; DynamoDB keeps {_MOST_BYTES}.")
+        raise TooLargeError(f"The record would have {size} bytes; DynamoDB allows {_MOST_BYTES}.")
 
 
 def _size(value: Value) -> int:

@@ -1,4 +1,4 @@
-"""What kinds of items there are: the key of each, and the indexes it is in."""
+"""The items of the table: keys and index attributes of every kind, as listed in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -35,47 +35,47 @@ DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "R
 
 
 def authority_key(ca_arn: str) -> Key:
-    """Where a CA lies: in its account's partition."""
+    """Key of a CA, in its account's partition."""
     parsed = arns.parse_ca_arn(ca_arn)
     return Key(f"ACCOUNT#{parsed.account_id}", f"CA#{parsed.ca_id}")
 
 
-@lru_cache(maxsize=1024)  # each revocation that is folded asks for it many times
+@lru_cache(maxsize=1024)  # folding calls it many times for each revocation
 def ca_id_of(ca_arn: str) -> str:
     """The UUID of a CA."""
     return arns.parse_ca_arn(ca_arn).ca_id
 
 
 def guard_key(ca_arn: str, number: int) -> Key:
-    """One of a CA's guards: copies of its issuing epoch, so that issuances do not meet on one item."""
+    """Key of one of a CA's guards: copies of its issuing epoch that spread issuances over several items."""
     return Key(f"GUARD#{ca_id_of(ca_arn)}#{number % GUARDS:x}", "GUARD")
 
 
 def certificate_key(ca_arn: str, serial_number: int) -> Key:
-    """Where a certificate lies: a partition of its own."""
+    """Key of a certificate, in a partition of its own."""
     return Key(f"CERT#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}", "CERT")
 
 
 def revocation_partition(ca_arn: str, shard: int) -> str:
-    """One of 16 partitions of a CA's revocations, by the first hex digit of the serial."""
+    """One of 16 partitions of a CA's revocations, by the first hex digit of the serial number."""
     return f"REV#{ca_id_of(ca_arn)}#{shard:x}"
 
 
 def new_revocation_partitions(crl_arn: str) -> list[str]:
-    """All partitions of revocations that no segment of a CRL has yet: 16 of a complete CRL, by the first hex digit."""
+    """All partitions of revocations not yet in a segment of a CRL: 16 for a complete CRL, by the first hex digit."""
     ca_arn, partition = arns.split_crl_arn(crl_arn)
     shards = [f"P{partition}"] if partition else [f"{shard:x}" for shard in range(16)]
     return [f"NEW#{ca_id_of(ca_arn)}#{shard}" for shard in shards]
 
 
 def new_revocation_key(crl_arn: str, serial: str) -> Key:
-    """Where a revocation lies until a segment of the CRL has it; `serial` is hex text."""
+    """Key of a revocation until it is in a segment of the CRL; `serial` is hex text."""
     partitions = new_revocation_partitions(crl_arn)
     return Key(partitions[int(serial[0], 16) % len(partitions)], serial)
 
 
 def crl_key(crl_arn: str) -> Key:
-    """Where a CRL's state lies."""
+    """Key of a CRL's state."""
     ca_arn, partition = arns.split_crl_arn(crl_arn)
     return Key(f"CRL#{ca_id_of(ca_arn)}", f"CRL#{partition}" if partition else "CRL")
 
@@ -87,65 +87,65 @@ def segments_partition(crl_arn: str) -> str:
 
 
 def segment_key(crl_arn: str, segment_id: str) -> Key:
-    """Where a segment of a CRL lies."""
+    """Key of a segment of a CRL."""
     return Key(segments_partition(crl_arn), f"SEGMENT#{segment_id}")
 
 
 def segment_list_key(crl_arn: str) -> Key:
-    """Where it is kept which segments a CRL has."""
+    """Key of the list of a CRL's segments."""
     return Key(segments_partition(crl_arn), "LIST")
 
 
 def slots_key(ca_arn: str) -> Key:
-    """Where it is kept which partition of a CA's CRL new certificates go to."""
+    """Key of the record that says to which CRL partition a CA's new certificates are assigned."""
     return Key(f"CRL#{ca_id_of(ca_arn)}", "SLOTS")
 
 
 def issuer_key(key_hash: str, ca_arn: str) -> Key:
-    """That OCSP clients name a CA's key by this hash."""
+    """Key of the entry that leads from the key hash in an OCSP request to a CA."""
     return Key(f"ISSUER#{key_hash}", ca_arn)
 
 
 def responder_key(ca_arn: str) -> Key:
-    """Where a CA's OCSP responder lies."""
+    """Key of a CA's OCSP responder."""
     return Key(f"RESPONDER#{ca_id_of(ca_arn)}", "RESPONDER")
 
 
 def policy_key(ca_arn: str) -> Key:
-    """Where a CA's resource policy lies: not with the CA, because both may be long."""
+    """Key of a CA's resource policy, which is an item of its own because both may be large."""
     return Key(f"POLICY#{ca_id_of(ca_arn)}", "POLICY")
 
 
 def share_key(account_id: str, ca_arn: str) -> Key:
-    """That a CA's policy names an account."""
+    """Key of the entry that says that a CA's policy names an account."""
     return Key(f"SHARED#{account_id}", f"CA#{ca_id_of(ca_arn)}")
 
 
 def report_key(ca_arn: str, report_id: str) -> Key:
-    """Where an audit report's record lies."""
+    """Key of an audit report's record."""
     return Key(f"REPORTS#{ca_id_of(ca_arn)}", f"REPORT#{report_id}")
 
 
 def last_report_key(ca_arn: str) -> Key:
-    """Which audit report of a CA was asked for last."""
+    """Key of the entry for the audit report of a CA that was requested last."""
     return Key(f"REPORTS#{ca_id_of(ca_arn)}", "LAST")
 
 
 def session_key(id_sha256: str) -> Key:
-    """Where a session of the console lies."""
+    """Key of a console session."""
     return Key(f"SESSION#{id_sha256}", "SESSION")
 
 
 def find_partition(ca_arn: str, serial_number: int) -> str:
-    """One of 16 partitions of a CA's search entries, by the serial."""
+    """One of 16 partitions of a CA's search entries, by the serial number."""
     return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"
 
 
 def find_item(certificate: Certificate, kind: str, value: str) -> Item:
-    """A search entry: that a certificate is found by this value of a kind.
+    """Search entry by which a certificate is found under a value of a kind; it consists of its keys alone.
 
-    It holds nothing but its keys. Of each certificate there is one by its template and one by its end: with them an
-    account's certificates are counted by the times of their issuance and of their end.
+    Every certificate has one for its template and one for its expiry. Through these two the certificates of an account
+    are counted by time of issuance and by expiry.
     """
     parts = (
         kind,
@@ -170,7 +170,7 @@ def list_partition(ca_arn: str, shard: int) -> str:
 
 
 def revoked_partition(ca_arn: str, shard: int) -> str:
-    """One of the index partitions that list a CA's revocations by their time."""
+    """One of the index partitions that list a CA's revocations by time."""
     return f"REVOKED#{ca_id_of(ca_arn)}#{shard:x}"
 
 
@@ -178,41 +178,41 @@ def revoked_partition(ca_arn: str, shard: int) -> str:
 
 
 def counted_partition(kind: str, account_id: str, shard: int) -> str:
-    """One of the partitions where certificates of an account are counted: "issued", "expires" or "revoked"."""
+    """One of the partitions in which the certificates of an account are counted: "issued", "expires" or "revoked"."""
     return f"COUNT#{kind}#{account_id}#{shard % COUNT_SHARDS}"
 
 
 def counted_key(kind: str, at: datetime, ca_arn: str, serial_number: int) -> Key:
-    """Where a certificate is counted at a time: a key of the index `list`, or of the table for "revoked"."""
+    """Key under which a certificate is counted at a time: in the index `list`, or in the table for "revoked"."""
     pk = counted_partition(kind, arns.parse_ca_arn(ca_arn).account_id, serial_number)
     return Key(pk, f"{micros(at):020d}#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}")
 
 
 def revoked_entry(revocation: Revocation) -> Item:
-    """An item that lets a revocation be counted; it holds nothing but its key."""
+    """Item through which a revocation is counted; it consists of its key alone."""
     key = counted_key("revoked", revocation.revoked_at, revocation.ca_arn, revocation.serial_number)
     return {"pk": key.pk, "sk": key.sk}
 
 
 def account_reports_partition(account_id: str) -> str:
-    """The index partition that lists the audit reports of an account by the times when they were asked for."""
+    """The index partition that lists the audit reports of an account by the time of their request."""
     return f"REPORTS-OF#{account_id}"
 
 
 def due(kind: str, at: datetime | None, arn: str, shard: int = 0) -> dict[str, str]:
-    """The attributes that make an item due; none without a time."""
+    """Attributes that put an item into the index `due`; none without a time."""
     if at is None:
         return {}
     return {"due_pk": due_partition(kind, shard), "due_sk": f"{micros(at):020d}#{arn}"}
 
 
 def due_partition(kind: str, shard: int) -> str:
-    """One of the index partitions of what is due."""
+    """One of the partitions of the index `due`."""
     return f"{kind}#{shard % DUE_SHARDS[kind]}"
 
 
 def authority_item(ca: CertificateAuthority) -> Item:
-    """A CA; due while it is being created, and when its deletion window ends."""
+    """Item of a CA: due while it is being created, and when its restoration period ends."""
     if ca.status == "CREATING":
         index = due("CREATING", ca.created_at, ca.arn)
     else:
@@ -221,7 +221,7 @@ def authority_item(ca: CertificateAuthority) -> Item:
 
 
 def certificate_item(certificate: Certificate) -> Item:
-    """A certificate that has just been reserved."""
+    """Item of a certificate that has just been reserved."""
     shard = certificate.serial_number
     index = due("PENDING", certificate.reserved_at, certificate.arn, shard) | {
         "list_pk": list_partition(certificate.ca_arn, shard),
@@ -231,7 +231,7 @@ def certificate_item(certificate: Certificate) -> Item:
 
 
 def revocation_item(revocation: Revocation) -> Item:
-    """A revocation, in the partition of its serial's first digit; listed by its time."""
+    """Item of a revocation, in the partition of its serial number's first digit; listed by time."""
     serial = arns.serial_hex(revocation.serial_number)
     shard = int(serial[0], 16)
     index = {
@@ -242,23 +242,23 @@ def revocation_item(revocation: Revocation) -> Item:
 
 
 def new_revocation_item(revocation: Revocation, crl_arn: str) -> Item:
-    """The copy of a revocation that lasts until a segment of the CRL has it."""
+    """Item of a revocation's copy, which exists until the revocation is in a segment of the CRL."""
     return to_item(revocation, new_revocation_key(crl_arn, arns.serial_hex(revocation.serial_number)))
 
 
 def crl_item(state: CrlState) -> Item:
-    """A CRL state; due at `next_crl_at`."""
+    """Item of a CRL state: due at `next_crl_at`."""
     return to_item(state, crl_key(state.crl_arn), **due("CRL", state.next_crl_at, state.crl_arn))
 
 
 def responder_item(responder: OcspResponder) -> Item:
-    """An OCSP responder; due when its next key is."""
+    """Item of an OCSP responder: due when its key has to be replaced."""
     index = due("RESPONDER", responder.due_at, responder.ca_arn)
     return to_item(responder, responder_key(responder.ca_arn), **index)
 
 
 def report_item(report: AuditReport) -> Item:
-    """An audit report; due until it is finished; listed by its time."""
+    """Item of an audit report: due until it is finished; listed by time."""
     arn = f"{report.ca_arn}/audit-report/{report.report_id}"
     index = due("REPORT", report.due_at, arn) | {
         "list_pk": account_reports_partition(arns.parse_ca_arn(report.ca_arn).account_id),
@@ -268,6 +268,6 @@ def report_item(report: AuditReport) -> Item:
 
 
 def session_item(session: ConsoleSession) -> Item:
-    """A session of the console; due when it ends."""
+    """Item of a console session: due when it expires."""
     index = due("SESSION", session.expires_at, session.id_sha256)
     return to_item(session, session_key(session.id_sha256), **index)

@@ -1,4 +1,4 @@
-"""The part of the store port that people look at: counts and last things, from indexes that may lag behind writes."""
+"""Part of the store port: counts and recent records for overviews, from indexes that may lag behind writes."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ if TYPE_CHECKING:
 
 
 class OverviewQueries(Protocol):
-    """Counts and last things; what was written before they had indexes is in neither."""
+    """Counts and recent records; records written before their index existed are missing from both."""
 
     def count_certificates(
         self, account_id: str, kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
     ) -> list[int]:
-        """How many certificates of an account were issued, end or were revoked from each time up to the next one.
+        """Count the certificates of an account that were issued, expire or were revoked between consecutive edges.
 
-        "issued" and "expires" count reservations, also those that FAILED. One count fewer than edges comes back. What
-        it costs does not grow with the number of CAs.
+        Returns:
+            one count fewer than there are edges. "issued" and "expires" count reservations, including FAILED ones. The
+            cost does not grow with the number of CAs.
         """
         ...
 
     def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:
-        """When the last of a CA's certificates ends, beside that of a serial number; None without any.
+        """Return the latest expiry of a CA's certificates, leaving out the serial number `beside`; None without any.
 
-        This sees every reservation that returned.
+        Every reservation that returned before is seen.
         """
         ...
 
     def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
-        """The certificates of a CA that were reserved last, in whatever status, the newest first."""
+        """Return the most recently reserved certificates of a CA, whatever their status, newest first."""
         ...
 
     def last_revocations(self, ca_arn: str, *, limit: int) -> list[Revocation]:
-        """The last revocations of a CA, the newest first."""
+        """Return the most recent revocations of a CA, newest first."""
         ...
 
     def list_audit_reports(self, ca_arn: str, *, limit: int) -> list[AuditReport]:
-        """The audit reports of a CA that were asked for last, the newest first."""
+        """Return the most recently requested audit reports of a CA, newest first."""
         ...
 
     def last_audit_reports(self, account_id: str, *, limit: int) -> list[AuditReport]:
-        """The audit reports of an account that were asked for last, the newest first."""
+        """Return the most recently requested audit reports of an account, newest first."""
         ...

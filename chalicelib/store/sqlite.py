@@ -1,4 +1,4 @@
-"""The table in one SQLite file: durable when a write returns, safe for threads, processes and kill -9."""
+"""The table in one SQLite file: writes are durable when they return, and survive threads, processes and kill -9."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS items (
 CREATE INDEX IF NOT EXISTS due ON items (due_pk, due_sk) WHERE due_pk IS NOT NULL;
 CREATE INDEX IF NOT EXISTS list ON items (list_pk, list_sk) WHERE list_pk IS NOT NULL;
 """
-# By span, over all partitions; each count reads one range of an index that covers it.
+# Counts by span over all partitions; each reads one range of a covering index.
 _COUNT = """
 WITH partitions AS MATERIALIZED (SELECT value AS pk FROM json_each(?)),
 spans AS MATERIALIZED (SELECT key AS number, value ->> 0 AS first, value ->> 1 AS last FROM json_each(?))
@@ -42,20 +42,20 @@ FROM spans LEFT JOIN partitions GROUP BY number ORDER BY number
 
 
 def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
-    """The store in the file at `path`; the file is made when it is first used."""
+    """Open the store in the file at `path`, which is created at its first use."""
     return TableStore(SqliteTable(path, page=page))
 
 
 class SqliteTable:
-    """One connection per thread; a write takes the file's write lock at its beginning.
+    """A driver with one connection per thread; a write takes the file's write lock at its beginning.
 
-    SQLite makes those who wait for the file's lock poll for it, so the threads of a process queue for one of their own.
+    SQLite polls for the file's lock, so the threads of a process queue for a lock of the process instead.
     """
 
     def __init__(self, path: Path, *, page: int = table.PAGE) -> None:
         self._path, self._page = path, page
         self._local, self._turn = threading.local(), threading.Lock()
-        self._writing = threading.Lock()  # threads queue here; SQLite lets those of other processes poll
+        self._writing = threading.Lock()
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -63,13 +63,13 @@ class SqliteTable:
             return _read(self._connection(), key)
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
-        """Read items one after the other."""
+        """Read items one by one."""
         with self._errors():
             connection = self._connection()
             return [_read(connection, key) for key in keys]
 
     def write(self, *writes: Write) -> None:
-        """Do all writes or none."""
+        """Make all writes or none."""
         with self._errors(), self._writing:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
@@ -82,26 +82,28 @@ class SqliteTable:
                 raise
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
-        """Items of a partition, read in pages."""
+        """Yield the items of a partition, read in pages."""
         return self._pages("", pk, after, up_to, limit)
 
     def query_index(
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        """Items of an index partition, read in pages."""
+        """Yield the items of an index partition, read in pages."""
         return self._pages(f"{index}_", pk, after, up_to, limit)
 
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
-        """The last items of a partition, in one page."""
+        """Yield the last items of a partition, read in one page."""
         prefix = f"{index}_" if index else ""
         bound = "" if up_to is None else f"AND {prefix}sk <= ?"
         sql = f"SELECT pk, sk, body FROM items WHERE {prefix}pk = ? {bound} ORDER BY {prefix}sk DESC LIMIT ?"  # noqa: S608  one of three literals
         with self._errors():
-            rows = self._connection().execute(sql, [each for each in (pk, up_to, limit) if each is not None]).fetchall()
+            rows = (
+                self._connection().execute(sql, [value for value in (pk, up_to, limit) if value is not None]).fetchall()
+            )
         return (_decode(*row) for row in rows)
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        """Count index entries; no item is read."""
+        """Count index entries without reading the items."""
         prefix = f"{index}_" if index else ""
         sql = _COUNT.format(pk=f"{prefix}pk", sk=f"{prefix}sk")
         spans = json.dumps(list(pairwise(edges)))
@@ -110,7 +112,7 @@ class SqliteTable:
         return [int(number) for (number,) in rows]
 
     def _pages(self, prefix: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
-        """Items by the key columns that begin with `prefix`, one of three literals."""
+        """Yield items by the key columns that begin with `prefix`, one of three literals."""
         bound = f"AND {prefix}sk <= ?" if up_to is not None else ""
         sql = (
             f"SELECT {prefix}sk, pk, sk, body FROM items WHERE {prefix}pk = ? AND {prefix}sk > ? {bound} "  # noqa: S608  see above
@@ -130,22 +132,22 @@ class SqliteTable:
             left = None if left is None else left - len(rows)
 
     def _connection(self) -> sqlite3.Connection:
-        mine: dict[Any, sqlite3.Connection] = self._local.__dict__
-        process = os.getpid()  # a connection must not be used in a child of the process that opened it
-        if process not in mine:
-            mine[process] = self._open()
-        return mine[process]
+        connections: dict[Any, sqlite3.Connection] = self._local.__dict__
+        process = os.getpid()  # a forked child must not use its parent's connection
+        if process not in connections:
+            connections[process] = self._open()
+        return connections[process]
 
     def _open(self) -> sqlite3.Connection:
         files.make_directory(self._path.parent)
-        with files.locked(self._path.with_name(self._path.name + ".lock")):  # nobody waits for a change to WAL
+        with files.locked(self._path.with_name(self._path.name + ".lock")):  # SQLite does not queue changes to WAL
             self._path.touch(mode=0o600, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > _SCHEMA_VERSION:
-                raise StoreError(f"{self._path} was written by a later release of Signet (schema {version}).")
+                raise StoreError(f"{self._path} was written by a newer version of Signet (schema {version}).")
             if version < _SCHEMA_VERSION:
                 connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
         return connection
@@ -159,15 +161,15 @@ class SqliteTable:
 
 
 def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
-    found = [_read(connection, write.key) if _needs_item(write) else None for write in writes]
+    items = [_read(connection, write.key) if _needs_item(write) else None for write in writes]
     failed = {
         position: item
-        for position, (write, item) in enumerate(zip(writes, found, strict=True))
+        for position, (write, item) in enumerate(zip(writes, items, strict=True))
         if not table.holds(write.condition, item)
     }
     if failed:
         raise ConditionFailedError(failed)
-    for write, item in zip(writes, found, strict=True):
+    for write, item in zip(writes, items, strict=True):
         if isinstance(write, Put):
             _store(connection, write.item)
         elif isinstance(write, Update):
@@ -196,7 +198,7 @@ def _store(connection: sqlite3.Connection, item: Item) -> None:
 
 
 def _encode(item: Item) -> bytes:
-    """All but the key: plain attributes as JSON, whose member "" lists the lengths of the byte strings behind it."""
+    """Encode all but the key: JSON of the plain attributes, then the byte strings, whose lengths are its member ""."""
     strings = {name: value for name, value in item.items() if isinstance(value, bytes)}
     plain = {name: value for name, value in item.items() if name not in strings and name not in {"pk", "sk"}}
     lengths = {name: len(value) for name, value in strings.items()}

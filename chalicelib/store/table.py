@@ -1,7 +1,7 @@
-"""The table under the store: conditional writes, transactions and ordered reads; nothing knows of certificates here.
+"""The table under the store: conditional writes, transactions and ordered reads, without knowledge of certificates.
 
-An item is a dictionary of plain attributes (str, int, bytes) with a partition key `pk` and a sort key `sk`. Two sparse
-indexes exist: `due` (attributes `due_pk`, `due_sk`) and `list` (`list_pk`, `list_sk`).
+An item is a dictionary of plain attributes (str, int, bytes) with a partition key `pk` and a sort key `sk`. There are
+two sparse indexes: `due` (attributes `due_pk`, `due_sk`) and `list` (`list_pk`, `list_sk`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAGE = 1000
 
 
 class Key(NamedTuple):
-    """Where an item lies."""
+    """Partition key and sort key of an item."""
 
     pk: str
     sk: str
@@ -33,43 +33,43 @@ class Clause(NamedTuple):
     value: Value = 0
 
     def holds(self, item: Mapping[str, Value]) -> bool:
-        """Whether an item satisfies this."""
+        """Evaluate the comparison for an item."""
         if self.operator in {"absent", "present"}:
             return (self.attribute in item) == (self.operator == "present")
-        found = item.get(self.attribute)
-        if found is None:
+        value = item.get(self.attribute)
+        if value is None:
             return False
         if self.operator == "=":
-            return found == self.value
-        return found <= self.value if self.operator == "<=" else found > self.value  # type: ignore[operator]  # one type per attribute
+            return value == self.value
+        return value <= self.value if self.operator == "<=" else value > self.value  # type: ignore[operator]  # one type per attribute
 
 
-# A condition holds if all clauses of any alternative hold; without alternatives it always does.
+# Alternatives of clauses: a condition holds if all clauses of one alternative hold, or if there is no alternative.
 Condition = tuple[tuple[Clause, ...], ...]
 ABSENT: Condition = ((Clause("pk", "absent"),),)
 
 
 def holds(condition: Condition, item: Mapping[str, Value] | None) -> bool:
-    """Whether the item (None: there is none) satisfies the condition."""
+    """Evaluate a condition for an item (None: there is none)."""
     return not condition or any(all(clause.holds(item or {}) for clause in clauses) for clauses in condition)
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a whole item, replacing what is there."""
+    """Write a whole item, replacing the present one."""
 
     item: Item
     condition: Condition = ()
 
     @property
     def key(self) -> Key:
-        """Where it goes."""
+        """Key of the item."""
         return Key(str(self.item["pk"]), str(self.item["sk"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of an item that exists: set values, remove attributes, add to numbers."""
+    """Change attributes of an item: set values, remove attributes, add to numbers."""
 
     key: Key
     condition: Condition
@@ -78,7 +78,7 @@ class Update:
     added: Mapping[str, int] = field(default_factory=dict)
 
     def apply(self, item: Mapping[str, Value]) -> Item:
-        """The item as it is after the change."""
+        """Return the item after the change."""
         changed = {name: value for name, value in item.items() if name not in self.removed} | dict(self.values)
         for name, number in self.added.items():
             changed[name] = int(changed.get(name, 0)) + number
@@ -95,7 +95,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Write nothing, but let the transaction fail unless the condition holds."""
+    """Write nothing, but fail the transaction unless the condition holds."""
 
     key: Key
     condition: Condition
@@ -105,30 +105,30 @@ Write = Put | Update | Delete | Check
 
 
 class ConditionFailedError(Exception):
-    """Nothing was written, because conditions did not hold.
+    """Nothing was written, because a condition did not hold.
 
     Attributes:
-        items: by position of each write whose condition failed, the item as it is (None: there is none).
+        items: the present item (None: there is none) by the position of each write whose condition failed.
     """
 
     def __init__(self, items: dict[int, Item | None]) -> None:
-        super().__init__(f"conditions of writes {sorted(items)} do not hold")
+        super().__init__(f"The conditions of writes {sorted(items)} do not hold.")
         self.items = items
 
 
 class Table(Protocol):
-    """What a driver does. All reads see every write that returned before; only indexes may lag."""
+    """The interface of a driver. Reads see every write that returned before; only indexes may lag."""
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
         ...
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
-        """Read items, each as `get` would: one for each key, in their order. The keys differ."""
+        """Read the items with these keys, which must differ; the answer has one entry for each key, in order."""
         ...
 
     def write(self, *writes: Write) -> None:
-        """Do all writes or none, at most 100.
+        """Make all writes or none; at most 100.
 
         Raises:
             ConditionFailedError: a condition does not hold; nothing was written.
@@ -136,26 +136,28 @@ class Table(Protocol):
         ...
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
-        """Items of a partition in the order of their sort keys, behind `after`, through `up_to`; read in pages."""
+        """Yield the items of a partition by sort key, after `after` and through `up_to`; read in pages."""
         ...
 
     def query_index(
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        """Items of an index partition in order, behind `after`, through `up_to`; read in pages."""
+        """Yield the items of an index partition by its sort key, after `after` and through `up_to`; read in pages."""
         ...
 
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
-        """The last items of a partition (of an index, or None: of the table) up to a sort key, the last one first."""
+        """Yield the last items of a partition up to a sort key, last one first; `index` None means the table's own."""
         ...
 
     def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        """How many items of some partitions lie between each edge and the next one.
+        """Count the items of some partitions between each edge and the next one.
 
         Args:
-            index: whose partitions they are; None: the table's own.
+            index: the index of the partitions; None: the table itself.
             pks: the partitions, counted together.
-            edges: what sort keys are compared with, in their order, none itself the key of an item; one count fewer
-                comes back.
+            edges: values to compare sort keys with, ascending, none equal to a sort key.
+
+        Returns:
+            one count fewer than there are edges.
         """
         ...

@@ -1,4 +1,4 @@
-"""Access keys and CAs in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""Access keys and CAs in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Authorities(Base):
         try:
             self.table.write(Put(items.to_item(key, Key(_KEYS, key.access_key_id)), ABSENT))
         except ConditionFailedError as error:
-            raise ConflictError(f"Access key {key.access_key_id} exists.") from error
+            raise ConflictError(f"Access key {key.access_key_id} already exists.") from error
 
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
         item = self.table.get(Key(_KEYS, access_key_id))
         return None if item is None else items.from_item(AccessKey, item)
 
     def list_access_keys(self) -> list[AccessKey]:
-        found = [items.from_item(AccessKey, item) for item in self.table.query(_KEYS)]
-        return sorted(found, key=lambda key: (key.created_at, key.access_key_id))
+        keys = [items.from_item(AccessKey, item) for item in self.table.query(_KEYS)]
+        return sorted(keys, key=lambda key: (key.created_at, key.access_key_id))
 
     def delete_access_key(self, access_key_id: str) -> None:
         self.table.write(Delete(Key(_KEYS, access_key_id)))
@@ -53,14 +53,14 @@ class Authorities(Base):
             try:
                 self.table.write(*writes)
             except ConditionFailedError as error:
-                held = error.items.get(len(base))
-                if held is None:
-                    raise ConflictError(f"{ca.arn} exists.") from error
-                existing = self.get_certificate_authority(str(held["arn"]))
+                used = error.items.get(len(base))
+                if used is None:
+                    raise ConflictError(f"{ca.arn} already exists.") from error
+                existing = self.get_certificate_authority(str(used["arn"]))
                 if existing is not None and existing.status != "FAILED":
-                    check_fingerprint(token, held)
+                    check_fingerprint(token, used)
                     return existing.arn
-                dead_arn = str(held["arn"])
+                dead_arn = str(used["arn"])
             else:
                 return ca.arn
 
@@ -82,9 +82,8 @@ class Authorities(Base):
     def list_certificate_authorities(
         self, account_id: str, *, limit: int, after: str | None = None
     ) -> list[CertificateAuthority]:
-        behind = "CA#" if after is None else f"CA#{after}"
-        found = self.table.query(f"ACCOUNT#{account_id}", after=behind, limit=limit)
-        return [items.from_item(CertificateAuthority, item) for item in found]
+        page = self.table.query(f"ACCOUNT#{account_id}", after=f"CA#{after or ''}", limit=limit)
+        return [items.from_item(CertificateAuthority, item) for item in page]
 
     def list_accounts(self) -> list[str]:
         return [str(item["sk"]) for item in self.table.query(_ACCOUNTS)]
@@ -102,52 +101,47 @@ class Authorities(Base):
 
     def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
         guards = [Delete(items.guard_key(ca.arn, number)) for number in range(items.GUARDS)]
-        doomed: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
-        doomed += [Delete(items.issuer_key(each, ca.arn)) for each in ca.ocsp_key_hashes]
-        self._write_authority(ca, [*doomed, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
-        for partition in {"", *(each.partition for each in ca.distribution_points)}:
+        removals: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
+        removals += [Delete(items.issuer_key(key_hash, ca.arn)) for key_hash in ca.ocsp_key_hashes]
+        self._write_authority(ca, [*removals, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
+        for partition in {"", *(point.partition for point in ca.distribution_points)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
             self.table.write(Delete(items.crl_key(crl_arn)))
-            self._delete_segments(crl_arn)
+            self.forget_crl_segments(crl_arn)
         self._cache.pop(ca.arn, None)
 
     def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
         _, partition = arns.split_crl_arn(crl_arn)
-        self._delete_segments(crl_arn)  # first: where somebody begins the CRL anew meanwhile, they are made again
-        kept = tuple(each for each in ca.distribution_points if each.partition != partition)
-        new = replace(ca, distribution_points=kept, version=ca.version + 1)
+        self.forget_crl_segments(crl_arn)  # first: a process that starts the CRL again at this moment rebuilds them
+        others = tuple(point for point in ca.distribution_points if point.partition != partition)
+        new = replace(ca, distribution_points=others, version=ca.version + 1)
         self._write_authority(
             ca, [Put(items.authority_item(new), version_is(ca.version)), Delete(items.crl_key(crl_arn))]
         )
         self._remember(new)
-
-    def _delete_segments(self, crl_arn: str) -> None:
-        pk = items.segments_partition(crl_arn)
-        for item in self.table.query(pk):  # the list of them comes first, without which they count for nothing
-            self.table.write(Delete(Key(pk, str(item["sk"]))))
 
     def _write_authority(self, ca: CertificateAuthority, writes: list[Write]) -> None:
         try:
             self.table.write(*writes)
         except ConditionFailedError as error:
             self._cache.pop(ca.arn, None)
-            raise ConflictError(f"{ca.arn} is not at version {ca.version} any more.") from error
+            raise ConflictError(f"{ca.arn} is no longer at version {ca.version}.") from error
 
 
 def _guards(ca: CertificateAuthority) -> list[Write]:
-    """The CA's guards with its issuing epoch."""
+    """Write the CA's issuing epoch into all its guards."""
     keys = [items.guard_key(ca.arn, number) for number in range(items.GUARDS)]
     return [Put({"pk": key.pk, "sk": key.sk, "issuing_epoch": ca.issuing_epoch}) for key in keys]
 
 
 def _ocsp_started(ca: CertificateAuthority) -> list[Write]:
-    """What finds the CA by the hashes of its key; and that it has no responder of its own yet, so that one is due."""
-    hashes = [items.issuer_key(each, ca.arn) for each in ca.ocsp_key_hashes]
+    """Index the CA by the hashes of its key, and record a responder that is due at once."""
+    keys = [items.issuer_key(key_hash, ca.arn) for key_hash in ca.ocsp_key_hashes]
     first = OcspResponder(ca_arn=ca.arn, due_at=ca.last_state_change_at)
-    return [*(Put({"pk": key.pk, "sk": key.sk}) for key in hashes), Put(items.responder_item(first))]
+    return [*(Put({"pk": key.pk, "sk": key.sk}) for key in keys), Put(items.responder_item(first))]
 
 
 def _issues_differently(old: CertificateAuthority, new: CertificateAuthority) -> bool:
-    """Return whether issuance changes: what a certificate is made from, or which distribution points it may name."""
+    """Tell whether a change affects issuance, and thus has to stop reservations that used the old CA."""
     members = ("status", "certificate_der", "chain_der", "revocation_configuration", "distribution_points")
     return any(getattr(old, name) != getattr(new, name) for name in members)

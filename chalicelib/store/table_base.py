@@ -1,4 +1,4 @@
-"""The base of the store over a table: due times, versions and idempotency tokens, which several rooms of it share."""
+"""Base of the store over a table: the cache of CAs, the removal of segments, due times, versions and tokens."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from chalicelib.store import TokenMismatchError, items
-from chalicelib.store.table import ABSENT, Clause, Item, Key, Put
+from chalicelib.store.table import ABSENT, Clause, Delete, Item, Key, Put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, DueKind, IdempotencyToken
     from chalicelib.store.table import Table
 
 _CACHED = 1000
+_MOST_WRITES = 100  # in a transaction
 
 
 class Base:
-    """A table, and what this process has read of CAs."""
+    """A table, and the CAs that this process has read."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -35,15 +36,25 @@ class Base:
         return ca
 
     def _used_for(self, token: IdempotencyToken, now: datetime) -> str | None:
-        """The ARN that a live token with the same fingerprint was used for; that may have come to nothing."""
-        held = self.table.get(token_key(token))
+        """Return the ARN recorded with an unexpired token of the same fingerprint; its record may be FAILED or gone."""
+        item = self.table.get(token_key(token))
         if (
-            held is None
-            or held["fingerprint"] != token.fingerprint
-            or int(str(held["expires_at"])) <= items.micros(now)
+            item is None
+            or item["fingerprint"] != token.fingerprint
+            or int(str(item["expires_at"])) <= items.micros(now)
         ):
             return None
-        return str(held["arn"])
+        return str(item["arn"])
+
+    def forget_crl_segments(self, crl_arn: str) -> None:
+        self.table.write(Delete(items.segment_list_key(crl_arn)))  # first: segments without the list are ignored
+        pk = items.segments_partition(crl_arn)
+        self._delete([items.segment_key(crl_arn, str(item["segment_id"])) for item in self.table.query(pk)])
+
+    def _delete(self, keys: Iterable[Key]) -> None:
+        removals = [Delete(key) for key in keys]
+        for begin in range(0, len(removals), _MOST_WRITES):
+            self.table.write(*removals[begin : begin + _MOST_WRITES])
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         return list(islice(self._due(kind, None, now, limit), limit))
@@ -62,22 +73,22 @@ class Base:
 
 
 def _bound(moment: datetime) -> str:
-    return f"{items.micros(moment):020d}~"  # sorts behind every "#"
+    return f"{items.micros(moment):020d}~"  # sorts after every "#"
 
 
 def version_is(version: int) -> tuple[tuple[Clause, ...], ...]:
-    """The condition of an optimistic write."""
+    """Condition that an item is still at the version that was read."""
     return ((Clause("version", "=", version),),)
 
 
 def token_key(token: IdempotencyToken) -> Key:
-    """Where a token lies; tokens hold any characters, so the key is their hash."""
+    """Key of a token: a hash, because tokens may contain any character."""
     digest = hashlib.sha256(f"{token.scope}/{token.token}".encode()).hexdigest()
     return Key(f"TOKEN#{digest}", "TOKEN")
 
 
 def token_write(token: IdempotencyToken, arn: str, now: datetime, dead_arn: str | None) -> Put:
-    """Take a token that was never used, has expired, or belongs to `dead_arn`, which came to nothing."""
+    """Claim a token that is unused, has expired, or was used for `dead_arn`, which is FAILED or gone."""
     key = token_key(token)
     item: Item = {
         "pk": key.pk,

@@ -1,4 +1,4 @@
-"""Certificates and revocations in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""Certificates and revocations in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from chalicelib.records import Certificate, Revocation
 from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_base import Base, check_fingerprint, token_write
-from chalicelib.store.table_crls import forward_write
+from chalicelib.store.table_crls import due_write
 from chalicelib.store.table_ocsp import responder_revoked
 from chalicelib.store.table_search import entries
 
@@ -39,7 +39,7 @@ class Certificates(Base):
         terms: Sequence[tuple[str, str]] = (),
     ) -> tuple[Certificate, bool]:
         *early, last = entries(certificate, terms)
-        for batch in early:  # an entry without its certificate is found by nobody
+        for batch in early:  # searches skip an entry whose certificate does not exist
             self.table.write(*batch)
         guard = items.guard_key(ca.arn, certificate.serial_number)
         base: list[Write] = [
@@ -52,17 +52,17 @@ class Certificates(Base):
             try:
                 self.table.write(*writes, *last)
             except ConditionFailedError as error:
-                held = error.items.get(len(base))
-                existing = None if held is None else self._by_arn(str(held["arn"]))
-                if held is not None and existing is not None and existing.status != "FAILED":
-                    check_fingerprint(token, held)
+                used = error.items.get(len(base))
+                existing = None if used is None else self._by_arn(str(used["arn"]))
+                if used is not None and existing is not None and existing.status != "FAILED":
+                    check_fingerprint(token, used)
                     return existing, False
                 if 1 in error.items:
                     self._cache.pop(ca.arn, None)
                     raise StaleAuthorityError(f"{ca.arn} has changed.") from error
-                if held is None:
-                    raise SerialTakenError(f"{certificate.arn} exists.") from error
-                dead_arn = str(held["arn"])
+                if used is None:
+                    raise SerialTakenError(f"{certificate.arn} already exists.") from error
+                dead_arn = str(used["arn"])
             else:
                 return certificate, True
 
@@ -92,7 +92,7 @@ class Certificates(Base):
         try:
             self.table.write(write)
         except ConditionFailedError as error:
-            raise ConflictError(f"{certificate.arn} is not PENDING any more.") from error
+            raise ConflictError(f"{certificate.arn} is no longer PENDING.") from error
 
     def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
         item = self.table.get(items.certificate_key(ca_arn, serial_number))
@@ -120,19 +120,19 @@ class Certificates(Base):
             Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
             Put(items.revoked_entry(revocation)),
-            *(Put(items.new_revocation_item(revocation, each)) for each in crls),
+            *(Put(items.new_revocation_item(revocation, crl_arn)) for crl_arn in crls),
             *(responder_revoked(certificate.ca_arn, revocation.revoked_at) if of_responder else ()),
         ]
-        wakes = [forward_write(each, revocation.revoked_at) for each in crls]
+        schedules = [due_write(crl_arn, revocation.revoked_at) for crl_arn in crls]
         while True:
             try:
-                self.table.write(*base, *wakes)
+                self.table.write(*base, *schedules)
             except ConditionFailedError as error:
                 if min(error.items) < len(base):
-                    raise ConflictError(f"{certificate.arn} is revoked already, or has changed.") from error
-                for position, found in error.items.items():
+                    raise ConflictError(f"{certificate.arn} is already revoked, or has changed.") from error
+                for position, state in error.items.items():
                     number = position - len(base)
-                    wakes[number] = forward_write(crls[number], revocation.revoked_at, found)
+                    schedules[number] = due_write(crls[number], revocation.revoked_at, state)
             else:
                 if of_responder:
                     self._cache.pop(certificate.ca_arn, None)

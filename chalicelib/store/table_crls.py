@@ -1,4 +1,4 @@
-"""CRL numbering, leases and due times in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""CRL numbers, leases and due times in the table; `chalicelib.store.crl_records` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.store.table import Condition, Item, Table, Value, Write
 
-MAX_PARTITION = 16_384  # certificates; their entries have at most 54 bytes, so that a CRL stays below 1 MB
-SLOTS_TAKEN = 64  # at a time by a process; what it does not use stays empty
+MAX_PARTITION = 16_384  # certificates: with at most 54 bytes for each entry the CRL stays below 1 MB
+SLOTS_TAKEN = 64  # places that a process takes at a time; those that it does not use stay empty
 _UNKNOWN: Final[Item] = {"pk": "", "sk": ""}
 
 
-def forward_write(crl_arn: str, due_at: datetime, found: Item | None = _UNKNOWN) -> Write:
-    """Make a CRL due at `due_at` at the latest, and grow its revision.
+def due_write(crl_arn: str, due_at: datetime, state: Item | None = _UNKNOWN) -> Write:
+    """Make a CRL due at `due_at` at the latest, and increment its revision.
 
     Args:
         crl_arn: the CRL.
-        due_at: never moves a due time back.
-        found: the CRL state as it is (None: there is none); by default the write assumes one that is due later. Each
-            form is conditional on what it assumes, so that a failure tells which form is right.
+        due_at: an earlier due time stays.
+        state: the item of the CRL state (None: there is none); by default the write assumes a later due time. Each form
+            is conditional on its assumption, so the item returned with a failure selects the right form.
     """
     key, due = items.crl_key(crl_arn), items.micros(due_at)
-    if found is None:
+    if state is None:
         return Check(key, ABSENT)
-    if int(found.get("next_crl_at", due + 1)) <= due:
+    if int(state.get("next_crl_at", due + 1)) <= due:
         return Update(key, ((Clause("next_crl_at", "<=", due),),), added={"revision": 1})
     condition = (
         (Clause("pk", "present"), Clause("next_crl_at", "absent")),
@@ -48,11 +48,11 @@ def forward_write(crl_arn: str, due_at: datetime, found: Item | None = _UNKNOWN)
 
 
 class Crls(Base):
-    """CRL states, and which partition new certificates go to."""
+    """CRL states, and the assignment of new certificates to CRL partitions."""
 
     def __init__(self, table: Table) -> None:
         super().__init__(table)
-        self._slots: dict[str, tuple[str, str, int]] = {}  # what this process has taken: address, partition, left
+        self._slots: dict[str, tuple[str, str, int]] = {}  # address, partition and places left, by CA
         self._taking = threading.Lock()
 
     def take_crl_partition(self, ca_arn: str, address: str, fresh: str) -> str:
@@ -64,33 +64,33 @@ class Crls(Base):
             return partition
 
     def _take_slots(self, ca_arn: str, address: str, fresh: str) -> str:
-        """Take slots of the present partition, or of a fresh one if it is full or for another address."""
+        """Take places in the current partition, or in a fresh one if it is full or has another address."""
         key = items.slots_key(ca_arn)
-        found = self.table.get(key)
+        current = self.table.get(key)
         while True:
-            is_still: Condition = ABSENT
-            if found is not None:
-                is_still = ((Clause("partition", "=", found["partition"]), Clause("taken", "=", found["taken"])),)
-            usable = found is not None and found["address"] == address
-            if found is not None and usable and int(found["taken"]) + SLOTS_TAKEN <= MAX_PARTITION:
-                partition = str(found["partition"])
-                write: Write = Update(key, is_still, added={"taken": SLOTS_TAKEN})
+            unchanged: Condition = ABSENT
+            if current is not None:
+                unchanged = ((Clause("partition", "=", current["partition"]), Clause("taken", "=", current["taken"])),)
+            usable = current is not None and current["address"] == address
+            if current is not None and usable and int(current["taken"]) + SLOTS_TAKEN <= MAX_PARTITION:
+                partition = str(current["partition"])
+                write: Write = Update(key, unchanged, added={"taken": SLOTS_TAKEN})
             else:
                 partition = fresh
                 new: Item = {"pk": key.pk, "sk": key.sk, "address": address, "partition": fresh, "taken": SLOTS_TAKEN}
-                write = Put(new, is_still)
+                write = Put(new, unchanged)
             try:
                 self.table.write(write)
             except ConditionFailedError as error:
-                found = error.items[0]
+                current = error.items[0]
             else:
                 return partition
 
     def start_crl(
         self, ca: CertificateAuthority, point: DistributionPoint, *, due_at: datetime
     ) -> CertificateAuthority:
-        same = {_address(point), _address(replace(point, url=""))}  # earlier releases wrote no address
-        others = (each for each in ca.distribution_points if _address(each) not in same)
+        same = {_address(point), _address(replace(point, url=""))}  # earlier versions wrote no URL
+        others = (other for other in ca.distribution_points if _address(other) not in same)
         new = replace(ca, distribution_points=(*others, point), version=ca.version + 1)
         crl_arn = arns.crl_arn(ca.arn, point.partition)
         first = Put(items.crl_item(CrlState(crl_arn=crl_arn, next_crl_at=due_at)), ABSENT)
@@ -101,47 +101,47 @@ class Crls(Base):
             except ConditionFailedError as error:
                 if 0 in error.items:
                     self._cache.pop(ca.arn, None)
-                    raise ConflictError(f"{ca.arn} is not at version {ca.version} any more.") from error
-                found = error.items[1]
-                state = first if found is None else forward_write(crl_arn, due_at, found)
+                    raise ConflictError(f"{ca.arn} is no longer at version {ca.version}.") from error
+                item = error.items[1]
+                state = first if item is None else due_write(crl_arn, due_at, item)
             else:
                 return self._remember(new)
 
     def open_crl_partition(self, ca_arn: str) -> str:
-        found = self.table.get(items.slots_key(ca_arn))
-        return str(found["partition"]) if found else ""
+        current = self.table.get(items.slots_key(ca_arn))
+        return str(current["partition"]) if current else ""
 
     def get_crl_state(self, crl_arn: str) -> CrlState | None:
         item = self.table.get(items.crl_key(crl_arn))
         return None if item is None else items.from_item(CrlState, item)
 
     def get_crl_states(self, crl_arns: Sequence[str]) -> list[CrlState]:
-        found = self.table.get_many([items.crl_key(each) for each in crl_arns])
-        return [items.from_item(CrlState, item) for item in found if item is not None]
+        states = self.table.get_many([items.crl_key(crl_arn) for crl_arn in crl_arns])
+        return [items.from_item(CrlState, item) for item in states if item is not None]
 
     def schedule_crl(self, crl_arn: str, *, due_at: datetime) -> None:
-        write = forward_write(crl_arn, due_at)
+        write = due_write(crl_arn, due_at)
         while True:
             try:
                 self.table.write(write)
             except ConditionFailedError as error:
-                write = forward_write(crl_arn, due_at, error.items[0])
+                write = due_write(crl_arn, due_at, error.items[0])
             else:
                 return
 
     def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
         key = items.crl_key(crl_arn)
-        found = self.table.get(key)
-        while found is not None and _may_reserve(found, now, lease_until - now):
-            reserved = max(number, int(found.get("crl_number", 0)) + 1)
+        state = self.table.get(key)
+        while state is not None and _may_reserve(state, now, lease_until - now):
+            reserved = max(number, int(state.get("crl_number", 0)) + 1)
             values: dict[str, Value] = {"crl_number": reserved, "lease_until": items.micros(lease_until)}
-            write = Update(key, _is_still(found), values, ("tbs_sha256",))
+            write = Update(key, _unchanged(state), values, ("tbs_sha256",))
             try:
                 self.table.write(write)
             except ConditionFailedError as error:
-                found = error.items[0]
+                state = error.items[0]
             else:
-                return items.from_item(CrlState, write.apply(found))
+                return items.from_item(CrlState, write.apply(state))
         return None
 
     def renew_crl(self, state: CrlState, *, lease_until: datetime) -> None:
@@ -178,7 +178,7 @@ class Crls(Base):
             self._write_crl(
                 state, values | _due_values(state, next_crl_at), (*removed, *_due_removed(next_crl_at)), strict=True
             )
-        except _RevisionMovedError:  # a revocation came meanwhile: the CRL stays due
+        except _RevisionMovedError:  # a revocation was recorded after the reservation: the CRL stays due
             self._write_crl(state, values, removed)
 
     def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
@@ -186,7 +186,7 @@ class Crls(Base):
         removed, added = ("lease_until",), {"failures": 1}
         try:
             self._write_crl(state, values | _due_values(state, retry_at), removed, added=added, strict=True)
-        except _RevisionMovedError:  # what woke the CRL meanwhile does not wait for the retry
+        except _RevisionMovedError:  # a new revocation does not wait for the retry
             self._write_crl(state, values, removed, added=added)
 
     def _write_crl(
@@ -198,17 +198,17 @@ class Crls(Base):
         added: dict[str, int] | None = None,
         strict: bool = False,
     ) -> None:
-        """Write as the holder of the lease: the one who reserved the last number. `strict`: and no revocation came."""
+        """Write as the lease's holder, who reserved the last number; `strict` also requires an unchanged revision."""
         clauses = [Clause("crl_number", "=", state.crl_number), Clause("lease_until", "present")]
         if strict:
             clauses.append(Clause("revision", "=", state.revision))
         try:
             self.table.write(Update(items.crl_key(state.crl_arn), (tuple(clauses),), values, removed, added or {}))
         except ConditionFailedError as error:
-            found = error.items[0] or {}
-            if strict and found.get("crl_number") == state.crl_number and "lease_until" in found:
+            item = error.items[0] or {}
+            if strict and item.get("crl_number") == state.crl_number and "lease_until" in item:
                 raise _RevisionMovedError from error
-            raise ConflictError(f"The lease on the CRL of {state.crl_arn} has gone to another run.") from error
+            raise ConflictError(f"Another run has taken the lease on the CRL of {state.crl_arn}.") from error
 
 
 def _address(point: DistributionPoint) -> tuple[str, ...]:
@@ -216,7 +216,7 @@ def _address(point: DistributionPoint) -> tuple[str, ...]:
 
 
 class _RevisionMovedError(Exception):
-    """A revocation came while the lease was held."""
+    """The revision of the CRL changed while the lease was held."""
 
 
 def _due_values(state: CrlState, at: datetime | None) -> dict[str, Value]:
@@ -227,18 +227,19 @@ def _due_removed(at: datetime | None) -> tuple[str, ...]:
     return ("next_crl_at", "due_pk", "due_sk") if at is None else ()
 
 
-def _may_reserve(found: Item, now: datetime, span: timedelta) -> bool:
-    """Whether the CRL is due and nobody holds the lease.
+def _may_reserve(state: Item, now: datetime, span: timedelta) -> bool:
+    """Tell whether the CRL is due and its lease is free.
 
-    A lease of more than two spans from now is of a clock that was far ahead, and holds nothing: one span is its own,
-    the other is for clocks that differ a little. Were it held after all, its holder would lose it at the next write.
+    A lease that ends more than two spans from now was set by a clock far ahead, and is ignored: one span is the lease
+    itself, the other allows for small differences between clocks. If it is held after all, its holder loses it at its
+    next write.
     """
-    moment, held = items.micros(now), int(found.get("lease_until", 0))
-    is_held = moment < held <= items.micros(now + 2 * span)
-    return int(found.get("next_crl_at", moment + 1)) <= moment and not is_held
+    moment, lease_until = items.micros(now), int(state.get("lease_until", 0))
+    is_held = moment < lease_until <= items.micros(now + 2 * span)
+    return int(state.get("next_crl_at", moment + 1)) <= moment and not is_held
 
 
-def _is_still(found: Item) -> Condition:
-    """That nothing a reservation is decided by has changed since an item was read."""
+def _unchanged(state: Item) -> Condition:
+    """Condition that nothing a reservation depends on has changed since the item was read."""
     names = ("crl_number", "revision", "next_crl_at", "lease_until")
-    return (tuple(Clause(name, "=", found[name]) if name in found else Clause(name, "absent") for name in names),)
+    return (tuple(Clause(name, "=", state[name]) if name in state else Clause(name, "absent") for name in names),)

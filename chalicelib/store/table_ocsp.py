@@ -1,4 +1,4 @@
-"""OCSP's index of CAs and its responders in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""OCSP's index of CAs and its responders in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def responder_revoked(ca_arn: str, at: datetime) -> list[Write]:
-    """That a CA's responder is due, and that no answer made before counts: the CA is read for each that is kept."""
-    there: Condition = ((Clause("pk", "present"),),)
+    """Make a CA's responder due and invalidate cached answers, which depend on the CA's version."""
+    present: Condition = ((Clause("pk", "present"),),)
     due: dict[str, Value] = {"due_at": items.micros(at), **items.due("RESPONDER", at, ca_arn)}
     counted = {"version": 1, "responders_revoked": 1}
     return [
-        Update(items.authority_key(ca_arn), there, added=counted),
-        Update(items.responder_key(ca_arn), there, due),
+        Update(items.authority_key(ca_arn), present, added=counted),
+        Update(items.responder_key(ca_arn), present, due),
     ]
 
 
 class Ocsp(Base):
-    """Who answers OCSP for whom."""
+    """CAs by the key hashes of OCSP requests, and OCSP responders."""
 
     def list_issuers(self, key_hash: str) -> list[str]:
         return [str(item["sk"]) for item in self.table.query(items.issuer_key(key_hash, "").pk)]
@@ -38,8 +38,8 @@ class Ocsp(Base):
         return None if item is None else items.from_item(OcspResponder, item)
 
     def update_responder(self, old: OcspResponder, new: OcspResponder) -> None:
-        is_still = (Clause("generation", "=", old.generation), Clause("due_at", "=", items.micros(old.due_at)))
-        unchanged: Condition = (is_still,)
+        clauses = (Clause("generation", "=", old.generation), Clause("due_at", "=", items.micros(old.due_at)))
+        unchanged: Condition = (clauses,)
         try:
             self.table.write(Put(items.responder_item(new), unchanged))
         except ConditionFailedError as error:

@@ -1,4 +1,4 @@
-"""Resource policies in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""Resource policies in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Policies(Base):
-    """Resource policies, and which accounts they name."""
+    """Resource policies, and the accounts that they name."""
 
     def get_policy(self, ca_arn: str) -> ResourcePolicy | None:
         item = self.table.get(items.policy_key(ca_arn))
@@ -38,8 +38,8 @@ class Policies(Base):
         self._write_policy(Delete(items.policy_key(policy.ca_arn), version_is(policy.version)), *shares)
 
     def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
-        behind = "CA#" if after is None else f"CA#{after}"
-        return [str(item["arn"]) for item in self.table.query(f"SHARED#{account_id}", after=behind, limit=limit)]
+        page = self.table.query(f"SHARED#{account_id}", after=f"CA#{after or ''}", limit=limit)
+        return [str(item["arn"]) for item in page]
 
     def _write_policy(self, *writes: Write) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Audit reports in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""Audit reports in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class AuditReports(Base):
-    """Audit reports."""
+    """Records of audit reports."""
 
     def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:
         key, asked_at = items.last_report_key(report.ca_arn), items.micros(report.created_at)
         last: Item = {"pk": key.pk, "sk": key.sk, "report_id": report.report_id, "asked_at": asked_at}
         distance = asked_at - items.micros(last_before)
         long_ago = (Clause("asked_at", "<=", asked_at - distance),)
-        by_a_clock_ahead = (Clause("asked_at", ">", asked_at + distance),)
+        by_a_fast_clock = (Clause("asked_at", ">", asked_at + distance),)
         try:
-            self.table.write(Put(items.report_item(report), ABSENT), Put(last, (*ABSENT, long_ago, by_a_clock_ahead)))
+            self.table.write(Put(items.report_item(report), ABSENT), Put(last, (*ABSENT, long_ago, by_a_fast_clock)))
         except ConditionFailedError as error:
-            raise ConflictError("Another audit report was asked for a short time ago.") from error
+            raise ConflictError("Another audit report was requested a short time ago.") from error
 
     def get_audit_report(self, ca_arn: str, report_id: str) -> AuditReport | None:
         item = self.table.get(items.report_key(ca_arn, report_id))
@@ -38,19 +38,19 @@ class AuditReports(Base):
 
     def list_audit_reports(self, ca_arn: str, *, limit: int) -> list[AuditReport]:
         pk, last = items.last_report_key(ca_arn)
-        found = (items.from_item(AuditReport, item) for item in self.table.query(pk, after=last))
-        return heapq.nlargest(limit, found, key=lambda report: (report.created_at, report.report_id))
+        reports = (items.from_item(AuditReport, item) for item in self.table.query(pk, after=last))
+        return heapq.nlargest(limit, reports, key=lambda report: (report.created_at, report.report_id))
 
     def last_audit_reports(self, account_id: str, *, limit: int) -> list[AuditReport]:
-        found = self.table.last("list", items.account_reports_partition(account_id), limit=limit)
-        return [items.from_item(AuditReport, item) for item in found]
+        newest = self.table.last("list", items.account_reports_partition(account_id), limit=limit)
+        return [items.from_item(AuditReport, item) for item in newest]
 
     def update_audit_report(self, old: AuditReport, new: AuditReport) -> AuditReport:
         new = replace(new, version=old.version + 1)
         try:
             self.table.write(Put(items.report_item(new), version_is(old.version)))
         except ConditionFailedError as error:
-            raise ConflictError(f"Audit report {old.report_id} is not at version {old.version} any more.") from error
+            raise ConflictError(f"Audit report {old.report_id} is no longer at version {old.version}.") from error
         return new
 
     def forget_last_audit_report(self, report: AuditReport) -> None:
@@ -58,4 +58,4 @@ class AuditReports(Base):
         try:
             self.table.write(Delete(items.last_report_key(report.ca_arn), is_last))
         except ConditionFailedError:
-            return  # a later one was asked for
+            return  # a later one was requested

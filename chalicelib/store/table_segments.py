@@ -1,7 +1,7 @@
-"""New revocations and the segments they are folded into. What the methods promise is said in `chalicelib.store.Store`.
+"""New revocations and the segments into which they are folded; `chalicelib.store.crl_records` documents the methods.
 
-Which segments there are is one item, replaced conditionally. It also says what its replacement leaves to be removed, so
-that whoever reads it next finishes the work of a run that died.
+The list of a CRL's segments is one item, replaced conditionally. It also names what its replacement leaves to be
+removed, so that the next reader finishes the work of a run that crashed.
 """
 # ruff: noqa: D102  the port documents its methods
 
@@ -14,27 +14,25 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib.records import CrlSegment, CrlSegments, Revocation
 from chalicelib.store import ConflictError, items
-from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Delete, Put, Update, holds
+from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Put, Update, holds
 from chalicelib.store.table_base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from chalicelib.store.table import Condition, Item, Key
-
-_MOST_WRITES = 100  # of a transaction
+    from chalicelib.store.table import Condition, Item
 
 
 class Segments(Base):
-    """New revocations, and segments."""
+    """New revocations and CRL segments."""
 
     def list_new_revocations(self, beside: CrlSegments, *, limit: int | None = None) -> list[Revocation]:
         partitions = items.new_revocation_partitions(beside.crl_arn)
-        found = (item for pk in partitions for item in self.table.query(pk, limit=limit))
-        new = [items.from_item(Revocation, item) for item in islice(found, limit)]
-        # What was folded after `beside` was read may be in neither: only now is it sure that nothing was.
-        if not holds(_still(beside), self.table.get(items.segment_list_key(beside.crl_arn))):
-            raise ConflictError(f"The segments of {beside.crl_arn} were replaced meanwhile.")
+        entries = (item for pk in partitions for item in self.table.query(pk, limit=limit))
+        new = [items.from_item(Revocation, item) for item in islice(entries, limit)]
+        # A revocation folded since `beside` was read would be missing from both: make sure that there is none.
+        if not holds(_unchanged(beside), self.table.get(items.segment_list_key(beside.crl_arn))):
+            raise ConflictError(f"Another run replaced the segments of {beside.crl_arn}.")
         return new
 
     def get_crl_segments(self, crl_arn: str) -> CrlSegments:
@@ -43,18 +41,18 @@ class Segments(Base):
         if listed is None:
             return CrlSegments(crl_arn=crl_arn)
         self._clean_up(crl_arn, listed)
-        lying = {
+        stored = {
             str(item["segment_id"]): items.from_item(CrlSegment, item)
             for item in self.table.query(key.pk, after=items.segment_key(crl_arn, "").sk)
         }
-        wanted = _words(listed["segments"])
-        if missing := [each for each in wanted if each not in lying]:
-            raise ConflictError(f"The segment {missing[0]} of {crl_arn} is not there.")
-        segments = tuple(lying[each] for each in wanted)
+        segment_ids = _words(listed["segments"])
+        if missing := [segment_id for segment_id in segment_ids if segment_id not in stored]:
+            raise ConflictError(f"The segment {missing[0]} of {crl_arn} is missing.")
+        segments = tuple(stored[segment_id] for segment_id in segment_ids)
         return CrlSegments(crl_arn=crl_arn, version=int(listed["version"]), segments=segments)
 
     def fold_revocations(self, old: CrlSegments, new: CrlSegments, folded: Sequence[Revocation]) -> CrlSegments:
-        before, after = ({each.segment_id for each in one.segments} for one in (old, new))
+        before, after = ({segment.segment_id for segment in segments.segments} for segments in (old, new))
         for segment in new.segments:
             if segment.segment_id not in before:
                 self.table.write(Put(items.to_item(segment, items.segment_key(old.crl_arn, segment.segment_id))))
@@ -66,48 +64,38 @@ class Segments(Base):
             "segments": _names(new),
         }
         if folded or before - after:
-            listed["folded"] = " ".join(arns.serial_hex(each.serial_number) for each in folded)
+            listed["folded"] = " ".join(arns.serial_hex(revocation.serial_number) for revocation in folded)
             listed["replaced"] = " ".join(sorted(before - after))
         try:
-            self.table.write(Put(listed, _still(old)))
+            self.table.write(Put(listed, _unchanged(old)))
         except ConditionFailedError as error:
-            self._delete(items.segment_key(old.crl_arn, each) for each in sorted(after - before))
-            raise ConflictError(f"The segments of {old.crl_arn} were replaced meanwhile.") from error
+            self._delete(items.segment_key(old.crl_arn, segment_id) for segment_id in sorted(after - before))
+            raise ConflictError(f"Another run replaced the segments of {old.crl_arn}.") from error
         self._clean_up(old.crl_arn, listed)
         return replace(new, version=old.version + 1)
 
     def _clean_up(self, crl_arn: str, listed: Item) -> None:
-        """Remove what the last replacement of the segments has left, and then the word of it."""
+        """Remove the leftovers of the last replacement of the segments, and then the note about them."""
         if "folded" not in listed:
             return
-        self._delete(items.new_revocation_key(crl_arn, each) for each in _words(listed["folded"]))
-        self._delete(items.segment_key(crl_arn, each) for each in _words(listed["replaced"]))
+        self._delete(items.new_revocation_key(crl_arn, serial) for serial in _words(listed["folded"]))
+        self._delete(items.segment_key(crl_arn, segment_id) for segment_id in _words(listed["replaced"]))
         unchanged = ((Clause("version", "=", listed["version"]),),)
         try:
             self.table.write(Update(items.segment_list_key(crl_arn), unchanged, removed=("folded", "replaced")))
         except ConditionFailedError as error:
-            raise ConflictError(f"The segments of {crl_arn} were replaced meanwhile.") from error
-
-    def forget_crl_segments(self, crl_arn: str) -> None:
-        self.table.write(Delete(items.segment_list_key(crl_arn)))  # first: without it the others count for nothing
-        pk = items.segments_partition(crl_arn)
-        self._delete([items.segment_key(crl_arn, str(item["segment_id"])) for item in self.table.query(pk)])
-
-    def _delete(self, keys: Iterable[Key]) -> None:
-        doomed = [Delete(key) for key in keys]
-        for begin in range(0, len(doomed), _MOST_WRITES):
-            self.table.write(*doomed[begin : begin + _MOST_WRITES])
+            raise ConflictError(f"Another run replaced the segments of {crl_arn}.") from error
 
 
-def _still(segments: CrlSegments) -> Condition:
-    """That a CRL has these segments; versions begin anew when the segments are made again, but names do not recur."""
+def _unchanged(segments: CrlSegments) -> Condition:
+    """Condition that a CRL still has these segments; a rebuild restarts the versions, but names are never reused."""
     if not segments.version:
         return ABSENT
     return ((Clause("version", "=", segments.version), Clause("segments", "=", _names(segments))),)
 
 
 def _names(segments: CrlSegments) -> str:
-    return " ".join(each.segment_id for each in segments.segments)
+    return " ".join(segment.segment_id for segment in segments.segments)
 
 
 def _words(value: object) -> list[str]:

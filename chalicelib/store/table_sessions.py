@@ -1,4 +1,4 @@
-"""Sessions of the console in the table. What the methods promise is said in `chalicelib.store.Store`."""
+"""Console sessions in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from chalicelib.store.table_base import Base, version_is
 
 
 class Sessions(Base):
-    """Who is signed in to the console."""
+    """Sessions of the console."""
 
     def put_session(self, session: ConsoleSession) -> None:
         try:
             self.table.write(Put(items.session_item(session), ABSENT))
         except ConditionFailedError as error:
-            raise ConflictError("The session exists.") from error
+            raise ConflictError("The session already exists.") from error
 
     def get_session(self, id_sha256: str) -> ConsoleSession | None:
         item = self.table.get(items.session_key(id_sha256))
@@ -37,6 +37,6 @@ class Sessions(Base):
             try:
                 self.table.write(Delete(items.session_key(id_sha256), version_is(session.version)))
             except ConditionFailedError:
-                continue  # it changed, or somebody else took it: look again
+                continue  # it changed, or another caller took it: read again
             return session
         return None

@@ -1,4 +1,4 @@
-"""The store over a table: each method is one conditional write or one transaction, whichever driver lies beneath."""
+"""The store over a table: each method is one conditional write, one transaction or a query, with either driver."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ from chalicelib.store.table_sessions import Sessions
 
 
 class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search, Segments, Sessions):
-    """Everything that Signet remembers, in one table; see `chalicelib.store.Store` for what each method promises."""
+    """All state that Signet records, in one table; `chalicelib.store.Store` documents the methods."""

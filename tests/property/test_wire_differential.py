@@ -116,7 +116,7 @@ def test_verify_accepts_what_botocore_signs(
         request,
         signed=("x-amz-target",),
         secret_of=lambda key_id: Secret("000000000000", SECRET) if key_id == KEY_ID else None,
-        even_out=EVENED.append,
+        equalize=EVENED.append,
         region="us-east-1",
         now=claimed,
     )

@@ -21,7 +21,7 @@ from cryptography.x509 import ocsp as theirs
 from moto.server import ThreadedMotoServer
 
 from chalicelib.api import ocsp_http
-from chalicelib.aws import QUIET_SECONDS, HangsError, Limits, Patience
+from chalicelib.aws import QUIET_SECONDS, CircuitBreaker, HangsError, Limits
 from chalicelib.buckets import BucketError, s3
 from chalicelib.keystore import KeyNotFoundError, KeyStoreError, kms
 from chalicelib.reconcile import reconcile
@@ -44,7 +44,7 @@ SHORT = Limits(answer_seconds=0.2, tries=2)
 ONCE = SHORT._replace(tries=1)
 ROOM_SECONDS = 3.0  # for everything else that a function does
 OCSP_PATIENCE_SECONDS = 15.0  # after which OCSP clients give up
-LIMITS = {"kms": (kms.LIMITS, kms.MAKING), "s3": (s3.LIMITS,), "dynamodb": (dynamodb.LIMITS,)}
+LIMITS = {"kms": (kms.LIMITS, kms.CREATION_LIMITS), "s3": (s3.LIMITS,), "dynamodb": (dynamodb.LIMITS,)}
 
 
 class Hanging:
@@ -82,7 +82,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
 
 
 def keys() -> kms.KmsKeyStore:
-    return kms.KmsKeyStore(REGION, secrets_key="alias/signet-secrets", limits=SHORT, making=ONCE)
+    return kms.KmsKeyStore(REGION, secrets_key="alias/signet-secrets", limits=SHORT, creation_limits=ONCE)
 
 
 def with_kms(rt: Runtime) -> Runtime:
@@ -111,7 +111,7 @@ def test_ocsp_answers_before_its_clients_give_up() -> None:
 
 
 def test_clients_have_the_limits_that_are_summed_up() -> None:
-    client = Patience().client("kms", REGION, Limits(answer_seconds=3, tries=2))
+    client = CircuitBreaker().client("kms", REGION, Limits(answer_seconds=3, tries=2))
     assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 2}
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (1, 3)
     assert Limits(answer_seconds=3, tries=2).worst_seconds == 2 * (1 + 3) + 1
@@ -122,16 +122,16 @@ def test_clients_have_the_limits_that_are_summed_up() -> None:
 
 def test_service_that_hung_is_left_alone_for_a_while(hanging: Hanging) -> None:
     seconds = [0.0]
-    client = Patience(lambda: seconds[0]).client("kms", REGION, SHORT)
+    client = CircuitBreaker(lambda: seconds[0]).client("kms", REGION, SHORT)
     for now, asked in ((0.0, 2), (QUIET_SECONDS - 1, 2), (QUIET_SECONDS, 4)):
         seconds[0] = now
-        with pytest.raises(Exception, match="timeout" if asked > hanging.asked else "left alone"):
+        with pytest.raises(Exception, match="timeout" if asked > hanging.asked else "skipped: it timed out"):
             client.describe_key(KeyId="x")
         assert hanging.asked == asked
 
 
 def test_bucket_that_hung_keeps_no_call_from_another(hanging: Hanging) -> None:
-    client = Patience().client("s3", REGION, SHORT)
+    client = CircuitBreaker().client("s3", REGION, SHORT)
     for bucket, error in (("one", ReadTimeoutError), ("one", HangsError), ("two", ReadTimeoutError)):
         with pytest.raises(error):
             client.get_object(Bucket=bucket, Key="key")

@@ -18,7 +18,7 @@ from tests.support.client import client_for
 
 @pytest.fixture
 def limited(rt: Any) -> Any:
-    return replace(rt, settings=replace(rt.settings, rates="aws"), tokens={})
+    return replace(rt, settings=replace(rt.settings, rates="aws"), rate_tokens={})
 
 
 def refused(call: Any, **parameters: Any) -> bool:

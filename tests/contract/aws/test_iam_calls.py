@@ -171,7 +171,7 @@ class Account:
 
         for client in (made.store.table._client, made.buckets._client, made.events._client, made.keys._client):
             client.meta.events.register("before-parameter-build", note)
-        made.keys._maker.meta.events.register("before-parameter-build", note)
+        made.keys._creation_client.meta.events.register("before-parameter-build", note)
         made.keys._client.meta.events.register("before-send.kms.Sign", signed)
         rt: Runtime = replace(made, now=self._clock)
         signet_app.use_runtime(rt)

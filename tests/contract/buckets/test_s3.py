@@ -149,7 +149,7 @@ def test_s3_that_does_not_answer_is_a_bucket_error(monkeypatch: pytest.MonkeyPat
 STOPS = {
     "create": ("CreateBucket", "AccessDenied", 403, BucketError, "signet-crl-own-"),
     "ownership": ("CreateBucket", "AccessDenied", 403, BucketError, "BucketOwnerEnforced"),
-    "taken": ("CreateBucket", "BucketAlreadyExists", 409, BucketTakenError, "somebody else's"),
+    "taken": ("CreateBucket", "BucketAlreadyExists", 409, BucketTakenError, "belongs to another account"),
     "block": ("PutPublicAccessBlock", "AccessDenied", 403, BucketError, "s3:PutBucketPublicAccessBlock is not allowed"),
     "policy": ("PutBucketPolicy", "AccessDenied", 403, BucketError, "BlockPublicPolicy"),
     "versions": ("PutBucketVersioning", "AccessDenied", 403, BucketError, "s3:PutBucketVersioning"),

@@ -350,8 +350,8 @@ def test_bucket_that_does_not_exist_is_named(browser: Browser, s3: S3Buckets, ac
 
 NEW = {
     "ownership": ("CreateBucket", "AccessDenied", 403, "a policy of the organization enforces BucketOwnerEnforced"),
-    "taken": ("CreateBucket", "BucketAlreadyExists", 409, "somebody else's"),
-    "block": ("PutPublicAccessBlock", "AccessDenied", 403, "switch the bucket's Block Public Access off"),
+    "taken": ("CreateBucket", "BucketAlreadyExists", 409, "belongs to another account"),
+    "block": ("PutPublicAccessBlock", "AccessDenied", 403, "turn the bucket's Block Public Access off"),
     "policy": ("PutBucketPolicy", "AccessDenied", 403, "BlockPublicPolicy"),
 }
 

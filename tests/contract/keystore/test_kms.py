@@ -307,13 +307,13 @@ def test_key_that_kms_does_not_know_everywhere_yet_is_waited_for(operation: str,
 def test_key_that_stays_refused_is_destroyed_and_the_refusal_named(kms: Any, ca_arn: str, deletion_too: bool) -> None:
     keys, pauses = patient()
     made: list[str] = []
-    keys._maker.meta.events.register(
+    keys._creation_client.meta.events.register(
         "after-call.kms.CreateKey", lambda parsed, **_: made.append(parsed["KeyMetadata"]["KeyId"])
     )
     keys._client.meta.events.register("before-send.kms.CreateAlias", refused("AccessDeniedException"))
     if deletion_too:
         keys._client.meta.events.register("before-send.kms.ScheduleKeyDeletion", refused("AccessDeniedException"))
-    with pytest.raises(KeyStoreError, match="refuses create_alias: AccessDeniedException"):
+    with pytest.raises(KeyStoreError, match="refused create_alias: AccessDeniedException"):
         keys.create_key(ca_arn, "EC_prime256v1")
     assert sum(pauses) == pytest.approx(6.2)
     state = kms.describe_key(KeyId=made[0])["KeyMetadata"]["KeyState"]

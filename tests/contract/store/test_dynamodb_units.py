@@ -121,7 +121,7 @@ def test_chain_that_dynamodb_cannot_keep_is_refused(acm_pca: Any, rt: Any, clock
     request = acm_pca.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
     certificate = sign_csr(request, issuer=chain[0], now=clock(), days=100)
     given = {"Certificate": pem(certificate), "CertificateChain": pem(*chain)}
-    with pytest.raises(ClientError, match="DynamoDB keeps 409600") as caught:
+    with pytest.raises(ClientError, match="DynamoDB allows 409600") as caught:
         acm_pca.import_certificate_authority_certificate(CertificateAuthorityArn=arn, **given)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     assert status(acm_pca, arn) == "PENDING_CERTIFICATE"

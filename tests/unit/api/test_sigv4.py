@@ -65,7 +65,7 @@ def verify(request: WireRequest, now: datetime | None = None) -> Any:
         request,
         signed=("x-amz-target",),
         secret_of=secret_of,
-        even_out=EVENED.append,
+        equalize=EVENED.append,
         region="us-east-1",
         now=now or claimed,
     )
