@@ -5,13 +5,13 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# What a release of uv writes lock files with; only `make lock` needs it.
+# The command of uv that writes lock files; only `make lock` needs it.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 export PYTHONDONTWRITEBYTECODE := 1
 
-# LocalStack runs on Python 3.13 alone, and Lambda's runtimes from 3.12 on are those that run all of our dependencies:
-# its targets have environments of their own.
+# LocalStack runs only on Python 3.13, and all dependencies run only on Lambda's runtimes from 3.12 on, so the targets for
+# LocalStack and AWS have their own environments.
 PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13 2>/dev/null) \
 	$$(uv python find 3.13 2>/dev/null) $(PYTHON); do \
 	$$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$each && break; done)
@@ -22,56 +22,56 @@ PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_l
 .PHONY: help run test lint format types layers unit fast e2e simulation pictures bench bench-crl flood clients-test lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/laptop.stamp ## set up and start the laptop home on 127.0.0.1:$${SIGNET_PORT:-8000}
+run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## set up, then lint, types, import layers and all tests with coverage
+test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests with coverage
 	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 
-lint: $(VENV)/dev.stamp ## formatting and lint rules
+lint: $(VENV)/dev.stamp ## check formatting and lint rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-format: $(VENV)/dev.stamp ## rewrite the sources in the project's format
+format: $(VENV)/dev.stamp ## format the sources and fix what lint can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-types: $(VENV)/dev.stamp ## static types
+types: $(VENV)/dev.stamp ## check static types
 	$(BIN)/mypy
 
-layers: $(VENV)/dev.stamp ## which module may import which
+layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
-fast: $(VENV)/dev.stamp ## unit, contract and property tests
+fast: $(VENV)/dev.stamp ## run unit, contract and property tests
 	$(BIN)/pytest tests/unit tests/contract tests/property
 
-e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## tests with real servers and real clients
+e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
 
-simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## 30 days of 1,000 CAs with all that fails, judged hourly by OpenSSL; and deeper interleavings
+simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000 CAs with failures, verified hourly by OpenSSL, and run deeper interleavings
 	$(BIN)/pytest --whole tests/simulation tests/faults/test_interleavings.py
 
-clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## seven real clients judge good, revoked, expired and foreign certificates
+clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients with good, revoked, expired and foreign certificates
 	$(BIN)/python -m tests.clients.matrix
 
-pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## take the pictures of the console in docs/images anew
+pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictures in docs/images
 	$(BIN)/pytest tests/browser/test_pictures.py --pictures docs/images
 
-bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure against peers in the same run; writes build/bench.json
+bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet and its peers; writes build/bench.json
 	$(BIN)/python -m tests.bench.run
 
-flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## ask OCSP while strangers flood the server in six ways; fails where its p99 is over 100 ms
+flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server is flooded in six ways; fails if its p99 exceeds 100 ms
 	$(BIN)/python -m tests.bench.flood
 
-bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries beside OpenSSL's
+bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries, compared with OpenSSL
 	$(BIN)/python -m tests.bench.crl
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py
 
-localstack-deploy: $(AWS)/stamp ## deploy this tree to the LocalStack that runs on $${LOCALSTACK_PORT:-4566}
+localstack-deploy: $(AWS)/stamp ## deploy this tree to the running LocalStack on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(AWS)/bin/python localstack/deploy.py
 
 localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
@@ -79,11 +79,11 @@ localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/open
 	$(BIN)/pytest --localstack -n 2 --dist loadfile
 	$(MAKE) --no-print-directory package
 
-package: $(AWS)/stamp $(VENV)/dev.stamp ## build the template and the zip for AWS in build/package, and lint the template
+package: $(AWS)/stamp $(VENV)/dev.stamp ## build AWS's template and zip file in build/package, and lint the template
 	$(AWS)/bin/python tools/package.py
 	$(BIN)/cfn-lint build/package/sam.json
 
-lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
+lock: $(VENV)/dev.stamp ## update the lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --extra laptop -c requirements.txt pyproject.toml -o requirements/laptop.txt
@@ -91,7 +91,7 @@ lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
 	echo boto3 | $(COMPILE) -c requirements/laptop.txt - -o requirements/lambda.txt
 	$(filter-out --universal,$(COMPILE)) --python $(PYTHON313) --python-version 3.13 --upgrade requirements/localstack.in -o requirements/localstack.txt
 
-clean: ## remove what the targets made, but not the laptop home's data
+clean: ## remove everything that the targets created, except Signet's data
 	rm -rf $(VENV) $(AWS) $(LOCALSTACK) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
 
 $(VENV)/bin/python:
@@ -113,7 +113,7 @@ $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
 	@touch $@
 
-# The browser of tests/browser, under any of its names; installed where apt-get can.
+# The browser of tests/browser, under any of its names; installed if apt-get can do it.
 $(VENV)/chromium.stamp: | $(VENV)/bin/python
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
@@ -124,7 +124,7 @@ $(LOCALSTACK)/bin/python $(AWS)/bin/python:
 	@test -n "$(PYTHON313)" || { echo "LocalStack needs Python 3.13: install it as python3.13 on the PATH." >&2; exit 1; }
 	@$(PYTHON313) -m venv $(@D:/bin=) || { echo "Python's venv module is needed (Debian: python3-venv)." >&2; exit 1; }
 
-# Not editable: LocalStack's own build hooks expect what is there only after an earlier build.
+# Not editable: LocalStack's build hooks need files of an earlier build.
 $(LOCALSTACK)/stamp: requirements/localstack.txt $(PLUGIN) | $(LOCALSTACK)/bin/python
 	@echo "Installing LocalStack into $(LOCALSTACK) ..."
 	@$(LOCALSTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/localstack.txt
@@ -132,7 +132,7 @@ $(LOCALSTACK)/stamp: requirements/localstack.txt $(PLUGIN) | $(LOCALSTACK)/bin/p
 	@touch $@
 
 $(AWS)/stamp: requirements/laptop.txt requirements/lambda.txt pyproject.toml | $(AWS)/bin/python
-	@echo "Installing what deploys Signet into $(AWS) ..."
+	@echo "Installing Signet's deployment tools into $(AWS) ..."
 	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/laptop.txt
 	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(AWS)/bin/python -m venv $(AWS)/lambda

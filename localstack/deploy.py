@@ -1,6 +1,6 @@
-"""Deploy Signet to a running LocalStack: its state by CloudFormation, its functions and API by Chalice, and a key.
+"""Deploy Signet to a running LocalStack: state by CloudFormation, functions and API by Chalice, and an access key.
 
-LOCALSTACK_PORT says where LocalStack is (4566), DEPLOY_WORK where Chalice may keep what it deployed.
+LOCALSTACK_PORT is LocalStack's port (4566), DEPLOY_WORK the folder in which Chalice records its deployment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", 
 
 
 def main() -> None:
-    """Deploy anew, or what has changed."""
+    """Deploy everything, or the changes since the last deployment."""
     port = os.environ.get("LOCALSTACK_PORT", "4566")
     work = Path(os.environ.get("DEPLOY_WORK") or PROJECT / "build" / f"localstack-{port}" / "project")
     os.environ |= {
@@ -38,12 +38,12 @@ def main() -> None:
         _copy(PROJECT / name, work / name)
     stage = _configure(work / ".chalice" / "config.json", port)
     subprocess.run([Path(sys.executable).with_name("chalice"), "deploy", "--stage", STAGE], cwd=work, check=True)
-    _give_ocsp_its_address()
-    _keep_access_key(stage["environment_variables"])
+    _create_ocsp_url()
+    _store_access_key(stage["environment_variables"])
 
 
-def _give_ocsp_its_address() -> None:
-    """The function URL, which infrastructure/operations.yaml makes on AWS, with an id that is known beforehand."""
+def _create_ocsp_url() -> None:
+    """Create OCSP's function URL with a known id; on AWS infrastructure/operations.yaml creates the URL."""
     functions = boto3.client("lambda")
     try:
         functions.get_function_url_config(FunctionName=OCSP_FUNCTION)
@@ -83,7 +83,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _configure(path: Path, port: str) -> dict[str, Any]:
-    """The stage, with CRL and OCSP addresses that lead to this LocalStack."""
+    """Set CRL and OCSP URLs that point to this LocalStack; return the stage's configuration."""
     config = json.loads(path.read_text())
     stage: dict[str, Any] = config["stages"][STAGE]
     stage["environment_variables"] |= {
@@ -94,8 +94,8 @@ def _configure(path: Path, port: str) -> dict[str, Any]:
     return stage
 
 
-def _keep_access_key(environment: dict[str, str]) -> None:
-    """LocalStack's usual credentials sign requests too: in this home, and in no other."""
+def _store_access_key(environment: dict[str, str]) -> None:
+    """Accept LocalStack's usual credentials, on LocalStack only."""
     sys.path.insert(0, str(PROJECT))
     from chalicelib.access import access_keys
     from chalicelib.config import Settings

@@ -1,7 +1,7 @@
-"""Start LocalStack with Signet deployed in it, in the foreground, until SIGINT or SIGTERM.
+"""Run LocalStack with Signet deployed in it, in the foreground, until SIGINT or SIGTERM.
 
-LOCALSTACK_PORT sets the port (4566). State lies in build/localstack-PORT and is removed at the end. `make localstack`
-installs the interpreters: one that has LocalStack, one that deploys, and one that has only what a Lambda runtime has.
+LOCALSTACK_PORT sets the port (4566). State is in build/localstack-PORT, which is removed at the end. `make localstack`
+installs three environments: one with LocalStack, one that deploys, and one with only the packages of a Lambda runtime.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ REMOVE_TRIES = 50
 LOCALSTACK_PYTHON = PROJECT / ".venv-localstack" / "bin" / "python"
 DEPLOY_PYTHON = PROJECT / ".venv-aws" / "bin" / "python"
 LAMBDA_PYTHON = PROJECT / ".venv-aws" / "lambda" / "bin" / "python"
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
 _PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_PROXY", "LAMBDA_", "DEBUG", "LS_LOG")
 
 
 class Stop:
-    """Whether SIGINT or SIGTERM has come."""
+    """Records SIGINT and SIGTERM."""
 
     def __init__(self) -> None:
-        self.asked = False
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, self._ask)
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
 
-    def _ask(self, *_: Any) -> None:
-        self.asked = True
+    def _request(self, *_: Any) -> None:
+        self.requested = True
 
-    def comes_within(self, seconds: float) -> bool:
-        """Wait so long, or until it comes."""
+    def within(self, seconds: float) -> bool:
+        """Wait for a signal, at most so many seconds; return True if one has come."""
         deadline = time.monotonic() + seconds
-        while not self.asked and time.monotonic() < deadline:
+        while not self.requested and time.monotonic() < deadline:
             time.sleep(0.1)
-        return self.asked
+        return self.requested
 
 
 def main() -> None:
@@ -61,15 +61,15 @@ def main() -> None:
         problem = _await_ready(process, port, stop)
         if not problem:
             print(_welcome(port, state), flush=True)
-        while not problem and not stop.comes_within(1):
+        while not problem and not stop.within(1):
             problem = _ended(process)
     finally:
         remove(process, state)
-    sys.exit(0 if stop.asked else problem)
+    sys.exit(0 if stop.requested else problem)
 
 
 def launch(state: Path, port: str, *, init: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a LocalStack that keeps everything in the folder `state`; `init` has the scripts of its stages."""
+    """Start LocalStack with all its files in the folder `state`; `init` has the scripts of its stages."""
     shutil.rmtree(state, ignore_errors=True)
     hooks = state / "etc" / "localstack"
     hooks.mkdir(parents=True)
@@ -80,20 +80,20 @@ def launch(state: Path, port: str, *, init: Path | None = None) -> subprocess.Po
         [LOCALSTACK_PYTHON, "-m", "localstack.runtime.main"],
         cwd=state,
         env=_environment(state, port),
-        start_new_session=True,  # a signal from the keyboard comes to this process alone, and goes on from here once
+        start_new_session=True,  # Ctrl-C reaches only this process, which passes it on once
     )
 
 
 def remove(process: subprocess.Popen[bytes] | None, state: Path) -> None:
-    """Leave neither a process nor a file behind."""
+    """End LocalStack and its processes, and remove its files."""
     if process is not None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=STOP_SECONDS)
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it has started, a deployment say, may be at work still
+            os.killpg(process.pid, signal.SIGKILL)  # its children, such as a deployment, may still be running
         process.wait()
-    for _ in range(REMOVE_TRIES):  # functions end with their connections, a moment later
+    for _ in range(REMOVE_TRIES):  # functions end shortly after their connections
         shutil.rmtree(state, ignore_errors=True)
         if not state.exists():
             return
@@ -111,10 +111,10 @@ def _free(port: int) -> bool:
 
 
 def _environment(state: Path, port: str) -> dict[str, str]:
-    """No setting or credential of the person who starts it changes what runs."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_PREFIXES)}
-    return kept | {
-        "OVERRIDE_IN_DOCKER": "0",  # also in a container LocalStack keeps to its own folder
+    """Build LocalStack's environment, without the user's other settings and credentials."""
+    inherited = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_PREFIXES)}
+    return inherited | {
+        "OVERRIDE_IN_DOCKER": "0",  # makes LocalStack use its own folder in a container too
         "FILESYSTEM_ROOT": str(state),
         "TMPDIR": str(state / "tmp"),
         "LOCALSTACK_PORT": port,
@@ -135,12 +135,12 @@ def _ended(process: subprocess.Popen[bytes]) -> str:
 
 
 def _await_ready(process: subprocess.Popen[bytes], port: str, stop: Stop) -> str:
-    """Wait until LocalStack is ready and Signet is deployed; what went wrong, or nothing."""
+    """Wait until LocalStack is ready and Signet is deployed; return the problem, or an empty string."""
     deadline = time.monotonic() + READY_SECONDS
-    while not _ended(process) and not stop.comes_within(1):
-        found = _get(f"http://127.0.0.1:{port}/_localstack/init")
-        if found and found["completed"].get("READY"):
-            failed = [each["name"] for each in found["scripts"] if each["state"] != "SUCCESSFUL"]
+    while not _ended(process) and not stop.within(1):
+        report = _get(f"http://127.0.0.1:{port}/_localstack/init")
+        if report and report["completed"].get("READY"):
+            failed = [script["name"] for script in report["scripts"] if script["state"] != "SUCCESSFUL"]
             return f"{failed[0]} failed: see above." if failed else ""
         if time.monotonic() > deadline:
             return f"LocalStack was not ready after {READY_SECONDS} seconds."
@@ -157,7 +157,7 @@ def _get(address: str) -> Any:
 
 def _welcome(port: str, state: Path) -> str:
     deployed = json.loads((state / "project" / ".chalice" / "deployed" / "localstack.json").read_text())
-    (api,) = [each["rest_api_id"] for each in deployed["resources"] if each["resource_type"] == "rest_api"]
+    (api,) = [resource["rest_api_id"] for resource in deployed["resources"] if resource["resource_type"] == "rest_api"]
     address = f"http://127.0.0.1:{port}"
     return f"""
 Signet is ready on LocalStack: {address}
@@ -165,9 +165,9 @@ Signet is ready on LocalStack: {address}
   export AWS_ENDPOINT_URL={address} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   aws acm-pca list-certificate-authorities
 
-  its API behind API Gateway   {address}/_aws/execute-api/{api}/api
-  a bucket for CRLs            signet-crl-000000000000-us-east-1
-  a bucket for audit reports   signet-reports-000000000000-us-east-1
+  API behind API Gateway   {address}/_aws/execute-api/{api}/api
+  bucket for CRLs          signet-crl-000000000000-us-east-1
+  bucket for reports       signet-reports-000000000000-us-east-1
 """
 
 

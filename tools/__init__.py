@@ -1,1 +1,1 @@
-"""Programs for whoever builds Signet: the package for AWS, the cost model, the generated model."""
+"""Programs for Signet's developers: package for AWS, generated model, cost model."""

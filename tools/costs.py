@@ -1,7 +1,7 @@
-"""What a month of Signet on AWS costs, beside AWS Private CA: the model behind the table in docs/deploy-aws.md.
+"""Cost model of a month of Signet on AWS, compared with AWS Private CA; prints the table of docs/deploy-aws.md.
 
-Prices are list prices of us-east-1 in US dollars, without free tiers, discounts, taxes and data transfer; AWS changes
-them, so look them up before you decide. tests/contract/test_dynamodb_units.py counts what a certificate consumes.
+Prices are list prices of us-east-1 in US dollars, without free tiers, discounts, taxes and data transfer. AWS changes
+them, so look them up before you decide. tests/contract/store/test_dynamodb_units.py measures the units per certificate.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ WRITE_UNIT, READ_UNIT, TABLE_GB, BACKUP_GB = 0.625e-6, 0.125e-6, 0.25, 0.20  # o
 KEY_MONTH, SIGNATURE = 1.00, 3e-6  # signatures by RSA_2048; the other specs cost 15e-6
 S3_PUT, S3_GET, S3_GB = 5e-6, 0.4e-6, 0.023
 ALARM, METRIC, DASHBOARD, LOG_GB = 0.10, 0.30, 3.00, 0.50
-EVENT = 1e-6  # PutEvents, of one's own source
+EVENT = 1e-6  # PutEvents, custom source
 PRIVATE_CA_MONTH = 400.0
 PRIVATE_CA_TIERS = ((1_000, 0.75), (10_000, 0.35), (float("inf"), 0.001))
 
-# What is consumed.
-MINUTES, HOURS = 43_800, 730  # of a month
-WRITE_UNITS, READ_UNITS = 32, 4  # for a certificate: issued, and fetched once
-TABLE_BYTES = 6_000  # for a certificate, with its index entries
-REQUEST_GB_SECONDS = 0.1  # 100 ms at 1 GB: assumed, to be measured in your account
-REQUESTS = 2  # IssueCertificate and GetCertificate
-LOG_BYTES = 2_000  # for a certificate: the lines before and after its signature, its metrics, and Lambda's own
+# Consumption.
+MINUTES, HOURS = 43_800, 730  # in a month
+WRITE_UNITS, READ_UNITS = 32, 4  # per certificate, issued and fetched once
+TABLE_BYTES = 6_000  # per certificate, with its index entries
+REQUEST_GB_SECONDS = 0.1  # assumed: 100 ms at 1 GB; measure it in your account
+REQUESTS = 2  # per certificate: IssueCertificate and GetCertificate
+LOG_BYTES = 2_000  # per certificate: the lines before and after its signature, its metrics, and Lambda's lines
 RUNS = 4  # scheduled functions, each once a minute
 RUN_GB_SECONDS = 0.25  # assumed: half a second at 512 MB
-RUN_READ_UNITS = 40  # of all runs of a minute that find nothing to do
-ALARMS, METRICS = 12, 10  # metrics: five of the monitor, five as totals of all CAs
-CA_METRICS = 3  # of a CA, in each hour in which it issues: Success, Time and, as often, CRLGenerated
-REVOKED = 0.01  # of the certificates; each revocation makes one CRL
-CRL_FETCHES = 100_000  # a month, for each CA
-REGULAR_CRLS = 9  # a month, for each CA: at each midpoint of 7 days
+RUN_READ_UNITS = 40  # per minute, for all runs together if nothing is due
+ALARMS, METRICS = 12, 10  # metrics: five of the monitor, five totals over all CAs
+CA_METRICS = 3  # per CA and hour in which it issues: Success, Time and CRLGenerated
+REVOKED = 0.01  # share of certificates; each revocation publishes one CRL
+CRL_FETCHES = 100_000  # per CA and month
+REGULAR_CRLS = 9  # per CA and month: one at each midpoint of 7 days
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What a month costs, by service."""
+    """Costs of a month by purpose, in US dollars."""
 
     fixed: float
     keys: float
@@ -49,15 +49,15 @@ class Month:
 
     @property
     def total(self) -> float:
-        """In US dollars."""
+        """Sum of all costs, in US dollars."""
         return self.fixed + self.keys + self.watching + self.requests + self.state + self.crls
 
 
 def signet(authorities: int, certificates: int) -> Month:
-    """A month in which so many CAs issue so many certificates in all; storage is that of this month's certificates."""
+    """Compute a month's costs for some CAs and the certificates that they issue in it, which alone count for storage."""
     crls = authorities * REGULAR_CRLS + certificates * REVOKED
     runs = RUNS * MINUTES
-    busy = min(certificates / authorities / HOURS, 1.0)  # a metric is paid for by the hour
+    busy = min(certificates / authorities / HOURS, 1.0)  # share of hours with issuance; metrics are billed by the hour
     return Month(
         fixed=runs * (LAMBDA_REQUEST + RUN_GB_SECONDS * LAMBDA_GB_SECOND)
         + MINUTES * RUN_READ_UNITS * READ_UNIT
@@ -80,7 +80,7 @@ def signet(authorities: int, certificates: int) -> Month:
 
 
 def private_ca(authorities: int, certificates: int) -> float:
-    """The same month with AWS Private CA in general-purpose mode; the tiers count the certificates of all CAs."""
+    """Compute the same month on AWS Private CA in general-purpose mode; the price tiers count all CAs together."""
     cost, counted = authorities * PRIVATE_CA_MONTH, 0.0
     for limit, price in PRIVATE_CA_TIERS:
         step = max(min(certificates, limit) - counted, 0)
@@ -89,7 +89,7 @@ def private_ca(authorities: int, certificates: int) -> float:
 
 
 def table() -> str:
-    """The table of docs/deploy-aws.md."""
+    """Render the table of docs/deploy-aws.md."""
     parts_shown = ("of it runs, alarms", "CA keys", "metrics, events", "requests", "state", "CRLs")
     columns = ("CAs", "certificates a month", "Signet", *parts_shown, "AWS Private CA")
     lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(['---:'] * len(columns))} |"]
@@ -97,7 +97,7 @@ def table() -> str:
         for certificates in (10_000, 1_000_000):
             month = signet(authorities, certificates)
             parts = (month.total, month.fixed, month.keys, month.watching, month.requests, month.state, month.crls)
-            shown = " | ".join(f"${each:,.2f}" for each in parts)
+            shown = " | ".join(f"${cost:,.2f}" for cost in parts)
             lines.append(
                 f"| {authorities} | {certificates:,} | {shown} | ${private_ca(authorities, certificates):,.2f} |"
             )

@@ -1,7 +1,7 @@
-"""Write chalicelib/api/acm-pca.json and chalicelib/shapes.py from the locked botocore's model of acm-pca.
+"""Generate chalicelib/api/acm-pca.json and chalicelib/shapes.py from the acm-pca model of the locked botocore.
 
-The JSON keeps what the wire needs (no documentation), so that no home depends on the botocore it runs with. Usage:
-`python tools/generate_model.py`; a test compares the committed files with `render()`.
+The JSON has the parts that the API needs, without documentation, so that Signet does not depend on the botocore it runs
+with. Usage: `python tools/generate_model.py`. A test compares the committed files with `render()`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import Literal, NotRequired, TypedDict
 
 
 def model() -> dict[str, Any]:
-    """The service model, reduced to what the wire needs."""
+    """Return the service model, reduced to the parts that the API needs."""
     full = botocore.loaders.Loader().load_service_model("acm-pca", "service-2")
     shapes = {name: _reduced(shape) for name, shape in sorted(full["shapes"].items())}
     operations = {
@@ -59,7 +59,7 @@ def _reduced(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def render() -> tuple[str, str]:
-    """The contents of the two files."""
+    """Return the contents of the two files."""
     data = model()
     return json.dumps(data, indent=1) + "\n", _HEADER + "".join(_types(data["shapes"]))
 

@@ -1,7 +1,7 @@
-"""Build what CloudFormation deploys: one template of state, functions, API and alarms, and the zip of the functions.
+"""Build the CloudFormation package: one template with state, functions, API and alarms, and the functions' zip file.
 
-Run by `make package`, with the interpreter whose version the functions run on. Writes build/package/sam.json and
-build/package/deployment.zip, checks both, and prints the size and how long the import of app.py takes.
+`make package` runs this with the Python version of the functions' runtime. It writes build/package/sam.json and
+build/package/deployment.zip, checks both, and prints the size of the zip file and the import time of app.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     """Build and check."""
     if sys.version_info < RUNTIMES_SINCE:
         sys.exit(
-            "Lambda's runtimes before Python 3.12 cannot run all of what Signet needs: package with 3.12 or later."
+            "Lambda's runtimes before Python 3.12 cannot run all of Signet's dependencies: package with 3.12 or later."
         )
     target = PROJECT / "build" / "package"
     work = target / "project"
@@ -73,22 +73,22 @@ def main() -> None:
 
 
 def merged_template() -> dict[str, Any]:
-    """The hand-written templates as one; no name is in two of them."""
+    """Merge the hand-written templates, which must not define a name twice."""
     whole: dict[str, Any] = {}
     for name in TEMPLATES:
         for section, content in yaml.safe_load((PROJECT / "infrastructure" / name).read_text()).items():
             if isinstance(content, dict):
-                kept = whole.setdefault(section, {})
-                if twice := kept.keys() & content.keys():
+                entries = whole.setdefault(section, {})
+                if twice := entries.keys() & content.keys():
                     sys.exit(f"{section}: {sorted(twice)} are in more than one template.")
-                kept |= content
+                entries |= content
             elif section != "AWSTemplateFormatVersion":
                 whole[section] = content
     return whole
 
 
 def report(target: Path) -> None:
-    """Say how large the zip is and how long its import takes; refuse one that is too large or lacks something."""
+    """Print the zip file's size and import time; exit with an error if it is too large or incomplete."""
     package = target / "deployment.zip"
     size = package.stat().st_size
     unpacked = target / "unpacked"
@@ -96,7 +96,8 @@ def report(target: Path) -> None:
         missing = set(REQUIRED) - set(archive.namelist())
         archive.extractall(unpacked)
     if missing or size > MOST_BYTES:
-        sys.exit(f"deployment.zip has {size:,} bytes, and lacks {sorted(missing) or 'nothing'}.")
+        limit = f"{size:,} bytes (at most {MOST_BYTES:,})"
+        sys.exit(f"deployment.zip has {limit}. Missing files: {', '.join(sorted(missing)) or 'none'}.")
     code = "import time; a = time.perf_counter(); import app; print(time.perf_counter() - a)"
     seconds = [
         float(subprocess.run([sys.executable, "-c", code], cwd=unpacked, capture_output=True, check=True).stdout)

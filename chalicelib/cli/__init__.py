@@ -1,4 +1,7 @@
-"""The `signet` command."""
+"""The `signet` command: one module per subcommand, each a thin layer over operations and services.
+
+What the subcommands print is decided here; what they compute is in `operations`, `crl`, `monitor` and `reports`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _REFUSALS = (ApiError, BucketError, KeyStoreError, ServeError, StoreError)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="signet")
 def signet() -> None:
-    """A private certificate authority that speaks the AWS Private CA API.
+    """A private certificate authority with the AWS Private CA API.
 
     Settings come from the environment; `signet settings` lists them.
     """
@@ -43,7 +46,7 @@ for command in (
 
 
 def main() -> None:
-    """Run the command: exit code 0 for done, 1 for refused or failed, 2 for a wrong call or setting."""
+    """Run the command; exit code 0 means success, 1 a refusal or failure, 2 a usage error or an invalid setting."""
     try:
         signet.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -1,4 +1,4 @@
-"""`signet console`: the console in a browser, signed in."""
+"""`signet console`: open the console in a browser, signed in."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ _SECONDS = 5
 
 
 @click.command()
-@click.option("--no-browser", is_flag=True, help="Print the link only.")
+@click.option("--no-browser", is_flag=True, help="Print the link, without opening a browser.")
 def console(*, no_browser: bool) -> None:
-    """Open the console of the laptop home, by a link that signs in once within a minute."""
+    """Open the console in a browser, signed in by a link.
+
+    The link works once, within a minute, and only with `signet serve` on this machine.
+    """
     rt = runtime.from_env()
     if rt.settings.state != "sqlite":
-        raise click.ClickException("Only the laptop home gives links; elsewhere sign in with an access key.")
+        raise click.ClickException("Links work only on a laptop (SIGNET_STATE=sqlite): sign in with an access key.")
     address = endpoint(rt.settings)
     try:
-        with urlopen(f"{address}/healthz", timeout=_SECONDS):  # noqa: S310  our own address
+        with urlopen(f"{address}/healthz", timeout=_SECONDS):  # noqa: S310  Signet's own address
             pass
     except (OSError, HTTPException) as error:
-        raise click.ClickException(f"Nothing answers at {address}: start the home with `signet serve`.") from error
+        raise click.ClickException(f"Nothing answers at {address}: start Signet with `signet serve`.") from error
     key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
     if key is None:
-        raise click.ClickException("The root access key was deleted meanwhile; try again.")
+        raise click.ClickException("The root access key was just deleted; try again.")
     link = f"{address}/console/link?once={sessions.make_link(rt, key)}"
     click.echo(link)
     if not no_browser:

@@ -1,4 +1,4 @@
-"""`signet demo`: a two-tier PKI, a certificate and a revocation, each step beside its AWS CLI command."""
+"""`signet demo`: a two-tier PKI, two certificates and a revocation, each step with its AWS CLI command."""
 
 from __future__ import annotations
 
@@ -34,17 +34,20 @@ _TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
 @click.option(
     "--into",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the files and the demo's own data; default: a new temporary one.",
+    help="Directory for the files and the demo's data; default: a new temporary directory.",
 )
 def demo(into: Path | None) -> None:
-    """Make a root, a subordinate CA and two certificates, revoke one, and publish the CRL."""
+    """Set up a two-tier PKI, issue two certificates, revoke one.
+
+    Each step prints its AWS CLI command. The demo has its own data directory and needs no running server.
+    """
     directory = into or Path(tempfile.mkdtemp(prefix="signet-demo-"))
     directory.mkdir(parents=True, exist_ok=True)
     _Demo(directory).run()
 
 
 class _Demo:
-    """One run: its runtime, its files, and what it says."""
+    """A run of the demo, with its runtime and files."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -68,12 +71,12 @@ class _Demo:
         self._publish(subordinate)
         self._write("ca-chain.pem", f"{certificate}\n{root_certificate}\n")
         self._verify()
-        click.echo(f"\nFiles in {self.directory} ({good.rsplit('/', 1)[1]} is good, the other one revoked):")
+        click.echo(f"\nFiles in {self.directory} (serial {good.rsplit('/', 1)[1]} is good, the other is revoked):")
         for path in self.written:
             click.echo(f"  {path.name}")
 
     def _call(self, command: str, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
-        """Print the AWS CLI's command for a call, and make the call."""
+        """Print the AWS CLI command of a call, and make the call."""
         words = [f"aws acm-pca {command}"]
         for member, value in request.items():
             words.append(f"--{_kebab(member)} {_argument(value)}")
@@ -163,15 +166,15 @@ class _Demo:
         self.written.append(path)
 
     def _verify(self) -> None:
-        """What OpenSSL says of the two certificates, where it is installed."""
+        """Verify the two certificates with OpenSSL, if it is installed."""
         openssl = shutil.which("openssl")
         for name in ("good", "revoked"):
             words = ["openssl", "verify", "-crl_check", "-CAfile", "ca-chain.pem", "-CRLfile", "crl.pem"]
             words.append(f"{name}.pem")
             click.echo(f"$ {shlex.join(words)}")
             if openssl is not None:
-                found = subprocess.run(words, cwd=self.directory, capture_output=True, text=True, check=False)  # noqa: S603  fixed words
-                click.echo((found.stdout + found.stderr).rstrip())
+                process = subprocess.run(words, cwd=self.directory, capture_output=True, text=True, check=False)  # noqa: S603  fixed words
+                click.echo((process.stdout + process.stderr).rstrip())
 
 
 def _kebab(member: str) -> str:

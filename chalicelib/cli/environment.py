@@ -1,4 +1,4 @@
-"""`signet env` and `signet profile`: how the AWS CLI and SDKs find this home."""
+"""`signet env` and `signet profile`: configuration of the AWS CLI and SDKs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROFILE = "signet"
 
 
 def endpoint(settings: Settings) -> str:
-    """The address of the API in this home."""
+    """Return the URL of the API on a laptop."""
     return f"http://{server.ADDRESS}:{settings.port}"
 
 
 @click.command()
 def env() -> None:
-    """Print exports for the AWS CLI and SDKs: eval "$(signet env)"."""
+    """Print exports for AWS clients: eval "$(signet env)"."""
     rt = runtime.from_env()
     root = access_keys.ensure_root_key(rt)
     exports = {
@@ -43,7 +43,10 @@ def env() -> None:
 
 @click.command()
 def profile() -> None:
-    """Write the profile "signet" into the AWS configuration files; everything else in them stays as it is."""
+    """Add the profile "signet" to the AWS configuration files.
+
+    Nothing else in these files changes. AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE are respected.
+    """
     rt = runtime.from_env()
     root = access_keys.ensure_root_key(rt)
     config_file, credentials_file = config.aws_files()
@@ -56,15 +59,15 @@ def profile() -> None:
             PROFILE: f"aws_access_key_id = {root.access_key_id}\naws_secret_access_key = {root.secret}\n",
         },
     }
-    for path, wanted in sections.items():
-        _rewrite(path, wanted)
-        click.echo(f"wrote {', '.join(f'[{name}]' for name in wanted)} to {path}")
+    for path, bodies in sections.items():
+        _rewrite(path, bodies)
+        click.echo(f"Wrote {', '.join(f'[{name}]' for name in bodies)} to {path}.")
     click.echo(f"Try: aws --profile {PROFILE} acm-pca list-certificate-authorities")
 
 
 def _rewrite(path: Path, sections: dict[str, str]) -> None:
-    """Replace or append these sections; all other lines are kept to the letter."""
-    path = path.resolve()  # a symbolic link stays one
+    """Replace or append these sections; all other lines stay unchanged."""
+    path = path.resolve()  # a symbolic link remains a link
     text = path.read_text() if path.exists() else ""
     for name, body in sections.items():
         header = re.compile(rf"^\[\s*{re.escape(name)}\s*\][^\n]*\n(?:(?!\s*\[)[^\n]*(?:\n|\Z))*", re.MULTILINE)

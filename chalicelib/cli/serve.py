@@ -1,4 +1,4 @@
-"""`signet serve`: the laptop home."""
+"""`signet serve`: the server of the laptop home."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from chalicelib.local import server
 
 @click.command()
 def serve() -> None:
-    """Serve on 127.0.0.1 until Ctrl-C; data is kept in SIGNET_DATA."""
+    """Serve the API and the console on 127.0.0.1 until Ctrl-C.
+
+    Data is stored in SIGNET_DATA. CRLs that are due are published while the server runs.
+    """
     import app as signet_app
 
     rt = runtime.from_env()
@@ -21,7 +24,7 @@ def serve() -> None:
 
     def ready() -> None:
         settings = rt.settings
-        home = "".join(
+        variables = "".join(
             f"{name}={value} "
             for name, value, default in (
                 ("SIGNET_DATA", settings.data, ".signet"),
@@ -30,8 +33,8 @@ def serve() -> None:
             if value != default
         )
         click.echo(f"Signet serves http://{server.ADDRESS}:{settings.port}. In another shell:")
-        click.echo(f'  eval "$({home}.venv/bin/signet env)"')
+        click.echo(f'  eval "$({variables}.venv/bin/signet env)"')
         click.echo("  aws acm-pca list-certificate-authorities")
-        click.echo(f"  {home}.venv/bin/signet status")
+        click.echo(f"  {variables}.venv/bin/signet status")
 
     server.serve(rt, signet_app.app, ready)

@@ -1,4 +1,4 @@
-"""`signet settings`: what can be set, and what is in force."""
+"""`signet settings`: every setting and its current value."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chalicelib.config import Settings
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def settings(*, as_json: bool) -> None:
-    """List every setting: its environment variable, the value in force, and what it does."""
+    """List every setting, its current value, and what it does."""
     current = Settings.from_env()
-    found: list[dict[str, Any]] = [
+    entries: list[dict[str, Any]] = [
         {
             "Variable": str(entry.metadata["variable"]),
             "Value": "(set)"
@@ -30,9 +30,9 @@ def settings(*, as_json: bool) -> None:
         for entry in fields(Settings)
     ]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(entries, indent=2))
         return
-    rows = [(each["Variable"], each["Value"], _help(each["Help"], each["Choices"])) for each in found]
+    rows = [(entry["Variable"], entry["Value"], _help(entry["Help"], entry["Choices"])) for entry in entries]
     click.echo(table(("Variable", "Value", "What it does"), rows))
 
 

@@ -1,1 +1,1 @@
-"""What LocalStack needs to run Signet without containers. See README.md in the folder above."""
+"""LocalStack's plugins for running Signet without containers; see localstack/README.md."""

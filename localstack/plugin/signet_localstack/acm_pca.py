@@ -1,6 +1,6 @@
-"""acm-pca on LocalStack's own port: requests go to the Signet that Chalice has deployed in the same region.
+"""acm-pca on LocalStack's port: requests are forwarded to the Signet that Chalice has deployed in the same region.
 
-Headers and body stay as they are, the host too: the client has signed them.
+Headers, body and host are not changed, because the client has signed them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from localstack.utils.aws.request_context import extract_region_from_headers
 
 from localstack import config
 
-SHAPE = "ACMPrivateCA"  # of the service, in the paths of the CBOR protocol
-API_NAME = "signet"  # Chalice names the API as the app
-_SECONDS = 40  # a Lambda function behind API Gateway has 29
+SHAPE = "ACMPrivateCA"  # name of the service in paths of the CBOR protocol
+API_NAME = "signet"  # Chalice names the API after the app
+_SECONDS = 40  # API Gateway allows a Lambda function 29
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect"})
 
 
 def forward(context: Any, _: Any) -> Response:
-    """The answer of the deployed Signet to a request by AWS JSON."""
+    """Forward an AWS JSON request to the deployed Signet."""
     return _answer(context.request, _path(context.region))
 
 
 def forward_by_cbor(request: Any, operation: str) -> Response:
-    """The answer of the deployed Signet to a request by Smithy's CBOR protocol, of which the path is a part."""
+    """Forward a request of Smithy's CBOR protocol, whose path names the operation, to the deployed Signet."""
     try:
         stage = _path(extract_region_from_headers(request.headers))
     except CommonServiceException as error:
@@ -58,12 +58,12 @@ def _answer(request: Any, path: str) -> Response:
 
 
 def _path(region: str) -> str:
-    """Where the deployed API is."""
+    """Return the path of the deployed API."""
     gateway = connect_to(aws_access_key_id=DEFAULT_AWS_ACCOUNT_ID, region_name=region).apigateway
     for api in gateway.get_rest_apis(limit=500)["items"]:
         stages = gateway.get_stages(restApiId=api["id"])["item"] if api["name"] == API_NAME else []
         if stages:
             return f"/_aws/execute-api/{api['id']}/{stages[0]['stageName']}/"
     raise CommonServiceException(
-        "ServiceUnavailable", f"No Signet is deployed in {region}: chalice deploy --stage localstack does it.", 503
+        "ServiceUnavailable", f"No Signet is deployed in {region}: run chalice deploy --stage localstack.", 503
     )

@@ -1,6 +1,6 @@
-"""DynamoDB in LocalStack's own process, without a download: moto's tables, with DynamoDB's promises.
+"""DynamoDB in LocalStack's process, without a download: moto's tables with DynamoDB's guarantees.
 
-moto alone is not atomic between threads, copies a whole table for the rollback of each transaction, and ignores
+moto alone is not atomic between threads, copies a whole table to roll back a transaction, and ignores
 `ClientRequestToken`.
 """
 
@@ -24,14 +24,14 @@ _MISMATCH = (
 
 
 class DynamoDb:
-    """All accounts and regions of this LocalStack: one request at a time."""
+    """All tables of this LocalStack, in all accounts and regions; handles one request at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._answers: dict[tuple[str, str, str], tuple[float, Any, Any]] = {}
 
     def handle(self, context: Any, request: Any) -> Any:
-        """Answer any operation."""
+        """Answer a request for any operation."""
         with self._lock:
             if context.operation.name != "TransactWriteItems":
                 return call_moto(context)
@@ -39,22 +39,22 @@ class DynamoDb:
             return self._once(context, request, token) if token else _transact(context, request)
 
     def _once(self, context: Any, request: Any, token: str) -> Any:
-        """The answer to a token, which is the first one's for ten minutes; a refused transaction leaves none."""
+        """Run a transaction once per token, and repeat its answer for ten minutes; a refused one may be repeated."""
         now = time.time()
-        self._answers = {each: kept for each, kept in self._answers.items() if kept[0] > now}
-        key, asked = (context.account_id, context.region, token), copy.deepcopy(request["TransactItems"])
+        self._answers = {key: entry for key, entry in self._answers.items() if entry[0] > now}
+        key, items = (context.account_id, context.region, token), copy.deepcopy(request["TransactItems"])
         if key in self._answers:
-            _, before, answer = self._answers[key]
-            if before != asked:
+            _, first_items, answer = self._answers[key]
+            if first_items != items:
                 raise CommonServiceException("IdempotentParameterMismatchException", _MISMATCH, 400)
             return answer
         answer = _transact(context, request)
-        self._answers[key] = (now + _TOKEN_SECONDS, asked, answer)
+        self._answers[key] = (now + _TOKEN_SECONDS, items, answer)
         return answer
 
 
 def _transact(context: Any, request: Any) -> Any:
-    """Let moto copy only the items that the transaction touches, for its rollback."""
+    """Run a transaction, for whose rollback moto copies only the items that it touches."""
     touched: dict[str, list[dict[str, Any]]] = {}
     for entry in request["TransactItems"]:
         (action,) = entry.values()
@@ -67,7 +67,7 @@ def _transact(context: Any, request: Any) -> Any:
             _copy_item(clone, item)
         return clone
 
-    Table.__deepcopy__ = snapshot  # the lock is held: no other request sees it
+    Table.__deepcopy__ = snapshot  # the lock is held, so no other request sees it
     try:
         return call_moto(context)
     finally:
@@ -75,7 +75,7 @@ def _transact(context: Any, request: Any) -> Any:
 
 
 def _copy_item(table: Any, item: dict[str, Any]) -> None:
-    """Make the table's way to one item its own: the mapping by range key, and the item."""
+    """Copy an item and the mappings that lead to it, so that the clone shares neither with the table."""
     level = table.items
     names = [name for name in (table.hash_key_attr, table.range_key_attr) if name]
     path = [DynamoType(item[name]) for name in names]

@@ -1,6 +1,6 @@
-"""A Lambda execution environment: answers invocations that come over a socket, one JSON line each.
+"""A Lambda execution environment: answers invocations from a socket, each a line of JSON.
 
-It runs by the interpreter of the function's runtime, with the standard library alone, and ends with its socket.
+It runs with the interpreter of the function's runtime, uses only the standard library, and ends with its socket.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Context:
-    """What Lambda tells a handler about its invocation (AWS Lambda Developer Guide, "Python context object")."""
+    """The context of an invocation (AWS Lambda Developer Guide, "Python context object")."""
 
     def __init__(self, invocation: dict[str, Any]) -> None:
         environment = os.environ
@@ -31,7 +31,7 @@ class Context:
         self._deadline = invocation["deadline"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation times out."""
+        """Return the milliseconds until the invocation times out."""
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
@@ -41,7 +41,7 @@ def _handler() -> Any:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
-    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's own
+    frames = error.__traceback__.tb_next if error.__traceback__ else None  # without this file's frame
     traceback.print_exception(type(error), error, frames)
     kind = type(error).__name__
     if isinstance(error, ImportError):
@@ -50,7 +50,7 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer until the socket is closed."""
+    """Answer invocations until the socket is closed."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]  # instead of this file's folder
     handler = None

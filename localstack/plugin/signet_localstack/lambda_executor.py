@@ -1,10 +1,10 @@
 """Lambda functions as local processes, for LocalStack without containers.
 
-Only Python runtimes; neither layers, nor a memory limit, nor a sandbox. What a function imports besides its package
-comes from the interpreter that runs it, as it comes from the runtime on AWS.
+Only Python runtimes are supported, without layers, memory limit or sandbox. Modules that are not in a function's
+package come from its interpreter, as they come from the runtime on AWS.
 
-LAMBDA_PROCESS_PYTHON_3_11 (and so on) names the interpreter of a runtime, LAMBDA_PROCESS_PYTHON that of the others;
-without them it is the one on the PATH that is called like the runtime.
+LAMBDA_PROCESS_PYTHON_3_11 (and so on) names the interpreter of a runtime, LAMBDA_PROCESS_PYTHON that of all others.
+Without them it is the interpreter on the PATH that has the runtime's name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from signet_localstack.lambda_process import Process, ProcessExitError, ProcessT
 if TYPE_CHECKING:
     from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _ADDRESS = "127.0.0.1"
 
 
@@ -41,9 +41,9 @@ class ProcessExecutor(RuntimeExecutor):
     def start(self, env_vars: dict[str, Any]) -> None:
         """Start the process."""
         code = str(self.function_version.config.code.get_unzipped_code_location())
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        given = {name: str(value) for name, value in env_vars.items()}
-        self._environment = kept | given | {"TZ": "UTC", "LAMBDA_TASK_ROOT": code}
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        configured = {name: str(value) for name, value in env_vars.items()}
+        self._environment = inherited | configured | {"TZ": "UTC", "LAMBDA_TASK_ROOT": code}
         with self._lock:
             self._process = self._spawn()
 
@@ -52,7 +52,7 @@ class ProcessExecutor(RuntimeExecutor):
         return Process(python, self._environment["LAMBDA_TASK_ROOT"], self._environment)
 
     def stop(self) -> None:
-        """End the process, and with it an invocation that is running."""
+        """End the process, and a running invocation with it."""
         process = self._process
         if process is not None:
             process.kill()
@@ -62,7 +62,7 @@ class ProcessExecutor(RuntimeExecutor):
                 self._process = None
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Answer one invocation; never raises for what the function does."""
+        """Run an invocation; errors of the function are results, not exceptions."""
         with self._lock:
             if self._process is None or not self._process.alive:
                 self.stop()
@@ -93,19 +93,19 @@ class ProcessExecutor(RuntimeExecutor):
         return InvocationResult(request_id, answer["payload"].encode(), answer["failed"], logs)
 
     def get_logs(self) -> str:
-        """Logs go with each invocation's result; there are no others."""
+        """Return no logs: each invocation's result has its own."""
         return ""
 
     def get_address(self) -> str:
-        """Where the environment is, for LocalStack."""
+        """Return the address of the environment, for LocalStack."""
         return _ADDRESS
 
     def get_endpoint_from_executor(self) -> str:
-        """Where LocalStack is, for the environment."""
+        """Return the address of LocalStack, for the environment."""
         return _ADDRESS
 
     def get_runtime_endpoint(self) -> str:
-        """Where an environment of LocalStack's own kind would report to; these do not."""
+        """Return the URL to which LocalStack's own environments report; these do not report."""
         return f"http://{_ADDRESS}:{config.GATEWAY_LISTEN[0].port}/_localstack_lambda/{self.id}"
 
     @classmethod
@@ -116,19 +116,19 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """LocalStack removes the unzipped package itself."""
+        """Do nothing: LocalStack removes the unzipped package."""
 
 
 def interpreter(runtime: str) -> str:
-    """The interpreter of a runtime.
+    """Return the path of a runtime's interpreter.
 
     Raises:
-        RuntimeError: it is not one of Python, or there is none; the text says what to set.
+        RuntimeError: it is not a Python runtime, or there is no interpreter; the text says what to set.
     """
     if not runtime.startswith("python"):
-        raise RuntimeError(f"The runtime '{runtime}' cannot run in a process: only those of Python can.")
+        raise RuntimeError(f"The runtime '{runtime}' cannot run in a process: only Python runtimes can.")
     variable = f"LAMBDA_PROCESS_PYTHON_{runtime.removeprefix('python').replace('.', '_')}"
-    found = os.environ.get(variable) or os.environ.get("LAMBDA_PROCESS_PYTHON") or shutil.which(runtime)
-    if not found:
+    path = os.environ.get(variable) or os.environ.get("LAMBDA_PROCESS_PYTHON") or shutil.which(runtime)
+    if not path:
         raise RuntimeError(f"There is no {runtime} on the PATH: set {variable} to its interpreter.")
-    return found
+    return path

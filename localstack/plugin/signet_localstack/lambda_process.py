@@ -1,4 +1,4 @@
-"""A process that answers invocations over a socket, and what it wrote meanwhile."""
+"""A process that answers invocations over a socket, and its output."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
-_END_SECONDS = 1  # between the end of the connection and that of the process
-_LOG_BYTES = 4 * 1024 * 1024  # a log that is longer begins anew after it was read
+_END_SECONDS = 1  # from the end of the connection to the end of the process
+_LOG_BYTES = 4 * 1024 * 1024  # a longer log is truncated after it was read
 
 
 class ProcessTimeoutError(Exception):
@@ -32,7 +32,7 @@ class Process:
 
     def __init__(self, python: str, code: str, environment: dict[str, str]) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
-        fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)  # its mode alone would not make it so
+        fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)  # the file's mode does not set it
         self._read = 0
         self._connection, theirs = socket.socketpair()
         with theirs:
@@ -44,13 +44,13 @@ class Process:
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # an interrupt from the keyboard is LocalStack's alone
+                start_new_session=True,  # Ctrl-C reaches only LocalStack
             )
         self._buffer = b""
 
     @property
     def alive(self) -> bool:
-        """Whether it can answer."""
+        """True while the process runs."""
         return self._process.poll() is None
 
     @property
@@ -67,7 +67,7 @@ class Process:
         """
         deadline = time.monotonic() + seconds
         try:
-            self._connection.settimeout(seconds)  # Python waits by poll, which knows no greatest descriptor
+            self._connection.settimeout(seconds)  # Python waits with poll, which has no limit of descriptors
             self._connection.sendall(json.dumps(invocation).encode() + b"\n")
             while b"\n" not in self._buffer:
                 self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -91,22 +91,22 @@ class Process:
         return f"signal: {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
 
     def new_logs(self) -> str:
-        """What was written since the last call."""
+        """Return the output since the last call."""
         size = os.fstat(self._log.fileno()).st_size
         text = os.pread(self._log.fileno(), size - self._read, self._read).decode("utf-8", "replace")
         self._read = size
         if size > _LOG_BYTES:
-            os.ftruncate(self._log.fileno(), 0)  # it is open for appending: the next byte is the first
+            os.ftruncate(self._log.fileno(), 0)  # it is open for appending: the next byte is written at 0
             self._read = 0
         return text if not text or text.endswith("\n") else text + "\n"
 
     def kill(self) -> None:
-        """End the process and those that it started, also from another thread while it is asked."""
+        """End the process and its children; another thread may call this during an invocation."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # it leads a group of its own
+            os.killpg(self._process.pid, signal.SIGKILL)  # it leads its own process group
 
     def close(self) -> None:
-        """End the process and free what it held."""
+        """End the process and release its resources."""
         self.kill()
         self._process.wait()
         self._connection.close()

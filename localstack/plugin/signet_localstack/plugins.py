@@ -1,4 +1,4 @@
-"""The entry points by which LocalStack finds this package; what they name is imported when it is used."""
+"""The entry points by which LocalStack finds this package; their implementations are imported at the first use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
     name = "process"
 
     def load(self, *_: Any, **__: Any) -> type:
-        """The executor."""
+        """Return the executor's class."""
         from signet_localstack.lambda_executor import ProcessExecutor
 
         return ProcessExecutor
@@ -28,7 +28,7 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
 
 @aws_provider(api="dynamodb", name="signet")
 def dynamodb() -> Service:
-    """PROVIDER_OVERRIDE_DYNAMODB=signet: moto's tables, atomic."""
+    """PROVIDER_OVERRIDE_DYNAMODB=signet: moto's tables, made atomic."""
     from signet_localstack.dynamodb import DynamoDb
 
     return _service("dynamodb", DynamoDb().handle)
@@ -36,7 +36,7 @@ def dynamodb() -> Service:
 
 @aws_provider(api="acm-pca", name="default")
 def acm_pca() -> Service:
-    """Every operation of acm-pca goes to the Signet that is deployed in the region."""
+    """Forward every operation of acm-pca to the Signet that is deployed in the region."""
     from signet_localstack.acm_pca import forward
 
     return _service("acm-pca", forward)
@@ -44,14 +44,14 @@ def acm_pca() -> Service:
 
 @hooks.on_infra_start()
 def acm_pca_by_cbor() -> None:
-    """LocalStack reads acm-pca by AWS JSON alone: requests by CBOR are taken before it looks at them."""
+    """Route CBOR requests past LocalStack's parser, which reads acm-pca only as AWS JSON."""
     from signet_localstack.acm_pca import SHAPE, forward_by_cbor
 
     ROUTER.add(f"/service/{SHAPE}/operation/<operation>", forward_by_cbor, methods=["POST"])
 
 
 class _Provider:
-    """LocalStack wants to know a service's name by an object."""
+    """An object with a service's name, as LocalStack requires."""
 
     def __init__(self, service: str) -> None:
         self.service = service

@@ -169,9 +169,9 @@ def test_console_needs_a_home_that_runs(run: Callable[..., Result], monkeypatch:
     monkeypatch.setenv("SIGNET_PORT", str(free_port()))
     found = run("console", "--no-browser")
     assert found.exit_code == 1
-    assert "start the home with `signet serve`" in found.output
+    assert "start Signet with `signet serve`" in found.output
     monkeypatch.setenv("SIGNET_STATE", "dynamodb")
-    assert "Only the laptop home gives links" in run("console").output
+    assert "Links work only on a laptop" in run("console").output
 
 
 def test_console_prints_a_link_that_signs_in_once(
