@@ -54,7 +54,7 @@ class Month:
 
 
 def signet(authorities: int, certificates: int) -> Month:
-    """Compute a month's costs for some CAs and the certificates that they issue in it, which alone count for storage."""
+    """Compute the costs of a month in which some CAs issue this many certificates in all, the only ones in storage."""
     crls = authorities * REGULAR_CRLS + certificates * REVOKED
     runs = RUNS * MINUTES
     busy = min(certificates / authorities / HOURS, 1.0)  # share of hours with issuance; metrics are billed by the hour

@@ -1,4 +1,4 @@
-"""Execution environments as processes: answers, timeouts, ends, logs, and what is left of them."""
+"""Execution environments as processes: answers, timeouts, exits, logs and cleanup."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ class ProcessTest(unittest.TestCase):
         answers: list[Any] = []
         processes = [self.process("meet") for _ in range(8)]
         threads = [
-            threading.Thread(target=lambda each=each: answers.append(self.ask(each, payload)["failed"]))
-            for each in processes
+            threading.Thread(target=lambda process=process: answers.append(self.ask(process, payload)["failed"]))
+            for process in processes
         ]
         for thread in threads:
             thread.start()
@@ -162,12 +162,12 @@ class ProcessTest(unittest.TestCase):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        descriptors_open = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
         try:
             self.assertFalse(self.ask(self.process("echo"))["failed"])
         finally:
-            for each in held:
-                os.close(each)
+            for descriptor in descriptors_open:
+                os.close(descriptor)
 
     def test_nothing_is_left_of_it(self) -> None:
         before = descriptors()
@@ -191,12 +191,12 @@ class ProcessTest(unittest.TestCase):
 
 
 def descriptors() -> set[str]:
-    """What this process has open."""
-    return {each.name for each in Path("/proc/self/fd").iterdir()}
+    """Return the descriptors that this process has open."""
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
 def state_of(pid: int) -> str:
-    """The state letter of a process, nothing if there is none."""
+    """Return the state letter of a process; empty if there is no such process."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return ""

@@ -44,29 +44,29 @@ def setUpModule() -> None:
     global one, other
     one, other = LocalStack(), LocalStack()
     unittest.addModuleCleanup(_stop_both)
-    for each in (one, other):
-        each.start()
-    for each in (one, other):
-        each.ready()
+    for instance in (one, other):
+        instance.start()
+    for instance in (one, other):
+        instance.ready()
 
 
 def _stop_both() -> None:
-    for each in (one, other):
-        each.stop()
-        assert not each.state.exists()
-        assert not processes_in(each.state)
+    for instance in (one, other):
+        instance.stop()
+        assert not instance.state.exists()
+        assert not processes_in(instance.state)
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Processes whose working folder lies there."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cwd"):
+    """Return the ids of processes whose working folder is below this one."""
+    pids = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
         try:
-            if str(each.readlink()).startswith(str(folder)):
-                found.append(each.parent.name)
+            if str(link.readlink()).startswith(str(folder)):
+                pids.append(link.parent.name)
         except OSError:
             continue
-    return found
+    return pids
 
 
 def at_once(call: Any, arguments: Any) -> list[Any]:
@@ -117,30 +117,30 @@ class LambdaTest(unittest.TestCase):
         return answer.get("FunctionError", ""), json.loads(answer["Payload"].read()), log
 
     def test_result_environment_and_log(self) -> None:
-        error, found, log = self.invoke(self.function("echo"), {"a": 1})
-        self.assertEqual((error, found["event"], found["name"]), ("", {"a": 1}, "echo-30"))
-        self.assertEqual(found["set"], "by the owner")
+        error, result, log = self.invoke(self.function("echo"), {"a": 1})
+        self.assertEqual((error, result["event"], result["name"]), ("", {"a": 1}, "echo-30"))
+        self.assertEqual(result["set"], "by the owner")
         self.assertIn("echo says {'a': 1}\n", log)
         self.assertIn("REPORT RequestId: ", log)
 
     def test_error_timeout_and_exit_and_the_function_after_them(self) -> None:
-        error, found, log = self.invoke(self.function("fail"))
-        self.assertEqual((error, found["errorType"], found["errorMessage"]), ("Unhandled", "ValueError", "wrong"))
+        error, result, log = self.invoke(self.function("fail"))
+        self.assertEqual((error, result["errorType"], result["errorMessage"]), ("Unhandled", "ValueError", "wrong"))
         self.assertIn("ValueError: wrong", log)
         slow = self.function("sleep", timeout=1)
-        error, found, log = self.invoke(slow, 60)
-        self.assertEqual((error, found["errorType"]), ("Unhandled", "Sandbox.Timedout"))
+        error, result, log = self.invoke(slow, 60)
+        self.assertEqual((error, result["errorType"]), ("Unhandled", "Sandbox.Timedout"))
         self.assertIn("Task timed out after 1.00 seconds", log)
         self.assertEqual(self.invoke(slow, 0)[:2], ("", None))
-        error, found, _ = self.invoke(self.function("leave"))
-        self.assertEqual((error, found["errorType"]), ("Unhandled", "Runtime.ExitError"))
-        self.assertIn("exit status 7", found["errorMessage"])
+        error, result, _ = self.invoke(self.function("leave"))
+        self.assertEqual((error, result["errorType"]), ("Unhandled", "Runtime.ExitError"))
+        self.assertIn("exit status 7", result["errorMessage"])
 
     def test_calls_at_one_time_have_processes_of_their_own(self) -> None:
         name = self.function("echo")
-        found = at_once(lambda number: self.invoke(name, number), range(8))
-        self.assertEqual(sorted(each[1]["event"] for each in found), list(range(8)))
-        pids = {each[1]["pid"] for each in found}
+        answers = at_once(lambda number: self.invoke(name, number), range(8))
+        self.assertEqual(sorted(event["event"] for _, event, _ in answers), list(range(8)))
+        pids = {event["pid"] for _, event, _ in answers}
         self.assertGreater(len(pids), 1)
         self.remove(name)
         for _ in range(100):
@@ -175,17 +175,17 @@ class DynamoDbTest(unittest.TestCase):
         return {"Update": {"TableName": self.table, "Key": self.key(name), **update}}
 
     def items(self, client: Any = None) -> dict[str, int]:
-        found = (client or self.client).scan(TableName=self.table, ConsistentRead=True)["Items"]
-        return {each["sk"]["S"]: int(each["n"]["N"]) for each in found}
+        items = (client or self.client).scan(TableName=self.table, ConsistentRead=True)["Items"]
+        return {item["sk"]["S"]: int(item["n"]["N"]) for item in items}
 
     def test_one_of_32_conditional_puts_wins(self) -> None:
         def put(_: int) -> str:
             self.client.put_item(**self.put("x", ConditionExpression="attribute_not_exists(pk)")["Put"])
             return "won"
 
-        found = at_once(put, range(THREADS))
-        self.assertEqual(found.count("won"), 1)
-        self.assertEqual(found.count("ConditionalCheckFailedException"), THREADS - 1)
+        outcomes = at_once(put, range(THREADS))
+        self.assertEqual(outcomes.count("won"), 1)
+        self.assertEqual(outcomes.count("ConditionalCheckFailedException"), THREADS - 1)
 
     def test_32_threads_lose_no_update(self) -> None:
         self.client.transact_write_items(TransactItems=[self.put("x"), self.put("y")])
@@ -204,7 +204,7 @@ class DynamoDbTest(unittest.TestCase):
         gone = {"Delete": {"TableName": self.table, "Key": self.key("y")}}
         with self.assertRaises(self.client.exceptions.TransactionCanceledException) as caught:
             self.client.transact_write_items(TransactItems=[self.count("x"), gone, self.put("new"), never])
-        codes = [each["Code"] for each in caught.exception.response["CancellationReasons"]]
+        codes = [reason["Code"] for reason in caught.exception.response["CancellationReasons"]]
         self.assertEqual(codes, ["None", "None", "None", "ConditionalCheckFailed"])
         self.assertEqual(self.items(), {"x": 0, "y": 0})
 
