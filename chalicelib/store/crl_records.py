@@ -104,7 +104,7 @@ class CrlRecords(Protocol):
 
         Args:
             ca_arn: the CA.
-            address: the partitions' address; a change starts a new partition.
+            address: bucket, ACL and URL of the partitions; a change starts a new partition.
             fresh: the name of the next partition, if one has to be started.
         """
         ...
