@@ -17,7 +17,7 @@ UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 24
-MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # what libraries of others read
+MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 
 # writing
@@ -29,7 +29,7 @@ def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
 
 
 def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
-    """An element that is not joined yet."""
+    """The parts of an element, not joined: its head comes first."""
     size = sum(map(len, parts))
     if size < 0x80:
         return bytes((tag, size)), *parts
@@ -105,7 +105,7 @@ class Element(NamedTuple):
 
     @property
     def content(self) -> bytes:
-        """What is inside."""
+        """The octets inside."""
         return self.buffer[self.content_start : self.end]
 
     def children(self) -> Iterator[Element]:
@@ -150,7 +150,7 @@ def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
 
 
 def parse(buffer: bytes) -> Element:
-    """The one element that fills the buffer, with everything inside it strictly encoded.
+    """Parse the one element that fills the buffer, and check everything inside it.
 
     Raises:
         DerError: it is not strict DER, nested too deeply, or followed by something.
@@ -177,7 +177,7 @@ def _check(element: Element, depth: int) -> None:
 
 
 def fields(element: Element, what: str, *tags: int) -> list[Element]:
-    """The members of a SEQUENCE, which must have exactly these tags.
+    """Read the members of a SEQUENCE, which must have exactly these tags.
 
     Raises:
         DerError: it is no SEQUENCE, or has other members.
@@ -201,14 +201,14 @@ def unsigned(element: Element, what: str) -> int:
 
 
 def is_integer_content(content: bytes) -> bool:
-    """Whether this is the content of an INTEGER."""
+    """Test for the content of an INTEGER."""
     if len(content) > 1 and content[0] in {0x00, 0xFF}:
         return (content[0] ^ content[1]) & 0x80 != 0
     return bool(content)
 
 
 def is_oid_content(content: bytes) -> bool:
-    """Whether this is the content of an OBJECT IDENTIFIER, of a length that occurs."""
+    """Test for the content of an OBJECT IDENTIFIER of a length that occurs."""
     if not content or len(content) > MAX_OID_BYTES or content[-1] & 0x80:
         return False
     ends = [position + 1 for position, octet in enumerate(content) if not octet & 0x80]
@@ -245,7 +245,7 @@ _PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
 
 
 def canonical_oid(dotted: str) -> str:
-    """The same object identifier as everybody writes it: "2.5.29.019" is 2.5.29.19."""
+    """Write an object identifier without leading zeros: "2.5.29.019" is 2.5.29.19."""
     return oid_text(read(oid(dotted)))
 
 

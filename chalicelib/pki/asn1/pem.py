@@ -1,4 +1,4 @@
-"""PEM as RFC 7468 has it: text around the blocks is tolerated, inside them nothing but base64.
+"""PEM by RFC 7468: text around the blocks is tolerated; inside them stands nothing but base64.
 
 Source: RFC 7468 sections 2, 3 and 5.
 """
@@ -15,12 +15,12 @@ _BOUNDARY = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*")
 
 
 def blocks(text: bytes) -> list[tuple[str, bytes]]:
-    """The blocks of a PEM text as (label, DER), in their order.
+    """Read the blocks of a PEM text as (label, DER), in their order.
 
     Raises:
         DerError: a block is broken.
     """
-    found: list[tuple[str, bytes]] = []
+    complete: list[tuple[str, bytes]] = []
     label: bytes | None = None
     lines: list[bytes] = []
     for line in text.splitlines():
@@ -32,17 +32,17 @@ def blocks(text: bytes) -> list[tuple[str, bytes]]:
         elif boundary[1] == b"BEGIN" and label is None:
             label, lines = boundary[2], []
         elif boundary[1] == b"END" and label is not None and label == boundary[2]:
-            found.append((label.decode(), _decode(b"".join(lines))))
+            complete.append((label.decode(), _decode(b"".join(lines))))
             label = None
         else:
             raise DerError("The boundaries of a PEM block do not match.")
     if label is not None:
         raise DerError("A PEM block has no end.")
-    return found
+    return complete
 
 
 def _decode(text: bytes) -> bytes:
-    """Canonical base64 with white space; what a decoder would silently drop is refused."""
+    """Decode canonical base64 with white space; refuse what a decoder would silently drop."""
     joined = b"".join(text.split())
     try:
         decoded = base64.b64decode(joined, validate=True)
@@ -54,7 +54,7 @@ def _decode(text: bytes) -> bytes:
 
 
 def encode(der: bytes, label: str = "CERTIFICATE") -> str:
-    """A PEM block with lines of 64 characters and without a final newline, as AWS returns it."""
+    """Write a PEM block with lines of 64 characters and without a final newline, as AWS returns it."""
     text = base64.b64encode(der).decode()
     lines = [text[start : start + 64] for start in range(0, len(text), 64)]
     return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----"))

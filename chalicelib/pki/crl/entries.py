@@ -1,7 +1,7 @@
-"""The entries of CRLs as they are encoded: read, counted and compared without an object for each of a million.
+"""The entries of CRLs in DER: read, counted and compared without making a million objects.
 
-A serial number is here the content of its INTEGER. What two CRLs share is compared as strings of bytes; entries are
-taken apart only where they differ.
+Here, a serial number is the content of its INTEGER. Octets that two CRLs share are compared as they are; only entries
+that differ are taken apart.
 
 Source: RFC 5280 section 5.1.2.6.
 """
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _WINDOW = 1 << 20  # octets that may have been left out between two blocks before the later one is taken for a new one
 _REASON = b"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"
-# The usual size of a serial number comes first; a line feed in a pattern is written so that it stands for itself.
+# The usual size of a serial number comes first; `re.escape` lets a size of 10, a line feed, stand for itself.
 _SERIALS = b"|".join(re.escape(bytes((size,))) + b".{%d}" % size for size in (17, 16, *range(15, 0, -1), 18, 19, 20))
-# An entry with a UTCTime, and no extension but a reason: that is, all that we make before 2050.
+# An entry with a UTCTime and no extension but a reason: every entry that we make before 2050.
 _USUAL = re.compile(
     b"\x30.\x02(" + _SERIALS + b")\x17\x0d[0-9]{12}Z(?:" + re.escape(_REASON) + b".)?",
     re.DOTALL,
@@ -33,7 +33,7 @@ _USUAL_OCTETS = 18  # of such an entry beside its serial number and reason
 
 
 class Entries(NamedTuple):
-    """The elements of revokedCertificates, where they lie."""
+    """A run of entries of revokedCertificates: its position in a buffer."""
 
     buffer: bytes
     begin: int
@@ -41,24 +41,24 @@ class Entries(NamedTuple):
 
     @property
     def octets(self) -> memoryview:
-        """The elements, one behind the other."""
+        """The octets of the entries."""
         return memoryview(self.buffer)[self.begin : self.end]
 
 
 def of_tbs(tbs: Element) -> Entries:
-    """Those of a TBSCertList.
+    """Find the entries of a TBSCertList.
 
     Raises:
         DerError: it is not strict DER.
     """
-    members = [each for each in tbs.children() if each.tag == der.SEQUENCE]
-    if len(members) < 3:  # algorithm, issuer, and nothing revoked
+    sequences = [member for member in tbs.children() if member.tag == der.SEQUENCE]
+    if len(sequences) < 3:  # algorithm and issuer alone: nothing is revoked
         return Entries(b"", 0, 0)
-    return Entries(tbs.buffer, members[2].content_start, members[2].end)
+    return Entries(tbs.buffer, sequences[2].content_start, sequences[2].end)
 
 
 def split(entries: Entries) -> Iterator[tuple[bytes, bytes]]:
-    """Serial number and entry, in order.
+    """Yield each serial number and entry, in order.
 
     Raises:
         DerError: they are not whole entries.
@@ -72,38 +72,41 @@ def split(entries: Entries) -> Iterator[tuple[bytes, bytes]]:
 
 
 def serials(*parts: Entries) -> list[bytes]:
-    """The serial numbers in order.
+    """List the serial numbers in order.
 
     Raises:
         DerError: they are not whole entries.
     """
-    return [each[1:] for part in parts for each in _serials(part)]
+    return [serial[1:] for part in parts for serial in _serials(part)]
 
 
 def _serials(entries: Entries) -> list[bytes]:
-    """The serial numbers, each behind an octet with its length: found by a pattern if that leaves no octet over."""
-    found: list[bytes] = _USUAL.findall(*entries)
+    """List the serial numbers, each behind an octet with its length.
+
+    A pattern finds them; if it leaves octets over, the entries are parsed.
+    """
+    usual: list[bytes] = _USUAL.findall(*entries)
     reasons = entries.buffer.count(_REASON, entries.begin, entries.end)
-    octets = sum(map(len, found)) + len(found) * _USUAL_OCTETS + reasons * (len(_REASON) + 1)
+    octets = sum(map(len, usual)) + len(usual) * _USUAL_OCTETS + reasons * (len(_REASON) + 1)
     if octets == entries.end - entries.begin:
-        return found
+        return usual
     return [_with_length(serial) for serial, _ in split(entries)]
 
 
 def repeated(*parts: Entries) -> set[bytes]:
-    """Serial numbers that occur more than once."""
+    """Find the serial numbers that occur more than once."""
     listed = [serial for part in parts for serial in _serials(part)]
     if len(set(listed)) == len(listed):
         return set()
-    return {each[1:] for each, times in Counter(listed).items() if times > 1}
+    return {serial[1:] for serial, times in Counter(listed).items() if times > 1}
 
 
 def contained(wanted: Collection[bytes], *parts: Entries) -> set[bytes]:
-    """Those of some serial numbers that occur."""
+    """Find which of some serial numbers occur."""
     if not wanted:
         return set()
-    looked_for = {_with_length(each) for each in wanted}
-    return {each[1:] for part in parts for each in looked_for.intersection(_serials(part))}
+    looked_for = set(map(_with_length, wanted))
+    return {serial[1:] for part in parts for serial in looked_for.intersection(_serials(part))}
 
 
 def _with_length(serial: bytes) -> bytes:
@@ -111,39 +114,39 @@ def _with_length(serial: bytes) -> bytes:
 
 
 def cut(entries: Entries, lengths: Iterable[int]) -> list[Entries]:
-    """Entries in blocks of so many octets; what is left is the last block."""
+    """Cut entries into blocks of so many octets; the rest is the last block."""
     buffer, begin, end = entries
-    ends = [min(each, end) for each in accumulate(lengths, initial=begin)]
-    return [Entries(buffer, *each) for each in pairwise([*ends, end])]
+    cuts = [min(position, end) for position in accumulate(lengths, initial=begin)]
+    return [Entries(buffer, *bounds) for bounds in pairwise([*cuts, end])]
 
 
 def unmatched(entries: Entries, blocks: Sequence[Entries]) -> tuple[list[Entries], list[int]]:
-    """Where `entries` and `blocks` are not the same octets in the same order.
+    """Find the differences between `entries` and `blocks`, as octets in their order.
 
     Returns:
-        the parts that `entries` have alone, and the positions of blocks that are not there as they are.
+        the parts that only `entries` have, and the positions of the blocks that `entries` do not have as they are.
     """
     ours: list[Entries] = []
     theirs: list[int] = []
     at, pending = entries.begin, 0
     for position, block in enumerate(blocks):
         octets = block.octets
-        found = _find(entries, octets, at, pending)
-        if found < 0:
+        start = _find(entries, octets, at, pending)
+        if start < 0:
             theirs.append(position)
             pending += len(octets)
         else:
-            ours.append(Entries(entries.buffer, at, found))
-            at, pending = found + len(octets), 0
+            ours.append(Entries(entries.buffer, at, start))
+            at, pending = start + len(octets), 0
     ours.append(Entries(entries.buffer, at, entries.end))
-    return [each for each in ours if each.begin < each.end], theirs
+    return [part for part in ours if part.begin < part.end], theirs
 
 
 def difference(entries: Entries, blocks: Sequence[Entries]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
-    """What only `entries` have and what only `blocks` have: entry by serial number.
+    """Find the entries that only `entries` have and those that only `blocks` have, by serial number.
 
-    An entry that occurs twice on one side and once on the other is among what that side has alone. Where to cut the
-    blocks costs or saves time only: those that lie in `entries` as they are, in the same order, are not taken apart.
+    An entry that occurs twice on one side and once on the other belongs to the former alone. The cuts between blocks
+    affect time, not results: blocks that lie in `entries` as they are, in the same order, are not taken apart.
 
     Raises:
         DerError: they are not whole entries.
@@ -156,18 +159,18 @@ def difference(entries: Entries, blocks: Sequence[Entries]) -> tuple[dict[bytes,
 
 
 def _find(entries: Entries, block: memoryview, at: int, pending: int) -> int:
-    """Where the block lies whole, not far behind `at`; -1 if it does not."""
+    """The position at which the block lies whole, not far behind `at`; -1 if there is none."""
     if not block:
         return at
     buffer, _, end = entries
     begins = bytes(block[: block[1] + 2])  # the first entry: its serial number occurs once
-    found = buffer.find(begins, at, min(at + pending + _WINDOW, end))
-    whole = found >= 0 and found + len(block) <= end and buffer.startswith(block, found)
-    return found if whole else -1
+    position = buffer.find(begins, at, min(at + pending + _WINDOW, end))
+    is_whole = position >= 0 and position + len(block) <= end and buffer.startswith(block, position)
+    return position if is_whole else -1
 
 
 def _common(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) -> set[bytes]:
-    """Serial numbers that both have once and with the same entry."""
+    """The serial numbers that both sides have once and with the same entry."""
     mine, others = dict(ours), dict(theirs)
     common = {key for key, value in mine.items() if others.get(key) == value}
     for listed, unique in ((ours, mine), (theirs, others)):
@@ -178,5 +181,5 @@ def _common(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) 
 
 
 def number(serial: bytes) -> int:
-    """A serial number as a number."""
+    """The number that a serial number is."""
     return int.from_bytes(serial, signed=True)

@@ -1,8 +1,8 @@
-"""The gate before every publication: what a CRL has to be before it may replace the one that clients have.
+"""The gate: the rules that a new CRL has to keep before it may replace the published one.
 
-It reads CRLs by another parser than the one that builds them, and its work follows what has changed: entries that a CRL
-shares with the published one were judged before. Each rule is one function of a table, and says in one sentence what is
-wrong.
+It reads CRLs with another parser than the one that builds them. Its work grows with the changes alone: entries that a
+CRL shares with the published one were judged before. Each rule is a function in one table, and states a problem in one
+sentence.
 
 Source: RFC 5280 sections 3.3, 5.1.2, 5.2.3 and 5.2.5.
 """
@@ -51,11 +51,11 @@ class CrlRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Crl:
-    """A CRL as clients read it.
+    """A CRL, as clients read it.
 
     Attributes:
         tbs: the TBSCertList.
-        identifiers: of the signature algorithm, as both places have it.
+        identifiers: the AlgorithmIdentifier of the signature, from both places that hold one.
         entries: revokedCertificates.
         parsed: the CRL without its entries.
     """
@@ -74,27 +74,27 @@ class Crl:
     @cached_property
     def scope(self) -> bytes | None:
         """The DER of IssuingDistributionPoint; None for a complete CRL."""
-        for each in self.parsed.extensions:
-            if isinstance(each.value, x509.IssuingDistributionPoint):
-                return each.value.public_bytes()
-        return None
+        values = (extension.value for extension in self.parsed.extensions)
+        return next(
+            (value.public_bytes() for value in values if isinstance(value, x509.IssuingDistributionPoint)), None
+        )
 
     @property
     def this_update(self) -> datetime:
-        """When it was made, or before."""
+        """The time of thisUpdate."""
         return self.parsed.last_update_utc
 
     @property
     def next_update(self) -> datetime | None:
-        """Until when it is good."""
+        """The time of nextUpdate."""
         return self.parsed.next_update_utc
 
     def is_issued_by(self, issuer: Issuer) -> bool:
-        """Whether its issuer is the subject of the CA certificate."""
+        """Compare its issuer with the subject of the CA certificate."""
         return self.parsed.issuer.public_bytes() == issuer.name_der
 
     def is_signed_by(self, issuer: Issuer, signing_algorithm: str) -> bool:
-        """Whether the CA's key has signed it with this `SigningAlgorithm`."""
+        """Verify that the CA's key has signed it with this `SigningAlgorithm`."""
         wanted = algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der
         if self.identifiers != (wanted, wanted):
             return False
@@ -104,16 +104,16 @@ class Crl:
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What the CRL has to be.
+    """The requirements on the new CRL.
 
     Attributes:
         issuer: the CA.
-        signing_algorithm: of the CA.
+        signing_algorithm: the CA's.
         scope: the DER of IssuingDistributionPoint; None for a complete CRL.
-        latest_next_update: of the CA's configuration, from now on, or from a published CRL that a fast clock made.
-        recorded: what is on record as revoked, and how much of it needs an entry.
-        revoked: serial numbers, as the contents of INTEGERs, that were revoked since the last run and need an entry.
-        published: what lies at the addresses now.
+        latest_next_update: by the CA's configuration, from now on, or from a published CRL that a fast clock made.
+        recorded: the recorded segments, and how much of each needs an entry.
+        revoked: serial numbers, as contents of INTEGERs, that were revoked since the last run and need an entry.
+        published: the CRLs at the distribution points now.
     """
 
     now: datetime
@@ -127,7 +127,7 @@ class Due:
 
     @cached_property
     def left_out(self) -> Mapping[bytes, int]:
-        """Until when what is on record and needs no entry any more needed one, in seconds since 1970."""
+        """When the recorded revocations that need no entry any more stopped needing one, in seconds since 1970."""
         return crl_segments.left_out(self.recorded)
 
 
@@ -140,9 +140,9 @@ def read(crl_der: bytes) -> Crl:
     try:
         tbs, identifier, signature = der.fields(_whole(crl_der), "A CRL", *_MEMBERS)
         entries = crl_entries.of_tbs(tbs)
-        head = [each for each in tbs.children() if each.content_start != entries.begin]
-        without_entries = der.sequence(der.sequence(*(each.der for each in head)), identifier.der, signature.der)
-        inner = next(each.der for each in head if each.tag == der.SEQUENCE)
+        head = [member for member in tbs.children() if member.content_start != entries.begin]
+        without_entries = der.sequence(der.sequence(*(member.der for member in head)), identifier.der, signature.der)
+        inner = next(member.der for member in head if member.tag == der.SEQUENCE)
         parsed = x509.load_der_x509_crl(without_entries)
         crl = Crl(tbs, (identifier.der, inner), signature.content[1:], entries, parsed)
         _ = crl.number, crl.scope, crl.this_update, crl.next_update
@@ -160,32 +160,32 @@ def _whole(buffer: bytes) -> der.Element:
 
 @dataclass(frozen=True)
 class _Case:
-    """A CRL beside what it has to be."""
+    """A CRL and the requirements on it."""
 
     crl: Crl
     due: Due
 
     @cached_property
     def blocks(self) -> list[Entries]:
-        """The entries, cut where the record's segments end; the last block are those that the record has forgotten."""
-        return crl_entries.cut(self.crl.entries, [len(each.entries.octets) for each in self.due.recorded])
+        """The entries, cut where the recorded segments end; the last block holds those that the record lacks."""
+        return crl_entries.cut(self.crl.entries, [len(part.entries.octets) for part in self.due.recorded])
 
     @cached_property
     def changes(self) -> list[Changes]:
-        """For each published CRL, the serial numbers that would go, and positions of blocks that would come."""
+        """For each published CRL, the serial numbers that would go, and the positions of the blocks that would come."""
         return [self._change(old) for old in self.due.published]
 
     def _change(self, old: Crl) -> Changes:
         gone, come = crl_entries.unmatched(old.entries, self.blocks)
         going = {serial for part in gone for serial, _ in crl_entries.split(part)}
-        return going - crl_entries.contained(going, *(self.blocks[each] for each in come)), come
+        return going - crl_entries.contained(going, *(self.blocks[position] for position in come)), come
 
 
 def check(crl_der: bytes, due: Due) -> None:
-    """Pass what may be published.
+    """Let a CRL pass that may be published.
 
     Raises:
-        CrlRefusedError: it must not.
+        CrlRefusedError: the CRL must not be published.
     """
     case = _Case(read(crl_der), due)
     try:
@@ -213,9 +213,8 @@ def _scope(case: _Case) -> Iterator[str]:
 
 def _times(case: _Case) -> Iterator[str]:
     crl, due = case.crl, case.due
-    if crl.this_update > max(
-        [due.now, *(each.this_update for each in due.published)]
-    ):  # the clock may have jumped back
+    # The clock may have jumped back: the published CRL may be of a later time.
+    if crl.this_update > max([due.now, *(published.this_update for published in due.published)]):
         yield "Its thisUpdate lies in the future."
     if crl.next_update is None or crl.next_update <= due.now:
         yield "Its nextUpdate has passed, or is missing."
@@ -226,7 +225,7 @@ def _times(case: _Case) -> Iterator[str]:
 
 
 def _each_once(case: _Case) -> Iterator[str]:
-    """Entries that a published CRL shares were judged before: if the others are few, they alone are looked for."""
+    """Look for repeated entries; if few are new, for them alone, because a published CRL's were judged before."""
     come = min((come for _, come in case.changes), key=len, default=range(len(case.blocks)))
     if len(come) * _FEW < len(case.blocks) and len(case.due.recorded) not in come:
         twice = crl_segments.repeated(case.due.recorded, come)
@@ -237,9 +236,9 @@ def _each_once(case: _Case) -> Iterator[str]:
 
 
 def _as_recorded(case: _Case) -> Iterator[str]:
-    """The entries are those on record, and those that clients have seen and the record has forgotten."""
+    """Compare the entries with the record, and with those that clients have seen and the record lacks."""
     crl, due = case.crl, case.due
-    extra, lacking = crl_entries.difference(crl.entries, [each.entries for each in due.recorded])
+    extra, lacking = crl_entries.difference(crl.entries, [part.entries for part in due.recorded])
     for serial in lacking.keys() - extra.keys():
         yield f"It lacks the revoked serial number {_text(serial)}."
     for serial in extra.keys() - (_only_seen(due.published, due.recorded).keys() if extra else set()):
@@ -247,9 +246,9 @@ def _as_recorded(case: _Case) -> Iterator[str]:
 
 
 def _as_revoked(case: _Case) -> Iterator[str]:
-    """What was revoked since the last run is there, whatever became of it on its way through the record."""
+    """Require what was revoked since the last run, whatever became of it on its way through the record."""
     missing = set(case.due.revoked)
-    new = [case.blocks[each] for _, come in case.changes for each in come]
+    new = [case.blocks[position] for _, come in case.changes for position in come]
     for parts in (new, [case.crl.entries]):
         missing -= crl_entries.contained(missing, *parts)
     for serial in missing:
@@ -285,19 +284,19 @@ RULES: tuple[Callable[[_Case], Iterator[str]], ...] = (
 
 
 def forgotten(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes, bytes]:
-    """Entries that clients have seen and that are not on record: as after the restoration of an older state."""
-    found = _only_seen(published, recorded)
-    known = crl_segments.left_out(recorded) if found else {}
-    return {serial: entry for serial, entry in found.items() if serial not in known}
+    """Entries that clients have seen and that are not on record, as after restoring an older state."""
+    seen = _only_seen(published, recorded)
+    known = crl_segments.left_out(recorded) if seen else {}
+    return {serial: entry for serial, entry in seen.items() if serial not in known}
 
 
 def _only_seen(published: Sequence[Crl], recorded: Sequence[Shown]) -> dict[bytes, bytes]:
-    """Entries that clients have seen and that need not be shown by the record."""
-    found: dict[bytes, bytes] = {}
-    blocks = [each.entries for each in recorded]
+    """Entries that clients have seen and that the record does not require."""
+    seen: dict[bytes, bytes] = {}
+    blocks = [part.entries for part in recorded]
     for old in published:
         parts, come = crl_entries.unmatched(old.entries, blocks)
         gone = {serial: entry for part in parts for serial, entry in crl_entries.split(part)}
-        still = crl_entries.contained(gone, *(blocks[each] for each in come))
-        found |= {serial: entry for serial, entry in gone.items() if serial not in still}
-    return found
+        still = crl_entries.contained(gone, *(blocks[position] for position in come))
+        seen |= {serial: entry for serial, entry in gone.items() if serial not in still}
+    return seen

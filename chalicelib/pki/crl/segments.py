@@ -1,9 +1,9 @@
-"""The stored entries of a CRL in segments, so that the cost of a CRL follows what has changed.
+"""Segments: the stored entries of a CRL in pieces, so that the cost of a CRL grows with the changes alone.
 
-A segment never changes. Its entries stand in the order in which their certificates end: what a CRL leaves out is the
+A segment never changes. Its entries are ordered by the expiry of their certificates: what a CRL leaves out is the
 beginning of a segment, found by bisection.
 
-Source: RFC 5280 section 3.3: an entry stays until it has been in one CRL made after its certificate ended.
+Source: RFC 5280 section 3.3: an entry stays until it has been in one CRL made after its certificate expired.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    Row = tuple[int, bytes]  # until when the entry is needed, in seconds since 1970, and the entry
+    Row = tuple[int, bytes]  # when the certificate expires, in seconds since 1970, and the entry
 
 MOST_ENTRIES = 6_000  # a segment of entries of 56 octets stays below the 400 KB of a DynamoDB item
 _SMALL = MOST_ENTRIES // 4
 _MOST_SMALL = 8  # segments; more are joined
-_MOST_LEFT_OUT = 8  # a segment is written anew when this part of it (an eighth) is not needed any more
+_MOST_LEFT_OUT = 8  # a segment is rewritten when more than an eighth of it is not needed any more
 _END_OCTETS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a CRL shows of a segment: all but the first `skipped` entries, which have `offset` octets."""
+    """A segment as a CRL shows it: without the first `skipped` entries, which have `offset` octets."""
 
     segment: CrlSegment
     skipped: int = 0
@@ -42,7 +42,7 @@ class Shown:
 
     @property
     def count(self) -> int:
-        """How many entries are shown."""
+        """The number of entries that are shown."""
         return len(self.segment.lengths) - self.skipped
 
     @property
@@ -57,12 +57,12 @@ class Shown:
 
 
 def seconds(moment: datetime) -> int:
-    """Whole seconds since 1970, not less than the moment."""
+    """Whole seconds since 1970, rounded up."""
     return -int(-moment.timestamp() // 1)
 
 
 def shown(segment: CrlSegment, shown_at: datetime | None) -> Shown:
-    """What the next CRL shows, when the one before it was of `shown_at` (None: there was none)."""
+    """Show a segment in the next CRL, after one made at `shown_at` (None: there was none)."""
     if shown_at is None:
         return Shown(segment)
     skipped = bisect_left(_ends(segment), shown_at.timestamp())
@@ -70,18 +70,18 @@ def shown(segment: CrlSegment, shown_at: datetime | None) -> Shown:
 
 
 def left_out(selection: Iterable[Shown]) -> dict[bytes, int]:
-    """Until when what is not shown any more was needed, in seconds since 1970 by serial number."""
+    """When the certificates of the entries left out expired, in seconds since 1970, by serial number."""
     return {
         serial: end
-        for each in selection
-        for serial, end in zip(crl_entries.serials(each.left_out), _ends(each.segment), strict=False)
+        for part in selection
+        for serial, end in zip(crl_entries.serials(part.left_out), _ends(part.segment), strict=False)
     }
 
 
 def repeated(selection: Sequence[Shown], new: Collection[int]) -> set[bytes]:
-    """Serial numbers that are in segments at the positions `new`, and there or in the other segments once more.
+    """Find serial numbers in segments at the positions `new` that occur twice, there or in the other segments.
 
-    The revocation of a certificate has one end, so that its twin, if there is one, is found by bisection.
+    A certificate expires once, so that a second entry of it, if there is one, is found by bisection.
     """
     twice = crl_entries.repeated(*(selection[position].entries for position in new))
     wanted: dict[int, set[bytes]] = {}
@@ -89,14 +89,14 @@ def repeated(selection: Sequence[Shown], new: Collection[int]) -> set[bytes]:
         part = selection[position]
         for end, serial in zip(_ends(part.segment)[part.skipped :], crl_entries.serials(part.entries), strict=True):
             wanted.setdefault(end, set()).add(serial)
-    for part in (each for position, each in enumerate(selection) if position not in new):
+    for part in (part for position, part in enumerate(selection) if position not in new):
         for end, entries in _with_ends(part.segment, wanted):
             twice |= crl_entries.contained(wanted[end], entries)
     return twice
 
 
 def _with_ends(segment: CrlSegment, wanted: Iterable[int]) -> Iterator[tuple[int, Entries]]:
-    """The entries of a segment that have one of these ends."""
+    """Yield the entries of a segment whose certificates expire at one of these times."""
     ends, offsets = _ends(segment), [0]
     for end in wanted:
         begin = bisect_left(ends, end)
@@ -114,7 +114,7 @@ def _ends(segment: CrlSegment) -> array[int]:
 
 
 def build(rows: Iterable[Row], name: str) -> Iterator[CrlSegment]:
-    """Segments of these rows, with ids that begin with `name`."""
+    """Make segments of these rows, with ids that begin with `name`."""
     ordered = sorted(rows)
     for number, begin in enumerate(range(0, len(ordered), MOST_ENTRIES)):
         part = ordered[begin : begin + MOST_ENTRIES]
@@ -129,26 +129,28 @@ def build(rows: Iterable[Row], name: str) -> Iterator[CrlSegment]:
 def fold(
     segments: Sequence[CrlSegment], rows: Sequence[Row], gone_at: datetime | None, name: str
 ) -> tuple[CrlSegment, ...]:
-    """The segments with these rows added; what no published CRL shows any more goes, and many small ones become few.
+    """Add rows to the segments; drop what no published CRL shows any more, and join small segments if they are many.
 
-    `gone_at` is what `shown_at` was for the published CRL (None: it left out nothing).
+    Segments that stay keep their order, so that most of a CRL is the one before it, octet for octet.
 
-    Those that stay as they are keep their order, so that most of a CRL is the one before it, octet for octet.
+    Args:
+        segments: all of a CRL.
+        rows: the new ones.
+        gone_at: `shown_at` of the published CRL (None: it left out nothing).
+        name: the beginning of the ids of new segments.
     """
-    kept = [
-        _trimmed(each, f"{name}-t{number:04d}") for number, each in enumerate(shown(one, gone_at) for one in segments)
-    ]
-    kept = [each for each in kept if each.lengths]
-    small = [each for each in kept if len(each.lengths) < _SMALL]
+    trimmed = [_trimmed(shown(segment, gone_at), f"{name}-t{number:04d}") for number, segment in enumerate(segments)]
+    remaining = [segment for segment in trimmed if segment.lengths]
+    small = [segment for segment in remaining if len(segment.lengths) < _SMALL]
     joined = list(rows)
     if rows and len(small) >= _MOST_SMALL:
-        kept = [each for each in kept if len(each.lengths) >= _SMALL]
-        joined += [row for each in small for row in _rows(each)]
-    return (*kept, *build(joined, name))
+        remaining = [segment for segment in remaining if len(segment.lengths) >= _SMALL]
+        joined += [row for segment in small for row in _rows(segment)]
+    return (*remaining, *build(joined, name))
 
 
 def _trimmed(part: Shown, segment_id: str) -> CrlSegment:
-    """The segment, or one without what is not shown, if that is much."""
+    """The segment; without the entries left out, if they are many."""
     segment = part.segment
     if part.skipped * _MOST_LEFT_OUT <= len(segment.lengths):
         return segment
@@ -162,4 +164,4 @@ def _trimmed(part: Shown, segment_id: str) -> CrlSegment:
 
 def _rows(segment: CrlSegment) -> Iterator[Row]:
     offsets = pairwise(accumulate(segment.lengths, initial=0))
-    return ((end, segment.entries[slice(*each)]) for end, each in zip(_ends(segment), offsets, strict=True))
+    return ((end, segment.entries[slice(*bounds)]) for end, bounds in zip(_ends(segment), offsets, strict=True))

@@ -1,4 +1,4 @@
-"""CRLs: entries are encoded once, when they are revoked; a CRL is then a join, a hash and a signature.
+"""The TBSCertList: entries are encoded once, at revocation; a CRL joins them, and costs a hash and a signature.
 
 Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate revocation list (CRL)".
 """
@@ -33,7 +33,7 @@ _ENUMERATED = 0x0A
 
 
 def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes:
-    """One element of revokedCertificates; `reason` is AWS's name.
+    """Encode an element of revokedCertificates; `reason` is AWS's name.
 
     Raises:
         ArgumentError: there is no such reason.
@@ -49,7 +49,7 @@ def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes
 
 
 def serial_content(serial_number: int) -> bytes:
-    """A serial number as the content of its INTEGER."""
+    """The content of a serial number's INTEGER."""
     return der.read(der.integer(serial_number)).content
 
 
@@ -63,15 +63,15 @@ def build_crl_tbs(
     entries: Iterable[bytes | memoryview],
     scope: str = "",
 ) -> bytes:
-    """The TBSCertList of a CRL, version 2, with AuthorityKeyIdentifier and CRLNumber.
+    """Build the TBSCertList of a CRL, version 2, with AuthorityKeyIdentifier and CRLNumber.
 
-    `scope` is the CDP of the certificates that it tells of, for a critical IssuingDistributionPoint; a complete CRL
-    has none.
+    `scope` is the distribution point in the certificates that a partition covers, for a critical
+    IssuingDistributionPoint; a complete CRL has none.
     """
-    pieces = [each for each in entries if each]
-    own = [extensions.authority_key_identifier(issuer.key_identifier), extensions.crl_number(crl_number)]
+    pieces = [entry for entry in entries if entry]
+    crl_extensions = [extensions.authority_key_identifier(issuer.key_identifier), extensions.crl_number(crl_number)]
     if scope:
-        own.append(extensions.issuing_distribution_point(scope))
+        crl_extensions.append(extensions.issuing_distribution_point(scope))
     return der.sequence(
         der.integer(1),
         algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der,
@@ -79,5 +79,5 @@ def build_crl_tbs(
         times.encode(this_update),
         times.encode(next_update),
         *(der.pieces(der.SEQUENCE, pieces) if pieces else ()),
-        der.tlv(0xA0, extensions.encode_extensions(own)),
+        der.tlv(0xA0, extensions.encode_extensions(crl_extensions)),
     )
