@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.ca import signing, state
-from chalicelib.pki import installation
-from chalicelib.pki.asn1 import oids
+from chalicelib.pki.asn1 import oids, pem
 from chalicelib.pki.x509 import csr, reading
 from chalicelib.runtime import Caller
 
@@ -157,7 +156,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, i
     parsed_arn = arns.parse_ca_arn(ca.arn)
     request: shapes.IssueCertificateRequest = {
         "CertificateAuthorityArn": ca.arn,
-        "Csr": installation.pem_of(csr_der, "CERTIFICATE REQUEST").encode(),
+        "Csr": pem.encode(csr_der, "CERTIFICATE REQUEST").encode(),
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
         "TemplateArn": str(arns.TemplateArn(parsed_arn.partition, TEMPLATE)),
         "Validity": {"Type": "ABSOLUTE", "Value": int(_next_not_after(rt, ca).timestamp())},

@@ -13,6 +13,7 @@ from chalicelib.ca import find, state
 from chalicelib.crl import publication, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
+from chalicelib.pki.asn1 import pem
 
 if TYPE_CHECKING:
     from chalicelib import shapes
@@ -39,7 +40,7 @@ def get_certificate_authority_csr(
     if ca.status == "CREATING":
         raise errors.RequestInProgressException("The certificate signing request is being created; try again.")
     state.check_status(ca, rt.now(), _WITH_CSR, _NO_CSR)
-    return {"Csr": installation.pem_of(ca.csr_der or b"", "CERTIFICATE REQUEST")}
+    return {"Csr": pem.encode(ca.csr_der or b"", "CERTIFICATE REQUEST")}
 
 
 def import_certificate_authority_certificate(
@@ -90,9 +91,7 @@ def get_certificate_authority_certificate(
         InvalidStateException: the CA has no certificate, or is FAILED or DELETED.
     """
     ca = find.require(rt, caller, request["CertificateAuthorityArn"], _WITH_CERTIFICATE, _NO_CSR)
-    response: shapes.GetCertificateAuthorityCertificateResponse = {
-        "Certificate": installation.pem_of(ca.certificate_der or b"")
-    }
+    response: shapes.GetCertificateAuthorityCertificateResponse = {"Certificate": pem.encode(ca.certificate_der or b"")}
     if ca.chain_der:
-        response["CertificateChain"] = installation.pem_chain(ca.chain_der)
+        response["CertificateChain"] = pem.encode_all(ca.chain_der)
     return response

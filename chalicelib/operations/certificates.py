@@ -13,7 +13,7 @@ from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, search
 from chalicelib.operations.refusals import as_api_errors
-from chalicelib.pki import installation
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.x509 import csr
@@ -286,7 +286,7 @@ def get_certificate(
         raise errors.RequestFailedException(f"The certificate was not issued. {record.failure or ''}".rstrip())
     if record.status == "PENDING" or record.certificate_der is None:
         raise errors.RequestInProgressException("The certificate is being issued; try again.")
-    response: shapes.GetCertificateResponse = {"Certificate": installation.pem_of(record.certificate_der)}
+    response: shapes.GetCertificateResponse = {"Certificate": pem.encode(record.certificate_der)}
     if not is_root_certificate(record) and ca.certificate_der is not None:
-        response["CertificateChain"] = installation.pem_chain((ca.certificate_der, *ca.chain_der))
+        response["CertificateChain"] = pem.encode_all((ca.certificate_der, *ca.chain_der))
     return response

@@ -1,4 +1,4 @@
-"""Installing a CA certificate: every check of the certificate and its chain.
+"""Installing a CA certificate: the checks of the certificate and its chain.
 
 Source: AWS Private CA API, ImportCertificateAuthorityCertificate; User Guide, "Installing the CA certificate" and
 "RFC compliance"; RFC 5280 section 6.
@@ -28,7 +28,6 @@ from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, names
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
 _SKEW = timedelta(minutes=5)
@@ -62,16 +61,6 @@ class ImportedCertificate:
     chain_der: tuple[bytes, ...]
 
 
-def pem_of(certificate_der: bytes, label: str = "CERTIFICATE") -> str:
-    """PEM without a final newline, as AWS returns it."""
-    return pem.encode(certificate_der, label)
-
-
-def pem_chain(chain_der: Sequence[bytes]) -> str:
-    """A chain in PEM, in the order given."""
-    return "\n".join(map(pem.encode, chain_der))
-
-
 def check_import(
     *, certificate_pem: bytes, chain_pem: bytes | None, ca_type: str, csr_der: bytes, now: datetime
 ) -> ImportedCertificate:
@@ -83,15 +72,15 @@ def check_import(
         RequestError: a chain is missing or superfluous, or the certificate is self-signed where it must not be.
         ConstraintError: basic constraints, key usage, path lengths or validity do not hold.
     """
-    own = _load(certificate_pem, _CERTIFICATE, 1)
+    (certificate,) = _load(certificate_pem, _CERTIFICATE, 1)
     above = _load(chain_pem, _CHAIN, MAX_CHAIN) if chain_pem and chain_pem.strip() else []
-    certificate, path = own[0], [*own, *above]
+    path = [certificate, *above]
     with within(_CERTIFICATE):
         _check_subject(certificate, csr.parse_csr_der(csr_der))
     _check_type(ca_type, certificate, above)
-    for position, each in enumerate(path):
+    for position in range(len(path)):
         with within(_member(position)):
-            _check_one(each, _what(position), now)
+            _check_certificate(path[position], _what(position), now)
     _check_links(path)
     for position in range(len(path)):
         with within(_member(position)):
@@ -99,14 +88,14 @@ def check_import(
     for position in range(len(path)):
         with within(_member(position)):
             _check_names(path, position)
-    return ImportedCertificate(certificate.der, tuple(each.der for each in above))
+    return ImportedCertificate(certificate.der, tuple(parent.der for parent in above))
 
 
 def check_renewal(old_der: bytes, new_der: bytes) -> None:
-    """See that what a CA has issued is also found below its renewed certificate: by the issuer's name and key id.
+    """Check that clients find what the CA has issued below its renewed certificate: by issuer name and key identifier.
 
     Raises:
-        CertificateMismatchError: clients would not find it; the text says why.
+        CertificateMismatchError: subject or key identifier differ.
 
     Source: RFC 5280 sections 4.2.1.1 and 6.3.3; RFC 6960 section 4.1.1 (issuerNameHash).
     """
@@ -158,11 +147,11 @@ def _check_subject(certificate: ParsedCertificate, request: csr.CertificateReque
 
 
 def _same_name(first_der: bytes, second_der: bytes) -> bool:
-    """Whether two names have the same attributes with the same text; other signers may choose other string types."""
+    """Compare names by their attributes and texts: other signers may choose other string types."""
     if first_der == second_der:
         return True
     try:
-        first, second = (names.parse_name(der.read(each)) for each in (first_der, second_der))
+        first, second = (names.parse_name(der.read(name_der)) for name_der in (first_der, second_der))
     except PkiError:
         return False
     return first == second and names.normalized(first_der) == names.normalized(second_der)
@@ -181,8 +170,8 @@ def _check_type(ca_type: str, certificate: ParsedCertificate, above: list[Parsed
             raise RequestError("A subordinate CA's certificate needs its chain.", member=(_CHAIN,))
 
 
-def _check_one(certificate: ParsedCertificate, what: str, now: datetime) -> None:
-    """What must hold for every certificate of the path by itself."""
+def _check_certificate(certificate: ParsedCertificate, what: str, now: datetime) -> None:
+    """Check a certificate of the path by itself."""
     if certificate.not_after < now:
         raise ConstraintError(f"The validity of {what} has ended.")
     if certificate.not_before > now + _SKEW:
@@ -207,7 +196,7 @@ def _check_is_ca(certificate: ParsedCertificate, what: str) -> None:
 
 
 def _check_links(path: list[ParsedCertificate]) -> None:
-    """Each certificate is signed by the next one, and the last by itself."""
+    """Check that the next certificate signs each one, and that the last signs itself."""
     for position, (child, parent) in enumerate(pairwise([*path, path[-1]])):
         what = "The certificate" if position == 0 else f"Certificate {position} of the chain"
         by = "itself, as a root has to be" if position == len(path) - 1 else f"certificate {position + 1} of the chain"
@@ -232,7 +221,7 @@ def _check_path_length(path: list[ParsedCertificate], position: int) -> None:
 
 
 def _check_names(path: list[ParsedCertificate], position: int) -> None:
-    """Each certificate obeys the name constraints of all above it (RFC 5280 section 6.1.3)."""
+    """Hold a certificate against the name constraints of all above it (RFC 5280 section 6.1.3)."""
     constraints = [above.name_constraints for above in path[position + 1 :] if above.name_constraints]
     if not constraints:
         return

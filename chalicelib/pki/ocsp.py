@@ -1,4 +1,4 @@
-"""OCSP requests read strictly, and answers built: several CertIDs in one, each echoed as it was asked.
+"""OCSP: reading requests strictly, and building answers, which echo each CertID of the request.
 
 Source: RFC 6960 section 4; RFC 5019 section 2; RFC 9654 section 2.1 for the nonce.
 """
@@ -32,7 +32,7 @@ _ERRORS: dict[Error, int] = {"malformedRequest": 1, "internalError": 2, "tryLate
 
 
 class CertId(NamedTuple):
-    """Which certificate is asked for; `hash_name` is empty where its hash is none that is answered."""
+    """The certificate of a question; `hash_name` is empty for a hash that is not supported."""
 
     der: bytes
     hash_name: str
@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is said of one certificate; `reason` is AWS's name."""
+    """The status of one certificate; `reason` is AWS's name."""
 
     cert_id_der: bytes
     kind: Literal["good", "revoked", "unknown"]
@@ -59,54 +59,58 @@ class Status:
 
 
 def digest(hash_name: str, content: bytes) -> bytes:
-    """A hash of a CertID."""
+    """Compute a hash of a CertID."""
     return hashlib.new(hash_name, content, usedforsecurity=False).digest()
 
 
 def key_hash(hash_name: str, spki_der: bytes) -> bytes:
-    """The hash of a key's bits, as issuerKeyHash has it."""
+    """Compute issuerKeyHash, the hash of a key's bits."""
     _, bits = der.read(spki_der).children()
     return digest(hash_name, bits.content[1:])
 
 
 def key_hashes(spki_der: bytes) -> tuple[str, ...]:
-    """By what a CA's key is asked for, in hex."""
+    """Compute the hashes by which requests name a CA's key, in hex."""
     return tuple(key_hash(name, spki_der).hex() for name in _HASHES.values())
 
 
 def parse_request(request_der: bytes) -> Request:
-    """Read an OCSPRequest; a signature of the requestor is not looked at.
+    """Read an OCSPRequest; a signature of the requestor is ignored.
 
     Raises:
-        DerError: it is malformed, asks for nothing or for too much, or has a nonce of a wrong length.
+        DerError: it is malformed, asks for no or too many certificates, or has a nonce of a wrong length.
     """
     if len(request_der) > MAX_REQUEST_BYTES:
         raise DerError(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
     members = list(der.parse(request_der).expect(der.SEQUENCE, "OCSPRequest").children())
-    if not members or [each.tag for each in members[1:]] not in ([], [0xA0]):
+    if not members or _tags(members[1:]) not in ([], [0xA0]):
         raise DerError("OCSPRequest does not have the members it must have.")
     parts = list(members[0].expect(der.SEQUENCE, "TBSRequest").children())
     context = [parts.pop(0) for tag in _CONTEXT[:2] if parts and parts[0].tag == tag]  # version, requestorName
     if context and context[0].tag == 0xA0 and context[0].content != der.integer(0):
         raise DerError("The version is not 1.")
-    if [each.tag for each in parts] not in ([der.SEQUENCE], [der.SEQUENCE, 0xA2]):
+    if _tags(parts) not in ([der.SEQUENCE], [der.SEQUENCE, 0xA2]):
         raise DerError("TBSRequest does not have the members it must have.")
-    asked = list(parts[0].children())
-    if not 1 <= len(asked) <= MAX_CERT_IDS:
+    questions = list(parts[0].children())
+    if not 1 <= len(questions) <= MAX_CERT_IDS:
         raise DerError(f"From 1 to {MAX_CERT_IDS} certificates can be asked for.")
-    return Request(tuple(_cert_id(each) for each in asked), _nonce(parts[1]) if len(parts) == 2 else None)
+    return Request(tuple(map(_cert_id, questions)), _nonce(parts[1]) if len(parts) == 2 else None)
+
+
+def _tags(members: Sequence[Element]) -> list[int]:
+    return [member.tag for member in members]
 
 
 def _cert_id(request: Element) -> CertId:
     members = list(request.expect(der.SEQUENCE, "Request").children())
-    if not members or [each.tag for each in members[1:]] not in ([], [0xA0]):
+    if not members or _tags(members[1:]) not in ([], [0xA0]):
         raise DerError("Request does not have the members it must have.")
     if len(members) == 2:
-        _known(_extensions(members[1]))
+        _check_known(_extensions(members[1]))
     tags = (der.SEQUENCE, der.OCTET_STRING, der.OCTET_STRING, der.INTEGER)
     algorithm, name, key, serial = der.fields(members[0], "CertID", *tags)
     identifier, *parameters = list(algorithm.children()) or [algorithm]
-    if [each.tag for each in parameters] not in ([], [der.NULL]):
+    if _tags(parameters) not in ([], [der.NULL]):
         raise DerError("The hash algorithm has parameters.")
     hash_name = _HASHES.get(der.oid_text(identifier), "")
     number = int.from_bytes(serial.content, signed=True)
@@ -120,19 +124,19 @@ def _extensions(explicit: Element) -> tuple[Extension, ...]:
     return extensions.parse_extensions(inner[0])
 
 
-def _known(found: Iterable[Extension]) -> None:
-    for each in found:
-        if each.critical and each.oid != oids.OCSP_NONCE:
-            raise DerError(f"The critical extension {each.oid} is not known here.")
+def _check_known(request_extensions: Iterable[Extension]) -> None:
+    for extension in request_extensions:
+        if extension.critical and extension.oid != oids.OCSP_NONCE:
+            raise DerError(f"The critical extension {extension.oid} is not known here.")
 
 
 def _nonce(explicit: Element) -> bytes | None:
-    """The nonce; outside of RFC 9654's limits it makes the request malformed."""
-    found = _extensions(explicit)
-    _known(found)
-    for each in found:
-        if each.oid == oids.OCSP_NONCE:
-            nonce = der.parse(each.value_der).expect(der.OCTET_STRING, "The nonce").content
+    """Read the nonce; outside of RFC 9654's limits it makes the request malformed."""
+    request_extensions = _extensions(explicit)
+    _check_known(request_extensions)
+    for extension in request_extensions:
+        if extension.oid == oids.OCSP_NONCE:
+            nonce = der.parse(extension.value_der).expect(der.OCTET_STRING, "The nonce").content
             if not 1 <= len(nonce) <= MAX_NONCE_BYTES:
                 raise DerError(f"The nonce does not have from 1 to {MAX_NONCE_BYTES} bytes.")
             return nonce
@@ -147,7 +151,7 @@ def build_tbs(
     next_update: datetime,
     nonce: bytes | None = None,
 ) -> bytes:
-    """The ResponseData, with the responder by its key (RFC 5019 section 2.2.1); times are whole seconds."""
+    """Build the ResponseData, with the responder by its key (RFC 5019 section 2.2.1); times are whole seconds."""
     produced_at = times.encode_generalized(this_update)
     validity = (produced_at, der.tlv(0xA0, times.encode_generalized(next_update)))
     responses = (der.sequence(status.cert_id_der, _status(status), *validity) for status in statuses)
@@ -168,13 +172,13 @@ def _status(status: Status) -> bytes:
 
 
 def successful(signed_der: bytes, certificates: Iterable[bytes] = ()) -> bytes:
-    """The OCSPResponse around what was signed, with the certificates that a client needs besides the CA's."""
-    given = b"".join(certificates)
-    basic = der.sequence(der.read(signed_der).content, der.tlv(0xA0, der.sequence(given)) if given else b"")
+    """Wrap what was signed in an OCSPResponse, with the certificates that clients need besides the CA's."""
+    joined = b"".join(certificates)
+    basic = der.sequence(der.read(signed_der).content, der.tlv(0xA0, der.sequence(joined)) if joined else b"")
     held = der.sequence(der.oid(oids.OCSP_BASIC), der.tlv(der.OCTET_STRING, basic))
     return der.sequence(der.tlv(_ENUMERATED, b"\x00"), der.tlv(0xA0, held))
 
 
 def error(name: Error) -> bytes:
-    """An OCSPResponse that says only why there is none."""
+    """Build an OCSPResponse that only says why there is no answer."""
     return der.sequence(der.tlv(_ENUMERATED, bytes((_ERRORS[name],))))

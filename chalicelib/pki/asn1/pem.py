@@ -8,8 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import TYPE_CHECKING
 
 from chalicelib.pki.errors import DerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BOUNDARY = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*")
 
@@ -58,3 +62,8 @@ def encode(der: bytes, label: str = "CERTIFICATE") -> str:
     text = base64.b64encode(der).decode()
     lines = [text[start : start + 64] for start in range(0, len(text), 64)]
     return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----"))
+
+
+def encode_all(certificates_der: Iterable[bytes]) -> str:
+    """Write certificates as PEM blocks in this order, without a final newline."""
+    return "\n".join(map(encode, certificates_der))

@@ -39,7 +39,7 @@ class Name(NamedTuple):
 
 
 def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_names: bool) -> list[Name]:
-    """Every name of a certificate that constraints are held against.
+    """List the names of a certificate that name constraints apply to.
 
     Email addresses of the subject count always, as in OpenSSL. With `common_names`, so do common names that are a host
     name or an IP address, unless there is an alternative name of that form: some clients fall back to them.
@@ -75,7 +75,7 @@ def _host_of_common_name(text: str) -> Name | None:
 
 
 def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -> None:
-    """Hold names against the constraints of every CA above them.
+    """Hold names against the name constraints of every CA above.
 
     Raises:
         ConstraintError: a name is excluded, or is not in a permitted subtree though its form has some.
@@ -118,13 +118,13 @@ def _within(name: Name, base: Subtree) -> bool:
 
 
 def _covers(name: Name, base: Subtree) -> bool:
-    """Whether a wildcard stands for names below the base."""
+    """Test for a wildcard that stands for names below the base."""
     text, below = _text(name), _text(base).removeprefix(".")
     return name.tag == general_names.DNS and text.startswith("*.") and below.partition(".")[2] == text[2:]
 
 
 def _host_within(host: str, base: str) -> bool:
-    """Whether a host lies below a base, or is it; a base that begins with a dot is not itself within."""
+    """Test that a host is the base or lies below it; a base that begins with a dot is not below itself."""
     return not base or host.endswith(base if base.startswith(".") else f".{base}") or host == base
 
 

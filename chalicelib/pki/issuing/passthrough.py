@@ -1,4 +1,4 @@
-"""ApiPassthrough: the subject and the extensions that a request may ask for.
+"""ApiPassthrough: the subject and the extensions that a request asks for.
 
 Source: AWS Private CA API, ApiPassthrough, Extensions, CustomExtension, PolicyInformation; RFC 5280 section 4.2.
 """
@@ -37,7 +37,7 @@ def member_of_subject(api_passthrough: Mapping[str, Any]) -> Member:
 
 
 def subject_of(api_passthrough: Mapping[str, Any]) -> bytes | None:
-    """The Name that the request asks for, in full; None: it leaves the CSR's.
+    """Write the subject of the request; None: the request leaves the CSR's.
 
     Raises:
         ArgumentError: it cannot be written.
@@ -47,10 +47,10 @@ def subject_of(api_passthrough: Mapping[str, Any]) -> bytes | None:
 
 
 def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Requested, ...]:
-    """The extensions that the request asks for.
+    """Write the extensions of the request.
 
     Raises:
-        ArgumentError: one is there twice, or cannot be written.
+        ArgumentError: one occurs twice, or cannot be written.
     """
     asked = api_passthrough.get("Extensions", {})
     parts: list[tuple[Member, Callable[[Any], Extension], Any]] = [

@@ -1,4 +1,4 @@
-"""Certificate templates: one table; what a row fixes wins over what a request asks for, and that over the CSR.
+"""Certificate templates: one table; a row wins over the request, and the request over the CSR.
 
 Source: AWS Private CA User Guide, "Certificate template varieties" and "Certificate template definitions".
 """
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """What certificates of a template have in common.
+    """The common part of certificates.
 
     Attributes:
         is_ca: cA of BasicConstraints.
-        path_length: of BasicConstraints; None: absent.
+        path_length: pathLenConstraint of BasicConstraints; None: absent.
         is_root: for a root's own certificate: self-signed, without AKI and CRL distribution point.
-        basic_constraints_critical: whether BasicConstraints are critical; those of CAs always are.
-        key_usage: the API's names of the bits that are set, and the extension is critical; none: left free.
-        extended_key_usage: purposes; none: left free.
-        extended_key_usage_critical: whether that extension is critical.
-        from_api: ApiPassthrough is heeded.
-        from_csr: every extension of the CSR is heeded, not the subject alternative names alone.
+        basic_constraints_critical: BasicConstraints are critical; those of CAs always are.
+        key_usage: the API's names of the bits of a critical KeyUsage; empty: the request may choose.
+        extended_key_usage: object identifiers of purposes; empty: the request may choose.
+        extended_key_usage_critical: ExtendedKeyUsage is critical.
+        from_api: the template accepts ApiPassthrough.
+        from_csr: the template accepts every extension of the CSR, not the subject alternative names alone.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Template:
     @property
     def usages(self) -> tuple[Extension, ...]:
         """KeyUsage and ExtendedKeyUsage, as far as the template fixes them."""
-        found = []
+        fixed = []
         if self.key_usage:
-            found.append(extensions.key_usage(dict.fromkeys(self.key_usage, True)))
+            fixed.append(extensions.key_usage(dict.fromkeys(self.key_usage, True)))
         if self.extended_key_usage:
             critical = self.extended_key_usage_critical
-            found.append(extensions.extended_key_usage(self.extended_key_usage, critical=critical))
-        return tuple(found)
+            fixed.append(extensions.extended_key_usage(self.extended_key_usage, critical=critical))
+        return tuple(fixed)
 
 
 _END_ENTITY = ("DigitalSignature", "KeyEncipherment")

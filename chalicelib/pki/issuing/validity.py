@@ -1,4 +1,4 @@
-"""Validity of certificates, from the API's forms to two times.
+"""The validity of a certificate: two times, from the forms of the API.
 
 Source: AWS Private CA API, Validity, IssueCertificate (Validity, ValidityNotBefore); RFC 5280 section 4.1.2.5.
 """
@@ -21,13 +21,13 @@ SHORT_LIVED = timedelta(days=7)
 def validity_period(
     validity: Mapping[str, Any], not_before: Mapping[str, Any] | None, now: datetime
 ) -> tuple[datetime, datetime]:
-    """The first and the last second of a certificate issued at `now`.
+    """Compute the first and the last second of a certificate issued at `now`.
 
-    Periods count from `now`, also where notBefore is another time. Without `not_before` the certificate begins an hour
-    before, as AWS has it for clocks that are behind.
+    Periods count from `now`, whatever notBefore is. Without `not_before` the certificate begins an hour before `now`,
+    as AWS has it, so that clients whose clocks are slow accept it.
 
     Raises:
-        ConstraintError: a time does not exist, is past, or the end is not after the beginning.
+        ConstraintError: a time does not exist, the end is past, or it is not after the beginning.
     """
     now = now.replace(microsecond=0)
     if not_before is not None and not_before["Type"] != "ABSOLUTE":
@@ -62,7 +62,7 @@ def _end_date(value: int, _now: datetime) -> datetime:
 
 
 def _months(count: int, now: datetime) -> datetime:
-    """The same day so many months later, or the last one of a shorter month."""
+    """The same day so many months later, or the last day of a shorter month."""
     year, month = divmod(now.year * 12 + now.month - 1 + count, 12)
     if year > 9999:
         raise ValueError(count)

@@ -1,4 +1,4 @@
-"""Key and signing algorithms of the API, and what belongs to each in X.509.
+"""Key and signing algorithms of the API, and their forms in X.509.
 
 Source: AWS Private CA API, CertificateAuthorityConfiguration; RFC 4055 sections 3.1 and 5, RFC 5758 section 3.2,
 RFC 9881 section 2.
@@ -31,7 +31,7 @@ class KeyAlgorithm:
     curve: type[ec.EllipticCurve] | None = None
 
     def fits(self, public_key: PublicKeyTypes) -> bool:
-        """Whether a key is of this algorithm."""
+        """Test that a key is of this algorithm."""
         if isinstance(public_key, rsa.RSAPublicKey):
             return public_key.key_size == self.bits
         if isinstance(public_key, ec.EllipticCurvePublicKey):
@@ -47,7 +47,7 @@ class SigningAlgorithm:
         identifier_der: the AlgorithmIdentifier. The parameters of PKCS #1 v1.5 are NULL, those of ECDSA and ML-DSA
             are absent.
         arguments: what a key's `sign` and `verify` take after the data.
-        named_in_refusals: whether it is among the valid algorithms that AWS's refusal names.
+        named_in_refusals: AWS's refusal names it among the valid algorithms.
     """
 
     family: str
@@ -116,7 +116,7 @@ SIGNING_ALGORITHMS: dict[str, SigningAlgorithm] = {
 def valid_signing_algorithms(key_algorithm: str) -> tuple[str, ...]:
     """The signing algorithms of a key's family."""
     family = KEY_ALGORITHMS[key_algorithm].family
-    return tuple(name for name, each in SIGNING_ALGORITHMS.items() if each.family == family)
+    return tuple(name for name, algorithm in SIGNING_ALGORITHMS.items() if algorithm.family == family)
 
 
 def require_compatible(signing_algorithm: str, key_algorithm: str | None) -> None:
@@ -138,14 +138,14 @@ _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
 def is_strong(signature_hash: hashes.HashAlgorithm | None) -> bool:
-    """Whether a signature of a checked algorithm uses a good hash; None: the algorithm brings its own (ML-DSA)."""
+    """Test that the signature of a checked algorithm uses SHA-2; None: the algorithm has its own hash (ML-DSA)."""
     return signature_hash is None or isinstance(signature_hash, _HASHES)
 
 
 def check_foreign_algorithm(identifier: Element) -> None:
     """Check the AlgorithmIdentifier of a signature that others made: RSA (also PSS) or ECDSA with SHA-2, or ML-DSA.
 
-    Which hash RSASSA-PSS uses is for the caller to check.
+    The caller checks the hash of RSASSA-PSS.
 
     Raises:
         PkiError: it is another algorithm, or its parameters are not what RFC 4055, RFC 5758 and RFC 9881 say.

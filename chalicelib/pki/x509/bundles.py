@@ -1,4 +1,4 @@
-"""PKCS #7 files (`.p7b`): certificates in no order, as Windows and many CAs give them away.
+"""PKCS #7 files (`.p7b`): certificates in any order, as Windows and many CAs export them.
 
 Source: RFC 2315 section 9.1; RFC 5652 section 5.1; RFC 7468 sections 8 and 9.
 """
@@ -22,45 +22,45 @@ _LABELS = frozenset({"PKCS7", "CMS"})
 _LONGEST_HEAD = 6
 
 
-def is_bundle(given: bytes) -> bool:
-    """Whether this is PKCS #7, in PEM or DER, and not certificates as they are."""
+def is_bundle(file: bytes) -> bool:
+    """Tell PKCS #7, in PEM or DER, from plain certificates."""
     heads = [b"-----BEGIN %s-----" % label.encode() for label in _LABELS]
-    return _SIGNED_DATA in given[: _LONGEST_HEAD + len(_SIGNED_DATA)] or any(head in given for head in heads)
+    return _SIGNED_DATA in file[: _LONGEST_HEAD + len(_SIGNED_DATA)] or any(head in file for head in heads)
 
 
-def certificates(given: bytes) -> list[bytes]:
-    """The certificates of a PKCS #7 file, each in DER.
+def certificates(file: bytes) -> list[bytes]:
+    """Read the certificates of a PKCS #7 file, each in DER.
 
     Raises:
         DerError: its PEM is broken.
         CertificateParseError: it cannot be read, or has none.
     """
-    encoded = [der for label, der in pem.blocks(given) if label in _LABELS] if b"-----BEGIN" in given else [given]
+    encoded = [der for label, der in pem.blocks(file) if label in _LABELS] if b"-----BEGIN" in file else [file]
     try:
-        found = [each for der in encoded for each in pkcs7.load_der_pkcs7_certificates(der)]
+        loaded = [certificate for der in encoded for certificate in pkcs7.load_der_pkcs7_certificates(der)]
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificateParseError("The PKCS #7 file cannot be read.") from error
-    if not found:
+    if not loaded:
         raise CertificateParseError("The PKCS #7 file has no certificate.")
-    return [each.public_bytes(Encoding.DER) for each in found]
+    return [certificate.public_bytes(Encoding.DER) for certificate in loaded]
 
 
 def of_key(certificates_der: Sequence[bytes], spki_der: bytes) -> bytes | None:
-    """The first certificate of a key.
+    """Find the first certificate of a key.
 
     Raises:
         CertificateParseError: one of them does not parse.
     """
-    return next((each for each in certificates_der if parse_certificate(each).spki_der == spki_der), None)
+    return next((encoded for encoded in certificates_der if parse_certificate(encoded).spki_der == spki_der), None)
 
 
 def above(certificate_der: bytes, others_der: Sequence[bytes]) -> list[bytes]:
-    """The chain of a certificate by names alone, from its issuer upwards, as far as there is one; nothing is verified.
+    """Find the chain of a certificate by names alone, from its issuer upwards; nothing is verified.
 
     Raises:
         CertificateParseError: one of them does not parse.
     """
-    by_subject = {parse_certificate(each).subject_der: each for each in others_der if each != certificate_der}
+    by_subject = {parse_certificate(other).subject_der: other for other in others_der if other != certificate_der}
     chain = [certificate_der]
     while issuer_der := by_subject.pop(parse_certificate(chain[-1]).issuer_der, None):
         chain.append(issuer_der)

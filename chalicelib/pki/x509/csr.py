@@ -1,7 +1,7 @@
-"""CSRs: writing a CA's own, and the gate through which subscribers' come.
+"""CSRs: reading and checking those of subscribers, and writing those of CAs.
 
-A CSR is the bytes of a stranger: it is read by our own strict reader, rule by rule, before anything of it is used. Its
-names and its key go into the certificate byte for byte.
+A CSR comes from a stranger: our own strict reader checks it, rule by rule, before any part of it is used. Its names and
+its key go into the certificate byte for byte.
 
 Source: RFC 2986; RFC 2985 section 5.4.2; RFC 5280; AWS Private CA User Guide, "CSR".
 """
@@ -39,7 +39,7 @@ class CertificateRequest:
     """A CSR that passed every check; names and key as they were encoded.
 
     Attributes:
-        info_der: what was signed (CertificationRequestInfo): the same, however often the same is asked for.
+        info_der: the CertificationRequestInfo, which does not change if the CSR is signed again.
     """
 
     der: bytes
@@ -51,14 +51,14 @@ class CertificateRequest:
 
     def extension(self, oid: str) -> Extension | None:
         """The requested extension, or None."""
-        return next((each for each in self.extensions if each.oid == oid), None)
+        return next((extension for extension in self.extensions if extension.oid == oid), None)
 
 
 def parse_csr(text: bytes) -> CertificateRequest:
     """Read and verify a CSR in PEM.
 
     Raises:
-        CsrError: it does not parse, its signature does not verify, or which rule it breaks.
+        CsrError: it does not parse, its signature does not verify, or it breaks a rule.
     """
     with within("Csr"), refused(CsrError, "The CSR is refused."):
         return parse_csr_der(_single_block(text))
@@ -67,17 +67,17 @@ def parse_csr(text: bytes) -> CertificateRequest:
 def _single_block(text: bytes) -> bytes:
     if len(text) > MAX_BYTES:
         raise DerError(f"It has more than {MAX_BYTES} bytes.")
-    found = pem.blocks(text)
-    if len(found) != 1 or found[0][0] not in _LABELS:
+    blocks = pem.blocks(text)
+    if len(blocks) != 1 or blocks[0][0] not in _LABELS:
         raise DerError("It must be exactly one PEM block with the label CERTIFICATE REQUEST.")
-    return found[0][1]
+    return blocks[0][1]
 
 
 def parse_csr_der(csr_der: bytes) -> CertificateRequest:
     """Read and verify a CSR in DER.
 
     Raises:
-        PkiError: it does not parse, does not verify, or which rule it breaks.
+        PkiError: it does not parse, its signature does not verify, or it breaks a rule.
     """
     request, algorithm, _ = der.fields(der.parse(csr_der), "A CSR", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
     version, subject, spki, attributes = der.fields(
@@ -87,7 +87,7 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
         raise DerError("The version is not 0.")
     subject_attributes = names.parse_name(subject)
     requested = _requested_extensions(attributes)
-    if not subject_attributes and not any(each.oid == oids.SUBJECT_ALTERNATIVE_NAME for each in requested):
+    if not subject_attributes and all(oid != oids.SUBJECT_ALTERNATIVE_NAME for oid, _, _ in requested):
         raise PkiError("It has neither a subject nor a subject alternative name.")
     algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der)
@@ -97,17 +97,17 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
 
 
 def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
-    found: list[tuple[Extension, ...]] = []
+    requests: list[tuple[Extension, ...]] = []
     for attribute in attributes.children():
         kind, values = der.fields(attribute, "An attribute", der.OID, der.SET)
         members = list(values.children())
         if not members:
             raise DerError("An attribute has no value.")
         if der.oid_text(kind) == oids.EXTENSION_REQUEST:
-            if len(members) != 1 or found:
+            if len(members) != 1 or requests:
                 raise DerError("There is more than one extension request.")
-            found.append(extensions.parse_extensions(members[0]))
-    requested = found[0] if found else ()
+            requests.append(extensions.parse_extensions(members[0]))
+    requested = requests[0] if requests else ()
     for extension in requested:
         check_outline(extension)
     return requested
@@ -125,7 +125,7 @@ def _public_key(spki_der: bytes) -> PublicKeyTypes:
 
 
 def _check_size(spki_der: bytes) -> None:
-    """Keep what is larger than any key we certify away from the arithmetic."""
+    """Keep keys that are larger than any we certify away from the arithmetic."""
     if len(spki_der) > keys.MAX_SPKI_BYTES:
         raise PkiError("The key is too large.")
 
@@ -142,7 +142,7 @@ def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
 
 
 def _verify(csr_der: bytes) -> None:
-    """The signature proves that whoever asks holds the key (RFC 2986 section 4.2)."""
+    """Verify the signature, which proves that the requester holds the key (RFC 2986 section 4.2)."""
     try:
         request = x509.load_der_x509_csr(csr_der)
         strong = algorithms.is_strong(request.signature_hash_algorithm)
@@ -194,7 +194,7 @@ _CSR_EXTENSIONS: dict[str, Callable[[Any], Extension]] = {
 
 
 def build_ca_csr_tbs(configuration: Mapping[str, Any], public_key: PublicKeyTypes) -> bytes:
-    """The CertificationRequestInfo of a CA: its subject and key, and one request for CA:TRUE and its CsrExtensions.
+    """Build the CertificationRequestInfo of a CA: its subject and key, and a request for CA:TRUE and its CsrExtensions.
 
     Raises:
         ArgumentError: subject or extensions contradict one another.

@@ -1,7 +1,6 @@
-"""A certificate or a CSR as people read it: sections of labels and values.
+"""The display of a certificate or a CSR for people: sections of labels and values.
 
-What is shown was written by strangers: characters that hide, turn or break text are shown by their numbers, and a value
-that is not what its place promises is shown as it is encoded.
+Strangers wrote the values: hidden characters are shown by their code points, and a malformed value is shown in hex.
 
 Source: RFC 5280 section 4; RFC 4514 for names.
 """
@@ -43,10 +42,10 @@ _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
 class Line(NamedTuple):
-    """A value and what it is.
+    """A labelled value.
 
     Attributes:
-        kind: how to show it: "text", "hex", "oid", "time" (ISO 8601, UTC) or "url" (not to be followed unasked).
+        kind: how to show it: "text", "hex", "oid", "time" (ISO 8601, UTC) or "url" (never fetched unasked).
     """
 
     label: str
@@ -58,7 +57,7 @@ class Section(NamedTuple):
     """Lines under a heading.
 
     Attributes:
-        critical: of an extension, whether it is; None where the section is none.
+        critical: the criticality of an extension; None: the section is not about one.
     """
 
     title: str
@@ -67,39 +66,42 @@ class Section(NamedTuple):
 
 
 def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
-    """A certificate of version 3.
+    """Display a certificate of version 3.
 
     Raises:
         CertificateParseError: it does not parse.
     """
-    found = parse_certificate(certificate_der)
+    certificate = parse_certificate(certificate_der)
     algorithm = list(der.read(certificate_der).children())[1]
     return (
         Section(
             "Certificate",
             (
                 Line("Version", "3"),
-                Line("Serial number", arns.serial_pairs(found.serial_number).upper(), "hex"),
+                Line("Serial number", arns.serial_pairs(certificate.serial_number).upper(), "hex"),
                 Line("Signature algorithm", signature_algorithm(algorithm)),
             ),
         ),
-        _name("Issuer", found.issuer_der),
-        _name("Subject", found.subject_der),
-        Section("Validity", (_time("Not before", found.not_before), _time("Not after", found.not_after))),
-        _key(found.public_key, found.spki_der),
-        *map(of_extension, found.extensions.values()),
+        _name("Issuer", certificate.issuer_der),
+        _name("Subject", certificate.subject_der),
+        Section(
+            "Validity",
+            (_time("Not before", certificate.not_before), _time("Not after", certificate.not_after)),
+        ),
+        _key(certificate.public_key, certificate.spki_der),
+        *map(of_extension, certificate.extensions.values()),
         fingerprints(certificate_der),
     )
 
 
-def of_csr(csr_given: bytes) -> tuple[Section, ...]:
-    """A CSR in PEM or DER that passes the gate.
+def of_csr(encoded: bytes) -> tuple[Section, ...]:
+    """Display a CSR, in PEM or DER, that passes the checks.
 
     Raises:
-        CsrError: it does not parse, its signature does not verify, or which rule it breaks.
+        CsrError: it does not parse, its signature does not verify, or it breaks a rule.
     """
-    found = csr.parse_csr(csr_given) if b"-----BEGIN" in csr_given else _csr_of_der(csr_given)
-    algorithm = list(der.read(found.der).children())[1]
+    request = csr.parse_csr(encoded) if b"-----BEGIN" in encoded else _csr_of_der(encoded)
+    algorithm = list(der.read(request.der).children())[1]
     return (
         Section(
             "Certificate request",
@@ -109,10 +111,10 @@ def of_csr(csr_given: bytes) -> tuple[Section, ...]:
                 Line("Signature", "It verifies: whoever made the request holds the key."),
             ),
         ),
-        _name("Subject", found.subject_der),
-        _key(found.public_key, found.spki_der),
-        *map(of_extension, found.extensions),
-        fingerprints(found.der),
+        _name("Subject", request.subject_der),
+        _key(request.public_key, request.spki_der),
+        *map(of_extension, request.extensions),
+        fingerprints(request.der),
     )
 
 
@@ -131,10 +133,10 @@ def _time(label: str, moment: datetime) -> Line:
 
 
 def _name(title: str, name_der: bytes) -> Section:
-    """The whole name, and each of its attributes in the order in which they are encoded."""
+    """Display a whole name, and each of its attributes in their order."""
     rdns = [rdn.children() for rdn in der.read(name_der).children()]
     whole = Line("Name", printable(names.rfc2253(name_der)) or "(empty)")
-    return Section(title, (whole, *(_attribute(each) for rdn in rdns for each in rdn)))
+    return Section(title, (whole, *(_attribute(attribute) for rdn in rdns for attribute in rdn)))
 
 
 def _attribute(attribute: Element) -> Line:
@@ -178,21 +180,20 @@ def signature_algorithm(identifier: Element) -> str:
     """The API's name of an AlgorithmIdentifier, or its object identifier."""
     known = algorithms.SIGNING_ALGORITHMS.items()
     oid = der.oid_text(next(iter(identifier.children())))
-    exact = [name for name, each in known if each.identifier_der == identifier.der]
-    alike = [name for name, each in known if each.oid == oid]
-    found = exact or alike
-    return found[0] if len(found) == 1 else oid
+    exact = [name for name, algorithm in known if algorithm.identifier_der == identifier.der]
+    names_of_oid = exact or [name for name, algorithm in known if algorithm.oid == oid]
+    return names_of_oid[0] if len(names_of_oid) == 1 else oid
 
 
 def of_extension(extension: Extension) -> Section:
-    """An extension."""
+    """Display an extension."""
     title = display_extensions.TITLES.get(extension.oid, f"Extension {extension.oid}")
     lines = tuple(Line(label, printable(value), kind) for label, value, kind in display_extensions.lines(extension))
     return Section(title, lines, extension.critical)
 
 
 def fingerprints(encoded: bytes) -> Section:
-    """What people compare by telephone."""
+    """Display the fingerprints, which people compare over the telephone."""
     sha1 = hashlib.sha1(encoded, usedforsecurity=False).digest()
     lines = (
         Line("SHA-256", colons(hashlib.sha256(encoded).digest()), "hex"),
@@ -205,15 +206,15 @@ def fingerprints(encoded: bytes) -> Section:
 
 
 def full_chain(certificate_der: bytes, chain_der: Sequence[bytes]) -> str:
-    """The certificate and its chain in PEM, as servers want them; ends with a line."""
-    return "".join(f"{pem.encode(each)}\n" for each in (certificate_der, *chain_der))
+    """Write the certificate and its chain in PEM, as servers want them, with a final newline."""
+    return pem.encode_all((certificate_der, *chain_der)) + "\n"
 
 
 def pkcs7_bundle(certificates_der: Sequence[bytes]) -> bytes:
-    """Certificates as PKCS #7 in DER (`.p7b`), signed by nobody (RFC 2315 section 9.1).
+    """Write certificates as PKCS #7 in DER (`.p7b`) without signatures (RFC 2315 section 9.1).
 
     Raises:
         CertificateParseError: one of them does not parse.
     """
-    found = [parse_certificate(each).certificate for each in certificates_der]
-    return pkcs7.serialize_certificates(found, Encoding.DER)
+    certificates = [parse_certificate(certificate_der).certificate for certificate_der in certificates_der]
+    return pkcs7.serialize_certificates(certificates, Encoding.DER)

@@ -1,4 +1,4 @@
-"""The values of extensions in words: one row for each that is known; every other one is shown as it is encoded.
+"""The display of extensions: the value of each known one in words, that of any other in hex.
 
 Source: RFC 5280 section 4.2.
 """
@@ -69,7 +69,7 @@ _FULL_NAME, _POINT, _REASONS, _CRL_ISSUER, _KEY_ISSUER = 0xA0, 0xA0, 0x81, 0xA2,
 
 
 def lines(extension: Extension) -> list[Words]:
-    """The value as label, text and kind (see `decoded.Line`); its hex where it is unknown or not what it must be."""
+    """Display a value as label, text and kind (see `display.Line`): in hex if it is unknown or malformed."""
     read = _READERS.get(extension.oid)
     if read is not None:
         try:
@@ -94,12 +94,12 @@ def colons(octets: bytes) -> str:
 
 
 def _key_usage(root: Element) -> Iterable[Words]:
-    found = extension_values.key_usages(root.der)
-    return [("Usage", _USAGES[each], "text") for each in extensions.KEY_USAGE_BITS if each in found]
+    usages = extension_values.key_usages(root.der)
+    return [("Usage", _USAGES[usage], "text") for usage in extensions.KEY_USAGE_BITS if usage in usages]
 
 
 def _purposes(root: Element) -> Iterable[Words]:
-    return [_known("Purpose", each, _PURPOSES) for each in root.children()]
+    return [_known("Purpose", purpose, _PURPOSES) for purpose in root.children()]
 
 
 def _known(label: str, oid: Element, words: dict[str, str]) -> Words:
@@ -154,7 +154,7 @@ def _policies(root: Element) -> Iterable[Words]:
     for information in root.children():
         identifier, *qualifiers = information.children()
         yield _known("Policy", identifier, {oids.ANY_POLICY: "any policy"})
-        for qualifier in (each for list_ in qualifiers for each in list_.children()):
+        for qualifier in (member for list_ in qualifiers for member in list_.children()):
             kind, value = qualifier.children()
             oid = der.oid_text(kind)
             if value.tag == der.IA5_STRING:
@@ -176,15 +176,15 @@ def _policy_constraints(root: Element) -> Iterable[Words]:
 
 
 def _name_constraints(root: Element) -> Iterable[Words]:
-    found = parse_name_constraints(root.der)
-    for label, bases in (("Permitted", found.permitted), ("Excluded", found.excluded)):
-        yield from ((f"{label} {_FORMS[each.tag][0]}", _base(each), "text") for each in bases)
+    constraints = parse_name_constraints(root.der)
+    for label, bases in (("Permitted", constraints.permitted), ("Excluded", constraints.excluded)):
+        yield from ((f"{label} {_FORMS[base.tag][0]}", _base(base), "text") for base in bases)
 
 
 def _base(base: Subtree) -> str:
     if base.tag == general_names.IP:
         half = len(base.content) // 2
-        address, mask = (ipaddress.ip_address(each) for each in (base.content[:half], base.content[half:]))
+        address, mask = map(ipaddress.ip_address, (base.content[:half], base.content[half:]))
         return f"{address} mask {mask}"
     if base.tag == general_names.DIRECTORY:
         return names.rfc2253(base.content)

@@ -1,7 +1,7 @@
-"""Whether the value of an extension that is about to be signed is, to its last member, what its identifier promises.
+"""The rules for extensions that are about to be signed: each value has to follow its grammar to the last member.
 
-What others have signed is read more tolerantly: `extension_syntax`. Of an extension that has no row here, the library
-that reads certificates must at least be able to read it, if it knows it.
+What others have signed is read more tolerantly, by `extension_values`. An extension without a row here must be readable
+by the library that reads certificates, if the library knows it.
 
 Source: RFC 5280 section 4.2 and appendix A; RFC 7633 section 4; ITU-T X.690 for the encoding.
 """
@@ -36,7 +36,7 @@ def check_value(extension: Extension) -> None:
     """Check that the value is DER, and follows the grammar of its extension.
 
     Raises:
-        PkiError: which rule it breaks.
+        PkiError: it breaks a rule.
     """
     grammar = _GRAMMARS.get(extension.oid)
     try:
@@ -50,7 +50,7 @@ def check_value(extension: Extension) -> None:
 
 
 def _check_readable(extension: Extension) -> None:
-    """Let the library read a request with nothing but this extension in it."""
+    """Let the library read a CSR that holds this extension alone."""
     requested = der.tlv(der.SET, extensions.encode_extensions([extension]))
     attribute = der.sequence(der.oid(oids.EXTENSION_REQUEST), requested)
     no_key = der.sequence(_ALGORITHM, der.bit_string(b""))
@@ -67,21 +67,21 @@ _ALGORITHM = der.sequence(der.oid("1.2.840.10045.4.3.2"))
 # building blocks
 
 
-def _list(what: str, member: Grammar) -> Grammar:
-    """A SEQUENCE of one or more members of a kind."""
+def _list(what: str, grammar: Grammar) -> Grammar:
+    """The grammar of a SEQUENCE of one or more members of a kind."""
 
     def check(element: Element) -> None:
         members = list(element.expect(der.SEQUENCE, what).children())
         if not members:
             raise DerError(f"{what} is empty.")
-        for each in members:
-            member(each)
+        for member in members:
+            grammar(member)
 
     return check
 
 
 def _optional(element: Element, what: str, grammars: Mapping[int, Grammar]) -> set[int]:
-    """Members that may each be there once, in this order; returns the tags of those that are."""
+    """Check members that may each occur once, in this order; return the tags of those that do."""
     members = list(element.children())
     tags = [member.tag for member in members]
     if tags != [tag for tag in grammars if tag in tags]:
@@ -108,7 +108,7 @@ def _octets(element: Element) -> None:
 
 
 def _unsigned(element: Element, *, limit: int | None = None) -> None:
-    """The content of an INTEGER that is zero or positive, whatever its tag."""
+    """Check the content of an INTEGER that is zero or positive, whatever its tag."""
     content = element.content
     if not der.is_integer_content(content) or content[0] & 0x80:
         raise DerError("An INTEGER is negative, empty or not encoded minimally.")
@@ -136,8 +136,8 @@ def _subject_key_identifier(root: Element) -> None:
 def _authority_key_identifier(root: Element) -> None:
     root.expect(der.SEQUENCE, "AuthorityKeyIdentifier")
     members = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _serial_number}
-    found = _optional(root, "AuthorityKeyIdentifier", members)
-    if 0x80 not in found or len(found) == 2:
+    tags = _optional(root, "AuthorityKeyIdentifier", members)
+    if 0x80 not in tags or len(tags) == 2:
         raise DerError(
             "AuthorityKeyIdentifier has no keyIdentifier, or one of authorityCertIssuer and its serial alone."
         )
@@ -150,16 +150,16 @@ def _key_usage(root: Element) -> None:
 
 
 def _basic_constraints(root: Element) -> None:
-    found = extension_values.parse_basic_constraints(root.der)
-    if not found.is_ca and root.content:
+    is_ca, _ = extension_values.parse_basic_constraints(root.der)
+    if not is_ca and root.content:
         raise DerError("BasicConstraints write out a cA of FALSE, which DER leaves out.")
     for member in list(root.children())[1:]:
         _count(member)
 
 
 def _name_constraints(root: Element) -> None:
-    found = parse_name_constraints(root.der)
-    for base in (*found.permitted, *found.excluded):
+    constraints = parse_name_constraints(root.der)
+    for base in (*constraints.permitted, *constraints.excluded):
         if base.tag == general_names.DIRECTORY:
             names.parse_name(der.parse(base.content))
         elif base.tag == general_names.IP:
@@ -167,7 +167,7 @@ def _name_constraints(root: Element) -> None:
 
 
 def _check_range(content: bytes) -> None:
-    """An address with its mask, in the style of CIDR."""
+    """Check an address with its mask, in the style of CIDR."""
     size = len(content) // 2
     address, mask = int.from_bytes(content[:size]), int.from_bytes(content[size:])
     below = mask ^ ((1 << 8 * size) - 1)
@@ -303,7 +303,7 @@ def _alternative_names(root: Element) -> None:
 
 
 def _feature(element: Element) -> None:
-    """RFC 7633 is about these two; clients cannot know what a certificate promises by another number."""
+    """Accept the two features of RFC 7633; what another number promises, clients cannot know."""
     if der.unsigned(element, "A TLS feature") not in _STATUS_REQUESTS:
         raise DerError("A TLS feature is neither status_request (5) nor status_request_v2 (17).")
 

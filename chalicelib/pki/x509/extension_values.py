@@ -1,6 +1,6 @@
-"""Reading the extensions of certificates and CSRs of others, as far as anything depends on them.
+"""The values of extensions that others signed: read as far as anything depends on them.
 
-What is signed here is held to more: `extension_grammar`. Extensions without a row here are not looked into.
+What is signed here has to keep the stricter `extension_rules`. Extensions without a row here are not read.
 
 Source: RFC 5280 section 4.2.
 """
@@ -33,7 +33,7 @@ def check_outline(extension: Extension) -> None:
     """Check that the value of an extension that is known is DER and has the outline of its kind.
 
     Raises:
-        PkiError: which rule it breaks.
+        PkiError: it breaks a rule.
     """
     check = _OUTLINES.get(extension.oid)
     if check is None:
@@ -45,7 +45,7 @@ def check_outline(extension: Extension) -> None:
 
 
 def parse_basic_constraints(value_der: bytes) -> BasicConstraints:
-    """Read BasicConstraints; a cA of FALSE that is written out is tolerated, as old tools write it.
+    """Read BasicConstraints; an explicit cA of FALSE is tolerated, because old tools write it.
 
     Raises:
         DerError: it is malformed, or has a path length without being a CA.
@@ -61,7 +61,7 @@ def parse_basic_constraints(value_der: bytes) -> BasicConstraints:
 
 
 def key_usages(value_der: bytes) -> frozenset[str]:
-    """The API's names of the bits that are set in a KeyUsage.
+    """List the API's names of the bits that are set in a KeyUsage.
 
     Raises:
         DerError: it is malformed, not minimal, or sets no bit.

@@ -1,4 +1,4 @@
-"""X.509 extensions: their encodings, and reading a list of them.
+"""X.509 extensions: encoding them, and reading a list of them.
 
 Source: RFC 5280 section 4.2.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.asn1.der import Element
 
-# The names of RFC 5280 for what a certificate may have.
+# The names of RFC 5280 for the extensions of certificates.
 NAMES = {
     oids.SUBJECT_KEY_IDENTIFIER: "subjectKeyIdentifier",
     oids.KEY_USAGE: "keyUsage",
@@ -57,31 +57,31 @@ class Extension(NamedTuple):
 
     @property
     def der(self) -> bytes:
-        """The Extension SEQUENCE; a FALSE is left out, as DER wants it."""
+        """The Extension SEQUENCE, in which DER leaves out a FALSE."""
         critical = der.boolean_true() if self.critical else b""
         return der.sequence(der.oid(self.oid), critical, der.tlv(der.OCTET_STRING, self.value_der))
 
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
     """The SEQUENCE of the extensions."""
-    return der.sequence(*(each.der for each in extensions))
+    return der.sequence(*(extension.der for extension in extensions))
 
 
 def parse_extensions(extensions: Element) -> tuple[Extension, ...]:
-    """The extensions of a SEQUENCE OF Extension; their values are not looked into.
+    """Read a SEQUENCE OF Extension, but not the values of the extensions.
 
     Raises:
         DerError: the list is empty, malformed or names an extension twice.
     """
-    found: dict[str, Extension] = {}
+    by_oid: dict[str, Extension] = {}
     for element in extensions.expect(der.SEQUENCE, "A list of extensions").children():
         extension = _parse_extension(element)
-        if extension.oid in found:
+        if extension.oid in by_oid:
             raise DerError(f"Extension {extension.oid} is there more than once.")
-        found[extension.oid] = extension
-    if not found:
+        by_oid[extension.oid] = extension
+    if not by_oid:
         raise DerError("A list of extensions is empty.")
-    return tuple(found.values())
+    return tuple(by_oid.values())
 
 
 def _parse_extension(element: Element) -> Extension:
@@ -133,21 +133,21 @@ def crl_distribution_points(url: str) -> Extension:
 
 
 def issuing_distribution_point(url: str) -> Extension:
-    """The scope of a CRL: the certificates whose CDP is this address (RFC 5280 section 5.2.5)."""
+    """IssuingDistributionPoint: the CRL covers certificates with this distribution point (RFC 5280 section 5.2.5)."""
     location = der.tlv(0x86, url.encode("ascii"))
     value = der.sequence(der.tlv(0xA0, der.tlv(0xA0, location)))
     return Extension(oids.ISSUING_DISTRIBUTION_POINT, critical=True, value_der=value)
 
 
 def authority_information_access(ocsp_url: str) -> Extension:
-    """The address of an OCSP responder."""
+    """AuthorityInformationAccess with the address of an OCSP responder."""
     location = der.tlv(0x86, ocsp_url.encode("ascii"))
     value = der.sequence(der.sequence(der.oid(oids.OCSP_ACCESS), location))
     return Extension(oids.AUTHORITY_INFORMATION_ACCESS, critical=False, value_der=value)
 
 
 def certificate_policies(policies: Mapping[str, Sequence[str]]) -> Extension:
-    """CertificatePolicies: for each policy identifier the addresses of its practice statements."""
+    """CertificatePolicies from policy identifiers, each with the addresses of its practice statements."""
     value = der.sequence(
         *(
             der.sequence(der.oid(policy), der.sequence(*map(_cps_qualifier, uris)) if uris else b"")

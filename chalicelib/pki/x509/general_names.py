@@ -1,4 +1,4 @@
-"""General names: writing them from the API's members, and checking those that others wrote.
+"""General names: writing them from members of the API, and checking those that others wrote.
 
 Source: AWS Private CA API, GeneralName, AccessDescription; RFC 5280 sections 4.2.1.6 and 4.2.2.2.
 """
@@ -41,16 +41,16 @@ KINDS = {
 
 
 def parse_general_names(value_der: bytes) -> list[Element]:
-    """The members of GeneralNames, each one checked.
+    """Read and check the members of GeneralNames.
 
     Raises:
-        PkiError: which rule a name breaks.
+        PkiError: a name breaks a rule.
     """
     return check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"))
 
 
 def check_general_names(list_: Element) -> list[Element]:
-    """The members of GeneralNames, whatever their tag, each one checked; errors as in `parse_general_names`."""
+    """Read and check the members of GeneralNames, whatever their tag; errors as in `parse_general_names`."""
     members = []
     for member in list_.children():
         members.append(member)
@@ -66,7 +66,7 @@ def check_general_name(member: Element) -> None:
     """Check one GeneralName against the grammar of its kind.
 
     Raises:
-        PkiError: which rule it breaks.
+        PkiError: it breaks a rule.
     """
     check = _CHECKS.get(member.tag)
     if check is None:
@@ -74,12 +74,12 @@ def check_general_name(member: Element) -> None:
     check(member)
 
 
-# Letters, digits and hyphens as RFC 1034 has them, and the underscore that private names use.
+# Letters, digits and hyphens (RFC 1034), and the underscore that private names use.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _MAILBOX = re.compile(rf"(?=.{{1,64}}$){_ATOM}(?:\.{_ATOM})*", re.ASCII)
-# RFC 3986: a scheme, and something after it; an authority is not empty, but in LDAP (RFC 4516) and of files (RFC 8089).
+# RFC 3986: a scheme, and something after it; only LDAP (RFC 4516) and files (RFC 8089) may have an empty authority.
 _URI = re.compile(
     r"(?:(?i:ldaps?|file):(?!//$)|[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$)))"
     r"(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+",
@@ -88,7 +88,7 @@ _URI = re.compile(
 
 
 def is_host_name(text: str) -> bool:
-    """Return whether this is a DNS name without wildcard and final dot, which nobody reads as an address."""
+    """Test for a DNS name without wildcard and final dot, which no client reads as an address."""
     return _HOST.fullmatch(text) is not None and not hosts.ends_in_number(text)
 
 
@@ -161,7 +161,7 @@ _CHECKS: dict[int, Callable[[Element], None]] = {
 
 
 def general_name(value: Mapping[str, Any]) -> bytes:
-    """The DER of a GeneralName.
+    """Write a GeneralName in DER.
 
     Raises:
         ArgumentError: there is not exactly one member, or it cannot be written.
@@ -212,7 +212,7 @@ _WRITERS: dict[str, Callable[[Any], bytes]] = {
 
 
 def access_descriptions(descriptions: Iterable[Mapping[str, Any]]) -> bytes:
-    """The DER of a list of AccessDescriptions, the value of SubjectInformationAccess.
+    """Write a list of AccessDescriptions, the value of SubjectInformationAccess, in DER.
 
     Raises:
         ArgumentError: a method or location does not have exactly one member.

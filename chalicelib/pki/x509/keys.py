@@ -1,4 +1,4 @@
-"""Which subject keys are certified: the gate against weak keys.
+"""The rules for subject keys: weak keys are not certified.
 
 Source: CA/Browser Forum Baseline Requirements 6.1.1.3 and 6.1.6;
 Nemec et al., "The Return of Coppersmith's Attack" (ROCA).
@@ -37,11 +37,11 @@ _SMALL_PRODUCT = prod(_SMALL_PRIMES)
 
 def _powers(prime: int) -> frozenset[int]:
     """The subgroup that 65537 generates modulo a prime."""
-    found, value = set(), 1
-    while value not in found:
-        found.add(value)
+    powers, value = set(), 1
+    while value not in powers:
+        powers.add(value)
         value = value * 65537 % prime
-    return frozenset(found)
+    return frozenset(powers)
 
 
 _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
@@ -51,7 +51,7 @@ def check_public_key(public_key: PublicKeyTypes) -> None:
     """Refuse a key that must not be used, by the rules that cost next to nothing.
 
     Raises:
-        PkiError: which rule it breaks.
+        PkiError: it breaks a rule.
     """
     if isinstance(public_key, rsa.RSAPublicKey):
         _check_rsa(public_key, _CHEAP_RSA_RULES)
@@ -102,7 +102,7 @@ def _has_close_factors(modulus: int) -> bool:
 
 
 def _is_perfect_power(modulus: int) -> bool:
-    """Whether it is p^k for a prime k above 2, given that no factor is below 752."""
+    """Test for p^k with a prime k above 2; no factor is below 752."""
     exponents = [prime for prime in _SMALL_PRIMES if 2 < prime <= modulus.bit_length() // 9]
     return any(_root(modulus, exponent) ** exponent == modulus for exponent in exponents)
 

@@ -1,4 +1,4 @@
-"""Distinguished names: writing them from the API's members, reading them from DER with every check, comparing them.
+"""Distinguished names: written from members of the API, read and checked from DER, compared.
 
 Source: AWS Private CA API, ASN1Subject; RFC 5280 sections 4.1.2.4 and 7.1, and appendix A; ITU-T X.520.
 """
@@ -52,7 +52,7 @@ _UPPER_BOUNDS = {
     oids.EMAIL_ADDRESS: 255,
 }
 _ANY_UPPER_BOUND = 32768
-MAX_ATTRIBUTES = 150  # what the model allows in CustomAttributes; for names that others wrote too
+MAX_ATTRIBUTES = 150  # the limit of the model for CustomAttributes, applied to names of others too
 _CHARACTERS = {
     der.PRINTABLE_STRING: re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*", re.ASCII),
     0x12: re.compile(r"[0-9 ]*", re.ASCII),  # NumericString
@@ -80,7 +80,7 @@ _SHORT = {
 
 
 def encode_subject(subject: Mapping[str, Any]) -> bytes:
-    """The Name of an ASN1Subject: one attribute per RDN, in AWS's order.
+    """Write an ASN1Subject as a Name: one attribute per RDN, in AWS's order.
 
     Raises:
         ArgumentError: it is empty, mixes standard and custom attributes, or a value cannot be written.
@@ -118,10 +118,10 @@ def _attribute(oid: str, value: str) -> bytes:
 
 
 def parse_name(name: Element) -> list[tuple[str, str]]:
-    """The attributes of a Name as (OID, value), each one checked.
+    """Read and check the attributes of a Name as (OID, value).
 
     Raises:
-        PkiError: which rule a part breaks.
+        PkiError: a part breaks a rule.
     """
     attributes = []
     for rdn in name.expect(der.SEQUENCE, "A name").children():
@@ -132,7 +132,7 @@ def parse_name(name: Element) -> list[tuple[str, str]]:
 
 
 def parse_rdn(rdn: Element) -> list[tuple[str, str]]:
-    """The attributes of a relative distinguished name, whatever its tag; errors as in `parse_name`."""
+    """Read the attributes of a relative distinguished name, whatever its tag; errors as in `parse_name`."""
     members = [member.der for member in rdn.children()]
     if not members:
         raise DerError("A relative distinguished name is empty.")
@@ -155,7 +155,7 @@ def _type_and_value(attribute: Element) -> tuple[Element, Element]:
 
 
 def _check_value(oid: str, tag: int, content: bytes) -> str:
-    """The text of an attribute value, or which rule it breaks."""
+    """Decode and check the value of an attribute."""
     if oid in _PRINTABLE_ONLY and tag != der.PRINTABLE_STRING:
         raise _attribute_error(oid, "is not a PrintableString")
     text = decode_string(tag, content)
@@ -174,7 +174,7 @@ def _attribute_error(oid: str, rule: str) -> PkiError:
 
 
 def decode_string(tag: int, content: bytes) -> str:
-    """The text of an ASN.1 string.
+    """Decode an ASN.1 string.
 
     Raises:
         PkiError: it is no string, not in its encoding, or holds control characters.
@@ -201,7 +201,7 @@ def decode_string(tag: int, content: bytes) -> str:
 
 
 def normalized(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
-    """The RDNs of a Name in a form that is equal where RFC 5280 section 7.1 calls names equal.
+    """Bring the RDNs of a Name into a form that is equal for names that RFC 5280 section 7.1 calls equal.
 
     Raises:
         DerError: it is no Name.
@@ -220,7 +220,7 @@ def _normalized(attribute: Element) -> tuple[str, str]:
 
 
 def rfc2253(name_der: bytes) -> str:
-    """A Name for people: reversed, commas without space, unknown types as `oid=#hex` (RFC 2253)."""
+    """Write a Name for people: reversed, commas without space, unknown types as `oid=#hex` (RFC 2253)."""
     rdns = ["+".join(map(_rfc2253_attribute, rdn.children())) for rdn in der.read(name_der).children()]
     return ",".join(reversed(rdns))
 

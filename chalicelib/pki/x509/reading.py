@@ -1,4 +1,4 @@
-"""A certificate read strictly: the parts that issuing, importing and publishing need.
+"""Reading a certificate strictly: the parts that issuing, installing and publishing need.
 
 Source: RFC 5280 section 4.1.
 """
@@ -6,7 +6,7 @@ Source: RFC 5280 section 4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +16,7 @@ from chalicelib.pki.errors import CertificateParseError, PkiError
 from chalicelib.pki.x509 import algorithms, extension_values, extensions, name_constraints
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
     from chalicelib.pki.x509.extensions import Extension
     from chalicelib.pki.x509.name_constraints import NameConstraints
 
+Value = TypeVar("Value")
 _VERSION_3 = der.tlv(0xA0, der.integer(2))
 _TIMES = frozenset({der.UTC_TIME, der.GENERALIZED_TIME})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedCertificate:
-    """A certificate; names and key as they are encoded.
+    """A certificate, with names and key as they are encoded.
 
     Attributes:
-        key_identifier: its SKI, or SHA-1 of its key where it has none.
+        key_identifier: its SubjectKeyIdentifier, or SHA-1 of its key.
     """
 
     der: bytes
@@ -52,11 +54,11 @@ class ParsedCertificate:
 
     @property
     def is_self_issued(self) -> bool:
-        """Whether subject and issuer are the same name."""
+        """Subject and issuer are the same name."""
         return self.subject_der == self.issuer_der
 
     def value(self, oid: str) -> bytes | None:
-        """The value of an extension, or None."""
+        """The DER of an extension's value, or None."""
         return self.extensions[oid].value_der if oid in self.extensions else None
 
 
@@ -73,7 +75,7 @@ def parse_certificate(certificate_der: bytes) -> ParsedCertificate:
 
 
 def subject_of(certificate_der: bytes) -> bytes:
-    """The subject of a certificate of version 3 that has been signed here, as it is encoded."""
+    """The encoded subject of a certificate of version 3 that was signed here."""
     tbs = next(iter(der.read(certificate_der).children()))
     return list(tbs.children())[5].der
 
@@ -83,7 +85,7 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
         der.parse(certificate_der), "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING
     )
     members = list(tbs.children())
-    # version, serial number, algorithm, issuer, validity, subject, key, extensions; unique identifiers are for nobody
+    # version, serial number, algorithm, issuer, validity, subject, key, extensions; no unique identifiers
     if [member.tag for member in members] != [0xA0, der.INTEGER, *[der.SEQUENCE] * 5, 0xA3]:
         raise PkiError("It does not have the fields of version 3, with extensions and without unique identifiers.")
     version, serial, inner_algorithm, issuer, validity, subject, spki, wrapper = members
@@ -98,9 +100,10 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
     if not {member.tag for member in validity.children()} <= _TIMES:
         raise PkiError("Its validity does not consist of times.")
     (extension_list,) = wrapper.children()
-    found = {each.oid: each for each in extensions.parse_extensions(extension_list)}
-    for extension in found.values():
+    by_oid = {extension.oid: extension for extension in extensions.parse_extensions(extension_list)}
+    for extension in by_oid.values():
         extension_values.check_outline(extension)
+    values = {oid: value_der for oid, (_, _, value_der) in by_oid.items()}
     certificate = x509.load_der_x509_certificate(certificate_der)
     return ParsedCertificate(
         der=certificate_der,
@@ -112,23 +115,16 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
         serial_number=serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        extensions=found,
-        key_identifier=_key_identifier(found, spki.der),
-        basic_constraints=_basic_constraints(found),
-        name_constraints=_name_constraints(found),
+        extensions=by_oid,
+        key_identifier=_key_identifier(values.get(oids.SUBJECT_KEY_IDENTIFIER), spki.der),
+        basic_constraints=_parsed(extension_values.parse_basic_constraints, values.get(oids.BASIC_CONSTRAINTS)),
+        name_constraints=_parsed(name_constraints.parse_name_constraints, values.get(oids.NAME_CONSTRAINTS)),
     )
 
 
-def _key_identifier(found: dict[str, Extension], spki_der: bytes) -> bytes:
-    own = found.get(oids.SUBJECT_KEY_IDENTIFIER)
-    return der.read(own.value_der).content if own else extensions.key_identifier_of(spki_der)
+def _key_identifier(value_der: bytes | None, spki_der: bytes) -> bytes:
+    return extensions.key_identifier_of(spki_der) if value_der is None else der.read(value_der).content
 
 
-def _basic_constraints(found: dict[str, Extension]) -> BasicConstraints | None:
-    own = found.get(oids.BASIC_CONSTRAINTS)
-    return extension_values.parse_basic_constraints(own.value_der) if own else None
-
-
-def _name_constraints(found: dict[str, Extension]) -> NameConstraints | None:
-    own = found.get(oids.NAME_CONSTRAINTS)
-    return name_constraints.parse_name_constraints(own.value_der) if own else None
+def _parsed(parse: Callable[[bytes], Value], value_der: bytes | None) -> Value | None:
+    return None if value_der is None else parse(value_der)

@@ -1,4 +1,4 @@
-"""Signing: the one path for CSRs, certificates and CRLs.
+"""Signing: one path for CSRs, certificates, CRLs and OCSP answers.
 
 Source: RFC 5280 sections 4.1.1 and 5.1.1; RFC 2986 section 4.2.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def sign(tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str) -> bytes:
-    """SEQUENCE { tbs, algorithm, signature }; the signature is verified before it is given out.
+    """Make SEQUENCE { tbs, algorithm, signature }, and verify the signature.
 
     Raises:
         SignatureError: the key gave a signature that does not verify.
@@ -34,7 +34,7 @@ def sign(tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str) -
 
 
 def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes | memoryview, signing_algorithm: str) -> bool:
-    """Whether the signature over the data is the key's; a key that the API has no name for verifies nothing."""
+    """Verify a signature over data; a key that the API has no name for verifies nothing."""
     key_algorithm = algorithms.key_algorithm_of(public_key)
     algorithm = algorithms.SIGNING_ALGORITHMS[signing_algorithm]
     if key_algorithm is None or algorithms.KEY_ALGORITHMS[key_algorithm].family != algorithm.family:

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.pki import installation
 from chalicelib.pki.asn1 import der, times
+from chalicelib.pki.asn1 import pem as pems
 from chalicelib.pki.errors import CertificateMismatchError, CertificateParseError
 from chalicelib.pki.x509 import names
 from tests.support.builders import START, pem
@@ -136,7 +137,7 @@ _FIELDS = [each.der for each in der.read(_TBS).children()]
 
 def _replaced(position: int, value: bytes) -> bytes:
     fields = [*_FIELDS[:position], value, *_FIELDS[position + 1 :]]
-    return installation.pem_of(der.sequence(der.sequence(*fields), _ALGORITHM, _SIGNATURE)).encode()
+    return pems.encode(der.sequence(der.sequence(*fields), _ALGORITHM, _SIGNATURE)).encode()
 
 
 MALFORMED: dict[str, tuple[bytes, str]] = {
@@ -189,7 +190,7 @@ def test_normalized_names_are_equal_where_rfc_5280_says() -> None:
 
 def test_pem_chain_has_64_columns_and_no_last_newline() -> None:
     found = [each.public_bytes(Encoding.DER) for each in (middle(), root())]
-    text = installation.pem_chain(found)
+    text = pems.encode_all(found)
     assert max(map(len, text.splitlines())) == 64
     assert text.endswith("-----END CERTIFICATE-----")
     assert [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(text.encode())] == found

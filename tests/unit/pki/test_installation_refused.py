@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from chalicelib.pki import installation
 from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import pem as pems
 from chalicelib.pki.errors import (
     CertificateMismatchError,
     CertificateParseError,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 def _changed(found: x509.Certificate, position: int = -1) -> bytes:
     encoded = bytearray(found.public_bytes(Encoding.DER))
     encoded[position] ^= 1
-    return installation.pem_of(bytes(encoded)).encode()
+    return pems.encode(bytes(encoded)).encode()
 
 
 def _critical(oid: str, value: bytes = b"\x05\x00") -> list[tuple[x509.ExtensionType, bool]]:
@@ -71,7 +71,7 @@ def _sha1(*, pss: bool = False) -> bytes:
     fields[2] = algorithm
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA1()), salt_length=20) if pss else padding.PKCS1v15()
     signature = key("RSA-2048").sign(der.sequence(*fields), scheme, hashes.SHA1())
-    return installation.pem_of(der.sequence(der.sequence(*fields), algorithm, der.bit_string(signature))).encode()
+    return pems.encode(der.sequence(der.sequence(*fields), algorithm, der.bit_string(signature))).encode()
 
 
 CRITICAL_URL = x509.DistributionPoint([x509.UniformResourceIdentifier("http://a.example")], None, None, None)
@@ -89,12 +89,12 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = 
     "two certificates": (lambda: (pem(certificate(), root()), root()), CertificateParseError, "not hold more than 1"),
     "17 in the chain": (lambda: (certificate(), *[root()] * 17), CertificateParseError, "not hold more than 16"),
     "huge certificate": (
-        lambda: (installation.pem_of(b"\x30\x83\x01\x00\x00" + bytes(65536)).encode(), root()),
+        lambda: (pems.encode(b"\x30\x83\x01\x00\x00" + bytes(65536)).encode(), root()),
         CertificateParseError,
         "32768",
     ),
     "trailing byte": (
-        lambda: (installation.pem_of(certificate().public_bytes(Encoding.DER) + b"\0").encode(), root()),
+        lambda: (pems.encode(certificate().public_bytes(Encoding.DER) + b"\0").encode(), root()),
         CertificateParseError,
         "follows",
     ),
