@@ -1,4 +1,4 @@
-"""What belongs to CAs alone: no certificate may let anybody else speak for the CA that issues it.
+"""Rules that keep for CAs what is theirs: no certificate may let its subject speak for the CA that issues it.
 
 Clients take a CRL for the CA's if a certificate with the CA's name or key verifies it, and an OCSP answer for the CA's
 if its signer has OCSPSigning from the CA. So nobody gets such a certificate by asking in a CSR.
@@ -16,6 +16,7 @@ from chalicelib.pki.errors import ConstraintError, CsrError
 from chalicelib.pki.x509 import extension_values, names
 
 if TYPE_CHECKING:
+    from chalicelib.errors import Member
     from chalicelib.pki.issuing.specification import Plan, Specification
 
 EMPTY_NAME = der.sequence()
@@ -89,8 +90,10 @@ def csr_asks_for_no_voice(specification: Specification, plan: Plan) -> None:
         if source != "CSR":
             continue
         if oid == oids.KEY_USAGE and "CRLSign" in extension_values.key_usages(value_der):
-            raise CsrError("The CSR is refused. Only ApiPassthrough can ask for key usage cRLSign.", member=member)
+            raise _csr_error("Only ApiPassthrough can ask for key usage cRLSign.", member)
         if oid == oids.EXTENDED_KEY_USAGE and oids.OCSP_SIGNING in extension_values.purposes(value_der):
-            raise CsrError(
-                "The CSR is refused. Only a template or ApiPassthrough can ask for OCSPSigning.", member=member
-            )
+            raise _csr_error("Only a template or ApiPassthrough can ask for OCSPSigning.", member)
+
+
+def _csr_error(reason: str, member: Member) -> CsrError:
+    return CsrError(f"The CSR is refused. {reason}", reason=reason, member=member)

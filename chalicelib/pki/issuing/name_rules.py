@@ -160,7 +160,7 @@ def _uri(name: Name, base: Subtree) -> bool:
 
 
 def _ip(name: Name, base: Subtree) -> bool:
-    """Whether an address lies in a range; an IPv4 address inside an IPv6 one is held against ranges of both."""
+    """Test that an address lies in a range; an IPv4 address inside an IPv6 one is held against ranges of both."""
     address = ipaddress.ip_address(name.content)
     inner = [address.ipv4_mapped, address.sixtofour] if isinstance(address, ipaddress.IPv6Address) else []
     return any(_in_range(spelling.packed, base.content) for spelling in (address, *filter(None, inner)))
