@@ -125,10 +125,10 @@ def _request() -> Request:
 
 
 def _crl(bucket: str | None, name: str) -> Response:
-    from chalicelib.api import crl_files
+    from chalicelib.api import crl_http
 
     if_none_match = _request().headers.get("if-none-match")
-    return _response(crl_files.crl_file(runtime(), bucket, f"crl/{name}", if_none_match))
+    return _response(crl_http.crl_response(runtime(), bucket, f"crl/{name}", if_none_match))
 
 
 def _response(answer: WireResponse) -> Response:

@@ -80,7 +80,7 @@ class Settings:
     private_networks: str = _setting(
         "SIGNET_PRIVATE_NETWORKS",
         "",
-        "whether the monitor follows tenants' host names to private addresses; default: allow with sqlite, else refuse",
+        "whether the monitor fetches from private IP addresses; default: allow with sqlite, else refuse",
         choices=("", "allow", "refuse"),
     )
     rates: str = _setting(
@@ -107,7 +107,7 @@ class Settings:
 
     @property
     def reaches_private_networks(self) -> bool:
-        """Whether a host name that a tenant wrote may lead the monitor to a private address."""
+        """True if the monitor may follow host names of CA configurations to private IP addresses."""
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
 
     @property

@@ -99,7 +99,7 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
     since: datetime | None = None
     while (now := rt.now()) < deadline:
         known = len(outcomes)
-        for arn in rt.store.each_due("CRL", since=since, now=now):
+        for arn in rt.store.iter_due("CRL", since=since, now=now):
             if rt.now() >= deadline:
                 break
             if arn not in outcomes:

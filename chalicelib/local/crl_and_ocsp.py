@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from chalicelib.api import crl_files, ocsp_http
+from chalicelib.api import crl_http, ocsp_http
 from chalicelib.local.gateway import from_wire
 from chalicelib.ocsp import answers
 
@@ -46,7 +46,7 @@ def crl(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     bucket, _, key = path.partition("/")
     known = request.header("if-none-match")
     for bucket_name, object_key in ((bucket, key), (None, path)):
-        answer = crl_files.crl_file(rt, bucket_name, object_key, known)
+        answer = crl_http.crl_response(rt, bucket_name, object_key, known)
         if answer.status != HTTPStatus.NOT_FOUND:
             return from_wire(request.method, answer)
     return None

@@ -326,6 +326,6 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """
         ...
 
-    def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
+    def iter_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
         """Yield the ARNs that became due after `since`, without a limit; pages are read as they are consumed."""
         ...

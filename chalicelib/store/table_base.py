@@ -59,7 +59,7 @@ class Base:
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         return list(islice(self._due(kind, None, now, limit), limit))
 
-    def each_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
+    def iter_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
         return self._due(kind, since, now, None)
 
     def _due(self, kind: DueKind, since: datetime | None, now: datetime, limit: int | None) -> Iterator[str]:

@@ -76,8 +76,8 @@ class LateStore(Broken):
 class SlowStore(Broken):
     """Lists what is due five minutes late."""
 
-    def each_due(self, kind: Any, *, since: Any, now: Any) -> Any:
-        return self._inner.each_due(kind, since=since, now=now - timedelta(minutes=5))
+    def iter_due(self, kind: Any, *, since: Any, now: Any) -> Any:
+        return self._inner.iter_due(kind, since=since, now=now - timedelta(minutes=5))
 
 
 class DroppingBuckets(Broken):

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import logs
-from chalicelib.api import crl_files
+from chalicelib.api import crl_http
 from chalicelib.buckets.directory import DirectoryBuckets
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.monitor import crl_watch, ocsp_watch
@@ -35,7 +35,7 @@ def rt(rt: Any) -> Iterator[Any]:
     class Files(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             _, bucket, _, name = self.path.split("/")
-            answer = crl_files.crl_file(served, bucket, f"crl/{name}", None)
+            answer = crl_http.crl_response(served, bucket, f"crl/{name}", None)
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()

@@ -27,9 +27,9 @@ def test_due_is_listed_since_a_time_in_the_order_of_all_partitions(store: TableS
         for number in range(1, 30)
     ]
     found = [each.arn for each in records]
-    assert list(store.each_due("PENDING", since=None, now=at(seconds=20))) == found[:20]
-    assert list(store.each_due("PENDING", since=at(seconds=20), now=at(seconds=25))) == found[20:25]
-    assert list(store.each_due("PENDING", since=at(seconds=29), now=at(days=1))) == []
+    assert list(store.iter_due("PENDING", since=None, now=at(seconds=20))) == found[:20]
+    assert list(store.iter_due("PENDING", since=at(seconds=20), now=at(seconds=25))) == found[20:25]
+    assert list(store.iter_due("PENDING", since=at(seconds=29), now=at(days=1))) == []
 
 
 def test_pending_certificates_are_due_until_they_end(store: TableStore, ca: CertificateAuthority) -> None:

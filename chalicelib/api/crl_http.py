@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 
-def crl_file(rt: Runtime, bucket: str | None, key: str, if_none_match: str | None) -> WireResponse:
+def crl_response(rt: Runtime, bucket: str | None, key: str, if_none_match: str | None) -> WireResponse:
     """Answer a request for a CRL; never raises, because a bucket that cannot be read is answered with status 503.
 
     Args:
