@@ -115,7 +115,7 @@ class PermissionAlreadyExistsException(ApiError):
 
 
 class RequestAlreadyProcessedException(ApiError):
-    """What is asked for has been done already."""
+    """The request has been performed already."""
 
 
 class RequestFailedException(ApiError):

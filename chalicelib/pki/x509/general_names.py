@@ -196,7 +196,10 @@ def _edi_party_name(content: Mapping[str, str]) -> bytes:
 def _ip_address(content: str) -> bytes:
     if "%" in content:
         raise DerError("A certificate cannot hold the zone of an IPv6 address.")
-    return der.tlv(IP, ipaddress.ip_address(content).packed)
+    try:
+        return der.tlv(IP, ipaddress.ip_address(content).packed)
+    except ValueError as error:
+        raise PkiError(str(error), reason="It is neither an IPv4 nor an IPv6 address.") from error
 
 
 _WRITERS: dict[str, Callable[[Any], bytes]] = {
