@@ -54,6 +54,9 @@ class Settings:
         "signer of OCSP responses: the CA, or a delegated responder with its own key",
         choices=("ca", "delegated"),
     )
+    ocsp_signatures: str = _setting(
+        "SIGNET_OCSP_SIGNATURES", "500", "OCSP responses that a process signs in a second, 10 to 100000"
+    )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
@@ -167,10 +170,11 @@ _RULES = (
     ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
+    ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
     ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
 )
-_RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900))
+_RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900), ("ocsp_signatures", 10, 100_000))
 
 
 def variable_of(name: str) -> str:

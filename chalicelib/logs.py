@@ -12,14 +12,18 @@ import json
 import logging
 import sys
 import time
+from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
 METRICS_NAMESPACE = "Signet"
 LOGGER = logging.getLogger("signet")
+OCSP_LOGGER = LOGGER.getChild("ocsp")  # anybody can cause its lines
+_OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 3
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,6 +53,16 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     LOGGER.propagate = False
 
 
+def keep_ocsp_apart(path: Path) -> None:
+    """Write the lines about OCSP signatures to files of their own, the oldest of which are overwritten."""
+    handler = RotatingFileHandler(
+        path, maxBytes=_OCSP_FILE_BYTES, backupCount=_OCSP_FILES, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(JsonFormatter())
+    OCSP_LOGGER.handlers[:] = [handler]
+    OCSP_LOGGER.propagate = False
+
+
 def log(event: str, level: int = logging.INFO, **data: object) -> None:
     """Log an event with its data."""
     LOGGER.log(level, event, extra={"data": data})
@@ -68,7 +82,8 @@ def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) 
         ca_arn: of the key.
         details: the serial number or CRL number, and `tbs_sha256`, the hex SHA-256 of the signed bytes.
     """
-    LOGGER.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})
+    logger = OCSP_LOGGER if purpose == "OCSP" else LOGGER
+    logger.info("signature", extra={"data": {"phase": phase, "purpose": purpose, "ca": ca_arn, **details}})
 
 
 def metrics(

@@ -44,8 +44,9 @@ class Runtime:
     Attributes:
         now: the only clock.
         serial_number: returns a random serial number.
-        ocsp_answers: OCSP responses that this process has signed, by request.
-        rate_tokens: tokens left and the time of that count, by account and operation; see `api.throttling`.
+        ocsp_answers: OCSP responses about certificates that this process has signed, by request.
+        ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
+        rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Runtime:
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
+    ocsp_others: dict[bytes, Any] = field(default_factory=dict)
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
 

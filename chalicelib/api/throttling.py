@@ -5,10 +5,9 @@ Source: AWS Private CA, "Service quotas"; Amazon EC2 API, "Request throttling" f
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
-from chalicelib import errors
+from chalicelib import errors, rates
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
@@ -51,7 +50,6 @@ RATES = {
         1,
     ),
 }
-_TURN = threading.Lock()
 
 
 def check(rt: Runtime, caller: Caller, operation: str) -> None:
@@ -62,11 +60,6 @@ def check(rt: Runtime, caller: Caller, operation: str) -> None:
     """
     if rt.settings.rates == "none":
         return
-    rate, now = RATES[operation], rt.now()
-    with _TURN:
-        tokens, filled_at = rt.rate_tokens.get((caller.account_id, operation), (float(rate), now))
-        tokens = min(float(rate), tokens + max(0.0, (now - filled_at).total_seconds()) * rate)
-        allowed = tokens >= 1
-        rt.rate_tokens[caller.account_id, operation] = (tokens - allowed, now)
-    if not allowed:
+    rate = RATES[operation]
+    if not rates.take(rt.rate_tokens, (caller.account_id, operation), rate=rate, most=rate, now=rt.now()):
         raise errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)

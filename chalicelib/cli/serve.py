@@ -19,6 +19,7 @@ def serve() -> None:
 
     rt = runtime.from_env()
     logs.configure(rt.settings.log_level)
+    logs.keep_ocsp_apart(rt.settings.data_path / "ocsp.log")
     access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
 

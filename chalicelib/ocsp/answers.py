@@ -5,13 +5,14 @@ Source: RFC 6960 sections 2 and 4.2; RFC 5019 section 2.2.
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import logs
 from chalicelib.ca import signing, state
 from chalicelib.keystore import KeyStoreThrottledError
-from chalicelib.ocsp import responders
+from chalicelib.ocsp import responders, signature_rates
 from chalicelib.pki import ocsp
 from chalicelib.pki.errors import DerError
 from chalicelib.store import ThrottledError
@@ -27,6 +28,7 @@ VALIDITY = responders.ANSWERS_FOR
 LOOK_AGAIN = timedelta(seconds=2)  # an answer is given so long without asking the store: half of what is promised
 _MOST_CACHED = 10_000
 _SERIAL_BITS = 128
+_TURN = threading.Lock()
 
 
 class Answer(NamedTuple):
@@ -55,8 +57,13 @@ class _Cached(NamedTuple):
 
 def recent(rt: Runtime, request_der: bytes) -> Answer | None:
     """The cached answer to the same request, if this process has asked the store within the last two seconds."""
-    cached: _Cached | None = rt.ocsp_answers.get(request_der)
+    cached = _cached(rt, request_der)
     return cached.answer if cached is not None and _is_within(LOOK_AGAIN, cached.looked_at, rt.now()) else None
+
+
+def _cached(rt: Runtime, key: bytes) -> _Cached | None:
+    cached: _Cached | None = rt.ocsp_answers.get(key) or rt.ocsp_others.get(key)
+    return cached
 
 
 def _is_within(span: timedelta, since: datetime | None, now: datetime) -> bool:
@@ -69,7 +76,7 @@ def respond(rt: Runtime, request_der: bytes) -> Answer:
         return recent(rt, request_der) or _respond(rt, request_der)
     except DerError:
         return _refusal("malformedRequest")
-    except (ThrottledError, KeyStoreThrottledError):
+    except (ThrottledError, KeyStoreThrottledError, signature_rates.OverspentError):
         return _refusal("tryLater")
     except Exception:  # noqa: BLE001  a client must not learn more than that it failed
         logs.log_exception("ocsp_failed")
@@ -83,23 +90,31 @@ def _refusal(name: Error) -> Answer:
 def _respond(rt: Runtime, request_der: bytes) -> Answer:
     request = ocsp.parse_request(request_der)
     now = rt.now()
+    key = ocsp.plain_request(request.cert_ids[0]) if len(request.cert_ids) == 1 else request_der
+    if request.nonce is None and (answer := recent(rt, key)) is not None:
+        return answer
     ca = _authority(rt, request, now)
     if ca is None:
         return _refusal("unauthorized")
     statuses = tuple(_status(rt, ca, cert_id) for cert_id in request.cert_ids)
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
-    cached: _Cached | None = rt.ocsp_answers.get(request_der)
+    kind = signature_rates.kind_of(request, statuses)
+    cached = _cached(rt, key) if request.nonce is None else None
     if cached is None or cached.basis != basis or not _is_within(VALIDITY / 2, cached.answer.this_update, now):
+        signature_rates.spend(rt, kind)
         cached = _Cached(_signed(rt, ca, request, statuses, now), basis, now)
     if cached.answer.cacheable:
-        _cache(rt, request_der, cached._replace(looked_at=now))
+        _cache(rt.ocsp_answers if kind == "known" else rt.ocsp_others, key, cached._replace(looked_at=now))
+        (rt.ocsp_others if kind == "known" else rt.ocsp_answers).pop(key, None)  # its status has become another
     return cached.answer
 
 
-def _cache(rt: Runtime, request_der: bytes, cached: _Cached) -> None:
-    if len(rt.ocsp_answers) >= _MOST_CACHED:
-        rt.ocsp_answers.clear()
-    rt.ocsp_answers[request_der] = cached
+def _cache(answers: dict[bytes, Any], key: bytes, cached: _Cached) -> None:
+    with _TURN:
+        answers.pop(key, None)
+        while len(answers) >= _MOST_CACHED:
+            del answers[next(iter(answers))]  # the one that was asked for least lately
+        answers[key] = cached
 
 
 def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAuthority | None:

@@ -101,6 +101,11 @@ def _tags(members: Sequence[Element]) -> list[int]:
     return [member.tag for member in members]
 
 
+def plain_request(cert_id: CertId) -> bytes:
+    """The OCSPRequest about one certificate that has nothing else in it."""
+    return der.sequence(der.sequence(der.sequence(der.sequence(cert_id.der))))
+
+
 def _cert_id(request: Element) -> CertId:
     members = list(request.expect(der.SEQUENCE, "Request").children())
     if not members or _tags(members[1:]) not in ([], [0xA0]):

@@ -1,0 +1,37 @@
+"""Token buckets: how often something may happen in a second, counted by one process.
+
+Source: Amazon EC2 API, "Request throttling for the Amazon EC2 API".
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Buckets = dict[tuple[str, str], tuple[float, "datetime"]]  # tokens left, and when
+
+_TURN = threading.Lock()
+
+
+def take(buckets: Buckets, key: tuple[str, str], *, rate: float, most: float, now: datetime) -> bool:
+    """Take a token; a bucket begins full.
+
+    Args:
+        buckets: of this process.
+        key: whose bucket.
+        rate: tokens that come each second.
+        most: tokens that a bucket holds.
+        now: the time.
+
+    Returns:
+        whether there was one.
+    """
+    with _TURN:
+        tokens, filled_at = buckets.get(key, (most, now))
+        tokens = min(most, tokens + max(0.0, (now - filled_at).total_seconds()) * rate)
+        there = tokens >= 1
+        buckets[key] = (tokens - there, now)
+    return there
