@@ -37,4 +37,4 @@ def settings(*, as_json: bool) -> None:
 
 
 def _help(text: str, choices: list[str]) -> str:
-    return f"{text} ({', '.join(choices)})" if choices else text
+    return f"{text} ({', '.join(filter(None, choices))})" if choices else text
