@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
-_CBOR = "smithy-rpc-v2-cbor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,15 +50,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _on_localstack(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
     parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
-    left_out = _OF_THE_LAPTOP | {_CBOR}  # a codec meets no adapter, and the deployed API answers it in tests/localstack
-    laptop = any(isinstance(value, str) and value in left_out for value in parameters)
+    laptop = any(isinstance(value, str) and value in _OF_THE_LAPTOP for value in parameters)
     return bool(fixtures & _MEETS_A_HOME) and not laptop and item.get_closest_marker("laptop") is None
 
 
 def _on_the_laptop(item: pytest.Item) -> bool:
-    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
-    again = item.get_closest_marker("one_protocol") is not None and _CBOR in parameters
-    return item.path.parent.name != "localstack" and not again
+    return item.path.parent.name != "localstack"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -181,16 +177,16 @@ def page(stranger: Page, home: Home) -> Page:
     return stranger
 
 
-@pytest.fixture(params=["json", _CBOR])
-def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
-    """A client whose signatures bear the time of the test's clock, once for each protocol."""
+@pytest.fixture
+def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client whose signatures bear the time of the test's clock."""
     import botocore.auth
 
     def now(*, remove_tzinfo: bool = True) -> datetime:
         return clock().replace(tzinfo=None) if remove_tzinfo else clock()
 
     monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
-    return client_for(rt, protocol=request.param)
+    return client_for(rt)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

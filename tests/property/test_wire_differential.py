@@ -19,15 +19,15 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api import json_codec as codec
-from chalicelib.api import model, sigv4
+from chalicelib.api import cbor_codec, json_codec, model, protocols, sigv4
 from chalicelib.api.sigv4 import Secret, WireRequest
 from chalicelib.errors import SerializationException
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 SERVICE = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("acm-pca", "service-2"))
-SERIALIZER = botocore.serialize.create_serializer("json", include_validation=False)
-PARSER = botocore.parsers.create_parser("json")
+CODECS: dict[str, Any] = {"json": json_codec, "smithy-rpc-v2-cbor": cbor_codec}
+SERIALIZERS = {name: botocore.serialize.create_serializer(name, include_validation=False) for name in CODECS}
+PARSERS: dict[str, Any] = {name: botocore.parsers.create_parser(name) for name in CODECS}
 EVENED: list[bool] = []
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # botocore reads times as floats, which have whole milliseconds for the next 80 years only.
@@ -61,24 +61,26 @@ def values_of(name: str) -> st.SearchStrategy[Any]:
 _few = settings(max_examples=10, deadline=None, derandomize=True)
 
 
+@pytest.mark.parametrize("protocol", CODECS)
 @pytest.mark.parametrize("name", sorted(model.operations()))
 @_few
 @given(data=st.data())
-def test_decode_of_what_botocore_serializes_gives_it_back(name: str, data: Any) -> None:
+def test_decode_of_what_botocore_serializes_gives_it_back(protocol: str, name: str, data: Any) -> None:
     value = data.draw(values_of(model.operations()[name].input))
-    body = SERIALIZER.serialize_to_request(value, SERVICE.operation_model(name))["body"]
-    assert codec.decode(model.operations()[name].input, body) == value
+    body = SERIALIZERS[protocol].serialize_to_request(value, SERVICE.operation_model(name))["body"]
+    assert CODECS[protocol].decode(model.operations()[name].input, body) == value
 
 
+@pytest.mark.parametrize("protocol", CODECS)
 @pytest.mark.parametrize("name", sorted(name for name, each in model.operations().items() if each.output))
 @_few
 @given(data=st.data())
-def test_encode_gives_what_botocore_parses(name: str, data: Any) -> None:
+def test_encode_gives_what_botocore_parses(protocol: str, name: str, data: Any) -> None:
     output = model.operations()[name].output
     assert output is not None
     value = data.draw(values_of(output))
-    answer = {"status_code": 200, "headers": {}, "body": codec.encode(output, value)}
-    parsed: Any = PARSER.parse(answer, SERVICE.operation_model(name).output_shape)  # type: ignore[arg-type]  # it has one
+    answer = {"status_code": 200, "headers": protocols.CBOR.headers, "body": CODECS[protocol].encode(output, value)}
+    parsed = PARSERS[protocol].parse(answer, SERVICE.operation_model(name).output_shape)
     del parsed["ResponseMetadata"]
     assert parsed == value
 
@@ -131,10 +133,11 @@ def test_decode_of_any_json_gives_values_of_the_model_or_one_error(name: str, da
     members = st.dictionaries(st.sampled_from([*model.shape(shape)["members"], "Unknown"]), _json, max_size=4)
     body = json.dumps(data.draw(members)).encode()
     try:
-        decoded = codec.decode(shape, body)
+        decoded = json_codec.decode(shape, body)
     except SerializationException:
         return
-    assert codec.decode(shape, codec.encode(shape, decoded)) == decoded
+    for codec in CODECS.values():
+        assert codec.decode(shape, codec.encode(shape, decoded)) == decoded
 
 
 _json = st.recursive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +19,12 @@ from chalicelib.access import access_keys
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all clients, because botocore reads its models for each session, which takes 0.1 s."""
+    return boto3.session.Session()
 
 
 class Context:
@@ -98,7 +105,7 @@ def client_for(
     if access_key_id is None:
         root = access_keys.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
-    client: Any = boto3.session.Session().client(
+    client: Any = _session().client(
         "acm-pca",
         region_name="us-east-1",
         endpoint_url="http://127.0.0.1:8000",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-pytestmark = [pytest.mark.laptop, pytest.mark.one_protocol]
+pytestmark = pytest.mark.laptop
 
 REGION = "us-east-1"
 SHORT = Limits(answer_seconds=0.2, tries=2)

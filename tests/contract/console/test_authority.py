@@ -35,7 +35,7 @@ from tests.support.console_browser import ORIGIN, Browser
 if TYPE_CHECKING:
     from tests.faults.world import Clock
 
-pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.support.s3_refusals import refusal
 if TYPE_CHECKING:
     from tests.faults.world import Clock
 
-pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
 EDIT = "/revocation/edit"
 
 

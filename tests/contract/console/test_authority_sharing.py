@@ -23,7 +23,7 @@ from tests.support.localstack_home import make_bucket
 if TYPE_CHECKING:
     from tests.faults.world import Clock
 
-pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]  # tests/localstack meets the deployed console
+pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
 ACCOUNT = "000000000000"
 LONG = "x" * 65536
 

@@ -25,7 +25,7 @@ from tests.support.console_browser import Browser
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = [pytest.mark.one_protocol, pytest.mark.laptop]
+pytestmark = pytest.mark.laptop
 
 OFF = {"CrlConfiguration": {"Enabled": False}}
 # What the publisher has recorded, in days from now, and the condition that follows.

@@ -30,7 +30,7 @@ from tests.support.revocations import number, revoke, serials
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.laptop, pytest.mark.one_protocol]
+pytestmark = pytest.mark.laptop
 
 CRL: dict[str, Any] = CRL_CONFIGURATION["CrlConfiguration"]
 BUCKET = CRL["S3BucketName"]

@@ -23,7 +23,7 @@ from tests.support.revocations import revoke
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.laptop, pytest.mark.one_protocol]
+pytestmark = pytest.mark.laptop
 
 
 @pytest.fixture(params=["COMPLETE", "PARTITIONED"])

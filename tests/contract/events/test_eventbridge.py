@@ -24,7 +24,6 @@ from tests.support.authority_steps import active_root, issue, serial_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.one_protocol
 REGION = "us-east-1"
 PATTERN = {"source": ["aws.acm-pca", "signet.acm-pca"], "detail-type": [{"prefix": "ACM Private CA "}]}
 EVENT = {

@@ -28,8 +28,6 @@ from tests.support.refusals import refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = pytest.mark.one_protocol
-
 
 class Bus:
     """Keeps what was sent."""

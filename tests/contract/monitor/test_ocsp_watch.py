@@ -19,7 +19,7 @@ from tests.support.authority_steps import active_root, issue, serial_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.laptop, pytest.mark.one_protocol]
+pytestmark = pytest.mark.laptop
 
 ON = {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": True}}
 

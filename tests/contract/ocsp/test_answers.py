@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-pytestmark = [
-    pytest.mark.laptop,  # the deployed function answers in tests/localstack
-    pytest.mark.one_protocol,
-]
+pytestmark = pytest.mark.laptop  # the deployed function answers in tests/localstack
 
 
 # statuses

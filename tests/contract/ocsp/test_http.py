@@ -15,10 +15,7 @@ from chalicelib.pki import ocsp as codec
 from tests.support.authority_steps import fetch, issue
 from tests.support.ocsp_requests import authority, request_for
 
-pytestmark = [
-    pytest.mark.laptop,  # the deployed function answers in tests/localstack
-    pytest.mark.one_protocol,
-]
+pytestmark = pytest.mark.laptop  # the deployed function answers in tests/localstack
 
 
 def _event(method: str, path: str, body: bytes = b"", **headers: str) -> dict[str, Any]:

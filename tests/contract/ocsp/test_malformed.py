@@ -17,10 +17,7 @@ from chalicelib.store import ThrottledError
 from tests.support.authority_steps import fetch, issue
 from tests.support.ocsp_requests import GOOD, STATUS, asked, authority, request_for
 
-pytestmark = [
-    pytest.mark.laptop,  # the deployed function answers in tests/localstack
-    pytest.mark.one_protocol,
-]
+pytestmark = pytest.mark.laptop  # the deployed function answers in tests/localstack
 
 
 def _hostile(good: bytes) -> dict[str, bytes]:

@@ -25,10 +25,7 @@ from tests.support.revocations import revoke
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.laptop,  # the deployed function answers in tests/localstack
-    pytest.mark.one_protocol,
-]
+pytestmark = pytest.mark.laptop  # the deployed function answers in tests/localstack
 
 
 @pytest.fixture

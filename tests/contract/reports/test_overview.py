@@ -26,7 +26,6 @@ from tests.support.revocations import revoke
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-pytestmark = pytest.mark.one_protocol
 WEEK = {"Type": "DAYS", "Value": 6}
 
 
