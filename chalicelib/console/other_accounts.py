@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.access import sharing
-from chalicelib.console import notes, render
-from chalicelib.console.views import authority, certificate_files, foreign_authority, issue
+from chalicelib.console import render
+from chalicelib.console.parts import notes
+from chalicelib.console.views import authority, certificate_files, issue
+from chalicelib.console.views import other_accounts as other_account_views
 from chalicelib.console.views.wizard import own_arn
 
 if TYPE_CHECKING:
@@ -39,19 +41,19 @@ class SharedPage(NamedTuple):
 _CERTIFICATE = "cas/{ca_id}/certificates/{serial}"
 # By method and path, as `pages.PAGES` has them.
 PAGES = {
-    ("GET", "cas/{ca_id}"): SharedPage(foreign_authority.show_overview, (_DESCRIBE,)),
+    ("GET", "cas/{ca_id}"): SharedPage(other_account_views.show_overview, (_DESCRIBE,)),
     ("GET", "cas/{ca_id}/certificate"): SharedPage(authority.show_certificate, (_DESCRIBE, _CA_CERTIFICATE)),
     ("GET", "cas/{ca_id}/certificate/{file}"): SharedPage(authority.download_certificate, (_CA_CERTIFICATE,)),
-    ("GET", "cas/{ca_id}/tags"): SharedPage(foreign_authority.show_tags, (_DESCRIBE, "ListTags")),
-    ("GET", "cas/{ca_id}/sharing"): SharedPage(foreign_authority.show_permissions, (_DESCRIBE, "ListPermissions")),
-    ("GET", "cas/{ca_id}/certificates"): SharedPage(foreign_authority.find_certificate, (_DESCRIBE,)),
-    ("GET", _CERTIFICATE): SharedPage(foreign_authority.show_certificate, (_GET,)),
+    ("GET", "cas/{ca_id}/tags"): SharedPage(other_account_views.show_tags, (_DESCRIBE, "ListTags")),
+    ("GET", "cas/{ca_id}/sharing"): SharedPage(other_account_views.show_permissions, (_DESCRIBE, "ListPermissions")),
+    ("GET", "cas/{ca_id}/certificates"): SharedPage(other_account_views.find_certificate, (_DESCRIBE,)),
+    ("GET", _CERTIFICATE): SharedPage(other_account_views.show_certificate, (_GET,)),
     ("GET", f"{_CERTIFICATE}/pem"): SharedPage(certificate_files.download_certificate, (_GET,)),
     ("GET", f"{_CERTIFICATE}/chain"): SharedPage(certificate_files.download_chain, (_GET,)),
     ("GET", f"{_CERTIFICATE}/full"): SharedPage(certificate_files.show_full, (_GET,)),
     ("GET", f"{_CERTIFICATE}/binary"): SharedPage(certificate_files.show_binary, (_GET,)),
-    ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(foreign_authority.revoke_form, (_REVOKE,)),
-    ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(foreign_authority.revoke, (_REVOKE,)),
+    ("GET", f"{_CERTIFICATE}/revoke"): SharedPage(other_account_views.revoke_form, (_REVOKE,)),
+    ("POST", f"{_CERTIFICATE}/revoke"): SharedPage(other_account_views.revoke, (_REVOKE,)),
     ("GET", "cas/{ca_id}/issue"): SharedPage(issue.issue_form, (_DESCRIBE, _ISSUE)),
     ("POST", "cas/{ca_id}/issue"): SharedPage(issue.preview, (_DESCRIBE, _ISSUE)),
     ("POST", "cas/{ca_id}/issue/csr"): SharedPage(issue.show_csr, (_ISSUE,)),
@@ -90,4 +92,4 @@ def _refused(visit: Visit) -> WireResponse:
         "allowed": sorted(operations(visit)),
         "note": notes.take(visit),
     }
-    return render.page(visit, "shared_refused.html", title="Not allowed", status=403, **values)
+    return render.page(visit, "other_account_refused.html", title="Not allowed", status=403, **values)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.console import notes, render
-from chalicelib.console.parts import authority_rows
+from chalicelib.console import render
+from chalicelib.console.parts import authority_rows, notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import errors
 from chalicelib.ca import find
 from chalicelib.ca import state as ca_state
-from chalicelib.console import notes, render, web
+from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import in_words
-from chalicelib.console.parts import authority_rows
+from chalicelib.console.parts import authority_rows, notes
 from chalicelib.console.views import certificate_files, certificate_search
 from chalicelib.console.views.wizard import own_arn
 from chalicelib.monitor import certificate_status

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import constraints, signet_endpoints
-from chalicelib.console import notes, render, sessions, web
+from chalicelib.console import render, sessions, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import issue_request, wizard_checks
 from chalicelib.console.forms.refusals import in_words, violations
-from chalicelib.console.parts import authority_rows
+from chalicelib.console.parts import authority_rows, notes
 from chalicelib.operations import explain
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError

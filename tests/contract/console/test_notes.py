@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.console import notes
+from chalicelib.console.parts import notes
 from tests.support.console_authority_steps import note
 from tests.support.console_steps import issue, root, signed_in, subordinate
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.api import model
-from chalicelib.console import notes
 from chalicelib.console.forms import refusals, revocation_form
-from chalicelib.console.parts import authority_page, authority_rows, crl_rows, lifecycle
+from chalicelib.console.parts import authority_page, authority_rows, crl_rows, lifecycle, notes
 from chalicelib.crl import freshness, revocation_configuration
 from chalicelib.operations import authorities
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import notes, render, web
+from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import in_words
-from chalicelib.console.parts import authority_page, authority_rows
+from chalicelib.console.parts import authority_page, authority_rows, notes
 from chalicelib.console.views import certificate, certificate_files
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def show_overview(visit: Visit) -> WireResponse:
     ca = authority_page.describe(visit)
     return authority_page.show(
         visit,
-        "shared_authority.html",
+        "other_account_authority.html",
         "",
         ca=ca,
         commands=(command("DescribeCertificateAuthority", _named(visit)),),
@@ -42,7 +42,7 @@ def show_tags(visit: Visit) -> WireResponse:
     """The tags, which its owner changes."""
     tags = visit.call("ListTags", **_named(visit))["Tags"]
     return authority_page.show(
-        visit, "shared_tags.html", "tags", commands=(command("ListTags", _named(visit)),), tags=tags
+        visit, "other_account_tags.html", "tags", commands=(command("ListTags", _named(visit)),), tags=tags
     )
 
 
@@ -50,7 +50,7 @@ def show_permissions(visit: Visit) -> WireResponse:
     """The permissions of services, which its owner gives; the policy is told to its owner alone."""
     given = visit.call("ListPermissions", **_named(visit))["Permissions"]
     shown = (command("ListPermissions", _named(visit)),)
-    return authority_page.show(visit, "shared_permissions.html", "sharing", commands=shown, permissions=given)
+    return authority_page.show(visit, "other_account_permissions.html", "sharing", commands=shown, permissions=given)
 
 
 def find_certificate(visit: Visit) -> WireResponse:
@@ -62,7 +62,7 @@ def find_certificate(visit: Visit) -> WireResponse:
     wanted = _named(visit) | {"CertificateArn": f"{visit.ca_arn}/certificate/SERIAL"}
     return authority_page.show(
         visit,
-        "shared_certificates.html",
+        "other_account_certificates.html",
         "certificates",
         commands=(command("GetCertificate", wanted),),
         problems={"serial": _NO_SERIAL} if typed else {},
@@ -74,7 +74,7 @@ def show_certificate(visit: Visit) -> WireResponse:
     """What GetCertificate says of a certificate."""
     return render.page(
         visit,
-        "shared_certificate.html",
+        "other_account_certificate.html",
         title="Certificate",
         section=certificate.SECTION,
         commands=(command("GetCertificate", certificate_files.request(visit)),),
@@ -117,7 +117,7 @@ def _revoke_page(visit: Visit, problem: str) -> WireResponse:
     revocation = _revocation(visit)
     return render.page(
         visit,
-        "shared_revoke.html",
+        "other_account_revoke.html",
         title="Revoke this certificate?",
         section=certificate.SECTION,
         status=422 if problem else 200,
