@@ -1,4 +1,8 @@
-"""Every page of the console: one row each. And the one way in: session, token, view, errors."""
+"""Every page of the console, one row each, and the one way in: session, token, view, errors.
+
+A page of a CA is its owner's alone unless its row says otherwise. What the policy of a CA does not allow is refused in
+words, before the operation would refuse it as if there were no such CA.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
-from chalicelib.console import other_accounts, render, sessions, static_files, web
+from chalicelib.console import render, sessions, web
 from chalicelib.console.forms import body
-from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.views import (
     authorities,
     authority,
@@ -21,11 +27,13 @@ from chalicelib.console.views import (
     install,
     issue,
     lifecycle,
+    other_accounts,
     overview,
     reports,
     revocation,
     sharing,
     sign_in,
+    static,
     tags,
     wizard,
 )
@@ -39,22 +47,36 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 
+class Others(NamedTuple):
+    """What a page is for a CA of another account.
+
+    Attributes:
+        needs: operations that the CA's policy has to allow, all of them.
+        view: None where it is that of the account's own CAs.
+    """
+
+    needs: tuple[str, ...]
+    view: Callable[[Visit], WireResponse] | None = None
+
+
 class Page(NamedTuple):
     """A row of the table.
 
     Attributes:
         path: behind `/console`; `{name}` is a segment that `SEGMENTS` describes.
         view: answers a visit.
+        others: None where a CA of another account has no such page.
         public: nobody has to be signed in.
     """
 
     method: str
     path: str
     view: Callable[[Visit], WireResponse]
+    others: Others | None = None
     public: bool = False
 
 
-# What a named segment of a path may be; anything else is not there.
+# The patterns of named segments; a path with any other segment is not found.
 SEGMENTS = {
     "ca_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "report_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
@@ -64,10 +86,12 @@ SEGMENTS = {
     "name": r"[a-z.-]{1,40}",
     "serial": r"[0-9a-f]{32}",
 }
+_DESCRIBE, _GET, _ISSUE = "DescribeCertificateAuthority", "GetCertificate", "IssueCertificate"
+_CA_CERTIFICATE, _REVOKE = "GetCertificateAuthorityCertificate", "RevokeCertificate"
 # The first row that fits answers.
 PAGES: tuple[Page, ...] = (
-    Page("GET", "static/{name}", static_files.static_file, public=True),
-    Page("GET", "static/vendor/{name}", static_files.static_file, public=True),
+    Page("GET", "static/{name}", static.static_file, public=True),
+    Page("GET", "static/vendor/{name}", static.static_file, public=True),
     Page("GET", "sign-in", sign_in.sign_in_form, public=True),
     Page("POST", "sign-in", sign_in.sign_in, public=True),
     Page("GET", "link", sign_in.follow_link, public=True),
@@ -81,7 +105,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/create/{draft}/{step}", wizard.show_step),
     Page("POST", "cas/create/{draft}/{step}", wizard.take_step),
     Page("GET", "cas/midpoint", wizard.midpoint),
-    Page("GET", "cas/{ca_id}", authority.show_overview),
+    Page("GET", "cas/{ca_id}", authority.show_overview, Others((_DESCRIBE,), other_accounts.show_overview)),
     Page("GET", "cas/{ca_id}/created", wizard.created),
     Page("GET", "cas/{ca_id}/csr", install.show_csr),
     Page("GET", "cas/{ca_id}/csr.pem", install.download_csr),
@@ -94,16 +118,21 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/delete", lifecycle.confirm_deletion),
     Page("POST", "cas/{ca_id}/delete", lifecycle.delete),
     Page("POST", "cas/{ca_id}/restore", lifecycle.restore),
-    Page("GET", "cas/{ca_id}/certificate", authority.show_certificate),
-    Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate),
+    Page("GET", "cas/{ca_id}/certificate", authority.show_certificate, Others((_DESCRIBE, _CA_CERTIFICATE))),
+    Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate, Others((_CA_CERTIFICATE,))),
     Page("GET", "cas/{ca_id}/revocation", revocation.show),
     Page("POST", "cas/{ca_id}/revocation/publish", revocation.publish),
     Page("GET", "cas/{ca_id}/revocation/edit", revocation.edit),
     Page("POST", "cas/{ca_id}/revocation/edit", revocation.save),
-    Page("GET", "cas/{ca_id}/tags", tags.show),
+    Page("GET", "cas/{ca_id}/tags", tags.show, Others((_DESCRIBE, "ListTags"), other_accounts.show_tags)),
     Page("POST", "cas/{ca_id}/tags", tags.save),
     Page("POST", "cas/{ca_id}/tags/remove", tags.remove),
-    Page("GET", "cas/{ca_id}/sharing", sharing.show),
+    Page(
+        "GET",
+        "cas/{ca_id}/sharing",
+        sharing.show,
+        Others((_DESCRIBE, "ListPermissions"), other_accounts.show_permissions),
+    ),
     Page("POST", "cas/{ca_id}/sharing/permit", sharing.permit),
     Page("POST", "cas/{ca_id}/sharing/forbid", sharing.forbid),
     Page("POST", "cas/{ca_id}/sharing/policy", sharing.share),
@@ -113,19 +142,39 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "cas/{ca_id}/report", reports.report_row),
     Page("GET", "cas/{ca_id}/reports/{report_id}", reports.download),
     Page("GET", "cas/{ca_id}/activity", authority.show_activity),
-    Page("GET", "cas/{ca_id}/certificates", certificate_search.list_certificates),
-    Page("GET", "cas/{ca_id}/certificates/{serial}", certificate.show_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", certificate_files.download_certificate),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", certificate_files.download_chain),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/full", certificate_files.show_full),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", certificate_files.show_binary),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/revoke", certificate.revoke_form),
-    Page("POST", "cas/{ca_id}/certificates/{serial}/revoke", certificate.revoke),
-    Page("GET", "cas/{ca_id}/issue", issue.issue_form),
-    Page("POST", "cas/{ca_id}/issue", issue.preview),
-    Page("POST", "cas/{ca_id}/issue/csr", issue.show_csr),
-    Page("GET", "cas/{ca_id}/issue/{draft}", issue.show_preview),
-    Page("POST", "cas/{ca_id}/issue/{draft}", issue.issue),
+    Page(
+        "GET",
+        "cas/{ca_id}/certificates",
+        certificate_search.list_certificates,
+        Others((_DESCRIBE,), other_accounts.find_certificate),
+    ),
+    Page(
+        "GET",
+        "cas/{ca_id}/certificates/{serial}",
+        certificate.show_certificate,
+        Others((_GET,), other_accounts.show_certificate),
+    ),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", certificate_files.download_certificate, Others((_GET,))),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", certificate_files.download_chain, Others((_GET,))),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/full", certificate_files.show_full, Others((_GET,))),
+    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", certificate_files.show_binary, Others((_GET,))),
+    Page(
+        "GET",
+        "cas/{ca_id}/certificates/{serial}/revoke",
+        certificate.revoke_form,
+        Others((_REVOKE,), other_accounts.revoke_form),
+    ),
+    Page(
+        "POST",
+        "cas/{ca_id}/certificates/{serial}/revoke",
+        certificate.revoke,
+        Others((_REVOKE,), other_accounts.revoke),
+    ),
+    Page("GET", "cas/{ca_id}/issue", issue.issue_form, Others((_DESCRIBE, _ISSUE))),
+    Page("POST", "cas/{ca_id}/issue", issue.preview, Others((_DESCRIBE, _ISSUE))),
+    Page("POST", "cas/{ca_id}/issue/csr", issue.show_csr, Others((_ISSUE,))),
+    Page("GET", "cas/{ca_id}/issue/{draft}", issue.show_preview, Others((_DESCRIBE, _ISSUE))),
+    Page("POST", "cas/{ca_id}/issue/{draft}", issue.issue, Others((_DESCRIBE, _ISSUE))),
 )
 
 
@@ -146,7 +195,7 @@ _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     """Answer a request of the console; never raises. HEAD is answered as GET is: the gateway leaves the body out."""
     asked = replace(request, method="GET") if request.method == "HEAD" else request
-    visit = web.Visit(rt=rt, request=asked, segments=segments, form=body.Form())
+    visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form())
     try:
         dispatch.check_size(asked)
         found, visit = _arrived(visit)
@@ -157,7 +206,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
     except errors.ResourceNotFoundException as error:
         return render.error_page(visit, 404, "Not found", error.message)
     except errors.ApiError as error:
-        return render.error_page(visit, error.status, "Refused", in_words(error.message, "What was asked for"))
+        return render.error_page(visit, error.status, "Refused", reason_of(error))
     except Exception as error:  # noqa: BLE001  the one exit
         refusal = dispatch.outage(error, str(uuid.uuid4()))
         return render.error_page(visit, refusal.status, "Something went wrong", refusal.message)
@@ -189,8 +238,8 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
     if visit.session is None and not page.public:
         return sign_in.to_sign_in(visit)
-    visit = other_accounts.found(visit)
-    view = page.view if visit.granted is None else other_accounts.view_of(visit, page.method, page.path)
+    visit = _with_authority(visit)
+    view = _view(page, visit)
     if page.method != "POST":
         return view(visit)
     body.check_kind(visit.request, public=page.public)
@@ -201,6 +250,33 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     if not sessions.is_own_form(visit.request, visit.token, token or visit.form.get("token")):
         return render.error_page(visit, 403, "Refused", _FOREIGN)
     return view(visit)
+
+
+def _with_authority(visit: Visit) -> Visit:
+    """The visit with the CA that its path names: the account's own, or else one whose policy names the account.
+
+    An id that is no CA's counts as that of an own one; the view then finds that it is missing.
+    """
+    if "ca_id" not in visit.named or visit.session is None:
+        return visit
+    rt, caller, ca_id = visit.rt, visit.caller, visit.named["ca_id"]
+    region = rt.settings.region
+    arn = str(arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, ca_id))
+    granted = None
+    if rt.store.get_certificate_authority(arn, cached=True) is None:
+        other = access_sharing.arn_of_shared(rt, caller.account_id, ca_id)
+        if other is not None:
+            arn, granted = other, access_sharing.granted(rt, caller.account_id, other)
+    return replace(visit, authority=web.Authority(rt, caller, arn, granted))
+
+
+def _view(page: Page, visit: Visit) -> Callable[[Visit], WireResponse]:
+    """The view of a page, as far as the policy of a CA of another account lets the visitor have it."""
+    if visit.authority is None or visit.authority.granted is None:
+        return page.view
+    if page.others is None or not visit.authority.granted.operations.issuperset(page.others.needs):
+        return other_accounts.refused
+    return page.others.view or page.view
 
 
 def find(path: str) -> tuple[list[Page], dict[str, str]]:

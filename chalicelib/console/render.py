@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from chalicelib.console import navigation, static_files, text, web
-from chalicelib.console.forms import labels
+from chalicelib.console import fields, static_files, text, web
 from chalicelib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -20,6 +19,15 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
     from chalicelib.pki.x509.display import Line
+
+# The menu: the name of a section, the path of its page behind `/console`, and its label. A view names its section.
+SECTIONS: tuple[tuple[str, str, str], ...] = (
+    ("overview", "overview", "Overview"),
+    ("authorities", "cas", "Private CAs"),
+    ("hierarchy", "hierarchy", "Hierarchy"),
+    ("certificates", "certificates", "Certificates"),
+)
+HOME = "overview"  # without any CA it leads on to the introduction
 
 
 @cache
@@ -37,7 +45,8 @@ def environment() -> Environment:
     made.filters |= {
         "lines": _lines,
         "as_typed": _as_typed,
-        "label": labels.of,
+        "label": fields.label_of,
+        "hint": fields.hint_of,
         "by_label": _by_label,
         "utc": text.utc,
         "iso": text.iso,
@@ -81,7 +90,7 @@ def page(
         visit: that it answers.
         template: extends `page.html`.
         title: of the page; also its heading unless the template has one of its own.
-        section: of `navigation.SECTIONS`.
+        section: of `SECTIONS`.
         commands: of the AWS CLI, that show the same.
         status: of the answer.
         headers: of the answer, more than every page has.
@@ -98,7 +107,7 @@ def page(
             token=visit.token,
             session=visit.session,
             region=settings.region,
-            sections=navigation.SECTIONS,
+            sections=SECTIONS,
             section=section,
             title=title,
             commands=commands,

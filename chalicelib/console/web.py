@@ -1,21 +1,24 @@
-"""What a view gets and gives: a visit, and answers with the headers that every page has."""
+"""A visit, which is what a view gets, and answers with the headers that every page has, which is what it gives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from chalicelib.api import dispatch
+from chalicelib.api import throttling
+from chalicelib.api.client import Client
 from chalicelib.api.dispatch import WireResponse
+from chalicelib.ca import find
+from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chalicelib import records, shapes
     from chalicelib.access.sharing import Granted
     from chalicelib.api.sigv4 import WireRequest
-    from chalicelib.console.forms.body import Form
-    from chalicelib.records import ConsoleSession
     from chalicelib.runtime import Runtime
 
 # Source: W3C Content Security Policy Level 3. Nothing is 'unsafe-*': there is no inline script and no inline style.
@@ -31,6 +34,62 @@ HEADERS = {
 }
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 ROOT = "console"
+_DESCRIBE = "DescribeCertificateAuthority"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form, and the contents of its files; an empty file is none."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def get(self, name: str) -> str:
+        """The value of a field without surrounding space; empty where it is not there."""
+        return self.fields.get(name, "").strip()
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The CA that a page is about: loaded once, when a view first needs more of it than its ARN.
+
+    Attributes:
+        granted: what its policy lets the visitor's account do; None where the account owns the CA.
+    """
+
+    rt: Runtime
+    caller: Caller
+    arn: str
+    granted: Granted | None = None
+
+    @property
+    def ca_id(self) -> str:
+        """The id in its ARN."""
+        return self.arn.rsplit("/", 1)[1]
+
+    @cached_property
+    def record(self) -> records.CertificateAuthority:
+        """The CA as the store has it.
+
+        Raises:
+            ResourceNotFoundException: there is none.
+        """
+        return find.find(self.rt, replace(self.caller, operation=_DESCRIBE), self.arn)
+
+    @cached_property
+    def described(self) -> shapes.CertificateAuthority:
+        """The CA as DescribeCertificateAuthority shows it, at the cost of one such request.
+
+        Raises:
+            ThrottlingException: the account has no request left.
+            ResourceNotFoundException: there is no such CA.
+        """
+        throttling.check(self.rt, self.caller, _DESCRIBE)
+        return authorities.describe(self.rt, self.record)
+
+    def allows(self, operation: str) -> bool:
+        """Whether the visitor's account may do this with the CA: its owner may do everything."""
+        return self.granted is None or operation in self.granted.operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +99,10 @@ class Visit:
     Attributes:
         segments: of the path behind `/console`.
         named: the segments that the page's pattern names.
-        query, form: what came with the request; the first value of each name.
-        session: who is signed in; None on pages that need nobody.
-        token: what forms of this visit have to send back.
-        ca_arn: of the CA that the path names: one of the visitor's account, or one that is shared with it.
-        granted: what the policy of that CA lets the account do; None where the CA is its own.
+        query, form: the request's parameters; the first value of each name.
+        session: who is signed in; None on public pages.
+        token: the proof that a form of this visit has to carry.
+        authority: the CA that the path names.
     """
 
     rt: Runtime
@@ -52,26 +110,34 @@ class Visit:
     segments: tuple[str, ...]
     named: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    form: Form
-    session: ConsoleSession | None = None
+    form: Form = field(default_factory=Form)
+    session: records.ConsoleSession | None = None
     token: str = ""
-    ca_arn: str = ""
-    granted: Granted | None = None
+    authority: Authority | None = None
+
+    @property
+    def signed_in(self) -> records.ConsoleSession:
+        """The session, on pages that need one."""
+        if self.session is None:
+            raise RuntimeError("Nobody is signed in.")
+        return self.session
 
     @property
     def caller(self) -> Caller:
-        """Who acts: the access key that signed in, exactly as if it had signed a request of the API."""
-        if self.session is None:
-            raise RuntimeError("Nobody is signed in.")
-        return Caller(account_id=self.session.account_id, access_key_id=self.session.access_key_id)
+        """The access key that signed in, exactly as if it had signed a request of the API."""
+        return Caller(account_id=self.signed_in.account_id, access_key_id=self.signed_in.access_key_id)
 
-    def call(self, operation: str, **request: Any) -> Any:
-        """What an operation of the API answers.
+    @property
+    def client(self) -> Client:
+        """The API as the visitor may use it."""
+        return Client(self.rt, self.caller)
 
-        Raises:
-            ApiError: it refuses.
-        """
-        return dispatch.call(self.rt, self.caller, operation, request)
+    @property
+    def ca(self) -> Authority:
+        """The CA that the path names."""
+        if self.authority is None:
+            raise RuntimeError("This page is not about a CA.")
+        return self.authority
 
     def link(self, path: str = "") -> str:
         """The relative address of a page, named by its path behind `/console`."""
@@ -83,18 +149,18 @@ def link_from(depth: int, path: str) -> str:
     return "../" * depth + "/".join(filter(None, (ROOT, path)))
 
 
-def secure(visit: Visit) -> bool:
+def secure(request: WireRequest) -> bool:
     """Whether the browser came by https, as the gateway in front says."""
-    return visit.request.header("x-forwarded-proto") == "https"
+    return request.header("x-forwarded-proto") == "https"
 
 
 def answer(
     body: str | bytes, *, status: int = 200, content_type: str = HTML, headers: Mapping[str, str] | None = None
 ) -> WireResponse:
-    """An answer that nobody keeps."""
-    own = HEADERS | {"Content-Type": content_type, "Cache-Control": "no-store"}
+    """An answer that no cache stores."""
+    common = HEADERS | {"Content-Type": content_type, "Cache-Control": "no-store"}
     octets = body if isinstance(body, bytes) else body.encode("utf-8", "replace")
-    return WireResponse(status, octets, own | dict(headers or {}))
+    return WireResponse(status, octets, common | dict(headers or {}))
 
 
 def redirect(visit: Visit, path: str, headers: Mapping[str, str] | None = None) -> WireResponse:

@@ -59,7 +59,12 @@ def _crl(crl: Mapping[str, Any]) -> dict[str, Any]:
         raise _refusal("CrlConfiguration", "S3BucketName", "is required when Enabled is true.")
     omit = crl.get("CrlDistributionPointExtensionConfiguration", {}).get("OmitExtension", False)
     if omit and crl.get("CustomCname"):
-        raise _refusal("CrlConfiguration", "CustomCname", "cannot be given when OmitExtension is true.")
+        raise _refusal(
+            "CrlConfiguration",
+            "CustomCname",
+            "cannot be given when OmitExtension is true.",
+            reason="It cannot be combined with leaving the distribution point out of certificates.",
+        )
     _check_path(crl.get("CustomPath"))
     _check_host("CrlConfiguration", "CustomCname", crl.get("CustomCname"))
     return {"ExpirationInDays": DEFAULT_EXPIRATION_DAYS, "S3ObjectAcl": "PUBLIC_READ"} | _without_empty(crl)
@@ -100,12 +105,14 @@ def _check_host(configuration: str, member: str, host: str | None) -> None:
         raise _refusal(configuration, member, rule, host)
 
 
-def _refusal(configuration: str, member: str, rule: str, value: str | None = None) -> errors.ApiError:
+def _refusal(
+    configuration: str, member: str, rule: str, value: str | None = None, *, reason: str = ""
+) -> errors.ApiError:
     """A member of `CrlConfiguration` or `OcspConfiguration` that breaks a rule, with its value where that helps."""
     quoted = "" if value is None else f" '{value}'"
     return errors.InvalidArgsException(
         f"{configuration}.{member}{quoted} {rule}",
-        reason=f"It {rule}",
+        reason=reason or f"It {rule}",
         member=("RevocationConfiguration", configuration, member),
     )
 

@@ -52,7 +52,7 @@ def describe_certificate_authority(
     rt: Runtime, caller: Caller, request: shapes.DescribeCertificateAuthorityRequest
 ) -> shapes.DescribeCertificateAuthorityResponse:
     """Describe a CA, whatever its status."""
-    return {"CertificateAuthority": _described(rt, find.find(rt, caller, request["CertificateAuthorityArn"]))}
+    return {"CertificateAuthority": describe(rt, find.find(rt, caller, request["CertificateAuthorityArn"]))}
 
 
 def list_certificate_authorities(
@@ -74,7 +74,7 @@ def list_certificate_authorities(
     page, last, now = *list_page(rt, caller, limit, after), rt.now()
     visible = [ca for ca in page if ca.restorable_until is None or ca.restorable_until > now]
     response: shapes.ListCertificateAuthoritiesResponse = {
-        "CertificateAuthorities": [_described(rt, ca) for ca in visible]
+        "CertificateAuthorities": [describe(rt, ca) for ca in visible]
     }
     if last is not None:
         response["NextToken"] = paging.encode(rt, caller, list_name, arns.parse_ca_arn(last).ca_id)
@@ -99,7 +99,8 @@ def _shared_page(
     return [ca for ca in cas if ca is not None], ca_arns[limit - 1] if len(ca_arns) > limit else None
 
 
-def _described(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAuthority:
+def describe(rt: Runtime, ca: CertificateAuthority) -> shapes.CertificateAuthority:
+    """A CA as DescribeCertificateAuthority and ListCertificateAuthorities show it."""
     description: dict[str, Any] = {
         "Arn": ca.arn,
         "OwnerAccount": arns.parse_ca_arn(ca.arn).account_id,

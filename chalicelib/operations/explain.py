@@ -6,7 +6,7 @@ The steps are those of issuing, up to the plan; nothing is recorded and nothing 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from chalicelib import errors
 from chalicelib.access import sharing
@@ -14,9 +14,40 @@ from chalicelib.operations import certificates
 from chalicelib.pki.x509 import extensions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib import shapes
     from chalicelib.pki.issuing.specification import Plan
     from chalicelib.runtime import Caller, Runtime
+
+
+class PlannedExtension(TypedDict):
+    """An extension of the certificate; `Value` is base64 of its DER."""
+
+    ObjectIdentifier: str
+    Name: str
+    Critical: bool
+    Source: str
+    Value: str
+
+
+class PlannedCertificate(TypedDict):
+    """The certificate that would be signed."""
+
+    TemplateArn: str
+    SigningAlgorithm: str
+    Subject: str
+    SubjectAlternativeNames: list[str]
+    NotBefore: datetime
+    NotAfter: datetime
+    Extensions: list[PlannedExtension]
+
+
+class Explanation(TypedDict):
+    """The certificate that would be signed, and the accounts that may ask for it."""
+
+    Plan: PlannedCertificate
+    MayIssue: list[str]
 
 
 def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
@@ -26,7 +57,7 @@ def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
         ResourceNotFoundException: the caller has no such CA.
     """
     try:
-        return {"WouldIssue": True} | explained(rt, caller, request)
+        return {"WouldIssue": True, **explained(rt, caller, request)}
     except errors.ResourceNotFoundException:
         raise
     except errors.ApiError as error:
@@ -36,7 +67,7 @@ def explain(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
         return {"WouldIssue": False, "Refusal": refusal}
 
 
-def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> dict[str, Any]:
+def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest) -> Explanation:
     """Describe the plan of a request, and who may issue it.
 
     Raises:
@@ -46,7 +77,7 @@ def explained(rt: Runtime, caller: Caller, request: shapes.IssueCertificateReque
     return {"Plan": _described(plan, template_arn), "MayIssue": sharing.issuing_accounts(rt, ca.arn, template_arn)}
 
 
-def _described(plan: Plan, template_arn: str) -> dict[str, Any]:
+def _described(plan: Plan, template_arn: str) -> PlannedCertificate:
     summary = plan.summary()
     return {
         "TemplateArn": template_arn,

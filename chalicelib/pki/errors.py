@@ -86,4 +86,4 @@ def reason_of(error: ValueError) -> str:
     """The reason for a person, also of what the standard library refuses."""
     if isinstance(error, PkiError):
         return error.reason
-    return "It has characters that cannot stand here." if isinstance(error, UnicodeError) else str(error)
+    return "It contains characters that are not allowed here." if isinstance(error, UnicodeError) else str(error)

@@ -13,7 +13,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.access import access_keys
 from chalicelib.api.sigv4 import WireRequest
-from chalicelib.console import pages, sessions
+from chalicelib.console import pages, sessions, web
 from chalicelib.console.forms import body, multipart
 from tests.support.console_browser import ORIGIN, Browser
 from tests.support.console_steps import create, signed_in
@@ -42,9 +42,9 @@ def part(name: str, content: bytes, more: str = "") -> bytes:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
     """The requests whose bodies were parsed."""
     seen: list[WireRequest] = []
-    parse: Callable[[WireRequest], body.Form] = body.parse
+    parse: Callable[[WireRequest], web.Form] = body.parse
 
-    def recorded(request: WireRequest) -> body.Form:
+    def recorded(request: WireRequest) -> web.Form:
         seen.append(request)
         return parse(request)
 
@@ -119,7 +119,7 @@ def test_body_of_nobody_is_not_read(rt: Any, parsed: list[WireRequest]) -> None:
 # multipart
 
 
-def form_of(content: bytes, content_type: str = "multipart/form-data; boundary=x") -> body.Form:
+def form_of(content: bytes, content_type: str = "multipart/form-data; boundary=x") -> web.Form:
     headers = (("content-type", content_type),)
     return body.parse(WireRequest(method="POST", path="/", query="", headers=headers, body=content))
 

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.console.views import wizard
+from chalicelib.console.forms import wizard_draft
 from chalicelib.operations import permissions
 from tests.support.authority_steps import active_root, create, install_subordinate, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION, csr
@@ -69,7 +69,7 @@ def draft(page: Page, **steps: dict[str, str]) -> str:
     made = page.url.split("/")[-2]
     for step, fields in STEPS.items():
         answer = send(page, f"cas/create/{made}/{step}", fields | steps.get(step, {}))
-        assert answer.url.endswith(f"/{made}/{list(wizard.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
+        assert answer.url.endswith(f"/{made}/{list(wizard_draft.STEPS)[list(STEPS).index(step) + 1]}"), answer.url
     return made
 
 

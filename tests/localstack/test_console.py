@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from chalicelib.console import navigation
+from chalicelib.console import render
 from tests.browser import steps
 from tests.browser.screen import sign_in, visitor
 
@@ -59,7 +59,7 @@ def test_console_has_every_address_of_the_api(
     with visitor(chromium, f"{base}/") as page:
         page.goto(base)
         sign_in(page, home)
-        assert page.url == f"{base}/{navigation.HOME}"
+        assert page.url == f"{base}/{render.HOME}"
         page.goto("cas/create")
         steps.press(page, "Next")
         steps.at(page, "Subject name")

@@ -6,17 +6,15 @@ Source: WHATWG URL, "application/x-www-form-urlencoded"; RFC 7578.
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from chalicelib.api.dispatch import MAX_BODY_BYTES
 from chalicelib.console.forms import multipart
+from chalicelib.console.web import Form
 from chalicelib.errors import RequestEntityTooLargeException, UnsupportedMediaType, ValidationException
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from chalicelib.api.sigv4 import WireRequest
 
 MOST_FIELDS = 400
@@ -24,18 +22,6 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BO
 MOST_PUBLIC_BYTES = 8 * 1024
 MOST_URLENCODED_BYTES = 1024 * 1024  # decoding "%" takes a second for 2 MB; chains come as files, by multipart
 _URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The fields of a form, and the contents of its files; an empty file is none."""
-
-    fields: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-    def get(self, name: str) -> str:
-        """The value of a field without surrounding space; empty where it is not there."""
-        return self.fields.get(name, "").strip()
 
 
 def check_kind(request: WireRequest, *, public: bool) -> None:

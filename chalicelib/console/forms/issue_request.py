@@ -1,49 +1,50 @@
-"""What the form of issuing asks the API for: pure, from what was typed to the request."""
+"""The form of issuing, its draft, and the request that it becomes: pure, from the typed text to the API's members."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.console.fields import ALTERNATIVE_NAMES
+from chalicelib.console.forms.refusals import problems_of as refusal_of
+from chalicelib.console.forms.refusals import violations_of
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing.templates import TEMPLATES
-from chalicelib.pki.x509.names import SUBJECT_MEMBERS
+from chalicelib.pki.x509 import csr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Typed = Mapping[str, str]
-    Problems = dict[str, str]
+    from chalicelib.console.forms.refusals import Problems, Typed
+    from chalicelib.console.web import Form
+    from chalicelib.errors import ApiError
 
-# What most people want, each with when to choose it.
+# The usual templates: the label of each, and when to choose it.
 COMMON = {
     "EndEntityCertificate": ("Server and client", "For TLS on both sides; subject and names come from the CSR."),
-    "EndEntityServerAuthCertificate": ("Server", "For TLS servers alone."),
+    "EndEntityServerAuthCertificate": ("Server", "Only for TLS servers."),
     "EndEntityClientAuthCertificate": ("Client", "For TLS clients, devices and people."),
-    "EndEntityCertificate_APIPassthrough": ("Server and client, names from here", "Subject and names as typed below."),
+    "EndEntityCertificate_APIPassthrough": (
+        "Server and client, names from here",
+        "Subject and names as entered below.",
+    ),
     "CodeSigningCertificate": ("Code signing", "For programs and packages."),
-    "OCSPSigningCertificate": ("OCSP signing", "For a responder of your own."),
-    "SubordinateCACertificate_PathLen0": ("Subordinate CA", "For a CA that issues end-entity certificates alone."),
+    "OCSPSigningCertificate": ("OCSP signing", "For your own responder."),
+    "SubordinateCACertificate_PathLen0": ("Subordinate CA", "For a CA that issues only end-entity certificates."),
 }
 DEFAULT_TEMPLATE, OTHER = "EndEntityCertificate", "other"
 _KINDS = {
     "_APICSRPassthrough": "Extensions from the CSR, and from here",
     "_APIPassthrough": "Subject and extensions from here",
     "_CSRPassthrough": "Extensions from the CSR",
-    "": "As the template has it, names from the CSR",
+    "": "Extensions from the template, names from the CSR",
 }
 UNITS = {"DAYS": "days", "MONTHS": "months", "YEARS": "years", "END_DATE": "until a date"}
-SUBJECT = {
-    "CommonName": "Common name (CN)",
-    "Organization": "Organization (O)",
-    "OrganizationalUnit": "Organizational unit (OU)",
-}
-# Lists, one name a line or between commas: the member of GeneralName that each one is.
-NAMES = {
-    "dns": ("DnsName", "DNS names"),
-    "ip": ("IpAddress", "IP addresses"),
-    "email": ("Rfc822Name", "Email addresses"),
-}
+SUBJECT = ("CommonName", "Organization", "OrganizationalUnit")
+# The member of GeneralName that each list of names becomes.
+NAMES = {name: field.member[-1] for name, field in ALTERNATIVE_NAMES.items()}
 KEY_USAGES = {
     "DigitalSignature": "digital signature",
     "KeyEncipherment": "key encipherment",
@@ -73,43 +74,90 @@ SHORT_LIVED = {"amount": "7"}
 _MOST_NAMES = 100
 
 
+MOST_CHARACTERS = 4096  # of one field, in a draft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueDraft:
+    """A request that was previewed; the session stores it as JSON.
+
+    Attributes:
+        ca_id: of the CA that it is for.
+        typed: the text of the form.
+        issued: the serial number of the certificate that was issued; empty before.
+    """
+
+    ca_id: str
+    typed: Typed = field(default_factory=dict)
+    issued: str = ""
+
+
+def decode(stored: Mapping[str, Any] | None, ca_id: str) -> IssueDraft | None:
+    """The draft for a CA that a session holds; None if it holds none, or one for another CA."""
+    if stored is None or stored.get("ca_id") != ca_id:
+        return None
+    return IssueDraft(ca_id=ca_id, typed=stored.get("typed", {}), issued=stored.get("issued", ""))
+
+
+def encode(draft: IssueDraft) -> dict[str, Any]:
+    """The draft as JSON."""
+    return {"ca_id": draft.ca_id, "typed": dict(draft.typed), "issued": draft.issued}
+
+
 def groups() -> dict[str, list[str]]:
-    """Every template by where what is in a certificate comes from."""
-    found: dict[str, list[str]] = {title: [] for title in reversed(_KINDS.values())}
+    """Every template, grouped by the source of the certificate's contents."""
+    grouped: dict[str, list[str]] = {title: [] for title in reversed(_KINDS.values())}
     for name in sorted(TEMPLATES):
-        found[next(title for suffix, title in _KINDS.items() if name.endswith(suffix))].append(name)
-    return found
+        grouped[next(title for suffix, title in _KINDS.items() if name.endswith(suffix))].append(name)
+    return grouped
 
 
-def read(fields: Typed) -> dict[str, str]:
-    """What a form says: its own fields, without those that are empty."""
-    return {name: fields[name].strip() for name in FIELDS if fields.get(name, "").strip()}
+def read(form: Form) -> dict[str, str]:
+    """The text of a form, without empty fields; a CSR that was uploaded comes before one that was pasted."""
+    typed = {name: form.get(name) for name in FIELDS if form.get(name)}
+    uploaded = form.files.get("csr_file")
+    return typed | {"csr": _text(uploaded)} if uploaded else typed
+
+
+def _text(uploaded: bytes) -> str:
+    """A file with a CSR as PEM."""
+    content = uploaded if b"-----BEGIN" in uploaded else pem.encode(uploaded, "CERTIFICATE REQUEST").encode()
+    return content.decode("utf-8", "replace").strip()
 
 
 def template_of(typed: Typed) -> str:
-    """The template that is chosen; may be none that exists."""
+    """The chosen template, which may not exist."""
     chosen = typed.get("template", "")
     return typed.get("other_template", "") if chosen == OTHER else chosen
 
 
 def problems_of(typed: Typed) -> Problems:
-    """What no request can be made of."""
-    found: Problems = {}
+    """The problems of a form that no request can be made of."""
+    problems = _too_long(typed)
+    if problems:
+        return problems
     if not typed.get("csr"):
-        found["csr"] = "Paste the CSR, or choose its file."
+        problems["csr"] = "Paste the CSR, or choose its file."
     if template_of(typed) not in TEMPLATES:
-        found["template"] = "Choose a template."
+        problems["template"] = "Choose a template."
     if typed.get("unit") not in UNITS:
-        found["unit"] = "Choose one of these units."
+        problems["unit"] = "Choose one of these units."
     elif _validity(typed) is None:
-        ends = typed["unit"] == "END_DATE"
-        found["end" if ends else "amount"] = "Choose a date." if ends else "It must be a number from 1 to 99999."
+        is_date = typed["unit"] == "END_DATE"
+        problems |= {"end": "Choose a date."} if is_date else {"amount": "It must be a number from 1 to 99999."}
     over = (name for name in NAMES if len(_listed(typed, name)) > _MOST_NAMES)
-    return found | dict.fromkeys(over, f"A list here may have {_MOST_NAMES} entries; the AWS CLI takes more.")
+    return problems | dict.fromkeys(over, f"A list here may have {_MOST_NAMES} entries; the AWS CLI takes more.")
+
+
+def _too_long(typed: Typed) -> Problems:
+    limits = {name: csr.MAX_BYTES if name == "csr" else MOST_CHARACTERS for name in typed}
+    return {
+        name: f"This is longer than {limit} characters." for name, limit in limits.items() if len(typed[name]) > limit
+    }
 
 
 def _validity(typed: Typed) -> dict[str, Any] | None:
-    """`Validity`; a date lasts until its end in UTC."""
+    """`Validity`; a date includes the whole day, in UTC."""
     unit = typed["unit"]
     if unit == "END_DATE":
         try:
@@ -123,7 +171,7 @@ def _validity(typed: Typed) -> dict[str, Any] | None:
 
 
 def request_of(typed: Typed, ca_arn: str, signing_algorithm: str, template_arn: str) -> dict[str, Any]:
-    """IssueCertificate, for what has no problems."""
+    """IssueCertificate, for a form without problems."""
     request: dict[str, Any] = {
         "CertificateAuthorityArn": ca_arn,
         "Csr": typed["csr"].encode(),
@@ -136,9 +184,9 @@ def request_of(typed: Typed, ca_arn: str, signing_algorithm: str, template_arn: 
 
 
 def _passthrough(typed: Typed) -> dict[str, Any]:
-    """`ApiPassthrough`: what is typed, and nothing where nothing is."""
+    """`ApiPassthrough`; empty if none of its fields is filled in."""
     subject = {name: typed[name] for name in SUBJECT if name in typed}
-    names = [{member: each} for name, (member, _) in NAMES.items() for each in _listed(typed, name)]
+    names = [{member: text} for name, member in NAMES.items() for text in _listed(typed, name)]
     usages = {name: True for name in KEY_USAGES if f"usage.{name}" in typed}
     purposes = [{"ExtendedKeyUsageType": name} for name in PURPOSES if f"purpose.{name}" in typed]
     members = {"SubjectAlternativeNames": names, "KeyUsage": usages, "ExtendedKeyUsage": purposes}
@@ -147,39 +195,13 @@ def _passthrough(typed: Typed) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value}
 
 
-# What in a sentence of a refusal tells the field that it is about; the first that fits.
-_WORDS_OF = (
-    *((rf"Attribute {re.escape(SUBJECT_MEMBERS[name])} ", name) for name in SUBJECT),
-    (r"DnsName|DNS name", "dns"),
-    (r"IpAddress|IP address", "ip"),
-    (r"Rfc822Name|email address", "email"),
-    (r"validity|for at most 7 days", "amount"),
-    (r"template|Path length", "template"),
-)
-
-
-def field_of_refusal(typed: Typed, refusal: Mapping[str, str]) -> str:
-    """The field that the refusal of an operation is about; empty where it is none, or more than one."""
-    if refusal["Code"] == "MalformedCSRException":
-        return "csr"
-    found = next((name for words, name in _WORDS_OF if re.search(words, refusal["Message"])), "")
-    return _dated(typed, found)
-
-
-def _dated(typed: Typed, field: str) -> str:
-    return "end" if field == "amount" and typed.get("unit") == "END_DATE" else field
-
-
-_MEMBERS = {"csr": "csr", "value": "amount", "templateArn": "template"} | {
-    name[0].lower() + name[1:]: field
-    for name, field in [*((name, name) for name in SUBJECT), *((member, name) for name, (member, _) in NAMES.items())]
-}
-
-
-def field_of_member(typed: Typed, path: str) -> str:
-    """The field of a member of the request, named by its path as the model's rules name it; else empty."""
-    return _dated(typed, _MEMBERS.get(path.rsplit(".", 1)[-1], ""))
-
-
 def _listed(typed: Typed, name: str) -> list[str]:
-    return [each for each in re.split(r"[\s,;]+", typed.get(name, "")) if each]
+    return [text for text in re.split(r"[\s,;]+", typed.get(name, "")) if text]
+
+
+def beside_fields(typed: Typed, error: ApiError) -> Problems:
+    """The problems of a refusal beside their fields; a validity until a date stands beside the date."""
+    validity = "end" if typed.get("unit") == "END_DATE" else "amount"
+    code = "" if violations_of(error) else f" ({error.code})"
+    refusal = refusal_of(error)
+    return {validity if name == "amount" else name: f"{words}{code}" for name, words in refusal.items()}

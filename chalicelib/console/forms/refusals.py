@@ -1,85 +1,87 @@
-"""Refusals of operations in words for people: without the names, the patterns and the numbers of the wire."""
+"""Refusals in words for people, by the field that each one is about.
+
+The words come from data: the broken constraint of the model (`errors.Violation`), or the member and the reason that an
+operation gives (`errors.ApiError`). No sentence is read.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from chalicelib import errors
+from chalicelib.console.fields import FIELDS, field_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-_DETECTED = re.compile(r"[0-9]+ validation errors? detected: ")
-_VIOLATION = re.compile(
-    r"Value (?:null|'.*?') at '([\w.]*)' failed to satisfy constraint: Member must (.*?)(?:; (?=Value )|\Z)", re.DOTALL
-)
-_ELSE = "{} has characters that cannot stand here."
-# What the patterns of the model are to people.
-_PATTERNS = {
-    r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "{} must consist of letters, digits, spaces and the characters _ . : / = + - @.",
-    r"[0-9]+": "{} must consist of digits.",
-    r"[A-Za-z]{2}": "{} must be two letters, such as US.",
-    r"[-a-zA-Z0-9;/?:@&=+$,%_.!~*()']*": "{} must be a host name, such as pki.example.com.",
-    r"(/|[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+(/[-a-zA-Z0-9;?:@&=+$,%_.!~*()']+)*)": (
-        "{} must be letters, digits and the characters - ; : @ & = $ , _ . ! ~ * ( ) ', in parts with one / between."
-    ),
-    r"[-a-zA-Z0-9._/]+": "{} must consist of letters, digits and the characters - . _ /.",
-    r"[a-zA-Z0-9'()+-.?:/= ]*": "{} must consist of letters, digits, spaces and the characters ' ( ) + , - . / : = ?.",
+    from chalicelib.errors import Member, Rule, Violation
+
+    Typed = Mapping[str, str]  # the text of each field, without empty ones
+    Problems = dict[str, str]  # the text by the field's name; "" is the form as a whole
+
+# A constraint of the model in words; {} is its limit.
+_WORDS: dict[Rule, str] = {
+    "required": "It is missing.",
+    "min_length": "It must have at least {} characters.",
+    "max_length": "It must have at most {} characters.",
+    "min_value": "It must be at least {}.",
+    "max_value": "It must be at most {}.",
+    "enum": "Choose one of these.",
+    "pattern": "It contains characters that are not allowed here.",
 }
-# The other rules of the model.
-_RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
-    (r"satisfy regular expression pattern: (.*)", lambda found: _PATTERNS.get(found[1], _ELSE)),
-    (r"satisfy enum value set: .*", lambda _: "Choose one of these."),
-    (r"have length less than or equal to ([0-9]+)", lambda found: f"{{}} must have at most {found[1]} characters."),
-    (r"have length greater than or equal to 1", lambda _: "{} must not be empty."),
-    (r"have length greater than or equal to ([0-9]+)", lambda found: f"{{}} must have at least {found[1]} characters."),
-    (r"have value less than or equal to (-?[0-9]+)", lambda found: f"{{}} must be at most {found[1]}."),
-    (r"have value greater than or equal to (-?[0-9]+)", lambda found: f"{{}} must be at least {found[1]}."),
-    (r"not be null", lambda _: "{} is missing."),
-)
-# What in the sentences of operations names the wire; the field beside which they stand says the rest.
-_SENTENCES = (
-    (r"CrlConfiguration\.CustomCname cannot .*", "It cannot be chosen together with a custom CRL name."),
-    (r"(?:Crl|Ocsp)Configuration\.\w+(?: '.*')? (?=must|is required)", "It "),
-    (r"Attribute [0-9.]+ of the subject is refused\. ", ""),
-    (r"Attribute [0-9.]+ of a name", "It"),
-    (r"ApiPassthrough is refused\. ", ""),
-    (r"The DnsName of a GeneralName", "The DNS name"),
-    (r"The IpAddress of a GeneralName", "The IP address"),
-    (r"The Rfc822Name of a GeneralName", "The email address"),
-    (r"'[a-z-]+' codec can't encode .*", _ELSE.format("It")),
-)
+_SHAPE_RULES = ("min_length", "max_length", "pattern")  # which a field's own rule says in one sentence
 
 
-class Violation(NamedTuple):
-    """A rule of the model that a request breaks: the path of the member, and the rule in words."""
-
-    path: str
-    words: str
-
-
-def violations(message: str, subject: str = "It") -> list[Violation]:
-    """What the model has against a request; nothing where it is an operation that refuses.
+def problems_of(error: errors.ApiError, *, otherwise: str = "") -> Problems:
+    """The problems that a refusal tells, the first of each field.
 
     Args:
-        message: of the refusal.
-        subject: of the sentences.
+        error: raised by an operation.
+        otherwise: the field for members that no field becomes.
     """
-    detected = _DETECTED.match(message)
-    found = _VIOLATION.finditer(message, detected.end()) if detected else ()
-    return [Violation(each[1], _rule(each[2]).format(subject)) for each in found]
+    found: list[tuple[Member, str]] = [(violation.member, in_words(violation)) for violation in violations_of(error)]
+    found = found or [(error.member, error.reason)]
+    return {field_of(member) or otherwise: words for member, words in reversed(found)}
 
 
-def _rule(text: str) -> str:
-    for pattern, words in _RULES:
-        if found := re.fullmatch(pattern, text, re.DOTALL):
-            return words(found)
-    return _ELSE
+def reason_of(error: errors.ApiError) -> str:
+    """The refusal in one sentence, for a page without the field that it is about."""
+    return next((in_words(violation) for violation in violations_of(error)), error.reason)
 
 
-def in_words(message: str, subject: str = "It") -> str:
-    """The refusal of a single member without its wire form; `subject` as for `violations`."""
-    if broken := violations(message, subject):
-        return broken[0].words
-    for pattern, words in _SENTENCES:
-        message = re.sub(pattern, words, message, count=1, flags=re.DOTALL)
-    return message
+def violations_of(error: errors.ApiError) -> tuple[Violation, ...]:
+    """The broken constraints of the model; none if it is an operation that refuses."""
+    return error.violations if isinstance(error, errors.ValidationException) else ()
+
+
+def in_words(violation: Violation) -> str:
+    """A broken constraint of the model, in a sentence about the field."""
+    if violation.rule == "min_length" and not violation.found:
+        return "It must not be empty."
+    field = FIELDS.get(field_of(violation.member).partition(".")[0])
+    if field is not None and field.rule and violation.rule in _SHAPE_RULES:
+        return field.rule
+    return _WORDS[violation.rule].format(violation.limit)
+
+
+def every_problem(check: Callable[[Typed], object], typed: Typed, samples: Typed) -> Problems:
+    """Every problem of a form, although an operation tells them one by one.
+
+    A refused field gives way to its sample, and the rest is checked again.
+
+    Args:
+        check: raises `ApiError` for the first problem.
+        typed: the text of each field.
+        samples: texts that are never refused; a refused field without one is left out.
+    """
+    problems: Problems = {}
+    while True:
+        try:
+            check(typed)
+        except errors.ApiError as error:
+            news = {name: words for name, words in problems_of(error).items() if name not in problems}
+            problems |= news
+            typed = {**samples, **{name: text for name, text in typed.items() if name not in problems}}
+            if news:
+                continue
+        return {name: words for name, words in problems.items() if name} or problems

@@ -1,4 +1,4 @@
-"""The form of revocation settings, in the wizard and at a CA: pure, from what is typed to the API's words and back."""
+"""The form of revocation settings, in the wizard and at a CA: pure, from text to the API's members and back."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_DAYS = "7"
-# Its texts, and the members of `CrlConfiguration` that they are; the other fields are switches.
+# The texts of the form, and the member of `CrlConfiguration` that each one becomes; the other fields are switches.
 _TEXTS = {"cname": "CustomCname", "path": "CustomPath"}
 FIELDS = ("crl", "choice", "new_bucket", "bucket", *_TEXTS, "days", "acl", "partitioned", "omit", "ocsp", "ocsp_cname")
+ACLS = {"PUBLIC_READ": "Everybody (public read)", "BUCKET_OWNER_FULL_CONTROL": "The bucket's owner decides"}
 DEFAULTS = {"choice": "new", "days": DEFAULT_DAYS, "acl": "PUBLIC_READ"}
 
 
 def read(fields: Mapping[str, str]) -> dict[str, str]:
-    """What a form says, without fields that are empty."""
+    """The text of a form, without empty fields."""
     return {name: fields[name].strip() for name in FIELDS if fields.get(name, "").strip()}
 
 
@@ -48,7 +49,7 @@ def _crl_of(typed: Mapping[str, str]) -> dict[str, Any]:
 
 
 def typed_of(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """What the form shows for the settings of a CA."""
+    """The text of the form for the settings of a CA."""
     crl, ocsp = configuration["CrlConfiguration"], configuration["OcspConfiguration"]
     typed = dict(DEFAULTS)
     if crl["Enabled"]:

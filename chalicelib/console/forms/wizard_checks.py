@@ -1,101 +1,49 @@
-"""What each step of the wizard checks before the next one opens: the operation's own rules, asked field by field."""
+"""The checks of each step of the wizard before the next one opens: the operation's own rules, asked field by field."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from chalicelib import errors
-from chalicelib.api import constraints
 from chalicelib.console.forms import revocation_checks
-from chalicelib.console.forms.refusals import in_words
-from chalicelib.console.forms.wizard_draft import SUBJECT, create_request, tags_of
-from chalicelib.operations import creation
+from chalicelib.console.forms.refusals import every_problem
+from chalicelib.console.forms.wizard_draft import WizardDraft, create_request, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from chalicelib.console.forms.wizard_draft import Draft, Typed
-    from chalicelib.console.web import Visit
-    from chalicelib.records import CertificateAuthority
-
-    Problems = dict[str, str]  # by the field's name; "" has what belongs to no field
+    from chalicelib.api.client import Client
+    from chalicelib.console.forms.refusals import Problems, Typed
 
 MOST_CHARACTERS = 4096  # of one field, in a draft
 MOST_IN_A_STEP = 32768  # more than fifty tags may have
-_SAMPLE: dict[str, Any] = {"subject": {"CommonName": "sample"}}
+_SAMPLE_SUBJECT = {"CommonName": "sample"}
 
 
-def problems_of(visit: Visit, step: str, draft: Draft) -> Problems:
-    """What is wrong with what was typed in a step; nothing where the next may follow."""
-    check = _CHECKS.get(step)
-    return {} if check is None else check(visit, draft.get(step, {}))
+def problems_of(client: Client, step: str, typed: Typed) -> Problems:
+    """The problems of a step; none if the next step may open."""
+    if step == "revocation":
+        return revocation_checks.problems_of(client.rt, typed)
+    if step == "subject" and not typed:
+        return {"": "A subject needs at least one field."}
+
+    def check(typed: Typed) -> None:
+        client.plan_authority(**create_request(WizardDraft(steps={"subject": _SAMPLE_SUBJECT, step: typed})))
+
+    return every_problem(check, typed, _samples(step, typed))
+
+
+def _samples(step: str, typed: Typed) -> Typed:
+    rows = range(len(tags_of(typed)) if step == "tags" else 0)
+    return {
+        "subject": _SAMPLE_SUBJECT,
+        "type": {"type": "ROOT"},
+        "key": {"algorithm": "RSA_2048"},
+        "tags": {f"key.{row}": f"sample {row}" for row in rows} | {f"value.{row}": "" for row in rows},
+    }.get(step, {})
 
 
 def too_long(typed: Typed) -> Problems:
-    """Why what was typed in a step cannot even be kept."""
-    over = [name for name, value in typed.items() if len(value) > MOST_CHARACTERS]
-    found = dict.fromkeys(over, f"This is longer than {MOST_CHARACTERS} characters.")
+    """The problems of a step whose text is too long for a draft."""
+    over = [name for name, text in typed.items() if len(text) > MOST_CHARACTERS]
     whole = sum(map(len, typed.values())) > MOST_IN_A_STEP
-    return found or ({"": f"All of this is longer than {MOST_IN_A_STEP} characters."} if whole else {})
-
-
-def _planned(visit: Visit, **steps: Typed) -> CertificateAuthority:
-    """The CA that these steps alone ask for.
-
-    Raises:
-        ApiError: what CreateCertificateAuthority would refuse it with.
-    """
-    request = create_request(_SAMPLE | steps)
-    constraints.check("CreateCertificateAuthorityRequest", request)
-    return creation.planned(visit.rt, visit.caller, cast("Any", request))
-
-
-def _refusal(visit: Visit, **steps: Typed) -> str:
-    try:
-        _planned(visit, **steps)
-    except errors.ApiError as error:
-        return in_words(error.message)
-    return ""
-
-
-def _found(**messages: str) -> Problems:
-    return {name: message for name, message in messages.items() if message}
-
-
-def _check_type(visit: Visit, typed: Typed) -> Problems:
-    return _found(type=_refusal(visit, type=typed))
-
-
-def _check_subject(visit: Visit, typed: Typed) -> Problems:
-    if not typed:
-        return {"": "A subject needs at least one field."}
-    return _found(**{name: _refusal(visit, subject={name: typed[name]}) for name in SUBJECT if name in typed})
-
-
-def _check_key(visit: Visit, typed: Typed) -> Problems:
-    return _found(algorithm=_refusal(visit, key=typed))
-
-
-def _check_tags(visit: Visit, typed: Typed) -> Problems:
-    found: Problems = {}
-    for number, tag in enumerate(tags_of(typed)):
-        found |= _found(
-            **{
-                f"key.{number}": _refusal(visit, tags={"key.0": tag["Key"], "value.0": ""}),
-                f"value.{number}": _refusal(visit, tags={"key.0": "sample", "value.0": tag["Value"]}),
-            }
-        )
-    return found or _found(**{"": _refusal(visit, tags=typed)})
-
-
-def _check_revocation(visit: Visit, typed: Typed) -> Problems:
-    return revocation_checks.problems_of(visit, typed)
-
-
-_CHECKS: dict[str, Callable[[Visit, Typed], Problems]] = {
-    "type": _check_type,
-    "subject": _check_subject,
-    "key": _check_key,
-    "revocation": _check_revocation,
-    "tags": _check_tags,
-}
+    if not over and whole:
+        return {"": f"All of this is longer than {MOST_IN_A_STEP} characters."}
+    return dict.fromkeys(over, f"This is longer than {MOST_CHARACTERS} characters.")

@@ -1,10 +1,12 @@
-"""What a draft of the wizard asks the API for: pure, from what was typed to the requests."""
+"""The draft of the wizard, and the requests that it becomes: pure, from the typed text to the API's members."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.console.fields import SUBJECT
 from chalicelib.console.forms import revocation_form
 from chalicelib.operations import permissions
 from chalicelib.pki.x509 import algorithms
@@ -12,25 +14,16 @@ from chalicelib.pki.x509 import algorithms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Typed = Mapping[str, str]  # the fields of one step, by name
-    Draft = Mapping[str, Any]  # the fields of each step, by the step's name; and "done", the steps that were checked
+    from chalicelib.console.forms.refusals import Problems, Typed
 
-SUBJECT = {
-    "Organization": "Organization (O)",
-    "OrganizationalUnit": "Organizational unit (OU)",
-    "Country": "Country (C)",
-    "State": "State or province (ST)",
-    "Locality": "Locality (L)",
-    "CommonName": "Common name (CN)",
-}
 DEFAULT_KEY = "RSA_2048"
-# What is offered, and when to choose it.
+# The label of each key algorithm, and when to choose it.
 KEYS = {
-    "RSA_2048": ("RSA 2048", "Works everywhere; right unless you know a reason for another one."),
-    "RSA_3072": ("RSA 3072", "128-bit security with RSA, where a policy asks for it."),
-    "RSA_4096": ("RSA 4096", "For a root that lives for decades and whose clients know RSA only; slower."),
+    "RSA_2048": ("RSA 2048", "Works everywhere; the right choice unless you know a reason for another one."),
+    "RSA_3072": ("RSA 3072", "128-bit security with RSA, if a policy asks for it."),
+    "RSA_4096": ("RSA 4096", "For a root that lives for decades and whose clients know only RSA; slower."),
     "EC_prime256v1": ("ECDSA P-256", "Small and fast; every client of the last ten years knows it."),
-    "EC_secp384r1": ("ECDSA P-384", "Where a policy (CNSA 1.0, say) asks for 192-bit security."),
+    "EC_secp384r1": ("ECDSA P-384", "If a policy (CNSA 1.0, for example) asks for 192-bit security."),
     "EC_secp521r1": ("ECDSA P-521", "The largest curve; some clients refuse it."),
     "ML_DSA_44": ("ML-DSA-44", "Post-quantum, category 2; only for clients that know RFC 9881."),
     "ML_DSA_65": ("ML-DSA-65", "Post-quantum, category 3; only for clients that know RFC 9881."),
@@ -42,14 +35,23 @@ _SIGNING = {
 }
 MOST_TAGS = 50
 _TAG = re.compile(r"(?:key|value)\.[0-9]{1,2}", re.ASCII)
+# The steps in their order: the name in addresses, the title, the fields, and their defaults.
+STEPS: dict[str, str] = {
+    "type": "CA type",
+    "subject": "Subject name",
+    "key": "Key algorithm",
+    "revocation": "Revocation",
+    "tags": "Tags",
+    "permission": "Renewal permission",
+    "review": "Review and create",
+}
+ORDER = tuple(STEPS)
 FIELDS: dict[str, tuple[str, ...]] = {
     "type": ("type",),
     "subject": tuple(SUBJECT),
     "key": ("algorithm",),
     "revocation": revocation_form.FIELDS,
-    "tags": (),
     "permission": ("acm",),
-    "review": (),
 }
 DEFAULTS: dict[str, dict[str, str]] = {
     "type": {"type": "SUBORDINATE"},
@@ -59,57 +61,103 @@ DEFAULTS: dict[str, dict[str, str]] = {
 }
 
 
-def read(step: str, fields: Mapping[str, str]) -> dict[str, str]:
-    """What a form of a step says: its own fields, without those that are empty."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WizardDraft:
+    """What has been typed into the wizard; the session stores it as JSON.
+
+    Attributes:
+        steps: the text of each field, by the name of the step.
+        done: the steps that were checked and have no problem.
+        problems: of the last step that was taken, by its name.
+        created: the ARN of the CA that was made of the draft; empty before.
+    """
+
+    steps: Mapping[str, Typed] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+    problems: Mapping[str, Problems] = field(default_factory=dict)
+    created: str = ""
+
+    def typed(self, step: str) -> dict[str, str]:
+        """The text of the fields of a step, or its defaults before it is taken."""
+        return dict(self.steps.get(step, DEFAULTS.get(step, {})))
+
+    def missing(self, step: str) -> str:
+        """The first step before this one that is not done; empty if all are."""
+        return next((name for name in ORDER[: ORDER.index(step)] if name not in self.done), "")
+
+    def with_step(self, step: str, typed: Typed, problems: Problems, *, checked: bool) -> WizardDraft:
+        """The draft after a step was taken; an unchecked step stays done only if its text is the same."""
+        stays = not problems and (checked or (step in self.done and self.steps.get(step) == typed))
+        done = [name for name in self.done if name != step] + [step] * stays
+        return replace(self, steps={**self.steps, step: typed}, done=tuple(done), problems={step: problems})
+
+
+def decode(stored: Mapping[str, Any] | None) -> WizardDraft:
+    """The draft that a session holds; an empty one if it holds none."""
+    values = dict(stored or {})
+    return WizardDraft(
+        steps=values.get("steps", {}),
+        done=tuple(values.get("done", ())),
+        problems=values.get("problems", {}),
+        created=values.get("created", ""),
+    )
+
+
+def encode(draft: WizardDraft) -> dict[str, Any]:
+    """The draft as JSON."""
+    return {
+        "steps": {name: dict(typed) for name, typed in draft.steps.items()},
+        "done": list(draft.done),
+        "problems": dict(draft.problems),
+        "created": draft.created,
+    }
+
+
+def read(step: str, fields: Typed) -> dict[str, str]:
+    """The text of the fields of a step, without empty ones."""
     if step == "tags":
         return _numbered({name: value for name, value in fields.items() if _TAG.fullmatch(name)})
-    return {name: fields[name].strip() for name in FIELDS[step] if fields.get(name, "").strip()}
+    return {name: fields[name].strip() for name in FIELDS.get(step, ()) if fields.get(name, "").strip()}
 
 
 def _numbered(fields: Typed) -> dict[str, str]:
-    """Tags without those that are empty, numbered from 0."""
-    pairs = [(fields.get(f"key.{n}", ""), fields.get(f"value.{n}", "")) for n in range(MOST_TAGS + 10)]
-    kept = [pair for pair in pairs if any(pair)]
-    return {f"{part}.{n}": pair[i] for n, pair in enumerate(kept) for i, part in enumerate(("key", "value"))}
+    """Tags without empty rows, numbered from 0."""
+    rows = [(fields.get(f"key.{n}", ""), fields.get(f"value.{n}", "")) for n in range(MOST_TAGS + 10)]
+    filled = [row for row in rows if any(row)]
+    return {f"{part}.{n}": row[i] for n, row in enumerate(filled) for i, part in enumerate(("key", "value"))}
 
 
 def tags_of(typed: Typed) -> list[dict[str, str]]:
-    """The tags of that step."""
+    """`Tags` of the step of tags."""
     count = len(typed) // 2
     return [{"Key": typed[f"key.{n}"], "Value": typed[f"value.{n}"]} for n in range(count)]
 
 
-def step_of(draft: Draft, step: str) -> dict[str, str]:
-    """What was typed in a step, or its defaults."""
-    return dict(draft.get(step, DEFAULTS.get(step, {})))
-
-
 def signing_algorithm(key_algorithm: str) -> str:
-    """What a CA with such a key signs with, unless it is told otherwise."""
-    named = _SIGNING.get(key_algorithm)
-    return named or next(iter(algorithms.valid_signing_algorithms(key_algorithm)), "")
+    """The algorithm that a CA with such a key signs with by default; that of the default key for an unknown key."""
+    known = key_algorithm if key_algorithm in algorithms.KEY_ALGORITHMS else DEFAULT_KEY
+    return _SIGNING.get(known) or next(iter(algorithms.valid_signing_algorithms(known)))
 
 
-def create_request(draft: Draft) -> dict[str, Any]:
-    """CreateCertificateAuthority; steps that are not there yet count with their defaults."""
-    key_algorithm = step_of(draft, "key").get("algorithm", "")
-    known = key_algorithm in algorithms.KEY_ALGORITHMS
+def create_request(draft: WizardDraft) -> dict[str, Any]:
+    """CreateCertificateAuthority; steps that were not taken yet count with their defaults."""
+    key_algorithm = draft.typed("key").get("algorithm", "")
     request: dict[str, Any] = {
-        "CertificateAuthorityType": step_of(draft, "type").get("type", ""),
+        "CertificateAuthorityType": draft.typed("type").get("type", ""),
         "CertificateAuthorityConfiguration": {
             "KeyAlgorithm": key_algorithm,
-            "SigningAlgorithm": signing_algorithm(key_algorithm) if known else "",
-            "Subject": step_of(draft, "subject"),
+            "SigningAlgorithm": signing_algorithm(key_algorithm),
+            "Subject": draft.typed("subject"),
         },
-        "RevocationConfiguration": revocation_form.configuration_of(step_of(draft, "revocation")),
+        "RevocationConfiguration": revocation_form.configuration_of(draft.typed("revocation")),
     }
-    tags = tags_of(step_of(draft, "tags"))
+    tags = tags_of(draft.typed("tags"))
     return request | ({"Tags": tags} if tags else {})
 
 
-def permission_request(draft: Draft, ca_arn: str) -> dict[str, Any] | None:
-    """CreatePermission; None where ACM is not to renew."""
-    if not step_of(draft, "permission").get("acm"):
+def permission_request(draft: WizardDraft, ca_arn: str) -> dict[str, Any] | None:
+    """CreatePermission; None unless ACM is to renew certificates."""
+    if not draft.typed("permission").get("acm"):
         return None
     return {
         "CertificateAuthorityArn": ca_arn,

@@ -1,17 +1,18 @@
-"""The last step of the wizard: everything that was chosen, and the commands that would do the same."""
+"""The last step of the wizard: every choice, and the commands that do the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.console.commands import command
+from chalicelib.console.fields import SUBJECT, label_of
 from chalicelib.console.forms import revocation_form, wizard_draft
 
 if TYPE_CHECKING:
-    from chalicelib.console.forms.wizard_draft import Draft
+    from chalicelib.console.forms.refusals import Typed
+    from chalicelib.console.forms.wizard_draft import WizardDraft
 
 _TYPES = {"ROOT": "Root", "SUBORDINATE": "Subordinate"}
-_ACLS = {"PUBLIC_READ": "Everybody may read", "BUCKET_OWNER_FULL_CONTROL": "The bucket's owner decides"}
 
 
 class Row(NamedTuple):
@@ -27,50 +28,46 @@ def token(draft_id: str) -> str:
     return f"console-{draft_id}"
 
 
-def rows(draft: Draft) -> list[Row]:
+def rows(draft: WizardDraft) -> list[Row]:
     """Every value in the order of the steps."""
-    kind = wizard_draft.step_of(draft, "type").get("type", "")
-    key = wizard_draft.step_of(draft, "key").get("algorithm", "")
-    subject = wizard_draft.step_of(draft, "subject")
-    found = [Row("type", "CA type", _TYPES.get(kind, kind))]
-    found += [Row("subject", label, subject[name]) for name, label in wizard_draft.SUBJECT.items() if name in subject]
-    found += [Row("key", "Key algorithm", wizard_draft.KEYS.get(key, (key,))[0])]
-    found += _revocation_rows(draft)
-    tags = wizard_draft.tags_of(wizard_draft.step_of(draft, "tags"))
-    found += [Row("tags", f"Tag {tag['Key']}", tag["Value"] or "(no value)") for tag in tags]
-    if not tags:
-        found.append(Row("tags", "Tags", "None"))
-    renews = (
-        "ACM may renew certificates of this CA" if wizard_draft.step_of(draft, "permission").get("acm") else "Not given"
-    )
-    return [*found, Row("permission", "Renewal permission", renews)]
+    kind, key = draft.typed("type").get("type", ""), draft.typed("key").get("algorithm", "")
+    subject, tags = draft.typed("subject"), wizard_draft.tags_of(draft.typed("tags"))
+    renews = draft.typed("permission").get("acm")
+    return [
+        Row("type", label_of("type"), _TYPES.get(kind, kind)),
+        *(Row("subject", label_of(name), subject[name]) for name in SUBJECT if name in subject),
+        Row("key", label_of("algorithm"), wizard_draft.KEYS.get(key, (key,))[0]),
+        *(Row("revocation", label, value) for label, value in _revocation(draft.typed("revocation"))),
+        *(Row("tags", f"Tag {tag['Key']}", tag["Value"] or "(no value)") for tag in tags),
+        *([] if tags else [Row("tags", "Tags", "None")]),
+        Row("permission", label_of("acm"), "ACM may renew certificates of this CA" if renews else "None"),
+    ]
 
 
-def _revocation_rows(draft: Draft) -> list[Row]:
-    typed = wizard_draft.step_of(draft, "revocation")
-    chosen = revocation_form.configuration_of(typed)
-    crl, ocsp = chosen["CrlConfiguration"], chosen["OcspConfiguration"]
-    found = [("CRL distribution", "Enabled" if crl["Enabled"] else "Disabled")]
+def _revocation(typed: Typed) -> list[tuple[str, str]]:
+    configuration = revocation_form.configuration_of(typed)
+    crl, ocsp = configuration["CrlConfiguration"], configuration["OcspConfiguration"]
+    values = [(label_of("crl"), "Enabled" if crl["Enabled"] else "Disabled")]
     if crl["Enabled"]:
         new = " (will be created)" if typed.get("choice") == "new" else ""
-        found += [
-            ("CRL bucket", crl["S3BucketName"] + new),
-            ("Custom CRL name", crl.get("CustomCname", "None")),
-            ("CRL validity", f"{crl['ExpirationInDays']} days"),
-            ("CRL path", crl.get("CustomPath", "crl")),
-            ("CRL access", _ACLS.get(crl["S3ObjectAcl"], crl["S3ObjectAcl"])),
-            ("CRL kind", "Partitioned" if crl.get("CrlType") else "Complete"),
-            ("CRL address in certificates", "Left out" if typed.get("omit") else "Given"),
+        values += [
+            (label_of("bucket"), crl["S3BucketName"] + new),
+            (label_of("cname"), crl.get("CustomCname", "None")),
+            (label_of("days"), f"{crl['ExpirationInDays']} days"),
+            (label_of("path"), crl.get("CustomPath", "crl")),
+            (label_of("acl"), revocation_form.ACLS.get(crl["S3ObjectAcl"], crl["S3ObjectAcl"])),
+            (label_of("partitioned"), "Yes" if crl.get("CrlType") else "No"),
+            (label_of("omit"), "Yes" if typed.get("omit") else "No"),
         ]
-    found += [("OCSP", "Enabled" if ocsp["Enabled"] else "Disabled")]
+    values += [(label_of("ocsp"), "Enabled" if ocsp["Enabled"] else "Disabled")]
     if ocsp.get("OcspCustomCname"):
-        found += [("Custom OCSP name", ocsp["OcspCustomCname"])]
-    return [Row("revocation", label, value) for label, value in found]
+        values += [(label_of("ocsp_cname"), ocsp["OcspCustomCname"])]
+    return values
 
 
-def commands(draft: Draft, draft_id: str) -> tuple[str, ...]:
-    """The commands of the AWS CLI that make the same CA; none before there is a subject, without which they fail."""
-    if not wizard_draft.step_of(draft, "subject"):
+def commands(draft: WizardDraft, draft_id: str) -> tuple[str, ...]:
+    """The commands of the AWS CLI that create the same CA; none without a subject, because they would fail."""
+    if not draft.typed("subject"):
         return ()
     create = command(
         "CreateCertificateAuthority", wizard_draft.create_request(draft) | {"IdempotencyToken": token(draft_id)}

@@ -1,4 +1,4 @@
-"""What the pages of one CA have in common: its name and state, the tabs, and notes of what was done."""
+"""The frame of the pages of one CA: its name and status, the tabs, and the note of what was done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.web import Visit
+    from chalicelib.console.web import Authority, Visit
 
 SECTION = "authorities"
 _ALL = ("CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED", "FAILED", "DELETED")
@@ -24,8 +24,8 @@ class Tab(NamedTuple):
 
     Attributes:
         name: the path behind the CA's; empty for its first page.
-        states: of CAs that have it; the operations behind it refuse others.
-        needs: any of these has to be allowed where the CA is another account's; without any, it is its owner's alone.
+        states: statuses of CAs that have the page; the operations behind it refuse others.
+        needs: one of these has to be allowed if the CA is another account's; without any, the page is its owner's.
     """
 
     name: str
@@ -46,17 +46,11 @@ TABS = (
 )
 
 
-def describe(visit: Visit) -> Any:
-    """What DescribeCertificateAuthority says of the CA that the path names."""
-    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=visit.ca_arn)["CertificateAuthority"]
-
-
 def show(
     visit: Visit,
     template: str,
     tab: str,
     *,
-    ca: Mapping[str, Any] | None = None,
     commands: tuple[str, ...] = (),
     problems: Mapping[str, str] | None = None,
     **values: Any,
@@ -67,13 +61,12 @@ def show(
         visit: that it answers.
         template: extends `authority_page.html`.
         tab: the one it belongs to.
-        ca: what `describe` says, if the view has asked already.
         commands: of the AWS CLI, that show or do the same.
         problems: of what was typed, by the field; with any, the page is a refusal.
         values: what the template names.
     """
-    ca = ca or describe(visit)
-    row = authority_rows.row(visit, ca)
+    ca = visit.ca.described
+    row = authority_rows.row(visit.rt, visit.ca)
     return render.page(
         visit,
         template,
@@ -83,7 +76,7 @@ def show(
         status=422 if problems else 200,
         row=row,
         ca=ca,
-        tabs=[each for each in TABS if _is_offered(visit, each, ca["Status"]) or each.name == tab],
+        tabs=[offered for offered in TABS if _is_offered(offered, visit.ca) or offered.name == tab],
         tab=tab,
         note=notes.take(visit),
         problems=problems or {},
@@ -91,16 +84,16 @@ def show(
     )
 
 
-def _is_offered(visit: Visit, tab: Tab, status: str) -> bool:
-    allowed = visit.granted is None or not visit.granted.operations.isdisjoint(tab.needs)
-    return allowed and status in tab.states
+def _is_offered(tab: Tab, ca: Authority) -> bool:
+    allowed = ca.granted is None or not ca.granted.operations.isdisjoint(tab.needs)
+    return allowed and ca.described["Status"] in tab.states
 
 
-def address(visit: Visit, path: str = "") -> str:
-    """The path of a page of the CA, behind `/console`."""
-    return "/".join(filter(None, ("cas", visit.named["ca_id"], path)))
+def address(ca_id: str, path: str = "") -> str:
+    """The path of a page of a CA, behind `/console`."""
+    return "/".join(filter(None, ("cas", ca_id, path)))
 
 
 def done(visit: Visit, path: str, note: str) -> WireResponse:
     """Go on to a page of the CA, which says what was done."""
-    return notes.done(visit, address(visit, path), note)
+    return notes.done(visit, address(visit.ca.ca_id, path), note)

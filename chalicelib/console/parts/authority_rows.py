@@ -1,27 +1,29 @@
-"""CAs as lists and their own page show them: what the operations describe, with tags and the freshness of CRLs."""
+"""Rows for CAs, as lists and their own pages show them: the description, the name, and the freshness of the CRLs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.ca import find
 from chalicelib.crl import freshness
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from chalicelib.console.web import Visit
+    from chalicelib.api.client import Client
+    from chalicelib.console.web import Authority
     from chalicelib.crl.freshness import Freshness
     from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
+    from chalicelib.shapes import CertificateAuthority as Description
 
 
 class Light(NamedTuple):
     """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same.
 
     Attributes:
-        state: of the CRL that is worst off; None where there is none.
+        state: of the worst CRL; None without one.
     """
 
     tone: str
@@ -47,67 +49,72 @@ _NOT_TOLD = Light("muted", "-", "its owner's")
 
 
 class AuthorityRow(NamedTuple):
-    """A CA in a list."""
+    """A CA in a list; the tags of a CA of another account, and with them its name, are not shown."""
 
     ca_id: str
     name: str
     common_name: str
-    ca: Mapping[str, Any]
+    ca: Description
     light: Light
 
 
-def row(visit: Visit, described: Mapping[str, Any]) -> AuthorityRow:
-    """A row for what ListCertificateAuthorities or DescribeCertificateAuthority says of a CA."""
-    own = described["OwnerAccount"] == visit.caller.account_id
-    return rows(visit, [described])[0] if own else shared_row(described)
+def row(rt: Runtime, ca: Authority) -> AuthorityRow:
+    """The row for the CA of a page."""
+    if ca.granted is not None:
+        return row_of_other_account(ca.described)
+    return _row(ca.described, ca.record, freshness.of_authority(rt, ca.record))
 
 
-def shared_row(described: Mapping[str, Any]) -> AuthorityRow:
-    """A row for a CA of another account: what is described of it, and nothing else."""
-    return AuthorityRow(_ca_id(described), "", common_name(described), described, _NOT_TOLD)
+def row_of_other_account(description: Description) -> AuthorityRow:
+    """A row for a CA of another account, from its description alone."""
+    return AuthorityRow(_ca_id(description), "", common_name(description), description, _NOT_TOLD)
 
 
-def rows(visit: Visit, described: Sequence[Mapping[str, Any]]) -> list[AuthorityRow]:
+def rows(client: Client, descriptions: Sequence[Description]) -> list[AuthorityRow]:
     """A row for each of some CAs of the visitor's account."""
-    records = [find.find(visit.rt, visit.caller, each["Arn"]) for each in described]
-    crls = freshness.of_authorities(visit.rt, records)
+    rt = client.rt
+    records = [find.find(rt, client.caller, description["Arn"]) for description in descriptions]
+    crls = freshness.of_authorities(rt, records)
     return [
-        AuthorityRow(
-            ca_id=_ca_id(each),
-            name=dict(record.tags).get("Name") or "",
-            common_name=common_name(each),
-            ca=each,
-            light=_light(record, crls[record.arn]),
-        )
-        for each, record in zip(described, records, strict=True)
+        _row(description, record, crls[record.arn]) for description, record in zip(descriptions, records, strict=True)
     ]
 
 
-def list_shared(visit: Visit, most: int) -> tuple[list[AuthorityRow], str | None]:
-    """A page of the CAs that others share, from the token that the query names; and the token of the next page."""
-    token = visit.query.get("shared")
-    given: dict[str, Any] = {"MaxResults": most} | ({"NextToken": token} if token else {})
-    answer = visit.call("ListCertificateAuthorities", ResourceOwner="OTHER_ACCOUNTS", **given)
-    return [shared_row(each) for each in answer["CertificateAuthorities"]], answer.get("NextToken")
+def _row(description: Description, record: CertificateAuthority, crls: Sequence[Freshness]) -> AuthorityRow:
+    name = dict(record.tags).get("Name") or ""
+    return AuthorityRow(_ca_id(description), name, common_name(description), description, _light(record, crls))
 
 
-def _ca_id(described: Mapping[str, Any]) -> str:
-    return str(described["Arn"].rsplit("/", 1)[1])
+def list_of_account(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:
+    """A page of the account's CAs from the token of a page on, and the token of the next page."""
+    following = {"NextToken": token} if token else {}
+    answer = client.call("ListCertificateAuthorities", MaxResults=limit, **following)
+    return rows(client, answer["CertificateAuthorities"]), answer.get("NextToken")
 
 
-def common_name(described: Mapping[str, Any]) -> str:
-    """What a CA is called: its common name, or else its whole subject."""
-    given = described["CertificateAuthorityConfiguration"]["Subject"]
-    return str(given.get("CommonName") or subject(described))
+def list_of_other_accounts(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:
+    """A page of the CAs that other accounts share, and the token of the next page."""
+    following = {"NextToken": token} if token else {}
+    answer = client.call("ListCertificateAuthorities", ResourceOwner="OTHER_ACCOUNTS", MaxResults=limit, **following)
+    return [row_of_other_account(ca) for ca in answer["CertificateAuthorities"]], answer.get("NextToken")
 
 
-def subject(described: Mapping[str, Any]) -> str:
+def _ca_id(description: Description) -> str:
+    return description["Arn"].rsplit("/", 1)[1]
+
+
+def common_name(description: Description) -> str:
+    """The common name of a CA, or else its whole subject."""
+    return description["CertificateAuthorityConfiguration"]["Subject"].get("CommonName") or subject(description)
+
+
+def subject(description: Description) -> str:
     """The subject as RFC 2253 writes it."""
-    return names.rfc2253(names.encode_subject(described["CertificateAuthorityConfiguration"]["Subject"]))
+    return names.rfc2253(names.encode_subject(description["CertificateAuthorityConfiguration"]["Subject"]))
 
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
-    """The freshness of a CA's CRLs: that of the one that is worst off."""
+    """The freshness of a CA's CRLs: that of the worst one."""
     return _light(ca, freshness.of_authority(rt, ca))
 
 

@@ -1,6 +1,6 @@
-"""What a page says once, after something was done: kept in the session for just the page that comes next.
+"""Notes that a page shows once, after something was done: the session holds them for the page that comes next.
 
-An address cannot say it, because who follows or reloads it would read what is not so, or is so no more.
+They are not in the address, because whoever follows or reloads it later would read something untrue.
 """
 
 from __future__ import annotations

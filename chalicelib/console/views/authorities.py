@@ -1,10 +1,10 @@
-"""The list of CAs, own ones and those that others share, and the introduction where there is none."""
+"""The list of CAs, the account's own and those that other accounts share, and the introduction if there is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chalicelib.console import navigation, render, web
+from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_rows
 
@@ -17,17 +17,17 @@ PAGE = 20
 
 
 def home(visit: Visit) -> WireResponse:
-    """Where the console begins."""
-    return web.redirect(visit, navigation.HOME)
+    """Go on to the first page of the console."""
+    return web.redirect(visit, render.HOME)
 
 
 def list_authorities(visit: Visit) -> WireResponse:
-    """A page of the CAs: own ones, and on the first page those of others; without any, the introduction."""
-    token, of_others = visit.query.get("next"), "shared" in visit.query
-    own, following = ([], None) if of_others else _own(visit, token)
-    shared, shared_following = ([], None) if token else authority_rows.list_shared(visit, PAGE)
-    begins = not token and not of_others
-    if begins and not (own or following or shared or shared_following):
+    """A page of the account's CAs, the first with those of other accounts; without any CA, the introduction."""
+    client, token, of_others = visit.client, visit.query.get("next"), visit.query.get("shared")
+    rows, following = ([], None) if of_others else authority_rows.list_of_account(client, token, PAGE)
+    others, others_following = ([], None) if token else authority_rows.list_of_other_accounts(client, of_others, PAGE)
+    is_first = not token and not of_others
+    if is_first and not (rows or following or others or others_following):
         return render.page(
             visit,
             "introduction.html",
@@ -35,23 +35,19 @@ def list_authorities(visit: Visit) -> WireResponse:
             section=SECTION,
             commands=(command("ListCertificateAuthorities"),),
         )
-    others = (command("ListCertificateAuthorities", {"ResourceOwner": "OTHER_ACCOUNTS"}),)
+    commands = [command("ListCertificateAuthorities")]
+    if others:
+        commands.append(command("ListCertificateAuthorities", {"ResourceOwner": "OTHER_ACCOUNTS"}))
     return render.page(
         visit,
         "authorities.html",
         title="Private certificate authorities",
         section=SECTION,
-        commands=(command("ListCertificateAuthorities"), *(others if shared else ())),
-        rows=authority_rows.rows(visit, own),
+        commands=tuple(commands),
+        rows=rows,
         next_token=following,
-        first=begins,
-        lists_own=not of_others,
-        shared=shared,
-        shared_token=shared_following,
+        first=is_first,
+        of_account=not of_others,
+        others=others,
+        others_token=others_following,
     )
-
-
-def _own(visit: Visit, token: str | None) -> tuple[list[Any], str | None]:
-    given = {"MaxResults": PAGE} | ({"NextToken": token} if token else {})
-    answer = visit.call("ListCertificateAuthorities", **given)
-    return answer["CertificateAuthorities"], answer.get("NextToken")

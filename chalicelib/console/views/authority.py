@@ -1,4 +1,4 @@
-"""A CA's first page, its certificate in words, and what has happened at it."""
+"""The first page of a CA, its certificate decoded, and its activity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from chalicelib import arn as arns
 from chalicelib.console import web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_page, authority_rows, lifecycle
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display
 from chalicelib.reports import activity
@@ -18,20 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
     from chalicelib.reports.activity import Activity
 
 
 def show_overview(visit: Visit) -> WireResponse:
-    """A CA as it is, and what can be done with it."""
-    ca = authority_page.describe(visit)
+    """The facts of a CA, and the actions that its status allows."""
+    ca = visit.ca.described
     return authority_page.show(
         visit,
         "authority.html",
         "",
-        ca=ca,
-        commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": ca["Arn"]}),),
+        commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": visit.ca.arn}),),
         subject=authority_rows.subject(ca),
         actions=lifecycle.actions_of(ca["Status"]),
         installable=lifecycle.is_installable(ca["Type"], ca["Status"]),
@@ -43,27 +42,27 @@ def show_overview(visit: Visit) -> WireResponse:
 
 def show_certificate(visit: Visit) -> WireResponse:
     """The certificate and each one above it, decoded."""
-    found = _certificates(visit)
-    arn = {"CertificateAuthorityArn": visit.ca_arn}
+    certificates = _certificates(visit.client, visit.ca.arn)
+    arn = {"CertificateAuthorityArn": visit.ca.arn}
     return authority_page.show(
         visit,
         "authority_certificate.html",
         "certificate",
         commands=(command("GetCertificateAuthorityCertificate", arn, "--output text"),),
-        certificates=[(display.of_certificate(each), pem.encode(each)) for each in found],
-        files=[(name, label) for name, (label, _) in _FILES.items()][: None if len(found) > 1 else 1],
-        binary_files=_binary_files(found),
+        certificates=[(display.of_certificate(der), pem.encode(der)) for der in certificates],
+        files=[(name, label) for name, (label, _) in _FILES.items()][: None if len(certificates) > 1 else 1],
+        binary_files=_binary_files(certificates),
     )
 
 
-def _certificates(visit: Visit) -> list[bytes]:
+def _certificates(client: Client, ca_arn: str) -> list[bytes]:
     """The CA's certificate and its chain, in DER."""
-    answer = visit.call("GetCertificateAuthorityCertificate", CertificateAuthorityArn=visit.ca_arn)
+    answer = client.call("GetCertificateAuthorityCertificate", CertificateAuthorityArn=ca_arn)
     texts = (answer["Certificate"], answer.get("CertificateChain", ""))
     return [der for text in texts for _, der in pem.blocks(text.encode())]
 
 
-# What can be downloaded as text: by file name, what it is, and which of the certificates are in it.
+# Downloads in PEM: by file name, the label, and which of the certificates are in it.
 _FILES = {
     "certificate.pem": ("Certificate (PEM)", slice(0, 1)),
     "chain.pem": ("Chain (PEM)", slice(1, None)),
@@ -74,20 +73,20 @@ _FILES = {
 def download_certificate(visit: Visit) -> WireResponse:
     """The certificate, its chain, or both, as a file of PEM."""
     name = visit.named["file"]
-    chosen = _certificates(visit)[_FILES[name][1]] if name in _FILES else []
+    chosen = _certificates(visit.client, visit.ca.arn)[_FILES[name][1]] if name in _FILES else []
     if not chosen:
         raise web.NotFoundError
-    return web.download(display.full_chain(chosen[0], chosen[1:]), f"{visit.named['ca_id']}.{name}")
+    return web.download(display.full_chain(chosen[0], chosen[1:]), f"{visit.ca.ca_id}.{name}")
 
 
-def _binary_files(found: list[bytes]) -> list[tuple[str, str, str]]:
-    """What can be downloaded otherwise: file name, what it is, and its content as an address (RFC 2397).
+def _binary_files(certificates: list[bytes]) -> list[tuple[str, str, str]]:
+    """Downloads in DER: file suffix, label, and the content as a data URL (RFC 2397).
 
-    It is in the page, because API Gateway hands a binary answer to a browser as base64.
+    The page itself holds them, because API Gateway hands a binary answer to a browser as base64.
     """
     return [
-        ("cer", "Certificate (DER)", _data("application/pkix-cert", found[0])),
-        ("p7b", "PKCS #7 (DER)", _data("application/x-pkcs7-certificates", display.pkcs7_bundle(found))),
+        ("cer", "Certificate (DER)", _data("application/pkix-cert", certificates[0])),
+        ("p7b", "PKCS #7 (DER)", _data("application/x-pkcs7-certificates", display.pkcs7_bundle(certificates))),
     ]
 
 
@@ -99,10 +98,10 @@ def _data(content_type: str, octets: bytes) -> str:
 
 
 class Event(NamedTuple):
-    """Something that happened.
+    """An entry of the activity page.
 
     Attributes:
-        about: whom it happened to; may be text of others.
+        about: the subject of a certificate, which may be text of others, or a detail.
     """
 
     at: datetime
@@ -112,33 +111,32 @@ class Event(NamedTuple):
 
 
 def show_activity(visit: Visit) -> WireResponse:
-    """What has happened lately, the newest first."""
-    arn = own_arn(visit)
-    found = activity.activity(visit.rt, visit.caller, arn)
+    """The latest events of a CA, the newest first."""
+    events = _events(activity.activity(visit.rt, visit.caller, visit.ca.arn))
     return authority_page.show(
         visit,
         "authority_activity.html",
         "activity",
-        commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": arn}),),
-        events=sorted(_events(found), key=lambda each: each.at, reverse=True),
+        commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": visit.ca.arn}),),
+        events=sorted(events, key=lambda event: event.at, reverse=True),
         last=activity.LAST,
     )
 
 
-def _events(found: Activity) -> Iterator[Event]:
-    yield Event(found.created_at, "CA created")
-    if found.last_state_change_at != found.created_at:
-        yield Event(found.last_state_change_at, "State changed")
-    for crl in found.crls:
+def _events(history: Activity) -> Iterator[Event]:
+    yield Event(history.created_at, "CA created")
+    if history.last_state_change_at != history.created_at:
+        yield Event(history.last_state_change_at, "Status changed")
+    for crl in history.crls:
         if crl.state.published_at is not None:
             yield Event(crl.state.published_at, "CRL published", f"Number {crl.state.published_number}")
-    for each in found.issued:
-        what = "Certificate requested" if each.record.issued_at is None else "Certificate issued"
-        serial = arns.serial_hex(each.record.serial_number)
-        yield Event(each.record.issued_at or each.record.reserved_at, what, each.summary.subject, serial)
-    for each in found.revoked:
-        if each.record.revoked_at is not None:
-            serial = arns.serial_hex(each.record.serial_number)
-            yield Event(each.record.revoked_at, "Certificate revoked", each.summary.subject, serial)
-    for report in found.audit_reports:
+    for issued in history.issued:
+        what = "Certificate requested" if issued.record.issued_at is None else "Certificate issued"
+        serial = arns.serial_hex(issued.record.serial_number)
+        yield Event(issued.record.issued_at or issued.record.reserved_at, what, issued.summary.subject, serial)
+    for revoked in history.revoked:
+        if revoked.record.revoked_at is not None:
+            serial = arns.serial_hex(revoked.record.serial_number)
+            yield Event(revoked.record.revoked_at, "Certificate revoked", revoked.summary.subject, serial)
+    for report in history.audit_reports:
         yield Event(report.created_at, "Audit report requested", report.status.capitalize())

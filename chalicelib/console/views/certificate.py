@@ -1,156 +1,149 @@
-"""A certificate's page: what it says, its status at this moment, downloads, and revoking it."""
+"""The page of a certificate: its contents, its status at this moment, downloads, and its revocation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
-from chalicelib.ca import find
 from chalicelib.ca import state as ca_state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
-from chalicelib.console.forms.refusals import in_words
-from chalicelib.console.parts import authority_rows, notes
+from chalicelib.console.forms.refusals import reason_of
+from chalicelib.console.parts import authority_page, authority_rows, notes
 from chalicelib.console.views import certificate_files, certificate_search
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.monitor import certificate_status
 from chalicelib.ocsp import answers
 from chalicelib.operations import certificates, revocation, search
 from chalicelib.operations.search import Filters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
     from chalicelib.operations.search import Found
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import Certificate, CertificateAuthority
 
 SECTION = "certificates"
-# Each reason, what it is called, and when it is right. Source: RFC 5280 section 5.3.1.
+# Each reason with its label, and when to choose it. Source: RFC 5280 section 5.3.1.
 REASONS = {
-    "UNSPECIFIED": ("Unspecified", "None of these, or nobody needs to know."),
+    "UNSPECIFIED": ("Unspecified", "None of these reasons, or no need to state one."),
     "KEY_COMPROMISE": ("Key compromise", "Somebody else has, or may have, the private key."),
-    "CERTIFICATE_AUTHORITY_COMPROMISE": ("CA compromise", "The same, for the certificate of a CA."),
-    "AFFILIATION_CHANGED": ("Affiliation changed", "A name in it is no longer right."),
-    "SUPERSEDED": ("Superseded", "Another certificate has taken its place."),
-    "CESSATION_OF_OPERATION": ("Cessation of operation", "It is not needed any more."),
-    "PRIVILEGE_WITHDRAWN": ("Privilege withdrawn", "Its holder may no longer do what it says."),
-    "A_A_COMPROMISE": ("AA compromise", "An attribute authority's key is known to others."),
+    "CERTIFICATE_AUTHORITY_COMPROMISE": ("CA compromise", "Somebody else has, or may have, the private key of a CA."),
+    "AFFILIATION_CHANGED": ("Affiliation changed", "A name in the certificate is no longer correct."),
+    "SUPERSEDED": ("Superseded", "Another certificate has replaced it."),
+    "CESSATION_OF_OPERATION": ("Cessation of operation", "The certificate is no longer needed."),
+    "PRIVILEGE_WITHDRAWN": ("Privilege withdrawn", "Its holder may no longer do what the certificate allows."),
+    "A_A_COMPROMISE": ("AA compromise", "Somebody else has, or may have, the key of an attribute authority."),
 }
 
 
-class _Shown(NamedTuple):
-    """A certificate of the visitor's CA."""
-
-    ca: CertificateAuthority
-    found: Found
-
-
-def _final(visit: Visit, shown: _Shown) -> str:
-    """Why the certificate cannot be revoked; empty where it can be."""
-    now, record = visit.rt.now(), shown.found.record
+def _final(ca: CertificateAuthority, record: Certificate, now: datetime) -> str:
+    """The reason why a certificate cannot be revoked; empty if it can."""
     if certificates.is_root_certificate(record):
-        return "It is the root's own certificate, which a root cannot revoke: clients have to stop trusting it."
+        return "A root cannot revoke its own certificate: clients have to stop trusting it."
     if record.revoked_at is not None:
-        return "It is revoked already, and that is final."
+        return "The certificate is revoked already, and that is final."
     if record.not_after < now:
-        return "It has expired: no client accepts it any more."
-    state = ca_state.status_of(shown.ca, now)
-    return "" if state in revocation.STATES else f"The CA is in the state {state}, in which it revokes nothing."
+        return "The certificate has expired: no client accepts it any more."
+    status = ca_state.status_of(ca, now)
+    return "" if status in revocation.STATES else f"The CA has the status {status} and revokes nothing."
 
 
-def _shown(visit: Visit) -> _Shown:
-    """What the path names.
+def _find(visit: Visit) -> Found:
+    """The certificate that the path names.
 
     Raises:
         NotFoundError: the CA has no such certificate.
     """
-    arn, caller = own_arn(visit), visit.caller
-    ca = find.find(visit.rt, caller, arn)
-    found, _ = search.search_certificates(visit.rt, caller, arn, Filters(serial_number=int(visit.named["serial"], 16)))
-    if not found:
+    by_serial = Filters(serial_number=int(visit.named["serial"], 16))
+    matches, _ = search.search_certificates(visit.rt, visit.caller, visit.ca.arn, by_serial)
+    if not matches:
         raise web.NotFoundError
-    return _Shown(ca, found[0])
+    return matches[0]
 
 
-def _names(visit: Visit, shown: _Shown) -> dict[str, Any]:
-    """What every page about a certificate shows."""
+def _common(visit: Visit, certificate: Found) -> dict[str, Any]:
+    """The values of every page about a certificate."""
     return {
-        "ca_id": visit.named["ca_id"],
+        "ca_id": visit.ca.ca_id,
         "serial": visit.named["serial"],
-        "name": ca_state.name_of(shown.ca),
-        "found": shown.found,
-        "row": certificate_search.rows([shown.found])[0],
-        "final": _final(visit, shown),
+        "name": ca_state.name_of(visit.ca.record),
+        "certificate": certificate,
+        "row": certificate_search.rows([certificate])[0],
+        "final": _final(visit.ca.record, certificate.record, visit.rt.now()),
         "reasons": REASONS,
         "section": SECTION,
     }
 
 
 def show_certificate(visit: Visit) -> WireResponse:
-    """Everything about a certificate; or that part alone which asks again until OCSP and CRL show a revocation."""
-    shown = _shown(visit)
-    status_now = certificate_status.status_of(visit.rt, shown.ca, shown.found.record)
+    """A certificate; or only its status, which the page asks for again until OCSP and CRL show a revocation."""
+    certificate = _find(visit)
+    status_now = certificate_status.status_of(visit.rt, visit.ca.record, certificate.record)
+    common = _common(visit, certificate)
     if visit.query.get("part") == "status":
-        return render.page(visit, "certificate_status.html", title="", status_now=status_now, **_names(visit, shown))
-    request = {"CertificateAuthorityArn": shown.ca.arn, "CertificateArn": shown.found.record.arn}
+        return render.page(visit, "certificate_status.html", title="", status_now=status_now, **common)
+    request = certificate_files.request(visit)
     try:
-        parts, unreadable = certificate_files.decoded_parts(visit.call("GetCertificate", **request)), ""
+        parts, unreadable = certificate_files.decoded_parts(visit.client.call("GetCertificate", **request)), ""
     except errors.ApiError as error:
-        parts, unreadable = {}, error.message
+        parts, unreadable = {}, error.reason
     return render.page(
         visit,
         "certificate.html",
-        title=shown.found.summary.subject or "Certificate",
+        title=certificate.summary.subject or "Certificate",
         commands=(command("GetCertificate", request),),
         status_now=status_now,
         note=notes.take(visit),
         unreadable=unreadable,
         **parts,
-        **_names(visit, shown),
+        **common,
     )
 
 
 def revoke_form(visit: Visit) -> WireResponse:
-    """What revoking it changes, and the question whether to."""
-    return _revoke_page(visit, _shown(visit), "")
+    """Show what the revocation will change, and ask for the reason."""
+    return _revoke_page(visit, _find(visit), "")
 
 
 def revoke(visit: Visit) -> WireResponse:
-    """Revoke it; pressed twice, the second time leads to what the first did."""
-    shown = _shown(visit)
+    """Revoke the certificate; a second press leads to the result of the first."""
+    page = f"certificates/{visit.named['serial']}"
+    certificate = _find(visit)
     try:
-        visit.call("RevokeCertificate", **_revocation(visit, shown, visit.form.get("reason")))
+        visit.client.call("RevokeCertificate", **_request(visit, visit.form.get("reason")))
     except errors.RequestAlreadyProcessedException:
-        return web.redirect(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}")
+        return web.redirect(visit, authority_page.address(visit.ca.ca_id, page))
     except errors.ApiError as error:
-        return _revoke_page(visit, shown, in_words(error.message))
-    return notes.done(visit, f"cas/{visit.named['ca_id']}/certificates/{visit.named['serial']}", "revoked")
+        return _revoke_page(visit, certificate, reason_of(error))
+    return authority_page.done(visit, page, "revoked")
 
 
-def _revocation(visit: Visit, shown: _Shown, reason: str) -> dict[str, str]:
+def _request(visit: Visit, reason: str) -> dict[str, str]:
     return {
-        "CertificateAuthorityArn": shown.ca.arn,
+        "CertificateAuthorityArn": visit.ca.arn,
         "CertificateSerial": visit.named["serial"],
         "RevocationReason": reason,
     }
 
 
-def _revoke_page(visit: Visit, shown: _Shown, problem: str) -> WireResponse:
-    rt, ca = visit.rt, shown.ca
+def _revoke_page(visit: Visit, certificate: Found, problem: str) -> WireResponse:
+    rt, ca, common = visit.rt, visit.ca.record, _common(visit, certificate)
     chosen = visit.form.get("reason") or "UNSPECIFIED"
     return render.page(
         visit,
         "revoke.html",
-        title="This certificate cannot be revoked" if _final(visit, shown) else "Revoke this certificate?",
+        title="This certificate cannot be revoked" if common["final"] else "Revoke this certificate?",
         status=422 if problem else 200,
-        commands=() if _final(visit, shown) else (command("RevokeCertificate", _revocation(visit, shown, chosen)),),
+        commands=() if common["final"] else (command("RevokeCertificate", _request(visit, chosen)),),
         problem=problem,
         chosen=chosen,
-        crl=certificate_status.status_of(rt, ca, shown.found.record).crl,
+        crl=certificate_status.status_of(rt, ca, certificate.record).crl,
         crl_light=authority_rows.light(rt, ca),
         crl_at_latest=rt.now() + certificate_status.CRL_WITHIN,
         ocsp_on=bool(ca.ocsp_key_hashes),
         ocsp_seconds=int(certificate_status.OCSP_WITHIN.total_seconds()),
         ocsp_kept_hours=int(answers.VALIDITY.total_seconds() // 3600),
-        **_names(visit, shown),
+        **common,
     )

@@ -1,6 +1,6 @@
-"""A certificate as GetCertificate gives it: decoded, in full, and as files; the same for whoever may get it.
+"""A certificate as GetCertificate returns it: decoded, in full, and as files; the same for every account.
 
-What is long and rarely needed has pages of its own, so that the certificate's page stays light.
+Long parts that are rarely needed have pages of their own, so that the certificate's page stays light.
 """
 
 from __future__ import annotations
@@ -14,70 +14,68 @@ from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
+    from chalicelib.shapes import GetCertificateResponse
 
 
 def request(visit: Visit) -> dict[str, str]:
-    """What asks for the certificate that the path names."""
-    arn = f"{visit.ca_arn}/certificate/{visit.named['serial']}"
-    return {"CertificateAuthorityArn": visit.ca_arn, "CertificateArn": arn}
+    """The request for the certificate that the path names."""
+    arn = f"{visit.ca.arn}/certificate/{visit.named['serial']}"
+    return {"CertificateAuthorityArn": visit.ca.arn, "CertificateArn": arn}
 
 
-def got(visit: Visit) -> Mapping[str, str]:
-    """What GetCertificate answers.
+def get(visit: Visit) -> GetCertificateResponse:
+    """The certificate that the path names, and its chain.
 
     Raises:
-        ApiError: it refuses.
+        ApiError: GetCertificate refuses it.
     """
-    answer: Mapping[str, str] = visit.call("GetCertificate", **request(visit))
-    return answer
+    return visit.client.call("GetCertificate", **request(visit))
 
 
-def decoded_parts(answer: Mapping[str, str]) -> dict[str, Any]:
-    """What GetCertificate gives, decoded."""
+def decoded_parts(answer: GetCertificateResponse) -> dict[str, Any]:
+    """The certificate and its chain, decoded, for `certificate_decoded.html`."""
     first, *chain = ders_of(answer)
-    return {"decoded": display.of_certificate(first), "chain": [display.of_certificate(each) for each in chain]}
+    return {"decoded": display.of_certificate(first), "chain": [display.of_certificate(der) for der in chain]}
 
 
-def ders_of(answer: Mapping[str, str]) -> list[bytes]:
-    """The certificate and its chain."""
+def ders_of(answer: GetCertificateResponse) -> list[bytes]:
+    """The certificate and its chain, in DER."""
     text = answer["Certificate"] + "\n" + answer.get("CertificateChain", "")
     return [der for _, der in pem.blocks(text.encode())]
 
 
 def download_certificate(visit: Visit) -> WireResponse:
     """The certificate in PEM."""
-    return web.download(got(visit)["Certificate"] + "\n", f"{visit.named['serial']}.pem")
+    return web.download(get(visit)["Certificate"] + "\n", f"{visit.named['serial']}.pem")
 
 
 def download_chain(visit: Visit) -> WireResponse:
-    """The certificate with the CAs above it in PEM, as servers want it."""
-    ders = ders_of(got(visit))
+    """The certificate with the CAs above it in PEM, in the order that servers expect."""
+    ders = ders_of(get(visit))
     return web.download(display.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
 
 
 def show_full(visit: Visit) -> WireResponse:
     """Every name and value, and the PEM."""
-    answer = got(visit)
+    answer = get(visit)
     parts = decoded_parts(answer)
     return _page(visit, "certificate_full.html", ders_of(answer)[0], pem=answer["Certificate"], **parts)
 
 
 def show_binary(visit: Visit) -> WireResponse:
-    """Binary files, which lie in the page itself.
+    """Binary files, which the page itself holds.
 
-    API Gateway gives binary answers to whoever names their type first in Accept, and browsers do not.
+    API Gateway sends binary answers only to clients that name their type first in Accept, and browsers do not.
     """
-    ders = ders_of(got(visit))
+    ders = ders_of(get(visit))
     files = {
         "der": ("application/pkix-cert", ders[0]),
         "p7b": ("application/x-pkcs7-certificates", display.pkcs7_bundle(ders)),
     }
     addresses = {name: f"data:{kind};base64,{base64.b64encode(body).decode()}" for name, (kind, body) in files.items()}
-    names = [each for each in display.of_certificate(ders[0]) if each.title in {"Issuer", "Subject"}]
+    names = [section for section in display.of_certificate(ders[0]) if section.title in {"Issuer", "Subject"}]
     return _page(visit, "certificate_binary.html", ders[0], files=addresses, names=names)
 
 
@@ -88,7 +86,7 @@ def _page(visit: Visit, template: str, certificate_der: bytes, **values: Any) ->
         title=summary.of_certificate(certificate_der).subject or "Certificate",
         section="certificates",
         commands=(command("GetCertificate", request(visit)),),
-        ca_id=visit.named["ca_id"],
+        ca_id=visit.ca.ca_id,
         serial=visit.named["serial"],
         **values,
     )

@@ -1,6 +1,6 @@
-"""The certificates of a CA by what is in them: which CA, the form, and the pages of what is found.
+"""Searching the certificates of a CA: the choice of the CA, the form, and the pages of results.
 
-All is a query of an address, so that the way back of a browser leads back.
+The address holds the whole search, so that the browser's back button works.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from chalicelib.api import signet_endpoints
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_rows
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import search
 from chalicelib.pki.issuing.templates import TEMPLATES
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
 SECTION = "certificates"
 PAGE, CAS = 25, 20
-EXAMINED = 300  # for a page: whoever waits for it wants to see something soon
-# Each field: the parameter of the API's search that it is, and what makes a day a time.
+EXAMINED = 300  # entries of the index for a page, so that it comes soon
+# The parameter of the API's search for each field, and the time that a day is completed with.
 FIELDS: dict[str, tuple[str, str]] = {
     "subject": ("subject", ""),
     "san": ("san", ""),
@@ -51,24 +50,21 @@ STATES = {
 class CertificateRow(NamedTuple):
     """A certificate in a list."""
 
-    found: Found
+    certificate: Found
     serial: str
     template: str
     state: tuple[str, str, str]
 
 
 def choose_authority(visit: Visit) -> WireResponse:
-    """Whose certificates; where there is one CA alone, its own."""
-    token, of_others = visit.query.get("next"), "shared" in visit.query
-    given: dict[str, Any] = {"MaxResults": CAS} | ({"NextToken": token} if token else {})
-    answer = {} if of_others else visit.call("ListCertificateAuthorities", **given)
-    found, following = answer.get("CertificateAuthorities", []), answer.get("NextToken")
-    shared, shared_following = ([], None) if token else authority_rows.list_shared(visit, CAS)
-    asked = urlencode(_typed(visit))
-    rows = authority_rows.rows(visit, found)
-    first = not token and not of_others
-    if first and len(rows + shared) == 1 and not following and not shared_following:
-        return web.redirect(visit, _path((rows + shared)[0].ca_id, asked))
+    """The choice of the CA to search in; if there is only one, its certificates."""
+    client, token, of_others = visit.client, visit.query.get("next"), visit.query.get("shared")
+    rows, following = ([], None) if of_others else authority_rows.list_of_account(client, token, CAS)
+    others, others_following = ([], None) if token else authority_rows.list_of_other_accounts(client, of_others, CAS)
+    asked = urlencode(_typed(visit.query))
+    is_first = not token and not of_others
+    if is_first and len(rows + others) == 1 and not following and not others_following:
+        return web.redirect(visit, _path((rows + others)[0].ca_id, asked))
     return render.page(
         visit,
         "certificates_of.html",
@@ -78,10 +74,10 @@ def choose_authority(visit: Visit) -> WireResponse:
         rows=rows,
         path=lambda ca_id: _path(ca_id, asked),
         next_token=following,
-        first=first,
+        first=is_first,
         asked=asked,
-        shared=shared,
-        shared_token=shared_following,
+        others=others,
+        others_token=others_following,
     )
 
 
@@ -90,16 +86,16 @@ def _path(ca_id: str, query: str) -> str:
 
 
 def list_certificates(visit: Visit) -> WireResponse:
-    """The form, and a page of what it finds."""
-    arn, typed = own_arn(visit), _typed(visit)
+    """The form, and a page of its results."""
+    arn, typed = visit.ca.arn, _typed(visit.query)
     caller = signet_endpoints.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
-    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    given, problems = _read(typed)
-    found: list[Found] = []
+    ca = visit.ca.described
+    parameters, problems = _read(typed)
+    matches: list[Found] = []
     following = None
     if not problems:
-        token, filters = visit.query.get("next"), signet_endpoints.filters_of(given)
-        found, following = search.search_certificates(
+        token, filters = visit.query.get("next"), signet_endpoints.filters_of(parameters)
+        matches, following = search.search_certificates(
             visit.rt, caller, arn, filters, limit=PAGE, token=token, most_examined=EXAMINED
         )
     return render.page(
@@ -108,59 +104,59 @@ def list_certificates(visit: Visit) -> WireResponse:
         title="Certificates",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(_command(visit, given), command("CreateCertificateAuthorityAuditReport", _report(arn))),
-        ca_id=visit.named["ca_id"],
+        commands=(_command(visit, parameters), command("CreateCertificateAuthorityAuditReport", _report(arn))),
+        ca_id=visit.ca.ca_id,
         name=authority_rows.common_name(ca),
         issues=ca["Status"] == "ACTIVE",
         typed=typed,
         problems=problems,
         states=STATES,
         templates=sorted(TEMPLATES),
-        rows=rows(found),
+        rows=rows(matches),
         following=urlencode(typed | {"next": following}) if following else "",
         first="next" not in visit.query,
         again=urlencode(typed),
     )
 
 
-def rows(found: Iterable[Found]) -> list[CertificateRow]:
+def rows(certificates: Iterable[Found]) -> list[CertificateRow]:
     """Certificates as lists show them."""
     return [
         CertificateRow(
-            each,
-            arns.serial_hex(each.record.serial_number),
-            arns.parse_template_arn(each.record.template_arn).name,
-            STATES[each.state],
+            certificate,
+            arns.serial_hex(certificate.record.serial_number),
+            arns.parse_template_arn(certificate.record.template_arn).name,
+            STATES[certificate.state],
         )
-        for each in found
+        for certificate in certificates
     ]
 
 
-def _typed(visit: Visit) -> dict[str, str]:
-    return {name: visit.query[name].strip() for name in FIELDS if visit.query.get(name, "").strip()}
+def _typed(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
 
 
 def _read(typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The parameters of the search, and what is wrong with fields."""
-    given: dict[str, Any] = {}
+    """The parameters of the search, and the problems of its fields."""
+    parameters: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for name, value in typed.items():
         parameter, time = FIELDS[name]
         try:
-            given[parameter] = signet_endpoints.read_parameter(parameter, value + time)
+            parameters[parameter] = signet_endpoints.read_parameter(parameter, value + time)
         except errors.ValidationException as error:
-            problems[name] = "It must be a date." if time else error.message.replace(f"The parameter '{name}'", "It")
-    return given, problems
+            problems[name] = "It must be a date." if time else error.reason
+    return parameters, problems
 
 
-def _command(visit: Visit, given: Mapping[str, Any]) -> str:
-    """The AWS CLI has no search; curl signs the request of ours. What AWS has is a report of all certificates."""
-    texts = {name: value if isinstance(value, str) else _text(value) for name, value in given.items()}
+def _command(visit: Visit, parameters: Mapping[str, Any]) -> str:
+    """A curl command for the search, which the AWS CLI does not have; AWS has only the report of all certificates."""
+    texts = {name: value if isinstance(value, str) else _text(value) for name, value in parameters.items()}
     # Curl signs a query as it is written: in any other order, or with + for a space, it would be refused.
     query = f"?{urlencode(sorted(texts.items()), quote_via=quote)}" if texts else ""
-    scheme = "https" if web.secure(visit) else "http"
+    scheme = "https" if web.secure(visit.request) else "http"
     api = f"{scheme}://{visit.request.header('host')}{visit.request.path.partition('/console')[0]}"
-    address = f"{api}/certificate-authorities/{visit.named['ca_id']}/certificates{query}"
+    address = f"{api}/certificate-authorities/{visit.ca.ca_id}/certificates{query}"
     signed = f"--aws-sigv4 aws:amz:{visit.rt.settings.region}:acm-pca"
     key = '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
     return " \\\n  ".join((f"curl {signed}", key, shlex.quote(address)))

@@ -1,4 +1,4 @@
-"""A CA's CSR, and installing its certificate: pasted, or signed here by itself or by a CA above it."""
+"""The CSR of a CA, and installing its certificate: pasted, or signed here by the CA itself or by a CA above it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import hashlib
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import find, iterate, state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
-from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.refusals import problems_of, reason_of
 from chalicelib.console.parts import authority_page, authority_rows, lifecycle
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import bundles, csr
@@ -23,18 +22,22 @@ from chalicelib.pki.x509 import bundles, csr
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.web import Visit
+    from chalicelib.console.web import Form, Visit
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+    from chalicelib.shapes import GetCertificateResponse
 
 SECTION = "authorities"
 ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
-_LOOKS, _LOOK_SECONDS = 15, 0.2  # for a certificate that another request is signing
 MOST_PARENTS = 100  # on a page
+_LOOKS, _LOOK_SECONDS = 15, 0.2  # for a certificate that another request is signing
 _CSR_FILE = "--output text > ca.csr"
 
 
 class Parent(NamedTuple):
-    """A CA that may sign another one's certificate."""
+    """A CA that may sign the certificate of another one."""
 
     name: str
     ca_id: str
@@ -45,7 +48,7 @@ class Parent(NamedTuple):
 
 def show_csr(visit: Visit) -> WireResponse:
     """The CSR, to be copied or downloaded."""
-    arn, ca = own_arn(visit), _described(visit)
+    ca, arn = visit.ca.described, visit.ca.arn
     return render.page(
         visit,
         "csr.html",
@@ -53,90 +56,87 @@ def show_csr(visit: Visit) -> WireResponse:
         section=SECTION,
         commands=(command("GetCertificateAuthorityCsr", {"CertificateAuthorityArn": arn}, _CSR_FILE),),
         ca=ca,
-        ca_id=visit.named["ca_id"],
+        ca_id=visit.ca.ca_id,
         name=authority_rows.common_name(ca),
-        csr=_csr(visit, arn),
+        csr=_csr(visit.client, arn),
         installable=lifecycle.is_installable(ca["Type"], ca["Status"]),
     )
 
 
 def download_csr(visit: Visit) -> WireResponse:
     """The CSR as a file."""
-    return web.download(_csr(visit, own_arn(visit)) + "\n", f"{visit.named['ca_id']}.csr.pem")
+    return web.download(_csr(visit.client, visit.ca.arn) + "\n", f"{visit.ca.ca_id}.csr.pem")
 
 
-def _csr(visit: Visit, arn: str) -> str:
-    return str(visit.call("GetCertificateAuthorityCsr", CertificateAuthorityArn=arn)["Csr"])
-
-
-def _described(visit: Visit) -> Any:
-    return visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=own_arn(visit))["CertificateAuthority"]
+def _csr(client: Client, arn: str) -> str:
+    return client.call("GetCertificateAuthorityCsr", CertificateAuthorityArn=arn)["Csr"]
 
 
 def install_form(visit: Visit) -> WireResponse:
-    """Every way to the CA's certificate."""
+    """The ways to install a certificate for the CA."""
     return _form(visit, {})
 
 
+# a certificate that was pasted
+
+
 def install_pasted(visit: Visit) -> WireResponse:
-    """Install what was pasted or uploaded."""
-    certificate, chain = _given(visit, "certificate"), _given(visit, "chain")
+    """Install the certificate that was pasted or uploaded."""
+    certificate, chain = _pasted(visit.form, "certificate"), _pasted(visit.form, "chain")
     if not certificate:
         return _form(visit, {"certificate": "Paste the certificate, or choose its file."})
     try:
-        certificate, chain = _unbundled(visit, certificate, chain)
+        certificate, chain = _unbundled(visit.client, visit.ca.arn, certificate, chain)
     except PkiError as error:
-        return _form(visit, {"certificate": str(error)})
+        return _form(visit, {"certificate": error.reason})
     request = {"Certificate": certificate} | ({"CertificateChain": chain} if chain else {})
     try:
-        visit.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=own_arn(visit), **request)
+        visit.client.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=visit.ca.arn, **request)
     except errors.ApiError as error:
-        return _form(visit, {_field_of(error): in_words(error.message)})
+        return _form(visit, problems_of(error, otherwise="certificate"))
     return _installed(visit)
 
 
-def _given(visit: Visit, name: str) -> bytes:
-    """What a field or its file holds, as PEM or PKCS #7; a file of other DER is one certificate."""
-    uploaded = visit.form.files.get(f"{name}_file", b"")
+def _pasted(form: Form, name: str) -> bytes:
+    """The content of a field or its file, as PEM or PKCS #7; a file of other DER is one certificate."""
+    uploaded = form.files.get(f"{name}_file", b"")
     if not uploaded:
-        return visit.form.get(name).encode("utf-8", "replace")
+        return form.get(name).encode("utf-8", "replace")
     as_it_is = b"-----BEGIN" in uploaded or bundles.is_bundle(uploaded)
     return uploaded if as_it_is else pem.encode(uploaded).encode()
 
 
-def _unbundled(visit: Visit, certificate: bytes, chain: bytes) -> tuple[bytes, bytes]:
-    """Certificate and chain in PEM, where one of both came as PKCS #7: that of this CA's key, and those above it.
+def _unbundled(client: Client, arn: str, certificate: bytes, chain: bytes) -> tuple[bytes, bytes]:
+    """Certificate and chain in PEM; out of PKCS #7, the certificate for this CA's key and those above it.
 
     Raises:
-        PkiError: it cannot be read, or has no certificate for this CA.
+        PkiError: the file cannot be read, or has no certificate for this CA.
     """
     if not (bundles.is_bundle(certificate) or bundles.is_bundle(chain)):
         return certificate, chain
-    given = [der for each in (certificate, chain) if each for der in _ders(each)]
-    own = bundles.of_key(given, csr.parse_csr(_csr(visit, own_arn(visit)).encode()).spki_der)
-    if own is None:
+    ders = [der for content in (certificate, chain) if content for der in _ders(content)]
+    leaf = bundles.of_key(ders, csr.parse_csr(_csr(client, arn).encode()).spki_der)
+    if leaf is None:
         raise PkiError("None of the certificates in the PKCS #7 file is for the key of this CA.")
-    return pem.encode(own).encode(), "\n".join(map(pem.encode, bundles.above(own, given))).encode()
+    return pem.encode(leaf).encode(), "\n".join(map(pem.encode, bundles.above(leaf, ders))).encode()
 
 
-def _ders(given: bytes) -> list[bytes]:
-    return bundles.certificates(given) if bundles.is_bundle(given) else [der for _, der in pem.blocks(given)]
+def _ders(content: bytes) -> list[bytes]:
+    return bundles.certificates(content) if bundles.is_bundle(content) else [der for _, der in pem.blocks(content)]
 
 
-def _field_of(error: errors.ApiError) -> str:
-    return "chain" if re.search(r"chain\b", error.message, re.IGNORECASE) else "certificate"
+# a certificate that a CA here signs
 
 
 def install_own(visit: Visit) -> WireResponse:
-    """A root signs its own certificate, which is then installed."""
-    template = "RootCACertificate"
-    return _install_issued(visit, own_arn(visit), template, "own", ROOT_YEARS)
+    """Let a root sign its own certificate, and install it."""
+    return _install_issued(visit, visit.ca.arn, "RootCACertificate", "own", ROOT_YEARS)
 
 
 def install_signed(visit: Visit) -> WireResponse:
-    """A CA of the same account signs the certificate of a subordinate, which is then installed with its chain."""
+    """Let a CA of the same account sign the certificate of a subordinate, and install it with its chain."""
     parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
-    parents = {each.ca_id: each.arn for each in _parents(visit)}
+    parents = {parent.ca_id: parent.arn for parent in _parents(visit.rt, visit.ca.record)}
     if parent_id not in parents:
         return _form(visit, {"parent": "Choose one of these."})
     if depth not in {"0", "1", "2", "3"}:
@@ -146,99 +146,104 @@ def install_signed(visit: Visit) -> WireResponse:
 
 
 def _install_issued(visit: Visit, issuer_arn: str, template: str, field: str, default_years: str) -> WireResponse:
-    """IssueCertificate by a CA from this CA's CSR, then ImportCertificateAuthorityCertificate; or what refuses it.
+    """Issue a certificate from this CA's CSR and import it, or show the refusal.
 
-    Pressed several times at once, it is one certificate, and each answer waits for it.
+    If the button is pressed several times at once, one certificate is issued, and each answer waits for it.
     """
     years = visit.form.get("years") or default_years
     if re.fullmatch("[0-9]{1,3}", years, re.ASCII) is None or not 1 <= int(years) <= MOST_YEARS:
         return _form(visit, {"years": f"It must be from 1 to {MOST_YEARS} years."})
-    arn, issued = own_arn(visit), {}
+    client, arn, certificate_arn = visit.client, visit.ca.arn, ""
     try:
-        issuer = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=issuer_arn)["CertificateAuthority"]
-        issued = visit.call(
+        issuer = web.Authority(visit.rt, visit.caller, issuer_arn).described
+        certificate_arn = client.call(
             "IssueCertificate",
             CertificateAuthorityArn=issuer_arn,
-            Csr=_csr(visit, arn).encode(),
+            Csr=_csr(client, arn).encode(),
             SigningAlgorithm=issuer["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
             TemplateArn=str(arns.TemplateArn(arns.partition_of(visit.rt.settings.region), template)),
             Validity={"Type": "YEARS", "Value": int(years)},
             IdempotencyToken=hashlib.sha256(f"{arn} {template} {years}".encode()).hexdigest()[:36],
-        )
-        found = _signed(visit, CertificateAuthorityArn=issuer_arn, **issued)
-        chain = found.get("CertificateChain")
-        visit.call(
+        )["CertificateArn"]
+        signed = _signed(client, issuer_arn, certificate_arn)
+        chain = signed.get("CertificateChain")
+        client.call(
             "ImportCertificateAuthorityCertificate",
             CertificateAuthorityArn=arn,
-            Certificate=found["Certificate"].encode(),
+            Certificate=signed["Certificate"].encode(),
             **({"CertificateChain": chain.encode()} if chain else {}),
         )
     except errors.ApiError as error:
-        if not _has(visit, issued.get("CertificateArn", "")):
-            return _form(visit, {field: in_words(error.message)})
+        if not _is_installed(visit.rt, _as_it_is_now(visit), certificate_arn):
+            return _form(visit, {field: reason_of(error)})
     return _installed(visit)
 
 
-def _signed(visit: Visit, **request: str) -> Any:
-    """What GetCertificate answers once the certificate is signed, which may be the work of another request.
+def _signed(client: Client, ca_arn: str, certificate_arn: str) -> GetCertificateResponse:
+    """The certificate once it is signed, which may be the work of another request.
 
     Raises:
-        RequestInProgressException: it takes too long.
+        RequestInProgressException: signing takes too long.
     """
+    request = {"CertificateAuthorityArn": ca_arn, "CertificateArn": certificate_arn}
     for _ in range(_LOOKS):
         with suppress(errors.RequestInProgressException):
-            return visit.call("GetCertificate", **request)
+            return client.call("GetCertificate", **request)
         time.sleep(_LOOK_SECONDS)
-    return visit.call("GetCertificate", **request)
+    return client.call("GetCertificate", **request)
 
 
-def _has(visit: Visit, certificate_arn: str) -> bool:
-    """Whether the CA is ACTIVE with just this certificate: another request has installed it."""
-    ca = find.find(visit.rt, visit.caller, own_arn(visit))
-    if state.status_of(ca, visit.rt.now()) != "ACTIVE":
+def _as_it_is_now(visit: Visit) -> CertificateAuthority:
+    """The CA after a change, read again."""
+    return find.find(visit.rt, visit.caller, visit.ca.arn)
+
+
+def _is_installed(rt: Runtime, ca: CertificateAuthority, certificate_arn: str) -> bool:
+    """Whether the CA is ACTIVE with this very certificate: another request has installed it."""
+    if state.status_of(ca, rt.now()) != "ACTIVE":
         return False
     return certificate_arn.endswith(f"/{arns.serial_hex(state.issuer_of(ca).serial_number)}")
 
 
 def _installed(visit: Visit) -> WireResponse:
-    """The CA's page; a DISABLED CA stays so with its new certificate."""
-    issues = _described(visit)["Status"] == "ACTIVE"
+    """The CA's page; a DISABLED CA stays disabled with its new certificate."""
+    issues = state.status_of(_as_it_is_now(visit), visit.rt.now()) == "ACTIVE"
     return authority_page.done(visit, "", "installed" if issues else "installed_only")
 
 
-def _parents(visit: Visit) -> list[Parent]:
-    """The ACTIVE CAs of the account below which another one may stand, by name."""
-    now, own = visit.rt.now(), own_arn(visit)
-    others = (ca for ca in iterate.of_account(visit.rt, visit.caller.account_id) if ca.arn != own)
-    active = [ca for ca in others if state.status_of(ca, now) == "ACTIVE"]
+def _parents(rt: Runtime, ca: CertificateAuthority) -> list[Parent]:
+    """The ACTIVE CAs of the account that may sign a CA's certificate, by name."""
+    now, account_id = rt.now(), arns.parse_ca_arn(ca.arn).account_id
+    others = (other for other in iterate.of_account(rt, account_id) if other.arn != ca.arn)
+    active = [other for other in others if state.status_of(other, now) == "ACTIVE"]
     return sorted(
-        Parent(state.name_of(ca), ca.arn.rsplit("/", 1)[1], ca.arn, ca.type, state.issuer_of(ca).not_after)
-        for ca in active
-        if state.issuer_of(ca).path_length != 0
+        Parent(
+            state.name_of(other), other.arn.rsplit("/", 1)[1], other.arn, other.type, state.issuer_of(other).not_after
+        )
+        for other in active
+        if state.issuer_of(other).path_length != 0
     )
 
 
 def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
-    arn, ca = own_arn(visit), _described(visit)
+    ca, is_root = visit.ca.described, visit.ca.described["Type"] == "ROOT"
     installable = lifecycle.is_installable(ca["Type"], ca["Status"])
-    parents = _parents(visit) if ca["Type"] == "SUBORDINATE" and installable else []
-    certificate = {"Certificate": "fileb://certificate.pem", "CertificateChain": "fileb://chain.pem"}
-    if ca["Type"] == "ROOT":
-        del certificate["CertificateChain"]
+    parents = _parents(visit.rt, visit.ca.record) if installable and not is_root else []
+    request = {"CertificateAuthorityArn": visit.ca.arn, "Certificate": "fileb://certificate.pem"}
+    if not is_root:
+        request["CertificateChain"] = "fileb://chain.pem"
     return render.page(
         visit,
         "install.html",
         title="Install the CA certificate",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(command("ImportCertificateAuthorityCertificate", {"CertificateAuthorityArn": arn} | certificate),)
-        if installable
-        else (),
+        commands=(command("ImportCertificateAuthorityCertificate", request),) if installable else (),
         installable=installable,
         ca=ca,
-        ca_id=visit.named["ca_id"],
+        ca_id=visit.ca.ca_id,
         name=authority_rows.common_name(ca),
-        is_root=ca["Type"] == "ROOT",
+        is_root=is_root,
         parents=parents[:MOST_PARENTS],
         more_parents=len(parents) - MOST_PARENTS,
         typed=visit.form.fields,

@@ -1,7 +1,7 @@
-"""Issuing a certificate: the form, the CSR decoded, the preview of what would be signed, and then issuing just that.
+"""Issuing a certificate: the form, the CSR decoded, the preview of the certificate, and issuing just that.
 
-What was previewed lives in the session under a random name, and nothing else can be issued: the name is the idempotency
-token, so that a preview makes one certificate.
+The session holds the preview under a random name, which is the idempotency token: a preview makes one certificate, and
+nothing else can be issued.
 """
 
 from __future__ import annotations
@@ -9,36 +9,34 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.api import constraints, signet_endpoints
 from chalicelib.console import render, sessions, web
 from chalicelib.console.commands import command
-from chalicelib.console.forms import issue_request, wizard_checks
-from chalicelib.console.forms.refusals import in_words, violations
-from chalicelib.console.parts import authority_rows, notes
-from chalicelib.operations import explain
-from chalicelib.pki.asn1 import pem
+from chalicelib.console.forms import issue_request
+from chalicelib.console.forms.issue_request import IssueDraft
+from chalicelib.console.forms.refusals import reason_of
+from chalicelib.console.parts import authority_page, authority_rows, notes
 from chalicelib.pki.errors import PkiError
-from chalicelib.pki.x509 import csr, display
+from chalicelib.pki.x509 import display
 from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.forms.issue_request import Problems, Typed
-    from chalicelib.console.web import Visit
+    from chalicelib.console.forms.refusals import Problems, Typed
+    from chalicelib.console.web import Authority, Visit
+    from chalicelib.operations.explain import Explanation, PlannedExtension
     from chalicelib.pki.x509.display import Section
 
 SECTION = "certificates"
 SOURCES = {
     "TEMPLATE": "the template",
     "CA": "the CA",
-    "API": "what is typed here",
+    "API": "this form",
     "CSR": "the CSR",
 }
 
@@ -48,181 +46,41 @@ class _Extension(NamedTuple):
     source: str
 
 
+# the form
+
+
 def issue_form(visit: Visit) -> WireResponse:
-    """The form; with a draft's name in the query, as it was filled in."""
-    return _form(visit, _draft(visit, visit.query.get("draft", "")) or {}, {})
+    """The form; with the name of a draft in the query, as it was filled in."""
+    draft = _draft(visit, visit.query.get("draft", ""))
+    return _form(visit, draft.typed if draft else {}, {})
 
 
 def show_csr(visit: Visit) -> WireResponse:
-    """A CSR in words: a fragment of the form."""
-    sections, problem = _decoded(visit.form.get("csr").encode("utf-8", "replace"))
+    """A CSR decoded: a fragment of the form."""
+    sections, problem = _decoded(visit.form.get("csr"))
     return render.page(visit, "issue_csr.html", title="", csr_sections=sections, problem=problem)
 
 
-def _decoded(given: bytes) -> tuple[tuple[Section, ...], str]:
-    """The CSR in words, or what is wrong with it."""
+def _decoded(csr: str) -> tuple[tuple[Section, ...], str]:
+    """The CSR decoded, or its problem."""
     try:
-        return (display.of_csr(given), "") if given else ((), "")
+        return (display.of_csr(csr.encode("utf-8", "replace")), "") if csr else ((), "")
     except PkiError as error:
         return (), str(error)
 
 
-def preview(visit: Visit) -> WireResponse:
-    """Keep what was typed if it can be issued, and show what that would be; otherwise the form says why not."""
-    typed = issue_request.read(visit.form.fields)
-    if uploaded := visit.form.files.get("csr_file"):
-        typed["csr"] = _text(uploaded)
-    problems = _too_long(typed) or issue_request.problems_of(typed) or _refusal(visit, typed)
-    if problems:
-        return _form(visit, typed, problems)
-    name = secrets.token_hex(8)
-    if visit.session is not None:
-        draft = {"issue": dict(typed), "ca_id": visit.named["ca_id"]}
-        sessions.change_draft(visit.rt, visit.session, name, lambda _: draft)
-    return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue/{name}")
-
-
-def _text(uploaded: bytes) -> str:
-    """A file with a CSR as PEM."""
-    found = uploaded if b"-----BEGIN" in uploaded else pem.encode(uploaded, "CERTIFICATE REQUEST").encode()
-    return found.decode("utf-8", "replace").strip()
-
-
-def _too_long(typed: Typed) -> Problems:
-    most = {"csr": csr.MAX_BYTES}
-    over = ((name, most.get(name, wizard_checks.MOST_CHARACTERS)) for name in typed)
-    return {name: f"This is longer than {limit} characters." for name, limit in over if len(typed[name]) > limit}
-
-
-def _refusal(visit: Visit, typed: Typed) -> Problems:
-    try:
-        explained = _explained(visit, typed)
-    except errors.ResourceNotFoundException:
-        if visit.granted is None:
-            raise
-        return {"template": "The policy of this CA does not let your account issue with this template."}
-    except errors.ValidationException as error:
-        return {issue_request.field_of_member(typed, each.path): each.words for each in violations(error.message)}
-    if explained["WouldIssue"]:
-        return {}
-    return {issue_request.field_of_refusal(typed, explained["Refusal"]): _told(explained["Refusal"])}
-
-
-def _told(refusal: Mapping[str, str]) -> str:
-    return f"{in_words(refusal['Message'])} ({refusal['Code']})"
-
-
-def _explained(visit: Visit, typed: Typed) -> Any:
-    caller = signet_endpoints.acting(visit.rt, visit.caller, "IssueCertificate")
-    request: Any = _request(visit, typed)
-    constraints.check("IssueCertificateRequest", request)
-    return explain.explain(visit.rt, caller, request)
-
-
-def _request(visit: Visit, typed: Typed) -> dict[str, Any]:
-    arn = visit.ca_arn
-    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    algorithm = ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
-    partition = arns.partition_of(visit.rt.settings.region)
-    template_arn = str(arns.TemplateArn(partition, issue_request.template_of(typed)))
-    return issue_request.request_of(typed, arn, algorithm, template_arn)
-
-
-def _draft(visit: Visit, name: str) -> dict[str, str] | None:
-    """What was previewed at this CA under a name; None where there is nothing."""
-    return _kept(visit, name).get("issue")
-
-
-def _kept(visit: Visit, name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (visit.session.drafts if visit.session else {}).get(name, {})
-    return found if found.get("ca_id") == visit.named["ca_id"] else {}
-
-
-def show_preview(visit: Visit) -> WireResponse:
-    """What would be signed now."""
-    return _preview_page(visit, "")
-
-
-def issue(visit: Visit) -> WireResponse:
-    """Issue what was previewed; pressed twice, it is one certificate."""
-    name = visit.named["draft"]
-    typed = _draft(visit, name)
-    if typed is None or "issued" in _kept(visit, name):
-        return _preview_page(visit, "")
-    token = hashlib.sha256(f"console/issue/{name}".encode()).hexdigest()[:36]
-    try:
-        issued = visit.call("IssueCertificate", **_request(visit, typed), IdempotencyToken=token)
-    except errors.ApiError as error:
-        return _preview_page(visit, _told({"Message": error.message, "Code": error.code}))
-    serial = issued["CertificateArn"].rsplit("/", 1)[1]
-    if visit.session is not None:
-        sessions.change_draft(visit.rt, visit.session, name, lambda kept: kept | {"issued": serial})
-    return notes.done(visit, _path(visit, serial), "issued")
-
-
-def _path(visit: Visit, serial: str) -> str:
-    return f"cas/{visit.named['ca_id']}/certificates/{serial}"
-
-
-def _preview_page(visit: Visit, problem: str) -> WireResponse:
-    name = visit.named["draft"]
-    typed, issued = _draft(visit, name), _kept(visit, name).get("issued")
-    if issued:
-        return web.redirect(visit, _path(visit, issued))
-    if typed is None:
-        return web.redirect(visit, f"cas/{visit.named['ca_id']}/issue")
-    explained = _explained(visit, typed)
-    if not explained["WouldIssue"]:
-        problem = _told(explained["Refusal"])
-    plan, request = explained.get("Plan"), _request(visit, typed)
-    sections, _ = _decoded(typed["csr"].encode())
-    return render.page(
-        visit,
-        "issue_preview.html",
-        title="Preview",
-        section=SECTION,
-        status=422 if problem else 200,
-        commands=(command("IssueCertificate", request | {"Csr": "fileb://request.csr.pem"}),),
-        ca_id=visit.named["ca_id"],
-        name=_name(visit),
-        draft=name,
-        problem=problem,
-        plan=plan,
-        extensions=[_extension(each) for each in plan["Extensions"]] if plan else [],
-        template_name=issue_request.template_of(typed),
-        may_issue=explained.get("MayIssue", []) if visit.granted is None else [],  # the policy is told to its owner
-        csr_sections=sections,
-    )
-
-
-def _extension(planned: Mapping[str, Any]) -> _Extension:
-    encoded = base64.b64decode(planned["Value"])
-    found = Extension(planned["ObjectIdentifier"], planned["Critical"], encoded)
-    return _Extension(display.of_extension(found), SOURCES[planned["Source"]])
-
-
-def _name(visit: Visit) -> str:
-    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=visit.ca_arn)["CertificateAuthority"]
-    return authority_rows.common_name(ca)
-
-
-def _may_use(visit: Visit, template: str) -> bool:
-    return visit.granted is None or template in visit.granted.templates
-
-
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
-    arn = visit.ca_arn
-    ca = visit.call("DescribeCertificateAuthority", CertificateAuthorityArn=arn)["CertificateAuthority"]
-    defaults = issue_request.DEFAULTS | (
-        issue_request.SHORT_LIVED if ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE" else {}
-    )
-    sections, _ = _decoded(typed.get("csr", "").encode("utf-8", "replace"))
+    arn, ca, granted = visit.ca.arn, visit.ca.described, visit.ca.granted
+    is_short_lived = ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE"
+    defaults = issue_request.DEFAULTS | (issue_request.SHORT_LIVED if is_short_lived else {})
+    sections, _ = _decoded(typed.get("csr", ""))
     request = {
         "CertificateAuthorityArn": arn,
         "Csr": "fileb://request.csr.pem",
         "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
         "Validity": {"Type": "DAYS", "Value": int(defaults["amount"])},
     }
+    groups = issue_request.groups()
     return render.page(
         visit,
         "issue.html",
@@ -231,14 +89,128 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         status=422 if problems else 200,
         commands=(command("IssueCertificate", request),) if ca["Status"] == "ACTIVE" else (),
         ca=ca,
-        ca_id=visit.named["ca_id"],
+        ca_id=visit.ca.ca_id,
         name=authority_rows.common_name(ca),
         typed=typed or defaults,
         problems=problems,
         csr_sections=sections,
-        plan=issue_request,
-        common={name: said for name, said in issue_request.COMMON.items() if _may_use(visit, name)},
+        form=issue_request,
+        common={name: row for name, row in issue_request.COMMON.items() if not granted or name in granted.templates},
         groups={
-            title: list(filter(partial(_may_use, visit), names)) for title, names in issue_request.groups().items()
+            title: [name for name in names if not granted or name in granted.templates]
+            for title, names in groups.items()
         },
     )
+
+
+# the preview
+
+
+def preview(visit: Visit) -> WireResponse:
+    """Store the form if it can be issued, and show the certificate; otherwise show the form with its problems."""
+    typed = issue_request.read(visit.form)
+    problems = issue_request.problems_of(typed) or _refusal(visit.client, visit.ca, typed)
+    if problems:
+        return _form(visit, typed, problems)
+    name = secrets.token_hex(8)
+    _store(visit, name, IssueDraft(ca_id=visit.ca.ca_id, typed=typed))
+    return web.redirect(visit, _address(visit.ca.ca_id, name))
+
+
+def _address(ca_id: str, draft_id: str) -> str:
+    return authority_page.address(ca_id, f"issue/{draft_id}")
+
+
+def _refusal(client: Client, ca: Authority, typed: Typed) -> Problems:
+    """The problems for which IssueCertificate would refuse the form."""
+    try:
+        client.explain(**_request(ca, typed))
+    except errors.ResourceNotFoundException:
+        if ca.granted is None:
+            raise
+        return {"template": "The policy of this CA does not let your account issue with this template."}
+    except errors.ApiError as error:
+        return issue_request.beside_fields(typed, error)
+    return {}
+
+
+def show_preview(visit: Visit) -> WireResponse:
+    """The certificate that would be signed now."""
+    draft = _draft(visit, visit.named["draft"])
+    if draft is None:
+        return web.redirect(visit, authority_page.address(visit.ca.ca_id, "issue"))
+    if draft.issued:
+        return web.redirect(visit, authority_page.address(visit.ca.ca_id, f"certificates/{draft.issued}"))
+    return _preview_page(visit, draft)
+
+
+def issue(visit: Visit) -> WireResponse:
+    """Issue the certificate of the preview; a second press leads to the same certificate."""
+    name = visit.named["draft"]
+    draft = _draft(visit, name)
+    if draft is None or draft.issued:
+        return show_preview(visit)
+    token = hashlib.sha256(f"console/issue/{name}".encode()).hexdigest()[:36]
+    try:
+        request = _request(visit.ca, draft.typed)
+        certificate_arn = visit.client.call("IssueCertificate", **request, IdempotencyToken=token)["CertificateArn"]
+    except errors.ApiError as error:
+        return _preview_page(visit, draft, error)
+    serial = certificate_arn.rsplit("/", 1)[1]
+    _store(visit, name, replace(draft, issued=serial))
+    return notes.done(visit, authority_page.address(visit.ca.ca_id, f"certificates/{serial}"), "issued")
+
+
+def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None = None) -> WireResponse:
+    request = _request(visit.ca, draft.typed)
+    explanation: Explanation | None = None
+    try:
+        explanation = visit.client.explain(**request)
+    except errors.ResourceNotFoundException:
+        raise
+    except errors.ApiError as refusal:
+        error = refusal
+    sections, _ = _decoded(draft.typed["csr"])
+    return render.page(
+        visit,
+        "issue_preview.html",
+        title="Preview",
+        section=SECTION,
+        status=422 if error else 200,
+        commands=(command("IssueCertificate", request | {"Csr": "fileb://request.csr.pem"}),),
+        ca_id=visit.ca.ca_id,
+        name=authority_rows.common_name(visit.ca.described),
+        draft=visit.named["draft"],
+        problem=f"{reason_of(error)} ({error.code})" if error else "",
+        plan=explanation["Plan"] if explanation else None,
+        extensions=[_extension(planned) for planned in explanation["Plan"]["Extensions"]] if explanation else [],
+        template_name=issue_request.template_of(draft.typed),
+        # The policy is shown to the owner alone.
+        may_issue=explanation["MayIssue"] if explanation and visit.ca.granted is None else [],
+        csr_sections=sections,
+    )
+
+
+def _extension(planned: PlannedExtension) -> _Extension:
+    encoded = base64.b64decode(planned["Value"])
+    extension = Extension(planned["ObjectIdentifier"], planned["Critical"], encoded)
+    return _Extension(display.of_extension(extension), SOURCES[planned["Source"]])
+
+
+# the draft and its request
+
+
+def _draft(visit: Visit, name: str) -> IssueDraft | None:
+    """The preview with this name at this CA; None if there is none."""
+    return issue_request.decode(visit.signed_in.drafts.get(name), visit.ca.ca_id)
+
+
+def _store(visit: Visit, name: str, draft: IssueDraft) -> None:
+    sessions.change_draft(visit.rt, visit.signed_in, name, lambda _: issue_request.encode(draft))
+
+
+def _request(ca: Authority, typed: Typed) -> dict[str, Any]:
+    algorithm = ca.described["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
+    partition = arns.parse_ca_arn(ca.arn).partition
+    template_arn = str(arns.TemplateArn(partition, issue_request.template_of(typed)))
+    return issue_request.request_of(typed, ca.arn, algorithm, template_arn)

@@ -1,4 +1,4 @@
-"""A CA's audit reports: asked for, followed until they are written, downloaded."""
+"""The audit reports of a CA: requested, followed until they are written, downloaded."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from chalicelib.buckets import BucketError
 from chalicelib.console import render, text, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks
-from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import audit_reports
 from chalicelib.reports import audit_format
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
+    from chalicelib.runtime import Caller, Runtime
 
 TAB = "reports"
 _SHOWN = 20
 _MOST_BYTES = 4 * 1024 * 1024  # of a download where the answer goes through Lambda, which passes 6 MB of JSON
-_TOO_LONG = "The report is longer than the gateway passes on. Fetch it from its bucket: aws s3 cp {address} ."
+_TOO_LONG = "The report is too long for the gateway. Get it from its bucket: aws s3 cp {address} ."
 
 
 def show(visit: Visit) -> WireResponse:
-    """The last reports, and the form for the next one."""
+    """The latest reports, and the form for the next one."""
     return _page(visit, {})
 
 
 def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
-    ca = authority_page.describe(visit)
+    ca = visit.ca.described
     reports = audit_reports.last(visit.rt, visit.caller, ca["Arn"], limit=_SHOWN)
     request = {"CertificateAuthorityArn": ca["Arn"]}
     wanted = request | {"S3BucketName": "BUCKET", "AuditReportResponseFormat": "CSV"}
@@ -46,60 +46,58 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         visit,
         "authority_reports.html",
         TAB,
-        ca=ca,
         problems=problems,
         commands=tuple(shown),
         reports=reports,
-        waiting=any(each.status == "CREATING" for each in reports),
+        waiting=any(report.status == "CREATING" for report in reports),
         requestable=ca["Status"] in audit_reports.STATES,
-        buckets=revocation_checks.list_buckets(visit),
+        buckets=revocation_checks.list_buckets(visit.rt),
         formats=list(audit_format.WRITERS),
         typed=visit.form.fields,
     )
 
 
 def request_report(visit: Visit) -> WireResponse:
-    """Ask for a report."""
+    """Request a report."""
     try:
-        visit.call(
+        visit.client.call(
             "CreateCertificateAuthorityAuditReport",
-            CertificateAuthorityArn=own_arn(visit),
-            S3BucketName=visit.form.get("bucket"),
+            CertificateAuthorityArn=visit.ca.arn,
+            S3BucketName=visit.form.get("report_bucket"),
             AuditReportResponseFormat=visit.form.get("format"),
         )
     except errors.RequestInProgressException:
-        return _page(visit, {"": _too_soon(visit)})
+        return _page(visit, {"": _too_soon(visit.rt, visit.caller, visit.ca.arn)})
     except errors.ApiError as error:
-        field = "format" if "auditReportResponseFormat" in error.message else "bucket"
-        return _page(visit, {field: in_words(error.message)})
+        return _page(visit, problems_of(error, otherwise="report_bucket"))
     return authority_page.done(visit, TAB, "requested")
 
 
-def _too_soon(visit: Visit) -> str:
-    """When the next report can be asked for."""
-    pause = timedelta(seconds=int(visit.rt.settings.audit_report_seconds))
-    (last,) = audit_reports.last(visit.rt, visit.caller, own_arn(visit), limit=1)
-    minutes = math.ceil(pause.total_seconds() / 60)
-    return f"A CA gives one audit report in {minutes} minutes: the next from {text.utc(last.created_at + pause)} on."
+def _too_soon(rt: Runtime, caller: Caller, arn: str) -> str:
+    """The time from which the next report can be requested."""
+    pause = timedelta(seconds=int(rt.settings.audit_report_seconds))
+    (last,) = audit_reports.last(rt, caller, arn, limit=1)
+    minutes, moment = math.ceil(pause.total_seconds() / 60), text.utc(last.created_at + pause)
+    return f"A CA writes at most one audit report in {minutes} minutes. You can request the next one at {moment}."
 
 
 def report_row(visit: Visit) -> WireResponse:
-    """How far a report is: a row of the table, which asks again until the report is finished."""
-    arn, report_id = own_arn(visit), visit.query.get("id", "")
-    visit.call("DescribeCertificateAuthorityAuditReport", CertificateAuthorityArn=arn, AuditReportId=report_id)
+    """The progress of a report: a row of the table, which reloads itself until the report is finished."""
+    arn, report_id = visit.ca.arn, visit.query.get("id", "")
+    visit.client.call("DescribeCertificateAuthorityAuditReport", CertificateAuthorityArn=arn, AuditReportId=report_id)
     report = audit_reports.find(visit.rt, visit.caller, arn, report_id)
-    return render.page(visit, "report_row.html", title="", report=report, ca_id=visit.named["ca_id"])
+    return render.page(visit, "report_row.html", title="", report=report, ca_id=visit.ca.ca_id)
 
 
 def download(visit: Visit) -> WireResponse:
-    """A finished report, read from its bucket for who may see the CA."""
+    """A finished report, read from its bucket."""
     try:
-        report, body = audit_reports.read(visit.rt, visit.caller, own_arn(visit), visit.named["report_id"])
+        report, body = audit_reports.read(visit.rt, visit.caller, visit.ca.arn, visit.named["report_id"])
     except BucketError as error:
         return render.error_page(visit, 502, "The report cannot be read", str(error))
     if visit.rt.settings.buckets == "s3" and len(body) > _MOST_BYTES:
-        told = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
-        return render.error_page(visit, 413, "The report is too long", told)
+        hint = _TOO_LONG.format(address=shlex.quote(f"s3://{report.bucket}/{report.key}"))
+        return render.error_page(visit, 413, "The report is too long", hint)
     _, content_type = audit_format.WRITERS[report.format]
     name = f"audit-report-{report.report_id}.{report.format.lower()}"
     return web.download(body, name, f"{content_type}; charset=utf-8")

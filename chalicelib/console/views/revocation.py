@@ -1,4 +1,4 @@
-"""A CA's revocation: its CRLs and OCSP as they are, its settings, and publishing now."""
+"""The revocation page of a CA: the condition of its CRLs and OCSP, its settings, and publishing now."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import find, state
+from chalicelib.ca import state
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, revocation_form
-from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page, crl_rows
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.crl import publication
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.web import Visit
+    from chalicelib.console.forms.refusals import Problems, Typed
+    from chalicelib.console.web import Authority, Visit
 
 TAB = "revocation"
 _SHOWN = 20
@@ -26,73 +24,70 @@ _EDITABLE = ("PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED")
 
 
 def show(visit: Visit) -> WireResponse:
-    """CRLs and OCSP as they are."""
-    ca = authority_page.describe(visit)
-    record = find.find(visit.rt, visit.caller, ca["Arn"])
-    crls = crl_rows.crls(visit.rt, record)
-    first = next((url for each in crls for url in each.addresses), "")
+    """The condition of CRLs and OCSP, and the settings."""
+    rt, ca, record = visit.rt, visit.ca.described, visit.ca.record
+    crls = crl_rows.crls(rt, record)
+    first = next((url for row in crls for url in row.addresses), "")
     read = (f"curl -s {shlex.quote(first)} \\\n  | openssl crl -inform DER -noout -text",) if first else ()
     return authority_page.show(
         visit,
         "authority_revocation.html",
         TAB,
-        ca=ca,
         commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": ca["Arn"]}), *read),
         crls=crls[:_SHOWN],
         more=len(crls) - _SHOWN,
         settings=revocation_form.typed_of(ca["RevocationConfiguration"]),
-        ocsp=crl_rows.ocsp(visit.rt, record),
+        acls=revocation_form.ACLS,
+        ocsp=crl_rows.ocsp(rt, record),
         editable=ca["Status"] in _EDITABLE,
         publishable=bool(crls) and ca["Status"] in state.WITH_STATUS_SERVICE,
     )
 
 
 def publish(visit: Visit) -> WireResponse:
-    """Make the CRLs due now; the schedule publishes them as it does all others."""
-    publication.publish_soon(visit.rt, visit.caller, own_arn(visit))
+    """Make the CRLs due now; the schedule publishes them like all others."""
+    publication.publish_soon(visit.rt, visit.caller, visit.ca.arn)
     return authority_page.done(visit, TAB, "published")
 
 
 def edit(visit: Visit) -> WireResponse:
-    """The settings in their form."""
-    ca = authority_page.describe(visit)
-    return _form(visit, ca, revocation_form.typed_of(ca["RevocationConfiguration"]), {})
+    """The form of the settings."""
+    return _form(visit, revocation_form.typed_of(visit.ca.described["RevocationConfiguration"]), {})
 
 
-def _form(visit: Visit, ca: Mapping[str, object], typed: Mapping[str, str], problems: dict[str, str]) -> WireResponse:
-    current = _bucket(ca)
-    request = {"CertificateAuthorityArn": ca["Arn"], "RevocationConfiguration": ca["RevocationConfiguration"]}
+def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
+    configuration = visit.ca.described["RevocationConfiguration"]
+    request = {"CertificateAuthorityArn": visit.ca.arn, "RevocationConfiguration": configuration}
     return authority_page.show(
         visit,
         "authority_revocation_edit.html",
         TAB,
-        ca=ca,
         problems=problems,
         commands=(command("UpdateCertificateAuthority", request),),
         typed=typed,
-        **revocation_checks.shown(visit, typed, problems, current=current),
+        **revocation_checks.shown(visit.rt, typed, problems, current=_bucket(visit.ca)),
     )
 
 
-def _bucket(ca: Mapping[str, object]) -> str:
-    configuration: dict[str, dict[str, str]] = ca["RevocationConfiguration"]  # type: ignore[assignment]  # as the model has it
-    return configuration["CrlConfiguration"].get("S3BucketName", "")
+def _bucket(ca: Authority) -> str:
+    return ca.described["RevocationConfiguration"]["CrlConfiguration"].get("S3BucketName", "")
 
 
 def save(visit: Visit) -> WireResponse:
-    """Change the settings, if all of them may be."""
-    ca, typed = authority_page.describe(visit), revocation_form.read(visit.form.fields)
-    problems = revocation_checks.problems_of(visit, typed, current=_bucket(ca))
-    if not problems and ca["Status"] in _EDITABLE:
-        problems = revocation_checks.make_bucket(visit, typed)
+    """Change the settings, if they have no problem."""
+    rt, typed = visit.rt, revocation_form.read(visit.form.fields)
+    problems = revocation_checks.problems_of(rt, typed, current=_bucket(visit.ca))
+    if not problems and visit.ca.described["Status"] in _EDITABLE:
+        problems = revocation_checks.make_bucket(rt, typed)
     if problems:
-        return _form(visit, ca, typed, problems)
-    given = revocation_form.configuration_of(typed)
+        return _form(visit, typed, problems)
+    configuration = revocation_form.configuration_of(typed)
     try:
-        visit.call("UpdateCertificateAuthority", CertificateAuthorityArn=ca["Arn"], RevocationConfiguration=given)
-    except errors.ApiError as error:
-        made = {"choice": "existing", "bucket": revocation_form.bucket_of(typed)} if typed.get("crl") else {}
-        return _form(
-            visit, ca, typed | made, {"bucket" if "S3 bucket" in error.message else "": in_words(error.message)}
+        visit.client.call(
+            "UpdateCertificateAuthority", CertificateAuthorityArn=visit.ca.arn, RevocationConfiguration=configuration
         )
+    except errors.ApiError as error:
+        # The bucket exists now.
+        made = {"choice": "existing", "bucket": revocation_form.bucket_of(typed)} if typed.get("crl") else {}
+        return _form(visit, {**typed, **made}, problems_of(error))
     return authority_page.done(visit, TAB, "revocation")

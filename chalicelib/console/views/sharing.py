@@ -1,20 +1,19 @@
-"""Who else may use a CA: the permission of ACM, and the resource policy for other accounts."""
+"""Sharing a CA: the permission of ACM, and the resource policy for other accounts."""
 
 from __future__ import annotations
 
 import json
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.console.commands import command
-from chalicelib.console.forms.refusals import in_words
+from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
-from chalicelib.console.views.wizard import own_arn
 from chalicelib.operations import permissions
 
 if TYPE_CHECKING:
+    from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
@@ -28,9 +27,9 @@ def show(visit: Visit) -> WireResponse:
 
 
 def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
-    arn = own_arn(visit)
-    given = visit.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
-    policy = _policy(visit)
+    arn = visit.ca.arn
+    listed = visit.client.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
+    policy = _policy(visit.client, arn)
     return authority_page.show(
         visit,
         "authority_sharing.html",
@@ -40,7 +39,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
             command("ListPermissions", {"CertificateAuthorityArn": arn}),
             command("GetPolicy", {"ResourceArn": arn}, "--output text"),
         ),
-        permissions=given,
+        permissions=listed,
         principal=permissions.PRINCIPAL,
         account_id=visit.caller.account_id,
         policy=policy,
@@ -50,10 +49,10 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
 
 
 def _example(arn: str) -> str:
-    """A policy as AWS's managed permission for end-entity certificates has it."""
+    """A policy like AWS's managed permission for end-entity certificates."""
     partition = arn.split(":")[1]
     template = f"arn:{partition}:acm-pca:::template/EndEntityCertificate/V1"
-    reads = [f"acm-pca:{each}" for each in resource_policy.READ_ACTIONS]
+    reads = [f"acm-pca:{action}" for action in resource_policy.READ_ACTIONS]
     common = {"Effect": "Allow", "Principal": {"AWS": _SAMPLE_ACCOUNT}, "Resource": arn}
     issuing = {"StringEquals": {resource_policy.TEMPLATE_ARN: template}}
     statements = [
@@ -63,9 +62,9 @@ def _example(arn: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
-def _policy(visit: Visit) -> str | None:
+def _policy(client: Client, arn: str) -> str | None:
     try:
-        return str(visit.call("GetPolicy", ResourceArn=own_arn(visit))["Policy"])
+        return client.call("GetPolicy", ResourceArn=arn)["Policy"]
     except errors.ResourceNotFoundException:
         return None
 
@@ -76,18 +75,19 @@ def permit(visit: Visit) -> WireResponse:
 
 
 def forbid(visit: Visit) -> WireResponse:
-    """Take that back."""
+    """Withdraw the permission."""
     return _permission(visit, "DeletePermission", "forbidden")
 
 
-def _permission(visit: Visit, operation: str, note: str, **more: Any) -> WireResponse:
+def _permission(
+    visit: Visit, operation: Literal["CreatePermission", "DeletePermission"], note: str, **more: Any
+) -> WireResponse:
     account = visit.form.get("account")
-    request = {"CertificateAuthorityArn": own_arn(visit), "Principal": permissions.PRINCIPAL, **more}
+    request = {"CertificateAuthorityArn": visit.ca.arn, "Principal": permissions.PRINCIPAL, **more}
     try:
-        visit.call(operation, **request, **({"SourceAccount": account} if account else {}))
+        visit.client.call(operation, **request, **({"SourceAccount": account} if account else {}))
     except errors.ApiError as error:
-        known = re.fullmatch("([0-9]{12})?", account, re.ASCII)
-        return _page(visit, {"account": in_words(error.message) if known else "It must be 12 digits."})
+        return _page(visit, problems_of(error, otherwise="account"))
     return authority_page.done(visit, TAB, note)
 
 
@@ -95,13 +95,13 @@ def share(visit: Visit) -> WireResponse:
     """Attach a policy."""
     text = visit.form.get("policy").replace("\r\n", "\n")
     try:
-        visit.call("PutPolicy", ResourceArn=own_arn(visit), Policy=text)
+        visit.client.call("PutPolicy", ResourceArn=visit.ca.arn, Policy=text)
     except errors.ApiError as error:
-        return _page(visit, {"policy": in_words(error.message)})
+        return _page(visit, problems_of(error, otherwise="policy"))
     return authority_page.done(visit, TAB, "shared")
 
 
 def unshare(visit: Visit) -> WireResponse:
     """Remove the policy."""
-    visit.call("DeletePolicy", ResourceArn=own_arn(visit))
+    visit.client.call("DeletePolicy", ResourceArn=visit.ca.arn)
     return authority_page.done(visit, TAB, "unshared")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from chalicelib.console import navigation, render, sessions, web
+from chalicelib.console import render, sessions, web
 from chalicelib.console.forms import body
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _form(visit: Visit, *, back: str, access_key_id: str = "", problem: str = ""
     visitor_id, headers = sessions.id_in(visit.request, sessions.VISITOR_COOKIE), {}
     if not visitor_id:
         visitor_id = sessions.new_id()
-        headers = sessions.set_cookie(sessions.VISITOR_COOKIE, visitor_id, secure=web.secure(visit))
+        headers = sessions.set_cookie(sessions.VISITOR_COOKIE, visitor_id, secure=web.secure(visit.request))
     return render.page(
         visit,
         "sign_in.html",
@@ -85,15 +85,15 @@ def follow_link(visit: Visit) -> WireResponse:
 
 
 def _signed_in(visit: Visit, session_id: str, back: str) -> WireResponse:
-    cookie = sessions.set_cookie(sessions.COOKIE, session_id, secure=web.secure(visit))
-    return web.redirect(visit, back or navigation.HOME, cookie)
+    cookie = sessions.set_cookie(sessions.COOKIE, session_id, secure=web.secure(visit.request))
+    return web.redirect(visit, back or render.HOME, cookie)
 
 
 def sign_out(visit: Visit) -> WireResponse:
     """End the session."""
     if visit.session is not None:
         sessions.sign_out(visit.rt, visit.session)
-    return web.redirect(visit, "sign-in", sessions.set_cookie(sessions.COOKIE, "", secure=web.secure(visit)))
+    return web.redirect(visit, "sign-in", sessions.set_cookie(sessions.COOKIE, "", secure=web.secure(visit.request)))
 
 
 def _back(path: str) -> str:

@@ -190,7 +190,7 @@ def decode_string(tag: int, content: bytes) -> str:
     if tag in _CHARACTERS and _CHARACTERS[tag].fullmatch(text) is None:
         raise PkiError(
             "A name holds a PrintableString or NumericString with other characters.",
-            reason="It has characters that cannot stand here.",
+            reason="It contains characters that are not allowed here.",
         )
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
         raise PkiError("A name holds control characters.", reason="It holds control characters.")

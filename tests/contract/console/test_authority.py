@@ -72,7 +72,7 @@ def test_active_ca_is_not_deleted_before_it_is_disabled(browser: Browser, acm_pc
     assert "Disable it first" in page.text
     assert not [each for each in page.forms if each["action"].endswith("/delete")]
     token = page.form("/disable")["fields"]["token"]
-    refused = browser.post(path_of(arn, "/delete"), {"token": token, "days": "7"})
+    refused = browser.post(path_of(arn, "/delete"), {"token": token, "window": "7"})
     assert refused.status == 422
     assert "not in a valid state for deletion" in refused.text
     assert authority(browser, arn).status == "ACTIVE"
@@ -88,7 +88,7 @@ def test_confirmation_says_what_will_happen(browser: Browser, acm_pca: Any) -> N
     assert "2 certificates are still valid" in page.text  # its own, and the leaf
     assert ">7 days, until 2030-01-08<" in page.text
     assert ">30 days, until 2030-01-31<" in page.text
-    assert page.form("/delete")["fields"]["days"] == "30"
+    assert page.form("/delete")["fields"]["window"] == "30"
     acm_pca.revoke_certificate(
         CertificateAuthorityArn=arn, CertificateSerial=serial_of(leaf), RevocationReason="SUPERSEDED"
     )
@@ -99,9 +99,9 @@ def test_confirmation_says_what_will_happen(browser: Browser, acm_pca: Any) -> N
 def test_deleted_ca_is_listed_and_restored(browser: Browser, acm_pca: Any, clock: Clock) -> None:
     arn = active_root(acm_pca)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
-    page = browser.submit(page_of(browser, arn, "/delete"), "/delete", days="9")
+    page = browser.submit(page_of(browser, arn, "/delete"), "/delete", window="9")
     assert note(page) == "The certificate authority is deleted."
-    assert "It can be restored until" in page.text
+    assert "You can restore it until" in page.text
     assert 'datetime="2030-01-10T12:00:00Z"' in page.text
     assert authority(browser, arn).status == "DELETED"
     assert tabs(page) == ["", "/certificates", "/revocation", "/activity"]
@@ -110,7 +110,7 @@ def test_deleted_ca_is_listed_and_restored(browser: Browser, acm_pca: Any, clock
     page = browser.submit(listed, "/restore")
     assert "restored" in note(page)
     assert authority(browser, arn).status == "DISABLED"
-    browser.submit(page_of(browser, arn, "/delete"), "/delete", days="7")
+    browser.submit(page_of(browser, arn, "/delete"), "/delete", window="7")
     clock.forward(days=7)
     browser.sign_in()
     gone = browser.get(path_of(arn))
@@ -122,9 +122,9 @@ def test_deleted_ca_is_listed_and_restored(browser: Browser, acm_pca: Any, clock
 @pytest.mark.parametrize("days", ["6", "31", "0", "-7", "seven", "9" * 5000, HOSTILE])
 def test_window_of_other_length_is_refused(browser: Browser, acm_pca: Any, days: str) -> None:
     arn = create(acm_pca)
-    refused = browser.submit(page_of(browser, arn, "/delete"), "/delete", days=days)
+    refused = browser.submit(page_of(browser, arn, "/delete"), "/delete", window=days)
     assert refused.status == 422
-    assert set(problems(refused)) == {"days"}
+    assert set(problems(refused)) == {"window"}
     assert is_harmless(refused)
     assert authority(browser, arn).status == "PENDING_CERTIFICATE"
 
@@ -136,7 +136,7 @@ def test_ca_that_never_came_to_be_is_gone_at_once(browser: Browser, acm_pca: Any
     assert is_harmless(page_of(browser, arn))
     page = page_of(browser, arn, "/delete")
     assert "cannot be restored" in page.text
-    assert "days" not in page.form("/delete")["fields"]
+    assert "window" not in page.form("/delete")["fields"]
     assert browser.submit(page, "/delete").url == f"{ORIGIN}/console/cas"
     assert browser.get(path_of(arn)).status == 404
 
@@ -256,7 +256,7 @@ def test_activity_is_told_newest_first(browser: Browser, acm_pca: Any, clock: Cl
     )
     text = page_of(browser, arn, "/activity").text
     whats = ["Audit report requested", "Certificate revoked", "Certificate issued", "CA created"]
-    positions = [text.index(f'data-label="What">{what}<') for what in whats]
+    positions = [text.index(f'data-label="Event">{what}<') for what in whats]
     assert positions == sorted(positions)
     assert text.count(serial_of(leaf)) >= 2
     assert text.count("CN=first.example.com") == 2

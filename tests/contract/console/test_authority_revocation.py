@@ -63,9 +63,9 @@ def test_crl_is_shown_with_number_times_and_address(browser: Browser, acm_pca: A
     assert found["Number"] == str(crl.published_number)
     assert found["Entries"] == "0"
     for name, moment in (
-        ("Last run", crl.published_at),
-        ("Next run", crl.next_crl_at),
-        ("Valid until", crl.next_update),
+        ("Published", crl.published_at),
+        ("Next publication", crl.next_crl_at),
+        ("Expires", crl.next_update),
     ):
         assert found[name] == f"{moment:%Y-%m-%d %H:%M:%S} UTC", name
     (url,) = (each["href"] for _, each in page.elements if each.get("rel") == "noreferrer")
@@ -96,7 +96,7 @@ def test_ca_without_crls_has_nothing_to_publish(browser: Browser, acm_pca: Any) 
     arn = create(acm_pca)
     page = page_of(browser, arn, "/revocation")
     assert not [each for each in page.forms if each["action"].endswith("/publish")]
-    assert "CRLs are off" in page.text
+    assert "CRL distribution is disabled" in page.text
     refused = browser.post(path_of(arn, "/revocation/publish"), {"token": page.form("sign-out")["fields"]["token"]})
     assert refused.status == 400
     assert "not in a state in which its CRLs are published" in refused.text
@@ -112,7 +112,7 @@ def test_failure_is_shown_with_its_error_and_what_to_do(browser: Browser, acm_pc
     page = page_of(browser, arn, "/revocation")
     assert is_harmless(page)
     assert "&lt;script&gt;alert(1)" in page.text
-    assert facts(page)["Failed runs since"] == "1"
+    assert facts(page)["Failed attempts since"] == "1"
     assert "Put right what the last error says" in page.text
 
 
@@ -124,7 +124,7 @@ def test_crl_of_an_expired_ca_is_not_published_and_says_so(browser: Browser, acm
     browser.sign_in()
     assert [each.result for each in publication.publish_due_crls(browser.rt, seconds=10)] == ["skipped"]
     page = page_of(browser, arn, "/revocation")
-    assert not re.search("[0-9]", facts(page)["Next run"])
+    assert not re.search("[0-9]", facts(page)["Next publication"])
     assert "not published any more" in page.text
     for rest in ("", "/revocation"):
         assert "not published" in page_of(browser, arn, rest).text
@@ -138,7 +138,7 @@ def test_partitions_are_shown_each(browser: Browser, acm_pca: Any) -> None:
     (location,) = authority(browser, arn).distribution_points
     page = page_of(browser, arn, "/revocation")
     assert location.partition in page.text
-    assert facts(page)["Kind"] == "Partitioned"
+    assert facts(page)["Partitioned CRL"] == "Yes"
 
 
 # OCSP
@@ -204,7 +204,8 @@ def test_settings_are_changed_and_shown(browser: Browser, acm_pca: Any) -> None:
         "OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"},
     }
     found = facts(page)
-    assert {"lists/crls", "crl.example.com", "3 days", "Partitioned"} <= set(found.values())
+    assert found["Partitioned CRL"] == "Yes"
+    assert {"lists/crls", "crl.example.com", "3 days"} <= set(found.values())
     before = settings(browser, arn)
     edit(browser, arn)  # sent as it came, it changes nothing
     assert settings(browser, arn) == before
@@ -222,7 +223,7 @@ def test_midpoint_of_the_settings_is_shown(browser: Browser, acm_pca: Any) -> No
     page = page_of(browser, active_root(acm_pca), EDIT)
     (days,) = (each for _, each in page.elements if each.get("id") == "days")
     assert 'datetime="2030-01-05T00:00:00Z"' in page.text
-    assert "The next CRL is made at the midpoint" in browser.get(urljoin(page.url, days["hx-get"]) + "?days=6").text
+    assert "renewed at the midpoint of its validity" in browser.get(urljoin(page.url, days["hx-get"]) + "?days=6").text
 
 
 def test_new_bucket_is_made_when_it_is_saved(browser: Browser, acm_pca: Any) -> None:
@@ -247,14 +248,14 @@ def test_new_bucket_is_made_when_it_is_saved(browser: Browser, acm_pca: Any) -> 
         ({"path": "../up"}, "path", "begins with a dot"),
         ({"path": HOSTILE}, "path", "in parts with one / between"),
         ({"acl": HOSTILE}, "acl", "Choose one of these."),
-        ({"cname": "crl.example.com", "omit": "yes"}, "omit", "It cannot be chosen together with a custom CRL name."),
+        ({"cname": "crl.example.com", "omit": "yes"}, "cname", "It cannot be combined with leaving"),
         ({"bucket": ""}, "bucket", "Choose a bucket."),
         ({"bucket": "no-such-bucket"}, "bucket", "There is no bucket no-such-bucket here"),
         ({"bucket": HOSTILE}, "bucket", ""),
         ({"choice": "new", "new_bucket": "crl-bucket"}, "new_bucket", "exists already"),
         ({"choice": "new", "new_bucket": "B" * 65536}, "new_bucket", ""),
-        ({"choice": "new", "new_bucket": ""}, "new_bucket", "Type a name"),
-        ({"ocsp": "yes", "ocsp_cname": HOSTILE}, "ocsp_cname", "It must be a host name, such as"),
+        ({"choice": "new", "new_bucket": ""}, "new_bucket", "Enter a name"),
+        ({"ocsp": "yes", "ocsp_cname": HOSTILE}, "ocsp_cname", "It must be a host name"),
     ],
 )
 def test_refusal_of_settings_stands_beside_the_field(

@@ -209,7 +209,7 @@ def test_page_looks_at_a_bounded_number_of_certificates(
     assert "go on to the next page" in page.text
     page = browser.get(urljoin(page.url, link_to(page, "next")))
     page = browser.get(urljoin(page.url, link_to(page, "next")))
-    assert "There is nothing more." in page.text
+    assert "There are no more certificates." in page.text
 
 
 def test_command_asks_the_api_for_the_same(browser: Browser, rt: Any) -> None:
@@ -255,7 +255,7 @@ def test_what_a_page_leaves_out_is_told_and_stands_in_full_elsewhere(browser: Br
     ca, names = root(rt), [f"host-{number}.example.com" for number in range(100)]
     serial = issue(rt, ca, csr("many.example.com", dns_names=names))
     page = browser.get(f"/console/cas/{ca}/certificates/{serial}")
-    assert "75 more: all in full" in page.text
+    assert "75 more: show all" in page.text
     assert names[-1] not in page.text
     (address,) = {each["href"] for tag, each in page.elements if tag == "a" and each["href"].endswith("/full")}
     full = browser.get(urljoin(page.url, address))
@@ -267,10 +267,10 @@ def test_root_s_own_certificate_has_no_chain_and_is_not_revoked(browser: Browser
     ca = root(rt)
     (serial,) = rows(browser.get(f"/console/cas/{ca}/certificates").text)
     page = browser.get(f"/console/cas/{ca}/certificates/{serial}")
-    assert "nothing is above it" in page.text
+    assert "there is no CA above it" in page.text
     assert "/revoke" not in page.text
     told = browser.get(f"/console/cas/{ca}/certificates/{serial}/revoke")
-    assert "a root cannot revoke" in told.text
+    assert "A root cannot revoke its own certificate" in told.text
     refused = browser.post(told.url, told.form("sign-out")["fields"] | {"reason": "UNSPECIFIED"})
     assert refused.status == 422
     assert "Self-signed certificate can not be revoked" in refused.text

@@ -75,7 +75,7 @@ def test_what_is_previewed_is_what_is_issued(browser: Browser, rt: Any) -> None:
         assert said in page.text
     assert 'datetime="2030-02-15T12:00:00Z"' in page.text
     sources = re.findall(
-        r'data-label="Extension">([^<]*?)(?: <.*?)?</td>\s*<td data-label="Comes from">([^<]*)<', page.text
+        r'data-label="Extension">([^<]*?)(?: <.*?)?</td>\s*<td data-label="Source">([^<]*)<', page.text
     )
     assert dict(sources)["Subject alternative names"] == "the CSR"
     assert dict(sources)["Extended key usage"] == "the template"
@@ -128,7 +128,7 @@ def test_subject_names_and_usages_pass_through(browser: Browser, rt: Any) -> Non
         "purpose.CLIENT_AUTH": "yes",
     }
     page = previewed(browser, ca, **typed)
-    assert "what is typed here" in page.text
+    assert ">this form</td>" in page.text
     certificate = loaded(rt, ca, issue(browser, page))
     assert certificate.subject.rfc4514_string() == "OU=Unit,O=Example,CN=typed" or "CN=typed" in str(
         certificate.subject
@@ -220,9 +220,9 @@ PASSED = {"template": "EndEntityCertificate_APIPassthrough"}
         ({"unit": "END_DATE", "end": "2090-01-01"}, "end", "exceeds the certificate authority validity"),
         ({"template": "RootCACertificate_APIPassthrough"}, "template", "a root's own certificate"),
         ({**PASSED, "CommonName": "x" * 100}, "CommonName", "It must have at most 64 characters."),
-        ({**PASSED, "Organization": "a\x00b"}, "Organization", "A name holds control characters."),
-        ({**PASSED, "ip": "no-address"}, "ip", "The IP address cannot be written."),
-        ({**PASSED, "email": "\xe9@example.com"}, "email", "The email address cannot be written."),
+        ({**PASSED, "Organization": "a\x00b"}, "Organization", "It holds control characters."),
+        ({**PASSED, "ip": "no-address"}, "ip", "It is neither an IPv4 nor an IPv6 address."),
+        ({**PASSED, "email": "\xe9@example.com"}, "email", "It contains characters that are not allowed here."),
         ({**PASSED, "dns": "a_b..example"}, "dns", "is malformed"),
     ],
 )
@@ -270,9 +270,9 @@ def test_ca_that_stops_issuing_after_the_preview_is_told(browser: Browser, rt: A
     assert refused.status == 422
     assert "InvalidStateException" in refused.text
     assert len(certificates_of(rt, ca)) == 1
-    assert "It cannot be issued." in browser.get(page.url).text
+    assert "This certificate cannot be issued." in browser.get(page.url).text
     waiting = create(rt)
-    assert "it issues nothing now" in browser.get(f"/console/cas/{waiting}/issue").text
+    assert "cannot issue certificates" in browser.get(f"/console/cas/{waiting}/issue").text
     fields = {"token": page.form("sign-out")["fields"]["token"], "csr": CSR, **issue_request.DEFAULTS}
     refused = browser.post(f"/console/cas/{waiting}/issue", fields)
     assert "InvalidStateException" in refused.text

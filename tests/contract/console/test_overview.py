@@ -107,7 +107,7 @@ def test_what_needs_attention_comes_first_and_leads_there(browser: Browser, rt: 
 
 def test_nothing_to_attend_to_is_said(browser: Browser, rt: Any) -> None:
     root(rt)
-    assert "Nothing needs attention at the CA here." in browser.get("/console/overview").text
+    assert "The CA here needs no attention." in browser.get("/console/overview").text
 
 
 def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
@@ -117,13 +117,13 @@ def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
     clock.forward(days=1, hours=18)
     browser.sign_in()
     part = figure(browser.get("/console/overview"), "crls")
-    assert 'aria-label="25 percent of its life used"' in part
+    assert 'aria-label="25 percent of its validity used"' in part
     assert "Aging" in part
     assert "fresh" in part
     clock.forward(days=7)
     browser.sign_in()
     part = figure(browser.get("/console/overview"), "crls")
-    assert 'aria-label="100 percent of its life used"' in part
+    assert 'aria-label="100 percent of its validity used"' in part
     assert "expired" in part
 
 
@@ -201,14 +201,14 @@ def test_hierarchy_goes_on_on_the_next_page(browser: Browser, rt: Any, monkeypat
     assert names_and_levels(page) == [("1", "Top"), ("2", "Middle"), ("3", "Below 0")]
     page = browser.get(urljoin(page.url, link_to(page, "next")))
     assert names_and_levels(page) == [("3", "Below 1"), ("3", "Below 2"), ("1", "Waiting")]
-    assert "CAs 4 to 6 of 6; the first one here stands below <bdi>Top</bdi> \u203a <bdi>Middle</bdi>" in page.text
+    assert "CAs 4 to 6 of 6; the first one here is below <bdi>Top</bdi> \u203a <bdi>Middle</bdi>" in page.text
     assert 'rel="next"' not in page.text
     assert names_and_levels(browser.get(urljoin(page.url, "hierarchy?begin=x"))) == [
         ("1", "Top"),
         ("2", "Middle"),
         ("3", "Below 0"),
     ]
-    assert "There is nothing more." in browser.get("/console/hierarchy?begin=999999").text
+    assert "There are no more CAs." in browser.get("/console/hierarchy?begin=999999").text
 
 
 def test_overview_shows_the_most_urgent_and_counts_the_rest(
@@ -224,7 +224,7 @@ def test_overview_shows_the_most_urgent_and_counts_the_rest(
     page = browser.get("/console/overview")
     assert page.text.count("Pending certificate: install it to activate this CA.") == 2
     assert "And 1 more, none of them more urgent." in page.text
-    assert "These are the worst 1 of 3; the table has the worst 2." in page.text
+    assert "The worst 1 of 3; the table lists the worst 2." in page.text
     assert figure(page, "crls").count("<tr><td>") == 2
 
 
@@ -232,12 +232,12 @@ def test_external_ca_is_shown_and_not_linked(browser: Browser, acm_pca: Any, clo
     active_subordinate(acm_pca, now=clock())
     page = browser.get("/console/hierarchy")
     assert re.search(r"Level 1: </span>\s*<bdi>Offline Root</bdi>", page.text)
-    assert "Not kept here" in page.text
+    assert "Not a CA of this service" in page.text
     assert names_and_levels(page) == [("2", "Test CA")]
 
 
 def test_without_a_ca_there_is_no_tree(browser: Browser) -> None:
-    assert "There is no certificate authority yet" in browser.get("/console/hierarchy").text
+    assert "This account has no certificate authority yet" in browser.get("/console/hierarchy").text
 
 
 # others, and hostile names

@@ -98,7 +98,7 @@ def switch_off(rt: Any, ca: str) -> None:
     authorities.delete_certificate_authority(rt, CALLER, request)
 
 
-@pytest.mark.parametrize("why", ["revoked already", "has expired", "state DELETED"])
+@pytest.mark.parametrize("why", ["revoked already", "has expired", "status DELETED"])
 def test_what_cannot_be_revoked_says_why_and_has_no_button(browser: Browser, rt: Any, clock: Clock, why: str) -> None:
     ca = root(rt)
     serial = issue(rt, ca)
@@ -109,7 +109,7 @@ def test_what_cannot_be_revoked_says_why_and_has_no_button(browser: Browser, rt:
     if why == "has expired":
         clock.forward(days=31)
         browser.sign_in()
-    if why == "state DELETED":
+    if why == "status DELETED":
         switch_off(rt, ca)
     before = record(rt, ca, serial)
     page = browser.get(f"{address}/revoke")

@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 import pytest
 
 from chalicelib.console import pages
-from chalicelib.console.views import certificate_search, overview, wizard
+from chalicelib.console.forms import wizard_draft
+from chalicelib.console.views import certificate_search, overview
 from tests.support.builders import csr
 from tests.support.console_steps import create, issue, revoke, root, signed_in, subordinate
 
@@ -63,7 +64,7 @@ def addresses(home: Home) -> Iterator[str]:
     """Every page that there is, and more of those that are long."""
     segments = {"ca_id": home.ca_id, "serial": home.serial, "report_id": home.ca_id, "file": "chain.pem"}
     for row in SHOWN:
-        steps = wizard.STEPS if "{step}" in row.path else [""]
+        steps = wizard_draft.STEPS if "{step}" in row.path else [""]
         yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)
     yield f"hierarchy?begin={overview.BRANCHES}"
     yield f"cas/{home.ca_id}/issue?draft={home.issue}"

@@ -119,25 +119,25 @@ def test_edit_of_a_value_leads_back_to_the_review(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("before", "fields", "field", "message"),
     [
-        (1, {"Country": "USA"}, "Country", "It must have at most 2 characters."),
+        (1, {"Country": "USA"}, "Country", "It must be two letters, such as US."),
         (1, {"Country": "11"}, "Country", "It must be two letters, such as US."),
         (3, CRLS | {"path": "a?b"}, "path", "It must be segments without"),
         (3, CRLS | {"path": "a b"}, "path", "in parts with one / between"),
         (1, {"CommonName": "x" * 65, "Organization": "fine"}, "CommonName", "It must have at most 64 characters."),
         (1, {"CommonName": "x" * 65536}, "CommonName", "This is longer than 4096 characters."),
-        (1, {"Locality": "a\x00b"}, "Locality", "A name holds control characters."),
+        (1, {"Locality": "a\x00b"}, "Locality", "It holds control characters."),
         (0, {"type": "OTHER"}, "type", "Choose one of these."),
         (2, {"algorithm": "DSA"}, "algorithm", "Choose one of these."),
         (2, {"algorithm": "SM2"}, "algorithm", ""),
         (3, CRLS | {"new_bucket": "Not_A_Bucket"}, "new_bucket", "not a bucket name"),
-        (3, CRLS | {"new_bucket": ""}, "new_bucket", "Type a name for the new bucket."),
+        (3, CRLS | {"new_bucket": ""}, "new_bucket", "Enter a name for the new bucket."),
         (3, CRLS | {"choice": "existing"}, "bucket", "Choose a bucket."),
         (3, CRLS | {"days": "0"}, "days", "It must be at least 1."),
         (3, CRLS | {"days": "seven"}, "days", "It must be at least 1."),
         (3, CRLS | {"cname": "http://crl.example.com/x"}, "cname", "must be a host name"),
         (3, {"ocsp": "yes", "ocsp_cname": "a b"}, "ocsp_cname", "It must be a host name"),
         (4, {"key.0": "aws:x", "value.0": "1"}, "key.0", "begins with"),
-        (4, {"key.0": "a", "value.0": "<"}, "value.0", "It must consist of letters, digits, spaces"),
+        (4, {"key.0": "a", "value.0": "<"}, "value.0", "It must be at most 256 letters, digits, spaces"),
         (4, {"key.0": "", "value.0": "1"}, "key.0", "It must not be empty."),
     ],
 )
@@ -276,7 +276,7 @@ def test_existing_bucket_is_chosen_from_the_list(browser: Browser) -> None:
 
 def test_midpoint_is_shown_as_a_date(browser: Browser) -> None:
     assert 'datetime="2030-01-04T12:00:00Z"' in browser.get("/console/cas/midpoint?days=6").text
-    assert "Type a number of days" in browser.get("/console/cas/midpoint?days=x").text
+    assert "Enter a number of days" in browser.get("/console/cas/midpoint?days=x").text
 
 
 def test_pressing_confirm_twice_makes_one_ca(browser: Browser) -> None:
@@ -340,7 +340,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser) -> None:
 
 
 def test_list_is_paged(browser: Browser) -> None:
-    draft = {"subject": {"CommonName": "x"}, "key": {"algorithm": "EC_prime256v1"}}
+    draft = wizard_draft.WizardDraft(steps={"subject": {"CommonName": "x"}, "key": {"algorithm": "EC_prime256v1"}})
     caller: Any = Caller(account_id="000000000000", access_key_id="x")
     request: Any = wizard_draft.create_request(draft)
     for _ in range(authorities_view.PAGE + 1):

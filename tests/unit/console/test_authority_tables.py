@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from chalicelib.api import model
+from chalicelib.console import fields
 from chalicelib.console.forms import refusals, revocation_form
 from chalicelib.console.parts import authority_page, authority_rows, crl_rows, lifecycle, notes
 from chalicelib.crl import freshness, revocation_configuration
+from chalicelib.errors import InvalidArgsException, Rule, ValidationException, Violation
 from chalicelib.operations import authorities
 
 CONSOLE = Path(authority_page.__file__).parent.parent
@@ -50,65 +52,102 @@ def _notes(text: str) -> list[str]:
     return [note for pair in found for note in pair if note]
 
 
-FAILED = "1 validation error detected: Value 'x' at 'a.1.member' failed to satisfy constraint: Member must "
-
-
 @pytest.mark.parametrize(
-    ("message", "words"),
+    ("violation", "words"),
     [
-        (
-            FAILED + r"satisfy regular expression pattern: ([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
-            "It must consist of letters, digits, spaces and the characters _ . : / = + - @.",
-        ),
-        (FAILED + "satisfy regular expression pattern: [a-z]+", "It has characters that cannot stand here."),
-        (FAILED + "have length greater than or equal to 12; Value 'x'", "It must have at least 12 characters."),
-        (FAILED + "satisfy enum value set: [A, B]", "Choose one of these."),
-        (FAILED + "have value less than or equal to 5000", "It must be at most 5000."),
-        (FAILED + "not be null", "It is missing."),
-        (
-            "1 validation error detected: Value null at 'csr' failed to satisfy constraint: Member must not be null",
-            "It is missing.",
-        ),
-        ("CrlConfiguration.CustomPath 'a' must b' must be segments.", "It must be segments."),
-        (
-            "Attribute 2.5.4.3 of the subject is refused. A name holds control characters.",
-            "A name holds control characters.",
-        ),
-        (
-            "The Rfc822Name of a GeneralName cannot be written. 'ascii' codec can't encode character 'x': no",
-            "The email address cannot be written. It has characters that cannot stand here.",
-        ),
-        ("The tag key 'aws:x' is reserved.", "The tag key 'aws:x' is reserved."),
+        (Violation(("Tags", 0, "Key"), "pattern", "x", "<"), fields.FIELDS["key"].rule),
+        (Violation(("Tags", 0, "Key"), "min_length", 1, ""), "It must not be empty."),
+        (Violation(("Unknown",), "pattern", "[a-z]+", "<"), "It contains characters that are not allowed here."),
+        (Violation(("SourceAccount",), "min_length", 12, "1"), "It must be 12 digits."),
+        (Violation(("Subject", "CommonName"), "max_length", 64, "x" * 65), "It must have at most 64 characters."),
+        (Violation(("CertificateAuthorityType",), "enum", ("ROOT", "SUBORDINATE"), "x"), "Choose one of these."),
+        (Violation(("CrlConfiguration", "ExpirationInDays"), "max_value", 5000, 5001), "It must be at most 5000."),
+        (Violation(("Csr",), "required", None, None), "It is missing."),
     ],
 )
-def test_refusal_is_put_in_words(message: str, words: str) -> None:
-    assert refusals.in_words(message) == words
+def test_broken_constraint_is_put_in_words(violation: Violation, words: str) -> None:
+    assert refusals.in_words(violation) == words
+    assert refusals.reason_of(ValidationException("x", violations=(violation,))) == words
 
 
 def test_every_rule_of_the_model_has_words() -> None:
     """Whatever the model says, no pattern, no path and no value of it stands before people."""
-    found = set()
-    for each in model.model()["shapes"].values():
-        rules = [
-            *(f"satisfy regular expression pattern: {each[name]}" for name in ("pattern",) if name in each),
-            *(f"satisfy enum value set: [{', '.join(each[name])}]" for name in ("enum",) if name in each),
-        ]
-        found |= {refusals.in_words(FAILED + rule) for rule in rules}
-    assert len(found) > 5
-    for words in found:
-        assert re.fullmatch(r"(It|Choose) [^\[\]{}\\^|]*\.", words), words
+    words = {refusals.in_words(Violation(("Unknown",), rule, "[a]{2}", "x")) for rule in get_args(Rule)}
+    words |= {field.rule for field in fields.FIELDS.values() if field.rule}
+    for sentence in words:
+        assert re.fullmatch(r"(It|Choose) [^\\^|]*\.", sentence), sentence
+    assert "[a]{2}" not in refusals.in_words(Violation(("Unknown",), "pattern", "[a]{2}", "x"))
 
 
-def test_each_violation_has_its_member() -> None:
-    message = (
-        FAILED.replace("1 ", "2 ", 1)
-        + "not be null; Value '; Value ' at 'b' failed to satisfy constraint: Member must "
+def test_each_violation_stands_beside_its_field() -> None:
+    broken = (
+        Violation(("Tags", 1, "Key"), "min_length", 1, ""),
+        Violation(("Tags", 1, "Key"), "pattern", "x", ""),
+        Violation(("CertificateAuthorityConfiguration", "Subject", "CommonName"), "max_length", 64, "x" * 65),
+        Violation(("KeyStorageSecurityStandard",), "enum", ("x",), "y"),
     )
-    assert refusals.violations(message + "have length less than or equal to 2") == [
-        ("a.1.member", "It is missing."),
-        ("b", "It must have at most 2 characters."),
-    ]
-    assert refusals.violations("The certificate validity ends in the past.") == []
+    assert refusals.problems_of(ValidationException("x", violations=broken)) == {
+        "key.1": "It must not be empty.",
+        "CommonName": "It must have at most 64 characters.",
+        "": "Choose one of these.",
+    }
+    refused = InvalidArgsException("Path.Of.Member is refused.", member=("S3BucketName",), reason="It is refused.")
+    assert refusals.problems_of(refused) == {"report_bucket": "It is refused."}
+    assert refusals.problems_of(InvalidArgsException("No."), otherwise="policy") == {"policy": "No."}
+
+
+def members(shape_name: str, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """The paths of the members below a shape; a position in a list is "*"."""
+    shape = model.shape(shape_name)
+    if shape["type"] == "list":
+        return members(shape["member"], (*path, fields.ANY))
+    below = (members(target, (*path, name)) for name, target in shape.get("members", {}).items())
+    return {path}.union(*below)
+
+
+def test_every_member_of_a_field_is_in_the_model_and_in_one_field_only() -> None:
+    """The suffix that the table has leads from every request to that very field."""
+    requests = (
+        "CreateCertificateAuthorityRequest",
+        "CreateCertificateAuthorityAuditReportRequest",
+        "CreatePermissionRequest",
+        "DeleteCertificateAuthorityRequest",
+        "ImportCertificateAuthorityCertificateRequest",
+        "IssueCertificateRequest",
+        "PutPolicyRequest",
+        "RevokeCertificateRequest",
+    )
+    paths = set().union(*(members(request) for request in requests))
+    for name, field in fields.FIELDS.items():
+        leading = [path for path in paths if field.member and path[-len(field.member) :] == field.member]
+        assert bool(leading) == bool(field.member), name
+    reached = {fields.field_of(path).partition(".")[0] for path in paths} - {""}
+    alternatives = {"other_template"}  # of the template, which is chosen in one of two fields
+    assert reached | alternatives == {name for name, field in fields.FIELDS.items() if field.member}
+
+
+def test_rule_of_a_field_states_the_limits_of_the_model() -> None:
+    """Whoever changes the model finds the sentences that name its numbers."""
+    limits = {
+        "Country": "CountryCodeString",
+        "cname": "CnameString",
+        "ocsp_cname": "CnameString",
+        "path": "CrlPathString",
+        "key": "TagKey",
+        "value": "TagValue",
+        "account": "AccountId",
+        "report_bucket": "S3BucketName",
+    }
+    assert set(limits) == {name for name, field in fields.FIELDS.items() if field.rule}
+    for name, shape in limits.items():
+        words = fields.FIELDS[name].rule.replace("two", "2")
+        assert str(model.shape(shape)["max"]) in words, name
+
+
+def test_every_field_is_explained_in_the_guide() -> None:
+    guide = (CONSOLE.parent.parent / "docs" / "console.md").read_text()
+    sections = {title.lower().replace(" ", "-") for title in re.findall("^## (.*)$", guide, re.MULTILINE)}
+    assert {field.docs for field in fields.FIELDS.values()} <= sections
 
 
 OFF: dict[str, Any] = {"Enabled": False}

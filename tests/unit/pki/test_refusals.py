@@ -145,7 +145,7 @@ PLANS: dict[str, Case] = {
     "country beyond ASCII": (
         _subject(Country="\u00e9\u00e9"),
         "ApiPassthrough.Subject.Country",
-        "It has characters that cannot stand here.",
+        "It contains characters that are not allowed here.",
     ),
     "control characters": (
         _subject(CommonName="a\nb"),
@@ -170,7 +170,7 @@ PLANS: dict[str, Case] = {
     "DNS name beyond ASCII": (
         _names({"DnsName": "\u00e9.example"}),
         "ApiPassthrough.Extensions.SubjectAlternativeNames.1.DnsName",
-        "It has characters that cannot stand here.",
+        "It contains characters that are not allowed here.",
     ),
     "IP address": (
         _names({"IpAddress": "192.0.2.300"}),

@@ -1,0 +1,180 @@
+"""The fields of all forms, one row each: for templates, the review of the wizard, problems and refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from chalicelib.errors import Member
+
+ANY = "*"  # in a member: any position in a list
+
+
+class Field(NamedTuple):
+    """A field of a form.
+
+    Attributes:
+        label: the name of the field on every page.
+        member: the end of the path of the request's member that the field becomes; empty if there is none.
+        hint: the help below the field.
+        rule: the lengths and the pattern that the model requires, in one sentence; empty where a general one will do.
+        docs: the section of docs/console.md that explains the form.
+        numbered: the form has rows of the field, named "key.0", "key.1" and so on.
+    """
+
+    label: str
+    member: tuple[str, ...] = ()
+    hint: str = ""
+    rule: str = ""
+    docs: str = "every-day"
+    numbered: bool = False
+
+
+def _wizard(label: str, *member: str, hint: str = "", rule: str = "") -> Field:
+    return Field(label, member, hint, rule, "a-first-ca")
+
+
+def _crl(label: str, *member: str, hint: str = "", rule: str = "") -> Field:
+    return _wizard(label, "CrlConfiguration", *member, hint=hint, rule=rule)
+
+
+_TAG_CHARACTERS = "letters, digits, spaces and the characters _ . : / = + - @."
+_BUCKET = "It must be a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens."
+_HOST = "It must be a host name of at most 253 characters, such as pki.example.com."
+
+
+# Attributes of a subject, in the order of the wizard; the form of issuing has some of them.
+SUBJECT = {
+    "Organization": _wizard("Organization (O)", "Subject", "Organization"),
+    "OrganizationalUnit": _wizard("Organizational unit (OU)", "Subject", "OrganizationalUnit"),
+    "Country": _wizard(
+        "Country (C)", "Subject", "Country", hint="Two letters, such as US.", rule="It must be two letters, such as US."
+    ),
+    "State": _wizard("State or province (ST)", "Subject", "State"),
+    "Locality": _wizard("Locality (L)", "Subject", "Locality"),
+    "CommonName": _wizard(
+        "Common name (CN)", "Subject", "CommonName", hint="What people will call it, such as Example Issuing CA 1."
+    ),
+}
+# Lists of subject alternative names, one name on a line or between commas.
+ALTERNATIVE_NAMES = {
+    "dns": Field("DNS names", ("SubjectAlternativeNames", ANY, "DnsName")),
+    "ip": Field("IP addresses", ("SubjectAlternativeNames", ANY, "IpAddress")),
+    "email": Field("Email addresses", ("SubjectAlternativeNames", ANY, "Rfc822Name")),
+}
+FIELDS: dict[str, Field] = {
+    # of a CA
+    "type": _wizard("CA type", "CertificateAuthorityType"),
+    **SUBJECT,
+    "algorithm": _wizard("Key algorithm", "KeyAlgorithm"),
+    "new_bucket": _wizard("Name of the new bucket", hint="Unique; 3 to 63 lower-case letters, digits and hyphens."),
+    "crl": _crl("CRL distribution", "Enabled"),
+    "bucket": _crl("CRL bucket", "S3BucketName"),
+    "cname": _crl(
+        "Custom CRL name",
+        "CustomCname",
+        hint="A host name of yours that leads to the bucket; certificates then show it instead of the bucket's name.",
+        rule=_HOST,
+    ),
+    "path": _crl(
+        "Path in the bucket",
+        "CustomPath",
+        hint="The folder of the CRL; crl by default. A single / is the bucket's root.",
+        rule=(
+            "It must be at most 253 letters, digits and the characters - ; : @ & = $ , _ . ! ~ * ( ) ', in parts with "
+            "one / between."
+        ),
+    ),
+    "days": _crl("Validity in days", "ExpirationInDays", hint="2 to 7 is usual for CRLs on the network."),
+    "acl": _crl(
+        "Read access to the CRL",
+        "S3ObjectAcl",
+        hint="With S3 Block Public Access, let the bucket's owner decide, and serve the CRL another way.",
+    ),
+    "partitioned": _crl("Partitioned CRL", "CrlType"),
+    "omit": _crl(
+        "Leave the distribution point out of certificates",
+        "CrlDistributionPointExtensionConfiguration",
+        "OmitExtension",
+    ),
+    "ocsp": _wizard("OCSP", "OcspConfiguration", "Enabled"),
+    "ocsp_cname": _wizard(
+        "Custom OCSP name",
+        "OcspConfiguration",
+        "OcspCustomCname",
+        hint="A host name of yours that leads here; certificates then show it.",
+        rule=_HOST,
+    ),
+    "key": Field(
+        "Key",
+        ("Tags", ANY, "Key"),
+        "Lists show the value of the tag Name as the name of this CA.",
+        f"It must be 1 to 128 {_TAG_CHARACTERS}",
+        numbered=True,
+    ),
+    "value": Field("Value", ("Tags", ANY, "Value"), "", f"It must be at most 256 {_TAG_CHARACTERS}", numbered=True),
+    "acm": _wizard("Renewal permission"),
+    # of the other pages of a CA
+    "certificate": Field(
+        "Certificate",
+        ("Certificate",),
+        "In PEM, as your CA issued it for the CSR of this CA; or PKCS #7 (.p7b), which may include the chain.",
+        docs="a-first-ca",
+    ),
+    "chain": Field(
+        "Certificate chain",
+        ("CertificateChain",),
+        "In PEM, from the CA that signed it up to the root.",
+        docs="a-first-ca",
+    ),
+    "years": _wizard("Valid for (years)"),
+    "path_length": _wizard("CAs allowed below it", hint="The path length of its certificate."),
+    "parent": _wizard("CA that signs it"),
+    "account": Field("Source account", ("SourceAccount",), rule="It must be 12 digits."),
+    "policy": Field("Policy (JSON)", ("Policy",)),
+    "format": Field("Format", ("AuditReportResponseFormat",)),
+    "report_bucket": Field("Bucket", ("S3BucketName",), "A private bucket of yours that Signet may write to.", _BUCKET),
+    "window": Field("Keep restorable for", ("PermanentDeletionTimeInDays",)),
+    # of certificates
+    "csr": Field("CSR", ("Csr",), "In PEM. It is decoded as soon as you leave the field."),
+    "template": Field("Template", ("TemplateArn",)),
+    "other_template": Field("Other template", ("TemplateArn",)),
+    "amount": Field("Valid for", ("Validity", "Value"), "Counted from the moment of issuance."),
+    "unit": Field("Unit", ("Validity", "Type")),
+    "end": Field("Last day", (), "For “until a date”: until the end of that day, in UTC."),
+    **ALTERNATIVE_NAMES,
+    "reason": Field("Reason", ("RevocationReason",)),
+    "subject": Field("Subject", (), "A value in it; end it with * to match the beginning."),
+    "san": Field("Subject alternative name", (), "A host name, address or email; end it with * likewise."),
+    "serial": Field("Serial number", (), "Hexadecimal, with or without colons."),
+    "state": Field("Status"),
+    "expires_from": Field("Expires from"),
+    "expires_to": Field("Expires until"),
+}
+
+
+def label_of(name: str) -> str:
+    """The label of a field, with the number of its row if it is numbered, as in "key.0"; empty for unknown names."""
+    base, _, row = name.partition(".")
+    label = FIELDS[base].label if base in FIELDS else ""
+    return f"{label} of tag {int(row) + 1}" if label and row.isdecimal() else label
+
+
+def hint_of(name: str) -> str:
+    """The help below a field; empty if it has none."""
+    return FIELDS[name].hint if name in FIELDS else ""
+
+
+def field_of(member: Member) -> str:
+    """The field that becomes a member of a request, with its number if it is numbered; empty if no field does.
+
+    Args:
+        member: the path of the member in the request, or below one of its structures.
+    """
+    for name, field in FIELDS.items():
+        end = member[-len(field.member) :] if field.member else ()
+        if len(end) == len(field.member) > 0 and all(
+            part in (ANY, actual) for part, actual in zip(field.member, end, strict=True)
+        ):
+            return f"{name}.{end[field.member.index(ANY)]}" if field.numbered else name
+    return ""
