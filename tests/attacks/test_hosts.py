@@ -81,7 +81,6 @@ def test_host_name_is_one(text: str) -> None:
     assert hosts.is_host_name(text)
 
 
-@pytest.mark.one_protocol
 @pytest.mark.parametrize("text", [text for text in ADDRESSES if text])
 @pytest.mark.parametrize("port", ["", ":80", ":6379"])
 def test_custom_name_is_no_address(acm_pca: Any, text: str, port: str) -> None:
@@ -94,7 +93,6 @@ def test_custom_name_is_no_address(acm_pca: Any, text: str, port: str) -> None:
         assert caught.value.response["Error"]["Code"] in {"InvalidArgsException", "ValidationException"}
 
 
-@pytest.mark.one_protocol
 @pytest.mark.parametrize("port", [":0", ":65536", ":", ":x", ":080808", ":80:80", ":-1"])
 def test_port_of_a_custom_name_is_one(acm_pca: Any, port: str) -> None:
     arn = active_root(acm_pca)
@@ -105,7 +103,6 @@ def test_port_of_a_custom_name_is_one(acm_pca: Any, port: str) -> None:
         )
 
 
-@pytest.mark.one_protocol
 @pytest.mark.parametrize("text", ["0x7f000001", "127.0.0.0x1", "127.1", "a.0x1", "*.0x7f", "example.0X"])
 def test_dns_name_that_browsers_read_as_an_address_is_not_certified(acm_pca: Any, text: str) -> None:
     arn = active_root(acm_pca)
