@@ -16,10 +16,10 @@ from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.issuing.specification import Specification
-from chalicelib.pki.x509 import csr
+from chalicelib.pki.x509 import csr, keys
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
-from chalicelib.store import ConflictError, StoreError, TokenMismatchError
+from chalicelib.store import CompromisedKeyError, ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
@@ -211,7 +211,12 @@ def _reserve(  # noqa: PLR0917  what a record is made of
     )
     token, terms = _token_of(rt, caller, order), search.terms_of(plan.summary())
     try:
-        return rt.store.reserve_certificate(record, ca, token, now=rt.now(), terms=terms)
+        return rt.store.reserve_certificate(
+            record, ca, token, now=rt.now(), terms=terms, key_sha256=keys.key_sha256(order.csr.public_key)
+        )
+    except CompromisedKeyError as error:
+        text = "The CSR is refused. A certificate with its key was revoked because the key was compromised."
+        raise errors.MalformedCSRException(text, member=("Csr",)) from error
     except TokenMismatchError as error:
         text = idempotency.mismatch(rt, order.request.get("IdempotencyToken"))
         raise errors.InvalidArgsException(text, member=("IdempotencyToken",)) from error

@@ -14,6 +14,7 @@ from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import certificates
 from chalicelib.pki.crl import tbs as crl_tbs
+from chalicelib.pki.x509 import keys, reading
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
 
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 
 STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
+_COMPROMISES = frozenset({"KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "A_A_COMPROMISE"})
 _ATTEMPTS = 8
 
 
 def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertificateRequest) -> None:
     """Revoke a certificate by its serial number, even if its issuance failed or has not finished.
+
+    After a compromise the CA's account certifies the key of the certificate no more.
 
     Raises:
         InvalidStateException: the CA is neither ACTIVE nor DISABLED.
@@ -62,7 +66,8 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         try:
             _start_crl(rt, ca)
             is_responder = record.requested_by == responders.REQUESTED_BY
-            rt.store.revoke_certificate(record, revocation, of_responder=is_responder)
+            compromised = _key_sha256(record) if reason in _COMPROMISES else ""
+            rt.store.revoke_certificate(record, revocation, of_responder=is_responder, compromised=compromised)
         except ConflictError:
             continue  # the CA or the certificate has changed: look again
         events.certificate_revoked(rt, record)
@@ -84,6 +89,12 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
     if record.not_after < rt.now():
         raise errors.InvalidRequestException(f"The certificate {record.arn} has expired and cannot be revoked.")
     return record
+
+
+def _key_sha256(record: Certificate) -> str:
+    """The SHA-256 of a certificate's key, from the certificate or its plan; empty where neither is on record."""
+    tbs_der = record.tbs_der or (reading.tbs_of(record.certificate_der) if record.certificate_der else None)
+    return keys.key_sha256(reading.key_of_tbs(tbs_der)) if tbs_der else ""
 
 
 def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:

@@ -55,6 +55,10 @@ class SerialTakenError(ConflictError):
     """The CA has used this serial number before."""
 
 
+class CompromisedKeyError(Exception):
+    """The key belongs to a certificate that the account has revoked because its key was compromised."""
+
+
 class TokenMismatchError(Exception):
     """The idempotency token was used with other parameters."""
 
@@ -173,6 +177,7 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         *,
         now: datetime,
         terms: Sequence[tuple[str, str]] = (),
+        key_sha256: str = "",
     ) -> tuple[Certificate, bool]:
         """Record the intent to sign: serial, plan, token and search entries in one transaction.
 
@@ -186,6 +191,7 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         Raises:
             StaleAuthorityError: the CA is no longer at `ca.issuing_epoch`: read it and plan again.
             SerialTakenError: the CA has used this serial number: take another one.
+            CompromisedKeyError: the account has revoked a certificate of the key `key_sha256` as compromised.
             TokenMismatchError: the unexpired token has another fingerprint.
         """
         ...

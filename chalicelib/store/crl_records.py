@@ -24,7 +24,7 @@ class CrlRecords(Protocol):
     # revocation
 
     def revoke_certificate(
-        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False
+        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False, compromised: str = ""
     ) -> None:
         """Record a revocation, which is permanent, and make the CA's CRL due, in one transaction.
 
@@ -36,6 +36,7 @@ class CrlRecords(Protocol):
             revocation: of this certificate.
             of_responder: the certificate belongs to the CA's OCSP responder. Then `responders_revoked` and the version
                 of the CA are incremented, and the responder is due at once.
+            compromised: the SHA-256 of the certificate's key, if it is compromised: the account certifies it no more.
 
         Raises:
             ConflictError: the certificate is already revoked, or its status changed.

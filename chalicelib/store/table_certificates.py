@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
-from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, items
+from chalicelib.store import CompromisedKeyError, ConflictError, SerialTakenError, StaleAuthorityError, items
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_base import Base, check_fingerprint, token_write
 from chalicelib.store.table_crls import due_write
@@ -16,7 +16,7 @@ from chalicelib.store.table_ocsp import responder_revoked
 from chalicelib.store.table_search import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from datetime import datetime
 
     from chalicelib.records import CertificateAuthority, IdempotencyToken
@@ -37,6 +37,7 @@ class Certificates(Base):
         *,
         now: datetime,
         terms: Sequence[tuple[str, str]] = (),
+        key_sha256: str = "",
     ) -> tuple[Certificate, bool]:
         *early, last = entries(certificate, terms)
         for batch in early:  # searches skip an entry whose certificate does not exist
@@ -45,6 +46,7 @@ class Certificates(Base):
         base: list[Write] = [
             Put(items.certificate_item(certificate), ABSENT),
             Check(guard, ((Clause("issuing_epoch", "=", ca.issuing_epoch),),)),
+            Check(items.compromised_key(arns.parse_ca_arn(ca.arn).account_id, key_sha256), ABSENT),
         ]
         dead_arn: str | None = None
         while True:
@@ -57,14 +59,20 @@ class Certificates(Base):
                 if used is not None and existing is not None and existing.status != "FAILED":
                     check_fingerprint(token, used)
                     return existing, False
-                if 1 in error.items:
-                    self._cache.pop(ca.arn, None)
-                    raise StaleAuthorityError(f"{ca.arn} has changed.") from error
-                if used is None:
-                    raise SerialTakenError(f"{certificate.arn} already exists.") from error
+                if used is None or not error.items.keys().isdisjoint({1, 2}):
+                    raise self._not_reserved(certificate, ca, error.items) from error
                 dead_arn = str(used["arn"])
             else:
                 return certificate, True
+
+    def _not_reserved(self, certificate: Certificate, ca: CertificateAuthority, failed: Container[int]) -> Exception:
+        """The exception for the first of a reservation's conditions that failed."""
+        if 1 in failed:
+            self._cache.pop(ca.arn, None)
+            return StaleAuthorityError(f"{ca.arn} has changed.")
+        if 2 in failed:
+            return CompromisedKeyError(f"The key of {certificate.arn} is compromised.")
+        return SerialTakenError(f"{certificate.arn} exists.")
 
     def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
         arn = self._used_for(token, now)
@@ -106,7 +114,7 @@ class Certificates(Base):
             yield items.from_item(Certificate, item)
 
     def revoke_certificate(
-        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False
+        self, certificate: Certificate, revocation: Revocation, *, of_responder: bool = False, compromised: str = ""
     ) -> None:
         key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
         values: dict[str, Value] = {
@@ -121,6 +129,7 @@ class Certificates(Base):
             Put(items.revocation_item(revocation), ABSENT),
             Put(items.revoked_entry(revocation)),
             *(Put(items.new_revocation_item(revocation, crl_arn)) for crl_arn in crls),
+            *(_compromised_item(certificate, compromised) if compromised else ()),
             *(responder_revoked(certificate.ca_arn, revocation.revoked_at) if of_responder else ()),
         ]
         schedules = [due_write(crl_arn, revocation.revoked_at) for crl_arn in crls]
@@ -144,3 +153,8 @@ class Certificates(Base):
             for item in self.table.query(items.revocation_partition(ca_arn, shard)):
                 if not partition or item.get("crl_partition") == partition:
                     yield items.from_item(Revocation, item)
+
+
+def _compromised_item(certificate: Certificate, key_sha256: str) -> tuple[Write]:
+    key = items.compromised_key(arns.parse_ca_arn(certificate.ca_arn).account_id, key_sha256)
+    return (Put({"pk": key.pk, "sk": key.sk, "certificate_arn": certificate.arn}),)

@@ -6,10 +6,12 @@ Nemec et al., "The Return of Coppersmith's Attack" (ROCA).
 
 from __future__ import annotations
 
+import hashlib
 from math import isqrt, prod
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki.errors import PkiError
 
@@ -45,6 +47,11 @@ def _powers(prime: int) -> frozenset[int]:
 
 
 _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
+
+
+def key_sha256(public_key: PublicKeyTypes) -> str:
+    """Return the SHA-256 of a key in its usual encoding, in hex: the same however a certificate encodes the key."""
+    return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def check_public_key(public_key: PublicKeyTypes) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import CertificateParseError, PkiError
@@ -76,8 +77,17 @@ def parse_certificate(certificate_der: bytes) -> ParsedCertificate:
 
 def subject_of(certificate_der: bytes) -> bytes:
     """The encoded subject of a certificate of version 3 that was signed here."""
-    tbs = next(iter(der.read(certificate_der).children()))
-    return list(tbs.children())[5].der
+    return list(der.read(tbs_of(certificate_der)).children())[5].der
+
+
+def tbs_of(certificate_der: bytes) -> bytes:
+    """Return the TBSCertificate of a certificate that was signed here."""
+    return next(iter(der.read(certificate_der).children())).der
+
+
+def key_of_tbs(tbs_der: bytes) -> PublicKeyTypes:
+    """Return the public key of a TBSCertificate of version 3 that was planned here."""
+    return load_der_public_key(list(der.read(tbs_der).children())[6].der)
 
 
 def _parse(certificate_der: bytes) -> ParsedCertificate:
