@@ -46,6 +46,7 @@ class Runtime:
         serial_number: returns a random serial number.
         ocsp_answers: OCSP responses about certificates that this process has signed, by request.
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
+        sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
     """
 
@@ -58,6 +59,7 @@ class Runtime:
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
+    sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
 

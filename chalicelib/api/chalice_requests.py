@@ -31,6 +31,7 @@ def wire_request(request: Request) -> WireRequest:
         query="&".join(pairs),
         headers=headers,
         body=body,
+        source_ip=str((context.get("identity") or {}).get("sourceIp") or ""),
     )
 
 

@@ -49,6 +49,7 @@ class WireRequest:
         signed_paths: the paths that the client may have signed, if not only `path`.
         query: percent-encoded, without "?".
         headers: lower-case names with their values, in order; repeated headers are repeated.
+        source_ip: the address of the client or its last proxy; empty: nobody knows.
     """
 
     method: str
@@ -57,6 +58,7 @@ class WireRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     signed_paths: tuple[str, ...] = ()
+    source_ip: str = ""
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""

@@ -110,7 +110,7 @@ def _hash(purpose: str, secret_id: str) -> str:
 
 def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
     """The id of a new session; None if the secret is not that key's. Nobody learns which of the two is wrong."""
-    known: Secret | None = dispatch.secret_of(rt, access_key_id) if _is_key_id(access_key_id) else None
+    known: Secret | None = dispatch.secret_of(rt, access_key_id) if is_key_id(access_key_id) else None
     right = hmac.compare_digest((known.secret if known else _DUMMY_SECRET).encode(), secret.encode())
     if not right or known is None:
         dispatch.equalize(rt, known is not None)
@@ -118,7 +118,8 @@ def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
     return _begin(rt, "session", access_key_id, known.account_id, LIFE)
 
 
-def _is_key_id(text: str) -> bool:
+def is_key_id(text: str) -> bool:
+    """Return whether a text has the form of an access key id."""
     return re.fullmatch(r"[A-Za-z0-9_]{1,128}", text, re.ASCII) is not None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from chalicelib.console import render, sessions, web
+from chalicelib.console import attempts, render, sessions, web
 from chalicelib.console.forms import body
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # A path of this console, and nothing else; and a query in which everything that is not harmless is encoded.
 _RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*(?:\?[A-Za-z0-9_.~%&=+-]*)?", re.ASCII)
 _USED = "This link has been used, or is older than a minute. Run signet console again, or use an access key."
+_TOO_MANY = "Signing in has failed too often. Wait {seconds} seconds before you try again."
 _WRONG = "The access key id or the secret access key is wrong."
 
 
@@ -70,9 +72,16 @@ def _form(visit: Visit, *, back: str, access_key_id: str = "", problem: str = ""
 def sign_in(visit: Visit) -> WireResponse:
     """Begin a session, under an id that nobody had before."""
     access_key_id, back = visit.form.get("access_key_id"), _back(visit.form.get("back"))
+    tried, source = access_key_id if sessions.is_key_id(access_key_id) else "", visit.request.source_ip
+    if seconds := attempts.begin(visit.rt, tried, source):
+        problem = _TOO_MANY.format(seconds=seconds)
+        page = _form(visit, back=back, access_key_id=access_key_id, problem=problem, status=429)
+        return replace(page, headers=page.headers | {"Retry-After": str(seconds)})
     session_id = sessions.sign_in(visit.rt, access_key_id, visit.form.get("secret_access_key"))
     if session_id is None:
+        attempts.failed(visit.rt, tried, source)
         return _form(visit, back=back, access_key_id=access_key_id, problem=_WRONG, status=403)
+    attempts.succeeded(visit.rt, tried, source)
     return _signed_in(visit, session_id, back)
 
 
