@@ -1,7 +1,8 @@
-"""The words that docs/glossary.md replaces appear in no document."""
+"""The words that docs/glossary.md replaces appear nowhere that people read: console, command and documents."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -35,6 +36,25 @@ TERMS, AVOIDED = _tables()
 def _documents() -> list[Path]:
     documents = [*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")]
     return sorted(path for path in documents if path != GLOSSARY)
+
+
+def _sources() -> list[Path]:
+    packages = [*(ROOT / "chalicelib" / "console").rglob("*.py"), *(ROOT / "chalicelib" / "cli").rglob("*.py")]
+    return sorted([*packages, ROOT / "chalicelib" / "config.py"])
+
+
+def _literals(source: Path) -> str:
+    """The string literals of a module, without docstrings; those of the command's functions are its help."""
+    tree = ast.parse(source.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+        if not (source.parent.name == "cli" and isinstance(node, ast.FunctionDef) and node.decorator_list)
+    }
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return "\n".join(str(node.value) for node in texts if id(node) not in docstrings)
 
 
 def _found(text: str, *, allowed: tuple[str, ...] = ()) -> list[str]:
@@ -74,3 +94,13 @@ def _name(path: Path) -> str:
 @pytest.mark.parametrize("path", _documents(), ids=_name)
 def test_document_uses_the_glossary(path: Path) -> None:
     assert _found(path.read_text(), allowed=ALLOWED.get(_name(path), ())) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "chalicelib/console/templates").rglob("*.html")), ids=_name)
+def test_page_uses_the_glossary(path: Path) -> None:
+    assert _found(path.read_text(), allowed=ALLOWED.get(_name(path), ())) == []
+
+
+@pytest.mark.parametrize("path", _sources(), ids=_name)
+def test_message_uses_the_glossary(path: Path) -> None:
+    assert _found(_literals(path), allowed=ALLOWED.get(_name(path), ())) == []

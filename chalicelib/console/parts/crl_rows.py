@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _SCHEDULE = (
-    "The schedule that publishes CRLs does not seem to run: in the laptop home see that signet serve runs; on AWS look "
-    "at the log of the function publish_crls."
+    "The schedule that publishes CRLs does not seem to run: in the laptop home check that signet serve runs; on AWS "
+    "read the log of the function publish_crls."
 )
 # What to do, by the condition of a CRL.
 _ADVICE = {
@@ -89,9 +89,9 @@ _ANSWERS = ("good", "●", "answers")
 # The state by what holds: OCSP is on, the CA has been known to OCSP, it is in a state in which status is told.
 _OCSP = {
     (True, True, True): (*_ANSWERS, "Certificates that are issued now name the address below."),
-    (True, False, True): ("muted", "○", "waits", "It answers once the CA has its certificate."),
-    (True, False, False): ("muted", "○", "waits", "It answers once the CA has its certificate."),
-    (True, True, False): ("warn", "◐", "silent", "In this state the CA tells no status."),
+    (True, False, True): ("muted", "○", "pending", "It answers once the CA has its certificate."),
+    (True, False, False): ("muted", "○", "pending", "It answers once the CA has its certificate."),
+    (True, True, False): ("warn", "◐", "silent", "In this status the CA answers no OCSP requests."),
     (False, True, True): (*_ANSWERS, "It is switched off for new certificates; those that name it are still answered."),
 }
 

@@ -27,16 +27,16 @@ FIRST_DAY, LAST_DAY = 7, 30
 _KEPT_UP = "Until then its CRLs are published and OCSP answers, and Restore brings it back as it is now."
 _WAITS = "Until then Restore brings it back as it is now."
 _GONE = (
-    "After that there is no way back: its key is destroyed, and nothing tells any more which of its certificates "
+    "After that there is no way back: its key is destroyed, and nothing says any more which of its certificates "
     "are revoked."
 )
 # What will happen, by the state that the CA has.
 CONSEQUENCES = {
     "CREATING": ("It is gone at once, with its key: it cannot be restored.",),
     "FAILED": ("It is gone at once, and cannot be restored.",),
-    "PENDING_CERTIFICATE": ("It waits for the end of the time that you choose.", _WAITS, _GONE),
-    "DISABLED": ("It issues nothing, and waits for the end of the time that you choose.", _KEPT_UP, _GONE),
-    "EXPIRED": ("It waits for the end of the time that you choose.", _WAITS, _GONE),
+    "PENDING_CERTIFICATE": ("It can be restored within the period that you choose.", _WAITS, _GONE),
+    "DISABLED": ("It issues nothing, and can be restored within the period that you choose.", _KEPT_UP, _GONE),
+    "EXPIRED": ("It can be restored within the period that you choose.", _WAITS, _GONE),
 }
 # States of a root in which it signs its own certificate.
 _SIGNING_ITSELF = ("PENDING_CERTIFICATE", "ACTIVE", "EXPIRED")

@@ -103,15 +103,15 @@ def _link(visit: Visit, attention: Attention) -> str:
 
 def _figures(found: account_overview.Overview) -> list[Figure]:
     rows = (
-        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days, by day", "Day", found.issued),
+        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days", "Day", found.issued),
         (
             "expiring",
             "Expiring certificates",
-            f"in the next {account_overview.WEEKS} weeks, by week",
+            f"in the next {account_overview.WEEKS} weeks",
             "Week from",
             found.expiring,
         ),
-        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days, by day", "Day", found.revoked),
+        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days", "Day", found.revoked),
     )
     return [_figure(*row) for row in rows]
 
@@ -120,7 +120,8 @@ def _figure(name: str, title: str, period: str, unit: str, bars: Sequence[Bar]) 
     total, most = sum(bar.number for bar in bars), max(bars, key=lambda bar: bar.number)
     says = f"{total:,} {period}"
     if most.number:
-        says += f"; the most, {most.number:,}, {'on' if unit == 'Day' else 'in the week from'} {most.begins:%Y-%m-%d}"
+        when = "on" if unit == "Day" else "in the week from"
+        says += f"; peak {most.number:,} {when} {most.begins.day} {most.begins:%B}"
     return Figure(name, title, says, unit, charts.columns([(f"{bar.begins:%Y-%m-%d}", bar.number) for bar in bars]))
 
 

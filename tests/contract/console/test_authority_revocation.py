@@ -156,7 +156,7 @@ def test_ocsp_is_shown_as_it_answers(browser: Browser, acm_pca: Any) -> None:
         step()
         page = page_of(browser, arn, "/revocation")
         said.append(re.findall(r">OCSP\s*<[^>]*>\s*<[^>]*>.</span> ([a-z]+)<", page.text))
-    assert said == [["waits"], ["answers"], ["answers"]]
+    assert said == [["pending"], ["answers"], ["answers"]]
     assert "those that name it are still answered" in page.text
     never = active_root(acm_pca)
     assert "No certificate names an OCSP address." in page_of(browser, never, "/revocation").text
