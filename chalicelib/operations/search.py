@@ -53,7 +53,7 @@ class Filters(NamedTuple):
     expires_before: datetime | None = None
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A certificate that matches a search."""
 
     record: Certificate
@@ -76,7 +76,7 @@ def search_certificates(
     limit: int = MAX_PAGE,
     token: str | None = None,
     most_examined: int = MOST_EXAMINED,
-) -> tuple[list[Found], str | None]:
+) -> tuple[list[Match], str | None]:
     """Find a page of certificates, examining at most so many index entries; returns the next page's token, too.
 
     They come in the order of the index: by subject, subject alternative name or template, and then by time; by expiry;
@@ -93,7 +93,7 @@ def search_certificates(
         begin = paging.decode(rt, caller, name, token) or ""
     except paging.TokenError as error:
         raise errors.ValidationException(str(error), member=("NextToken",)) from error
-    matches: list[Found] = []
+    matches: list[Match] = []
     for examined, (position, record) in enumerate(_candidates(rt, ca, filters, begin), 1):
         match = _match(record, filters, rt.now()) if record else None
         if match is not None and _is_first_entry(match, filters, position):
@@ -163,16 +163,16 @@ _SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...
 )
 
 
-def shown(record: Certificate, now: datetime) -> Found | None:
+def shown(record: Certificate, now: datetime) -> Match | None:
     """A certificate with its state and contents; None if its record holds neither."""
     der = record.certificate_der or record.tbs_der
     if der is None:
         return None
     summary = summaries.of_certificate(der) if record.certificate_der else summaries.of_tbs(der)
-    return Found(record, state_of(record, now), summary)
+    return Match(record, state_of(record, now), summary)
 
 
-def _match(record: Certificate, filters: Filters, now: datetime) -> Found | None:
+def _match(record: Certificate, filters: Filters, now: datetime) -> Match | None:
     """The certificate, if it matches all filters; it is parsed only if its record matches."""
     if filters.state not in {None, state_of(record, now)} or not all(holds(record, filters) for holds in _OF_RECORDS):
         return None
@@ -189,7 +189,7 @@ def _any_is(values: tuple[str, ...], wanted: str | None) -> bool:
     return wanted is None or any(_is(value, wanted) for value in values)
 
 
-def _is_first_entry(match: Found, filters: Filters, position: str) -> bool:
+def _is_first_entry(match: Match, filters: Filters, position: str) -> bool:
     """Return whether this entry is the first of those that lead to a certificate."""
     wanted = filters.san or filters.subject
     if wanted is None or filters.serial_number is not None:
@@ -213,7 +213,7 @@ _OF_SUMMARIES: tuple[Callable[[Summary, Filters], bool], ...] = (
 )
 
 
-def describe(match: Found) -> dict[str, Any]:
+def describe(match: Match) -> dict[str, Any]:
     """A certificate as the answer shows it, without members that have no value."""
     record = match.record
     members = {

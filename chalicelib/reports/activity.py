@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.crl.freshness import Freshness
-    from chalicelib.operations.search import Found
+    from chalicelib.operations.search import Match
     from chalicelib.records import AuditReport, Certificate
     from chalicelib.runtime import Caller, Runtime
 
@@ -33,8 +33,8 @@ class Activity:
     created_at: datetime
     last_state_change_at: datetime
     crls: tuple[Freshness, ...]
-    issued: tuple[Found, ...]
-    revoked: tuple[Found, ...]
+    issued: tuple[Match, ...]
+    revoked: tuple[Match, ...]
     audit_reports: tuple[AuditReport, ...]
 
 
@@ -57,7 +57,7 @@ def activity(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int = LAST) -> 
     )
 
 
-def _with_contents(rt: Runtime, records: Iterable[Certificate | None]) -> tuple[Found, ...]:
+def _with_contents(rt: Runtime, records: Iterable[Certificate | None]) -> tuple[Match, ...]:
     """Certificates with their contents; a record without any is left out."""
     certificates = (search.shown(record, rt.now()) for record in records if record)
     return tuple(filter(None, certificates))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.operations.search import Found
+    from chalicelib.operations.search import Match
     from chalicelib.records import Certificate, CertificateAuthority
 
 SECTION = "certificates"
@@ -50,7 +50,7 @@ def _final(ca: CertificateAuthority, record: Certificate, now: datetime) -> str:
     return "" if status in revocation.STATES else f"The CA has the status {status} and revokes nothing."
 
 
-def _find(visit: Visit) -> Found:
+def _find(visit: Visit) -> Match:
     """The certificate that the path names.
 
     Raises:
@@ -63,7 +63,7 @@ def _find(visit: Visit) -> Found:
     return matches[0]
 
 
-def _common(visit: Visit, certificate: Found) -> dict[str, Any]:
+def _common(visit: Visit, certificate: Match) -> dict[str, Any]:
     """The values of every page about a certificate."""
     return {
         "ca_id": visit.ca.ca_id,
@@ -128,7 +128,7 @@ def _request(visit: Visit, reason: str) -> dict[str, str]:
     }
 
 
-def _revoke_page(visit: Visit, certificate: Found, problem: str) -> WireResponse:
+def _revoke_page(visit: Visit, certificate: Match, problem: str) -> WireResponse:
     rt, ca, common = visit.rt, visit.ca.record, _common(visit, certificate)
     chosen = visit.form.get("reason") or "UNSPECIFIED"
     return render.page(

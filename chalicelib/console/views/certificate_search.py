@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.operations.search import Found
+    from chalicelib.operations.search import Match
 
 SECTION = "certificates"
 PAGE, CAS = 25, 20
@@ -50,7 +50,7 @@ STATES = {
 class CertificateRow(NamedTuple):
     """A certificate in a list."""
 
-    certificate: Found
+    certificate: Match
     serial: str
     template: str
     state: tuple[str, str, str]
@@ -91,7 +91,7 @@ def list_certificates(visit: Visit) -> WireResponse:
     caller = signet_endpoints.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
     ca = visit.ca.described
     parameters, problems = _read(typed)
-    matches: list[Found] = []
+    matches: list[Match] = []
     following = None
     if not problems:
         token, filters = visit.query.get("next"), signet_endpoints.filters_of(parameters)
@@ -119,7 +119,7 @@ def list_certificates(visit: Visit) -> WireResponse:
     )
 
 
-def rows(certificates: Iterable[Found]) -> list[CertificateRow]:
+def rows(certificates: Iterable[Match]) -> list[CertificateRow]:
     """Certificates as lists show them."""
     return [
         CertificateRow(
