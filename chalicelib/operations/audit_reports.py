@@ -97,26 +97,3 @@ def find(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> AuditRepor
     if report is None:
         raise errors.ResourceNotFoundException(f"Could not find audit report {report_id} of {ca.arn}.")
     return report
-
-
-def last(rt: Runtime, caller: Caller, ca_arn: str, *, limit: int) -> list[AuditReport]:
-    """The audit reports of a CA that were requested last, the newest first.
-
-    Raises:
-        ResourceNotFoundException: the caller has no such CA.
-    """
-    return rt.store.list_audit_reports(ca_find.find(rt, caller, ca_arn).arn, limit=limit)
-
-
-def read(rt: Runtime, caller: Caller, ca_arn: str, report_id: str) -> tuple[AuditReport, bytes]:
-    """Read an audit report from its bucket.
-
-    Raises:
-        ResourceNotFoundException: the CA has no such report, or it is not written yet, or its object was removed.
-        BucketError: it cannot be read.
-    """
-    report = find(rt, caller, ca_arn, report_id)
-    stored = rt.buckets.get(report.bucket, report.key) if report.status == "SUCCESS" else None
-    if stored is None:
-        raise errors.ResourceNotFoundException(f"Audit report {report_id} of {ca_arn} is not in its bucket.")
-    return report, stored.body

@@ -15,7 +15,7 @@ from chalicelib.console.forms import revocation_checks
 from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
 from chalicelib.operations import audit_reports
-from chalicelib.reports import audit_format
+from chalicelib.reports import audit_format, audit_report_reader
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -35,7 +35,7 @@ def show(visit: Visit) -> WireResponse:
 
 def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
     ca = visit.ca.described
-    reports = audit_reports.last(visit.rt, visit.caller, ca["Arn"], limit=_SHOWN)
+    reports = audit_report_reader.last(visit.rt, visit.caller, ca["Arn"], limit=_SHOWN)
     request = {"CertificateAuthorityArn": ca["Arn"]}
     wanted = request | {"S3BucketName": "BUCKET", "AuditReportResponseFormat": "CSV"}
     shown = [command("CreateCertificateAuthorityAuditReport", wanted)]
@@ -76,7 +76,7 @@ def request_report(visit: Visit) -> WireResponse:
 def _too_soon(rt: Runtime, caller: Caller, arn: str) -> str:
     """The time from which the next report can be requested."""
     pause = timedelta(seconds=int(rt.settings.audit_report_seconds))
-    (last,) = audit_reports.last(rt, caller, arn, limit=1)
+    (last,) = audit_report_reader.last(rt, caller, arn, limit=1)
     minutes, moment = math.ceil(pause.total_seconds() / 60), text.utc(last.created_at + pause)
     return f"A CA writes at most one audit report in {minutes} minutes. You can request the next one at {moment}."
 
@@ -92,7 +92,7 @@ def report_row(visit: Visit) -> WireResponse:
 def download(visit: Visit) -> WireResponse:
     """A finished report, read from its bucket."""
     try:
-        report, body = audit_reports.read(visit.rt, visit.caller, visit.ca.arn, visit.named["report_id"])
+        report, body = audit_report_reader.read(visit.rt, visit.caller, visit.ca.arn, visit.named["report_id"])
     except BucketError as error:
         return render.error_page(visit, 502, "The report cannot be read", str(error))
     if visit.rt.settings.buckets == "s3" and len(body) > _MOST_BYTES:

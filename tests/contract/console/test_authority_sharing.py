@@ -13,8 +13,7 @@ import pytest
 
 from chalicelib.access import access_keys
 from chalicelib.buckets.s3 import S3Buckets
-from chalicelib.operations import audit_reports
-from chalicelib.reports import audit_report_writer
+from chalicelib.reports import audit_report_reader, audit_report_writer
 from tests.support.authority_steps import active_root, create, issue
 from tests.support.console_authority_steps import HOSTILE, authority, is_harmless, note, page_of, path_of, problems
 from tests.support.console_browser import Answer, Browser
@@ -217,7 +216,7 @@ def test_report_is_asked_for_followed_and_downloaded(
     issue(acm_pca, arn)
     page = ask(browser, arn, file_format=file_format)
     assert "is requested" in note(page)
-    (report,) = audit_reports.last(browser.rt, browser_caller(browser), arn, limit=9)
+    (report,) = audit_report_reader.last(browser.rt, browser_caller(browser), arn, limit=9)
     (poll,) = (each for _, each in page.elements if "hx-get" in each)
     assert (poll["hx-trigger"], poll["hx-swap"]) == ("every 2s", "outerHTML")
     assert ">Reload</a>" in page.text
@@ -253,7 +252,7 @@ def test_report_is_for_those_alone_who_may_see_the_ca(browser: Browser, rt: Any,
     arn = active_root(acm_pca)
     ask(browser, arn)
     audit_report_writer.write_due_reports(rt)
-    (report,) = audit_reports.last(rt, browser_caller(browser), arn, limit=9)
+    (report,) = audit_report_reader.last(rt, browser_caller(browser), arn, limit=9)
     stranger = Browser(rt)
     assert "sign-in" in stranger.get(path_of(arn, f"/reports/{report.report_id}")).url
     stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
