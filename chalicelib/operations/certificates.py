@@ -215,8 +215,8 @@ def _reserve(  # noqa: PLR0917  what a record is made of
             record, ca, token, now=rt.now(), terms=terms, key_sha256=keys.key_sha256(order.csr.public_key)
         )
     except CompromisedKeyError as error:
-        text = "The CSR is refused. A certificate with its key was revoked because the key was compromised."
-        raise errors.MalformedCSRException(text, member=("Csr",)) from error
+        reason = "A certificate with its key was revoked because the key was compromised."
+        raise errors.MalformedCSRException(f"The CSR is refused. {reason}", reason=reason, member=("Csr",)) from error
     except TokenMismatchError as error:
         text = idempotency.mismatch(rt, order.request.get("IdempotencyToken"))
         raise errors.InvalidArgsException(text, member=("IdempotencyToken",)) from error
