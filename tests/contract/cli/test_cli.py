@@ -69,7 +69,7 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     assert "is not the ARN of a certificate authority" in run("crl", "rebuild", "x").output
     heading, first, second = run("status").output.splitlines()
     assert heading.split()[:4] == ["Name", "Type", "Status", "Issued"]
-    assert first.startswith("first\\u{a}line")  # control characters do not reach the terminal
+    assert first.startswith("first\\u{2028}line")  # hidden characters do not reach the terminal
     assert first.split()[1:5] == ["ROOT", "ACTIVE", "3", "0"]
     assert re.fullmatch(r"[0-9]+ms", first.split()[5])
     assert first.split()[6:8] == ["1", "fresh"]
