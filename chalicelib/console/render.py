@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chalicelib.console import fields, static_files, text, web
+from chalicelib.pki.errors import PkiError
+from chalicelib.pki.x509 import display
 from chalicelib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.pki.x509.display import Line
+    from chalicelib.pki.x509.display import Line, Section
 
 # The menu: the name of a section, the path of its page behind `/console`, and its label. A view names its section.
 SECTIONS: tuple[tuple[str, str, str], ...] = (
@@ -48,6 +50,7 @@ def environment() -> Environment:
         "label": fields.label_of,
         "hint": fields.hint_of,
         "by_label": _by_label,
+        "decoded_csr": _decoded_csr,
         "utc": text.utc,
         "iso": text.iso,
     }
@@ -71,6 +74,14 @@ def _as_typed(value: str) -> Markup:
 def _by_label(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:
     """Lines of `pki.decoded`, neighbours of one label together."""
     return [(label, [each.value for each in same]) for label, same in groupby(lines, key=lambda line: line.label)]
+
+
+def _decoded_csr(csr: str) -> tuple[Section, ...]:
+    """The sections of a CSR in PEM; none if it cannot be read."""
+    try:
+        return display.of_csr(csr.encode("utf-8", "replace"))
+    except PkiError:
+        return ()
 
 
 def page(

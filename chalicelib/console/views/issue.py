@@ -57,23 +57,18 @@ def issue_form(visit: Visit) -> WireResponse:
 
 def show_csr(visit: Visit) -> WireResponse:
     """A CSR decoded: a fragment of the form."""
-    sections, problem = _decoded(visit.form.get("csr"))
-    return render.page(visit, "issue_csr.html", title="", csr_sections=sections, problem=problem)
-
-
-def _decoded(csr: str) -> tuple[tuple[Section, ...], str]:
-    """The CSR decoded, or its problem."""
+    csr, problem = visit.form.get("csr"), ""
     try:
-        return (display.of_csr(csr.encode("utf-8", "replace")), "") if csr else ((), "")
+        display.of_csr(csr.encode("utf-8", "replace"))
     except PkiError as error:
-        return (), str(error)
+        problem = str(error) if csr else ""
+    return render.page(visit, "issue_csr.html", title="", csr=csr, problem=problem)
 
 
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
     arn, ca, granted = visit.ca.arn, visit.ca.described, visit.ca.granted
     is_short_lived = ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE"
     defaults = issue_request.DEFAULTS | (issue_request.SHORT_LIVED if is_short_lived else {})
-    sections, _ = _decoded(typed.get("csr", ""))
     request = {
         "CertificateAuthorityArn": arn,
         "Csr": "fileb://request.csr.pem",
@@ -93,7 +88,6 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         name=authority_rows.common_name(ca),
         typed=typed or defaults,
         problems=problems,
-        csr_sections=sections,
         form=issue_request,
         common={name: row for name, row in issue_request.COMMON.items() if not granted or name in granted.templates},
         groups={
@@ -170,7 +164,6 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         raise
     except errors.ApiError as refusal:
         error = refusal
-    sections, _ = _decoded(draft.typed["csr"])
     return render.page(
         visit,
         "issue_preview.html",
@@ -187,7 +180,7 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         template_name=issue_request.template_of(draft.typed),
         # The policy is shown to the owner alone.
         may_issue=explanation["MayIssue"] if explanation and visit.ca.granted is None else [],
-        csr_sections=sections,
+        csr=draft.typed["csr"],
     )
 
 
