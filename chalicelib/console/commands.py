@@ -1,6 +1,6 @@
-"""The AWS CLI's commands for what a page shows, ready to paste into a shell.
+"""Commands of the AWS CLI that do the same as a page, ready to paste into a shell.
 
-Values are JSON in ASCII and then quoted for the shell, so that nothing hidden in a name gets into the clipboard.
+Values are JSON in ASCII, quoted for the shell, so that nothing hidden in a name gets into the clipboard.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def command(operation: str, request: Mapping[str, Any] | None = None, note: str 
     """`aws acm-pca …` for an operation and its request; a value `file://…` or `fileb://…` names a file.
 
     Args:
-        operation: AWS's name of it.
+        operation: its name in the API.
         request: its members.
-        note: what is to be done with the answer: the end of the command.
+        note: the end of the command, which handles the answer.
     """
     words = [f"aws acm-pca {_dashed(operation)}"]
     words += [f"--{_dashed(name)} {_value(value)}" for name, value in (request or {}).items()]

@@ -188,19 +188,19 @@ def _pattern(path: str) -> re.Pattern[str]:
 _FOREIGN = (
     "This form did not come from a page of this console, or the page is too old. Go back, reload it, and try again."
 )
-_OTHER_METHOD = "This address is that of a form, or of a page that is only read. Go to the page that leads here."
+_OTHER_METHOD = "This address belongs to a form, or to a page without one. Go to the page that links to it."
 _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
-    """Answer a request of the console; never raises. HEAD is answered as GET is: the gateway leaves the body out."""
+    """Answer a request of the console; never raises. HEAD is answered like GET: the gateway drops the body."""
     asked = replace(request, method="GET") if request.method == "HEAD" else request
     visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form())
     try:
         dispatch.check_size(asked)
-        found, visit = _arrived(visit)
-        page = next((each for each in found if each.method == asked.method), None)
-        return _missing(visit, found) if page is None else _admitted(page, visit)
+        candidates, visit = _arrived(visit)
+        page = next((candidate for candidate in candidates if candidate.method == asked.method), None)
+        return _missing(visit, candidates) if page is None else _admitted(page, visit)
     except web.NotFoundError:
         return _missing(visit, [])
     except errors.ResourceNotFoundException as error:
@@ -213,11 +213,11 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
 
 
 def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
-    """Which pages have the path that a visit asks for, and who the visitor is, also where there is none."""
-    found, named = find("/".join(visit.segments))
-    public = any(page.public for page in found)
+    """The pages with the path of a visit, and the visit with its visitor."""
+    candidates, named = find("/".join(visit.segments))
+    public = any(page.public for page in candidates)
     browser_id = sessions.id_in(visit.request, sessions.VISITOR_COOKIE if public else sessions.COOKIE)
-    return found, replace(
+    return candidates, replace(
         visit,
         named=named,
         query=body.parse_query(visit.request.query),
@@ -226,11 +226,11 @@ def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
     )
 
 
-def _missing(visit: Visit, found: list[Page]) -> WireResponse:
-    """There is no page for this visit; those that were found are asked for in another way."""
-    if not found:
+def _missing(visit: Visit, candidates: list[Page]) -> WireResponse:
+    """The answer to a visit without a page: the candidates have other methods."""
+    if not candidates:
         return render.error_page(visit, 404, "Not found", "There is no such page.")
-    methods = {"Allow": ", ".join(page.method for page in found)}
+    methods = {"Allow": ", ".join(page.method for page in candidates)}
     return render.error_page(visit, 405, "Not this way", _OTHER_METHOD, headers=methods)
 
 

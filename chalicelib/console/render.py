@@ -34,7 +34,7 @@ HOME = "overview"  # without any CA it leads on to the introduction
 
 @cache
 def environment() -> Environment:
-    """The one environment; whatever text a template prints, `printable` has seen it."""
+    """The one environment; all text that templates print goes through `printable`."""
     made = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
@@ -67,13 +67,13 @@ def _lines(value: str) -> Markup:
 
 
 def _as_typed(value: str) -> Markup:
-    """What somebody typed, back into the field where it was typed: escaped for HTML, otherwise untouched."""
+    """Text that was entered, back in its field: escaped for HTML, otherwise unchanged."""
     return escape(value)
 
 
 def _by_label(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:
-    """Lines of `pki.decoded`, neighbours of one label together."""
-    return [(label, [each.value for each in same]) for label, same in groupby(lines, key=lambda line: line.label)]
+    """Lines of `pki.x509.display`, neighbours with the same label together."""
+    return [(label, [line.value for line in same]) for label, same in groupby(lines, key=lambda line: line.label)]
 
 
 def _decoded_csr(csr: str) -> tuple[Section, ...]:
@@ -98,14 +98,14 @@ def page(
     """A page.
 
     Args:
-        visit: that it answers.
+        visit: the request for the page.
         template: extends `page.html`.
-        title: of the page; also its heading unless the template has one of its own.
+        title: of the page; also its heading unless the template has another one.
         section: of `SECTIONS`.
-        commands: of the AWS CLI, that show the same.
+        commands: of the AWS CLI, which do the same.
         status: of the answer.
-        headers: of the answer, more than every page has.
-        values: what the template names.
+        headers: of the answer, in addition to those of every page.
+        values: the variables of the template.
     """
     settings = visit.rt.settings
     text_of = (
@@ -131,5 +131,5 @@ def page(
 def error_page(
     visit: Visit, status: int, title: str, message: str, headers: dict[str, str] | None = None
 ) -> WireResponse:
-    """A page that says what is wrong."""
+    """A page with an error."""
     return page(visit, "error.html", title=title, message=message, status=status, headers=headers)

@@ -1,7 +1,7 @@
-"""Who is signed in: sessions, their cookie, and the token that proves that a form is ours.
+"""Sessions, their cookie, and the token that proves that a form is ours.
 
-A browser holds a random id; the store has its SHA-256, so that whoever reads the store signs in as nobody. A form's
-token is another hash of the id: only who knows the id can make it, and it need not be kept.
+A browser holds a random id; the store holds its SHA-256, so that reading the store is not enough to sign in. The token
+of a form is another hash of the id: only those who know the id can compute it, and it need not be stored.
 
 Source: OWASP Session Management, and Cross-Site Request Forgery Prevention, cheat sheets; RFC 6265bis.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 COOKIE = "signet-session"
-VISITOR_COOKIE = "signet-visitor"  # of who has not signed in yet: what the sign-in form's token is made of
+VISITOR_COOKIE = "signet-visitor"  # for visitors who have not signed in: the token of the sign-in form is a hash of it
 LIFE = timedelta(hours=8)
 LINK_LIFE = timedelta(seconds=60)
 MOST_DRAFTS = 8
@@ -66,25 +66,25 @@ def _cookies(headers: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
 
 
 def set_cookie(name: str, value: str, *, secure: bool) -> dict[str, str]:
-    """The header that gives a browser an id, which scripts and other sites never see, or takes it away (empty)."""
-    ends = "" if value else "; Max-Age=0"
-    return {"Set-Cookie": f"{name}={value}; Path=/; HttpOnly; SameSite=Strict{ends}{'; Secure' if secure else ''}"}
+    """The header that stores an id in a browser, hidden from scripts and other sites; an empty id removes it."""
+    expiry = "" if value else "; Max-Age=0"
+    return {"Set-Cookie": f"{name}={value}; Path=/; HttpOnly; SameSite=Strict{expiry}{'; Secure' if secure else ''}"}
 
 
 def form_token(visitor_id: str) -> str:
-    """What forms have to send back; of nobody it is empty, and never right."""
+    """The token that forms have to send back; empty without an id, and then never valid."""
     return _hash("form", visitor_id) if visitor_id else ""
 
 
-def is_own_form(request: WireRequest, expected: str, given: str | None) -> bool:
-    """Whether a form has the right token, if it is known already, and was sent by a page of this very host."""
+def is_own_form(request: WireRequest, expected: str, token: str | None) -> bool:
+    """Tell whether a page of this very host sent a form, with the right token if that is known already."""
     if not expected or not _is_own_origin(request):
         return False
-    return given is None or hmac.compare_digest(expected.encode(), given.encode())
+    return token is None or hmac.compare_digest(expected.encode(), token.encode())
 
 
 def _is_own_origin(request: WireRequest) -> bool:
-    """Whether `Origin` is there and is where the request went (RFC 6454 section 7)."""
+    """Tell whether `Origin` is the host that the request was sent to (RFC 6454 section 7)."""
     scheme, host = request.header("x-forwarded-proto") or "http", request.header("host")
     origins = [value for name, value in request.headers if name == "origin"]
     return bool(host) and len(set(origins)) == 1 and _origin(origins[0]) == _origin(f"{scheme}://{host}")
@@ -109,7 +109,7 @@ def _hash(purpose: str, secret_id: str) -> str:
 
 
 def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
-    """The id of a new session; None if the secret is not that key's. Nobody learns which of the two is wrong."""
+    """The id of a new session; None if key and secret do not match, which does not tell which of them is wrong."""
     known: Secret | None = dispatch.secret_of(rt, access_key_id) if is_key_id(access_key_id) else None
     right = hmac.compare_digest((known.secret if known else _DUMMY_SECRET).encode(), secret.encode())
     if not right or known is None:
@@ -138,22 +138,22 @@ def _begin(rt: Runtime, purpose: str, access_key_id: str, account_id: str, life:
 
 
 def make_link(rt: Runtime, key: AccessKey) -> str:
-    """What signs in once, within a minute, as this access key."""
+    """A link that signs in once, within a minute, as this access key."""
     return _begin(rt, "link", key.access_key_id, key.account_id, LINK_LIFE)
 
 
 def follow_link(rt: Runtime, link: str) -> str | None:
-    """The id of a new session; None if the link was followed before, is too old, or never was."""
-    found = rt.store.take_session(_hash("link", link)) if _ID.fullmatch(link) else None
-    if found is None or not _is_alive(rt, found):
+    """The id of a new session; None if the link was followed before, is too old, or never existed."""
+    session = rt.store.take_session(_hash("link", link)) if _ID.fullmatch(link) else None
+    if session is None or not _is_alive(rt, session):
         return None
-    return _begin(rt, "session", found.access_key_id, found.account_id, LIFE)
+    return _begin(rt, "session", session.access_key_id, session.account_id, LIFE)
 
 
 def find(rt: Runtime, session_id: str) -> ConsoleSession | None:
-    """The session of an id, if it has not ended and its access key is still there."""
-    found = rt.store.get_session(_hash("session", session_id)) if session_id else None
-    return found if found is not None and _is_alive(rt, found) else None
+    """The session of an id, unless it has expired or its access key was deleted."""
+    session = rt.store.get_session(_hash("session", session_id)) if session_id else None
+    return session if session is not None and _is_alive(rt, session) else None
 
 
 def _is_alive(rt: Runtime, session: ConsoleSession) -> bool:
@@ -171,9 +171,9 @@ def sign_out(rt: Runtime, session: ConsoleSession) -> None:
 def change_draft(
     rt: Runtime, session: ConsoleSession, draft_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Change what has been typed into a form with several pages; returns the draft as it then is.
+    """Change a draft of a form; returns the draft afterwards.
 
-    `change` gets the draft as it is now and may run several times. The oldest drafts give way to the newest.
+    `change` gets the stored draft, {} for a new one, and may run several times. New drafts push out the oldest.
 
     Raises:
         ConflictError: the session has ended.
@@ -181,15 +181,15 @@ def change_draft(
 
     def changed(current: ConsoleSession) -> ConsoleSession:
         others = {name: value for name, value in current.drafts.items() if name != draft_id}
-        kept = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
-        return replace(current, drafts=kept | {draft_id: change(current.drafts.get(draft_id, {}))})
+        latest = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
+        return replace(current, drafts=latest | {draft_id: change(current.drafts.get(draft_id, {}))})
 
-    found: dict[str, Any] = _change(rt, session, changed).drafts[draft_id]
-    return found
+    draft: dict[str, Any] = _change(rt, session, changed).drafts[draft_id]
+    return draft
 
 
 def keep_note(rt: Runtime, session: ConsoleSession, note: str) -> None:
-    """Keep what the next page has to say, in the place of what was kept before.
+    """Store the note for the next page, instead of any earlier one.
 
     Raises:
         ConflictError: the session has ended.

@@ -88,7 +88,7 @@ class Authority:
         return authorities.describe(self.rt, self.record)
 
     def allows(self, operation: str) -> bool:
-        """Whether the visitor's account may do this with the CA: its owner may do everything."""
+        """Tell whether the visitor's account may use an operation on the CA; the owner may use all."""
         return self.granted is None or operation in self.granted.operations
 
 
@@ -150,7 +150,7 @@ def link_from(depth: int, path: str) -> str:
 
 
 def secure(request: WireRequest) -> bool:
-    """Whether the browser came by https, as the gateway in front says."""
+    """Tell whether the browser used https, as the gateway in front reports."""
     return request.header("x-forwarded-proto") == "https"
 
 

@@ -58,7 +58,7 @@ def parse(request: WireRequest) -> Form:
     """Read the form of a request.
 
     Raises:
-        ValidationException: it is none.
+        ValidationException: the body is not a form.
     """
     kind = _kind(request.header("content-type"))
     try:

@@ -50,8 +50,8 @@ def parts(content_type: str, body: bytes) -> list[Part]:
 
 def _boundary(content_type: str) -> bytes:
     _, _, parameters = content_type.partition(";")
-    found = next(filter(None, map(_BOUNDARY.fullmatch, map(str.strip, parameters.split(";")))), None)
-    value = (found[1] or found[2] or "") if found else ""
+    match = next(filter(None, map(_BOUNDARY.fullmatch, map(str.strip, parameters.split(";")))), None)
+    value = (match[1] or match[2] or "") if match else ""
     if _BOUNDARY_VALUE.fullmatch(value) is None:
         raise ValueError("no boundary")
     return value.encode("ascii")
@@ -76,8 +76,8 @@ def _part(piece: bytes) -> Part:
 
 def _parameters(disposition: str) -> dict[str, str]:
     match = _DISPOSITION.fullmatch(disposition)
-    found = _PARAMETER.findall(match[1]) if match else []
-    parameters = {name.lower(): quoted or token for name, quoted, token in found}
-    if "name" not in parameters or len(parameters) != len(found):
+    pairs = _PARAMETER.findall(match[1]) if match else []
+    parameters = {name.lower(): quoted or token for name, quoted, token in pairs}
+    if "name" not in parameters or len(parameters) != len(pairs):
         raise ValueError("a part without a name, or with two")
     return parameters

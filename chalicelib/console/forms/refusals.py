@@ -39,9 +39,9 @@ def problems_of(error: errors.ApiError, *, otherwise: str = "") -> Problems:
         error: raised by an operation.
         otherwise: the field for members that no field becomes.
     """
-    found: list[tuple[Member, str]] = [(violation.member, in_words(violation)) for violation in violations_of(error)]
-    found = found or [(error.member, error.reason)]
-    return {field_of(member) or otherwise: words for member, words in reversed(found)}
+    refusals: list[tuple[Member, str]] = [(violation.member, in_words(violation)) for violation in violations_of(error)]
+    refusals = refusals or [(error.member, error.reason)]
+    return {field_of(member) or otherwise: words for member, words in reversed(refusals)}
 
 
 def reason_of(error: errors.ApiError) -> str:

@@ -1,4 +1,4 @@
-"""Charts as numbers: where bars, lines and labels lie; a template writes them as SVG. Pure."""
+"""Charts as numbers: the positions of bars, lines and labels, which a template draws as SVG. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 380, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 6, 10, 22
 _MOST_TICKS, _LABELS = 4, 4
-_GAP = 0.25  # of a bar's place
+_GAP = 0.25  # between bars, as a part of the width of a column
 
 
 class Bar(NamedTuple):
@@ -29,8 +29,8 @@ class Columns(NamedTuple):
     """A chart of columns.
 
     Attributes:
-        ticks: of the vertical axis: where, and the number there.
-        labels: of the horizontal axis: where, and the text.
+        ticks: the position and the number of each tick of the vertical axis.
+        labels: the position and the text of each label of the horizontal axis.
     """
 
     bars: tuple[Bar, ...]
@@ -42,7 +42,7 @@ class Columns(NamedTuple):
 
 
 def columns(series: Sequence[tuple[str, int]]) -> Columns:
-    """A chart of some labelled numbers, none negative; at least one."""
+    """A chart of labelled numbers: at least one, none negative."""
     ticks = _ticks(max(number for _, number in series))
     tall, place = HEIGHT - _TOP - _BOTTOM, (WIDTH - _LEFT - _RIGHT) / len(series)
 
@@ -61,12 +61,12 @@ def columns(series: Sequence[tuple[str, int]]) -> Columns:
         for position, (label, number) in enumerate(series)
     )
     every = -(-len(series) // _LABELS)
-    labels = tuple((round(each.x + each.width / 2, 2), each.label) for each in bars[every // 2 :: every])
+    labels = tuple((round(bar.x + bar.width / 2, 2), bar.label) for bar in bars[every // 2 :: every])
     return Columns(bars, tuple((y(number), number) for number in ticks), labels)
 
 
 def _ticks(most: int) -> list[int]:
-    """Round numbers from 0 to one that is not below the greatest."""
+    """Round numbers from 0 up to the greatest number or more."""
     step, factors = 1, 0
     while step * _MOST_TICKS < most:
         step = (2, 5, 10)[factors % 3] * 10 ** (factors // 3)
@@ -81,7 +81,7 @@ class Scale(NamedTuple):
     end: datetime
 
     def at(self, moment: datetime) -> float:
-        """Where a time lies."""
+        """The position of a time."""
         whole = (self.end - self.begin).total_seconds()
         part = (moment - self.begin).total_seconds() / whole if whole > 0 else 0.0
         return round(100 * min(max(part, 0.0), 1.0), 2)

@@ -1,4 +1,4 @@
-"""The CRLs and the OCSP address of a CA, with what to do where something is wrong."""
+"""The condition of a CA's CRLs and OCSP, with advice if something is wrong."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SCHEDULE = (
     "The schedule that publishes CRLs does not seem to run: in the laptop home check that signet serve runs; on AWS "
     "read the log of the function publish_crls."
 )
-# What to do, by the condition of a CRL.
+# Advice, by the condition of a CRL.
 _ADVICE = {
-    "EXPIRED": "Clients refuse this CRL. Put right what the last error says, if there is one, then publish now.",
+    "EXPIRED": "Clients reject this CRL. Fix the last error, if there is one, then publish now.",
     "FAILING": (
-        "Put right what the last error says. Where it is about the bucket, edit the settings and save them: the bucket "
-        "is checked, and the page says what is missing. It is tried again by itself."
+        "Fix the last error. If it is about the bucket, edit the settings and save them: the page checks the bucket "
+        "and shows what is missing. The publication is retried automatically."
     ),
-    "OLD": f"A newer CRL should be there by now. {_SCHEDULE}",
+    "OLD": f"A newer CRL should have been published by now. {_SCHEDULE}",
     "OVERDUE": _SCHEDULE,
-    "WAITING": "The first CRL is published by the next run of the schedule, within a minute.",
+    "WAITING": "The next run of the schedule publishes the first CRL, within a minute.",
     "NOT_PUBLISHED": (
-        "This CA has expired, and its certificates with it: its CRLs are not published any more. They are again once a "
-        "new CA certificate is installed."
+        "This CA and its certificates have expired, so its CRLs are no longer published. Install a new CA certificate "
+        "to publish them again."
     ),
 }
 
@@ -43,9 +43,9 @@ class CrlRow(NamedTuple):
     """A CRL.
 
     Attributes:
-        partition: empty for the complete CRL.
-        addresses: where clients find it.
-        next_run: when it is published again; None where it is not any more.
+        partition: its id; empty for the complete CRL.
+        addresses: the URLs of its distribution points.
+        next_run: the time of the next publication; None if it is no longer published.
     """
 
     light: Light
@@ -60,21 +60,21 @@ def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
     """Every CRL of a CA, the worst first."""
     points = distribution_points.in_use(ca, rt.now())
     rows = []
-    for each in freshness.of_authority(rt, ca):
-        _, partition = arns.split_crl_arn(each.crl_arn)
+    for crl in freshness.of_authority(rt, ca):
+        _, partition = arns.split_crl_arn(crl.crl_arn)
         urls = tuple(point.url for point in points if point.partition == partition)
-        light, advice = authority_rows.LIGHTS[each.condition], _ADVICE.get(each.condition, "")
-        next_run = None if each.condition == "NOT_PUBLISHED" else each.state.next_crl_at
-        rows.append(CrlRow(light, partition, each.state, advice, urls, next_run))
+        light, advice = authority_rows.LIGHTS[crl.condition], _ADVICE.get(crl.condition, "")
+        next_run = None if crl.condition == "NOT_PUBLISHED" else crl.state.next_crl_at
+        rows.append(CrlRow(light, partition, crl.state, advice, urls, next_run))
     return rows
 
 
 class Ocsp(NamedTuple):
-    """How a CA's OCSP is.
+    """The condition of a CA's OCSP.
 
     Attributes:
-        address: that certificates are given now; empty where OCSP is off.
-        responder_until: when the certificate of the delegated responder ends; None where the CA signs itself.
+        address: the URL in new certificates; empty if OCSP is disabled.
+        responder_until: when the certificate of the delegated responder expires; None if the CA itself signs.
     """
 
     tone: str
@@ -86,22 +86,25 @@ class Ocsp(NamedTuple):
 
 
 _ANSWERS = ("good", "●", "answers")
-# The state by what holds: OCSP is on, the CA has been known to OCSP, it is in a state in which status is told.
+# By whether OCSP is enabled, the CA is known to OCSP, and its status lets OCSP answer.
 _OCSP = {
-    (True, True, True): (*_ANSWERS, "Certificates that are issued now name the address below."),
-    (True, False, True): ("muted", "○", "pending", "It answers once the CA has its certificate."),
-    (True, False, False): ("muted", "○", "pending", "It answers once the CA has its certificate."),
-    (True, True, False): ("warn", "◐", "silent", "In this status the CA answers no OCSP requests."),
-    (False, True, True): (*_ANSWERS, "It is switched off for new certificates; those that name it are still answered."),
+    (True, True, True): (*_ANSWERS, "New certificates contain the URL below."),
+    (True, False, True): ("muted", "○", "pending", "OCSP answers once the CA has its certificate."),
+    (True, False, False): ("muted", "○", "pending", "OCSP answers once the CA has its certificate."),
+    (True, True, False): ("warn", "◐", "silent", "OCSP does not answer for a CA with this status."),
+    (False, True, True): (
+        *_ANSWERS,
+        "OCSP is disabled for new certificates, but still answers for those that contain its URL.",
+    ),
 }
 
 
 def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
-    """The state of a CA's OCSP, as its answers would be now."""
+    """The condition of a CA's OCSP, as it would answer now."""
     on = bool(ca.revocation_configuration["OcspConfiguration"]["Enabled"])
-    tells = ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE
+    answers = ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE
     known = bool(ca.ocsp_key_hashes)
-    said = _OCSP.get((on, known, tells), ("muted", "-", "off", "No certificate names an OCSP address."))
+    condition = _OCSP.get((on, known, answers), ("muted", "-", "off", "No certificate contains an OCSP URL."))
     responder = responders.usable(rt, ca, rt.now()) if known else None
     until = reading.parse_certificate(responder.certificate_der).not_after if responder else None
-    return Ocsp(*said, revocation_configuration.ocsp_url(rt, ca) or "", until)
+    return Ocsp(*condition, revocation_configuration.ocsp_url(rt, ca) or "", until)

@@ -1,4 +1,4 @@
-"""What can be done with a CA in each state, and what deleting it means."""
+"""The actions that each status of a CA allows, and the consequences of deleting it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Actions(NamedTuple):
-    """What a CA's page offers; the operations decide in the end."""
+    """The actions of a CA's page; the operations have the last word."""
 
-    switch: str = ""  # the state that the CA can be put into
+    switch: str = ""  # the status that the CA can be switched to
     delete: bool = False
     restore: bool = False
     csr: bool = False
@@ -24,40 +24,35 @@ _ACTIONS = {
     "DELETED": Actions(restore=True),
 }
 FIRST_DAY, LAST_DAY = 7, 30
-_KEPT_UP = "Until then its CRLs are published and OCSP answers, and Restore brings it back as it is now."
-_WAITS = "Until then Restore brings it back as it is now."
+_STATUS_SERVICE = "Until then its CRLs are published, OCSP answers, and you can restore it as it is now."
+_RESTORABLE = "Until then you can restore it as it is now."
 _GONE = (
-    "After that there is no way back: its key is destroyed, and nothing says any more which of its certificates "
-    "are revoked."
+    "After that you cannot restore it: its key is destroyed, and clients can no longer find out which of its "
+    "certificates are revoked."
 )
-# What will happen, by the state that the CA has.
+# The consequences, by the status of the CA.
 CONSEQUENCES = {
-    "CREATING": ("It is gone at once, with its key: it cannot be restored.",),
-    "FAILED": ("It is gone at once, and cannot be restored.",),
-    "PENDING_CERTIFICATE": ("It can be restored within the period that you choose.", _WAITS, _GONE),
-    "DISABLED": ("It issues nothing, and can be restored within the period that you choose.", _KEPT_UP, _GONE),
-    "EXPIRED": ("It can be restored within the period that you choose.", _WAITS, _GONE),
+    "CREATING": ("It is deleted at once, with its key. You cannot restore it.",),
+    "FAILED": ("It is deleted at once. You cannot restore it.",),
+    "PENDING_CERTIFICATE": ("It stays deleted for the period that you choose.", _RESTORABLE, _GONE),
+    "DISABLED": ("It issues nothing and stays deleted for the period that you choose.", _STATUS_SERVICE, _GONE),
+    "EXPIRED": ("It stays deleted for the period that you choose.", _RESTORABLE, _GONE),
 }
-# States of a root in which it signs its own certificate.
+# The statuses in which a root can sign its own certificate.
 _SIGNING_ITSELF = ("PENDING_CERTIFICATE", "ACTIVE", "EXPIRED")
-AT_ONCE = ("CREATING", "FAILED")  # deleted without a time in which they could be restored
-
-
-def is_window(days: int) -> bool:
-    """Whether a deleted CA can be kept for so many days."""
-    return FIRST_DAY <= days <= LAST_DAY
+AT_ONCE = ("CREATING", "FAILED")  # deleted without a time in which they can be restored
 
 
 def signs_itself(kind: str, status: str) -> bool:
-    """Whether a CA is a root that can make its own certificate now."""
+    """Tell whether a CA is a root that can sign its own certificate now."""
     return kind == "ROOT" and status in _SIGNING_ITSELF
 
 
 def is_installable(kind: str, status: str) -> bool:
-    """Whether there is a way to a new certificate of the CA: a root needs itself for it."""
+    """Tell whether a new certificate can be installed; a root has to be able to sign it."""
     return signs_itself(kind, status) if kind == "ROOT" else actions_of(status).csr
 
 
 def actions_of(status: str) -> Actions:
-    """What can be done with a CA in this state."""
+    """The actions of a CA with this status."""
     return _ACTIONS.get(status, Actions())

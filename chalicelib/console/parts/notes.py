@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
 
 NOTES = {
-    "installed": "The certificate is installed. This certificate authority issues now.",
-    "installed_only": "The certificate is installed. This certificate authority issues nothing before it is enabled.",
-    "disabled": "The certificate authority is disabled: it issues nothing until it is enabled again.",
+    "installed": "The certificate is installed. This certificate authority can issue certificates now.",
+    "installed_only": "The certificate is installed. Enable this certificate authority to issue certificates.",
+    "disabled": "The certificate authority is disabled: it issues nothing until you enable it again.",
     "enabled": "The certificate authority is enabled.",
     "deleted": "The certificate authority is deleted.",
-    "restored": "The certificate authority is restored, in the state that it had before.",
+    "restored": "The certificate authority is restored, with the status that it had before.",
     "revocation": "The revocation settings are saved.",
     "published": "The CRL is due now: the next run of the schedule publishes it, within a minute.",
     "tagged": "The tag is saved.",
     "untagged": "The tag is removed.",
-    "permitted": "The permission is given.",
-    "forbidden": "The permission is taken back.",
+    "permitted": "The permission is granted.",
+    "forbidden": "The permission is withdrawn.",
     "shared": "The resource policy is saved.",
     "unshared": "The resource policy is removed.",
-    "requested": "The audit report is requested. It is written within a minute or so.",
+    "requested": "The audit report is requested. It will be ready in about a minute.",
     "issued": "The certificate is issued.",
-    "revoked": "The certificate is revoked. Below you see when the CRL and OCSP show it.",
+    "revoked": "The certificate is revoked. You can see below when the CRL and OCSP show it.",
     "revoked_there": "The certificate is revoked.",
 }
 
 
 def done(visit: Visit, path: str, note: str) -> WireResponse:
-    """Go on to a page by GET, which says what was done.
+    """Go on to a page by GET, which shows a note of what was done.
 
     Args:
-        visit: that did it.
+        visit: the request that did it.
         path: of the page, behind `/console`.
         note: of `NOTES`.
     """
@@ -50,7 +50,7 @@ def done(visit: Visit, path: str, note: str) -> WireResponse:
 
 
 def take(visit: Visit) -> str:
-    """What the page that is visited has to say; empty the next time."""
+    """The note for this page; empty the next time."""
     path, _, note = visit.session.note.partition(" ") if visit.session else ("", "", "")
     if not note or path != "/".join(visit.segments):
         return ""
@@ -60,5 +60,5 @@ def take(visit: Visit) -> str:
 
 def _keep(visit: Visit, note: str) -> None:
     if visit.session is not None:
-        with suppress(ConflictError):  # what was done is done, also where nothing says so
+        with suppress(ConflictError):  # it was done, even if no note says so
             sessions.keep_note(visit.rt, visit.session, note)

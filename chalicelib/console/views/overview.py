@@ -1,4 +1,4 @@
-"""The overview, where the console begins, and the hierarchy of CAs."""
+"""The overview, which is the first page of the console, and the hierarchy of CAs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from chalicelib.reports.overview import Attention, Bar, CrlAge
 
 _TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
-MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, in the table behind them; and of what needs attention
+MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, as rows of the table, and of items
 BRANCHES = 50  # of the hierarchy, on a page
 EXPIRES_SOON = account_overview.CA_EXPIRES_WITHIN
 
 
 class Figure(NamedTuple):
-    """A chart with what is said about it, and the table behind it."""
+    """A chart with its summary, and the table behind it."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Figure(NamedTuple):
 
 
 class CrlBar(NamedTuple):
-    """How much of its life a CRL has behind it, in percent."""
+    """The used part of a CRL's validity, in percent."""
 
     age: CrlAge
     ca_id: str
@@ -53,9 +53,9 @@ class Branch(NamedTuple):
 
     Attributes:
         level: from 1; the node's parent is the last one before it with a lower level.
-        parent: its name; empty at the top.
-        owner: the account that shares it; empty where it is none of another account.
-        begin, end: of its certificate, from 0 to 100; None where it has none.
+        parent: the name of the CA above it; empty at the top.
+        owner: the account that owns it; empty if it is the visitor's.
+        begin, end: of its certificate's validity, from 0 to 100; None without a certificate.
     """
 
     node: Node
@@ -70,9 +70,9 @@ class Branch(NamedTuple):
 
 
 def overview(visit: Visit) -> WireResponse:
-    """What needs attention, then what happens over time; without any CA, the introduction."""
-    found = account_overview.overview(visit.rt, visit.caller, visit.rt.now())
-    if not found.authorities:
+    """The items that need attention, then the charts; without any CA, the introduction."""
+    account = account_overview.overview(visit.rt, visit.caller, visit.rt.now())
+    if not account.authorities:
         return web.redirect(visit, "cas")
     return render.page(
         visit,
@@ -80,20 +80,20 @@ def overview(visit: Visit) -> WireResponse:
         title="Overview",
         section="overview",
         commands=(command("ListCertificateAuthorities"),),
-        attention=[(each, _TONES[each.severity], _link(visit, each)) for each in found.attention[:MOST_ATTENTION]],
-        more_attention=len(found.attention) - MOST_ATTENTION,
-        figures=_figures(found),
-        crls=[_crl_bar(each, visit.rt.now()) for each in found.crls],
+        attention=[(item, _TONES[item.severity], _link(visit, item)) for item in account.attention[:MOST_ATTENTION]],
+        more_attention=len(account.attention) - MOST_ATTENTION,
+        figures=_figures(account),
+        crls=[_crl_bar(age, visit.rt.now()) for age in account.crls],
         most_crls=MOST_CRLS,
         most_crl_rows=MOST_CRL_ROWS,
-        authorities=found.authorities,
+        authorities=account.authorities,
         width=charts.WIDTH,
         height=charts.HEIGHT,
     )
 
 
 def _link(visit: Visit, attention: Attention) -> str:
-    """Where to look at it."""
+    """The page about an item."""
     if attention.ca_arn:
         return visit.link(f"cas/{attention.ca_arn.rsplit('/', 1)[1]}")
     now = visit.rt.now()
@@ -101,17 +101,17 @@ def _link(visit: Visit, attention: Attention) -> str:
     return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
 
 
-def _figures(found: account_overview.Overview) -> list[Figure]:
+def _figures(account: account_overview.Overview) -> list[Figure]:
     rows = (
-        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days", "Day", found.issued),
+        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days", "Day", account.issued),
         (
             "expiring",
             "Expiring certificates",
             f"in the next {account_overview.WEEKS} weeks",
             "Week from",
-            found.expiring,
+            account.expiring,
         ),
-        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days", "Day", found.revoked),
+        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days", "Day", account.revoked),
     )
     return [_figure(*row) for row in rows]
 
@@ -162,7 +162,7 @@ def show_hierarchy(visit: Visit) -> WireResponse:
 
 
 def _flat(forest: Sequence[Node]) -> Iterator[tuple[Node, int, str]]:
-    """Each node before those below it, with its level and its parent's name; trees may be deep."""
+    """Each node before those below it, with its level and its parent's name; no recursion, as trees can be deep."""
     waiting = [(node, 1, "") for node in reversed(forest)]
     while waiting:
         node, level, parent = waiting.pop()
@@ -171,7 +171,7 @@ def _flat(forest: Sequence[Node]) -> Iterator[tuple[Node, int, str]]:
 
 
 def _above(nodes: Sequence[tuple[Node, int, str]], begin: int) -> list[str]:
-    """The names of the CAs that the first one of a page stands below, the top first."""
+    """The names of the CAs above the first one of a page, the top first."""
     level, names = nodes[begin][1] if begin < len(nodes) else 0, list[str]()
     for node, other, _ in reversed(nodes[:begin]):
         if other < level:

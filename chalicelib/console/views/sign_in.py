@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
-# A path of this console, and nothing else; and a query in which everything that is not harmless is encoded.
+# Only a path of this console, with a query in which every unsafe character is encoded.
 _RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*(?:\?[A-Za-z0-9_.~%&=+-]*)?", re.ASCII)
-_USED = "This link has been used, or is older than a minute. Run signet console again, or use an access key."
+_USED = "This link has been used already, or is older than a minute. Run signet console again, or use an access key."
 _TOO_MANY = "Signing in has failed too often. Wait {seconds} seconds before you try again."
-_WRONG = "The access key id or the secret access key is wrong."
+_WRONG = "The access key ID or the secret access key is wrong."
 
 
 def to_sign_in(visit: Visit) -> WireResponse:
-    """Sign in first, then come back to the page that was asked for by GET."""
+    """Sign in first, then return to the page that was requested by GET."""
     if page := visit.request.header("hx-current-url"):
         return _page_to_sign_in(page)
     asked = "/".join(visit.segments) if visit.request.method == "GET" else ""
@@ -30,7 +30,7 @@ def to_sign_in(visit: Visit) -> WireResponse:
 
 
 def _page_to_sign_in(page: str) -> WireResponse:
-    """A page that asked for a part of itself goes on to sign in, all of it: from where it is, not from its part.
+    """A page that reloads a part of itself goes to the sign-in page as a whole, and returns to its own address.
 
     Source: htmx, HX-Current-URL and HX-Redirect.
     """
@@ -40,14 +40,14 @@ def _page_to_sign_in(page: str) -> WireResponse:
 
 
 def _sign_in_address(path: str, query: str) -> str:
-    """The sign-in page that leads back to an address, if that is one of ours."""
+    """The sign-in page that leads back to an address, if that is one of the console."""
     asked = urlencode(body.parse_query(query))
     back = _back(f"{path}?{asked}" if asked else path)
     return f"sign-in?back={quote(back, safe='')}" if back else "sign-in"
 
 
 def sign_in_form(visit: Visit) -> WireResponse:
-    """The form; a browser that has no id yet gets one, of which the form's token is made."""
+    """The form; a browser without an id gets one, because the token of the form is a hash of it."""
     return _form(visit, back=_back(visit.query.get("back", "")))
 
 
@@ -70,7 +70,7 @@ def _form(visit: Visit, *, back: str, access_key_id: str = "", problem: str = ""
 
 
 def sign_in(visit: Visit) -> WireResponse:
-    """Begin a session, under an id that nobody had before."""
+    """Begin a session with a new id."""
     access_key_id, back = visit.form.get("access_key_id"), _back(visit.form.get("back"))
     tried, source = access_key_id if sessions.is_key_id(access_key_id) else "", visit.request.source_ip
     if seconds := attempts.begin(visit.rt, tried, source):
