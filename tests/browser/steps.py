@@ -78,7 +78,7 @@ def subject_step(page: Page) -> None:
     page.get_by_label("Country (C)").fill("USA")
     press(page, "Next")
     expect(page.get_by_label("Country (C)")).to_have_accessible_description(
-        re.compile("It must have at most 2 characters.")
+        re.compile("It must be two letters, such as US.")
     )
     for label, text in SUBJECT.items():
         page.get_by_label(label).fill(text)
@@ -174,7 +174,7 @@ def issue(page: Page, ca: Authority, name: str) -> str:
     expect(page.locator("#csr-decoded")).to_contain_text(host)  # htmx asked for it
     press(page, "Preview")
     at(page, "Preview")
-    expect(page.locator("main")).to_contain_text("Nothing is issued yet.")
+    expect(page.locator("main")).to_contain_text("Nothing has been issued yet.")
     expect(page.locator("main")).to_contain_text(host)
     press(page, "Issue")
     expect(page.locator("#status")).to_contain_text("not revoked")
@@ -220,7 +220,7 @@ def delete_and_restore(page: Page, ca: Authority) -> None:
     press(page, "Disable")
     expect(page.locator("main .badge").first).to_contain_text("Disabled")
     follow(page, "Delete…")
-    page.get_by_label("It can be restored for").select_option("7")
+    page.get_by_label("Keep restorable for").select_option("7")
     press(page, "Delete")
     expect(page.locator("main .badge").first).to_contain_text("Deleted")
     press(page, "Restore")

@@ -83,7 +83,7 @@ def test_confirmation_says_what_will_happen(browser: Browser, acm_pca: Any) -> N
     leaf = issue(acm_pca, arn)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
     page = page_of(browser, arn, "/delete")
-    for text in ("Until then its CRLs are published and OCSP answers", "its key is destroyed"):
+    for text in ("Until then its CRLs are published, OCSP answers", "its key is destroyed"):
         assert text in page.text
     assert "2 certificates are still valid" in page.text  # its own, and the leaf
     assert ">7 days, until 2030-01-08<" in page.text
@@ -135,7 +135,7 @@ def test_ca_that_never_came_to_be_is_gone_at_once(browser: Browser, acm_pca: Any
     browser.rt.store.update_certificate_authority(ca, replace(ca, status="FAILED", failure_reason=HOSTILE))
     assert is_harmless(page_of(browser, arn))
     page = page_of(browser, arn, "/delete")
-    assert "cannot be restored" in page.text
+    assert "You cannot restore it" in page.text
     assert "window" not in page.form("/delete")["fields"]
     assert browser.submit(page, "/delete").url == f"{ORIGIN}/console/cas"
     assert browser.get(path_of(arn)).status == 404

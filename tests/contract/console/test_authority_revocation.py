@@ -113,7 +113,7 @@ def test_failure_is_shown_with_its_error_and_what_to_do(browser: Browser, acm_pc
     assert is_harmless(page)
     assert "&lt;script&gt;alert(1)" in page.text
     assert facts(page)["Failed attempts since"] == "1"
-    assert "Put right what the last error says" in page.text
+    assert "Fix the last error." in page.text
 
 
 def test_crl_of_an_expired_ca_is_not_published_and_says_so(browser: Browser, acm_pca: Any, clock: Clock) -> None:
@@ -125,7 +125,7 @@ def test_crl_of_an_expired_ca_is_not_published_and_says_so(browser: Browser, acm
     assert [each.result for each in publication.publish_due_crls(browser.rt, seconds=10)] == ["skipped"]
     page = page_of(browser, arn, "/revocation")
     assert not re.search("[0-9]", facts(page)["Next publication"])
-    assert "not published any more" in page.text
+    assert "no longer published" in page.text
     for rest in ("", "/revocation"):
         assert "not published" in page_of(browser, arn, rest).text
         assert not re.findall(r"> (fresh|ended|old|overdue|on its way)<", page_of(browser, arn, rest).text)
@@ -157,7 +157,7 @@ def test_ocsp_is_shown_as_it_answers(browser: Browser, acm_pca: Any) -> None:
         page = page_of(browser, arn, "/revocation")
         said.append(re.findall(r">OCSP\s*<[^>]*>\s*<[^>]*>.</span> ([a-z]+)<", page.text))
     assert said == [["pending"], ["answers"], ["answers"]]
-    assert "those that name it are still answered" in page.text
+    assert "still answers for those that contain its URL" in page.text
     never = active_root(acm_pca)
     assert "No certificate names an OCSP address." in page_of(browser, never, "/revocation").text
 

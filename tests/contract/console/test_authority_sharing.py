@@ -110,7 +110,7 @@ def test_tag_beyond_the_fiftieth_is_refused(browser: Browser, acm_pca: Any) -> N
 def test_permission_is_given_and_taken_back(browser: Browser, acm_pca: Any) -> None:
     arn = create(acm_pca)
     page = browser.submit(page_of(browser, arn, "/sharing"), "/permit")
-    assert note(page) == "The permission is given."
+    assert note(page) == "The permission is granted."
     assert [each.source_account for each in authority(browser, arn).permissions] == [ACCOUNT]
     again = browser.submit(page, "/permit")
     assert again.status == 422
@@ -118,7 +118,7 @@ def test_permission_is_given_and_taken_back(browser: Browser, acm_pca: Any) -> N
     page = browser.submit(page, "/permit", account="111122223333")
     assert [each.source_account for each in authority(browser, arn).permissions] == [ACCOUNT, "111122223333"]
     page = browser.submit(page, "/forbid")  # the first one's own form
-    assert note(page) == "The permission is taken back."
+    assert note(page) == "The permission is withdrawn."
     assert [each.source_account for each in authority(browser, arn).permissions] == ["111122223333"]
 
 

@@ -107,7 +107,7 @@ def test_wrong_credentials_are_refused_alike(browser: Browser, wrong: str) -> No
     page = browser.get("/console/sign-in")
     answer = browser.submit(page, "sign-in", access_key_id=key_id, secret_access_key=secret)
     assert answer.status == 403
-    assert "The access key id or the secret access key is wrong." in answer.text
+    assert "The access key ID or the secret access key is wrong." in answer.text
     assert sessions.COOKIE not in browser.cookies
     assert secret not in answer.text
     assert "<b>" not in answer.text
