@@ -197,7 +197,7 @@ def test_names_of_a_csr_add_no_element_to_its_preview(
     window: Page, calm: Page, hostile: list[Named], harmless: list[Named]
 ) -> None:
     expected = previewed(calm, harmless[0], (HARMLESS,) * EACH)
-    assert "Nothing is issued yet" in expected["text"]
+    assert "Nothing has been issued yet" in expected["text"]
     for number in range(len(NAMES)):
         seen = previewed(window, hostile[number], (*NAMES[number:], *NAMES)[:EACH])
         assert seen["shape"] == expected["shape"], NAMES[number]

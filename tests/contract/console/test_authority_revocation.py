@@ -159,7 +159,7 @@ def test_ocsp_is_shown_as_it_answers(browser: Browser, acm_pca: Any) -> None:
     assert said == [["pending"], ["answers"], ["answers"]]
     assert "still answers for those that contain its URL" in page.text
     never = active_root(acm_pca)
-    assert "No certificate names an OCSP address." in page_of(browser, never, "/revocation").text
+    assert "No certificate contains an OCSP URL." in page_of(browser, never, "/revocation").text
 
 
 # settings

@@ -120,7 +120,8 @@ def typed_pages(browser: Browser, ca_id: str) -> list[Answer]:
     found.append(page)
     found.append(browser.get(f"/console/cas/{ca_id}/certificates?subject=a+b%27%24(touch+PWNED)*&state=ISSUED"))
     form = browser.get(f"/console/cas/{ca_id}/issue")
-    names = {"template": "EndEntityCertificate_APIPassthrough", "CommonName": HOSTILE[:64], "dns": "a.example"}
+    leaf = HOSTILE[1:64]  # no certificate may have the subject of its issuer
+    names = {"template": "EndEntityCertificate_APIPassthrough", "CommonName": leaf, "dns": "a.example"}
     preview = browser.submit(form, "/issue", csr=csr().decode(), amount="9", unit="DAYS", **names)
     assert preview.status == 200, preview.text
     return [*found, preview]
