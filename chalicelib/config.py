@@ -57,6 +57,11 @@ class Settings:
     ocsp_signatures: str = _setting(
         "SIGNET_OCSP_SIGNATURES", "500", "OCSP responses that a process signs in a second, 10 to 100000"
     )
+    hosts: str = _setting(
+        "SIGNET_HOSTS",
+        "",
+        "further host names of the laptop home's API and console, with commas between them; * for all",
+    )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
@@ -114,6 +119,11 @@ class Settings:
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
 
     @property
+    def host_names(self) -> list[str]:
+        """The host names that the setting adds."""
+        return [name for name in self.hosts.split(",") if name]
+
+    @property
     def data_path(self) -> Path:
         """The data directory."""
         return Path(self.data)
@@ -167,6 +177,7 @@ def _refusal(name: str, value: str, rule: str) -> str:
 _RULES = (
     ("account_id", r"[0-9]{12}", "12 digits"),
     ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
+    ("hosts", r"\*|([A-Za-z0-9_.-]{1,253}(,[A-Za-z0-9_.-]{1,253})*)?", "host names with commas between them, or *"),
     ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),

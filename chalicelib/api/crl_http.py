@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 
-def crl_response(rt: Runtime, bucket: str | None, key: str, if_none_match: str | None) -> WireResponse:
+def crl_response(
+    rt: Runtime, bucket: str | None, key: str, if_none_match: str | None, *, from_file: bool = False
+) -> WireResponse:
     """Answer a request for a CRL; never raises, because a bucket that cannot be read is answered with status 503.
 
     Args:
@@ -25,6 +27,7 @@ def crl_response(rt: Runtime, bucket: str | None, key: str, if_none_match: str |
         bucket: from the path; None for a custom host name that points here, which finds the CRL in any bucket.
         key: `crl/{CA id}.crl`, or its variant with a CustomPath or a partition.
         if_none_match: the request's header If-None-Match.
+        from_file: the server can send a large CRL from its file.
     """
     public_object = getattr(rt.buckets, "public_object", None)
     try:
@@ -43,7 +46,12 @@ def crl_response(rt: Runtime, bucket: str | None, key: str, if_none_match: str |
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     if etag in known or "*" in known:
         return WireResponse(304, b"", headers)
-    return WireResponse(200, crl.body, headers)
+    if crl.file is not None and from_file:
+        return WireResponse(200, b"", headers, crl.file)
+    try:
+        return WireResponse(200, crl.body if crl.file is None else crl.file.read_bytes(), headers)
+    except OSError as error:
+        return _unavailable(error)
 
 
 def _unavailable(error: Exception) -> WireResponse:

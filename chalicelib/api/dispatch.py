@@ -27,6 +27,7 @@ from chalicelib.store import StoreError, ThrottledError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from chalicelib.api.protocols import Protocol
     from chalicelib.api.sigv4 import WireRequest
@@ -68,11 +69,12 @@ OPERATIONS: dict[str, Operation] = {
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """An HTTP response."""
+    """An HTTP response; the server may send its body from a file."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    file: Path | None = None
 
 
 def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation] = OPERATIONS) -> WireResponse:

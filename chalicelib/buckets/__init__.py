@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from pathlib import Path
 
 
 class BucketError(Exception):
@@ -40,13 +41,18 @@ class BucketTakenError(BucketError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object as read."""
+    """An object as read.
+
+    Attributes:
+        file: where the body is instead of in `body`: large public objects are sent from their files.
+    """
 
     body: bytes
     etag: str
     last_modified: datetime
     content_type: str
     cache_control: str = ""
+    file: Path | None = None
 
 
 class Buckets(Protocol):

@@ -8,6 +8,8 @@ import json
 import re
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from chalicelib import files
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
+_MOST_IN_MEMORY = 256 * 1024  # of a body: however many clients read a CRL slowly, none of them holds more
 _HEADERS = ".headers"  # directory of the objects' headers; no key begins with a dot
 
 
@@ -60,20 +63,28 @@ class DirectoryBuckets:
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Read an object with the headers that were stored with it."""
+        return self._get(bucket, key)
+
+    def _get(self, bucket: str, key: str, *, most: float = inf) -> StoredObject | None:
+        """Read an object; a body that is longer than `most` bytes stays in its file."""
         path = self._object(bucket, key)
         with _errors(bucket):
             try:
-                body = path.read_bytes()
-                modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+                status = path.stat()
+                large = status.st_size > most
+                body = b"" if large else path.read_bytes()
+                version = (status.st_ino, status.st_mtime_ns, status.st_size)
+                etag = _etag_of_file(path, *version) if large else _etag(body)
             except (FileNotFoundError, NotADirectoryError):
                 return None
         headers = self._headers(bucket, key)
         return StoredObject(
             body=body,
-            etag=_etag(body),
-            last_modified=modified,
+            etag=etag,
+            last_modified=datetime.fromtimestamp(int(status.st_mtime), UTC),
             content_type=headers.get("content_type", "application/octet-stream"),
             cache_control=headers.get("cache_control", ""),
+            file=path if large else None,
         )
 
     def put(
@@ -132,7 +143,7 @@ class DirectoryBuckets:
         crls = []
         for name in [bucket] if bucket else self.list_buckets():
             with suppress(NoSuchNameError):
-                crls.append(self.get(name, key))
+                crls.append(self._get(name, key, most=_MOST_IN_MEMORY))
         return max((crl for crl in crls if crl), key=lambda crl: crl.last_modified, default=None)
 
     def _object(self, bucket: str, key: str) -> Path:
@@ -158,6 +169,13 @@ class DirectoryBuckets:
 
 def _etag(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _etag_of_file(path: Path, *_version: int) -> str:
+    """The same of a file, computed once for each version of it: files are replaced, never changed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.api import dispatch, health, ocsp_http
 from chalicelib.console.forms import body as forms
-from chalicelib.local import bodies, console_fallback, lanes
+from chalicelib.local import bodies, console_fallback, host_names, lanes
 from chalicelib.local.compression import compressed
 from chalicelib.local.crl_and_ocsp import crl_or_ocsp, recent_ocsp
 from chalicelib.local.gateway import HttpRequest, HttpResponse, from_wire, refusal
@@ -33,6 +33,7 @@ class Application:
         self._rt, self._gateway = rt, gateway
         self._lanes = {name: lanes.Lane(name, width) for name, width in lanes.WIDTHS.items()}
         self._bodies = bodies.Bodies()
+        self._names = host_names.names_of(rt.settings)
 
     def stop(self) -> None:
         """Stop waiting for bodies."""
@@ -68,6 +69,8 @@ class Application:
             return refusal(415, (("Connection", "close"),))
         by_name, most = dict(headers), lanes.most_body_bytes(head)
         with self._bodies.reserved(bodies.declared_bytes(by_name, most)):
+            if not lanes.is_for_everybody(head) and not host_names.is_named(self._names, head.all("host")):
+                return refusal(421, (("Connection", "close"),))
             request = head._replace(body=await self._bodies.read(protocol, by_name, most))
             return self._at_once(request) or await self._in_lane(request)
 
@@ -91,7 +94,9 @@ class Application:
 
 def _send(protocol: Any, response: HttpResponse) -> None:
     headers = [("date", formatdate(usegmt=True)), *((name.lower(), value) for name, value in response.headers)]
-    if response.body:
+    if response.file is not None:
+        protocol.response_file(response.status, headers, str(response.file))
+    elif response.body:
         protocol.response_bytes(response.status, headers, response.body)
     else:
         protocol.response_empty(response.status, headers)

@@ -46,7 +46,7 @@ def crl(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
     bucket, _, key = path.partition("/")
     known = request.header("if-none-match")
     for bucket_name, object_key in ((bucket, key), (None, path)):
-        answer = crl_http.crl_response(rt, bucket_name, object_key, known)
+        answer = crl_http.crl_response(rt, bucket_name, object_key, known, from_file=True)
         if answer.status != HTTPStatus.NOT_FOUND:
             return from_wire(request.method, answer)
     return None

@@ -18,6 +18,7 @@ from chalicelib import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from chalice.app import Chalice
 
@@ -29,6 +30,7 @@ _REFUSALS = {
     408: ("RequestTimeoutException", "The body did not arrive in time."),
     413: ("RequestEntityTooLargeException", "The body is too long."),
     415: ("UnsupportedMediaType", "The content type is not that of a form."),
+    421: ("MisdirectedRequest", "This is no host name of this service; see SIGNET_HOSTS."),
     431: ("RequestHeaderFieldsTooLarge", "The headers are too long."),
     500: ("InternalFailure", "An internal failure occurred."),
     503: ("ServiceUnavailable", "Too many requests are waiting; try again."),
@@ -47,15 +49,20 @@ class HttpRequest(NamedTuple):
 
     def header(self, name: str) -> str:
         """Return the first value of a header; empty if there is none."""
-        return next((value for header, value in self.headers if header == name), "")
+        return next(iter(self.all(name)), "")
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a header."""
+        return [value for header, value in self.headers if header == name]
 
 
 class HttpResponse(NamedTuple):
-    """A response for the server to send."""
+    """A response for the server to send; its body is in a file if there is one."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    file: Path | None = None
 
 
 class Gateway(LocalGateway):
@@ -112,7 +119,12 @@ def http_response(method: str, status: int, headers: Mapping[str, object], body:
 
 def from_wire(method: str, answer: WireResponse) -> HttpResponse:
     """Build the response for an answer that did not come through the gateway."""
-    return http_response(method, answer.status, answer.headers, answer.body)
+    if answer.file is None:
+        return http_response(method, answer.status, answer.headers, answer.body)
+    headers = tuple(answer.headers.items())
+    if method == "HEAD":
+        return HttpResponse(answer.status, (*headers, ("Content-Length", str(answer.file.stat().st_size))), b"")
+    return HttpResponse(answer.status, headers, b"", answer.file)
 
 
 def refusal(status: int, headers: Iterable[tuple[str, str]] = ()) -> HttpResponse:

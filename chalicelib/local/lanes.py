@@ -69,12 +69,21 @@ def is_ocsp(request: HttpRequest) -> bool:
     return ocsp_http.request_of(request.method, request.path, request.header("content-type"), b"") is not None
 
 
+def is_for_everybody(request: HttpRequest) -> bool:
+    """Return whether a request, by its head, is for OCSP or for a CRL: those answer under any host name."""
+    return is_ocsp(request) or _is_crl(request)
+
+
+def _is_crl(request: HttpRequest) -> bool:
+    return request.path.endswith(".crl") and request.method in {"GET", "HEAD"}
+
+
 def lane_of(rt: Runtime, request: HttpRequest) -> str:
     """Return the lane of a request whose body has been read."""
     ocsp_request = ocsp_http.request_of(request.method, request.path, request.header("content-type"), request.body)
     if ocsp_request is not None:
         return "ocsp" if ocsp_request in rt.ocsp_answers else "ocsp-new"
-    if request.path.endswith(".crl") and request.method in {"GET", "HEAD"}:
+    if _is_crl(request):
         return "crl"
     if len(request.body) > SMALL_BYTES:
         return "large"

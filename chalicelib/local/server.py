@@ -8,8 +8,10 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -23,7 +25,6 @@ from chalicelib.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from chalice.app import Chalice
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ADDRESS = "127.0.0.1"
 _HEADER_MILLISECONDS = 10_000
 _HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
+WRITE_MILLISECONDS = 30_000  # how long a client may take nothing of its answer
 _CONNECTIONS = 16_384  # slow connections take only memory
 _SWITCH_SECONDS = 0.0005  # time slice of a computing thread while others, such as OCSP's, wait
 
@@ -87,6 +89,7 @@ async def _serve(port: int, application: Application, scheduler: Scheduler, read
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     serving = loop.create_task(server.serve())
     await _accepting(port, serving)
+    _limit_writes(port)
     scheduler.start()
     ready()
     await serving
@@ -109,6 +112,22 @@ def _allow_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _CONNECTIONS + 1024 if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS + 1024)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
+def _limit_writes(port: int) -> None:
+    """Let the kernel end connections whose clients stop reading; granian has no such limit and hides its socket.
+
+    Source: tcp(7), TCP_USER_TIMEOUT, which accepted connections inherit.
+    """
+    if sys.platform != "linux":
+        return
+    descriptors = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    for descriptor in descriptors:
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                with socket.socket(fileno=os.dup(descriptor)) as found:
+                    if found.getsockname() == (ADDRESS, port):
+                        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_MILLISECONDS)
 
 
 def _check_port(port: int) -> None:

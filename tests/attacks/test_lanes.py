@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from cryptography.x509 import ocsp as x509_ocsp
 
-from chalicelib.local import bodies, lanes
+import app as signet_app
+from chalicelib.config import Settings, SettingsError
+from chalicelib.local import bodies, host_names, lanes
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import HttpRequest, HttpResponse
 from chalicelib.monitor import ocsp_watch
+from tests.support.client import send
 from tests.support.console_steps import arn_of, issue, root
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ class Protocol:
 
     def __init__(self, body: bytes | None) -> None:
         self._body, self.read = body, False
-        self.status, self.headers, self.content = 0, dict[str, str](), b""
+        self.status, self.headers, self.content, self.file = 0, dict[str, str](), b"", ""
 
     async def __call__(self) -> bytes:
         self.read = True
@@ -53,6 +58,10 @@ class Protocol:
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status, self.headers, self.content = status, dict(headers), body
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        self.response_bytes(status, headers, b"")
+        self.file = file
 
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.response_bytes(status, headers, b"")
@@ -76,6 +85,7 @@ def gateway() -> Blocked:
 
 @pytest.fixture
 def application(rt: Any, gateway: Blocked) -> Iterator[Application]:
+    signet_app.use_runtime(rt)
     made = Application(rt, gateway)  # type: ignore[arg-type]  # it answers as one
     yield made
     gateway.go.set()
@@ -84,6 +94,7 @@ def application(rt: Any, gateway: Blocked) -> Iterator[Application]:
 
 async def sent(application: Application, method: str, path: str, body: bytes | None = b"", **headers: str) -> Protocol:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
+    named.setdefault("host", "127.0.0.1:8000")
     if body:
         named.setdefault("content-length", str(len(body)))
     protocol = Protocol(body)
@@ -245,3 +256,106 @@ def test_form_of_a_stranger_that_is_not_urlencoded_is_not_read(application: Appl
     head = {"content_type": content_type, "content_length": "10", "cookie": "signet-visitor=x"}
     found = asyncio.run(sent(application, "POST", "/console/sign-in", None, **head))
     assert (found.status, found.headers["connection"], found.read) == (415, "close", False)
+
+
+# host names (DNS rebinding)
+
+FOREIGN = ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost"]
+FOREIGN += ["", "127.0.0.1:8000:8000", "user@127.0.0.1", "127.0.0.1/", "127.0.0.1 evil", "[::2]", "0.0.0.0", "127.1"]
+FOREIGN += ["2130706433", "127.0.0.1..", "127.0.0.1,evil.example", "\u217c\u043ecalhost"]
+OWN = ["127.0.0.1", "127.0.0.1:8000", "localhost", "LocalHost:1", "localhost.", "localhost.:80", "[::1]:8000"]
+PATHS = [
+    ("GET", "/healthz"),
+    ("POST", "/"),
+    ("GET", "/console/sign-in"),
+    ("POST", "/console/sign-in"),
+    ("GET", "/none"),
+]
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_other_host_name_gets_nothing(
+    application: Application, gateway: Blocked, method: str, path: str, host: str
+) -> None:
+    gateway.go.set()
+    found = asyncio.run(sent(application, method, path, None, host=host, content_length="0"))
+    assert (found.status, found.headers["connection"], found.read) == (421, "close", False)
+
+
+@pytest.mark.parametrize("host", OWN)
+def test_own_host_name_is_answered(application: Application, gateway: Blocked, host: str) -> None:
+    gateway.go.set()
+    assert asyncio.run(sent(application, "GET", "/healthz", host=host)).status == 200
+    assert asyncio.run(sent(application, "POST", "/", host=host)).status == 200
+
+
+def test_host_named_twice_is_none(rt: Any) -> None:
+    names = host_names.names_of(rt.settings)
+    assert host_names.is_named(names, ["localhost"])
+    assert not host_names.is_named(names, ["localhost", "localhost"])
+    assert not host_names.is_named(names, [])
+
+
+def test_host_names_are_a_setting() -> None:
+    settings = Settings(public_url="https://Pki.Example.com/base", hosts="ca.example,other.example")
+    settings.check()
+    names = host_names.names_of(settings)
+    for host in ("pki.example.com", "CA.example:443", "other.example.", "localhost:8000"):
+        assert host_names.is_named(names, [host])
+    assert not host_names.is_named(names, ["example.com"])
+    everything = host_names.names_of(Settings(hosts="*"))
+    assert host_names.is_named(everything, ["evil.example"])
+    for wrong in ("a b", "http://a", "a:80", "*.a", "a,,b", "a/b"):
+        with pytest.raises(SettingsError, match="SIGNET_HOSTS"):
+            Settings(hosts=wrong).check()
+
+
+def test_crl_and_ocsp_answer_under_every_name(rt: Any, application: Application) -> None:
+    ca_id = root(rt)
+    serial = issue(rt, ca_id)
+    ca = rt.store.get_certificate_authority(arn_of(ca_id))
+    point = ca.distribution_points[0]
+
+    async def ask() -> None:
+        crl = await sent(application, "GET", f"/{point.key}", host="crl.example.com")
+        assert (crl.status, crl.headers["content-type"]) == (200, "application/pkix-crl")
+        request_der = ocsp_watch.request_about(ca, int(serial, 16))
+        sends = {"host": "ocsp.example.com", "content_type": "application/ocsp-request"}
+        found = await sent(application, "POST", "/", request_der, **sends)
+        assert x509_ocsp.load_der_ocsp_response(found.content).response_status.value == 0
+
+    asyncio.run(ask())
+
+
+# large CRLs
+
+CRL_NAME = "11112222-3333-4444-5555-666677778888.crl"
+
+
+@pytest.mark.parametrize(("size", "from_file"), [(256 * 1024, False), (256 * 1024 + 1, True)])
+def test_large_crl_is_sent_from_its_file(rt: Any, application: Application, size: int, from_file: bool) -> None:
+    """So that a client that reads it slowly holds none of it in memory."""
+    body = b"\x30" * size
+    rt.buckets.put("bucket", f"crl/{CRL_NAME}", body, expected_etag=None, content_type="application/pkix-crl")
+    found = asyncio.run(sent(application, "GET", f"/bucket/crl/{CRL_NAME}"))
+    assert found.status == 200
+    assert found.headers["etag"] == f'"{hashlib.sha256(body).hexdigest()}"'
+    assert bool(found.file) is from_file
+    assert (Path(found.file).read_bytes() if from_file else found.content) == body
+    known = asyncio.run(sent(application, "GET", f"/bucket/crl/{CRL_NAME}", if_none_match=found.headers["etag"]))
+    assert (known.status, known.content, known.file) == (304, b"", "")
+    head = asyncio.run(sent(application, "HEAD", f"/bucket/crl/{CRL_NAME}"))
+    assert (head.status, head.headers["content-length"], head.content, head.file) == (200, str(size), b"", "")
+    status, _, content = send("GET", f"http://127.0.0.1:8000/bucket/crl/{CRL_NAME}", [("Host", "x")], b"")
+    assert (status, content) == (200, body)
+
+
+def test_tag_of_a_large_crl_follows_its_file(rt: Any, application: Application) -> None:
+    tag, tags = None, []
+    for content in (b"1", b"2"):
+        kind = "application/pkix-crl"
+        tag = rt.buckets.put("bucket", f"crl/{CRL_NAME}", content * 300_000, expected_etag=tag, content_type=kind)
+        tags.append(asyncio.run(sent(application, "GET", f"/bucket/crl/{CRL_NAME}")).headers["etag"])
+        assert tags[-1] == f'"{tag}"'
+    assert len(set(tags)) == 2

@@ -70,19 +70,19 @@ def nested_multipart(_: Target) -> Iterator[bytes]:
 def cookies(_: Target) -> Iterator[bytes]:
     """A quoted cookie of backslashes."""
     return itertools.repeat(
-        f'GET /console/sign-in HTTP/1.1\r\nHost: x\r\nCookie: x="{chr(92) * 15_000}\r\n\r\n'.encode()
+        f'GET /console/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: x="{chr(92) * 15_000}\r\n\r\n'.encode()
     )
 
 
 def huge_headers(_: Target) -> Iterator[bytes]:
     """Headers without end."""
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 3_000) for number in range(60))
-    return itertools.repeat(b"GET / HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n")
+    return itertools.repeat(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + lines + b"\r\n")
 
 
 def slow_bodies(_: Target) -> Iterator[bytes]:
     """Bodies that never come."""
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: %d\r\n\r\nx"
+    head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: %d\r\n\r\nx"
     return itertools.cycle([head % 5_000_000, head % 5_000])
 
 

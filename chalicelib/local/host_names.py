@@ -1,0 +1,34 @@
+"""The host names under which the API and the console answer.
+
+A page of a stranger's host whose name leads to this machine (DNS rebinding) asks under that name: it gets nothing.
+CRLs and OCSP are for everybody, under whatever name their owner gives them.
+
+Source: RFC 9110 sections 7.2 and 15.5.20.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from chalicelib.config import Settings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+ANY = "*"
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253}?)\.?(?::[0-9]{1,5})?", re.ASCII)
+
+
+def names_of(settings: Settings) -> frozenset[str]:
+    """List the names: those of loopback, of the public URL, and those that the setting adds."""
+    own = (urlsplit(settings.public_url).hostname, *settings.host_names)
+    return LOOPBACK | {name.lower() for name in own if name}
+
+
+def is_named(names: frozenset[str], hosts: list[str]) -> bool:
+    """Return whether a request, with these Host headers, was sent to one of the names, at any port."""
+    if ANY in names:
+        return True
+    match = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+    return match is not None and match[1] in names
