@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from chalicelib.errors import Member
 
+MOST_CHARACTERS = 4096  # of one field, in a draft
 ANY = "*"  # in a member: any position in a list
 
 

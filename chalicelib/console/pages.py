@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class Others(NamedTuple):
-    """What a page is for a CA of another account.
+    """The page for a CA of another account.
 
     Attributes:
         needs: operations that the CA's policy has to allow, all of them.

@@ -39,7 +39,7 @@ def furnish(client: Any, page: Page) -> list[str]:
     client.put_policy(ResourceArn=root, Policy=policy(root))
     issued = [issue(client, root, Csr=csr(f"{name}.example.com", dns_names=[f"{name}.example.com"])) for name in "ab"]
     client.revoke_certificate(
-        CertificateAuthorityArn=root, CertificateSerial=serial_of(issued[1]), RevocationReason="KEY_COMPROMISE"
+        CertificateAuthorityArn=root, CertificateSerial=serial_of(issued[1]), RevocationReason="SUPERSEDED"
     )
     report = client.create_certificate_authority_audit_report(
         CertificateAuthorityArn=root, S3BucketName="reports", AuditReportResponseFormat="JSON"

@@ -1,4 +1,4 @@
-"""Forms as browsers send them: urlencoded, or multipart where a file may be with it.
+"""Forms as browsers send them: urlencoded, or multipart if a file may come with it.
 
 Source: WHATWG URL, "application/x-www-form-urlencoded"; RFC 7578.
 """
@@ -25,7 +25,7 @@ _URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-d
 
 
 def check_kind(request: WireRequest, *, public: bool) -> None:
-    """Refuse what is no form by its headers and its length, before any of it is read.
+    """Refuse a body that is not a form, by its headers and its length, before any of it is read.
 
     Args:
         request: with a body.

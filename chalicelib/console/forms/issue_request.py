@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.console.fields import ALTERNATIVE_NAMES
+from chalicelib.console.fields import ALTERNATIVE_NAMES, MOST_CHARACTERS
 from chalicelib.console.forms.refusals import problems_of as refusal_of
 from chalicelib.console.forms.refusals import violations_of
 from chalicelib.pki.asn1 import pem
@@ -72,9 +72,6 @@ FIELDS = (
 DEFAULTS = {"template": DEFAULT_TEMPLATE, "amount": "90", "unit": "DAYS"}
 SHORT_LIVED = {"amount": "7"}
 _MOST_NAMES = 100
-
-
-MOST_CHARACTERS = 4096  # of one field, in a draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

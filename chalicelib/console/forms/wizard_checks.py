@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chalicelib.console.fields import MOST_CHARACTERS
 from chalicelib.console.forms import revocation_checks
 from chalicelib.console.forms.refusals import every_problem
 from chalicelib.console.forms.wizard_draft import WizardDraft, create_request, tags_of
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from chalicelib.api.client import Client
     from chalicelib.console.forms.refusals import Problems, Typed
 
-MOST_CHARACTERS = 4096  # of one field, in a draft
 MOST_IN_A_STEP = 32768  # more than fifty tags may have
 _SAMPLE_SUBJECT = {"CommonName": "sample"}
 

@@ -35,7 +35,7 @@ _SIGNING = {
 }
 MOST_TAGS = 50
 _TAG = re.compile(r"(?:key|value)\.[0-9]{1,2}", re.ASCII)
-# The steps in their order: the name in addresses, the title, the fields, and their defaults.
+# The title of each step, by its name in addresses, in order.
 STEPS: dict[str, str] = {
     "type": "CA type",
     "subject": "Subject name",
@@ -63,7 +63,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WizardDraft:
-    """What has been typed into the wizard; the session stores it as JSON.
+    """The text that was entered in the wizard; the session stores it as JSON.
 
     Attributes:
         steps: the text of each field, by the name of the step.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Light(NamedTuple):
-    """How fresh a CA's CRLs are: a tone for the colour, an icon, and a word that says the same.
+    """The freshness of a CA's CRLs: a tone for the colour, an icon, and a word that says the same.
 
     Attributes:
         state: of the worst CRL; None without one.

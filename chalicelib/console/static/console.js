@@ -1,4 +1,4 @@
-// Small comforts; every page works without them.
+// Conveniences; every page works without them.
 "use strict";
 
 const announce = (text) => {
@@ -19,14 +19,14 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// A link that is called a button is pressed as one: by the space bar, too.
+// A link with the role of a button reacts to the space bar, too.
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || !event.target.matches("a[role=button]")) return;
   event.preventDefault();
   event.target.click();
 });
 
-// Beside each time in UTC, the same in the zone of whoever reads.
+// Beside each time in UTC, the same time in the reader's zone.
 const showLocal = (root) => {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
     const moment = new Date(time.dateTime);
