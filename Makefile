@@ -84,10 +84,11 @@ package: $(AWS)/stamp $(VENV)/dev.stamp ## build AWS's template and zip file in 
 	$(BIN)/cfn-lint build/package/sam.json
 
 lock: $(VENV)/dev.stamp ## update the lock files from pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
+	$(PIP) -r requirements/uv.txt
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --extra laptop -c requirements.txt pyproject.toml -o requirements/laptop.txt
 	$(COMPILE) --upgrade --extra laptop --extra dev -c requirements/laptop.txt pyproject.toml -o requirements/dev.txt
+	echo uv | $(COMPILE) --upgrade - -o requirements/uv.txt
 	echo boto3 | $(COMPILE) -c requirements/laptop.txt - -o requirements/lambda.txt
 	$(filter-out --universal,$(COMPILE)) --python $(PYTHON313) --python-version 3.13 --upgrade requirements/localstack.in -o requirements/localstack.txt
 

@@ -156,6 +156,12 @@ class Settings:
         for name, least, most in _RANGES:
             if not least <= int(getattr(self, name)) <= most:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
+        passphrase = self.key_passphrase
+        if passphrase and (len(passphrase) < _LEAST_PASSPHRASE or len(set(passphrase)) < _LEAST_DIFFERENT):
+            raise SettingsError(
+                f"SIGNET_KEY_PASSPHRASE must have at least {_LEAST_PASSPHRASE} characters, {_LEAST_DIFFERENT} of them "
+                "different."
+            )
         self._check_addresses()
 
     def _check_addresses(self) -> None:
@@ -174,6 +180,7 @@ def _refusal(name: str, value: str, rule: str) -> str:
     return f"{variable_of(name)} is '{value}', but must be {rule}."
 
 
+_LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
 _RULES = (
     ("account_id", r"[0-9]{12}", "12 digits"),
     ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.config import Settings
+from chalicelib import data_directory
+from chalicelib.config import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,11 @@ def from_env() -> Runtime:
     Raises:
         SettingsError: a setting is invalid.
     """
-    return from_settings(Settings.from_env())
+    settings = Settings.from_env()
+    on_disk = {settings.state, settings.keys, settings.buckets} & {"sqlite", "software", "directory"}
+    if on_disk and (problem := data_directory.problem_of(settings.data_path)):
+        raise SettingsError(problem)
+    return from_settings(settings)
 
 
 def from_settings(settings: Settings) -> Runtime:

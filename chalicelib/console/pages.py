@@ -67,6 +67,7 @@ class Page(NamedTuple):
         view: answers a visit.
         others: None where a CA of another account has no such page.
         public: nobody has to be signed in.
+        fresh: the visitor has to have signed in lately.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Page(NamedTuple):
     view: Callable[[Visit], WireResponse]
     others: Others | None = None
     public: bool = False
+    fresh: bool = False
 
 
 # The patterns of named segments; a path with any other segment is not found.
@@ -115,8 +117,8 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "cas/{ca_id}/install-signed", install.install_signed),
     Page("POST", "cas/{ca_id}/disable", lifecycle.disable),
     Page("POST", "cas/{ca_id}/enable", lifecycle.enable),
-    Page("GET", "cas/{ca_id}/delete", lifecycle.confirm_deletion),
-    Page("POST", "cas/{ca_id}/delete", lifecycle.delete),
+    Page("GET", "cas/{ca_id}/delete", lifecycle.confirm_deletion, fresh=True),
+    Page("POST", "cas/{ca_id}/delete", lifecycle.delete, fresh=True),
     Page("POST", "cas/{ca_id}/restore", lifecycle.restore),
     Page("GET", "cas/{ca_id}/certificate", authority.show_certificate, Others((_DESCRIBE, _CA_CERTIFICATE))),
     Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate, Others((_CA_CERTIFICATE,))),
@@ -194,6 +196,12 @@ _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     """Answer a request of the console; never raises. HEAD is answered like GET: the gateway drops the body."""
+    response = _answer(rt, request, segments)
+    secure = web.STRICT_TRANSPORT_SECURITY if web.secure(request) else {}
+    return replace(response, headers=response.headers | secure)
+
+
+def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     asked = replace(request, method="GET") if request.method == "HEAD" else request
     visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form())
     try:
@@ -221,7 +229,7 @@ def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
         visit,
         named=named,
         query=body.parse_query(visit.request.query),
-        session=None if public else sessions.find(visit.rt, browser_id),
+        session=None if public else sessions.find(visit.rt, browser_id, used=not visit.request.header("hx-request")),
         token=sessions.form_token(browser_id),
     )
 
@@ -238,6 +246,8 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
     if visit.session is None and not page.public:
         return sign_in.to_sign_in(visit)
+    if page.fresh and not sessions.is_fresh(visit.rt, visit.signed_in):
+        return sign_in.to_sign_in_again(visit)
     visit = _with_authority(visit)
     view = _view(page, visit)
     if page.method != "POST":

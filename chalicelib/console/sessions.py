@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 COOKIE = "signet-session"
 VISITOR_COOKIE = "signet-visitor"  # for visitors who have not signed in: the token of the sign-in form is a hash of it
 LIFE = timedelta(hours=8)
+IDLE = timedelta(minutes=30)  # without a page, a session ends
+FRESH = timedelta(minutes=10)  # for so long after signing in, something may be deleted
+_LONGER = timedelta(minutes=5)  # a session is written again when it has lost so much of its idle time
 LINK_LIFE = timedelta(seconds=60)
 MOST_DRAFTS = 8
 _ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -115,7 +119,7 @@ def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
     if not right or known is None:
         dispatch.equalize(rt, known is not None)
         return None
-    return _begin(rt, "session", access_key_id, known.account_id, LIFE)
+    return _begin(rt, "session", access_key_id, known.account_id, IDLE)
 
 
 def is_key_id(text: str) -> bool:
@@ -147,13 +151,35 @@ def follow_link(rt: Runtime, link: str) -> str | None:
     session = rt.store.take_session(_hash("link", link)) if _ID.fullmatch(link) else None
     if session is None or not _is_alive(rt, session):
         return None
-    return _begin(rt, "session", session.access_key_id, session.account_id, LIFE)
+    return _begin(rt, "session", session.access_key_id, session.account_id, IDLE)
 
 
-def find(rt: Runtime, session_id: str) -> ConsoleSession | None:
-    """The session of an id, unless it has expired or its access key was deleted."""
+def find(rt: Runtime, session_id: str, *, used: bool = True) -> ConsoleSession | None:
+    """The session of an id, unless it has expired or its access key was deleted.
+
+    Args:
+        rt: the runtime.
+        session_id: what the browser has.
+        used: by a person, who keeps it from ending; not by a page that reloads a part of itself.
+    """
     session = rt.store.get_session(_hash("session", session_id)) if session_id else None
-    return session if session is not None and _is_alive(rt, session) else None
+    if session is None or not _is_alive(rt, session):
+        return None
+    return _kept_alive(rt, session) if used else session
+
+
+def _kept_alive(rt: Runtime, session: ConsoleSession) -> ConsoleSession:
+    until = min(session.created_at + LIFE, rt.now() + IDLE)
+    if until - session.expires_at < _LONGER:
+        return session
+    with suppress(ConflictError):  # it is being changed by another visit, which does the same, or has ended
+        return rt.store.update_session(session, replace(session, expires_at=until))
+    return session
+
+
+def is_fresh(rt: Runtime, session: ConsoleSession) -> bool:
+    """Tell whether a session began so lately that its visitor need not sign in again to delete something."""
+    return timedelta(0) <= rt.now() - session.created_at < FRESH
 
 
 def _is_alive(rt: Runtime, session: ConsoleSession) -> bool:

@@ -32,6 +32,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# To browsers that came by https; by http it has no meaning (RFC 6797 section 7.2).
+STRICT_TRANSPORT_SECURITY = {"Strict-Transport-Security": "max-age=31536000"}
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 ROOT = "console"
 _DESCRIBE = "DescribeCertificateAuthority"

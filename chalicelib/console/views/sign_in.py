@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Only a path of this console, with a query in which every unsafe character is encoded.
 _RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*(?:\?[A-Za-z0-9_.~%&=+-]*)?", re.ASCII)
 _USED = "This link has been used already, or is older than a minute. Run signet console again, or use an access key."
+_AGAIN = "Sign in again: to delete something you must have signed in within the last 10 minutes."
 _TOO_MANY = "Signing in has failed too often. Wait {seconds} seconds before you try again."
 _WRONG = "The access key ID or the secret access key is wrong."
 
@@ -27,6 +28,11 @@ def to_sign_in(visit: Visit) -> WireResponse:
         return _page_to_sign_in(page)
     asked = "/".join(visit.segments) if visit.request.method == "GET" else ""
     return web.redirect(visit, _sign_in_address(asked, visit.request.query))
+
+
+def to_sign_in_again(visit: Visit) -> WireResponse:
+    """Sign in once more, then return to the page with the form."""
+    return web.redirect(visit, f"{_sign_in_address('/'.join(visit.segments), '')}&again=1")
 
 
 def _page_to_sign_in(page: str) -> WireResponse:
@@ -48,7 +54,7 @@ def _sign_in_address(path: str, query: str) -> str:
 
 def sign_in_form(visit: Visit) -> WireResponse:
     """The form; a browser without an id gets one, because the token of the form is a hash of it."""
-    return _form(visit, back=_back(visit.query.get("back", "")))
+    return _form(visit, back=_back(visit.query.get("back", "")), problem=_AGAIN if "again" in visit.query else "")
 
 
 def _form(visit: Visit, *, back: str, access_key_id: str = "", problem: str = "", status: int = 200) -> WireResponse:

@@ -1,0 +1,139 @@
+"""A laptop home that others could read or replace does not start, and says why in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib import cli, data_directory, runtime
+from chalicelib.config import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.laptop
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that has been used."""
+    data = tmp_path / "home"
+    monkeypatch.setenv("SIGNET_DATA", str(data))
+    rt = runtime.from_env()
+    rt.keys.seal(b"x", "x")
+    rt.store.list_accounts()
+    return data
+
+
+@pytest.mark.parametrize("passphrase", ["x", "1234567", "aaaaaaaaaaaaaaaa", "abababababab", "\u00e9" * 20])
+def test_passphrase_that_is_guessed_at_once_is_refused(passphrase: str) -> None:
+    with pytest.raises(SettingsError, match="SIGNET_KEY_PASSPHRASE must have at least") as caught:
+        Settings.from_env({"SIGNET_KEY_PASSPHRASE": passphrase})
+    assert passphrase == "x" or passphrase not in str(caught.value)
+
+
+def test_longer_passphrase_is_taken() -> None:
+    assert Settings.from_env({"SIGNET_KEY_PASSPHRASE": "correct horse"}).key_passphrase == "correct horse"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o722, 0o702, 0o1777])
+@pytest.mark.parametrize("name", ["", "keys", "signet.db", "keys/wrapping.key"])
+def test_what_others_can_write_is_refused(data: Path, name: str, mode: int) -> None:
+    (data / name).chmod(mode)
+    with pytest.raises(SettingsError, match="can be written by others"):
+        runtime.from_env()
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o755])
+def test_what_others_can_read_at_most_is_taken(data: Path, mode: int) -> None:
+    data.chmod(mode)
+    runtime.from_env()
+
+
+LINKED = ["signet.db", "signet.db-wal", "signet.db-shm", "signet.db.lock", "keys", "keys/wrapping.key", "server.lock"]
+
+
+@pytest.mark.parametrize("name", LINKED)
+@pytest.mark.parametrize("target", ["there", "nowhere"])
+def test_symbolic_link_is_refused(data: Path, tmp_path: Path, name: str, target: str) -> None:
+    path, moved = data / name, tmp_path / "elsewhere"
+    if path.exists():
+        path.rename(moved)
+    elif target == "there":
+        moved.touch()
+    path.symlink_to(moved if target == "there" else tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match="is a symbolic link"):
+        runtime.from_env()
+
+
+def test_directory_may_be_elsewhere_as_a_whole(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to(data)
+    monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "link"))
+    runtime.from_env()
+
+
+def test_directory_of_another_user_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    other = data.stat().st_uid not in {0, 4321}
+    assert ("belongs to another user" in data_directory.problem_of(data)) is other
+
+
+def test_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert data_directory.problem_of(tmp_path / "file").endswith("is no directory.")
+    assert data_directory.problem_of(tmp_path / "none") == ""
+
+
+def test_home_on_aws_asks_for_no_directory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.chmod(0o777)
+    for name, value in (("STATE", "dynamodb"), ("KEYS", "kms"), ("BUCKETS", "s3")):
+        monkeypatch.setenv(f"SIGNET_{name}", value)
+    runtime.from_env()
+    monkeypatch.setenv("SIGNET_KEYS", "software")
+    with pytest.raises(SettingsError):
+        runtime.from_env()
+
+
+def say_too_short(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNET_KEY_PASSPHRASE", "x")
+
+
+def open_directory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.chmod(0o777)
+
+
+def link_database(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "signet.db").rename(data.parent / "elsewhere.db")
+    (data / "signet.db").symlink_to(data.parent / "elsewhere.db")
+
+
+@pytest.mark.parametrize("attack", [say_too_short, open_directory, link_database])
+@pytest.mark.parametrize("command", [["serve"], ["env"], ["status"], ["credentials", "create"]])
+def test_command_says_so_in_one_sentence(
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    attack: Callable[[Path, pytest.MonkeyPatch], None],
+    command: list[str],
+) -> None:
+    attack(data, monkeypatch)
+    monkeypatch.setattr("sys.argv", ["signet", *command])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"signet: [^\n]+\.\n", said)
+
+
+def test_what_writes_the_lock_files_is_pinned() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    installs = [line for line in makefile.splitlines() if "pip install" in line and "PIP :=" not in line]
+    for line in installs:
+        assert "--require-hashes" in line or "--no-deps --no-build-isolation" in line, line
+    assert "$(PIP) -r requirements/uv.txt" in makefile
+    assert re.match(r"uv==[0-9.]+ \\\n    --hash=sha256:", (ROOT / "requirements/uv.txt").read_text())
