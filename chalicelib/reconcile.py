@@ -76,7 +76,12 @@ def _fail_creation(rt: Runtime, arn: str) -> bool:
     if ca is None or ca.status != "CREATING":
         return False
     failed = replace(
-        ca, status="FAILED", failure_reason="REQUEST_TIMED_OUT", last_state_change_at=rt.now(), key_id=None
+        ca,
+        status="FAILED",
+        failure_reason="REQUEST_TIMED_OUT",
+        last_state_change_at=rt.now(),
+        key_id=None,
+        key_sha256=None,
     )
     try:
         rt.store.update_certificate_authority(ca, failed)

@@ -96,6 +96,7 @@ class CertificateAuthority:
         version: grows by one with every write; an update is conditional on it.
         issuing_epoch: grows with every change of what issuance depends on (status, certificate, revocation
             configuration); reserving a certificate is conditional on it.
+        key_sha256: hex SHA-256 of its public key, as `keys.key_sha256` computes it; no other CA has this key.
         csr_der: the CA's own CSR, made once.
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
         distribution_points: all that certificates of the CA have named, the newest last.
@@ -116,6 +117,7 @@ class CertificateAuthority:
     version: int = 1
     issuing_epoch: int = 1
     key_id: str | None = None
+    key_sha256: str | None = None
     csr_tbs_sha256: str | None = None
     csr_der: bytes | None = None
     certificate_der: bytes | None = None

@@ -5,9 +5,12 @@ Here are the port and its adapters, encrypted files and AWS KMS. Only `ca/signin
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 CaPrivateKey = (
     rsa.RSAPrivateKey
@@ -37,8 +40,17 @@ class KeyRefusedError(KeyStoreError):
 class KeyStore(Protocol):
     """Holds the private keys of CAs and seals small secrets."""
 
-    def check_key(self, named: str, key_algorithm: str) -> None:
-        """Raise `KeyRefusedError` unless this key of the customer can become the key of a CA."""
+    def check_key(self, named: str, key_algorithm: str, account_id: str) -> PublicKeyTypes:
+        """Return the public key of a customer's key that can become the key of a CA.
+
+        Args:
+            named: the key's id or ARN, as the customer wrote it.
+            key_algorithm: a `KeyAlgorithm` of the model.
+            account_id: the customer's; the key must be tagged with it.
+
+        Raises:
+            KeyRefusedError: it cannot. The text is the same for a missing key and for a key of another account.
+        """
         ...
 
     def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:

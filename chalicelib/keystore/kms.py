@@ -1,7 +1,8 @@
 """CA keys in AWS KMS: one asymmetric key per CA, found by an alias that contains the CA's id.
 
 Keys created here have the tags `signet` = `ca-key` and `signet:ca` = the CA's id. The roles of the Lambda functions may
-sign only with keys that have the first tag, which a customer's key needs too.
+sign only with keys that have the first tag, which a customer's key needs too. The tag `signet:account` says to which
+account of Signet a customer's key belongs.
 
 Small secrets are encrypted with a data key that KMS wraps; a process calls KMS once for each data key.
 
@@ -10,6 +11,7 @@ Source: AWS KMS API, CreateKey, CreateAlias, Sign, GenerateDataKey; Developer Gu
 
 from __future__ import annotations
 
+import re
 import secrets
 import struct
 import time
@@ -29,10 +31,13 @@ from chalicelib.keystore import KeyNotFoundError, KeyRefusedError, KeyStoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from chalicelib.keystore import CaPrivateKey
 
 ALIAS = "alias/signet/"
-TAG, TAG_VALUE, CA_TAG = "signet", "ca-key", "signet:ca"
+RESERVED_ALIASES = "alias/signet"  # with which the aliases of all Signet's keys begin
+TAG, TAG_VALUE, CA_TAG, ACCOUNT_TAG = "signet", "ca-key", "signet:ca", "signet:account"
 DELETION_DAYS = 7  # the shortest waiting period that KMS allows
 LIMITS = Limits(answer_seconds=3, tries=2)
 CREATION_LIMITS = Limits(answer_seconds=10, tries=1)  # a large key takes long, and a retry would create a second one
@@ -47,6 +52,11 @@ KEY_SPECS = {
     "ML_DSA_65": "ML_DSA_65",
     "ML_DSA_87": "ML_DSA_87",
 }
+_NAMED = re.compile(
+    r"(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?"
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})",
+    re.ASCII,
+)
 _VERSION = b"\x02"
 _NONCE_BYTES = 12
 _SEALING = {"signet": "secrets"}  # the encryption context of every data key
@@ -94,14 +104,11 @@ class KmsKeyStore:
         """Return the alias of the CA's key."""
         return ALIAS + arns.parse_ca_arn(ca_arn).ca_id
 
-    def check_key(self, named: str, key_algorithm: str) -> None:
-        """Refuse a key of the customer that cannot be the key of a CA."""
-        try:
-            metadata = self._call("describe_key", KeyId=named)["KeyMetadata"]
-            tags = self._tags(named)
-        except KeyNotFoundError as error:
-            raise KeyRefusedError(f"There is no KMS key {named} in this account and region.") from error
+    def check_key(self, named: str, key_algorithm: str, account_id: str) -> PublicKeyTypes:
+        """Refuse a key of the customer that cannot be the key of a CA; return the public key of any other."""
+        metadata, tags = self._key_of(named, account_id)
         problems = (
+            (CA_TAG in tags or self._has_alias(metadata["KeyId"]), "it belongs to a CA already"),
             (metadata.get("KeyUsage") != "SIGN_VERIFY", "its usage is not SIGN_VERIFY"),
             (metadata.get("KeySpec") != KEY_SPECS.get(key_algorithm), f"its spec does not match {key_algorithm}"),
             (metadata["KeyState"] != "Enabled", f"its state is {metadata['KeyState']}"),
@@ -110,6 +117,22 @@ class KmsKeyStore:
         for applies, problem in problems:
             if applies:
                 raise KeyRefusedError(f"The KMS key {named} cannot be used for a CA: {problem}.")
+        return load_der_public_key(self._call("get_public_key", KeyId=metadata["KeyId"])["PublicKey"])
+
+    def _key_of(self, named: str, account_id: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the metadata and the tags of a key that belongs to an account; its aliases do not name it."""
+        with suppress(KeyNotFoundError, _DeniedError):
+            metadata = self._call("describe_key", KeyId=named)["KeyMetadata"] if _NAMED.fullmatch(named) else {}
+            if named in {metadata.get("KeyId"), metadata.get("Arn")}:
+                tags = self._tags(metadata["KeyId"])
+                if tags.get(ACCOUNT_TAG) == account_id:
+                    return metadata, tags
+        raise KeyRefusedError(f"There is no KMS key {named} with the tag {ACCOUNT_TAG} = {account_id} in this region.")
+
+    def _has_alias(self, key_id: str) -> bool:
+        """Tell whether a key has an alias of Signet's; a key has at most 50 aliases, fewer than a page."""
+        aliases = self._call("list_aliases", KeyId=key_id, Limit=100)["Aliases"]
+        return any(alias["AliasName"].startswith(RESERVED_ALIASES) for alias in aliases)
 
     def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:
         """Create a key, or use the customer's; a key that the CA already has from an earlier attempt stays."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -71,7 +72,7 @@ class SoftwareKeyStore:
         """Return the CA's UUID."""
         return arns.parse_ca_arn(ca_arn).ca_id
 
-    def check_key(self, named: str, key_algorithm: str) -> None:  # noqa: ARG002  every key is refused
+    def check_key(self, named: str, key_algorithm: str, account_id: str) -> PublicKeyTypes:  # noqa: ARG002  all are refused
         """Refuse every key of a customer: only KMS can have them."""
         raise KeyRefusedError("The tag signet:kms-key can be used only if CA keys are in KMS (SIGNET_KEYS=kms).")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.pki.ocsp import CertId, Error, Request, Status
-    from chalicelib.records import CertificateAuthority
+    from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Runtime
 
 VALIDITY = responders.ANSWERS_FOR
@@ -93,10 +93,10 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     key = ocsp.plain_request(request.cert_ids[0]) if len(request.cert_ids) == 1 else request_der
     if request.nonce is None and (answer := recent(rt, key)) is not None:
         return answer
-    ca = _authority(rt, request, now)
-    if ca is None:
+    issuers = _issuers(rt, request, now)
+    if not issuers:
         return _refusal("unauthorized")
-    statuses = tuple(_status(rt, ca, cert_id) for cert_id in request.cert_ids)
+    ca, statuses = issuers[0], tuple(_status(rt, issuers, cert_id) for cert_id in request.cert_ids)
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
     kind = signature_rates.kind_of(request, statuses)
     cached = _cached(rt, key) if request.nonce is None else None
@@ -117,14 +117,17 @@ def _cache(answers: dict[bytes, Any], key: bytes, cached: _Cached) -> None:
         answers[key] = cached
 
 
-def _authority(rt: Runtime, request: Request, now: datetime) -> CertificateAuthority | None:
-    """The CA that answers: the first one in the request for which OCSP answers here."""
+def _issuers(rt: Runtime, request: Request, now: datetime) -> list[CertificateAuthority]:
+    """The CAs that answer: those with the name and key that the request names first, if OCSP answers for them here.
+
+    A key belongs to one CA, but earlier releases let several CAs have one: a certificate is of any of them.
+    """
     for cert_id in request.cert_ids:
-        for arn in rt.store.list_issuers(cert_id.issuer_key_hash.hex()) if cert_id.hash_name else ():
-            ca = rt.store.get_certificate_authority(arn)
-            if ca is not None and state.has_status_service(ca, now) and _is_issuer(ca, cert_id):
-                return ca
-    return None
+        arns = rt.store.list_issuers(cert_id.issuer_key_hash.hex()) if cert_id.hash_name else ()
+        cas = [ca for arn in arns if (ca := rt.store.get_certificate_authority(arn)) is not None]
+        if issuers := [ca for ca in cas if state.has_status_service(ca, now) and _is_issuer(ca, cert_id)]:
+            return issuers
+    return []
 
 
 def _is_issuer(ca: CertificateAuthority, cert_id: CertId) -> bool:
@@ -135,15 +138,20 @@ def _is_issuer(ca: CertificateAuthority, cert_id: CertId) -> bool:
     )
 
 
-def _status(rt: Runtime, ca: CertificateAuthority, cert_id: CertId) -> Status:
-    """The status in the store; a serial number that is only reserved, or FAILED, is not good (RFC 6960 section 2.2)."""
-    record = None
-    if _is_issuer(ca, cert_id) and 0 < cert_id.serial_number < 1 << _SERIAL_BITS:
-        record = rt.store.get_certificate(ca.arn, cert_id.serial_number)
-    if record is not None and record.revoked_at is not None:
-        revoked_at = record.revoked_at.replace(microsecond=0)
-        return ocsp.Status(cert_id.der, "revoked", revoked_at, record.revocation_reason or "UNSPECIFIED")
-    known = record is not None and record.status == "ISSUED"
+def _status(rt: Runtime, issuers: list[CertificateAuthority], cert_id: CertId) -> Status:
+    """The status in the store; a serial number that is only reserved, or FAILED, is not good (RFC 6960 section 2.2).
+
+    Where several CAs have used a serial number, revoked by one is revoked.
+    """
+    records: list[Certificate] = []
+    if _is_issuer(issuers[0], cert_id) and 0 < cert_id.serial_number < 1 << _SERIAL_BITS:
+        found = (rt.store.get_certificate(ca.arn, cert_id.serial_number) for ca in issuers)
+        records = [record for record in found if record is not None]
+    for record in records:
+        if record.revoked_at is not None:
+            revoked_at = record.revoked_at.replace(microsecond=0)
+            return ocsp.Status(cert_id.der, "revoked", revoked_at, record.revocation_reason or "UNSPECIFIED")
+    known = any(record.status == "ISSUED" for record in records)
     return ocsp.Status(cert_id.der, "good" if known else "unknown")
 
 

@@ -17,9 +17,9 @@ from chalicelib.keystore import KeyRefusedError
 from chalicelib.operations import authorities, idempotency, tags
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.errors import within
-from chalicelib.pki.x509 import algorithms, csr, names
+from chalicelib.pki.x509 import algorithms, csr, keys, names
 from chalicelib.records import CertificateAuthority
-from chalicelib.store import ConflictError, TokenMismatchError
+from chalicelib.store import ConflictError, KeyTakenError, TokenMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from chalicelib import shapes
     from chalicelib.runtime import Caller, Runtime
 
-KEY_TAG = "signet:kms-key"  # the id or ARN of a KMS key of the owner's, which becomes the CA's
 _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
 
 
@@ -59,6 +58,9 @@ def create_certificate_authority(
         arn = rt.store.reserve_certificate_authority(ca, reservation, now=rt.now())
     except TokenMismatchError as error:
         raise errors.InvalidArgsException(idempotency.mismatch(rt, token), member=("IdempotencyToken",)) from error
+    except KeyTakenError as error:
+        taken = f"The KMS key {_named_key(ca.tags)} cannot be used for a CA: it belongs to a CA already."
+        raise _refused_key(ca.tags, taken) from error
     if arn == ca.arn:
         _furnish(rt, ca)
     return {"CertificateAuthorityArn": arn}
@@ -76,7 +78,7 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
     with as_api_errors(), within("CertificateAuthorityConfiguration"):
         _check_configuration(configuration)
     tag_pairs = tags.merged((), request.get("Tags", []))
-    _check_named_key(rt, tag_pairs, configuration["KeyAlgorithm"])
+    key_sha256 = _key_sha256(rt, caller, tag_pairs, configuration["KeyAlgorithm"])
     region, now = rt.settings.region, rt.now()
     ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, str(uuid.uuid4()))
     return CertificateAuthority(
@@ -90,24 +92,33 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         key_storage_security_standard=standard,
         usage_mode=request.get("UsageMode", "GENERAL_PURPOSE"),
         tags=tag_pairs,
+        key_sha256=key_sha256,
     )
 
 
 def _named_key(tag_pairs: tuple[tuple[str, str | None], ...]) -> str | None:
-    return dict(tag_pairs).get(KEY_TAG)
+    """The key of the owner's that the tags name; a tag without a value names none that exists."""
+    pairs = dict(tag_pairs)
+    return pairs[tags.KEY_TAG] or "" if tags.KEY_TAG in pairs else None
 
 
-def _check_named_key(rt: Runtime, tag_pairs: tuple[tuple[str, str | None], ...], key_algorithm: str) -> None:
+def _key_sha256(
+    rt: Runtime, caller: Caller, tag_pairs: tuple[tuple[str, str | None], ...], key_algorithm: str
+) -> str | None:
+    """Check the key that the tags name, and return the hash of its public key; None if they name none."""
     named = _named_key(tag_pairs)
     if named is None:
-        return
+        return None
     try:
-        rt.keys.check_key(named, key_algorithm)
+        return keys.key_sha256(rt.keys.check_key(named, key_algorithm, caller.account_id))
     except KeyRefusedError as error:
-        position = [key for key, _ in tag_pairs].index(KEY_TAG)
-        raise errors.InvalidArgsException(
-            f"The tag {KEY_TAG} is refused. {error}", reason=str(error), member=("Tags", position, "Value")
-        ) from error
+        raise _refused_key(tag_pairs, str(error)) from error
+
+
+def _refused_key(tag_pairs: tuple[tuple[str, str | None], ...], reason: str) -> errors.ApiError:
+    position = [key for key, _ in tag_pairs].index(tags.KEY_TAG)
+    member = ("Tags", position, "Value")
+    return errors.InvalidArgsException(f"The tag {tags.KEY_TAG} is refused. {reason}", reason=reason, member=member)
 
 
 def _check_configuration(configuration: Mapping[str, Any]) -> None:
@@ -130,7 +141,8 @@ def _furnish(rt: Runtime, ca: CertificateAuthority) -> None:
         key_id = rt.keys.create_key(ca.arn, ca.configuration["KeyAlgorithm"], named=_named_key(ca.tags))
         public_key = rt.keys.private_key(key_id, ca.arn).public_key()
         tbs_der = csr.build_ca_csr_tbs(ca.configuration, public_key)
-        ca = _advance(rt, ca, key_id=key_id, csr_tbs_sha256=signing.tbs_sha256(tbs_der))
+        key_sha256, csr_sha256 = keys.key_sha256(public_key), signing.tbs_sha256(tbs_der)
+        ca = _advance(rt, ca, key_id=key_id, key_sha256=key_sha256, csr_tbs_sha256=csr_sha256)
         csr_der = signing.sign(rt, ca, "CSR", tbs_der, ca.configuration["SigningAlgorithm"])
         _advance(rt, ca, csr_der=csr_der, status="PENDING_CERTIFICATE", last_state_change_at=rt.now())
     except Exception:

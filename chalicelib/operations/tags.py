@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.ca import find, state
 from chalicelib.operations import paging
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 MAX_TAGS = 50
+KEY_TAG = "signet:kms-key"  # the id or ARN of a KMS key of the owner's, which becomes the CA's
 
 
 def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]) -> tuple[tuple[str, str | None], ...]:
@@ -79,6 +81,8 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
 def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
     """List the tags of a CA by key, so that changes between pages neither skip nor repeat others.
 
+    The tag that names the owner's key is not shown to other accounts.
+
     Raises:
         InvalidStateException: the CA is DELETED.
         ValidationException: the NextToken is not from this list (the model has no exception for that here).
@@ -90,7 +94,8 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
         after = paging.decode(rt, caller, f"ListTags/{arn}", request.get("NextToken")) or ""
     except paging.TokenError as error:
         raise errors.ValidationException(str(error), member=("NextToken",)) from error
-    rest = sorted((key, value) for key, value in ca.tags if key > after)
+    is_own = arns.parse_ca_arn(ca.arn).account_id == caller.account_id
+    rest = sorted((key, value) for key, value in ca.tags if key > after and (is_own or key != KEY_TAG))
     page = rest[: request.get("MaxResults", MAX_TAGS)]
     response: shapes.ListTagsResponse = {"Tags": [_wire(key, value) for key, value in page]}
     if len(page) < len(rest):

@@ -55,6 +55,10 @@ class SerialTakenError(ConflictError):
     """The CA has used this serial number before."""
 
 
+class KeyTakenError(Exception):
+    """The key belongs to another CA."""
+
+
 class CompromisedKeyError(Exception):
     """The key belongs to a certificate that the account has revoked because its key was compromised."""
 
@@ -112,13 +116,14 @@ class Store(OverviewQueries, CrlRecords, Protocol):
     def reserve_certificate_authority(
         self, ca: CertificateAuthority, token: IdempotencyToken | None, *, now: datetime
     ) -> str:
-        """Record a new CA (status CREATING) and its token in one transaction.
+        """Record a new CA (status CREATING), its token, and its key if that is known, in one transaction.
 
         Returns:
             the ARN of `ca`, or of the CA already created with an unexpired token of the same fingerprint. A token whose
             CA is FAILED or purged counts as unused.
 
         Raises:
+            KeyTakenError: another CA has the key `ca.key_sha256`.
             TokenMismatchError: the unexpired token has another fingerprint.
         """
         ...
@@ -152,15 +157,16 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Replace a CA; return `new` with its version, and its issuing epoch where needed, incremented.
 
         The issuing epoch is incremented if status, certificate, chain, revocation configuration or distribution
-        points differ.
+        points differ. A change of `key_sha256` lets go of the old key and takes the new one, in the same transaction.
 
         Raises:
             ConflictError: the CA is no longer at `old.version`.
+            KeyTakenError: another CA has the new key.
         """
         ...
 
     def purge_certificate_authority(self, ca: CertificateAuthority) -> None:
-        """Delete the records of a CA and its CRLs; certificates and revocations stay on record.
+        """Delete the records of a CA and its CRLs, and let go of its key; certificates and revocations stay on record.
 
         Raises:
             ConflictError: the CA is no longer at `ca.version`.

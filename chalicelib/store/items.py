@@ -106,6 +106,11 @@ def issuer_key(key_hash: str, ca_arn: str) -> Key:
     return Key(f"ISSUER#{key_hash}", ca_arn)
 
 
+def ca_key(key_sha256: str) -> Key:
+    """Return the key of the item that says which CA a key belongs to."""
+    return Key(f"CAKEY#{key_sha256}", "KEY")
+
+
 def compromised_key(account_id: str, key_sha256: str) -> Key:
     """Return the key of the item that says that an account knows a subject's key to be compromised."""
     return Key(f"COMPROMISED#{account_id}#{key_sha256}", "KEY")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.records import AccessKey, CertificateAuthority, OcspResponder
-from chalicelib.store import ConflictError, items
+from chalicelib.store import ConflictError, KeyTakenError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Key, Put
 from chalicelib.store.table_base import Base, check_fingerprint, token_write, version_is
 
@@ -46,7 +46,7 @@ class Authorities(Base):
         self, ca: CertificateAuthority, token: IdempotencyToken | None, *, now: datetime
     ) -> str:
         account: Item = {"pk": _ACCOUNTS, "sk": arns.parse_ca_arn(ca.arn).account_id}
-        base: list[Write] = [Put(items.authority_item(ca), ABSENT), *_guards(ca), Put(account)]
+        base: list[Write] = [Put(items.authority_item(ca), ABSENT), *_guards(ca), Put(account), *_key_taken(None, ca)]
         dead_arn: str | None = None
         while True:
             writes = base if token is None else [*base, token_write(token, ca.arn, now, dead_arn)]
@@ -55,6 +55,7 @@ class Authorities(Base):
             except ConditionFailedError as error:
                 used = error.items.get(len(base))
                 if used is None:
+                    _check_key_taken(error, base)
                     raise ConflictError(f"{ca.arn} already exists.") from error
                 existing = self.get_certificate_authority(str(used["arn"]))
                 if existing is not None and existing.status != "FAILED":
@@ -94,6 +95,7 @@ class Authorities(Base):
         changed = _issues_differently(old, new)
         new = replace(new, version=old.version + 1, issuing_epoch=old.issuing_epoch + changed)
         writes: list[Write] = [Put(items.authority_item(new), version_is(old.version))]
+        writes += _key_taken(old, new)
         if new.ocsp_key_hashes != old.ocsp_key_hashes:
             writes += _ocsp_started(new)
         self._write_authority(old, [*writes, *_guards(new)] if changed else writes)
@@ -103,6 +105,7 @@ class Authorities(Base):
         guards = [Delete(items.guard_key(ca.arn, number)) for number in range(items.GUARDS)]
         removals: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
         removals += [Delete(items.issuer_key(key_hash, ca.arn)) for key_hash in ca.ocsp_key_hashes]
+        removals += _key_taken(ca, replace(ca, key_sha256=None))
         self._write_authority(ca, [*removals, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
         for partition in {"", *(point.partition for point in ca.distribution_points)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
@@ -125,6 +128,8 @@ class Authorities(Base):
             self.table.write(*writes)
         except ConditionFailedError as error:
             self._cache.pop(ca.arn, None)
+            if 0 not in error.items:
+                _check_key_taken(error, writes)
             raise ConflictError(f"{ca.arn} is no longer at version {ca.version}.") from error
 
 
@@ -132,6 +137,24 @@ def _guards(ca: CertificateAuthority) -> list[Write]:
     """Write the CA's issuing epoch into all its guards."""
     keys = [items.guard_key(ca.arn, number) for number in range(items.GUARDS)]
     return [Put({"pk": key.pk, "sk": key.sk, "issuing_epoch": ca.issuing_epoch}) for key in keys]
+
+
+def _key_taken(old: CertificateAuthority | None, new: CertificateAuthority) -> list[Write]:
+    """Let go of the key that a CA had, and take the one that it has now, unless another CA has it."""
+    before = None if old is None else old.key_sha256
+    if before == new.key_sha256:
+        return []
+    removed: list[Write] = [] if before is None else [Delete(items.ca_key(before))]
+    if new.key_sha256 is None:
+        return removed
+    key = items.ca_key(new.key_sha256)
+    return [*removed, Put({"pk": key.pk, "sk": key.sk, "arn": new.arn}, ABSENT)]
+
+
+def _check_key_taken(error: ConditionFailedError, writes: list[Write]) -> None:
+    """Raise `KeyTakenError` if a transaction failed because another CA has the key."""
+    if any(writes[position].key.pk.startswith(items.ca_key("").pk) for position in error.items):
+        raise KeyTakenError("The key belongs to another CA.") from error
 
 
 def _ocsp_started(ca: CertificateAuthority) -> list[Write]:

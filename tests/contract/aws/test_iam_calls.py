@@ -10,7 +10,6 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -20,11 +19,8 @@ from urllib.parse import urljoin
 import boto3
 import pytest
 from botocore import xform_name
-from botocore.awsrequest import AWSResponse
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as theirs
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -44,7 +40,7 @@ from tests.support.authority_steps import (
     issue,
     serial_of,
 )
-from tests.support.client import Raw, client_for
+from tests.support.client import client_for
 from tests.support.console_authority_steps import page_of, path_of
 from tests.support.console_browser import Browser
 from tests.support.home import ROOT
@@ -61,6 +57,7 @@ from tests.support.iam_judge import (
     allows,
     granted,
 )
+from tests.support.kms_home import KEY_TAG, owners_key, signed
 from tests.support.localstack_home import make_bucket, make_state
 from tests.support.s3_refusals import refusal
 
@@ -120,6 +117,8 @@ def of_kms(operation: str, given: dict[str, Any]) -> list[Call]:
         asked: Context = {f"aws:RequestTag/{each['TagKey']}": each["TagValue"] for each in given["Tags"]}
         asked["aws:TagKeys"] = [each["TagKey"] for each in given["Tags"]]
         return [("kms:CreateKey", "*", asked | {"kms:KeyUsage": given["KeyUsage"]}), ("kms:TagResource", KEY, asked)]
+    if operation == "ListAliases":
+        return [("kms:ListAliases", "*", {})]
     named = given.get("TargetKeyId") or given.get("KeyId") or given["AliasName"]
     tags = tags_of(named)
     context: Context = {f"aws:ResourceTag/{name}": value for name, value in (tags or {}).items()}
@@ -176,17 +175,6 @@ class Account:
         rt: Runtime = replace(made, now=self._clock)
         signet_app.use_runtime(rt)
         return rt
-
-
-def signed(request: Any, **_: Any) -> Any:
-    """A signature by the key that moto has: it takes no digests itself."""
-    asked = json.loads(request.body)
-    key: Any = kms_backends[DEFAULT_ACCOUNT_ID][REGION].describe_key(asked["KeyId"]).private_key
-    digest = base64.b64decode(asked["Message"])
-    signature = key.private_key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-    answer: Any = {"Content-Type": "application/x-amz-json-1.1"}
-    body = json.dumps({"Signature": base64.b64encode(signature).decode()}).encode()
-    return AWSResponse(request.url, 200, answer, Raw(body))
 
 
 @pytest.fixture
@@ -253,11 +241,8 @@ def by_the_api(account: Account, clock: Clock) -> str:
 
     other = create(client)
     client.list_certificate_authorities(NextToken=client.list_certificate_authorities(MaxResults=1)["NextToken"])
-    kms = boto3.session.Session().client("kms", region_name=REGION)
-    own = kms.create_key(
-        KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=[{"TagKey": "signet", "TagValue": "ca-key"}]
-    )
-    create(client, Tags=[{"Key": "signet:kms-key", "Value": own["KeyMetadata"]["KeyId"]}])
+    own = owners_key(rt.settings.account_id)
+    create(client, Tags=[{"Key": KEY_TAG, "Value": own["KeyId"]}])
     failed = rt.store.get_certificate_authority(other)
     assert failed is not None
     rt.store.update_certificate_authority(failed, replace(failed, status="FAILED"))

@@ -23,7 +23,7 @@ from chalicelib.keystore import (
     KeyStoreThrottledError,
     kms_keys,
 )
-from chalicelib.keystore.kms import CA_TAG, TAG, TAG_VALUE, KmsKeyStore
+from chalicelib.keystore.kms import ACCOUNT_TAG, CA_TAG, TAG, TAG_VALUE, KmsKeyStore
 from chalicelib.pki.x509 import algorithms, signed
 from chalicelib.runtime import from_settings
 from tests.support.authority_steps import create
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-0000000000{:02}"
 SPECS = ["RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
-TAGS = [{"TagKey": TAG, "TagValue": TAG_VALUE}]
+ACCOUNT = "000000000000"
+OWNED = [{"TagKey": ACCOUNT_TAG, "TagValue": ACCOUNT}]
+TAGS = [{"TagKey": TAG, "TagValue": TAG_VALUE}, *OWNED]
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +180,10 @@ def test_private_part_never_leaves(keys: KmsKeyStore, ca_arn: str) -> None:
 
 def test_owner_s_key_becomes_the_ca_s_and_outlives_it(keys: KmsKeyStore, kms: Any, ca_arn: str) -> None:
     made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=TAGS)["KeyMetadata"]
-    keys.check_key(made["Arn"], "EC_prime256v1")
+    public_key = keys.check_key(made["Arn"], "EC_prime256v1", ACCOUNT)
     key_id = keys.create_key(ca_arn, "EC_prime256v1", named=made["KeyId"])
     assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyId"] == made["KeyId"]
+    assert keys.private_key(key_id, ca_arn).public_key() == public_key
     keys.delete_key(key_id, ca_arn)
     assert kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled"
 
@@ -188,7 +191,7 @@ def test_owner_s_key_becomes_the_ca_s_and_outlives_it(keys: KmsKeyStore, kms: An
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "usage": ({"KeySpec": "SYMMETRIC_DEFAULT", "Tags": TAGS}, "SIGN_VERIFY"),
     "spec": ({"KeySpec": "ECC_NIST_P384", "KeyUsage": "SIGN_VERIFY", "Tags": TAGS}, "EC_prime256v1"),
-    "tag": ({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}, "lacks the tag"),
+    "tag": ({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY", "Tags": OWNED}, "lacks the tag"),
 }
 
 
@@ -197,16 +200,16 @@ def test_unfit_key_of_an_owner_is_refused(keys: KmsKeyStore, kms: Any, case: str
     parameters, text = REFUSED[case]
     made = kms.create_key(**parameters)["KeyMetadata"]["KeyId"]
     with pytest.raises(KeyRefusedError, match=text):
-        keys.check_key(made, "EC_prime256v1")
+        keys.check_key(made, "EC_prime256v1", ACCOUNT)
 
 
 def test_disabled_and_missing_keys_are_refused(keys: KmsKeyStore, kms: Any) -> None:
     made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=TAGS)["KeyMetadata"]["KeyId"]
     kms.disable_key(KeyId=made)
     with pytest.raises(KeyRefusedError, match="Disabled"):
-        keys.check_key(made, "EC_prime256v1")
+        keys.check_key(made, "EC_prime256v1", ACCOUNT)
     with pytest.raises(KeyRefusedError, match="no KMS key"):
-        keys.check_key("00000000-0000-0000-0000-000000000000", "EC_prime256v1")
+        keys.check_key("00000000-0000-0000-0000-000000000000", "EC_prime256v1", ACCOUNT)
 
 
 def test_tag_names_the_key_of_a_ca(acm_pca: Any, rt: Any) -> None:
