@@ -124,6 +124,17 @@ def verify(
     return Caller(account_id=known.account_id, access_key_id=credential.access_key_id)
 
 
+def is_plausible(request: WireRequest, *, region: str, now: datetime) -> bool:
+    """Tell whether a request may be signed, by its head alone: `verify` refuses others whatever their body is."""
+    try:
+        _check_form(request)
+        credential, _, _ = _authorization(request.header("authorization") or "")
+        _check_scope(credential, _date(request), region, now)
+    except errors.ApiError:
+        return False
+    return True
+
+
 def _check_form(request: WireRequest) -> None:
     times = Counter(name for name, _ in request.headers)
     if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):

@@ -5,10 +5,12 @@ The head alone determines how long the body may be, so that a body that is not a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import dispatch, health, ocsp_http
+from chalicelib.api import dispatch, health, ocsp_http, sigv4
+from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
 from chalicelib.local.compression import compressed
@@ -71,8 +73,18 @@ class Application:
         with self._bodies.reserved(bodies.declared_bytes(by_name, most)):
             if not lanes.is_for_everybody(head) and not host_names.is_named(self._names, head.all("host")):
                 return refusal(421, (("Connection", "close"),))
+            if lanes.is_of_api(head) and not lanes.is_ocsp(head) and (refused := self._unsigned(head)):
+                return refused
             request = head._replace(body=await self._bodies.read(protocol, by_name, most))
             return self._at_once(request) or await self._in_lane(request)
+
+    def _unsigned(self, head: HttpRequest) -> HttpResponse | None:
+        """Refuse a request whose head alone shows that it is not signed; its body is not read."""
+        request = WireRequest(method=head.method, path=head.path, query=head.query, headers=head.headers, body=b"")
+        if sigv4.is_plausible(request, region=self._rt.settings.region, now=self._rt.now()):
+            return None
+        answer = dispatch.handle(self._rt, request)
+        return from_wire(head.method, replace(answer, headers=answer.headers | {"Connection": "close"}))
 
     def _at_once(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request that needs no I/O, and therefore no thread."""

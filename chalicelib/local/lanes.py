@@ -35,7 +35,7 @@ class Width(NamedTuple):
 WIDTHS = {
     "api": Width(16, 512),
     "console": Width(6, 256),
-    "large": Width(2, 16),  # bodies that take long to hash and to decode
+    "large": Width(1, 16),  # bodies that take long to hash and to decode
     "crl": Width(3, 128),
     "ocsp": Width(2, 256),
     "ocsp-new": Width(2, 48),
@@ -76,6 +76,11 @@ def is_for_everybody(request: HttpRequest) -> bool:
 
 def _is_crl(request: HttpRequest) -> bool:
     return request.path.endswith(".crl") and request.method in {"GET", "HEAD"}
+
+
+def is_of_api(request: HttpRequest) -> bool:
+    """Return whether a request, by its head, is one of the AWS API, which has to be signed."""
+    return request.method == "POST" and (request.path == "/" or request.path.startswith("/service/"))
 
 
 def lane_of(rt: Runtime, request: HttpRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,7 @@ from chalicelib.local import bodies, host_names, lanes
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import HttpRequest, HttpResponse
 from chalicelib.monitor import ocsp_watch
+from tests.support.builders import START
 from tests.support.client import send
 from tests.support.console_steps import arn_of, issue, root
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.laptop
 MEGABYTE = 1024 * 1024
+SCOPE = f"{START:%Y%m%d}/us-east-1/acm-pca/aws4_request"
+SIGNED = f"AWS4-HMAC-SHA256 Credential=AKIAX/{SCOPE}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
 
 
 class Headers(dict[str, str]):
@@ -95,6 +99,7 @@ def application(rt: Any, gateway: Blocked) -> Iterator[Application]:
 async def sent(application: Application, method: str, path: str, body: bytes | None = b"", **headers: str) -> Protocol:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
     named.setdefault("host", "127.0.0.1:8000")
+    named.setdefault("x-amz-date", f"{START:%Y%m%dT%H%M%SZ}")
     if body:
         named.setdefault("content-length", str(len(body)))
     protocol = Protocol(body)
@@ -103,9 +108,9 @@ async def sent(application: Application, method: str, path: str, body: bytes | N
 
 
 KINDS = {
-    "api": {"method": "POST", "path": "/", "authorization": "AWS4-HMAC-SHA256 x"},
+    "api": {"method": "POST", "path": "/", "authorization": SIGNED},
     "console": {"method": "GET", "path": "/console/sign-in"},
-    "large": {"method": "POST", "path": "/", "authorization": "x", "body": b"x" * 100_000},
+    "large": {"method": "POST", "path": "/", "authorization": SIGNED, "body": b"x" * 100_000},
 }
 
 
@@ -181,7 +186,7 @@ def test_ocsp_beyond_what_may_wait_is_told_to_try_later(
 # bodies
 
 UNREAD = [
-    ("POST", "/", 6 * MEGABYTE, {"authorization": "x"}),
+    ("POST", "/", 6 * MEGABYTE, {"authorization": SIGNED}),
     ("POST", "/", lanes.SMALL_BYTES + 1, {}),
     ("PUT", "/anything", lanes.SMALL_BYTES + 1, {}),
     ("POST", "/service/ACMPrivateCA/operation/ListTags", 2 * MEGABYTE, {}),
@@ -189,9 +194,9 @@ UNREAD = [
     ("POST", "/console/cas/x/install", 8 * 1024 + 1, {"cookie": "signet-visitor=x"}),
     ("POST", "/console/cas/x/install", 6 * MEGABYTE, {"cookie": "signet-session=x"}),
     ("POST", "/ocsp", 16 * 1024 + 1, {}),
-    ("POST", "/", 16 * 1024 + 1, {"content_type": "application/ocsp-request", "authorization": "x"}),
+    ("POST", "/", 16 * 1024 + 1, {"content_type": "application/ocsp-request", "authorization": SIGNED}),
     ("GET", "/healthz", lanes.SMALL_BYTES + 1, {}),
-    ("POST", "/", 10**30, {"authorization": "x"}),
+    ("POST", "/", 10**30, {"authorization": SIGNED}),
 ]
 
 
@@ -205,7 +210,7 @@ def test_body_that_is_too_long_for_its_head_is_not_read(
 
 @pytest.mark.parametrize("size", ["-1", "+1", "1.5", "1e3", "\u00b2", "0x10", "1,1", ""])
 def test_length_that_is_none_is_refused(application: Application, size: str) -> None:
-    found = asyncio.run(sent(application, "POST", "/", None, content_length=size))
+    found = asyncio.run(sent(application, "POST", "/elsewhere", None, content_length=size))
     assert (found.status, found.read) == (413, False)
 
 
@@ -213,21 +218,21 @@ def test_body_of_unknown_length_is_counted(application: Application, gateway: Bl
     gateway.go.set()
     long, short = b"x" * (6 * MEGABYTE), b"x" * 1_000
     sends = {"transfer_encoding": "chunked", "content_length": ""}
-    assert asyncio.run(sent(application, "POST", "/", long, **sends)).status == 413
-    assert asyncio.run(sent(application, "POST", "/", long, authorization="x", **sends)).status == 413
-    assert asyncio.run(sent(application, "POST", "/", short, **sends)).status == 200
+    assert asyncio.run(sent(application, "POST", "/elsewhere", long, **sends)).status == 413
+    assert asyncio.run(sent(application, "POST", "/", long, authorization=SIGNED, **sends)).status == 413
+    assert asyncio.run(sent(application, "POST", "/elsewhere", short, **sends)).status == 200
 
 
 def test_slow_body_ends_in_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "SMALL_SECONDS", 0.05)
-    found = asyncio.run(sent(application, "POST", "/", None, content_length="10"))
+    found = asyncio.run(sent(application, "POST", "/elsewhere", None, content_length="10"))
     assert (found.status, found.headers["connection"]) == (408, "close")
 
 
 def test_large_bodies_share_their_memory(application: Application, gateway: Blocked) -> None:
     """However many strangers send large bodies slowly, small ones are read."""
     gateway.go.set()
-    head = {"authorization": "x", "content_length": str(5 * MEGABYTE)}
+    head = {"authorization": SIGNED, "content_length": str(5 * MEGABYTE)}
 
     async def attack() -> None:
         flood = [asyncio.create_task(sent(application, "POST", "/", None, **head)) for _ in range(100)]
@@ -235,12 +240,12 @@ def test_large_bodies_share_their_memory(application: Application, gateway: Bloc
         waiting = [task for task in flood if not task.done()]
         assert len(waiting) == bodies.MOST_LARGE_BYTES // (5 * MEGABYTE)
         assert {task.result().status for task in flood if task.done()} == {503}
-        small = await sent(application, "POST", "/", b"x" * lanes.SMALL_BYTES, authorization="x")
+        small = await sent(application, "POST", "/", b"x" * lanes.SMALL_BYTES, authorization=SIGNED)
         assert small.status == 200
         for task in waiting:
             task.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
-        assert (await sent(application, "POST", "/", b"x" * 5 * MEGABYTE, authorization="x")).status == 200
+        assert (await sent(application, "POST", "/", b"x" * 5 * MEGABYTE, authorization=SIGNED)).status == 200
 
     asyncio.run(attack())
 
@@ -256,6 +261,31 @@ def test_form_of_a_stranger_that_is_not_urlencoded_is_not_read(application: Appl
     head = {"content_type": content_type, "content_length": "10", "cookie": "signet-visitor=x"}
     found = asyncio.run(sent(application, "POST", "/console/sign-in", None, **head))
     assert (found.status, found.headers["connection"], found.read) == (415, "close", False)
+
+
+UNSIGNED = {
+    "nothing": ({}, "MissingAuthenticationTokenException"),
+    "nonsense": ({"authorization": "x"}, "IncompleteSignatureException"),
+    "another scheme": ({"authorization": "Basic eDp5"}, "IncompleteSignatureException"),
+    "another day": ({"authorization": SIGNED, "x_amz_date": "20300102T120000Z"}, "InvalidSignatureException"),
+    "another region": ({"authorization": SIGNED.replace("us-east-1", "eu-west-1")}, "InvalidSignatureException"),
+    "no date": ({"authorization": SIGNED, "x_amz_date": ""}, "IncompleteSignatureException"),
+}
+KIND = {"content_type": "application/x-amz-json-1.1", "x_amz_target": "ACMPrivateCA.ListTags"}
+
+
+@pytest.mark.parametrize(("headers", "code"), UNSIGNED.values(), ids=UNSIGNED)
+def test_body_of_an_unsigned_request_is_not_read(application: Application, headers: dict[str, str], code: str) -> None:
+    """The refusal is AWS's all the same."""
+    head = {**KIND, "content_length": str(lanes.SMALL_BYTES), **headers}
+    found = asyncio.run(sent(application, "POST", "/", None, **head))
+    assert (found.status, found.headers["connection"], found.read) == (400, "close", False)
+    assert json.loads(found.content)["__type"] == code
+
+
+def test_signed_request_is_read(application: Application, gateway: Blocked) -> None:
+    gateway.go.set()
+    assert asyncio.run(sent(application, "POST", "/", b"{}", authorization=SIGNED, **KIND)).content == b"done"
 
 
 # host names (DNS rebinding)
@@ -287,7 +317,7 @@ def test_other_host_name_gets_nothing(
 def test_own_host_name_is_answered(application: Application, gateway: Blocked, host: str) -> None:
     gateway.go.set()
     assert asyncio.run(sent(application, "GET", "/healthz", host=host)).status == 200
-    assert asyncio.run(sent(application, "POST", "/", host=host)).status == 200
+    assert asyncio.run(sent(application, "POST", "/elsewhere", host=host)).status == 200
 
 
 def test_host_named_twice_is_none(rt: Any) -> None:

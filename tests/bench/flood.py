@@ -15,6 +15,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,7 +92,11 @@ def unsigned_bodies(_: Target) -> Iterator[bytes]:
     body = b'{"a":' * 800_000
     kind = {"Content_Type": "application/x-amz-json-1.1", "X_Amz_Target": "ACMPrivateCA.ListTags"}
     unsigned = _post("/", body[: 60 * 1024], **kind)
-    return itertools.cycle([unsigned, _post("/", body, Authorization="AWS4-HMAC-SHA256 x", **kind)])
+    now = datetime.now(UTC)
+    scope = f"AKIAAAAAAAAAAAAAAAAA/{now:%Y%m%d}/us-east-1/acm-pca/aws4_request"
+    wrong = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={'0' * 64}"
+    signed = _post("/", body, Authorization=wrong, X_Amz_Date=f"{now:%Y%m%dT%H%M%SZ}", **kind)
+    return itertools.cycle([unsigned, _post("/", body, Authorization="AWS4-HMAC-SHA256 x", **kind), signed])
 
 
 def unknown_serials(target: Target) -> Iterator[bytes]:
