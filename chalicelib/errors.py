@@ -148,6 +148,10 @@ class ValidationException(ApiError):
         self.violations = violations
 
 
+class ExpiredTokenException(ApiError):
+    """The credential was valid once."""
+
+
 class AccessDeniedException(ApiError):
     """The caller is known, but may not do this."""
 

@@ -16,18 +16,44 @@ if TYPE_CHECKING:
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
 AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
+ADMINISTRATOR = "administrator"  # of every account; it may do everything, and no record holds it
+SIGNET = "signet:itself"  # no principal has this name: what Signet does for itself is bound by no policy
 DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey:
-    """A credential of a caller; the secret is sealed by the keystore with the access key id as context."""
+    """A credential of a principal; the secret is sealed by the keystore with what it belongs to as context.
+
+    Attributes:
+        principal: the name of its principal; records of earlier releases, which name none, are the administrator's.
+        expires_at: when it ends; None: never.
+    """
 
     access_key_id: str
     account_id: str
     sealed_secret: bytes
     created_at: datetime
     description: str = ""
+    principal: str = ADMINISTRATOR
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Somebody in an account, who may do what identity policies allow.
+
+    Attributes:
+        policies: pairs of a policy's name and its text, as its author wrote it.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    name: str
+    created_at: datetime
+    description: str = ""
+    policies: tuple[tuple[str, str], ...] = ()
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +344,7 @@ class ConsoleSession:
     account_id: str
     created_at: datetime
     expires_at: datetime
+    principal: str = ADMINISTRATOR
     drafts: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     version: int = 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
+from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +34,13 @@ def random_serial_number() -> int:
 class Caller:
     """The signer of a request, and the operation, which a resource policy needs if the CA is of another account."""
 
+    known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
+
     account_id: str
     access_key_id: str
+    principal: str = ADMINISTRATOR
     operation: str = ""
+    facts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Runtime:
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
+    known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
     """
 
     settings: Settings
@@ -62,6 +68,7 @@ class Runtime:
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
     sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
+    known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
 
 
 def from_env() -> Runtime:

@@ -1,4 +1,4 @@
-"""Access keys: who may sign requests. The first start makes a root key; secrets are stored sealed."""
+"""Access keys: who may sign requests. The first start makes one of the administrator's; secrets are stored sealed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import hashlib
 import secrets
 import string
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from chalicelib.records import AccessKey
+from chalicelib.records import ADMINISTRATOR, AccessKey
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib.runtime import Runtime
 
 _ID_ALPHABET = string.ascii_uppercase + "234567"
@@ -29,31 +31,52 @@ class Credential:
     secret: str = field(repr=False)
 
 
-def create_access_key(rt: Runtime, account_id: str, description: str = "") -> Credential:
-    """Make an access key for an account and return it with its secret."""
-    access_key_id = "AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16))
-    return _store(rt, account_id, description, _new(access_key_id))
+def create_access_key(
+    rt: Runtime,
+    account_id: str,
+    description: str = "",
+    *,
+    principal: str = ADMINISTRATOR,
+    expires_at: datetime | None = None,
+) -> Credential:
+    """Make an access key for a principal of an account and return it with its secret.
+
+    Raises:
+        ConflictError: the account has no such principal.
+    """
+    made = _new("AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16)))
+    return _store(rt, made, account_id, description, principal=principal, expires_at=expires_at)
 
 
 def adopt_access_key(rt: Runtime, credential: Credential, description: str) -> None:
     """Let an existing credential sign for this home's account; only for development. Repeating it changes nothing."""
     with suppress(ConflictError):
-        _store(rt, rt.settings.account_id, description, credential)
+        _store(rt, credential, rt.settings.account_id, description)
 
 
 def _new(access_key_id: str) -> Credential:
     return Credential(access_key_id, "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40)))
 
 
-def _store(rt: Runtime, account_id: str, description: str, credential: Credential) -> Credential:
+def _store(
+    rt: Runtime,
+    credential: Credential,
+    account_id: str,
+    description: str,
+    *,
+    principal: str = ADMINISTRATOR,
+    expires_at: datetime | None = None,
+) -> Credential:
     key = AccessKey(
         access_key_id=credential.access_key_id,
         account_id=account_id,
-        sealed_secret=rt.keys.seal(credential.secret.encode(), _context(credential.access_key_id)),
+        sealed_secret=b"",
         created_at=rt.now(),
         description=description,
+        principal=principal,
+        expires_at=expires_at,
     )
-    rt.store.put_access_key(key)
+    rt.store.put_access_key(replace(key, sealed_secret=rt.keys.seal(credential.secret.encode(), _context(key))))
     return credential
 
 
@@ -67,7 +90,7 @@ def ensure_root_key(rt: Runtime) -> Credential:
     existing = rt.store.get_access_key(access_key_id)
     if existing is None:
         try:
-            return _store(rt, rt.settings.account_id, ROOT_DESCRIPTION, _new(access_key_id))
+            return _store(rt, _new(access_key_id), rt.settings.account_id, ROOT_DESCRIPTION)
         except ConflictError:
             existing = rt.store.get_access_key(access_key_id)
     if existing is None:
@@ -79,10 +102,12 @@ def secret_of(rt: Runtime, key: AccessKey) -> str:
     """The secret of an access key, in clear: to verify a signature, or to show it to its owner.
 
     Raises:
-        KeyStoreError: it was altered, or sealed for another key id.
+        KeyStoreError: it was altered, or sealed for another key id or another principal.
     """
-    return rt.keys.unseal(key.sealed_secret, _context(key.access_key_id)).decode()
+    return rt.keys.unseal(key.sealed_secret, _context(key)).decode()
 
 
-def _context(access_key_id: str) -> str:
-    return f"access-key/{access_key_id}"
+def _context(key: AccessKey) -> str:
+    """What a secret is sealed for; keys of the administrator have no more than the id, as in earlier releases."""
+    owner = "" if key.principal == ADMINISTRATOR else f"/{key.account_id}/{key.principal}"
+    return f"access-key/{key.access_key_id}{owner}"

@@ -5,22 +5,22 @@ Source: AWS Private CA User Guide, "Resource-based policies".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.access import resource_policy
+from chalicelib.access import authorization, resource_policy
 from chalicelib.access.resource_policy import PRINCIPAL_ACCOUNT, TEMPLATE_ARN
 from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
-    from chalicelib.access.policy import Statement
     from chalicelib.runtime import Caller, Runtime
 
 _NEIGHBOURS = 16  # ids of CAs that differ in the last hex digit alone
 
 
 class Granted(NamedTuple):
-    """The rights of an account at a CA of another account.
+    """Rights at a CA of another account.
 
     Attributes:
         operations: by their names; IssueCertificate if it may issue with at least one template.
@@ -31,24 +31,14 @@ class Granted(NamedTuple):
     templates: frozenset[str] = frozenset()
 
 
-def is_allowed(rt: Runtime, caller: Caller, ca_arn: str, template_arn: str = "") -> bool:
-    """Return whether a CA's policy lets the caller do this operation, with this template."""
-    statements = _statements(rt, ca_arn)
-    context = {PRINCIPAL_ACCOUNT: caller.account_id, TEMPLATE_ARN: template_arn}
-    return bool(statements) and resource_policy.allows(statements, caller.operation, context)
-
-
-def granted(rt: Runtime, account_id: str, ca_arn: str) -> Granted:
-    """The rights that a CA's policy gives to another account."""
-    statements, partition = _statements(rt, ca_arn), arns.parse_ca_arn(ca_arn).partition
-    if not statements:
-        return Granted()
+def granted(rt: Runtime, caller: Caller, ca_arn: str) -> Granted:
+    """The rights of a caller at a CA of another account."""
+    partition, statements = arns.parse_ca_arn(ca_arn).partition, authorization.statements_of(rt, ca_arn)
 
     def allows(operation: str, template: str = "") -> bool:
         template_arn = str(arns.TemplateArn(partition, template)) if template else ""
-        return resource_policy.allows(
-            statements, operation, {PRINCIPAL_ACCOUNT: account_id, TEMPLATE_ARN: template_arn}
-        )
+        asked = replace(caller, operation=operation)
+        return authorization.decide(rt, asked, ca_arn, template_arn, granted=statements).allowed
 
     templates = frozenset(name for name in TEMPLATES if allows("IssueCertificate", name))
     others = resource_policy.GRANTABLE - {"IssueCertificate"}
@@ -75,8 +65,3 @@ def arn_of_shared(rt: Runtime, account_id: str, ca_id: str) -> str | None:
     """The ARN of the CA with this id, if its policy names the account."""
     arns_near = rt.store.list_shared(account_id, limit=_NEIGHBOURS, after=ca_id[:-1])
     return next((arn for arn in arns_near if arns.parse_ca_arn(arn).ca_id == ca_id), None)
-
-
-def _statements(rt: Runtime, ca_arn: str) -> tuple[Statement, ...]:
-    policy = rt.store.get_policy(ca_arn)
-    return () if policy is None else resource_policy.parse(policy.text, ca_arn)

@@ -32,6 +32,7 @@ def wire_request(request: Request) -> WireRequest:
         headers=headers,
         body=body,
         source_ip=str((context.get("identity") or {}).get("sourceIp") or ""),
+        secure_transport=bool(context.get("apiId")),  # API Gateway has https alone, the laptop home http
     )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs
-from chalicelib.access import access_keys
+from chalicelib.access import access_keys, authorization, conditions
 from chalicelib.api import constraints, model, protocols, sigv4, throttling
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
@@ -26,7 +26,7 @@ from chalicelib.operations import (
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from chalicelib.api.protocols import Protocol
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_HEADER_BYTES = 16 * 1024  # with the path and the query; API Gateway takes 10,240 bytes of headers
+_CA_MEMBERS = frozenset({"CertificateAuthorityArn", "ResourceArn"})
 _NO_KEY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
@@ -142,7 +143,17 @@ def perform(
 ) -> Any:
     """Check a decoded request against the model, and call its operation."""
     constraints.check(model.operations()[name].input, request)
-    return operations[name](rt, replace(caller, operation=name), request)
+    caller = replace(caller, operation=name, facts=(*caller.facts, *_tags_of(request)))
+    if not _CA_MEMBERS & request.keys():  # otherwise `find` authorizes, with the CA
+        authorization.check(rt, caller, authorization.NO_RESOURCE)
+    return operations[name](rt, caller, request)
+
+
+def _tags_of(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what policies may ask of the tags in a request."""
+    for tag in request.get("Tags", ()):
+        yield f"{conditions.REQUEST_TAG}{tag['Key']}", (tag.get("Value") or "",)
+        yield conditions.TAG_KEYS, (tag["Key"],)
 
 
 def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()) -> Caller:
@@ -160,7 +171,11 @@ def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()
 def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
     """Look up an access key's account and secret; None if there is no such key."""
     key = rt.store.get_access_key(access_key_id)
-    return None if key is None else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key))
+    return (
+        None
+        if key is None
+        else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key), key.principal, key.expires_at)
+    )
 
 
 def equalize(rt: Runtime, exists: bool) -> None:  # noqa: FBT001  the signature that `sigv4.verify` expects

@@ -42,7 +42,7 @@ def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireRespo
 
 
 def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
-    caller = acting(rt, authenticate(rt, request), "ListCertificateAuthorities")
+    caller = acting(rt, authenticate(rt, request), "SearchCertificates")
     values = _query(request.query)
     limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
     arn = _arn(rt, caller, ca_id)

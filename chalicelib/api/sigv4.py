@@ -50,6 +50,7 @@ class WireRequest:
         query: percent-encoded, without "?".
         headers: lower-case names with their values, in order; repeated headers are repeated.
         source_ip: the address of the client or its last proxy; empty: nobody knows.
+        secure_transport: whether the request came by TLS; None: nobody knows.
     """
 
     method: str
@@ -59,6 +60,13 @@ class WireRequest:
     body: bytes
     signed_paths: tuple[str, ...] = ()
     source_ip: str = ""
+    secure_transport: bool | None = None
+
+    @property
+    def facts(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+        """What policies may ask of the way that a request took."""
+        secure = None if self.secure_transport is None else (str(self.secure_transport).lower(),)
+        return (("aws:SourceIp", (self.source_ip,) if self.source_ip else None), ("aws:SecureTransport", secure))
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""
@@ -66,10 +74,12 @@ class WireRequest:
 
 
 class Secret(NamedTuple):
-    """Account and secret of an access key."""
+    """Account, secret, principal and end of an access key."""
 
     account_id: str
     secret: str
+    principal: str
+    expires_at: datetime | None
 
 
 class _Credential(NamedTuple):
@@ -106,6 +116,7 @@ def verify(
         IncompleteSignatureException: a part of the signature is missing or malformed.
         InvalidSignatureException: the signature is too old or too new, or a header that must be signed is not.
         UnrecognizedClientException: the access key is unknown, or the signature does not match it.
+        ExpiredTokenException: the access key has expired; only its holder learns that.
     """
     _check_form(request)
     credential, signed_headers, signature = _authorization(request.header("authorization") or "")
@@ -121,7 +132,14 @@ def verify(
     if not any(matches) or known is None:
         equalize(known is not None)
         raise errors.UnrecognizedClientException(_REFUSED)
-    return Caller(account_id=known.account_id, access_key_id=credential.access_key_id)
+    if known.expires_at is not None and known.expires_at <= now:
+        raise errors.ExpiredTokenException("The security token included in the request is expired")
+    return Caller(
+        account_id=known.account_id,
+        access_key_id=credential.access_key_id,
+        principal=known.principal,
+        facts=request.facts,
+    )
 
 
 def is_plausible(request: WireRequest, *, region: str, now: datetime) -> bool:

@@ -25,6 +25,7 @@ RATES = {
             "ListTags",
             "RestoreCertificateAuthority",
             "RevokeCertificate",
+            "SearchCertificates",  # Signet's own
         ),
         20,
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import sharing
+from chalicelib.access import authorization
 from chalicelib.ca import state
 from chalicelib.store import ConflictError
 
@@ -22,7 +22,7 @@ _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority
 
 
 def find(rt: Runtime, caller: Caller, arn: str, *, template_arn: str = "", cached_if: str = "") -> CertificateAuthority:
-    """The caller's CA, or one whose resource policy lets the caller do this operation (with this template).
+    """The CA, if policies let the caller do this operation on it (with this template).
 
     Args:
         rt: the runtime.
@@ -32,25 +32,23 @@ def find(rt: Runtime, caller: Caller, arn: str, *, template_arn: str = "", cache
         cached_if: a copy that may be seconds old will do if it has this status; by default none will.
 
     Raises:
+        AccessDeniedException: they do not; nobody has looked whether there is such a CA.
         InvalidArnException: the ARN names something that is not a CA.
-        ResourceNotFoundException: the caller has no such CA; the same text whether it exists for others or not.
+        ResourceNotFoundException: there is no such CA.
     """
-    missing = errors.ResourceNotFoundException(f"Could not find Certificate Authority {arn}.")
+    region = ""
     try:
-        parsed = arns.parse_ca_arn(arn)
+        region = arns.parse_ca_arn(arn).region
     except arns.ArnError as error:
-        if _CA_RESOURCE.fullmatch(arn):
-            raise missing from None
-        raise errors.InvalidArnException(f"{error}.") from error
-    if parsed.region != rt.settings.region:
-        raise missing
-    if parsed.account_id != caller.account_id and not sharing.is_allowed(rt, caller, arn, template_arn):
-        raise missing
-    ca = rt.store.get_certificate_authority(arn, cached=bool(cached_if))
+        if not _CA_RESOURCE.fullmatch(arn):
+            raise errors.InvalidArnException(f"{error}.") from error
+    authorization.check(rt, caller, arn, template_arn)
+    is_here = region == rt.settings.region
+    ca = rt.store.get_certificate_authority(arn, cached=bool(cached_if)) if is_here else None
     if cached_if and ca is not None and state.status_of(ca, rt.now()) != cached_if:
         ca = rt.store.get_certificate_authority(arn)
     if ca is None or state.is_gone(ca, rt.now()):
-        raise missing
+        raise errors.ResourceNotFoundException(f"Could not find Certificate Authority {arn}.")
     return ca
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import logs
-from chalicelib.access import sharing
+from chalicelib.access import authorization
 from chalicelib.ca import state
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def of_account(rt: Runtime, account_id: str) -> Iterator[CertificateAuthority]:
 
 
 def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Iterator[CertificateAuthority]:
-    """The CAs of other accounts whose policies let the caller do all of these operations, read in pages."""
+    """The CAs of other accounts on which policies let the caller do all of these operations, read in pages."""
     after: str | None = None
     while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
         for arn in page:
-            allowed = all(sharing.is_allowed(rt, replace(caller, operation=name), arn) for name in operations)
+            allowed = all(authorization.decide(rt, replace(caller, operation=name), arn).allowed for name in operations)
             ca = rt.store.get_certificate_authority(arn) if allowed else None
             if ca is not None and not state.is_gone(ca, rt.now()):
                 yield ca

@@ -10,15 +10,27 @@ import sys
 import click
 
 from chalicelib import __version__
+from chalicelib.access.policy import PolicyError
+from chalicelib.access.presets import PresetError
+from chalicelib.access.principals import PrincipalError
 from chalicelib.buckets import BucketError
-from chalicelib.cli import console, credentials, crl, demo, environment, monitor, serve, settings, status
+from chalicelib.cli import console, credentials, crl, demo, environment, monitor, principals, serve, settings, status
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.local.server import ServeError
 from chalicelib.store import StoreError
 
-_REFUSALS = (ApiError, BucketError, KeyStoreError, ServeError, StoreError)
+_REFUSALS = (
+    ApiError,
+    BucketError,
+    KeyStoreError,
+    PolicyError,
+    PresetError,
+    PrincipalError,
+    ServeError,
+    StoreError,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +51,7 @@ for command in (
     crl.crl,
     monitor.monitor,
     demo.demo,
+    principals.principal,
     credentials.credentials,
     settings.settings,
 ):

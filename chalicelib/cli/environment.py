@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from chalicelib.config import Settings
 
 PROFILE = "signet"
+_ADMINISTRATOR = """This access key is the administrator's: it may do everything. For one that may only issue:
+  signet principal create NAME --preset issuer --ca ARN --template EndEntityCertificate/V1
+  signet credentials create --principal NAME --expires 90d"""
 
 
 def endpoint(settings: Settings) -> str:
@@ -39,6 +42,7 @@ def env() -> None:
         "AWS_DEFAULT_REGION": rt.settings.region,
     }
     click.echo("export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items()))
+    click.echo(_ADMINISTRATOR, err=True)
 
 
 @click.command()

@@ -15,7 +15,7 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
-from chalicelib.console import render, sessions, web
+from chalicelib.console import needs, render, sessions, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.views import (
@@ -213,6 +213,8 @@ def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wir
         return _missing(visit, [])
     except errors.ResourceNotFoundException as error:
         return render.error_page(visit, 404, "Not found", error.message)
+    except errors.AccessDeniedException as error:
+        return render.error_page(visit, 403, "Not allowed", error.message)
     except errors.ApiError as error:
         return render.error_page(visit, error.status, "Refused", reason_of(error))
     except Exception as error:  # noqa: BLE001  the one exit
@@ -248,7 +250,9 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
         return sign_in.to_sign_in(visit)
     if page.fresh and not sessions.is_fresh(visit.rt, visit.signed_in):
         return sign_in.to_sign_in_again(visit)
-    visit = _with_authority(visit)
+    visit = _with_authority(replace(visit, needs=needs.of_page(page.method, page.path)))
+    if not page.public:
+        needs.check(visit)
     view = _view(page, visit)
     if page.method != "POST":
         return view(visit)
@@ -276,7 +280,7 @@ def _with_authority(visit: Visit) -> Visit:
     if rt.store.get_certificate_authority(arn, cached=True) is None:
         other = access_sharing.arn_of_shared(rt, caller.account_id, ca_id)
         if other is not None:
-            arn, granted = other, access_sharing.granted(rt, caller.account_id, other)
+            arn, granted = other, access_sharing.granted(rt, caller, other)
     return replace(visit, authority=web.Authority(rt, caller, arn, granted))
 
 

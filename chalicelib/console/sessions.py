@@ -119,7 +119,8 @@ def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
     if not right or known is None:
         dispatch.equalize(rt, known is not None)
         return None
-    return _begin(rt, "session", access_key_id, known.account_id, IDLE)
+    key = rt.store.get_access_key(access_key_id)
+    return _begin(rt, "session", key, IDLE) if key is not None and not _has_expired(rt, key) else None
 
 
 def is_key_id(text: str) -> bool:
@@ -127,13 +128,18 @@ def is_key_id(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9_]{1,128}", text, re.ASCII) is not None
 
 
-def _begin(rt: Runtime, purpose: str, access_key_id: str, account_id: str, life: timedelta) -> str:
+def _has_expired(rt: Runtime, key: AccessKey) -> bool:
+    return key.expires_at is not None and key.expires_at <= rt.now()
+
+
+def _begin(rt: Runtime, purpose: str, key: AccessKey, life: timedelta) -> str:
     made, now = new_id(), rt.now()
     rt.store.put_session(
         ConsoleSession(
             id_sha256=_hash(purpose, made),
-            access_key_id=access_key_id,
-            account_id=account_id,
+            access_key_id=key.access_key_id,
+            account_id=key.account_id,
+            principal=key.principal,
             created_at=now,
             expires_at=now + life,
         )
@@ -143,19 +149,18 @@ def _begin(rt: Runtime, purpose: str, access_key_id: str, account_id: str, life:
 
 def make_link(rt: Runtime, key: AccessKey) -> str:
     """A link that signs in once, within a minute, as this access key."""
-    return _begin(rt, "link", key.access_key_id, key.account_id, LINK_LIFE)
+    return _begin(rt, "link", key, LINK_LIFE)
 
 
 def follow_link(rt: Runtime, link: str) -> str | None:
     """The id of a new session; None if the link was followed before, is too old, or never existed."""
     session = rt.store.take_session(_hash("link", link)) if _ID.fullmatch(link) else None
-    if session is None or not _is_alive(rt, session):
-        return None
-    return _begin(rt, "session", session.access_key_id, session.account_id, IDLE)
+    key = _key_of(rt, session) if session else None
+    return _begin(rt, "session", key, IDLE) if key else None
 
 
 def find(rt: Runtime, session_id: str, *, used: bool = True) -> ConsoleSession | None:
-    """The session of an id, unless it has expired or its access key was deleted.
+    """The session of an id, unless it or its access key has expired or was deleted.
 
     Args:
         rt: the runtime.
@@ -163,7 +168,7 @@ def find(rt: Runtime, session_id: str, *, used: bool = True) -> ConsoleSession |
         used: by a person, who keeps it from ending; not by a page that reloads a part of itself.
     """
     session = rt.store.get_session(_hash("session", session_id)) if session_id else None
-    if session is None or not _is_alive(rt, session):
+    if session is None or _key_of(rt, session) is None:
         return None
     return _kept_alive(rt, session) if used else session
 
@@ -182,11 +187,14 @@ def is_fresh(rt: Runtime, session: ConsoleSession) -> bool:
     return timedelta(0) <= rt.now() - session.created_at < FRESH
 
 
-def _is_alive(rt: Runtime, session: ConsoleSession) -> bool:
+def _key_of(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
+    """The access key of a session that has not ended, if it may still be used."""
     if session.expires_at <= rt.now():
-        return False
+        return None
     key = rt.store.get_access_key(session.access_key_id)
-    return key is not None and key.account_id == session.account_id
+    if key is None or _has_expired(rt, key):
+        return None
+    return key if (key.account_id, key.principal) == (session.account_id, session.principal) else None
 
 
 def sign_out(rt: Runtime, session: ConsoleSession) -> None:

@@ -105,6 +105,7 @@ class Visit:
         session: who is signed in; None on public pages.
         token: the proof that a form of this visit has to carry.
         authority: the CA that the path names.
+        needs: the operation that the page needs; see `needs.py`.
     """
 
     rt: Runtime
@@ -116,6 +117,7 @@ class Visit:
     session: records.ConsoleSession | None = None
     token: str = ""
     authority: Authority | None = None
+    needs: str = ""
 
     @property
     def signed_in(self) -> records.ConsoleSession:
@@ -127,7 +129,13 @@ class Visit:
     @property
     def caller(self) -> Caller:
         """The access key that signed in, exactly as if it had signed a request of the API."""
-        return Caller(account_id=self.signed_in.account_id, access_key_id=self.signed_in.access_key_id)
+        return Caller(
+            account_id=self.signed_in.account_id,
+            access_key_id=self.signed_in.access_key_id,
+            principal=self.signed_in.principal,
+            operation=self.needs,
+            facts=self.request.facts,
+        )
 
     @property
     def client(self) -> Client:

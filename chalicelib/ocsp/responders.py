@@ -21,6 +21,7 @@ from chalicelib import logs
 from chalicelib.ca import signing, state
 from chalicelib.pki.asn1 import oids, pem
 from chalicelib.pki.x509 import csr, reading
+from chalicelib.records import SIGNET
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -167,7 +168,12 @@ def _issued(rt: Runtime, ca: CertificateAuthority, csr_der: bytes, token: str, i
             }
         },
     }
-    caller = Caller(account_id=parsed_arn.account_id, access_key_id=REQUESTED_BY, operation="IssueCertificate")
+    caller = Caller(
+        account_id=parsed_arn.account_id,
+        access_key_id=REQUESTED_BY,
+        principal=SIGNET,
+        operation="IssueCertificate",
+    )
     arn = issue(rt, caller, request)["CertificateArn"]
     record = rt.store.get_certificate(ca.arn, arns.parse_certificate_arn(arn).serial_number)
     if record is None or record.certificate_der is None:

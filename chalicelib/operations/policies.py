@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import resource_policy
+from chalicelib.access import principals, resource_policy
 from chalicelib.access.resource_policy import PolicyError
 from chalicelib.ca import find, state
 from chalicelib.records import ResourcePolicy
@@ -46,6 +46,7 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
         rt.store.put_policy(rt.store.get_policy(ca.arn), policy)
     except ConflictError as error:
         raise _busy(ca) from error
+    principals.forget(rt, "resource", ca.arn)
 
 
 def get_policy(rt: Runtime, caller: Caller, request: shapes.GetPolicyRequest) -> shapes.GetPolicyResponse:
@@ -76,6 +77,7 @@ def delete_policy(rt: Runtime, caller: Caller, request: shapes.DeletePolicyReque
             rt.store.delete_policy(policy)
     except ConflictError as error:
         raise _busy(ca) from error
+    principals.forget(rt, "resource", ca.arn)
 
 
 def _changeable(rt: Runtime, caller: Caller, arn: str) -> CertificateAuthority:

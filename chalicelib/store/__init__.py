@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         DueKind,
         IdempotencyToken,
         OcspResponder,
+        Principal,
         ResourcePolicy,
     )
 
@@ -96,7 +97,7 @@ class Store(OverviewQueries, CrlRecords, Protocol):
     # access keys
 
     def put_access_key(self, key: AccessKey) -> None:
-        """Add an access key; `ConflictError` if its id exists."""
+        """Add an access key; `ConflictError` if its id exists, or its principal does not."""
         ...
 
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
@@ -109,6 +110,32 @@ class Store(OverviewQueries, CrlRecords, Protocol):
 
     def delete_access_key(self, access_key_id: str) -> None:
         """Remove an access key; no error if there is none."""
+        ...
+
+    # principals
+
+    def put_principal(self, principal: Principal) -> None:
+        """Add a principal; `ConflictError` if the account has one of this name."""
+        ...
+
+    def get_principal(self, account_id: str, name: str) -> Principal | None:
+        """Return the principal, or None; read consistently."""
+        ...
+
+    def list_principals(self, account_id: str) -> list[Principal]:
+        """List the principals of an account by name."""
+        ...
+
+    def update_principal(self, old: Principal, new: Principal) -> Principal:
+        """Replace a principal; returns `new` with its version grown.
+
+        Raises:
+            ConflictError: it is not at `old.version` any more.
+        """
+        ...
+
+    def delete_principal(self, account_id: str, name: str) -> None:
+        """Remove a principal, and then its access keys; no error where there is none."""
         ...
 
     # certificate authorities

@@ -95,6 +95,7 @@ _CODECS: dict[str, _Codec] = {
     "revocation_configuration": _AS_JSON,
     "drafts": _AS_JSON,
     "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
+    "policies": (_json, lambda text: tuple((name, policy) for name, policy in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),

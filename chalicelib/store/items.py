@@ -146,6 +146,11 @@ def session_key(id_sha256: str) -> Key:
     return Key(f"SESSION#{id_sha256}", "SESSION")
 
 
+def principals_partition(account_id: str) -> str:
+    """The partition of an account's principals; a principal lies there under its name."""
+    return f"PRINCIPALS#{account_id}"
+
+
 def find_partition(ca_arn: str, serial_number: int) -> str:
     """One of 16 partitions of a CA's search entries, by the serial number."""
     return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"

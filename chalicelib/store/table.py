@@ -47,6 +47,7 @@ class Clause(NamedTuple):
 # Alternatives of clauses: a condition holds if all clauses of one alternative hold, or if there is no alternative.
 Condition = tuple[tuple[Clause, ...], ...]
 ABSENT: Condition = ((Clause("pk", "absent"),),)
+PRESENT: Condition = ((Clause("pk", "present"),),)
 
 
 def holds(condition: Condition, item: Mapping[str, Value] | None) -> bool:

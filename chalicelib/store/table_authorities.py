@@ -1,4 +1,4 @@
-"""Access keys and CAs in the table; `chalicelib.store.Store` documents the methods."""
+"""CAs in the table; `chalicelib.store.Store` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.records import AccessKey, CertificateAuthority, OcspResponder
+from chalicelib.records import CertificateAuthority, OcspResponder
 from chalicelib.store import ConflictError, KeyTakenError, items
-from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Key, Put
+from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Put
 from chalicelib.store.table_base import Base, check_fingerprint, token_write, version_is
 
 if TYPE_CHECKING:
@@ -18,29 +18,11 @@ if TYPE_CHECKING:
     from chalicelib.records import IdempotencyToken
     from chalicelib.store.table import Write
 
-_KEYS = "KEYS"
 _ACCOUNTS = "ACCOUNTS"
 
 
 class Authorities(Base):
-    """Access keys and CAs."""
-
-    def put_access_key(self, key: AccessKey) -> None:
-        try:
-            self.table.write(Put(items.to_item(key, Key(_KEYS, key.access_key_id)), ABSENT))
-        except ConditionFailedError as error:
-            raise ConflictError(f"Access key {key.access_key_id} already exists.") from error
-
-    def get_access_key(self, access_key_id: str) -> AccessKey | None:
-        item = self.table.get(Key(_KEYS, access_key_id))
-        return None if item is None else items.from_item(AccessKey, item)
-
-    def list_access_keys(self) -> list[AccessKey]:
-        keys = [items.from_item(AccessKey, item) for item in self.table.query(_KEYS)]
-        return sorted(keys, key=lambda key: (key.created_at, key.access_key_id))
-
-    def delete_access_key(self, access_key_id: str) -> None:
-        self.table.write(Delete(Key(_KEYS, access_key_id)))
+    """CAs."""
 
     def reserve_certificate_authority(
         self, ca: CertificateAuthority, token: IdempotencyToken | None, *, now: datetime

@@ -7,11 +7,12 @@ from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_crls import Crls
 from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
+from chalicelib.store.table_principals import Principals
 from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 from chalicelib.store.table_segments import Segments
 from chalicelib.store.table_sessions import Sessions
 
 
-class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, AuditReports, Search, Segments, Sessions):
+class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, Principals, AuditReports, Search, Segments, Sessions):
     """All state that Signet records, in one table; `chalicelib.store.Store` documents the methods."""

@@ -18,6 +18,7 @@ from chalicelib.records import (
     DistributionPoint,
     OcspUrl,
     Permission,
+    Principal,
     ResourcePolicy,
     Revocation,
 )
@@ -41,6 +42,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "dict[str, Any]": st.dictionaries(TEXTS, JSON, max_size=3),
     "tuple[bytes, ...]": st.lists(BYTES, max_size=3).map(tuple),
     "tuple[tuple[str, str | None], ...]": st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=3).map(tuple),
+    "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple),
     "tuple[DistributionPoint, ...]": st.lists(
         st.builds(
             DistributionPoint, bucket=TEXTS, key=TEXTS, acl=TEXTS, partition=TEXTS, url=TEXTS, until=st.none() | MOMENTS
@@ -74,7 +76,7 @@ def records(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{each.name: values(each.name, str(each.type)) for each in fields(kind)})
 
 
-KINDS = (AccessKey, AuditReport, CertificateAuthority, Certificate, CrlState, ResourcePolicy, Revocation)
+KINDS = (AccessKey, AuditReport, CertificateAuthority, Certificate, CrlState, Principal, ResourcePolicy, Revocation)
 RECORDS = st.one_of(*(records(kind) for kind in KINDS))
 
 

@@ -117,7 +117,7 @@ def test_verify_accepts_what_botocore_signs(
     caller = sigv4.verify(
         request,
         signed=("x-amz-target",),
-        secret_of=lambda key_id: Secret("000000000000", SECRET) if key_id == KEY_ID else None,
+        secret_of=lambda key_id: Secret("000000000000", SECRET, "administrator", None) if key_id == KEY_ID else None,
         equalize=EVENED.append,
         region="us-east-1",
         now=claimed,

@@ -88,7 +88,7 @@ def _path(ca_id: str, query: str) -> str:
 def list_certificates(visit: Visit) -> WireResponse:
     """The form, and a page of its results."""
     arn, typed = visit.ca.arn, _typed(visit.query)
-    caller = signet_endpoints.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
+    caller = signet_endpoints.acting(visit.rt, visit.caller, "SearchCertificates")
     ca = visit.ca.described
     parameters, problems = _read(typed)
     matches: list[Match] = []

@@ -39,6 +39,7 @@ SOURCES = {
     "API": "this form",
     "CSR": "the CSR",
 }
+_NOT_SHARED = "The policy of this CA does not let your account issue with this template."
 
 
 class _Extension(NamedTuple):
@@ -120,9 +121,9 @@ def _refusal(client: Client, ca: Authority, typed: Typed) -> Problems:
     try:
         client.explain(**_request(ca, typed))
     except errors.ResourceNotFoundException:
-        if ca.granted is None:
-            raise
-        return {"template": "The policy of this CA does not let your account issue with this template."}
+        raise
+    except errors.AccessDeniedException as error:
+        return {"template": error.message if ca.granted is None else _NOT_SHARED}
     except errors.ApiError as error:
         return issue_request.beside_fields(typed, error)
     return {}

@@ -167,5 +167,5 @@ def test_another_account_sees_nothing(acm_pca: Any, rt: Any) -> None:
     for method, more in calls.items():
         found = refused(getattr(stranger, method), **named, **more)
         other = refused(getattr(stranger, method), **named | {"CertificateAuthorityArn": missing}, **more)
-        assert found[0] == "ResourceNotFoundException", method
+        assert found[0] == "AccessDeniedException", method
         assert found[1].replace(arn, "ARN") == other[1].replace(missing, "ARN"), method

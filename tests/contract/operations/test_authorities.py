@@ -167,7 +167,7 @@ def test_create_with_one_token_and_other_parameters_is_refused(acm_pca: Any) -> 
 
 NOT_FOUND = {
     "missing": (MISSING, "ResourceNotFoundException"),
-    "other-account": (MISSING.replace("000000000000", "111111111111"), "ResourceNotFoundException"),
+    "other-account": (MISSING.replace("000000000000", "111111111111"), "AccessDeniedException"),
     "other-region": (MISSING.replace("us-east-1", "eu-west-1"), "ResourceNotFoundException"),
     "not-a-uuid": (MISSING[:-12] + "x", "ResourceNotFoundException"),
     "certificate": (MISSING + "/certificate/" + "0" * 32, "InvalidArnException"),

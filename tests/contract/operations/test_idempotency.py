@@ -133,7 +133,7 @@ def test_token_of_another_account_is_not_the_caller_s(acm_pca: Any, rt: Any) -> 
     assert other.issue_certificate(**request)["CertificateArn"] == theirs
     assert refusal(acm_pca.issue_certificate, **request)[0] == "InvalidStateException"
     acm_pca.delete_policy(ResourceArn=arn)
-    assert refusal(other.issue_certificate, **request)[0] == "ResourceNotFoundException"
+    assert refusal(other.issue_certificate, **request)[0] == "AccessDeniedException"
 
 
 def test_retry_gets_its_authority_though_the_bucket_refuses_by_now(acm_pca: Any, rt: Any, clock: Any) -> None:

@@ -142,7 +142,7 @@ def test_deny_of_all_but_the_owner_locks_nobody_out(acm_pca: Any, arn: str) -> N
 def test_other_account_does_what_the_policy_says(acm_pca: Any, other: Any) -> None:
     arn = active_root(acm_pca)
     parameters = {"CertificateAuthorityArn": arn}
-    assert refusal(other.describe_certificate_authority, **parameters)[0] == "ResourceNotFoundException"
+    assert refusal(other.describe_certificate_authority, **parameters)[0] == "AccessDeniedException"
     acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn))
     found = other.describe_certificate_authority(**parameters)["CertificateAuthority"]
     assert (found["Arn"], found["OwnerAccount"]) == (arn, "000000000000")
@@ -153,13 +153,13 @@ def test_other_account_does_what_the_policy_says(acm_pca: Any, other: Any) -> No
     assert other.list_tags(**parameters)["Tags"] == []
     issuing = {"Csr": csr(), "SigningAlgorithm": "SHA256WITHECDSA", "Validity": {"Type": "DAYS", "Value": 1}}
     template = {"TemplateArn": "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0/V1"}
-    assert refusal(other.issue_certificate, **parameters, **issuing, **template)[0] == "ResourceNotFoundException"
+    assert refusal(other.issue_certificate, **parameters, **issuing, **template)[0] == "AccessDeniedException"
     revoking = {"CertificateSerial": serial_of(issued), "RevocationReason": "SUPERSEDED"}
-    assert refusal(other.revoke_certificate, **parameters, **revoking)[0] == "ResourceNotFoundException"
-    assert refusal(other.get_policy, ResourceArn=arn)[0] == "ResourceNotFoundException"
-    assert refusal(other.delete_policy, ResourceArn=arn)[0] == "ResourceNotFoundException"
+    assert refusal(other.revoke_certificate, **parameters, **revoking)[0] == "AccessDeniedException"
+    assert refusal(other.get_policy, ResourceArn=arn)[0] == "AccessDeniedException"
+    assert refusal(other.delete_policy, ResourceArn=arn)[0] == "AccessDeniedException"
     acm_pca.delete_policy(ResourceArn=arn)
-    assert refusal(other.describe_certificate_authority, **parameters)[0] == "ResourceNotFoundException"
+    assert refusal(other.describe_certificate_authority, **parameters)[0] == "AccessDeniedException"
     acm_pca.describe_certificate_authority(**parameters)
 
 
@@ -199,7 +199,7 @@ def test_policy_grants_what_it_says_and_no_more(acm_pca: Any, other: Any, arn: s
         other.describe_certificate_authority(CertificateAuthorityArn=arn)
     else:
         code = refusal(other.describe_certificate_authority, CertificateAuthorityArn=arn)[0]
-        assert code == "ResourceNotFoundException"
+        assert code == "AccessDeniedException"
 
 
 FOREIGN = {
@@ -225,10 +225,14 @@ def test_shared_authority_under_another_arn_is_missing_like_any_other(
         "issue_certificate": issuing,
         "get_policy": {},
     }
-    for (name, more), client in product(calls.items(), (acm_pca, other)):
+    for (name, more), (account, client) in product(calls.items(), (("000000000000", acm_pca), (OTHER, other))):
         subject = "ResourceArn" if name == "get_policy" else "CertificateAuthorityArn"
         found, missing = (refusal(getattr(client, name), **{subject: each}, **more) for each in (named, unknown))
-        assert found == ("ResourceNotFoundException", f"Could not find Certificate Authority {named}.")
+        if f":{account}:" in named:
+            assert found == ("ResourceNotFoundException", f"Could not find Certificate Authority {named}.")
+        else:
+            assert found[0] == "AccessDeniedException"
+            assert "because no resource-based policy allows" in found[1]
         assert missing == (found[0], found[1].replace(named, unknown))
 
 

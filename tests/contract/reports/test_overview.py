@@ -188,7 +188,7 @@ def test_activity_is_the_owner_s(acm_pca: Any, rt: Any, caller: Caller) -> None:
     arn = create(acm_pca)
     found = activity(rt, caller, arn)
     assert (found.crls, found.issued, found.revoked, found.audit_reports) == ((), (), (), ())
-    with pytest.raises(errors.ResourceNotFoundException):
+    with pytest.raises(errors.AccessDeniedException):
         activity(rt, replace(caller, account_id="999999999999"), arn)
 
 

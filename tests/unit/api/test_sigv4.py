@@ -32,7 +32,7 @@ EVENED: list[bool] = []
 
 
 def secret_of(access_key_id: str) -> Secret | None:
-    return Secret("000000000000", SECRET) if access_key_id == KEY_ID else None
+    return Secret("000000000000", SECRET, "administrator", None) if access_key_id == KEY_ID else None
 
 
 def signed(

@@ -1,0 +1,150 @@
+"""Authorization: what a caller may do, by identity policies and resource policies, and the refusal that says why not.
+
+A process acts by policies that it has read in the last `principals.KNOWN_FOR`; by the policy of another account's CA as
+it is now.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Troubleshoot access denied error messages".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.access import conditions, policy, principals, resource_policy
+from chalicelib.records import SIGNET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from chalicelib.access.policy import Decision, Statement
+    from chalicelib.runtime import Caller, Runtime
+
+NO_RESOURCE = "*"  # of operations that are about no CA
+READING = "DescribeCertificateAuthority"  # what reading a CA needs where it is part of no operation
+
+
+def check(rt: Runtime, caller: Caller, resource: str, template_arn: str = "") -> None:
+    """See that a caller may do its operation.
+
+    Args:
+        rt: the runtime.
+        caller: with the operation.
+        resource: the ARN of a CA, whether there is one or not, or `NO_RESOURCE`.
+        template_arn: of the certificate that is to be issued.
+
+    Raises:
+        AccessDeniedException: the text tells a caller everything about its own account, and of a CA of another account
+            the same whether it exists or not.
+    """
+    decision = decide(rt, caller, resource, template_arn)
+    if not decision.allowed:
+        raise errors.AccessDeniedException(_refusal(rt, caller, resource, template_arn, decision))
+
+
+def decide(
+    rt: Runtime,
+    caller: Caller,
+    resource: str,
+    template_arn: str = "",
+    *,
+    granted: Sequence[Statement] | None = None,
+) -> Decision:
+    """Decide whether a caller may do its operation.
+
+    Args: as for `check`, and
+        granted: the statements of the CA's policy, where they have been read.
+    """
+    if caller.principal == SIGNET:
+        return policy.Decision(allowed=True, side="identity", statement=None)
+    identity = principals.statements_of(rt, caller.account_id, caller.principal)
+    granted = _granted(rt, caller, resource) if granted is None else granted
+    return policy.decide(identity, granted, _request(rt, caller, resource, template_arn, (*identity, *granted)))
+
+
+def is_shared(rt: Runtime, caller: Caller, ca_arn: str) -> bool:
+    """Tell whether the policy of a CA of another account lets the caller do its operation."""
+    granted = _granted(rt, caller, ca_arn)
+    return policy.evaluate(granted, _request(rt, caller, ca_arn, "", granted)).effect == "Allow"
+
+
+def _action(caller: Caller) -> str:
+    return f"{resource_policy.SERVICE}{caller.operation or READING}"
+
+
+def _granted(rt: Runtime, caller: Caller, resource: str) -> Sequence[Statement]:
+    """The statements of a CA's policy, if it can be about this operation at all."""
+    if _action(caller).removeprefix(resource_policy.SERVICE) not in resource_policy.GRANTABLE:
+        return ()
+    try:
+        account_id = arns.parse_ca_arn(resource).account_id
+    except arns.ArnError:
+        return ()
+    if account_id == caller.account_id:
+        return principals.remembered(rt, ("resource", resource), lambda: statements_of(rt, resource))
+    return statements_of(rt, resource)
+
+
+def statements_of(rt: Runtime, ca_arn: str) -> tuple[Statement, ...]:
+    """Read the statements of a CA's policy as it is now; none where it has no policy."""
+    found = rt.store.get_policy(ca_arn)
+    return () if found is None else resource_policy.parse(found.text, ca_arn)
+
+
+# the request
+
+
+def _request(
+    rt: Runtime, caller: Caller, resource: str, template_arn: str, statements: Sequence[Statement]
+) -> policy.Request:
+    arn, now = principals.arn_of(rt, caller.account_id, caller.principal), rt.now().astimezone(UTC)
+    facts = conditions.facts_of(
+        [
+            (conditions.PRINCIPAL_ARN, (arn,)),
+            (conditions.PRINCIPAL_ACCOUNT, (caller.account_id,)),
+            (conditions.CURRENT_TIME, (now.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
+            (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
+            (conditions.TEMPLATE_ARN, (template_arn,) if template_arn else ()),
+            *caller.facts,
+            *_tags(rt, caller, resource, statements),
+        ]
+    )
+    return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn}), facts)
+
+
+def _tags(
+    rt: Runtime, caller: Caller, resource: str, statements: Sequence[Statement]
+) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield the tags of the CA, if a policy asks for them; those of another account's CA are nobody's business."""
+    prefix = conditions.RESOURCE_TAG.lower()
+    asked = {each.key.lower() for statement in statements for each in statement.conditions}
+    wanted = {key for key in asked if key.startswith(prefix)}
+    if not wanted or resource == NO_RESOURCE:
+        return
+    try:
+        if arns.parse_ca_arn(resource).account_id != caller.account_id:
+            yield from ((key, None) for key in wanted)
+            return
+    except arns.ArnError:
+        return
+    ca = rt.store.get_certificate_authority(resource)
+    for key, value in ca.tags if ca else ():
+        if f"{prefix}{key.lower()}" in wanted:
+            yield f"{prefix}{key}", (value or "",)
+
+
+# the refusal
+
+
+def _refusal(rt: Runtime, caller: Caller, resource: str, template_arn: str, decision: Decision) -> str:
+    """AWS's sentence; for the caller's own side with the statement that denied, or the permission that is missing."""
+    arn, action = principals.arn_of(rt, caller.account_id, caller.principal), _action(caller)
+    begins = f"User: {arn} is not authorized to perform: {action} on resource: {resource}"
+    is_own = resource == NO_RESOURCE or resource.split(":", 5)[4:5] == [caller.account_id]
+    template = f" with the template {template_arn}" if template_arn else ""
+    if decision.statement is None or (decision.side == "resource" and not is_own):
+        return f"{begins} because no {decision.side}-based policy allows the {action} action{template}"
+    which = "an identity-based" if decision.side == "identity" else "a resource-based"
+    return f"{begins}{template} with an explicit deny in {which} policy: {decision.statement.label}"

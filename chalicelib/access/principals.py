@@ -1,0 +1,209 @@
+"""Principals: who holds access keys, and the identity policies that say what they may do.
+
+Every account has an administrator, who may do everything and is on no record. A process knows other principals'
+policies for `KNOWN_FOR`; then it reads them again.
+
+Source: IAM User Guide, "IAM identifiers", "IAM and AWS STS quotas".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+from chalicelib import arn as arns
+from chalicelib import logs
+from chalicelib.access import policy
+from chalicelib.access.policy import PolicyError
+from chalicelib.records import ADMINISTRATOR, Principal
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.access.policy import Statement
+    from chalicelib.runtime import Runtime
+
+T = TypeVar("T")
+KNOWN_FOR = timedelta(seconds=5)
+MAX_CHARACTERS = 10_240
+_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}", re.ASCII)
+_MOST_KNOWN = 1000
+_ATTEMPTS = 8
+_ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"acm-pca:*","Resource":"*"}}'
+_DENY_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
+
+
+class PrincipalError(ValueError):
+    """What is asked for cannot be done; the text says why."""
+
+
+def arn_of(rt: Runtime, account_id: str, name: str) -> str:
+    """The ARN that policies name a principal by."""
+    return f"arn:{arns.partition_of(rt.settings.region)}:iam::{account_id}:user/{name}"
+
+
+# changing
+
+
+def create(
+    rt: Runtime, account_id: str, name: str, *, policies: tuple[tuple[str, str], ...] = (), description: str = ""
+) -> Principal:
+    """Make a principal with these policies (name, text); without one it may do nothing.
+
+    Raises:
+        PrincipalError: the name is taken, or not one that a principal may have.
+        PolicyError: a policy is invalid.
+    """
+    _check_name(name, "principal")
+    if name == ADMINISTRATOR:
+        raise PrincipalError("Every account has its administrator already.")
+    for policy_name, text in policies:
+        _check_policy(policy_name, text)
+    _check_size(policies)
+    principal = Principal(
+        account_id=account_id, name=name, created_at=rt.now(), description=description, policies=policies
+    )
+    if rt.store.get_principal(account_id, name) is None:
+        rt.store.delete_principal(account_id, name)  # access keys that a deletion which died may have left
+    try:
+        rt.store.put_principal(principal)
+    except ConflictError as error:
+        raise PrincipalError(f"There is a principal {name} already.") from error
+    forget(rt, "principal", account_id, name)
+    return principal
+
+
+def find(rt: Runtime, account_id: str, name: str) -> Principal:
+    """Return a principal; the administrator with the policy that it acts by.
+
+    Raises:
+        PrincipalError: there is none of this name.
+    """
+    if name == ADMINISTRATOR:
+        return Principal(
+            account_id=account_id,
+            name=name,
+            created_at=rt.now(),
+            description="of every account",
+            policies=((ADMINISTRATOR, _ADMINISTRATOR_POLICY),),
+        )
+    found = rt.store.get_principal(account_id, name)
+    if found is None:
+        raise PrincipalError(f"There is no principal {name[:64]}.")
+    return found
+
+
+def delete(rt: Runtime, account_id: str, name: str) -> None:
+    """Remove a principal and its access keys; raises `PrincipalError` if there is none of this name."""
+    _stored(rt, account_id, name)
+    rt.store.delete_principal(account_id, name)
+    forget(rt, "principal", account_id, name)
+
+
+def put_policy(rt: Runtime, account_id: str, name: str, policy_name: str, text: str) -> tuple[Statement, ...]:
+    """Give a principal a policy, in the place of its policy of the same name, and return the policy's statements.
+
+    Raises:
+        PrincipalError: there is no such principal.
+        PolicyError: the policy is invalid.
+    """
+    statements = _check_policy(policy_name, text)
+    _change(rt, account_id, name, lambda policies: policies | {policy_name: text})
+    return statements
+
+
+def delete_policy(rt: Runtime, account_id: str, name: str, policy_name: str) -> None:
+    """Take a policy from a principal; raises `PrincipalError` if it has none of this name."""
+
+    def without(policies: dict[str, str]) -> dict[str, str]:
+        if policy_name not in policies:
+            raise PrincipalError(f"The principal {name} has no policy {policy_name[:128]}.")
+        return {key: text for key, text in policies.items() if key != policy_name}
+
+    _change(rt, account_id, name, without)
+
+
+def _change(rt: Runtime, account_id: str, name: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    for _ in range(_ATTEMPTS):
+        old = _stored(rt, account_id, name)
+        policies = tuple(change(dict(old.policies)).items())
+        _check_size(policies)
+        try:
+            rt.store.update_principal(old, replace(old, policies=policies))
+        except ConflictError:
+            continue
+        forget(rt, "principal", account_id, name)
+        return
+    raise PrincipalError(f"Others keep changing the principal {name}; try again.")
+
+
+def _stored(rt: Runtime, account_id: str, name: str) -> Principal:
+    if name == ADMINISTRATOR:
+        raise PrincipalError("The administrator cannot be changed.")
+    return find(rt, account_id, name)
+
+
+def _check_name(name: str, kind: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise PrincipalError(f"The name of a {kind} must be 1 to 64 letters, digits or any of + = , . @ _ -")
+
+
+def _check_policy(name: str, text: str) -> tuple[Statement, ...]:
+    _check_name(name, "policy")
+    _check_size(((name, text),))
+    return policy.parse_identity_policy(text)
+
+
+def _check_size(policies: tuple[tuple[str, str], ...]) -> None:
+    """Hold the policies of a principal within what IAM allows a role's inline policies together."""
+    if sum(len(text) for _, text in policies) > MAX_CHARACTERS:
+        raise PolicyError(f"The policies of a principal have at most {MAX_CHARACTERS} characters together.")
+
+
+# what a principal may do
+
+
+def statements_of(rt: Runtime, account_id: str, name: str) -> tuple[Statement, ...]:
+    """The statements of a principal's policies; none if there is no such principal."""
+    if name == ADMINISTRATOR:
+        return _statements(((ADMINISTRATOR, _ADMINISTRATOR_POLICY),))
+
+    def read() -> tuple[tuple[str, str], ...]:
+        principal = rt.store.get_principal(account_id, name)
+        return principal.policies if principal else ()
+
+    return _statements(remembered(rt, ("principal", account_id, name), read))
+
+
+def remembered(rt: Runtime, key: tuple[str, ...], read: Callable[[], T]) -> T:
+    """Return what `read` returned within the last `KNOWN_FOR`, or returns now."""
+    now, known = rt.now(), rt.known.get(key)
+    if known is None or not now - KNOWN_FOR < known[1] <= now:
+        if len(rt.known) >= _MOST_KNOWN:
+            rt.known.clear()
+        known = rt.known[key] = (read(), now)
+    found: T = known[0]
+    return found
+
+
+def forget(rt: Runtime, *key: str) -> None:
+    """Let this process read something anew."""
+    rt.known.pop(key, None)
+
+
+@lru_cache(maxsize=512)
+def _statements(policies: tuple[tuple[str, str], ...]) -> tuple[Statement, ...]:
+    """Read policies; one that is damaged denies everything."""
+    found: list[Statement] = []
+    for name, text in policies:
+        try:
+            statements = policy.parse_identity_policy(text)
+        except PolicyError as error:
+            logs.log("policy_unreadable", policy=name, error=str(error))
+            statements = policy.parse_identity_policy(_DENY_ALL)
+        found += (replace(each, label=f"{each.label} of policy '{name}'") for each in statements)
+    return tuple(found)

@@ -1,0 +1,166 @@
+"""`signet principal`: who holds access keys, and what they may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chalicelib import arn as arns
+from chalicelib import runtime
+from chalicelib.access import policy, presets, principals
+from chalicelib.cli import accounts
+from chalicelib.cli.status import table
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.records import ADMINISTRATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from chalicelib.access.policy import Statement
+    from chalicelib.runtime import Runtime
+
+
+@click.group()
+def principal() -> None:
+    """Principals: who holds access keys, and what they may do."""
+
+
+@principal.command()
+@click.argument("name")
+@click.option("--preset", type=click.Choice(presets.PRESETS), help="A ready policy; default: none, it may do nothing.")
+@click.option("--ca", "ca_arns", multiple=True, metavar="ARN", help="The CA that the preset is about; may be repeated.")
+@click.option("--template", "templates", multiple=True, help="Such as EndEntityCertificate/V1; may be repeated.")
+@click.option("--description", default="", help="Who it is, for the list.")
+@accounts.option
+def create(  # noqa: PLR0917  click gives one argument for each option
+    name: str,
+    preset: str | None,
+    ca_arns: tuple[str, ...],
+    templates: tuple[str, ...],
+    description: str,
+    account_id: str | None,
+) -> None:
+    """Make a principal; `signet credentials create --principal NAME` gives it an access key."""
+    rt = runtime.from_env()
+    if preset is None and (ca_arns or templates):
+        raise click.UsageError("--ca and --template need --preset.")
+    policies: tuple[tuple[str, str], ...] = ()
+    if preset is not None:
+        text = presets.policy_of(
+            preset, [_ca_arn(each) for each in ca_arns], [_template_arn(rt, each) for each in templates]
+        )
+        policies = ((preset, text),)
+    made = principals.create(rt, accounts.account_of(rt, account_id), name, policies=policies, description=description)
+    click.echo(principals.arn_of(rt, made.account_id, made.name))
+
+
+def _ca_arn(text: str) -> str:
+    try:
+        return str(arns.parse_ca_arn(text))
+    except arns.ArnError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--ca") from error
+
+
+def _template_arn(rt: Runtime, text: str) -> str:
+    """The ARN of a template by its name, with or without its version, or by its ARN."""
+    partition = arns.partition_of(rt.settings.region)
+    name = text.removeprefix(f"arn:{partition}:acm-pca:::template/").removesuffix("/V1")
+    if name not in TEMPLATES:
+        raise click.BadParameter(f"There is no template '{text}'.", param_hint="--template")
+    return str(arns.TemplateArn(partition, name))
+
+
+@principal.command("list")
+@accounts.option
+def list_(account_id: str | None) -> None:
+    """Show the principals of an account, with their policies and how many access keys each has."""
+    rt = runtime.from_env()
+    account = accounts.account_of(rt, account_id)
+    owners = [key.principal for key in rt.store.list_access_keys() if key.account_id == account]
+    found = [principals.find(rt, account, ADMINISTRATOR), *rt.store.list_principals(account)]
+    rows = [
+        (
+            each.name,
+            ", ".join(name for name, _ in each.policies) or "none",
+            str(owners.count(each.name)),
+            each.description,
+        )
+        for each in found
+    ]
+    click.echo(table(("Name", "Policies", "Access keys", "Description"), rows))
+
+
+@principal.command()
+@click.argument("name")
+@accounts.option
+def show(name: str, account_id: str | None) -> None:
+    """Show a principal's ARN, access keys and policies."""
+    rt = runtime.from_env()
+    found = principals.find(rt, accounts.account_of(rt, account_id), name)
+    click.echo(principals.arn_of(rt, found.account_id, found.name))
+    for key in rt.store.list_access_keys():
+        if (key.account_id, key.principal) == (found.account_id, found.name):
+            ends = f", until {key.expires_at:%Y-%m-%d %H:%MZ}" if key.expires_at else ""
+            click.echo(f"access key {key.access_key_id}{ends}")
+    for policy_name, text in found.policies:
+        click.echo(f"policy {policy_name}:\n{text}")
+        _warn(policy.parse_identity_policy(text))
+
+
+@principal.command()
+@click.argument("name")
+@accounts.option
+def delete(name: str, account_id: str | None) -> None:
+    """Delete a principal and its access keys."""
+    rt = runtime.from_env()
+    principals.delete(rt, accounts.account_of(rt, account_id), name)
+    click.echo(f"deleted {name}")
+
+
+@principal.group("policy")
+def policy_() -> None:
+    """Identity policies of a principal, as IAM writes them."""
+
+
+@policy_.command("put")
+@click.argument("name")
+@click.argument("policy_name", metavar="POLICY")
+@click.argument("file", type=click.File())
+@accounts.option
+def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
+    """Give a principal the policy in a file ("-": standard input), in the place of the one of that name."""
+    rt = runtime.from_env()
+    _warn(principals.put_policy(rt, accounts.account_of(rt, account_id), name, policy_name, file.read()))
+    click.echo(f"put {policy_name}; every process acts by it within {principals.KNOWN_FOR.seconds} seconds")
+
+
+@policy_.command("get")
+@click.argument("name")
+@click.argument("policy_name", metavar="POLICY")
+@accounts.option
+def get(name: str, policy_name: str, account_id: str | None) -> None:
+    """Print a policy as its author wrote it."""
+    rt = runtime.from_env()
+    found = dict(principals.find(rt, accounts.account_of(rt, account_id), name).policies)
+    if policy_name not in found:
+        raise click.ClickException(f"The principal {name} has no policy {policy_name}.")
+    click.echo(found[policy_name])
+
+
+@policy_.command("delete")
+@click.argument("name")
+@click.argument("policy_name", metavar="POLICY")
+@accounts.option
+def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
+    """Take a policy from a principal."""
+    rt = runtime.from_env()
+    principals.delete_policy(rt, accounts.account_of(rt, account_id), name, policy_name)
+    click.echo(f"deleted {policy_name}")
+
+
+def _warn(statements: Sequence[Statement]) -> None:
+    """Say what of a policy can never be judged."""
+    for obstacle in policy.statement_obstacles(statements):
+        click.echo(f"warning: {obstacle}", err=True)
