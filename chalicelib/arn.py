@@ -1,5 +1,7 @@
 """ARNs and serial numbers as typed values: parsed once, by strict grammars, and built from their parts only.
 
+An ARN has one spelling: what a parser here accepts is printed as it was. So what a policy judges is what is used.
+
 Source: AWS Private CA User Guide; the ``Arn`` shape of the model.
 """
 

@@ -47,7 +47,7 @@ class _Order(NamedTuple):
 
     request: shapes.IssueCertificateRequest
     template: Template
-    template_arn: str
+    template_arn: arns.TemplateArn
     csr: CertificateRequest
 
 
@@ -75,7 +75,7 @@ def issue_certificate(
     first_crls: list[str] = []
     for attempt in range(_ATTEMPTS):
         cached_if = "ACTIVE" if attempt == 0 else ""
-        ca = find.find(rt, caller, ca_arn, template_arn=template_arn, cached_if=cached_if)
+        ca = find.find(rt, caller, ca_arn, template_arn=str(template_arn), cached_if=cached_if)
         order = order or _parsed(rt, request, template_arn)
         try:
             plan, point = _planned(rt, ca, order, take=True)
@@ -104,25 +104,26 @@ def planned(
 ) -> tuple[CertificateAuthority, str, Plan]:
     """Plan what a request would sign: the CA, the template's ARN and the plan; errors as in issuing."""
     template_arn = _template_arn(rt, request)
-    ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=template_arn)
+    ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=str(template_arn))
     plan, _ = _planned(rt, ca, _parsed(rt, request, template_arn), take=False)
-    return ca, template_arn, plan
+    return ca, str(template_arn), plan
 
 
-def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> str:
-    return request.get("TemplateArn") or str(arns.TemplateArn(arns.partition_of(rt.settings.region), DEFAULT_TEMPLATE))
-
-
-def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest, template_arn: str) -> _Order:
-    partition = arns.partition_of(rt.settings.region)
+def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> arns.TemplateArn:
+    """The template that a request names, as it is judged by policies, used and recorded."""
+    if "TemplateArn" not in request:
+        return arns.TemplateArn(arns.partition_of(rt.settings.region), DEFAULT_TEMPLATE)
     try:
-        parsed = arns.parse_template_arn(template_arn)
+        return arns.parse_template_arn(request["TemplateArn"])
     except arns.ArnError as error:
         raise errors.InvalidArnException(f"{error}.", member=("TemplateArn",)) from error
-    if parsed.partition != partition or parsed.version != 1:
+
+
+def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest, template_arn: arns.TemplateArn) -> _Order:
+    if (template_arn.partition, template_arn.version) != (arns.partition_of(rt.settings.region), 1):
         raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.", member=("TemplateArn",))
     with as_api_errors():
-        return _Order(request, templates.template_named(parsed.name), template_arn, csr.parse_csr(request["Csr"]))
+        return _Order(request, templates.template_named(template_arn.name), template_arn, csr.parse_csr(request["Csr"]))
 
 
 def _planned(
@@ -199,7 +200,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
         ca_arn=ca.arn,
         serial_number=plan.serial_number,
         status="PENDING",
-        template_arn=order.template_arn,
+        template_arn=str(order.template_arn),
         tbs_der=plan.tbs_der,
         tbs_sha256=plan.tbs_sha256,
         not_before=plan.not_before,
@@ -227,7 +228,7 @@ def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | 
     request = order.request
     counting = ("ApiPassthrough", "SigningAlgorithm")
     parameters = {name: value for name, value in request.items() if name in counting}
-    parameters |= {"TemplateArn": order.template_arn, "Csr": order.csr.info_der}
+    parameters |= {"TemplateArn": str(order.template_arn), "Csr": order.csr.info_der}
     ca_id = arns.parse_ca_arn(request["CertificateAuthorityArn"]).ca_id
     return idempotency.token_of(
         rt, caller, "IssueCertificate", request.get("IdempotencyToken"), parameters, ca_id=ca_id
