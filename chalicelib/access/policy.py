@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Effect = Literal["Allow", "Deny"]
 
 ANYBODY = "*"
+MAX_VALUES = 1000
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _DOCUMENT_MEMBERS = frozenset({"Version", "Id", "Statement"})
 _MEMBERS = frozenset({"Sid", "Effect", "Condition", "Action", "NotAction", "Resource", "NotResource"})
@@ -225,7 +226,21 @@ def parse_identity_policy(text: str) -> tuple[Statement, ...]:
     Raises:
         PolicyError: which rule it breaks.
     """
-    return _parse(text, _identity_statement)
+    statements = _parse(text, _identity_statement)
+    check_cost(statements)
+    return statements
+
+
+def check_cost(statements: Sequence[Statement]) -> None:
+    """See that a policy can be evaluated in a few milliseconds, whatever its patterns are.
+
+    Raises:
+        PolicyError: it has too many values.
+    """
+    values = sum(len(condition.values) for statement in statements for condition in statement.conditions)
+    patterns = sum(len(statement.actions.patterns) + len(statement.resources.patterns) for statement in statements)
+    if values + patterns > MAX_VALUES:
+        raise PolicyError(f"The policy has more than {MAX_VALUES} actions, resources and values of conditions.")
 
 
 def parse_resource_policy(text: str) -> tuple[Statement, ...]:

@@ -5,6 +5,7 @@ Source: AWS Private CA User Guide, "Resource-based policies".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib.access import policy
@@ -28,6 +29,7 @@ SERVICE = "acm-pca:"
 MAX_ACCOUNTS = 40
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, resource_arn: str) -> tuple[Statement, ...]:
     """Read the statements of a policy for a CA.
 

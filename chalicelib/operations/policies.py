@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import principals, resource_policy
-from chalicelib.access.resource_policy import PolicyError
+from chalicelib.access.policy import PolicyError, check_cost
 from chalicelib.ca import find, state
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError
@@ -33,6 +33,7 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
     ca = _changeable(rt, caller, request["ResourceArn"])
     try:
         statements = resource_policy.parse(request["Policy"], ca.arn)
+        check_cost(statements)
     except PolicyError as error:
         raise errors.InvalidPolicyException(str(error), member=("Policy",)) from error
     owner = arns.parse_ca_arn(ca.arn).account_id

@@ -110,6 +110,10 @@ INVALID: dict[str, tuple[Any, str]] = {
     "condition": (lambda arn: policy(statement(arn, Condition=[])), "Condition"),
     "operator": (lambda arn: policy(statement(arn, Condition={"StringEquals": "x"})), "Condition"),
     "value": (lambda arn: policy(statement(arn, Condition={"StringEquals": {"a": {}}})), "condition"),
+    "too many values": (
+        lambda arn: policy(statement(arn, Condition={"StringLike": {"aws:PrincipalArn": ["*?"] * 1000}})),
+        "1000",
+    ),
     "too many accounts": (
         lambda arn: policy(statement(arn, Principal={"AWS": [f"{number:012d}" for number in range(41)]})),
         "40",

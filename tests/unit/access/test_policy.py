@@ -52,6 +52,10 @@ INVALID: dict[str, tuple[str, str]] = {
     "resource": (document(ALLOW | {"Resource": "certificate-authority/*"}), "must be an ARN"),
     "resource that is short": (document(ALLOW | {"Resource": "arn:aws:acm-pca:*"}), "must be an ARN"),
     "condition": (document(ALLOW | {"Condition": {"StringEquals": {"aws:TagKeys": {}}}}), "condition"),
+    "too many values": (
+        document(ALLOW | {"Condition": {"StringLike": {"acm-pca:TemplateArn": ["*?"] * 999}}}),
+        "more than 1000",
+    ),
     "condition without values": (document(ALLOW | {"Condition": {"StringEquals": {"aws:TagKeys": []}}}), "condition"),
 }
 
@@ -157,6 +161,18 @@ def test_brackets_are_no_wildcards() -> None:
     assert not conditions.is_like("[ab]*", "a1")
     assert conditions.is_like("[ab]*", "[ab]1")
     assert conditions.is_like("a?c\n*", "abc\nd")
+
+
+def test_time_of_a_policy_is_bounded() -> None:
+    """As many patterns as a policy may have, as long as the longest resource policy lets them be."""
+    values = [f"*a?{number}{'*a' * 35}" for number in range(policy.MAX_VALUES - 2)]
+    statement = ALLOW | {"Condition": {"StringLike": {"acm-pca:TemplateArn": values}}}
+    statements = policy.parse_identity_policy(document(statement))
+    asked = request()._replace(facts=facts_of([("acm-pca:TemplateArn", ["a" * 200])]))
+    policy.evaluate(statements, asked)
+    began = time.process_time()
+    assert policy.evaluate(statements, asked).effect is None
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("pattern", ["*a" * 5000, "a*" * 5000 + "b", "?*" * 5000, "*?a" * 3000])
