@@ -209,11 +209,13 @@ def test_every_operation_of_a_kind_of_caller(rt: Runtime, acm_pca: Any, owned: s
     assert cells == 3 * 23
 
 
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
 @pytest.mark.parametrize("kind", ["administrator", "auditor", "nobody"])
 def test_foreign_authority_is_refused_in_one_text_whether_it_exists_or_not(
-    rt: Runtime, acm_pca: Any, owned: str, kind: str
+    rt: Runtime, acm_pca: Any, owned: str, kind: str, effect: str
 ) -> None:
-    share(acm_pca, owned, Principal={"AWS": "222222222222"})
+    """Nor does a caller learn that it is denied by name."""
+    share(acm_pca, owned, Principal={"AWS": "222222222222" if effect == "Allow" else OTHER}, Effect=effect)
     if kind != "administrator":
         policies = (("p", presets.policy_of(kind)),) if kind != "nobody" else ()
         principals.create(rt, OTHER, kind, policies=policies)
