@@ -61,7 +61,10 @@ def decide(
         return policy.Decision(allowed=True, side="identity", statement=None)
     identity = principals.statements_of(rt, caller.account_id, caller.principal)
     granted = _granted(rt, caller, resource) if granted is None else granted
-    return policy.decide(identity, granted, _request(rt, caller, resource, template_arn, (*identity, *granted)))
+    request = _request(rt, caller, resource, template_arn, (*identity, *granted))
+    if not request.is_inside_account and policy.evaluate(identity, request).effect is None:
+        return policy.Decision(allowed=False, side="identity", statement=None)  # whatever the other account says
+    return policy.decide(identity, granted, request)
 
 
 def is_shared(rt: Runtime, caller: Caller, ca_arn: str) -> bool:
