@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import string
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from chalicelib.keystore import KeyStoreError
 from chalicelib.records import ADMINISTRATOR, AccessKey
 from chalicelib.store import ConflictError
 
@@ -102,12 +104,24 @@ def secret_of(rt: Runtime, key: AccessKey) -> str:
     """The secret of an access key, in clear: to verify a signature, or to show it to its owner.
 
     Raises:
-        KeyStoreError: it was altered, or sealed for another key id or another principal.
+        KeyStoreError: it was altered, or sealed for another key id, account, principal or expiry.
     """
-    return rt.keys.unseal(key.sealed_secret, _context(key)).decode()
+    try:
+        return rt.keys.unseal(key.sealed_secret, _context(key)).decode()
+    except KeyStoreError:
+        secret = rt.keys.unseal(key.sealed_secret, _former_context(key))
+    with suppress(ConflictError):  # another process has just done it
+        rt.store.update_access_key(key, replace(key, sealed_secret=rt.keys.seal(secret, _context(key))))
+    return secret.decode()
 
 
 def _context(key: AccessKey) -> str:
-    """What a secret is sealed for; keys of the administrator have no more than the id, as in earlier releases."""
+    """What a secret is sealed for: all that its record says of what the key may do, so that no record is altered."""
+    expires_at = None if key.expires_at is None else key.expires_at.isoformat()
+    return "access-key/" + json.dumps([key.access_key_id, key.account_id, key.principal, expires_at])
+
+
+def _former_context(key: AccessKey) -> str:
+    """What secrets were sealed for in earlier releases; each is sealed anew when it is first read."""
     owner = "" if key.principal == ADMINISTRATOR else f"/{key.account_id}/{key.principal}"
     return f"access-key/{key.access_key_id}{owner}"

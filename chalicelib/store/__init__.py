@@ -100,6 +100,10 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Add an access key; `ConflictError` if its id exists, or its principal does not."""
         ...
 
+    def update_access_key(self, old: AccessKey, new: AccessKey) -> None:
+        """Replace an access key; `ConflictError` if its sealed secret is not that of `old`."""
+        ...
+
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
         """Return the access key, or None."""
         ...

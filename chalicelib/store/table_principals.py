@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.records import ADMINISTRATOR, AccessKey, Principal
 from chalicelib.store import ConflictError, items
-from chalicelib.store.table import ABSENT, PRESENT, Check, ConditionFailedError, Delete, Key, Put
+from chalicelib.store.table import ABSENT, PRESENT, Check, Clause, Condition, ConditionFailedError, Delete, Key, Put
 from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ class Principals(Base):
             raise ConflictError(
                 f"Access key {key.access_key_id} exists." if exists else f"There is no principal {key.principal}."
             ) from error
+
+    def update_access_key(self, old: AccessKey, new: AccessKey) -> None:
+        as_read: Condition = ((Clause("sealed_secret", "=", old.sealed_secret),),)
+        try:
+            self.table.write(Put(items.to_item(new, Key(_KEYS, new.access_key_id)), as_read))
+        except ConditionFailedError as error:
+            raise ConflictError(f"Access key {old.access_key_id} has changed.") from error
 
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
         item = self.table.get(Key(_KEYS, access_key_id))

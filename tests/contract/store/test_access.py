@@ -34,6 +34,19 @@ def test_access_keys_are_kept_listed_by_age_and_removed(store: TableStore) -> No
     assert store.get_access_key("AKIA1") is None
 
 
+def test_access_key_is_replaced_as_it_was_read(store: TableStore) -> None:
+    key = AccessKey(access_key_id="AKIA1", account_id=ACCOUNT, sealed_secret=b"\x00s", created_at=at())
+    store.put_access_key(key)
+    new = replace(key, sealed_secret=b"\x00t")
+    store.update_access_key(key, new)
+    assert store.get_access_key("AKIA1") == new
+    with pytest.raises(ConflictError):
+        store.update_access_key(key, key)
+    store.delete_access_key("AKIA1")
+    with pytest.raises(ConflictError):
+        store.update_access_key(new, new)
+
+
 def test_session_is_kept_as_it_is_and_changed_by_one_alone(store: TableStore) -> None:
     kept = session(drafts={"d": {"subject": {"CommonName": "\u202e"}, "done": ["type"]}})
     store.put_session(kept)
