@@ -7,16 +7,18 @@ certificate revocation list (CRL)".
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import arn as arns
 from chalicelib import errors, hosts
 from chalicelib.buckets import BucketError
-from chalicelib.ca import state
+from chalicelib.ca import bucket_owners, state
 from chalicelib.pki import ocsp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
@@ -87,10 +89,10 @@ def _check_disabled_stands_alone(name: str, configuration: Mapping[str, Any]) ->
 
 
 def _check_path(path: str | None) -> None:
-    if path and path != "/" and _PATH.fullmatch(path) is None:
+    if path and path != "/" and (_PATH.fullmatch(path) is None or f"{path}/".lower().count(".crl/")):
         rule = (
-            "must be segments without '%', '?' and '+', joined by '/', of which none begins with a dot: it is a path "
-            "in addresses and the beginning of object keys."
+            "must be segments without '%', '?' and '+', joined by '/', of which none begins with a dot or ends in "
+            "'.crl': it is a path in addresses and the beginning of object keys."
         )
         raise _refusal("CrlConfiguration", "CustomPath", rule, path)
 
@@ -117,8 +119,22 @@ def _refusal(
     )
 
 
-def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> None:
-    """Check that the CRL bucket can be written, as AWS does in the call itself.
+def take_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> None:
+    """Check the CRL bucket, as AWS does in the call itself, and record the CA's account as its owner.
+
+    Raises:
+        ValidationException: as `check_bucket`.
+    """
+    account_id = arns.parse_ca_arn(ca_arn).account_id
+    check_bucket(rt, account_id, configuration, ca_arn=ca_arn)
+    crl = configuration["CrlConfiguration"]
+    if crl["Enabled"]:
+        with _bucket_errors(crl["S3BucketName"]):
+            bucket_owners.take(rt, account_id, crl["S3BucketName"])
+
+
+def check_bucket(rt: Runtime, account_id: str, configuration: Mapping[str, Any], *, ca_arn: str = "") -> None:
+    """Check that the CRL bucket is no other account's, and can be written.
 
     Raises:
         ValidationException: AWS's sentence, and then what exactly is missing.
@@ -126,12 +142,19 @@ def check_bucket(rt: Runtime, ca_arn: str, configuration: Mapping[str, Any]) -> 
     crl = configuration["CrlConfiguration"]
     if not crl["Enabled"]:
         return
-    try:
+    with _bucket_errors(crl["S3BucketName"]):
+        bucket_owners.check(rt, account_id, crl["S3BucketName"])
         rt.buckets.check(crl["S3BucketName"], crl["S3ObjectAcl"], ca_arn)
+
+
+@contextmanager
+def _bucket_errors(bucket: str) -> Iterator[None]:
+    try:
+        yield
     except BucketError as error:
         if not error.misconfigured:
             raise
-        text = _BUCKET_SENTENCE.format(bucket=crl["S3BucketName"], detail=error)
+        text = _BUCKET_SENTENCE.format(bucket=bucket, detail=error)
         member = ("RevocationConfiguration", "CrlConfiguration", "S3BucketName")
         raise errors.ValidationException(text, reason=str(error), member=member) from error
 

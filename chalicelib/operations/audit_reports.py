@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.buckets import BucketError
+from chalicelib.ca import bucket_owners
 from chalicelib.ca import find as ca_find
 from chalicelib.records import AuditReport
 from chalicelib.store import ConflictError
@@ -38,8 +39,11 @@ def create_certificate_authority_audit_report(
     """
     ca = ca_find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REPORTING)
     bucket, file_format = request["S3BucketName"], request["AuditReportResponseFormat"]
+    account_id = arns.parse_ca_arn(ca.arn).account_id
     try:
+        bucket_owners.check(rt, account_id, bucket)
         rt.buckets.check(bucket, "PRIVATE", ca.arn)
+        bucket_owners.take(rt, account_id, bucket)
     except BucketError as error:
         if not error.misconfigured:
             raise

@@ -150,7 +150,7 @@ def update_certificate_authority(
     if requested is not None:
         wanted = revocation_configuration.normalized(requested, ca.revocation_configuration)
         revocation_configuration.check_ocsp(rt, wanted)
-        revocation_configuration.check_bucket(rt, arn, wanted)
+        revocation_configuration.take_bucket(rt, arn, wanted)
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         state.check_status(ca, rt.now(), states, _NOT_UPDATABLE)

@@ -47,7 +47,7 @@ def create_certificate_authority(
     try:
         ca = planned(rt, caller, request)
         revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
-        revocation_configuration.check_bucket(rt, ca.arn, ca.revocation_configuration)
+        revocation_configuration.take_bucket(rt, ca.arn, ca.revocation_configuration)
     except errors.ApiError:
         # The first request met the rules; bucket, key and settings may have changed since.
         created = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())

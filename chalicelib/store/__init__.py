@@ -308,6 +308,16 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`."""
         ...
 
+    # buckets
+
+    def take_bucket(self, bucket: str, account_id: str) -> str:
+        """Record the owner of a bucket that has none, and return the account that owns it now."""
+        ...
+
+    def bucket_owners(self, buckets: Sequence[str]) -> dict[str, str]:
+        """Return the accounts that own these buckets, which must differ; a bucket without an owner is left out."""
+        ...
+
     # audit reports
 
     def reserve_audit_report(self, report: AuditReport, *, last_before: datetime) -> None:

@@ -111,6 +111,11 @@ def ca_key(key_sha256: str) -> Key:
     return Key(f"CAKEY#{key_sha256}", "KEY")
 
 
+def bucket_key(bucket: str) -> Key:
+    """Return the key of the item that says which account a bucket belongs to."""
+    return Key(f"BUCKET#{bucket}", "OWNER")
+
+
 def compromised_key(account_id: str, key_sha256: str) -> Key:
     """Return the key of the item that says that an account knows a subject's key to be compromised."""
     return Key(f"COMPROMISED#{account_id}#{key_sha256}", "KEY")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.store.table_authorities import Authorities
+from chalicelib.store.table_buckets import BucketOwners
 from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_crls import Crls
 from chalicelib.store.table_ocsp import Ocsp
@@ -14,5 +15,17 @@ from chalicelib.store.table_segments import Segments
 from chalicelib.store.table_sessions import Sessions
 
 
-class TableStore(Authorities, Certificates, Crls, Ocsp, Policies, Principals, AuditReports, Search, Segments, Sessions):
+class TableStore(
+    Authorities,
+    BucketOwners,
+    Certificates,
+    Crls,
+    Ocsp,
+    Policies,
+    Principals,
+    AuditReports,
+    Search,
+    Segments,
+    Sessions,
+):
     """All state that Signet records, in one table; `chalicelib.store.Store` documents the methods."""

@@ -10,6 +10,7 @@ from chalicelib import errors
 from chalicelib.api import constraints
 from chalicelib.buckets import BucketError
 from chalicelib.buckets.names import check_bucket_name
+from chalicelib.ca import bucket_owners
 from chalicelib.console.forms.refusals import every_problem, reason_of
 from chalicelib.console.forms.revocation_form import ACLS, DEFAULTS, bucket_of, configuration_of
 from chalicelib.crl import revocation_configuration
@@ -25,11 +26,12 @@ _SAMPLE_BUCKET = {"choice": "existing", "bucket": "sample"}
 _SAMPLES = {**_SAMPLE_BUCKET, "days": "7"}
 
 
-def problems_of(rt: Runtime, typed: Typed, *, current: str = "") -> Problems:
+def problems_of(rt: Runtime, account_id: str, typed: Typed, *, current: str = "") -> Problems:
     """The problems of the settings.
 
     Args:
         rt: of the CA.
+        account_id: of the CA.
         typed: the text of the form.
         current: the bucket that the CA uses now, which the list of buckets may lack.
     """
@@ -40,7 +42,7 @@ def problems_of(rt: Runtime, typed: Typed, *, current: str = "") -> Problems:
     problems = every_problem(check, typed, {**_SAMPLES, "ocsp_cname": "sample.example"})
     if typed.get("crl"):
         judged = {**typed, "acl": ""} if "acl" in problems else typed
-        field, words = _bucket_problem(rt, judged, current)
+        field, words = _bucket_problem(rt, account_id, judged, current)
         problems |= {field: words} if words else {}
     return problems
 
@@ -59,10 +61,10 @@ def _normalized(typed: Typed) -> dict[str, Any]:
 # buckets
 
 
-def list_buckets(rt: Runtime) -> list[str]:
-    """The buckets to choose from; none if Signet may not list them."""
+def list_buckets(rt: Runtime, account_id: str) -> list[str]:
+    """The buckets that an account may choose from; none if Signet may not list them."""
     try:
-        return rt.buckets.list_buckets()
+        return bucket_owners.buckets_of(rt, account_id)
     except BucketError:
         return []
 
@@ -75,7 +77,7 @@ def policy_of(rt: Runtime, bucket: str) -> str:
         return ""
 
 
-def _bucket_problem(rt: Runtime, typed: Typed, current: str) -> tuple[str, str]:
+def _bucket_problem(rt: Runtime, account_id: str, typed: Typed, current: str) -> tuple[str, str]:
     """The field of the bucket, and its problem; empty if there is none."""
     bucket, is_new = bucket_of(typed), typed.get("choice") == "new"
     field = "new_bucket" if is_new else "bucket"
@@ -83,14 +85,14 @@ def _bucket_problem(rt: Runtime, typed: Typed, current: str) -> tuple[str, str]:
         return field, "Enter a name for the new bucket." if is_new else "Choose a bucket."
     try:
         check_bucket_name(bucket)
-        listed = list_buckets(rt)
+        listed = list_buckets(rt, account_id)
         if is_new and bucket in listed:
             return field, f"The bucket {bucket} exists already: choose it from the list, or enter another name."
         if not is_new and listed and bucket not in {*listed, current}:
             return field, f"There is no bucket {bucket} here: choose one from the list."
         if not is_new:
             alone = _normalized({"crl": "yes", "days": "7", "bucket": bucket, "acl": typed.get("acl", "")})
-            revocation_configuration.check_bucket(rt, "", alone)
+            revocation_configuration.check_bucket(rt, account_id, alone)
     except errors.ApiError as error:
         return field, reason_of(error)
     except BucketError as error:
@@ -98,13 +100,15 @@ def _bucket_problem(rt: Runtime, typed: Typed, current: str) -> tuple[str, str]:
     return field, ""
 
 
-def make_bucket(rt: Runtime, typed: Typed) -> Problems:
-    """Create the new bucket, if the form asks for one; returns the problem if that fails."""
+def make_bucket(rt: Runtime, account_id: str, typed: Typed) -> Problems:
+    """Create the new bucket of an account, if the form asks for one; returns the problem if that fails."""
     bucket = bucket_of(typed)
     if not bucket or typed.get("choice") != "new":
         return {}
     try:
+        bucket_owners.check(rt, account_id, bucket)
         rt.buckets.create(bucket)
+        bucket_owners.take(rt, account_id, bucket)
     except BucketError as error:
         return {"new_bucket": str(error)}
     return {}
@@ -113,14 +117,14 @@ def make_bucket(rt: Runtime, typed: Typed) -> Problems:
 # the values of the form's template
 
 
-def shown(rt: Runtime, typed: Typed, problems: Problems, *, current: str = "") -> dict[str, Any]:
-    """The values of `revocation_fields.html`; `current` as for `problems_of`."""
+def shown(rt: Runtime, account_id: str, typed: Typed, problems: Problems, *, current: str = "") -> dict[str, Any]:
+    """The values of `revocation_fields.html`; arguments as for `problems_of`."""
     refused = not {"bucket", "new_bucket"}.isdisjoint(problems)
     touched = any(typed.get(name, DEFAULTS.get(name, "")) != DEFAULTS.get(name, "") for name in _ADVANCED)
     return {
         "acls": ACLS,
         "advanced": bool(current) or touched or not _ADVANCED.isdisjoint(problems),
-        "buckets": sorted({*list_buckets(rt), *filter(None, [current])}),
+        "buckets": sorted({*list_buckets(rt, account_id), *filter(None, [current])}),
         "midpoint": midpoint_of(rt.now(), typed.get("days", "")),
         "policy": policy_of(rt, bucket_of(typed)) if refused else "",
         "ocsp_url": rt.settings.ocsp_base_url,

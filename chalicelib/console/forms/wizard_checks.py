@@ -20,7 +20,7 @@ _SAMPLE_SUBJECT = {"CommonName": "sample"}
 def problems_of(client: Client, step: str, typed: Typed) -> Problems:
     """The problems of a step; none if the next step may open."""
     if step == "revocation":
-        return revocation_checks.problems_of(client.rt, typed)
+        return revocation_checks.problems_of(client.rt, client.caller.account_id, typed)
     if step == "subject" and not typed:
         return {"": "A subject needs at least one field."}
 

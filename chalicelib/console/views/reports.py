@@ -51,7 +51,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         reports=reports,
         waiting=any(report.status == "CREATING" for report in reports),
         requestable=ca["Status"] in audit_reports.STATES,
-        buckets=revocation_checks.list_buckets(visit.rt),
+        buckets=revocation_checks.list_buckets(visit.rt, visit.caller.account_id),
         formats=list(audit_format.WRITERS),
         typed=visit.form.fields,
     )

@@ -65,7 +65,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         problems=problems,
         commands=(command("UpdateCertificateAuthority", request),),
         typed=typed,
-        **revocation_checks.shown(visit.rt, typed, problems, current=_bucket(visit.ca)),
+        **revocation_checks.shown(visit.rt, visit.caller.account_id, typed, problems, current=_bucket(visit.ca)),
     )
 
 
@@ -75,10 +75,10 @@ def _bucket(ca: Authority) -> str:
 
 def save(visit: Visit) -> WireResponse:
     """Change the settings, if they have no problem."""
-    rt, typed = visit.rt, revocation_form.read(visit.form.fields)
-    problems = revocation_checks.problems_of(rt, typed, current=_bucket(visit.ca))
+    rt, account_id, typed = visit.rt, visit.caller.account_id, revocation_form.read(visit.form.fields)
+    problems = revocation_checks.problems_of(rt, account_id, typed, current=_bucket(visit.ca))
     if not problems and visit.ca.described["Status"] in _EDITABLE:
-        problems = revocation_checks.make_bucket(rt, typed)
+        problems = revocation_checks.make_bucket(rt, account_id, typed)
     if problems:
         return _form(visit, typed, problems)
     configuration = revocation_form.configuration_of(typed)

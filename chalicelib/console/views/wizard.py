@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
-    from chalicelib.runtime import Runtime
 
 SECTION = "authorities"
 
@@ -130,14 +129,14 @@ def _page(visit: Visit, step: str, draft: WizardDraft, problems: Problems) -> Wi
         typed=typed,
         problems=problems,
         commands=wizard_review.commands(draft, draft_id),
-        **_values(visit.rt, step, draft, problems, more="more" in visit.request.query),
+        **_values(visit, step, draft, problems, more="more" in visit.request.query),
     )
 
 
-def _values(rt: Runtime, step: str, draft: WizardDraft, problems: Problems, *, more: bool) -> dict[str, Any]:
+def _values(visit: Visit, step: str, draft: WizardDraft, problems: Problems, *, more: bool) -> dict[str, Any]:
     """The other values of the template of a step."""
     if step == "revocation":
-        return revocation_checks.shown(rt, draft.typed(step), problems)
+        return revocation_checks.shown(visit.rt, visit.caller.account_id, draft.typed(step), problems)
     tags = len(wizard_draft.tags_of(draft.typed("tags")))
     values: dict[str, dict[str, Any]] = {
         "subject": {"names": wizard_draft.FIELDS["subject"]},
@@ -153,7 +152,7 @@ def _create(visit: Visit, draft: WizardDraft) -> WireResponse:
     draft_id, client = visit.named["draft"], visit.client
     if draft.missing("review"):
         return web.redirect(visit, _address(draft_id, "review"))
-    if problems := revocation_checks.make_bucket(visit.rt, draft.typed("revocation")):
+    if problems := revocation_checks.make_bucket(visit.rt, visit.caller.account_id, draft.typed("revocation")):
         return _refused(visit, "revocation", problems)
     try:
         arn = client.call(
