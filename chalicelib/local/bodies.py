@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.local.lanes import SMALL_BYTES
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL_SECONDS, LARGE_SECONDS = 10, 30
+STALLED_SECONDS = 1.0  # after these a large body gives way to others, if they need its memory
 MOST_LARGE_BYTES = 16 * 1024 * 1024  # in all, for large bodies that are being read or answered
 
 
@@ -28,12 +30,18 @@ class Bodies:
 
     def __init__(self) -> None:
         self._room = MOST_LARGE_BYTES
-        self._deadlines: set[asyncio.Timeout] = set()
+        self._reading: dict[asyncio.Timeout, float] = {}  # since when; a small body never stalls
 
     def stop(self) -> None:
         """Stop waiting for bodies, because the server stops."""
-        for deadline in self._deadlines:
-            deadline.reschedule(0)
+        self._end_those_since(inf)
+
+    def _end_those_since(self, moment: float) -> None:
+        """Stop waiting for bodies that have been read since a moment of the loop's clock, or for longer."""
+        for deadline, since in self._reading.items():
+            if since <= moment:
+                with suppress(RuntimeError):  # it ends just now
+                    deadline.reschedule(0)
 
     @contextmanager
     def reserved(self, size: int) -> Iterator[None]:
@@ -44,6 +52,9 @@ class Bodies:
         """
         reserved = size if size > SMALL_BYTES else 0
         if reserved > self._room:
+            self._end_those_since(
+                asyncio.get_running_loop().time() - STALLED_SECONDS
+            )  # the next request, or this one again, finds their memory
             raise BodyRefusedError(503)
         self._room -= reserved
         try:
@@ -62,12 +73,12 @@ class Bodies:
             return b""
         try:
             async with asyncio.timeout(LARGE_SECONDS if size > SMALL_BYTES else SMALL_SECONDS) as deadline:
-                self._deadlines.add(deadline)
+                self._reading[deadline] = asyncio.get_running_loop().time() if size > SMALL_BYTES else inf
                 try:
                     unknown = "transfer-encoding" in headers
                     return await (_counted(protocol, most) if unknown else protocol())
                 finally:
-                    self._deadlines.discard(deadline)
+                    del self._reading[deadline]
         except TimeoutError:
             raise BodyRefusedError(408) from None
 

@@ -34,7 +34,7 @@ class Width(NamedTuple):
 
 WIDTHS = {
     "api": Width(16, 512),
-    "console": Width(6, 256),
+    "console": Width(4, 256),
     "large": Width(1, 16),  # bodies that take long to hash and to decode
     "crl": Width(3, 128),
     "ocsp": Width(2, 256),

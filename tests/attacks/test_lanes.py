@@ -223,6 +223,29 @@ def test_body_of_unknown_length_is_counted(application: Application, gateway: Bl
     assert asyncio.run(sent(application, "POST", "/elsewhere", short, **sends)).status == 200
 
 
+def test_large_body_that_stalls_gives_way(
+    application: Application, gateway: Blocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "STALLED_SECONDS", 0.05)
+    gateway.go.set()
+    head = {"authorization": SIGNED, "content_length": str(5 * MEGABYTE)}
+    body = b"x" * 5 * MEGABYTE
+
+    async def attack() -> None:
+        flood = [asyncio.create_task(sent(application, "POST", "/", None, **head)) for _ in range(3)]
+        small = asyncio.create_task(sent(application, "POST", "/", None, authorization=SIGNED, content_length="9"))
+        await asyncio.sleep(0.1)
+        assert (await sent(application, "POST", "/", body, authorization=SIGNED)).status == 503
+        await asyncio.sleep(0.05)
+        assert {task.result().status for task in flood} == {408}
+        assert not small.done()
+        assert (await sent(application, "POST", "/", body, authorization=SIGNED)).status == 200
+        application.stop()
+        assert (await small).status == 408
+
+    asyncio.run(attack())
+
+
 def test_slow_body_ends_in_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "SMALL_SECONDS", 0.05)
     found = asyncio.run(sent(application, "POST", "/elsewhere", None, content_length="10"))
