@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import errors, logs
 from chalicelib.ca import signing, state
 from chalicelib.pki.asn1 import oids, pem
 from chalicelib.pki.x509 import csr, reading
@@ -103,13 +103,14 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
         return False
     try:
         new = _certified(rt, ca, old, issue)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, errors.MalformedCSRException):  # the key was revoked as compromised: the next one is new
+            _delete_key(rt, key_arn_of(ca_arn, old.generation + 1))
         rt.store.update_responder(old, replace(old, due_at=rt.now() + _RETRY))
         raise
     rt.store.update_responder(old, new)
     if old.generation > 1:  # the one before may be signing at this very moment
-        forgotten = key_arn_of(ca_arn, old.generation - 1)
-        rt.keys.delete_key(rt.keys.key_id_of(forgotten), forgotten)
+        _delete_key(rt, key_arn_of(ca_arn, old.generation - 1))
     logs.log("ocsp_responder_rotated", ca=ca_arn, generation=new.generation)
     return True
 
@@ -126,6 +127,10 @@ def _next_not_after(rt: Runtime, ca: CertificateAuthority) -> datetime:
     """When a certificate issued now would expire: with the CA at the latest."""
     wanted = rt.now().replace(microsecond=0) + (_SHORT_LIFE if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _LIFE)
     return min(wanted, state.issuer_of(ca).not_after or wanted)
+
+
+def _delete_key(rt: Runtime, key_arn: str) -> None:
+    rt.keys.delete_key(rt.keys.key_id_of(key_arn), key_arn)
 
 
 def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue: Issue) -> OcspResponder:
@@ -185,5 +190,4 @@ def forget(rt: Runtime, ca_arn: str) -> None:
     """Destroy a responder's keys, with its CA's."""
     responder = rt.store.get_responder(ca_arn)
     for generation in range(max(1, responder.generation - 1), responder.generation + 2) if responder else ():
-        key_arn = key_arn_of(ca_arn, generation)
-        rt.keys.delete_key(rt.keys.key_id_of(key_arn), key_arn)
+        _delete_key(rt, key_arn_of(ca_arn, generation))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from chalicelib import arn as arns
-from chalicelib import errors
+from chalicelib import errors, logs
 from chalicelib.ca import events, find, state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.ocsp import responders
@@ -92,9 +94,16 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
 
 
 def _key_sha256(record: Certificate) -> str:
-    """The SHA-256 of a certificate's key, from the certificate or its plan; empty where neither is on record."""
-    tbs_der = record.tbs_der or (reading.tbs_of(record.certificate_der) if record.certificate_der else None)
-    return keys.key_sha256(reading.key_of_tbs(tbs_der)) if tbs_der else ""
+    """The SHA-256 of a certificate's key, from the certificate or its plan.
+
+    It is empty where neither is on record, or where the record is damaged: that must not keep anybody from revoking.
+    """
+    try:
+        tbs_der = record.tbs_der or (reading.tbs_of(record.certificate_der) if record.certificate_der else None)
+        return keys.key_sha256(reading.key_of_tbs(tbs_der)) if tbs_der else ""
+    except (ValueError, UnsupportedAlgorithm):
+        logs.log_exception("compromised_key_unknown", certificate=record.arn)
+        return ""
 
 
 def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:

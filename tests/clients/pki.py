@@ -83,7 +83,7 @@ class _Way:
         self._client.revoke_certificate(
             CertificateAuthorityArn=arn,
             CertificateSerial=f"{revoked.serial_number:x}",
-            RevocationReason="KEY_COMPROMISE",
+            RevocationReason="SUPERSEDED",
         )
         crl = self._file("crl", "" if self._way == "ocsp" else _crls(revoked, ca))
         url = _ocsp_url(revoked) if self._way == "ocsp" else ""

@@ -165,7 +165,7 @@ class World:
         request: Any = {
             "CertificateAuthorityArn": ca_arn,
             "CertificateSerial": serial,
-            "RevocationReason": "KEY_COMPROMISE",
+            "RevocationReason": "SUPERSEDED",
         }
         revocation.revoke_certificate(rt, self.caller, request)
         self.acknowledged_revocations[ca_arn].append(int(serial, 16))

@@ -143,7 +143,7 @@ def test_rules_alone_publish_a_revocation(localstack: LocalStack, client: Any) -
     assert set(rules.values()) == {"rate(1 minute)"}
     arn = active_root(client, RevocationConfiguration=CRLS)
     serial = serial_of(issue(client, arn))
-    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="KEY_COMPROMISE")
+    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
     address = f"{localstack.url}/{CRL_BUCKET}/crl/{arn.rsplit('/', 1)[1]}.crl"
     deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
     while (crl := fetch_crl(address)).get_revoked_certificate_by_serial_number(int(serial, 16)) is None:

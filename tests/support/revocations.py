@@ -9,7 +9,7 @@ from cryptography import x509
 from tests.support.authority_steps import serial_of
 
 
-def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "KEY_COMPROMISE") -> None:
+def revoke(client: Any, arn: str, certificate_arn: str, reason: str = "SUPERSEDED") -> None:
     client.revoke_certificate(
         CertificateAuthorityArn=arn, CertificateSerial=serial_of(certificate_arn), RevocationReason=reason
     )

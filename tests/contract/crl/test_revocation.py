@@ -80,7 +80,7 @@ def test_serial_without_its_leading_zero_is_the_same(acm_pca: Any, rt: Any, text
 def test_revoking_twice_is_refused_and_keeps_the_first_reason(acm_pca: Any, rt: Any) -> None:
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)
-    revoke(acm_pca, arn, issued)
+    revoke(acm_pca, arn, issued, "KEY_COMPROMISE")
     with pytest.raises(acm_pca.exceptions.RequestAlreadyProcessedException):
         revoke(acm_pca, arn, issued, "SUPERSEDED")
     assert rt.store.get_certificate(arn, int(serial_of(issued), 16)).revocation_reason == "KEY_COMPROMISE"

@@ -32,7 +32,7 @@ def arn(acm_pca: Any, rt: Any, clock: Any, request: pytest.FixtureRequest) -> st
     configuration = CRL_CONFIGURATION["CrlConfiguration"] | {"CrlType": request.param}
     arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": configuration})
     issued = [issue(acm_pca, arn) for _ in range(4)]
-    for each, reason in zip(issued, ("UNSPECIFIED", "KEY_COMPROMISE", "SUPERSEDED"), strict=False):
+    for each, reason in zip(issued, ("UNSPECIFIED", "CESSATION_OF_OPERATION", "SUPERSEDED"), strict=False):
         clock.now += timedelta(seconds=30)
         revoke(acm_pca, arn, each, reason)
     clock.now += timedelta(seconds=30)

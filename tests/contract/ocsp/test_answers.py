@@ -57,7 +57,7 @@ def test_good_then_revoked_by_the_hash_that_was_asked(rt: Any, acm_pca: Any, arn
     key: Any = issuer.public_key()
     key.verify(answer.signature, answer.tbs_response_bytes, ecdsa_of(answer))
     clock.now += timedelta(minutes=1)
-    revoke(acm_pca, arn, issued)
+    revoke(acm_pca, arn, issued, "KEY_COMPROMISE")
     revoked_at = rt.now().replace(microsecond=0)
     clock.now += timedelta(seconds=5)
     answer = asked(rt, request)

@@ -162,9 +162,11 @@ def test_kept_answer_costs_the_look_at_the_ca_and_the_certificate_alone(
     assert read == ["query", "get", "get"]
 
 
+@pytest.mark.parametrize("reason", ["SUPERSEDED", "KEY_COMPROMISE"])
 def test_responder_that_is_revoked_before_it_is_recorded_never_signs(
-    delegated: Any, acm_pca: Any, arn: str, clock: Any
+    delegated: Any, acm_pca: Any, arn: str, clock: Any, reason: str
 ) -> None:
+    """Nor does its key, after a compromise: the responder an hour later has another one."""
     request = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
 
     class Revoking:
@@ -175,12 +177,15 @@ def test_responder_that_is_revoked_before_it_is_recorded_never_signs(
 
         def update_responder(self, old: Any, new: Any) -> None:
             latest = next(iter(delegated.store.last_certificates(arn, limit=1)))
-            revoke(acm_pca, arn, latest.arn)
+            revoke(acm_pca, arn, latest.arn, reason)
             delegated.store.update_responder(old, new)
 
     clock.now += timedelta(seconds=1)
     assert reconcile(replace(delegated, store=Revoking())).responders_rotated == 0
     assert signers(delegated, request) == []
+    if reason == "KEY_COMPROMISE":
+        assert reconcile(delegated).errors == 1
+        clock.now += timedelta(hours=1)
     assert reconcile(delegated).responders_rotated == 1
     delegated.ocsp_answers.clear()
     (new,) = signers(delegated, request)

@@ -332,7 +332,7 @@ def test_what_the_gate_refuses_is_not_published_and_stays_due(acm_pca: Any, rt: 
 def test_revocation_that_only_clients_remember_stays_in_the_crl(acm_pca: Any, rt: Any, clock: Any) -> None:
     """As after the restoration of an older copy of the store."""
     arn = active_root(acm_pca)
-    for reason in ("KEY_COMPROMISE", "UNSPECIFIED"):
+    for reason in ("CESSATION_OF_OPERATION", "UNSPECIFIED"):
         serial = serial_of(issue(acm_pca, arn))
         acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason=reason)
     publication.publish_due_crls(rt, seconds=60)
