@@ -13,12 +13,14 @@ from chalicelib.access import principals, resource_policy
 from chalicelib.access.policy import PolicyError, check_cost
 from chalicelib.ca import find, state
 from chalicelib.records import ResourcePolicy
-from chalicelib.store import ConflictError
+from chalicelib.store import ConflictError, TooManySharesError
 
 if TYPE_CHECKING:
     from chalicelib import shapes
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
+
+MAX_SHARED = 100  # CAs that one account can add to the list of another one, which need not accept them
 
 
 def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) -> None:
@@ -44,9 +46,14 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
     shared_with = tuple(account for account in resource_policy.accounts_of(statements) if account != owner)
     policy = ResourcePolicy(ca_arn=ca.arn, text=request["Policy"], shared_with=shared_with)
     try:
-        rt.store.put_policy(rt.store.get_policy(ca.arn), policy)
+        rt.store.put_policy(rt.store.get_policy(ca.arn), policy, most=MAX_SHARED)
     except ConflictError as error:
         raise _busy(ca) from error
+    except TooManySharesError as error:
+        raise errors.InvalidPolicyException(
+            f"The policies of account {owner} name account {error} for {MAX_SHARED} certificate authorities already.",
+            member=("Policy",),
+        ) from error
     principals.forget(rt, "resource", ca.arn)
 
 

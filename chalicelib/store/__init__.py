@@ -68,6 +68,10 @@ class TokenMismatchError(Exception):
     """The idempotency token was used with other parameters."""
 
 
+class TooManySharesError(Exception):
+    """The owner's policies name an account as often as they may; the text is the account."""
+
+
 SEPARATOR = "\x1f"  # between the parts of a position; sorts before every character that names may contain
 
 
@@ -292,11 +296,18 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Return the resource policy of a CA, or None; the whole ARN must match, not only the CA id."""
         ...
 
-    def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:
+    def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy, *, most: int) -> None:
         """Attach a policy that names at most 40 accounts, replacing `old` (None: there is none yet).
+
+        Args:
+            old: the present policy.
+            new: the policy to attach.
+            most: the number of CAs that one account may share with another one.
 
         Raises:
             ConflictError: the CA's policy is no longer `old`.
+            TooManySharesError: the policy names another account, and the owner shares `most` CAs with it.
+            ThrottledError: other policies of the owner kept changing meanwhile.
         """
         ...
 

@@ -136,6 +136,11 @@ def share_key(account_id: str, ca_arn: str) -> Key:
     return Key(f"SHARED#{account_id}", f"CA#{ca_id_of(ca_arn)}")
 
 
+def sharing_key(owner: str) -> Key:
+    """Key of the entry that serializes the changes of what an account shares: its version grows with each."""
+    return Key(f"SHARING#{owner}", "SHARING")
+
+
 def report_key(ca_arn: str, report_id: str) -> Key:
     """Key of an audit report's record."""
     return Key(f"REPORTS#{ca_id_of(ca_arn)}", f"REPORT#{report_id}")

@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from chalicelib import arn as arns
 from chalicelib.records import ResourcePolicy
-from chalicelib.store import ConflictError, items
+from chalicelib.store import ConflictError, ThrottledError, TooManySharesError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Key, Put
 from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Write
+
+
+_ATTEMPTS = 8
 
 
 class Policies(Base):
@@ -23,29 +28,50 @@ class Policies(Base):
         policy = None if item is None else items.from_item(ResourcePolicy, item)
         return policy if policy is not None and policy.ca_arn == ca_arn else None
 
-    def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy) -> None:
+    def put_policy(self, old: ResourcePolicy | None, new: ResourcePolicy, *, most: int) -> None:
         new = replace(new, version=1 if old is None else old.version + 1)
         condition = ABSENT if old is None else version_is(old.version)
-        dropped = [] if old is None else [name for name in old.shared_with if name not in new.shared_with]
-        self._write_policy(
+        before = () if old is None else old.shared_with
+        writes: list[Write] = [
             Put(items.to_item(new, items.policy_key(new.ca_arn)), condition),
             *(_share(name, new.ca_arn) for name in new.shared_with),
-            *(Delete(items.share_key(name, new.ca_arn)) for name in dropped),
-        )
+            *(Delete(items.share_key(name, new.ca_arn)) for name in before if name not in new.shared_with),
+        ]
+        added = [name for name in new.shared_with if name not in before]
+        for _ in range(_ATTEMPTS):
+            counted = self._counted(new.ca_arn, added, most)
+            try:
+                self.table.write(*writes, *counted)
+            except ConditionFailedError as error:
+                if 0 in error.items:
+                    raise ConflictError("The policy has changed.") from error
+            else:
+                return
+        raise ThrottledError("Other policies of the account kept changing.")
+
+    def _counted(self, ca_arn: str, accounts: list[str], most: int) -> list[Write]:
+        """See that a CA may be shared with more accounts; the write fails if the owner shares another one meanwhile."""
+        if not accounts:
+            return []
+        owner = arns.parse_ca_arn(ca_arn).account_id
+        key = items.sharing_key(owner)
+        version = int(str((self.table.get(key) or {}).get("version", 0)))
+        for account in accounts:
+            shared = (arns.parse_ca_arn(str(item["arn"])) for item in self.table.query(f"SHARED#{account}"))
+            if sum(1 for _ in islice((ca for ca in shared if ca.account_id == owner), most)) >= most:
+                raise TooManySharesError(account)
+        return [Put({"pk": key.pk, "sk": key.sk, "version": version + 1}, version_is(version) if version else ABSENT)]
 
     def delete_policy(self, policy: ResourcePolicy) -> None:
         shares = [Delete(items.share_key(name, policy.ca_arn)) for name in policy.shared_with]
-        self._write_policy(Delete(items.policy_key(policy.ca_arn), version_is(policy.version)), *shares)
+        try:
+            self.table.write(Delete(items.policy_key(policy.ca_arn), version_is(policy.version)), *shares)
+        except ConditionFailedError as error:
+            raise ConflictError("The policy has changed.") from error
 
     def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
         page = self.table.query(f"SHARED#{account_id}", after=f"CA#{after or ''}", limit=limit)
         return [str(item["arn"]) for item in page]
-
-    def _write_policy(self, *writes: Write) -> None:
-        try:
-            self.table.write(*writes)
-        except ConditionFailedError as error:
-            raise ConflictError("The policy has changed.") from error
 
 
 def _share(account_id: str, ca_arn: str) -> Put:

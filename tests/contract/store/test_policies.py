@@ -26,15 +26,15 @@ def test_permissions_are_kept_with_the_authority(store: TableStore, ca: Certific
 
 def test_policy_is_replaced_only_as_it_was_read(store: TableStore, ca: CertificateAuthority) -> None:
     assert store.get_policy(ca.arn) is None
-    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="first", shared_with=("1" * 12, "2" * 12)))
+    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="first", shared_with=("1" * 12, "2" * 12)), most=9)
     with pytest.raises(ConflictError):
-        store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="second"))
+        store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="second"), most=9)
     first = store.get_policy(ca.arn)
     assert first is not None
     assert (first.text, first.shared_with) == ("first", ("1" * 12, "2" * 12))
-    store.put_policy(first, replace(first, text="second", shared_with=("2" * 12, "3" * 12)))
+    store.put_policy(first, replace(first, text="second", shared_with=("2" * 12, "3" * 12)), most=9)
     with pytest.raises(ConflictError):
-        store.put_policy(first, replace(first, text="third"))
+        store.put_policy(first, replace(first, text="third"), most=9)
     with pytest.raises(ConflictError):
         store.delete_policy(first)
     found = [store.list_shared(account * 12, limit=9) for account in "123"]
@@ -48,16 +48,16 @@ def test_policy_is_replaced_only_as_it_was_read(store: TableStore, ca: Certifica
 
 def test_policy_may_name_forty_accounts_after_forty_others(store: TableStore, ca: CertificateAuthority) -> None:
     names = [f"{number:012d}" for number in range(80)]
-    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="x", shared_with=tuple(names[:40])))
+    store.put_policy(None, ResourcePolicy(ca_arn=ca.arn, text="x", shared_with=tuple(names[:40])), most=9)
     first = store.get_policy(ca.arn)
     assert first is not None
-    store.put_policy(first, replace(first, shared_with=tuple(names[40:])))
+    store.put_policy(first, replace(first, shared_with=tuple(names[40:])), most=9)
     assert [bool(store.list_shared(name, limit=1)) for name in names] == [False] * 40 + [True] * 40
 
 
 def test_shared_authorities_are_paged_by_id(store: TableStore) -> None:
     arns = [authority(number).arn for number in (3, 1, 2)]
     for arn in arns:
-        store.put_policy(None, ResourcePolicy(ca_arn=arn, text="x", shared_with=("1" * 12,)))
+        store.put_policy(None, ResourcePolicy(ca_arn=arn, text="x", shared_with=("1" * 12,)), most=9)
     assert store.list_shared("1" * 12, limit=2) == sorted(arns)[:2]
     assert store.list_shared("1" * 12, limit=2, after="00000000-0000-0000-0000-000000000002") == sorted(arns)[2:]
