@@ -5,7 +5,7 @@ Here are the port and its adapters, encrypted files and AWS KMS. Only `ca/signin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 
@@ -19,6 +19,9 @@ CaPrivateKey = (
     | mldsa.MLDSA65PrivateKey
     | mldsa.MLDSA87PrivateKey
 )
+
+
+Purpose = Literal["ca-key", "ocsp-key"]
 
 
 class KeyStoreError(Exception):
@@ -53,13 +56,16 @@ class KeyStore(Protocol):
         """
         ...
 
-    def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:
+    def create_key(
+        self, ca_arn: str, key_algorithm: str, *, named: str | None = None, purpose: Purpose = "ca-key"
+    ) -> str:
         """Create a key for a CA and return its id.
 
         Args:
             ca_arn: the CA; the key can be opened for no other CA.
             key_algorithm: a `KeyAlgorithm` of the model.
             named: a key of the customer, already checked, to use instead of a new one.
+            purpose: what the key signs: everything of its CA, or OCSP answers only.
 
         Raises:
             KeyStoreError: the algorithm is not supported, or the key could not be stored.

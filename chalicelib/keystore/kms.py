@@ -1,8 +1,8 @@
 """CA keys in AWS KMS: one asymmetric key per CA, found by an alias that contains the CA's id.
 
-Keys created here have the tags `signet` = `ca-key` and `signet:ca` = the CA's id. The roles of the Lambda functions may
-sign only with keys that have the first tag, which a customer's key needs too. The tag `signet:account` says to which
-account of Signet a customer's key belongs.
+Keys created here have the tags `signet` = their purpose, `ca-key` or `ocsp-key`, and `signet:ca` = the CA's id. The
+roles of the Lambda functions may sign only with keys whose first tag names their purpose, which a customer's key needs
+too. The tag `signet:account` says to which account of Signet a customer's key belongs.
 
 Small secrets are encrypted with a data key that KMS wraps; a process calls KMS once for each data key.
 
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from chalicelib.keystore import CaPrivateKey
+    from chalicelib.keystore import CaPrivateKey, Purpose
 
 ALIAS = "alias/signet/"
 RESERVED_ALIASES = "alias/signet"  # with which the aliases of all Signet's keys begin
-TAG, TAG_VALUE, CA_TAG, ACCOUNT_TAG = "signet", "ca-key", "signet:ca", "signet:account"
+TAG, CA_TAG, ACCOUNT_TAG = "signet", "signet:ca", "signet:account"
+TAG_VALUE: Purpose = "ca-key"
 DELETION_DAYS = 7  # the shortest waiting period that KMS allows
 LIMITS = Limits(answer_seconds=3, tries=2)
 CREATION_LIMITS = Limits(answer_seconds=10, tries=1)  # a large key takes long, and a retry would create a second one
@@ -134,14 +135,16 @@ class KmsKeyStore:
         aliases = self._call("list_aliases", KeyId=key_id, Limit=100)["Aliases"]
         return any(alias["AliasName"].startswith(RESERVED_ALIASES) for alias in aliases)
 
-    def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:
+    def create_key(
+        self, ca_arn: str, key_algorithm: str, *, named: str | None = None, purpose: Purpose = TAG_VALUE
+    ) -> str:
         """Create a key, or use the customer's; a key that the CA already has from an earlier attempt stays."""
         if key_algorithm not in KEY_SPECS:
             raise KeyStoreError(f"Key algorithm {key_algorithm} is not supported.")
         alias = self.key_id_of(ca_arn)
         if self._exists(alias):
             return alias
-        key_id = named or self._new_key(ca_arn, key_algorithm)
+        key_id = named or self._new_key(ca_arn, key_algorithm, purpose)
         try:
             self._settled("create_alias", AliasName=alias, TargetKeyId=key_id)
         except KeyStoreError as error:
@@ -153,8 +156,8 @@ class KmsKeyStore:
         self._cache_public_key(alias, self._settled("get_public_key", KeyId=alias))
         return alias
 
-    def _new_key(self, ca_arn: str, key_algorithm: str) -> str:
-        tags = {TAG: TAG_VALUE, CA_TAG: arns.parse_ca_arn(ca_arn).ca_id}
+    def _new_key(self, ca_arn: str, key_algorithm: str, purpose: Purpose) -> str:
+        tags = {TAG: purpose, CA_TAG: arns.parse_ca_arn(ca_arn).ca_id}
         answer = self._call(
             "create_key",
             KeySpec=KEY_SPECS[key_algorithm],

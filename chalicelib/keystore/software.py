@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from chalicelib.keystore import Purpose
+
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 _CACHED_KEYS = 128
@@ -76,7 +78,14 @@ class SoftwareKeyStore:
         """Refuse every key of a customer: only KMS can have them."""
         raise KeyRefusedError("The tag signet:kms-key can be used only if CA keys are in KMS (SIGNET_KEYS=kms).")
 
-    def create_key(self, ca_arn: str, key_algorithm: str, *, named: str | None = None) -> str:  # noqa: ARG002  as above
+    def create_key(
+        self,
+        ca_arn: str,
+        key_algorithm: str,
+        *,
+        named: str | None = None,  # noqa: ARG002  as above
+        purpose: Purpose = "ca-key",  # noqa: ARG002  one process uses keys of every purpose
+    ) -> str:
         """Create a key; a key that the CA already has from an earlier attempt stays."""
         if key_algorithm not in _GENERATORS:
             raise KeyStoreError(f"Key algorithm {key_algorithm} is not supported.")

@@ -31,6 +31,10 @@ _SERIAL_BITS = 128
 _TURN = threading.Lock()
 
 
+class NoResponderError(Exception):
+    """The CA has no responder now, and may not sign answers itself."""
+
+
 class Answer(NamedTuple):
     """An OCSPResponse; without times it is an error.
 
@@ -66,6 +70,12 @@ def _cached(rt: Runtime, key: bytes) -> _Cached | None:
     return cached
 
 
+def _is_fresh(answer: Answer, now: datetime) -> bool:
+    """Tell whether an answer may be given again: for half of the usual validity, and not beyond its own."""
+    within_its_own = answer.next_update is not None and now < answer.next_update
+    return within_its_own and _is_within(VALIDITY / 2, answer.this_update, now)
+
+
 def _is_within(span: timedelta, since: datetime | None, now: datetime) -> bool:
     return since is not None and since <= now < since + span
 
@@ -76,7 +86,7 @@ def respond(rt: Runtime, request_der: bytes) -> Answer:
         return recent(rt, request_der) or _respond(rt, request_der)
     except DerError:
         return _refusal("malformedRequest")
-    except (ThrottledError, KeyStoreThrottledError, signature_rates.OverspentError):
+    except (ThrottledError, KeyStoreThrottledError, signature_rates.OverspentError, NoResponderError):
         return _refusal("tryLater")
     except Exception:  # noqa: BLE001  a client must not learn more than that it failed
         logs.log_exception("ocsp_failed")
@@ -100,7 +110,7 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
     kind = signature_rates.kind_of(request, statuses)
     cached = _cached(rt, key) if request.nonce is None else None
-    if cached is None or cached.basis != basis or not _is_within(VALIDITY / 2, cached.answer.this_update, now):
+    if cached is None or cached.basis != basis or not _is_fresh(cached.answer, now):
         signature_rates.spend(rt, kind)
         cached = _Cached(_signed(rt, ca, request, statuses, now), basis, now)
     if cached.answer.cacheable:
@@ -159,12 +169,18 @@ def _signed(
     rt: Runtime, ca: CertificateAuthority, request: Request, statuses: tuple[Status, ...], now: datetime
 ) -> Answer:
     this_update = now.replace(microsecond=0)
-    responder = responders.usable(rt, ca, this_update + VALIDITY)
+    next_update = this_update + VALIDITY
+    responder = responders.usable(rt, ca, next_update)
+    if responder is None and responders.sign_alone(rt):
+        responder = responders.usable(rt, ca, now)
+        if responder is None:
+            raise NoResponderError(ca.arn)
+        next_update = responders.not_after_of(responder)
     tbs_der = ocsp.build_tbs(
         statuses,
         responder_spki_der=responders.spki_of(responder) if responder else state.issuer_of(ca).spki_der,
         this_update=this_update,
-        next_update=this_update + VALIDITY,
+        next_update=next_update,
         nonce=request.nonce,
     )
     algorithm = ca.configuration["SigningAlgorithm"]
@@ -175,4 +191,4 @@ def _signed(
         certificates = (responder.certificate_der,)
         signed_der = responders.sign(rt, responder, "OCSP", tbs_der, algorithm)
     response = ocsp.successful(signed_der, certificates)
-    return Answer(response, this_update, this_update + VALIDITY, cacheable=request.nonce is None)
+    return Answer(response, this_update, next_update, cacheable=request.nonce is None)

@@ -1,8 +1,10 @@
 """Delegated OCSP responders: a key for each CA, certified by the one path that issues, and renewed before it expires.
 
 The CA signs its answers itself while no responder is usable: before the first one exists, if its certificate would
-expire before an answer does, and from its revocation until the next reconciliation renews it. Shortly before a CA
-expires, no responder is made that could not sign, or not for longer than the present one.
+expire before an answer does, and from its revocation until the next reconciliation renews it. With keys in KMS it never
+does, because the role that answers may not use the key of a CA: then there is no answer before the first responder, and
+the last answers expire with their responder's certificate. Shortly before a CA expires, no responder is made that could
+not sign, or not for longer than the present one.
 
 Source: RFC 6960 sections 2.6 and 4.2.2.2.1 (id-pkix-ocsp-nocheck).
 """
@@ -39,6 +41,7 @@ TEMPLATE = "OCSPSigningCertificate_APIPassthrough"
 ANSWERS_FOR = timedelta(hours=12)
 _LIFE = timedelta(days=30)
 _SHORT_LIFE = timedelta(days=6)  # a CA in SHORT_LIVED_CERTIFICATE mode issues for at most seven days
+_LEAST = timedelta(minutes=1)
 _RETRY = timedelta(hours=1)
 _NULL = base64.b64encode(b"\x05\x00").decode()
 
@@ -47,6 +50,11 @@ def key_arn_of(ca_arn: str, generation: int) -> str:
     """The ARN by which the keystore knows a responder's key: it is known before the key is made."""
     ca = arns.parse_ca_arn(ca_arn)
     return str(replace(ca, ca_id=str(uuid.uuid5(uuid.UUID(ca.ca_id), f"ocsp-responder-{generation}"))))
+
+
+def sign_alone(rt: Runtime) -> bool:
+    """Tell whether the CA's own key never signs an answer."""
+    return rt.settings.ocsp_signer == "delegated" and rt.settings.keys == "kms"
 
 
 def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspResponder | None:
@@ -66,6 +74,11 @@ def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspRespon
 @lru_cache(maxsize=256)
 def _spki(certificate_der: bytes) -> bytes:
     return reading.parse_certificate(certificate_der).spki_der
+
+
+def not_after_of(responder: OcspResponder) -> datetime:
+    """When a responder's certificate expires."""
+    return reading.parse_certificate(responder.certificate_der).not_after
 
 
 def spki_of(responder: OcspResponder) -> bytes:
@@ -118,7 +131,7 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
 def _would_help(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> bool:
     """Return whether a new certificate could sign, and for longer than the old one, if that can."""
     now, not_after = rt.now(), _next_not_after(rt, ca)
-    if not_after < now + ANSWERS_FOR:
+    if not_after < now + (_LEAST if sign_alone(rt) else ANSWERS_FOR):
         return False
     return usable(rt, ca, now) is None or reading.parse_certificate(old.certificate_der).not_after < not_after
 
@@ -138,7 +151,7 @@ def _certified(rt: Runtime, ca: CertificateAuthority, old: OcspResponder, issue:
     key_arn = key_arn_of(ca.arn, generation)
     configuration = ca.configuration | {"Subject": {"CommonName": f"OCSP responder {generation}"}}
     configuration.pop("CsrExtensions", None)
-    key_id = rt.keys.create_key(key_arn, configuration["KeyAlgorithm"])
+    key_id = rt.keys.create_key(key_arn, configuration["KeyAlgorithm"], purpose="ocsp-key")
     tbs_der = csr.build_ca_csr_tbs(configuration, rt.keys.private_key(key_id, key_arn).public_key())
     key = signing.Key(key_id, key_arn, ca.arn)
     algorithm = configuration["SigningAlgorithm"]

@@ -27,8 +27,10 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
 OWN_KEY = {"aws:ResourceTag/signet": "ca-key"}
 MADE_KEY = OWN_KEY | {"aws:ResourceTag/signet:ca": "id"}
+OCSP_KEY = MADE_KEY | {"aws:ResourceTag/signet": "ocsp-key"}
 SECRETS = {"kms:EncryptionContext:signet": "secrets", "kms:ResourceAliases": ["alias/signet-secrets"]}
 TAGS = {"aws:RequestTag/signet": "ca-key", "aws:RequestTag/signet:ca": "id", "aws:TagKeys": ["signet", "signet:ca"]}
+OCSP_TAGS = TAGS | {"aws:RequestTag/signet": "ocsp-key"}
 
 Context = dict[str, Any]
 Call = tuple[str, str, Context]

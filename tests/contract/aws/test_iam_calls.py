@@ -278,7 +278,9 @@ def by_ocsp(account: Account, arn: str) -> None:
     issuer = client.get_certificate_authority_certificate(CertificateAuthorityArn=arn)["Certificate"]
     root = x509.load_pem_x509_certificate(issuer.encode())
     asked = theirs.OCSPRequestBuilder().add_certificate(leaf, root, hashes.SHA256()).build()
-    account.process("ocsp")
+    rotating = account.process("reconcile", ocsp_signer="delegated")
+    assert signet_app.reconcile(scheduled_event(rotating, "reconcile"), None)["responders_rotated"] == 1
+    account.process("ocsp", ocsp_signer="delegated")
     event = {"requestContext": {"http": {"method": "POST"}}, "rawPath": "/", "isBase64Encoded": True}
     body = base64.b64encode(asked.public_bytes(Encoding.DER)).decode()
     answer = signet_app.ocsp(event | {"body": body}, None)

@@ -224,9 +224,9 @@ def test_alias_lost_to_another_process_leaves_one_key(keys: KmsKeyStore, kms: An
     other = store()
     new_key = keys._new_key
 
-    def slow(ca_arn: str, key_algorithm: str) -> str:
+    def slow(ca_arn: str, key_algorithm: str, purpose: Any) -> str:
         other.create_key(ca_arn, key_algorithm)
-        return new_key(ca_arn, key_algorithm)
+        return new_key(ca_arn, key_algorithm, purpose)
 
     keys._new_key = slow  # type: ignore[method-assign]  # the race, at its narrowest place
     key_id = keys.create_key(ca_arn, "EC_prime256v1")

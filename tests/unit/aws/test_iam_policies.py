@@ -18,6 +18,8 @@ from tests.support.iam_judge import (
     KEY,
     LOGS,
     MADE_KEY,
+    OCSP_KEY,
+    OCSP_TAGS,
     OWN,
     OWN_KEY,
     QUEUE,
@@ -49,6 +51,7 @@ DANGEROUS: list[Call] = [
     ("kms:TagResource", KEY, TAGS | {"kms:ResourceAliases": ["alias/payments"]}),
     ("kms:TagResource", KEY, {"aws:RequestTag/owner": "me", "aws:TagKeys": ["owner"]}),
     ("kms:TagResource", KEY, TAGS | {"aws:TagKeys": ["signet", "owner"]}),
+    ("kms:TagResource", KEY, OCSP_TAGS | {"kms:ResourceAliases": ["alias/signet/id"]}),  # a CA's key for OCSP's
     ("kms:UntagResource", KEY, MADE_KEY),
     ("kms:ScheduleKeyDeletion", KEY, {}),
     ("kms:ScheduleKeyDeletion", KEY, OWN_KEY),  # a key that its owner named
@@ -113,9 +116,16 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     def who(call: Call) -> set[str]:
         return {each for each in FUNCTIONS if allows(each, call)}
 
-    assert who(("kms:Sign", KEY, OWN_KEY)) == {"api_handler", "ocsp", "publish_crls", "reconcile"}
+    assert who(("kms:Sign", KEY, OWN_KEY)) == {"api_handler", "publish_crls", "reconcile"}
+    assert who(("kms:Sign", KEY, MADE_KEY)) == {"api_handler", "publish_crls", "reconcile"}
+    assert who(("kms:Sign", KEY, OCSP_KEY)) == {"ocsp", "reconcile"}
+    assert who(("kms:GetPublicKey", KEY, OCSP_KEY)) == {"ocsp", "reconcile"}
     assert who(("kms:Decrypt", KEY, SECRETS)) == {"api_handler"}
-    assert who(("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"api_handler", "reconcile"}
+    assert who(("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"api_handler"}
+    assert who(("kms:CreateKey", "*", OCSP_TAGS | {"kms:KeyUsage": "SIGN_VERIFY"})) == {"reconcile"}
+    assert who(("kms:TagResource", KEY, TAGS)) == {"api_handler"}
+    assert who(("kms:TagResource", KEY, OCSP_TAGS)) == {"reconcile"}
+    assert who(("kms:ScheduleKeyDeletion", KEY, OCSP_KEY)) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
     assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
