@@ -7,11 +7,15 @@ of a LocalStack that is started for the run, and only tests that meet a home or 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
@@ -27,10 +31,10 @@ from tests.support.traces import Traces, traces_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
+_MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
 
@@ -39,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", metavar="DIRECTORY", help="keep the pictures of the console there")
     parser.addoption("--localstack", action="store_true", help="run on LocalStack what runs in every home")
     parser.addoption("--whole", action="store_true", help="simulate 30 days of 1,000 CAs, and interleave deeper")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the homes of tests in memory if there is plenty: each commit of a store waits for a disk, not for memory."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES and not config.getoption("--localstack"):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,6 +81,15 @@ def _environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ |= kept
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _models_are_read_once() -> Iterator[None]:
+    """Keep the JSON that botocore reads anew for each session, which takes longer than most tests."""
+    load_file = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
+        yield
 
 
 @pytest.fixture
