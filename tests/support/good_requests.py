@@ -6,6 +6,8 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import EC_CONFIGURATION, csr, pem, root_certificate, sign_csr
 from tests.support.model_cases import MODEL
@@ -129,7 +131,8 @@ class World:
 
     def issued(self) -> dict[str, Any]:
         named = self.active()
-        return named | {"CertificateArn": issue(self.client, named["CertificateAuthorityArn"])}
+        key = ec.generate_private_key(ec.SECP256R1())  # a key is not certified again once it was revoked as compromised
+        return named | {"CertificateArn": issue(self.client, named["CertificateAuthorityArn"], Csr=csr(key=key))}
 
     def to_revoke(self) -> dict[str, Any]:
         issued = self.issued()

@@ -82,6 +82,7 @@ def test_publish_now_makes_the_crl_due_and_the_schedule_publishes_it(
     clock.forward(hours=1)
     before = state(browser, arn)
     assert before.next_crl_at > clock()
+    browser.sign_in()
     page = browser.submit(page_of(browser, arn, "/revocation"), "/revocation/publish")
     assert "due now" in note(page)
     due = state(browser, arn)

@@ -333,5 +333,6 @@ def test_rows_of_reports_are_those_of_the_ca(browser: Browser, acm_pca: Any, clo
     arn = active_root(acm_pca)
     for _ in range(2):
         clock.forward(minutes=31)
+        browser.sign_in()
         ask(browser, arn)
     assert page_of(browser, arn, "/reports").text.count('data-label="Requested"') == 2
