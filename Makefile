@@ -28,7 +28,7 @@ run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_
 	@exec $(BIN)/signet serve
 
 test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests with coverage
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --durations=10 --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## check formatting and lint rules
 	$(BIN)/ruff format --check .
