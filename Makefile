@@ -45,7 +45,7 @@ layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
 fast: $(VENV)/dev.stamp ## run unit, contract and property tests
-	$(BIN)/pytest tests/unit tests/contract tests/property
+	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
