@@ -143,7 +143,7 @@ def test_guide_ends_with_openssl_seeing_the_revocation(home: Home, tmp_path: Pat
         curl = (address,)
     assert verdict(work, "bad", *curl).strip() == "bad.pem: OK"
     named = ("--certificate-authority-arn", arn, "--certificate-serial", serial)
-    home.aws("revoke-certificate", *named, "--revocation-reason", "KEY_COMPROMISE")
+    home.aws("revoke-certificate", *named, "--revocation-reason", "SUPERSEDED")
     deadline = time.monotonic() + REVOKED_WITHIN_SECONDS
     while "certificate revoked" not in (found := verdict(work, "bad", *curl)):
         assert time.monotonic() < deadline, found
