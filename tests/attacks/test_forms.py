@@ -141,6 +141,11 @@ def test_first_of_two_fields_counts() -> None:
     assert form_of(part("a", b"1") + part("a", b"2") + b"--x--").fields == {"a": "1"}
 
 
+def test_empty_line_before_the_first_boundary_is_skipped() -> None:
+    """API Gateway on LocalStack writes forms again, and begins them so."""
+    assert form_of(b"\r\n" + part("a", b"1") + b"--x--\r\n").fields == {"a": "1"}
+
+
 BAD_PARTS = {
     "nested": part("a", b"1").replace(b"\r\n\r\n", b"\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n"),
     "nested in quotes": part("a", b"1").replace(b"\r\n\r\n", b"\r\ncontent-type:Multipart/Mixed\r\n\r\n"),
