@@ -43,7 +43,7 @@ def parts(content_type: str, body: bytes) -> list[Part]:
     if whole.count(delimiter) > MOST_PARTS + 1:
         raise ValueError(f"more than {MOST_PARTS} parts")
     preamble, *middle, end = whole.split(delimiter)
-    # An empty line before the first boundary is a preamble (RFC 2046); gateways that write the form again put one there.
+    # An empty line before the first boundary is a preamble (RFC 2046): some gateways put one there.
     if preamble not in {b"", b"\r\n"} or end not in {b"--", b"--\r\n"}:
         raise ValueError("the boundary is not where it must be")
     return [_part(piece) for piece in middle]
