@@ -59,6 +59,8 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _part(piece: bytes) -> Part:
+    if piece.endswith(b"\r\n") and b"\r\n\r\n" not in piece:
+        piece += b"\r\n"  # some gateways leave out the empty content of an empty field
     head, separator, content = piece[: MOST_HEADER_BYTES + 4].partition(b"\r\n\r\n")
     if not separator or not head.startswith(b"\r\n"):
         raise ValueError("a part without headers")

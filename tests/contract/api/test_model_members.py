@@ -91,6 +91,7 @@ def wire(acm_pca: Any, rt: Any, traces: Traces) -> Wire:
     return Wire(rt, traces)
 
 
+@pytest.mark.slow
 @pytest.mark.laptop  # 10,000 requests, most of them refused before any adapter is asked
 @pytest.mark.parametrize("operation", GOOD)
 def test_each_member_of_each_input(acm_pca: Any, wire: Wire, operation: str) -> None:

@@ -212,6 +212,7 @@ def written_in(service: str) -> set[str]:
     return {each for each in operations if xform_name(each) in named} - BY_HAND
 
 
+@pytest.mark.slow
 def test_roles_allow_the_calls_of_their_functions_and_no_other_action(account: Account, clock: Clock) -> None:
     arn = by_the_api(account, clock)
     by_ocsp(account, arn)

@@ -144,6 +144,7 @@ def test_hold_that_was_lost_ends_the_run(acm_pca: Any, rt: Any, arn: str, clock:
     assert len(json.loads(rt.buckets.get("reports", asked["S3Key"]).body)) == 1
 
 
+@pytest.mark.slow
 def test_report_takes_bounded_memory(acm_pca: Any, rt: Any, arn: str) -> None:
     """80,000 rows are 30 MB of report; held at a time are a piece of 1,000 rows and, for S3, a part of 5 MiB."""
     issued = issue(acm_pca, arn, Csr=request_for())

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
 
 
-@pytest.fixture(params=["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"])
+STORES = [
+    *("sqlite", "sqlite-page-1", "dynamodb", "memory", "memory-page-1"),
+    pytest.param("dynamodb-page-1", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableStore:
     """A store of each kind; with pages of one item every read pages."""
     kind, _, page = request.param.partition("-page-")
