@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Any, Protocol
 
@@ -37,7 +38,7 @@ class TracesOnTheLaptop:
         return {path.name for path in self._data.glob("keys/*-*.key")}
 
     def objects(self) -> set[str]:
-        return {str(path) for path in self._data.glob("buckets/**/*") if path.is_file()}
+        return {f"{folder}/{name}" for folder, _, names in os.walk(self._data / "buckets") for name in names}
 
     def state(self) -> Any:
         """SQLite counts other connections' commits."""

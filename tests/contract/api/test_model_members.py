@@ -112,14 +112,15 @@ def test_each_member_of_each_input(acm_pca: Any, wire: Wire, operation: str) -> 
 def drive(wire: Wire, operation: str, listed: list[Member], make: Callable[[], dict[str, Any]]) -> Iterator[str]:
     """Do everything to each member, and tell which rules the answers break."""
     good = make()
+    before = wire.stored()
     for member in listed:
         for case in cases(good, member):
-            before = wire.stored()
             status, code, message = wire.call(operation, case.applied(good, member))
             problem = broken(operation, member.shown, case, (status, code, message))
-            if status == 200:
+            if wire.stored() != before:
+                if status != 200:
+                    problem = f"refused with {code} ({message}), but something was stored"
                 good = make()
-            elif wire.stored() != before:
-                problem = f"refused with {code} ({message}), but something was stored"
+                before = wire.stored()
             if problem is not None:
                 yield f"{member.path}, {case.name}: {problem}"

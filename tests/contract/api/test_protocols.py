@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 pytestmark = pytest.mark.laptop  # the deployed API answers both protocols in tests/localstack
-PROTOCOLS = ("json", "smithy-rpc-v2-cbor")
 # Errors that no operation lists: those of the wire, and outages, which clients see as another error.
 UNLISTED: list[Exception] = [
     errors.ValidationException("1 validation error detected: caf\u00e9"),
@@ -56,11 +55,16 @@ class Once:
         return self.answer
 
 
-def exchange(rt: Any, protocol: str, operation: str, request: dict[str, Any]) -> tuple[Any, ...]:
+@pytest.fixture
+def clients(acm_pca: Any, rt: Any) -> list[Any]:
+    """One client for each protocol."""
+    return [client_for(rt, protocol=protocol) for protocol in ("json", "smithy-rpc-v2-cbor")]
+
+
+def exchange(client: Any, operation: str, request: dict[str, Any]) -> tuple[Any, ...]:
     """What a client sees: the answer or the error's class and members, the status, and the headers that vary."""
-    call = getattr(client_for(rt, protocol=protocol), xform_name(operation))
     try:
-        answer, raised = call(**request), ""
+        answer, raised = getattr(client, xform_name(operation))(**request), ""
     except ClientError as error:
         answer, raised = error.response, type(error).__name__
     metadata = answer.pop("ResponseMetadata")
@@ -70,14 +74,14 @@ def exchange(rt: Any, protocol: str, operation: str, request: dict[str, Any]) ->
 
 @pytest.mark.parametrize("operation", GOOD)
 def test_operation_has_one_request_and_one_answer_by_both_protocols(
-    acm_pca: Any, rt: Any, monkeypatch: pytest.MonkeyPatch, operation: str
+    acm_pca: Any, clients: list[Any], monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     world = World(acm_pca)
     for make in GOOD[operation]:
         request, once = make(world), Once(dispatch.OPERATIONS[operation])
         with monkeypatch.context() as patched:
             patched.setitem(dispatch.OPERATIONS, operation, once)
-            by_json, by_cbor = (exchange(rt, protocol, operation, request) for protocol in PROTOCOLS)
+            by_json, by_cbor = (exchange(client, operation, request) for client in clients)
         assert by_json == by_cbor
         assert (by_json[0], by_json[2]) == ("", 200)
         assert by_json[1] == (once.answer or {})
@@ -86,7 +90,7 @@ def test_operation_has_one_request_and_one_answer_by_both_protocols(
 
 @pytest.mark.parametrize("operation", GOOD)
 def test_errors_of_an_operation_are_the_same_by_both_protocols(
-    acm_pca: Any, rt: Any, monkeypatch: pytest.MonkeyPatch, operation: str
+    acm_pca: Any, clients: list[Any], monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     request = GOOD[operation][0](World(acm_pca))
     listed = [getattr(errors, name)(f"{name}: caf\u00e9") for name in model.operations()[operation].errors]
@@ -97,7 +101,7 @@ def test_errors_of_an_operation_are_the_same_by_both_protocols(
 
         with monkeypatch.context() as patched:
             patched.setitem(dispatch.OPERATIONS, operation, fail)
-            by_json, by_cbor = (exchange(rt, protocol, operation, request) for protocol in PROTOCOLS)
+            by_json, by_cbor = (exchange(client, operation, request) for client in clients)
         assert by_json == by_cbor
         if error in listed:
             code = type(error).__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError
+from chalicelib.store import ConflictError, SerialTakenError, StaleAuthorityError, TokenMismatchError, items
 from tests.support.builders import START
 from tests.support.store_records import at, certificate, token
 
@@ -61,7 +61,7 @@ def test_change_that_returned_precedes_every_later_reservation(
 ) -> None:
     assert store.get_certificate_authority(ca.arn, cached=True) == ca
     changed = store.update_certificate_authority(ca, replace(ca, **CHANGES[change]))
-    for serial_number in range(1, 40):  # every guard
+    for serial_number in range(1, 1 + items.GUARDS):  # every guard
         with pytest.raises(StaleAuthorityError):
             store.reserve_certificate(certificate(ca, serial_number), ca, None, now=START)
     assert list(store.list_certificates(ca.arn)) == []
