@@ -44,8 +44,8 @@ types: $(VENV)/dev.stamp ## check static types
 layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
-fast: $(VENV)/dev.stamp ## run unit, contract and property tests
-	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/property
+fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow
+	$(BIN)/pytest -n auto --dist loadfile -m 'not slow' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

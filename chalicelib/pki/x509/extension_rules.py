@@ -164,6 +164,8 @@ def _name_constraints(root: Element) -> None:
             names.parse_name(der.parse(base.content))
         elif base.tag == general_names.IP:
             _check_range(base.content)
+        elif base.tag == general_names.DNS and b"*" in base.content:
+            raise DerError("A DNS name of name constraints has a wildcard, which is no host name.")
 
 
 def _check_range(content: bytes) -> None:

@@ -151,6 +151,7 @@ MALFORMED: dict[str, tuple[str, str, str]] = {
     "subject key identifier that is empty": ("2.5.29.14", "0400", "is empty"),
     "range with a hole in its mask": ("2.5.29.30", "300ea00c300a8708" + "c0000200" + "ff00ff00", "contiguous"),
     "range with bits below its mask": ("2.5.29.30", "300ea00c300a8708" + "c0000201" + "ffffff00", "below its mask"),
+    "wildcard in a DNS subtree": ("2.5.29.30", "3009a00730058203" + b"*.a".hex(), "wildcard"),
     "directory name of a subtree that is none": ("2.5.29.30", "3008a0063004a402" + "3100", "tag 0x31"),
     "two directory names of a subtree": ("2.5.29.30", "300aa0083006a404" + "30003000", "follows"),
     "minimum of a subtree": ("2.5.29.30", "300aa0083006" + "820161" + "800101", "minimum"),
