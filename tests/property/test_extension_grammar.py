@@ -21,11 +21,7 @@ from chalicelib.pki.x509.extensions import Extension
 from tests.support.builders import ROOT_KEY, root_certificate
 from tests.support.extension_values import VALID
 
-# What cryptography warns of and reads nevertheless.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Attribute's length"),  # it counts octets where X.520 counts characters
-    pytest.mark.filterwarnings("ignore:Parsed a serial number"),  # of the issuer, in AuthorityKeyIdentifier: 0 or less
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length")  # cryptography counts octets, X.520 characters
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
 SPECIFICATIONS |= {oids.TLS_FEATURE: rfc7633.Features()}
 ROOT_TBS = list(der.read(root_certificate().tbs_certificate_bytes).children())[:-1]
