@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
-from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +31,11 @@ def random_serial_number() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The signer of a request, and the operation, which a resource policy needs if the CA is of another account."""
-
-    known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
+    """The signer of a request, the operation, and what policies may ask of the request."""
 
     account_id: str
     access_key_id: str
-    principal: str = ADMINISTRATOR
+    principal: str
     operation: str = ""
     facts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
 
@@ -54,7 +51,7 @@ class Runtime:
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
-    known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
+        known: policies that were read a moment ago, and when; see `access.principals`.
     """
 
     settings: Settings

@@ -100,7 +100,7 @@ class Client:
         Raises:
             ApiError: IssueCertificate would refuse the request.
         """
-        throttling.check(self.rt, self.caller, "IssueCertificate")
+        throttling.take_token(self.rt, self.caller, "IssueCertificate")
         return cast("Explanation", dispatch.perform(self.rt, self.caller, "IssueCertificate", request, _PLANNING))
 
     def plan_authority(self, **request: object) -> None:

@@ -125,7 +125,7 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
     described = model.operations()[name]
     if name not in operations:
         raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
-    throttling.check(rt, caller, name)
+    throttling.take_token(rt, caller, name)
     decoded = protocol.codec.decode(described.input, request.body)
     answer = perform(rt, caller, name, decoded, operations)
     encoded: bytes = protocol.codec.encode(described.output, answer)
@@ -134,7 +134,7 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
 
 def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> Any:
     """Call an operation for a request that did not come over the wire; refusals are raised."""
-    throttling.check(rt, caller, name)
+    throttling.take_token(rt, caller, name)
     return perform(rt, caller, name, request, OPERATIONS)
 
 

@@ -69,7 +69,7 @@ def acting(rt: Runtime, caller: Caller, operation: str) -> Caller:
     Raises:
         ThrottlingException: the account's rate for the operation is exhausted.
     """
-    throttling.check(rt, caller, operation)
+    throttling.take_token(rt, caller, operation)
     return replace(caller, operation=operation)
 
 

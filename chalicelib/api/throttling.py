@@ -53,7 +53,7 @@ RATES = {
 }
 
 
-def check(rt: Runtime, caller: Caller, operation: str) -> None:
+def take_token(rt: Runtime, caller: Caller, operation: str) -> None:
     """Take a token for a request.
 
     Raises:

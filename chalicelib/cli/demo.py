@@ -21,6 +21,7 @@ from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import distribution_points, publication
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller, from_settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class _Demo:
         settings = replace(Settings.from_env(), data=str(directory / "home"), state="sqlite", buckets="directory")
         self.rt = from_settings(settings)
         self.caller = Caller(
-            account_id=settings.account_id, access_key_id=access_keys.ensure_root_key(self.rt).access_key_id
+            account_id=settings.account_id,
+            access_key_id=access_keys.ensure_root_key(self.rt).access_key_id,
+            principal=ADMINISTRATOR,
         )
         self.written: list[Path] = []
 

@@ -86,7 +86,7 @@ class Authority:
             ThrottlingException: the account has no request left.
             ResourceNotFoundException: there is no such CA.
         """
-        throttling.check(self.rt, self.caller, _DESCRIBE)
+        throttling.take_token(self.rt, self.caller, _DESCRIBE)
         return authorities.describe(self.rt, self.record)
 
     def allows(self, operation: str) -> bool:

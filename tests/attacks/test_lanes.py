@@ -7,106 +7,22 @@ import hashlib
 import json
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.x509 import ocsp as x509_ocsp
 
-import app as signet_app
-from chalicelib.config import Settings, SettingsError
-from chalicelib.local import bodies, host_names, lanes
-from chalicelib.local.application import Application
-from chalicelib.local.gateway import HttpRequest, HttpResponse
+from chalicelib.local import bodies, lanes
 from chalicelib.monitor import ocsp_watch
-from tests.support.builders import START
 from tests.support.client import send
+from tests.support.connections import MEGABYTE, SIGNED, Blocked, sent
 from tests.support.console_steps import arn_of, issue, root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from chalicelib.local.application import Application
+    from chalicelib.local.gateway import HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.laptop
-MEGABYTE = 1024 * 1024
-SCOPE = f"{START:%Y%m%d}/us-east-1/acm-pca/aws4_request"
-SIGNED = f"AWS4-HMAC-SHA256 Credential=AKIAX/{SCOPE}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
-
-
-class Headers(dict[str, str]):
-    """As the server hands them over."""
-
-
-class Scope(NamedTuple):
-    method: str
-    path: str
-    headers: Headers
-    query_string: str = ""
-    proto: str = "http"
-
-
-class Protocol:
-    """A connection whose body comes, or never comes."""
-
-    def __init__(self, body: bytes | None) -> None:
-        self._body, self.read = body, False
-        self.status, self.headers, self.content, self.file = 0, dict[str, str](), b"", ""
-
-    async def __call__(self) -> bytes:
-        self.read = True
-        if self._body is None:
-            await asyncio.Event().wait()
-        return self._body or b""
-
-    async def __aiter__(self) -> Any:
-        for start in range(0, len(self._body or b""), MEGABYTE):
-            yield (self._body or b"")[start : start + MEGABYTE]
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.status, self.headers, self.content = status, dict(headers), body
-
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
-        self.response_bytes(status, headers, b"")
-        self.file = file
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self.response_bytes(status, headers, b"")
-
-
-class Blocked:
-    """A gateway in which every request waits until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self.go = threading.Event()
-
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        self.go.wait(30)
-        return HttpResponse(200, (), b"done")
-
-
-@pytest.fixture
-def gateway() -> Blocked:
-    return Blocked()
-
-
-@pytest.fixture
-def application(rt: Any, gateway: Blocked) -> Iterator[Application]:
-    signet_app.use_runtime(rt)
-    made = Application(rt, gateway)  # type: ignore[arg-type]  # it answers as one
-    yield made
-    gateway.go.set()
-    made.close()
-
-
-async def sent(application: Application, method: str, path: str, body: bytes | None = b"", **headers: str) -> Protocol:
-    named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    named.setdefault("host", "127.0.0.1:8000")
-    named.setdefault("x-amz-date", f"{START:%Y%m%dT%H%M%SZ}")
-    if body:
-        named.setdefault("content-length", str(len(body)))
-    protocol = Protocol(body)
-    await application(Scope(method, path, named), protocol)
-    return protocol
-
-
 KINDS = {
     "api": {"method": "POST", "path": "/", "authorization": SIGNED},
     "console": {"method": "GET", "path": "/console/sign-in"},
@@ -309,76 +225,6 @@ def test_body_of_an_unsigned_request_is_not_read(application: Application, heade
 def test_signed_request_is_read(application: Application, gateway: Blocked) -> None:
     gateway.go.set()
     assert asyncio.run(sent(application, "POST", "/", b"{}", authorization=SIGNED, **KIND)).content == b"done"
-
-
-# host names (DNS rebinding)
-
-FOREIGN = ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost"]
-FOREIGN += ["", "127.0.0.1:8000:8000", "user@127.0.0.1", "127.0.0.1/", "127.0.0.1 evil", "[::2]", "0.0.0.0", "127.1"]
-FOREIGN += ["2130706433", "127.0.0.1..", "127.0.0.1,evil.example", "\u217c\u043ecalhost"]
-OWN = ["127.0.0.1", "127.0.0.1:8000", "localhost", "LocalHost:1", "localhost.", "localhost.:80", "[::1]:8000"]
-PATHS = [
-    ("GET", "/healthz"),
-    ("POST", "/"),
-    ("GET", "/console/sign-in"),
-    ("POST", "/console/sign-in"),
-    ("GET", "/none"),
-]
-
-
-@pytest.mark.parametrize("host", FOREIGN)
-@pytest.mark.parametrize(("method", "path"), PATHS)
-def test_other_host_name_gets_nothing(
-    application: Application, gateway: Blocked, method: str, path: str, host: str
-) -> None:
-    gateway.go.set()
-    found = asyncio.run(sent(application, method, path, None, host=host, content_length="0"))
-    assert (found.status, found.headers["connection"], found.read) == (421, "close", False)
-
-
-@pytest.mark.parametrize("host", OWN)
-def test_own_host_name_is_answered(application: Application, gateway: Blocked, host: str) -> None:
-    gateway.go.set()
-    assert asyncio.run(sent(application, "GET", "/healthz", host=host)).status == 200
-    assert asyncio.run(sent(application, "POST", "/elsewhere", host=host)).status == 200
-
-
-def test_host_named_twice_is_none(rt: Any) -> None:
-    names = host_names.names_of(rt.settings)
-    assert host_names.is_named(names, ["localhost"])
-    assert not host_names.is_named(names, ["localhost", "localhost"])
-    assert not host_names.is_named(names, [])
-
-
-def test_host_names_are_a_setting() -> None:
-    settings = Settings(public_url="https://Pki.Example.com/base", hosts="ca.example,other.example")
-    settings.check()
-    names = host_names.names_of(settings)
-    for host in ("pki.example.com", "CA.example:443", "other.example.", "localhost:8000"):
-        assert host_names.is_named(names, [host])
-    assert not host_names.is_named(names, ["example.com"])
-    everything = host_names.names_of(Settings(hosts="*"))
-    assert host_names.is_named(everything, ["evil.example"])
-    for wrong in ("a b", "http://a", "a:80", "*.a", "a,,b", "a/b"):
-        with pytest.raises(SettingsError, match="SIGNET_HOSTS"):
-            Settings(hosts=wrong).check()
-
-
-def test_crl_and_ocsp_answer_under_every_name(rt: Any, application: Application) -> None:
-    ca_id = root(rt)
-    serial = issue(rt, ca_id)
-    ca = rt.store.get_certificate_authority(arn_of(ca_id))
-    point = ca.distribution_points[0]
-
-    async def ask() -> None:
-        crl = await sent(application, "GET", f"/{point.key}", host="crl.example.com")
-        assert (crl.status, crl.headers["content-type"]) == (200, "application/pkix-crl")
-        request_der = ocsp_watch.request_about(ca, int(serial, 16))
-        sends = {"host": "ocsp.example.com", "content_type": "application/ocsp-request"}
-        found = await sent(application, "POST", "/", request_der, **sends)
-        assert x509_ocsp.load_der_ocsp_response(found.content).response_status.value == 0
-
-    asyncio.run(ask())
 
 
 # large CRLs

@@ -18,7 +18,7 @@ from chalicelib.config import Settings
 from chalicelib.local.scheduler import scheduled_event
 from chalicelib.monitor import crl_watch, fetching, ocsp_watch, rounds
 from chalicelib.monitor.sightings import Sighting
-from chalicelib.records import DistributionPoint, OcspUrl
+from chalicelib.records import ADMINISTRATOR, DistributionPoint, OcspUrl
 from chalicelib.runtime import Caller
 from tests.support.console_steps import arn_of, root
 
@@ -299,7 +299,7 @@ def test_budget_of_a_ca_holds_for_all_its_fetches(monkeypatch: pytest.MonkeyPatc
 def test_slow_account_takes_no_other_s_time(rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "ROUND_SECONDS", 1.0)
     slow = [root(rt) for _ in range(12)]
-    other = Caller(account_id="111122223333", access_key_id="AKIATEST")
+    other = Caller(account_id="111122223333", access_key_id="AKIATEST", principal=ADMINISTRATOR)
     monkeypatch.setattr("tests.support.console_steps.CALLER", other)
     monkeypatch.setattr(
         "tests.support.console_steps.arn_of",

@@ -13,6 +13,7 @@ from chalicelib import arn as arns
 from chalicelib.ca import find, state
 from chalicelib.errors import ApiError
 from chalicelib.operations import certificates, revocation
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate, CertificateAuthority
     from tests.faults.world import World
 
-STRANGER = Caller(account_id="999999999999", access_key_id="AKIASTRANGER")
+STRANGER = Caller(account_id="999999999999", access_key_id="AKIASTRANGER", principal=ADMINISTRATOR)
 
 
 def breaches(world: World) -> list[str]:

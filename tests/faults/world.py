@@ -22,6 +22,7 @@ from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller, Runtime, from_settings
 from tests.faults.fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
-CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST")
+CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST", principal=ADMINISTRATOR)
 ROOT_TEMPLATE = "arn:aws:acm-pca:::template/RootCACertificate/V1"
 BUCKET = "crl-bucket"
 

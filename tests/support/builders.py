@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ CRL_CONFIGURATION: dict[str, Any] = {
     "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": "crl-bucket"}
 }
 CREATE: Any = {"CertificateAuthorityConfiguration": EC_CONFIGURATION, "CertificateAuthorityType": "ROOT"}
-CALLER = Caller(account_id="000000000000", access_key_id="test")
+CALLER = Caller(account_id="000000000000", access_key_id="test", principal=ADMINISTRATOR)
 
 
 def name(common_name: str) -> x509.Name:

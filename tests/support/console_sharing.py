@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.access import resource_policy
 from chalicelib.operations import policies
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.console_steps import arn_of
 
@@ -29,7 +30,7 @@ def share(rt: Any, ca_id: str, actions: Iterable[str] = EVERYTHING, *, template:
         | ({"Condition": condition} if template and name == "IssueCertificate" else {})
         for name in actions
     ]
-    caller = Caller(account_id=OWNER, access_key_id="AKIATEST", operation="PutPolicy")
+    caller = Caller(account_id=OWNER, access_key_id="AKIATEST", operation="PutPolicy", principal=ADMINISTRATOR)
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
     policies.put_policy(rt, caller, {"ResourceArn": arn, "Policy": text})
     return ca_id

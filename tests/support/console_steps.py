@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from tests.support.console_browser import Answer, Browser
@@ -13,7 +14,7 @@ from tests.support.console_browser import Answer, Browser
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST")
+CALLER = Caller(account_id="000000000000", access_key_id="AKIATEST", principal=ADMINISTRATOR)
 OCSP = {"OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e\u200b=cmd|'/c calc'!A0\"&{{777*13007}}"
 

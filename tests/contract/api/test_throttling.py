@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys
 from chalicelib.api import dispatch, throttling
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import create
 from tests.support.client import client_for
@@ -63,23 +64,23 @@ def test_other_accounts_are_counted_apart(acm_pca: Any, limited: Any) -> None:
 
 
 def test_clock_that_goes_back_gives_nothing(limited: Any, clock: Any) -> None:
-    caller = Caller(account_id="0" * 12, access_key_id="x")
-    throttling.check(limited, caller, "CreatePermission")
+    caller = Caller(account_id="0" * 12, access_key_id="x", principal=ADMINISTRATOR)
+    throttling.take_token(limited, caller, "CreatePermission")
     clock.forward(hours=-1)
     from chalicelib.errors import ThrottlingException
 
     with pytest.raises(ThrottlingException):
-        throttling.check(limited, caller, "CreatePermission")
+        throttling.take_token(limited, caller, "CreatePermission")
 
 
 def test_threads_share_a_bucket(limited: Any) -> None:
-    caller = Caller(account_id="0" * 12, access_key_id="x")
+    caller = Caller(account_id="0" * 12, access_key_id="x", principal=ADMINISTRATOR)
 
     def ask(_: int) -> bool:
         from chalicelib.errors import ThrottlingException
 
         try:
-            throttling.check(limited, caller, "GetCertificate")
+            throttling.take_token(limited, caller, "GetCertificate")
         except ThrottlingException:
             return False
         return True

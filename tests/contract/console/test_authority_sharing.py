@@ -243,9 +243,10 @@ def test_report_is_asked_for_followed_and_downloaded(
 
 
 def browser_caller(browser: Browser) -> Any:
+    from chalicelib.records import ADMINISTRATOR
     from chalicelib.runtime import Caller
 
-    return Caller(account_id=ACCOUNT, access_key_id="x")
+    return Caller(account_id=ACCOUNT, access_key_id="x", principal=ADMINISTRATOR)
 
 
 def test_report_is_for_those_alone_who_may_see_the_ca(browser: Browser, rt: Any, acm_pca: Any) -> None:

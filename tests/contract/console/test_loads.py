@@ -33,17 +33,17 @@ class Cost:
     def __init__(self, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tokens: Counter[str] = Counter()
         self.loads: Counter[str] = Counter()
-        check, load = throttling.check, rt.store.get_certificate_authority
+        take, load = throttling.take_token, rt.store.get_certificate_authority
 
-        def counted_check(rt: Any, caller: Any, operation: str) -> None:
+        def counted_take(rt: Any, caller: Any, operation: str) -> None:
             self.tokens[operation] += 1
-            check(rt, caller, operation)
+            take(rt, caller, operation)
 
         def counted_load(arn: str, *, cached: bool = False) -> Any:
             self.loads[arn] += not cached
             return load(arn, cached=cached)
 
-        monkeypatch.setattr(throttling, "check", counted_check)
+        monkeypatch.setattr(throttling, "take_token", counted_take)
         monkeypatch.setattr(rt.store, "get_certificate_authority", counted_load)
 
     def reset(self) -> None:

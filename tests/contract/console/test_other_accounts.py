@@ -14,6 +14,7 @@ from chalicelib.console import pages
 from chalicelib.console.views import authorities
 from chalicelib.crl import publication
 from chalicelib.operations import policies
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser
@@ -177,7 +178,7 @@ def test_what_a_policy_leaves_out_is_refused_in_words_and_not_offered(browser: B
 
 def test_ca_that_is_not_shared_any_more_is_not_there(browser: Browser, rt: Any) -> None:
     ca, stranger = share(rt, root(rt)), share(rt, root(rt), account="222222222222")
-    caller = Caller(account_id=OWNER, access_key_id="AKIATEST", operation="DeletePolicy")
+    caller = Caller(account_id=OWNER, access_key_id="AKIATEST", operation="DeletePolicy", principal=ADMINISTRATOR)
     policies.delete_policy(rt, caller, {"ResourceArn": arn_of(ca)})
     for each in (ca, stranger):
         for rest in ("", "/issue", "/certificates", "/activity"):

@@ -14,6 +14,7 @@ from chalicelib.console import sessions
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import authorities as authorities_view
 from chalicelib.operations import creation
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.console_browser import ORIGIN, Answer, Browser
 from tests.support.console_steps import pressed_by_enter, problems, signed_in
@@ -341,7 +342,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser) -> None:
 
 def test_list_is_paged(browser: Browser) -> None:
     draft = wizard_draft.WizardDraft(steps={"subject": {"CommonName": "x"}, "key": {"algorithm": "EC_prime256v1"}})
-    caller: Any = Caller(account_id="000000000000", access_key_id="x")
+    caller: Any = Caller(account_id="000000000000", access_key_id="x", principal=ADMINISTRATOR)
     request: Any = wizard_draft.create_request(draft)
     for _ in range(authorities_view.PAGE + 1):
         creation.create_certificate_authority(browser.rt, caller, request)

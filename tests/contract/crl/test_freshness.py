@@ -14,7 +14,7 @@ from chalicelib import runtime
 from chalicelib.cli import signet
 from chalicelib.crl import freshness
 from chalicelib.crl.verification import verify_crls
-from chalicelib.records import CrlState
+from chalicelib.records import ADMINISTRATOR, CrlState
 from chalicelib.reports.overview import overview
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, issue
@@ -79,7 +79,9 @@ def test_command_line_and_console_agree_on_a_crl(
     rt = replace(rt, store=Publisher(rt.store, situation))
     members, condition = RECORDED[situation]
     agreed(rt, arn, freshness.WORDS[condition], monkeypatch)
-    (age,) = overview(rt, Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST"), START).crls
+    (age,) = overview(
+        rt, Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST", principal=ADMINISTRATOR), START
+    ).crls
     assert age.crl.condition == condition
     (verdict,) = verify_crls(rt)
     assert verdict.freshness == (freshness.WORDS[condition] if "published_at" in members else "")

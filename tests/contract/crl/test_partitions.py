@@ -20,6 +20,7 @@ from chalicelib.pki.asn1 import oids
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.x509 import extensions
 from chalicelib.reconcile import reconcile
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from chalicelib.store import table_crls
 from tests.support.authority_steps import active_root, fetch, issue
@@ -175,7 +176,7 @@ def test_full_partition_is_smaller_than_a_megabyte() -> None:
 def test_explained_certificate_has_a_distribution_point_and_takes_no_place(rt: Any, acm_pca: Any, arn: str) -> None:
     from tests.support.builders import csr
 
-    caller = Caller(account_id="000000000000", access_key_id="x", operation="IssueCertificate")
+    caller = Caller(account_id="000000000000", access_key_id="x", operation="IssueCertificate", principal=ADMINISTRATOR)
     request: Any = {
         "CertificateAuthorityArn": arn,
         "Csr": csr(),

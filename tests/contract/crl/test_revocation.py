@@ -134,6 +134,7 @@ def test_disabled_ca_revokes_and_publishes(acm_pca: Any, rt: Any) -> None:
 def test_interrupted_issuance_can_be_revoked(acm_pca: Any, rt: Any, clock: Any) -> None:
     """The CA may have signed before it crashed: it owns that serial (Baseline Requirements 4.9.9 in spirit)."""
     from chalicelib.operations import certificates
+    from chalicelib.records import ADMINISTRATOR
     from chalicelib.runtime import Caller
 
     arn = active_root(acm_pca)
@@ -153,7 +154,7 @@ def test_interrupted_issuance_can_be_revoked(acm_pca: Any, rt: Any, clock: Any) 
         "SigningAlgorithm": "SHA256WITHECDSA",
         "Validity": {"Type": "DAYS", "Value": 30},
     }
-    caller = Caller(account_id="000000000000", access_key_id="test")
+    caller = Caller(account_id="000000000000", access_key_id="test", principal=ADMINISTRATOR)
     with pytest.raises(KeyboardInterrupt):
         certificates.issue_certificate(replace(rt, keys=DyingKeys()), caller, request)
     (pending,) = [each for each in rt.store.list_certificates(arn) if each.status == "PENDING"]

@@ -12,6 +12,7 @@ from botocore import xform_name
 
 from chalicelib.access import access_keys
 from chalicelib.operations import policies
+from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import csr
@@ -283,7 +284,7 @@ def test_of_two_changes_at_once_one_is_told_to_try_again(rt: Any, acm_pca: Any, 
             acm_pca.put_policy(ResourceArn=arn, Policy=documented(arn, THIRD))
             return found
 
-    caller = Caller(account_id="000000000000", access_key_id="x")
+    caller = Caller(account_id="000000000000", access_key_id="x", principal=ADMINISTRATOR)
     late: Any = replace(rt, store=Late())
     from chalicelib.errors import ConcurrentModificationException
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
 from chalicelib.crl.publication import publish_due_crls
-from chalicelib.records import AuditReport
+from chalicelib.records import ADMINISTRATOR, AuditReport
 from chalicelib.reports import audit_report_writer
 from chalicelib.reports.activity import activity
 from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy
@@ -31,7 +31,7 @@ WEEK = {"Type": "DAYS", "Value": 6}
 
 @pytest.fixture
 def caller(rt: Any) -> Caller:
-    return Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST")
+    return Caller(account_id=rt.settings.account_id, access_key_id="AKIATEST", principal=ADMINISTRATOR)
 
 
 def named(common_name: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_crl_that_nobody_makes_is_seen_ever_more_urgently(acm_pca: Any, rt: Any,
 
 def test_authorities_of_others_are_not_counted(acm_pca: Any, rt: Any, clock: Any) -> None:
     active_root(acm_pca)
-    stranger = Caller(account_id="999999999999", access_key_id="AKIASTRANGER")
+    stranger = Caller(account_id="999999999999", access_key_id="AKIASTRANGER", principal=ADMINISTRATOR)
     assert overview(rt, stranger, clock()).authorities == 0
     assert sum(bar.number for bar in overview(rt, stranger, clock()).issued) == 0
     assert hierarchy(rt, stranger) == ()

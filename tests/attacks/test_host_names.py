@@ -1,0 +1,87 @@
+"""A name that is not the home's gets nothing, so that no page of another site reaches it (DNS rebinding)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.x509 import ocsp as x509_ocsp
+
+from chalicelib.config import Settings, SettingsError
+from chalicelib.local import host_names
+from chalicelib.monitor import ocsp_watch
+from tests.support.connections import Blocked, sent
+from tests.support.console_steps import arn_of, issue, root
+
+if TYPE_CHECKING:
+    from chalicelib.local.application import Application
+
+pytestmark = pytest.mark.laptop
+
+FOREIGN = ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost"]
+FOREIGN += ["", "127.0.0.1:8000:8000", "user@127.0.0.1", "127.0.0.1/", "127.0.0.1 evil", "[::2]", "0.0.0.0", "127.1"]
+FOREIGN += ["2130706433", "127.0.0.1..", "127.0.0.1,evil.example", "\u217c\u043ecalhost"]
+OWN = ["127.0.0.1", "127.0.0.1:8000", "localhost", "LocalHost:1", "localhost.", "localhost.:80", "[::1]:8000"]
+PATHS = [
+    ("GET", "/healthz"),
+    ("POST", "/"),
+    ("GET", "/console/sign-in"),
+    ("POST", "/console/sign-in"),
+    ("GET", "/none"),
+]
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_other_host_name_gets_nothing(
+    application: Application, gateway: Blocked, method: str, path: str, host: str
+) -> None:
+    gateway.go.set()
+    found = asyncio.run(sent(application, method, path, None, host=host, content_length="0"))
+    assert (found.status, found.headers["connection"], found.read) == (421, "close", False)
+
+
+@pytest.mark.parametrize("host", OWN)
+def test_own_host_name_is_answered(application: Application, gateway: Blocked, host: str) -> None:
+    gateway.go.set()
+    assert asyncio.run(sent(application, "GET", "/healthz", host=host)).status == 200
+    assert asyncio.run(sent(application, "POST", "/elsewhere", host=host)).status == 200
+
+
+def test_host_named_twice_is_none(rt: Any) -> None:
+    names = host_names.names_of(rt.settings)
+    assert host_names.is_named(names, ["localhost"])
+    assert not host_names.is_named(names, ["localhost", "localhost"])
+    assert not host_names.is_named(names, [])
+
+
+def test_host_names_are_a_setting() -> None:
+    settings = Settings(public_url="https://Pki.Example.com/base", hosts="ca.example,other.example")
+    settings.check()
+    names = host_names.names_of(settings)
+    for host in ("pki.example.com", "CA.example:443", "other.example.", "localhost:8000"):
+        assert host_names.is_named(names, [host])
+    assert not host_names.is_named(names, ["example.com"])
+    everything = host_names.names_of(Settings(hosts="*"))
+    assert host_names.is_named(everything, ["evil.example"])
+    for wrong in ("a b", "http://a", "a:80", "*.a", "a,,b", "a/b"):
+        with pytest.raises(SettingsError, match="SIGNET_HOSTS"):
+            Settings(hosts=wrong).check()
+
+
+def test_crl_and_ocsp_answer_under_every_name(rt: Any, application: Application) -> None:
+    ca_id = root(rt)
+    serial = issue(rt, ca_id)
+    ca = rt.store.get_certificate_authority(arn_of(ca_id))
+    point = ca.distribution_points[0]
+
+    async def ask() -> None:
+        crl = await sent(application, "GET", f"/{point.key}", host="crl.example.com")
+        assert (crl.status, crl.headers["content-type"]) == (200, "application/pkix-crl")
+        request_der = ocsp_watch.request_about(ca, int(serial, 16))
+        sends = {"host": "ocsp.example.com", "content_type": "application/ocsp-request"}
+        found = await sent(application, "POST", "/", request_der, **sends)
+        assert x509_ocsp.load_der_ocsp_response(found.content).response_status.value == 0
+
+    asyncio.run(ask())
