@@ -296,12 +296,14 @@ class ResourcePolicy:
     """A CA's resource policy: the text as its author gave it, and the accounts that it names.
 
     Attributes:
+        shared_with_all: some statement names nobody ("*"), so that its conditions decide for every account.
         version: grows by one with every write; an update is conditional on it.
     """
 
     ca_arn: str
     text: str
     shared_with: tuple[str, ...] = ()
+    shared_with_all: bool = False
     version: int = 1
 
 

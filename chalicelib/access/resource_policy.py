@@ -61,6 +61,11 @@ def accounts_of(statements: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(sorted({policy.account_of(name) for name in named} - {""}))
 
 
+def names_anybody(statements: Sequence[Statement]) -> bool:
+    """Tell whether some statement allows something without naming who may."""
+    return any(statement.effect == "Allow" and ANYBODY in (statement.principals or ()) for statement in statements)
+
+
 def allows(statements: Sequence[Statement], action: str, context: Mapping[str, str]) -> bool:
     """Tell whether the account in `context` may do `action`: some statement allows it and none denies it."""
     request = _request(statements, context[PRINCIPAL_ACCOUNT], action, context.get(TEMPLATE_ARN, ""))

@@ -44,7 +44,12 @@ def put_policy(rt: Runtime, caller: Caller, request: shapes.PutPolicyRequest) ->
             f"The policy denies something to account {owner}, which owns the CA.", member=("Policy",)
         )
     shared_with = tuple(account for account in resource_policy.accounts_of(statements) if account != owner)
-    policy = ResourcePolicy(ca_arn=ca.arn, text=request["Policy"], shared_with=shared_with)
+    policy = ResourcePolicy(
+        ca_arn=ca.arn,
+        text=request["Policy"],
+        shared_with=shared_with,
+        shared_with_all=resource_policy.names_anybody(statements),
+    )
     try:
         rt.store.put_policy(rt.store.get_policy(ca.arn), policy, most=MAX_SHARED)
     except ConflictError as error:

@@ -315,6 +315,10 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Remove a policy; `ConflictError` if the CA no longer has this policy."""
         ...
 
+    def is_shared(self, ca_arn: str, account_id: str) -> bool:
+        """Tell whether the CA's policy names an account or all of them: the same reads whether there is such a CA."""
+        ...
+
     def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
         """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`."""
         ...

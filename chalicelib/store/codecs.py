@@ -98,6 +98,7 @@ _CODECS: dict[str, _Codec] = {
     "policies": (_json, lambda text: tuple((name, policy) for name, policy in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
+    "shared_with_all": (int, bool),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),

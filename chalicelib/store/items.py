@@ -132,7 +132,7 @@ def policy_key(ca_arn: str) -> Key:
 
 
 def share_key(account_id: str, ca_arn: str) -> Key:
-    """Key of the entry that says that a CA's policy names an account."""
+    """Key of the entry that says that a CA's policy names an account, or "*" for all of them."""
     return Key(f"SHARED#{account_id}", f"CA#{ca_id_of(ca_arn)}")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _ATTEMPTS = 8
+ANYBODY = "*"
 
 
 class Policies(Base):
@@ -37,6 +38,8 @@ class Policies(Base):
             *(_share(name, new.ca_arn) for name in new.shared_with),
             *(Delete(items.share_key(name, new.ca_arn)) for name in before if name not in new.shared_with),
         ]
+        anybody = items.share_key(ANYBODY, new.ca_arn)
+        writes.append(_share(ANYBODY, new.ca_arn) if new.shared_with_all else Delete(anybody))
         added = [name for name in new.shared_with if name not in before]
         for _ in range(_ATTEMPTS):
             counted = self._counted(new.ca_arn, added, most)
@@ -63,11 +66,14 @@ class Policies(Base):
         return [Put({"pk": key.pk, "sk": key.sk, "version": version + 1}, version_is(version) if version else ABSENT)]
 
     def delete_policy(self, policy: ResourcePolicy) -> None:
-        shares = [Delete(items.share_key(name, policy.ca_arn)) for name in policy.shared_with]
+        shares = [Delete(items.share_key(name, policy.ca_arn)) for name in (*policy.shared_with, ANYBODY)]
         try:
             self.table.write(Delete(items.policy_key(policy.ca_arn), version_is(policy.version)), *shares)
         except ConditionFailedError as error:
             raise ConflictError("The policy has changed.") from error
+
+    def is_shared(self, ca_arn: str, account_id: str) -> bool:
+        return any(self.table.get_many([items.share_key(name, ca_arn) for name in (account_id, ANYBODY)]))
 
     def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
         page = self.table.query(f"SHARED#{account_id}", after=f"CA#{after or ''}", limit=limit)

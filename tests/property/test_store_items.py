@@ -37,6 +37,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXTS,
     "int": st.integers(0, 10**37),
+    "bool": st.booleans(),
     "bytes": BYTES,
     "datetime": MOMENTS,
     "dict[str, Any]": st.dictionaries(TEXTS, JSON, max_size=3),
