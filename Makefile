@@ -28,7 +28,7 @@ run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_
 	@exec $(BIN)/signet serve
 
 test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests with coverage
-	$(BIN)/pytest -n auto --dist loadfile --durations=10 --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10 --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## check formatting and lint rules
 	$(BIN)/ruff format --check .
@@ -45,7 +45,7 @@ layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
 fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow
-	$(BIN)/pytest -n auto --dist loadfile -m 'not slow' tests/unit tests/contract tests/property
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

@@ -48,6 +48,7 @@ class Home:
             **settings,
         }
         self.process: subprocess.Popen[str] | None = None
+        self._exports: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -112,17 +113,20 @@ class Home:
         return found
 
     def exports(self) -> dict[str, str]:
-        """What `signet env` sets."""
-        text = self.signet("env").stdout
-        assert text.startswith("export ")
-        return dict(word.split("=", 1) for word in text.removeprefix("export ").split())
+        """What `signet env` sets; asked once, because it stays the same."""
+        if not self._exports:
+            text = self.signet("env").stdout
+            assert text.startswith("export ")
+            self._exports = dict(word.split("=", 1) for word in text.removeprefix("export ").split())
+        return self._exports
 
     def aws(self, *words: str, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the AWS CLI as a person would after `eval "$(signet env)"`."""
+        uncovered = {name: value for name, value in self.environment.items() if not name.startswith("COVERAGE_")}
         found = subprocess.run(
             [BIN / "aws", "acm-pca", *words],
             cwd=cwd,
-            env=self.environment | self.exports(),
+            env=uncovered | self.exports(),
             capture_output=True,
             text=True,
             check=False,
