@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.authority_steps import active_root, issue, serial_of
-from tests.support.builders import LEAF_KEY, csr
+from tests.support.builders import LEAF_KEY, csr, with_exponent
 from tests.support.refusals import refusal
 
 COMPROMISES = ("KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "A_A_COMPROMISE")
@@ -55,3 +55,12 @@ def test_nothing_of_a_refused_request_is_recorded(acm_pca: Any, rt: Any) -> None
     before = [record.serial_number for record in rt.store.list_certificates(arn)]
     assert refused(acm_pca, arn, Csr=csr("b.example.com", key=LEAF_KEY))
     assert [record.serial_number for record in rt.store.list_certificates(arn)] == before
+
+
+def test_modulus_of_a_compromised_key_is_refused_with_every_exponent(acm_pca: Any) -> None:
+    """Whoever knows the factors knows the private key of every exponent."""
+    arn = active_root(acm_pca)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    other = with_exponent(key, 65539)
+    revoke(acm_pca, arn, issue(acm_pca, arn, Csr=csr("a.example.com", key=key)), "KEY_COMPROMISE")
+    assert refused(acm_pca, arn, Csr=csr("b.example.com", key=other))

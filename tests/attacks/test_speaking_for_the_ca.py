@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -17,7 +17,7 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import extension_values
 from chalicelib.pki.x509.issuer import issuer_of
 from tests.support import pki_forge as forge
-from tests.support.builders import ROOT_KEY, csr, root_certificate, sign_csr
+from tests.support.builders import ROOT_KEY, csr, root_certificate, sign_csr, with_exponent
 from tests.support.planned_certificates import ISSUER, der_of, planned
 
 if TYPE_CHECKING:
@@ -89,6 +89,18 @@ def test_key_of_the_issuer_is_known_in_its_other_encoding() -> None:
     request = forge.csr(tbs=info, signature=ROOT_KEY.sign(info, ec.ECDSA(hashes.SHA256())))
     with pytest.raises(ConstraintError, match="belongs to the issuing certificate authority"):
         plan("EndEntityCertificate", forge.armored(request))
+
+
+def test_key_of_the_issuer_is_known_with_another_exponent() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    issuer = issuer_of(der_of(root_certificate(key=key)))
+    with pytest.raises(ConstraintError, match="belongs to the issuing certificate authority"):
+        plan(
+            "EndEntityCertificate",
+            csr("leaf", key=with_exponent(key, 65539)),
+            issuer=issuer,
+            signing_algorithm="SHA256WITHRSA",
+        )
 
 
 def usage(**bits: bool) -> x509.KeyUsage:

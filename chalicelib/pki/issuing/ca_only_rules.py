@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ConstraintError, CsrError
-from chalicelib.pki.x509 import extension_values, names
+from chalicelib.pki.x509 import extension_values, keys, names
 
 if TYPE_CHECKING:
     from chalicelib.errors import Member
@@ -59,9 +59,10 @@ def _is_visible(character: str) -> bool:
 
 
 def key_is_no_issuers(specification: Specification, _plan: Plan) -> None:
-    """Refuse the key of the issuer, and of every CA above it."""
+    """Refuse the key of the issuer, and of every CA above it; an RSA key with another exponent is the same key."""
     issuer = specification.issuer
-    if specification.request.public_key in (issuer.public_key, *issuer.keys_above):
+    theirs = map(keys.key_sha256, (issuer.public_key, *issuer.keys_above))
+    if keys.key_sha256(specification.request.public_key) in theirs:
         raise ConstraintError(
             "The key of the CSR belongs to the issuing certificate authority, or to one above it.", member=("Csr",)
         )

@@ -26,6 +26,7 @@ MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 MAX_SPKI_BYTES = 3000  # ML-DSA-87 has 2,614
 MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
+USUAL_EXPONENT = 65537
 _ML_DSA = (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey, mldsa.MLDSA87PublicKey)
 
 
@@ -42,7 +43,7 @@ def _powers(prime: int) -> frozenset[int]:
     powers, value = set(), 1
     while value not in powers:
         powers.add(value)
-        value = value * 65537 % prime
+        value = value * USUAL_EXPONENT % prime
     return frozenset(powers)
 
 
@@ -50,7 +51,12 @@ _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
 
 
 def key_sha256(public_key: PublicKeyTypes) -> str:
-    """Return the SHA-256 of a key in its usual encoding, in hex: the same however a certificate encodes the key."""
+    """Return the SHA-256 of a key in its usual encoding, in hex: the same however a certificate encodes the key.
+
+    RSA keys of one modulus have one hash, that of the exponent 65537: whoever knows one private key knows them all.
+    """
+    if isinstance(public_key, rsa.RSAPublicKey):
+        public_key = rsa.RSAPublicNumbers(USUAL_EXPONENT, public_key.public_numbers().n).public_key()
     return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
