@@ -91,6 +91,12 @@ class Settings:
         "whether the monitor fetches from private IP addresses; default: allow with sqlite, else refuse",
         choices=("", "allow", "refuse"),
     )
+    shares: str = _setting(
+        "SIGNET_SHARES",
+        "listed",
+        "whether lists show CAs of other accounts at once, or once `signet share accept` names their owner",
+        choices=("listed", "accepted"),
+    )
     rates: str = _setting(
         "SIGNET_RATES",
         "none",

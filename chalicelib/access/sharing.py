@@ -14,6 +14,8 @@ from chalicelib.access.resource_policy import PRINCIPAL_ACCOUNT, TEMPLATE_ARN
 from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chalicelib.runtime import Caller, Runtime
 
 _NEIGHBOURS = 16  # ids of CAs that differ in the last hex digit alone
@@ -59,6 +61,14 @@ def issuing_accounts(rt: Runtime, ca_arn: str, template_arn: str) -> list[str]:
             statements, "IssueCertificate", {PRINCIPAL_ACCOUNT: account, TEMPLATE_ARN: template_arn}
         )
     ]
+
+
+def accepted(rt: Runtime, account_id: str, ca_arns: Iterable[str]) -> list[str]:
+    """Return the CAs of other accounts that lists show: all of them, or those whose owner the account has accepted."""
+    if rt.settings.shares == "listed":
+        return list(ca_arns)
+    owners = frozenset(rt.store.list_accepted(account_id))
+    return [arn for arn in ca_arns if arns.parse_ca_arn(arn).account_id in owners]
 
 
 def arn_of_shared(rt: Runtime, account_id: str, ca_id: str) -> str | None:

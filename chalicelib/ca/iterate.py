@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import logs
-from chalicelib.access import authorization
+from chalicelib.access import authorization, sharing
 from chalicelib.ca import state
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Itera
     """The CAs of other accounts on which policies let the caller do all of these operations, read in pages."""
     after: str | None = None
     while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
-        for arn in page:
+        for arn in sharing.accepted(rt, caller.account_id, page):
             allowed = all(authorization.decide(rt, replace(caller, operation=name), arn).allowed for name in operations)
             ca = rt.store.get_certificate_authority(arn) if allowed else None
             if ca is not None and not state.is_gone(ca, rt.now()):

@@ -14,7 +14,19 @@ from chalicelib.access.policy import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.buckets import BucketError
-from chalicelib.cli import console, credentials, crl, demo, environment, monitor, principals, serve, settings, status
+from chalicelib.cli import (
+    console,
+    credentials,
+    crl,
+    demo,
+    environment,
+    monitor,
+    principals,
+    serve,
+    settings,
+    shares,
+    status,
+)
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
@@ -53,6 +65,7 @@ for command in (
     demo.demo,
     principals.principal,
     credentials.credentials,
+    shares.share,
     settings.settings,
 ):
     signet.add_command(command)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import authorization
+from chalicelib.access import authorization, sharing
 from chalicelib.ca import find, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.ocsp import responders
@@ -96,7 +96,9 @@ def _shared_page(
     ca_arns = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
     reader = replace(caller, operation="DescribeCertificateAuthority")
     cas = [
-        rt.store.get_certificate_authority(arn) for arn in ca_arns[:limit] if authorization.is_shared(rt, reader, arn)
+        rt.store.get_certificate_authority(arn)
+        for arn in sharing.accepted(rt, caller.account_id, ca_arns[:limit])
+        if authorization.is_shared(rt, reader, arn)
     ]
     return [ca for ca in cas if ca is not None], ca_arns[limit - 1] if len(ca_arns) > limit else None
 

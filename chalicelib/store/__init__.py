@@ -323,6 +323,18 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`."""
         ...
 
+    def accept_shares(self, account_id: str, owner: str) -> None:
+        """Record that an account accepts the CAs that another one shares with it."""
+        ...
+
+    def reject_shares(self, account_id: str, owner: str) -> None:
+        """Remove the record that an account accepts the CAs of another one."""
+        ...
+
+    def list_accepted(self, account_id: str) -> list[str]:
+        """Return the accounts whose CAs an account accepts."""
+        ...
+
     # buckets
 
     def take_bucket(self, bucket: str, account_id: str) -> str:

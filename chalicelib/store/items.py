@@ -136,6 +136,11 @@ def share_key(account_id: str, ca_arn: str) -> Key:
     return Key(f"SHARED#{account_id}", f"CA#{ca_id_of(ca_arn)}")
 
 
+def accepted_key(account_id: str, owner: str = "") -> Key:
+    """Key of the entry that says that an account accepts the CAs that another one shares with it."""
+    return Key(f"ACCEPTED#{account_id}", f"OWNER#{owner}")
+
+
 def sharing_key(owner: str) -> Key:
     """Key of the entry that serializes the changes of what an account shares: its version grows with each."""
     return Key(f"SHARING#{owner}", "SHARING")

@@ -79,6 +79,16 @@ class Policies(Base):
         page = self.table.query(f"SHARED#{account_id}", after=f"CA#{after or ''}", limit=limit)
         return [str(item["arn"]) for item in page]
 
+    def accept_shares(self, account_id: str, owner: str) -> None:
+        key = items.accepted_key(account_id, owner)
+        self.table.write(Put({"pk": key.pk, "sk": key.sk, "owner": owner}))
+
+    def reject_shares(self, account_id: str, owner: str) -> None:
+        self.table.write(Delete(items.accepted_key(account_id, owner)))
+
+    def list_accepted(self, account_id: str) -> list[str]:
+        return [str(item["owner"]) for item in self.table.query(items.accepted_key(account_id).pk)]
+
 
 def _share(account_id: str, ca_arn: str) -> Put:
     key: Key = items.share_key(account_id, ca_arn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,3 +75,19 @@ def test_policies_that_are_put_at_once_share_no_more(rt: Runtime, acm_pca: Any) 
         thread.join()
     assert len(listed(victim)) <= MOST
     assert set(codes) <= {"InvalidPolicyException", "ThrottlingException"}
+
+
+def test_lists_may_wait_until_the_account_accepts_an_owner(rt: Runtime, acm_pca: Any) -> None:
+    """As the invitation of AWS RAM: until then nobody fills the lists of another account with anything."""
+    friend = of_account(rt, THIRD)
+    victim = of_account(replace(rt, settings=replace(rt.settings, shares="accepted")), OTHER)
+    spam, welcome = create(acm_pca), create(friend)
+    acm_pca.put_policy(ResourceArn=spam, Policy=documented(spam))
+    friend.put_policy(ResourceArn=welcome, Policy=documented(welcome))
+    assert listed(victim) == []
+    rt.store.accept_shares(OTHER, THIRD)
+    rt.store.accept_shares(THIRD, rt.settings.account_id)
+    assert listed(victim) == [welcome]
+    victim.describe_certificate_authority(CertificateAuthorityArn=spam)  # a policy suffices for use, as on AWS
+    rt.store.reject_shares(OTHER, THIRD)
+    assert listed(victim) == []
