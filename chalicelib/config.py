@@ -103,6 +103,12 @@ class Settings:
         "request rate limits: none, or those of AWS Private CA",
         choices=("none", "aws"),
     )
+    principal_rate: str = _setting(
+        "SIGNET_PRINCIPAL_RATE", "0", "requests that a principal may send in a minute; 0: no limit"
+    )
+    storm_guard: str = _setting(
+        "SIGNET_STORM_GUARD", "0", "how often a minute a template of a CA issues one CSR; 0: no limit"
+    )
     log_level: str = _setting(
         "SIGNET_LOG_LEVEL", "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -195,6 +201,8 @@ _RULES = (
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
     ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
+    ("principal_rate", r"[0-9]{1,6}", "a number of requests from 0 to 999999"),
+    ("storm_guard", r"[0-9]{1,6}", "a number of certificates from 0 to 999999"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
     ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
 )

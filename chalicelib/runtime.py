@@ -51,6 +51,7 @@ class Runtime:
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
+        windows: requests of principals, and certificates of one CSR, in this minute; see `access.limits`.
         known: policies that were read a moment ago, and when; see `access.principals`.
     """
 
@@ -65,6 +66,7 @@ class Runtime:
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
     sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
+    windows: dict[tuple[str, ...], Any] = field(default_factory=dict)
     known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib import errors, rates
+from chalicelib.access import limits
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
@@ -54,11 +55,12 @@ RATES = {
 
 
 def take_token(rt: Runtime, caller: Caller, operation: str) -> None:
-    """Take a token for a request.
+    """Count a request of a principal, and take a token of its account for the operation.
 
     Raises:
-        ThrottlingException: the caller's account has none left for this operation.
+        ThrottlingException: the principal, or its account for this operation, has none left.
     """
+    limits.take_request(rt, caller)
     if rt.settings.rates == "none":
         return
     rate = RATES[operation]

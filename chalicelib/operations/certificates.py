@@ -5,10 +5,12 @@ Source: AWS Private CA API, IssueCertificate, GetCertificate; User Guide, "Issui
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
+from chalicelib.access import limits
 from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, search
@@ -61,6 +63,7 @@ def issue_certificate(
     even if the CA's status or the time would refuse that request now.
 
     Raises:
+        ThrottlingException: the same CSR was issued too often within a minute, by setting.
         InvalidStateException: the CA may not issue in its status.
         InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, or the token
             was used with other parameters.
@@ -73,12 +76,14 @@ def issue_certificate(
     template_arn = _template_arn(rt, request)
     order: _Order | None = None
     first_crls: list[str] = []
+    window: tuple[str, ...] = ()
     for attempt in range(_ATTEMPTS):
         cached_if = "ACTIVE" if attempt == 0 else ""
         ca = find.find(rt, caller, ca_arn, template_arn=str(template_arn), cached_if=cached_if)
         order = order or _parsed(rt, request, template_arn)
         try:
             plan, point = _planned(rt, ca, order, take=True)
+            window = window or _counted(rt, caller, ca, order)
             ca, is_first = _with_distribution_point(rt, ca, point)
             if is_first and point is not None:
                 first_crls.append(arns.crl_arn(ca_arn, point.partition))
@@ -91,12 +96,20 @@ def issue_certificate(
             if issued is None:
                 raise
             record, is_new = issued, False
-        if is_new:
+        if not is_new:
+            limits.give_back(rt, window)
+        else:
             _sign(rt, ca, record, plan.signing_algorithm)
         for crl_arn in first_crls:
             publication.publish_crl(rt, crl_arn)
         return {"CertificateArn": record.arn}
     raise errors.ThrottlingException("The certificate authority is being changed; try again.", retry_after_seconds=1)
+
+
+def _counted(rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order) -> tuple[str, ...]:
+    """Count the CSR against a storm of requests for the same certificate."""
+    digest = hashlib.sha256(order.csr.info_der).hexdigest()
+    return limits.csr_window(rt, caller, ca.arn, str(order.template_arn), digest)
 
 
 def planned(

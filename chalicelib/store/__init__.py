@@ -9,6 +9,7 @@ DynamoDB. It does not decide anything about certificates or CRLs: that belongs t
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from chalicelib.store.crl_records import CrlRecords
@@ -72,6 +73,7 @@ class TooManySharesError(Exception):
     """The owner's policies name an account as often as they may; the text is the account."""
 
 
+WINDOW = timedelta(minutes=1)  # in which `count_in_window` counts
 SEPARATOR = "\x1f"  # between the parts of a position; sorts before every character that names may contain
 
 
@@ -343,6 +345,16 @@ class Store(OverviewQueries, CrlRecords, Protocol):
 
     def bucket_owners(self, buckets: Sequence[str]) -> dict[str, str]:
         """Return the accounts that own these buckets, which must differ; a bucket without an owner is left out."""
+        ...
+
+    # limits
+
+    def count_in_window(self, name: str, times: int, *, now: datetime) -> tuple[datetime, int]:
+        """Add to a count that begins again a minute after it began; returns when it began, and the sum.
+
+        Raises:
+            ConflictError: the minute ended meanwhile; nothing was added.
+        """
         ...
 
     # audit reports

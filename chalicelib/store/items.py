@@ -116,6 +116,11 @@ def bucket_key(bucket: str) -> Key:
     return Key(f"BUCKET#{bucket}", "OWNER")
 
 
+def window_key(name: str) -> Key:
+    """Return the key of a count within a minute; `name` is a hash."""
+    return Key(f"WINDOW#{name}", "WINDOW")
+
+
 def compromised_key(account_id: str, key_sha256: str) -> Key:
     """Return the key of the item that says that an account knows a subject's key to be compromised."""
     return Key(f"COMPROMISED#{account_id}#{key_sha256}", "KEY")

@@ -13,6 +13,7 @@ from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 from chalicelib.store.table_segments import Segments
 from chalicelib.store.table_sessions import Sessions
+from chalicelib.store.table_windows import Windows
 
 
 class TableStore(
@@ -27,5 +28,6 @@ class TableStore(
     Search,
     Segments,
     Sessions,
+    Windows,
 ):
     """All state that Signet records, in one table; `chalicelib.store.Store` documents the methods."""
