@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
+# They start processes or run a scenario thousands of times; other tests cover the same lines in a fraction of the time.
+_WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation"}
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
 
 
@@ -55,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = _on_localstack if config.getoption("--localstack") else _on_the_laptop
     config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
     items[:] = [item for item in items if chosen(item)]
+    for item in items:
+        if item.path.parent.name in _WITHOUT_COVERAGE or item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
 
 
 def _on_localstack(item: pytest.Item) -> bool:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-pytestmark = pytest.mark.no_cover  # thousands of runs of what other tests cover
-
 Scenario = "Callable[[World, Runtime, dict[str, str]], None]"
 
 

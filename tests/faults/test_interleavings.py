@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from tests.faults.interleaving import Step
 
-pytestmark = pytest.mark.no_cover  # thousands of runs of what other tests cover
-
 STALL = timedelta(seconds=60)  # longer than a lease
 SETTLED = timedelta(seconds=180)  # after everybody's lease, whatever the clock
 

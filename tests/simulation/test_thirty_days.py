@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-pytestmark = pytest.mark.no_cover  # thousands of runs of what other tests cover
-
 # Days, CAs (of which 10 are poisoned), revocations: by default what takes half a minute.
 SCALED = (10, 60, 150)
 WHOLE = (30, 1000, 3000)

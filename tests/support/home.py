@@ -122,11 +122,10 @@ class Home:
 
     def aws(self, *words: str, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the AWS CLI as a person would after `eval "$(signet env)"`."""
-        uncovered = {name: value for name, value in self.environment.items() if not name.startswith("COVERAGE_")}
         found = subprocess.run(
             [BIN / "aws", "acm-pca", *words],
             cwd=cwd,
-            env=uncovered | self.exports(),
+            env=self.environment | self.exports(),
             capture_output=True,
             text=True,
             check=False,
