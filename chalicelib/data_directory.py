@@ -1,4 +1,4 @@
-"""The directory of the laptop home: what in it would let another user of the machine read or replace state or keys."""
+"""The directory of the laptop home: the reasons not to use it, such as files that others can write, or lost files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -28,4 +29,29 @@ def problem_of(data: Path) -> str:
             return f"{path} can be written by others: run chmod go-w {path}."
         if os.geteuid() not in {0, status.st_uid} and status.st_uid != 0:
             return f"{path} belongs to another user."
+        # SQLite would make files beside a read-only database, and these would stay read-only.
+        if path.name in _FILES and not status.st_mode & stat.S_IWUSR:
+            return f"{path} is read-only: run chmod u+w {path}."
+    return ""
+
+
+def loss_of(data: Path, holds_secrets: Callable[[], bool]) -> str:
+    """Say which part of a used home is lost, in one sentence; empty if none is.
+
+    Starting without it would make an empty home with new keys beside the CAs' own, and nobody would be told.
+
+    Args:
+        data: the directory.
+        holds_secrets: tells whether the database has secrets that the wrapping key sealed.
+    """
+    database, keys = data / "signet.db", data / "keys"
+    ca_keys = next(keys.glob("*.key"), None) if keys.is_dir() else None
+    sealed = [path for path in (keys / "wrapping.key", keys / "passphrase.check") if path.exists()]
+    crl = next((data / "buckets").glob("*/crl/*.crl"), None)
+    remedy = f"restore {data} from a backup, or move it away to begin anew"
+    if not database.exists() or not database.stat().st_size:
+        remains = next(iter([*sealed, *filter(None, (ca_keys, crl))]), None)
+        return f"{database} is lost, but {remains} is there: {remedy}." if remains else ""
+    if not sealed and (ca_keys or holds_secrets()):
+        return f"{keys / 'wrapping.key'} is lost, and no secret opens without it: {remedy}."
     return ""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 
+_ON_DISK = {"sqlite", "software", "directory"}
+
+
 def system_clock() -> datetime:
     """Return the time of the machine."""
     return datetime.now(UTC)  # noqa: TID251  the one clock
@@ -74,13 +77,18 @@ def from_env() -> Runtime:
     """Build the runtime from the settings in the environment.
 
     Raises:
-        SettingsError: a setting is invalid.
+        SettingsError: a setting is invalid, or the data directory must not be used.
     """
     settings = Settings.from_env()
-    on_disk = {settings.state, settings.keys, settings.buckets} & {"sqlite", "software", "directory"}
+    on_disk = {settings.state, settings.keys, settings.buckets} & _ON_DISK
     if on_disk and (problem := data_directory.problem_of(settings.data_path)):
         raise SettingsError(problem)
-    return from_settings(settings)
+    rt = from_settings(settings)
+    if on_disk == _ON_DISK:
+        loss = data_directory.loss_of(settings.data_path, holds_secrets=lambda: bool(rt.store.list_access_keys()))
+        if loss:
+            raise SettingsError(loss)
+    return rt
 
 
 def from_settings(settings: Settings) -> Runtime:

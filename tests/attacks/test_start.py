@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib import cli, data_directory, runtime
+from chalicelib.access import access_keys
 from chalicelib.config import Settings, SettingsError
+from tests.support.authority_steps import create
+from tests.support.client import client_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +134,44 @@ def test_command_says_so_in_one_sentence(
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert re.fullmatch(r"signet: [^\n]+\.\n", said)
+
+
+LOSSES = {
+    "database": ["signet.db", "signet.db-wal", "signet.db-shm"],
+    "database and wrapping key": ["signet.db", "signet.db-wal", "signet.db-shm", "keys/wrapping.key"],
+    "wrapping key": ["keys/wrapping.key"],
+    "keys": ["keys/wrapping.key", "keys/lock"],
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_home_that_lost_a_part_does_not_start_as_an_empty_one(data: Path, loss: str) -> None:
+    rt = runtime.from_env()
+    access_keys.ensure_root_key(rt)
+    arn = create(client_for(rt))
+    del rt
+    gc.collect()
+    for name in LOSSES[loss]:
+        (data / name).unlink(missing_ok=True)
+    before = sorted(data.rglob("*"))
+    with pytest.raises(SettingsError, match=r"is lost.* restore .* from a backup, or move it away"):
+        runtime.from_env()
+    assert sorted(path for path in data.rglob("*") if "signet.db-" not in path.name) == [
+        path for path in before if "signet.db-" not in path.name
+    ]
+    assert arn
+
+
+def test_empty_database_beside_keys_is_a_lost_one(data: Path) -> None:
+    (data / "signet.db").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"signet\.db is lost"):
+        runtime.from_env()
+
+
+def test_read_only_database_is_refused(data: Path) -> None:
+    (data / "signet.db").chmod(0o400)
+    with pytest.raises(SettingsError, match="is read-only: run chmod"):
+        runtime.from_env()
 
 
 def test_what_writes_the_lock_files_is_pinned() -> None:
