@@ -48,7 +48,7 @@ def loss_of(data: Path, holds_secrets: Callable[[], bool]) -> str:
     ca_keys = next(keys.glob("*.key"), None) if keys.is_dir() else None
     sealed = [path for path in (keys / "wrapping.key", keys / "passphrase.check") if path.exists()]
     crl = next((data / "buckets").glob("*/crl/*.crl"), None)
-    remedy = f"restore {data} from a backup, or move it away to begin anew"
+    remedy = f"restore {data} from a backup, or move it away to begin with an empty home"
     if not database.exists() or not database.stat().st_size:
         remains = next(iter([*sealed, *filter(None, (ca_keys, crl))]), None)
         return f"{database} is lost, but {remains} is there: {remedy}." if remains else ""
