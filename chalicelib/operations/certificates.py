@@ -13,7 +13,7 @@ from chalicelib import errors, logs
 from chalicelib.access import limits
 from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
-from chalicelib.operations import idempotency, search
+from chalicelib.operations import idempotency, linting, search
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
@@ -200,7 +200,9 @@ def _plan(
         api_passthrough=request.get("ApiPassthrough"),
     )
     with as_api_errors():
-        return planning.plan(specification)
+        plan = planning.plan(specification)
+    linting.check(ca.arn, order.template_arn.name, specification, plan)
+    return plan
 
 
 def _reserve(  # noqa: PLR0917  what a record is made of

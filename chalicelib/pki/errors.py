@@ -57,6 +57,20 @@ class DerError(PkiError):
     """Bytes are not strict DER."""
 
 
+class LintError(PkiError):
+    """A certificate that is about to be signed breaks a rule of the linter.
+
+    Attributes:
+        rule: the name of the rule.
+        oid: the extension that breaks it; empty: it is another part.
+    """
+
+    def __init__(self, rule: str, text: str, *, oid: str = "") -> None:
+        super().__init__(text)
+        self.rule = rule
+        self.oid = oid
+
+
 @contextmanager
 def within(*path: str | int) -> Iterator[None]:
     """Place what the body refuses at a path: its member counts from there."""

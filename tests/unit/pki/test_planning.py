@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pkilint import loader
-from pkilint.pkix import certificate as pkilint_certificate
-from pkilint.pkix import extension as pkilint_extension
-from pkilint.pkix import name as pkilint_name
-from pkilint.validation import ValidationFindingSeverity
 
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.pki.x509.reading import parse_certificate
 from tests.support.builders import csr
+from tests.support.pkilint_judge import findings
 from tests.support.planned_certificates import KEYS, der_of, extension, issued, planned
 
 # What AWS compatibility forces: its end-entity templates set keyEncipherment on every key.
@@ -32,31 +28,6 @@ def _own(template: str, key: Any) -> x509.Certificate:
     return issued(template, request, key=key, issuer=root, signing_algorithm=algorithm)
 
 
-_LINTER = pkilint_certificate.create_pkix_certificate_validator_container(
-    pkilint_certificate.create_decoding_validators(
-        pkilint_name.ATTRIBUTE_TYPE_MAPPINGS, pkilint_extension.EXTENSION_MAPPINGS
-    ),
-    [
-        pkilint_certificate.create_issuer_validator_container([]),
-        pkilint_certificate.create_validity_validator_container(),
-        pkilint_certificate.create_subject_validator_container([]),
-        pkilint_certificate.create_extensions_validator_container([]),
-        pkilint_certificate.create_spki_validator_container([]),
-    ],
-)
-
-
-def findings(found: x509.Certificate) -> set[str]:
-    """What an independent linter calls an error."""
-    document = loader.RFC5280CertificateDocumentLoader().load_der_document(der_of(found), "certificate")
-    return {
-        each.finding.code
-        for result in _LINTER.validate(document.root)
-        for each in result.finding_descriptions
-        if each.finding.severity in {ValidationFindingSeverity.ERROR, ValidationFindingSeverity.FATAL}
-    }
-
-
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_certificate_of_each_template_and_key_passes_an_independent_linter(template: str, key: str) -> None:
@@ -69,7 +40,7 @@ def test_certificate_of_each_template_and_key_passes_an_independent_linter(templ
     constraints = extension(found, x509.BasicConstraints)
     assert constraints.value == x509.BasicConstraints(ca=row.is_ca, path_length=row.path_length)
     assert found.version is x509.Version.v3
-    codes = findings(found)
+    codes = findings(der_of(found))
     if row.is_ca and not row.key_usage:
         codes -= {"pkix.ca_certificate_no_ku_extension"}  # AWS's blank templates leave it to whoever asks
     assert codes <= ALLOWED_FINDINGS
