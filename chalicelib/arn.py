@@ -14,6 +14,7 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({_UUID})", re.ASCII)
 _CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
 _TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([1-9][0-9]{0,3})", re.ASCII)
+_ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/([\w+=,.@-]{1,64})", re.ASCII)
 _CRL = "/crl/"
 # Some clients drop a leading zero before they set the colons: then the first or the last group has one digit.
 _SERIAL = re.compile(r"[0-9A-Fa-f]+|[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{2})+|([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]", re.ASCII)
@@ -57,6 +58,18 @@ class TemplateArn:
 
     def __str__(self) -> str:
         return f"arn:{self.partition}:acm-pca:::template/{self.name}/V{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleArn:
+    """``arn:{partition}:iam::{account}:role/{name}``."""
+
+    partition: str
+    account_id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{self.name}"
 
 
 def serial_hex(serial_number: int) -> str:
@@ -110,6 +123,14 @@ def parse_template_arn(text: str) -> TemplateArn:
     if match is None:
         raise ArnError(f"'{text}' is not the ARN of a certificate template")
     return TemplateArn(match[1], match[2], int(match[3]))
+
+
+def parse_role_arn(text: str) -> RoleArn:
+    """Parse the ARN of a role, or raise `ArnError`."""
+    match = _ROLE.fullmatch(text)
+    if match is None:
+        raise ArnError(f"'{text}' is not the ARN of a role")
+    return RoleArn(*match.groups())
 
 
 # By the beginning of a region's name: the partition, and the domain of its services.

@@ -152,6 +152,26 @@ class ExpiredTokenException(ApiError):
     """The credential was valid once."""
 
 
+class ExpiredIdentityToken(ApiError):
+    """The token of an OIDC issuer was valid once."""
+
+
+class IDPCommunicationError(ApiError):
+    """The keys of an OIDC issuer could not be fetched."""
+
+
+class InvalidAction(ApiError):
+    """AWS STS has no such action, or it is not available here."""
+
+
+class InvalidIdentityToken(ApiError):
+    """The token is none that an OIDC issuer made for this account."""
+
+
+class MalformedPolicyDocument(ApiError):
+    """The policy of a session is invalid."""
+
+
 class AccessDeniedException(ApiError):
     """The caller is known, but may not do this."""
 

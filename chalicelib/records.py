@@ -57,6 +57,98 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What principals and holders of OIDC tokens may become for a while, as far as its trust policy lets them.
+
+    Attributes:
+        role_id: random; a role that is made again under an old name has another one.
+        trust_policy: who may assume it, as its author wrote it.
+        policies: what its sessions may do, as a principal's.
+        max_session_seconds: how long a session lasts at most.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    name: str
+    role_id: str
+    created_at: datetime
+    trust_policy: str
+    description: str = ""
+    policies: tuple[tuple[str, str], ...] = ()
+    max_session_seconds: int = 3600
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcProvider:
+    """An issuer of OIDC tokens that an account trusts to say who somebody is.
+
+    Attributes:
+        name: its URL without the scheme; policies name it so.
+        url: what `iss` of its tokens has to be, exactly.
+        provider_id: random; a provider that is made again under an old name has another one.
+        audiences: one of which `aud` of its tokens has to name.
+        jwks: its keys (RFC 7517), if they are not fetched.
+        ca_pem: the certificates that its server's has to chain to; empty: the system's.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    name: str
+    url: str
+    provider_id: str
+    created_at: datetime
+    audiences: tuple[str, ...]
+    jwks: str = ""
+    ca_pem: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKey:
+    """The key that seals the session tokens of a home; there is one, of no account.
+
+    Attributes:
+        sealed: 32 bytes, sealed by the keystore.
+    """
+
+    account_id: str = ""
+    name: str = "1"
+    sealed: bytes = field(repr=False)
+    created_at: datetime
+    version: int = 1
+
+
+Entity = Role | OidcProvider | TokenKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A role that somebody has assumed; only the session token holds it.
+
+    Attributes:
+        account_id: that of the role.
+        role: its name.
+        role_id: its id; the session ends with it.
+        name: of the session, as the caller chose it.
+        source: who assumed the role, with whom the session ends: "access-key", its id and when it was made; or
+            "oidc-provider", its name and its id.
+        issued_at: when it began.
+        expires_at: when it ends.
+        policy: a policy that limits it further; empty for none.
+    """
+
+    account_id: str
+    role: str
+    role_id: str
+    name: str
+    source: tuple[str, str, str]
+    issued_at: datetime
+    expires_at: datetime
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyToken:
     """A client's token within its scope.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.buckets import Buckets
     from chalicelib.events import Events
     from chalicelib.keystore import KeyStore
+    from chalicelib.records import Session
     from chalicelib.store import Store
 
 
@@ -34,13 +35,20 @@ def random_serial_number() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The signer of a request, the operation, and what policies may ask of the request."""
+    """The signer of a request, the operation, and what policies may ask of the request.
+
+    Attributes:
+        principal: the name of a principal; of a session of a role "assumed-role/ROLE/SESSION".
+        operation: of AWS Private CA; of another service with its prefix, such as "sts:AssumeRole".
+        session: of a role, if the caller has one.
+    """
 
     account_id: str
     access_key_id: str
     principal: str
     operation: str = ""
     facts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def create_access_key(
     Raises:
         ConflictError: the account has no such principal.
     """
-    made = _new("AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16)))
+    made = new_credential("AKIA")
     return _store(rt, made, account_id, description, principal=principal, expires_at=expires_at)
 
 
@@ -54,6 +54,11 @@ def adopt_access_key(rt: Runtime, credential: Credential, description: str) -> N
     """Let an existing credential sign for this home's account; only for development. Repeating it changes nothing."""
     with suppress(ConflictError):
         _store(rt, credential, rt.settings.account_id, description)
+
+
+def new_credential(prefix: str) -> Credential:
+    """Make a random access key: "AKIA" for one that is stored, "ASIA" for a session's, as AWS does."""
+    return _new(prefix + "".join(secrets.choice(_ID_ALPHABET) for _ in range(16)))
 
 
 def _new(access_key_id: str) -> Credential:

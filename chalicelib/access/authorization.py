@@ -18,6 +18,7 @@ from chalicelib.records import SIGNET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from chalicelib.access.policy import Decision, Statement
     from chalicelib.runtime import Caller, Runtime
@@ -41,7 +42,7 @@ def check(rt: Runtime, caller: Caller, resource: str, template_arn: str = "") ->
     """
     decision = decide(rt, caller, resource, template_arn)
     if not decision.allowed:
-        raise errors.AccessDeniedException(_refusal(rt, caller, resource, template_arn, decision))
+        raise errors.AccessDeniedException(refusal(rt, caller, resource, decision, template_arn))
 
 
 def decide(
@@ -61,7 +62,10 @@ def decide(
         return policy.Decision(allowed=True, side="identity", statement=None)
     identity = principals.statements_of(rt, caller.account_id, caller.principal)
     granted = _granted(rt, caller, resource) if granted is None else granted
-    request = _request(rt, caller, resource, template_arn, (*identity, *granted))
+    limits = session_limits(caller)
+    request = request_of(rt, caller, resource, (*identity, *granted, *limits), template_arn)
+    if limits and (limit := policy.evaluate(limits, request)).effect != "Allow":
+        return policy.Decision(allowed=False, side="session", statement=limit.statement)
     if not request.is_inside_account and policy.evaluate(identity, request).effect is None:
         return policy.Decision(allowed=False, side="identity", statement=None)  # whatever the other account says
     return policy.decide(identity, granted, request)
@@ -70,11 +74,13 @@ def decide(
 def is_shared(rt: Runtime, caller: Caller, ca_arn: str) -> bool:
     """Tell whether the policy of a CA of another account lets the caller do its operation."""
     granted = _granted(rt, caller, ca_arn)
-    return policy.evaluate(granted, _request(rt, caller, ca_arn, "", granted)).effect == "Allow"
+    return policy.evaluate(granted, request_of(rt, caller, ca_arn, granted)).effect == "Allow"
 
 
 def _action(caller: Caller) -> str:
-    return f"{resource_policy.SERVICE}{caller.operation or READING}"
+    """The action that policies name: an operation of another service says which."""
+    name = caller.operation or READING
+    return name if ":" in name else f"{resource_policy.SERVICE}{name}"
 
 
 def _granted(rt: Runtime, caller: Caller, resource: str) -> Sequence[Statement]:
@@ -100,22 +106,41 @@ def statements_of(rt: Runtime, ca_arn: str) -> tuple[Statement, ...]:
 # the request
 
 
-def _request(
-    rt: Runtime, caller: Caller, resource: str, template_arn: str, statements: Sequence[Statement]
+def session_limits(caller: Caller) -> tuple[Statement, ...]:
+    """The statements of the policy that limits a caller's session; none if nothing does.
+
+    It limits everything, also what a resource policy allows the session by its own ARN: stricter than IAM.
+    """
+    if caller.session is None or not caller.session.policy:
+        return ()
+    return principals.statements_in((("session", caller.session.policy),))
+
+
+def request_of(
+    rt: Runtime, caller: Caller, resource: str, statements: Sequence[Statement], template_arn: str = ""
 ) -> policy.Request:
+    """Build the request that the statements are to decide."""
     arn, now = principals.arn_of(rt, caller.account_id, caller.principal), rt.now().astimezone(UTC)
+    session, principal_arn = caller.session, arn
+    if session is not None:
+        principal_arn = str(arns.RoleArn(arns.partition_of(rt.settings.region), session.account_id, session.role))
     facts = conditions.facts_of(
         [
-            (conditions.PRINCIPAL_ARN, (arn,)),
+            (conditions.PRINCIPAL_ARN, (principal_arn,)),
+            (conditions.TOKEN_ISSUE_TIME, (_time(session.issued_at),) if session else ()),
             (conditions.PRINCIPAL_ACCOUNT, (caller.account_id,)),
-            (conditions.CURRENT_TIME, (now.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
+            (conditions.CURRENT_TIME, (_time(now),)),
             (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
             (conditions.TEMPLATE_ARN, (template_arn,) if template_arn else ()),
             *caller.facts,
             *_tags(rt, caller, resource, statements),
         ]
     )
-    return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn}), facts)
+    return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn, principal_arn}), facts)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _tags(
@@ -142,13 +167,16 @@ def _tags(
 # the refusal
 
 
-def _refusal(rt: Runtime, caller: Caller, resource: str, template_arn: str, decision: Decision) -> str:
+def refusal(rt: Runtime, caller: Caller, resource: str, decision: Decision, template_arn: str = "") -> str:
     """AWS's sentence; for the caller's own side with the statement that denied, or the permission that is missing."""
     arn, action = principals.arn_of(rt, caller.account_id, caller.principal), _action(caller)
     begins = f"User: {arn} is not authorized to perform: {action} on resource: {resource}"
     is_own = resource == NO_RESOURCE or resource.split(":", 5)[4:5] == [caller.account_id]
     template = f" with the template {template_arn}" if template_arn else ""
     if decision.statement is None or (decision.side == "resource" and not is_own):
-        return f"{begins} because no {decision.side}-based policy allows the {action} action{template}"
-    which = "an identity-based" if decision.side == "identity" else "a resource-based"
+        return f"{begins} because no {_KINDS[decision.side][1]} policy allows the {action} action{template}"
+    which = " ".join(_KINDS[decision.side])
     return f"{begins}{template} with an explicit deny in {which} policy: {decision.statement.label}"
+
+
+_KINDS = {"identity": ("an", "identity-based"), "resource": ("a", "resource-based"), "session": ("a", "session")}

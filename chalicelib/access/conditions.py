@@ -31,9 +31,12 @@ TEMPLATE_ARN = "acm-pca:TemplateArn"
 CURRENT_TIME, EPOCH_TIME = "aws:CurrentTime", "aws:EpochTime"
 PRINCIPAL_ACCOUNT, PRINCIPAL_ARN, PRINCIPAL_ORG_ID = "aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalOrgID"
 SECURE_TRANSPORT, SOURCE_IP = "aws:SecureTransport", "aws:SourceIp"
+EXTERNAL_ID, SESSION_NAME, TOKEN_ISSUE_TIME = "sts:ExternalId", "sts:RoleSessionName", "aws:TokenIssueTime"
 REQUEST_TAG, RESOURCE_TAG, TAG_KEYS = "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"
 # Keys that requests may lack; nobody here belongs to an organization. Of any other key, no value means: it is unknown.
-_OPTIONAL = frozenset(key.lower() for key in (TEMPLATE_ARN, PRINCIPAL_ORG_ID, TAG_KEYS))
+_OPTIONAL = frozenset(
+    key.lower() for key in (TEMPLATE_ARN, PRINCIPAL_ORG_ID, TAG_KEYS, EXTERNAL_ID, SESSION_NAME, TOKEN_ISSUE_TIME)
+)
 _OPTIONAL_PREFIXES = (REQUEST_TAG.lower(), RESOURCE_TAG.lower())
 _ALWAYS = frozenset(
     key.lower() for key in (CURRENT_TIME, EPOCH_TIME, PRINCIPAL_ACCOUNT, PRINCIPAL_ARN, SECURE_TRANSPORT, SOURCE_IP)
@@ -92,13 +95,13 @@ def judge(condition: Condition, facts: Facts) -> Judgement:
     return _QUALIFIERS[qualifier](map(judged, values))
 
 
-def obstacles(condition: Condition) -> str:
-    """Say why a condition can never be judged; empty where it can."""
+def obstacles(condition: Condition, known: frozenset[str] = frozenset()) -> str:
+    """Say why a condition can never be judged; empty where it can. `known` are further keys, in lower case."""
     qualifier, name, if_exists = _split(condition.operator)
     key = condition.key.lower()
     if qualifier not in _QUALIFIERS or not (name in _OPERATORS or (name == "Null" and not qualifier and not if_exists)):
         return f"the operator {condition.operator[:50]} is unknown"
-    if key not in _ALWAYS | _OPTIONAL and not key.startswith(_OPTIONAL_PREFIXES):
+    if key not in _ALWAYS | _OPTIONAL | known and not key.startswith(_OPTIONAL_PREFIXES):
         return f"the key {condition.key[:100]} is unknown"
     if any(map(has_variable, condition.values)):
         return "policy variables are not supported"

@@ -40,7 +40,7 @@ _VERSIONS = ("2012-10-17", "2008-10-17")
 _DOCUMENT_MEMBERS = frozenset({"Version", "Id", "Statement"})
 _MEMBERS = frozenset({"Sid", "Effect", "Condition", "Action", "NotAction", "Resource", "NotResource"})
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?", re.ASCII)
-_IDENTITY = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):[\w+=,.@/-]+", re.ASCII)
+_IDENTITY = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):(?:[\w+=,.@/-]+|oidc-provider/[\w.~:/-]+)", re.ASCII)
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?", re.ASCII)
 _ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
 _ARN = re.compile(r"[^:]*(?::[^:]*){4}:.+", re.DOTALL)
@@ -124,12 +124,12 @@ class Decision(NamedTuple):
     """Whether a request is allowed, and why.
 
     Attributes:
-        side: whose policies decided: the caller's own, or the resource's.
+        side: whose policies decided: the caller's own, the resource's, or that of the caller's session.
         statement: the one that decided; None: no statement of that side allows the request.
     """
 
     allowed: bool
-    side: Literal["identity", "resource"]
+    side: Literal["identity", "resource", "session"]
     statement: Statement | None
 
 
@@ -201,15 +201,15 @@ def account_of(principal: str) -> str:
     return match[1] if match else principal.replace(ANYBODY, "")
 
 
-def statement_obstacles(statements: Iterable[Statement]) -> list[str]:
-    """List what can never be judged, and what that means for its statement."""
+def statement_obstacles(statements: Iterable[Statement], known: frozenset[str] = frozenset()) -> list[str]:
+    """List what can never be judged, and what that means for its statement; `known` are further keys, in lower case."""
     meaning = {"Allow": "so it allows nothing", "Deny": "so it denies whatever else it is about"}
     return [
         f"{statement.label}: {obstacle}, {meaning[statement.effect]}."
         for statement in statements
         for obstacle in dict.fromkeys(
             [
-                *(obstacles(condition) for condition in statement.conditions),
+                *(obstacles(condition, known) for condition in statement.conditions),
                 "policy variables are not supported" if any(map(has_variable, statement.resources.patterns)) else "",
             ]
         )
@@ -226,7 +226,7 @@ def parse_identity_policy(text: str) -> tuple[Statement, ...]:
     Raises:
         PolicyError: which rule it breaks.
     """
-    statements = _parse(text, _identity_statement)
+    statements = parse(text, _identity_statement)
     check_cost(statements)
     return statements
 
@@ -249,11 +249,12 @@ def parse_resource_policy(text: str) -> tuple[Statement, ...]:
     Raises:
         PolicyError: which rule it breaks.
     """
-    return _parse(text, _resource_statement)
+    return parse(text, _resource_statement)
 
 
-def _parse(text: str, read: Callable[[Any, int], Statement]) -> tuple[Statement, ...]:
-    document = _members(_json(text), "The policy", _DOCUMENT_MEMBERS)
+def parse(text: str, read: Callable[[Any, int], Statement]) -> tuple[Statement, ...]:
+    """Read the statements of a policy, each by `read`, which takes it and its number; raises `PolicyError`."""
+    document = members_of(_json(text), "The policy", _DOCUMENT_MEMBERS)
     if document.get("Version", "2008-10-17") not in _VERSIONS:
         raise PolicyError("The policy's Version must be 2012-10-17.")
     statements = document.get("Statement", [])
@@ -264,27 +265,28 @@ def _parse(text: str, read: Callable[[Any, int], Statement]) -> tuple[Statement,
 
 
 def _identity_statement(value: Any, number: int) -> Statement:
-    members = _members(value, "A statement", _MEMBERS)
-    _check_sid(members.get("Sid", ""), r"[A-Za-z0-9]*")
-    resources = _matching(members, "Resource")
+    members = members_of(value, "A statement", _MEMBERS)
+    check_sid(members.get("Sid", ""), r"[A-Za-z0-9]*")
+    resources = matching_of(members, "Resource")
     for pattern in resources.patterns:
         if pattern != "*" and _ARN.fullmatch(pattern) is None:
             raise PolicyError(f"Resource '{pattern[:_SHOWN]}' must be an ARN or '*'.")
-    return _statement(members, number, None, resources)
+    return statement_of(members, number, None, resources)
 
 
 def _resource_statement(value: Any, number: int) -> Statement:
-    members = _members(value, "A statement", (_MEMBERS | {"Principal"}) - {"NotAction", "NotResource"})
-    _require(members, ("Effect", "Principal", "Action", "Resource"))
-    _check_sid(members.get("Sid", ""), r".*")
-    return _statement(members, number, _principals(members["Principal"]), _matching(members, "Resource"))
+    members = members_of(value, "A statement", (_MEMBERS | {"Principal"}) - {"NotAction", "NotResource"})
+    require(members, ("Effect", "Principal", "Action", "Resource"))
+    check_sid(members.get("Sid", ""), r".*")
+    return statement_of(members, number, principals_of(members["Principal"]), matching_of(members, "Resource"))
 
 
-def _statement(
+def statement_of(
     members: dict[str, Any], number: int, principals: frozenset[str] | None, resources: Matching
 ) -> Statement:
-    _require(members, ("Effect",))
-    effect, actions = members["Effect"], _matching(members, "Action")
+    """Read what statements of all kinds of policies have; raises `PolicyError`."""
+    require(members, ("Effect",))
+    effect, actions = members["Effect"], matching_of(members, "Action")
     if effect not in ("Allow", "Deny"):
         raise PolicyError("Effect must be Allow or Deny.")
     for action in actions.patterns:
@@ -295,26 +297,28 @@ def _statement(
     return Statement(label, effect, principals, actions, resources, _conditions(members.get("Condition", {})))
 
 
-def _check_sid(sid: Any, pattern: str) -> None:
+def check_sid(sid: Any, pattern: str) -> None:
+    """See that a statement's Sid has the form that its kind of policy wants; raises `PolicyError`."""
     if not isinstance(sid, str):
         raise PolicyError("Sid must be a string.")
     if re.fullmatch(pattern, sid, re.ASCII | re.DOTALL) is None:
         raise PolicyError("Sid must be letters and digits.")
 
 
-def _require(members: dict[str, Any], names: Sequence[str]) -> None:
+def require(members: dict[str, Any], names: Sequence[str]) -> None:
+    """See that a statement has these members; raises `PolicyError`."""
     if missing := [name for name in names if name not in members]:
         raise PolicyError(f"A statement lacks {missing[0]}.")
 
 
-def _matching(members: dict[str, Any], name: str) -> Matching:
-    """Read Action or NotAction, Resource or NotResource: one of the two."""
+def matching_of(members: dict[str, Any], name: str) -> Matching:
+    """Read Action or NotAction, Resource or NotResource: one of the two; raises `PolicyError`."""
     given = [each for each in (name, f"Not{name}") if each in members]
     if not given:
         raise PolicyError(f"A statement lacks {name}.")
     if len(given) == 2:
         raise PolicyError(f"A statement has both {name} and Not{name}.")
-    return Matching(tuple(_strings(members[given[0]], given[0])), negated=given[0] != name)
+    return Matching(tuple(strings_of(members[given[0]], given[0])), negated=given[0] != name)
 
 
 def _json(text: str) -> Any:
@@ -339,7 +343,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _members(value: Any, what: str, known: frozenset[str]) -> dict[str, Any]:
+def members_of(value: Any, what: str, known: frozenset[str]) -> dict[str, Any]:
+    """See that a value is an object with known members only; raises `PolicyError`."""
     if not isinstance(value, dict):
         raise PolicyError(f"{what} must be a JSON object.")
     unknown = sorted(value.keys() - known)
@@ -352,24 +357,25 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _strings(value: Any, what: str) -> list[str]:
+def strings_of(value: Any, what: str) -> list[str]:
+    """Read a string or a list of strings; raises `PolicyError`."""
     values = _list(value)
     if not values or not all(isinstance(each, str) for each in values):
         raise PolicyError(f"{what} must be a string or a list of strings.")
     return values
 
 
-def _principals(value: Any) -> frozenset[str]:
+def principals_of(value: Any) -> frozenset[str]:
     """Read accounts, ARNs of identities and "*"; services of AWS are accepted, but none is ever a caller here."""
     if value == ANYBODY:
         return frozenset({ANYBODY})
-    members = _members(value, "Principal", frozenset({"AWS", "Service"}))
+    members = members_of(value, "Principal", frozenset({"AWS", "Service"}))
     if not members:
         raise PolicyError("Principal names nobody.")
-    for name in _strings(members["Service"], "Principal") if "Service" in members else ():
+    for name in strings_of(members["Service"], "Principal") if "Service" in members else ():
         if _SERVICE.fullmatch(name) is None:
             raise PolicyError(f"Principal '{name[:_SHOWN]}' is not a service of AWS.")
-    return frozenset(map(_principal, _strings(members["AWS"], "Principal") if "AWS" in members else ()))
+    return frozenset(map(_principal, strings_of(members["AWS"], "Principal") if "AWS" in members else ()))
 
 
 def _principal(name: str) -> str:
@@ -385,7 +391,7 @@ def _conditions(value: Any) -> tuple[Condition, ...]:
     if not isinstance(value, dict) or not all(isinstance(block, dict) for block in value.values()):
         raise PolicyError("Condition must be an object of operators, each with an object of keys.")
     return tuple(
-        Condition(operator, key, tuple(_strings(list(map(_text, _list(values))), "The value of a condition")))
+        Condition(operator, key, tuple(strings_of(list(map(_text, _list(values))), "The value of a condition")))
         for operator, block in value.items()
         for key, values in block.items()
     )

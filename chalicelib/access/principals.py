@@ -18,8 +18,8 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.access import policy
 from chalicelib.access.policy import PolicyError
-from chalicelib.records import ADMINISTRATOR, Principal
-from chalicelib.store import ConflictError
+from chalicelib.records import ADMINISTRATOR, Principal, Role
+from chalicelib.store import ConflictError, E
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 T = TypeVar("T")
+Policies = tuple[tuple[str, str], ...]  # names and texts
+ASSUMED_ROLE = "assumed-role/"
 KNOWN_FOR = timedelta(seconds=5)
 MAX_CHARACTERS = 10_240
 _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}", re.ASCII)
 _MOST_KNOWN = 1000
 _ATTEMPTS = 8
-_ADMINISTRATOR_POLICY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"acm-pca:*","Resource":"*"}}'
+_ADMINISTRATOR_POLICY = (
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["acm-pca:*","sts:AssumeRole"],"Resource":"*"}}'
+)
 _DENY_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
 
 
@@ -42,28 +46,27 @@ class PrincipalError(ValueError):
 
 
 def arn_of(rt: Runtime, account_id: str, name: str) -> str:
-    """The ARN that policies name a principal by."""
-    return f"arn:{arns.partition_of(rt.settings.region)}:iam::{account_id}:user/{name}"
+    """The ARN of a principal, or of a session of a role, whose name is "assumed-role/ROLE/SESSION"."""
+    partition = arns.partition_of(rt.settings.region)
+    if name.startswith(ASSUMED_ROLE):
+        return f"arn:{partition}:sts::{account_id}:{name}"
+    return f"arn:{partition}:iam::{account_id}:user/{name}"
 
 
 # changing
 
 
-def create(
-    rt: Runtime, account_id: str, name: str, *, policies: tuple[tuple[str, str], ...] = (), description: str = ""
-) -> Principal:
+def create(rt: Runtime, account_id: str, name: str, *, policies: Policies = (), description: str = "") -> Principal:
     """Make a principal with these policies (name, text); without one it may do nothing.
 
     Raises:
         PrincipalError: the name is taken, or not one that a principal may have.
         PolicyError: a policy is invalid.
     """
-    _check_name(name, "principal")
+    check_name(name, "principal")
     if name == ADMINISTRATOR:
         raise PrincipalError("Every account has its administrator already.")
-    for policy_name, text in policies:
-        _check_policy(policy_name, text)
-    _check_size(policies)
+    check_policies(policies)
     principal = Principal(
         account_id=account_id, name=name, created_at=rt.now(), description=description, policies=policies
     )
@@ -111,34 +114,52 @@ def put_policy(rt: Runtime, account_id: str, name: str, policy_name: str, text: 
         PrincipalError: there is no such principal.
         PolicyError: the policy is invalid.
     """
-    statements = _check_policy(policy_name, text)
-    _change(rt, account_id, name, lambda policies: policies | {policy_name: text})
+    statements = check_policies(((policy_name, text),))
+    _change(rt, account_id, name, lambda policies: with_policy(policies, policy_name, text))
     return statements
 
 
 def delete_policy(rt: Runtime, account_id: str, name: str, policy_name: str) -> None:
     """Take a policy from a principal; raises `PrincipalError` if it has none of this name."""
-
-    def without(policies: dict[str, str]) -> dict[str, str]:
-        if policy_name not in policies:
-            raise PrincipalError(f"The principal {name} has no policy {policy_name[:128]}.")
-        return {key: text for key, text in policies.items() if key != policy_name}
-
-    _change(rt, account_id, name, without)
+    _change(rt, account_id, name, lambda policies: without_policy(policies, policy_name))
 
 
-def _change(rt: Runtime, account_id: str, name: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+def _change(rt: Runtime, account_id: str, name: str, change: Callable[[Policies], Policies]) -> None:
+    def changed(principal: Principal) -> Principal:
+        return replace(principal, policies=change(principal.policies))
+
+    persist(lambda: _stored(rt, account_id, name), changed, rt.store.update_principal)
+    forget(rt, "principal", account_id, name)
+
+
+def with_policy(policies: Policies, name: str, text: str) -> Policies:
+    """Add a policy, in the place of the one of its name; raises `PolicyError` if they are too long together."""
+    changed = tuple((dict(policies) | {name: text}).items())
+    _check_size(changed)
+    return changed
+
+
+def without_policy(policies: Policies, name: str) -> Policies:
+    """Take a policy away; raises `PrincipalError` if there is none of this name."""
+    if name not in dict(policies):
+        raise PrincipalError(f"There is no policy {name[:128]}.")
+    return tuple((other, text) for other, text in policies if other != name)
+
+
+def persist(read: Callable[[], T], change: Callable[[T], T], write: Callable[[T, T], object]) -> None:
+    """Change a record of the store, again where somebody else has changed it meanwhile.
+
+    Raises:
+        PrincipalError: others keep changing it.
+    """
     for _ in range(_ATTEMPTS):
-        old = _stored(rt, account_id, name)
-        policies = tuple(change(dict(old.policies)).items())
-        _check_size(policies)
+        old = read()
         try:
-            rt.store.update_principal(old, replace(old, policies=policies))
+            write(old, change(old))
         except ConflictError:
             continue
-        forget(rt, "principal", account_id, name)
         return
-    raise PrincipalError(f"Others keep changing the principal {name}; try again.")
+    raise PrincipalError("Others keep changing it; try again.")
 
 
 def _stored(rt: Runtime, account_id: str, name: str) -> Principal:
@@ -147,36 +168,54 @@ def _stored(rt: Runtime, account_id: str, name: str) -> Principal:
     return find(rt, account_id, name)
 
 
-def _check_name(name: str, kind: str) -> None:
+def check_name(name: str, kind: str) -> None:
+    """See that something may have this name; raises `PrincipalError`."""
     if _NAME.fullmatch(name) is None:
         raise PrincipalError(f"The name of a {kind} must be 1 to 64 letters, digits or any of + = , . @ _ -")
 
 
-def _check_policy(name: str, text: str) -> tuple[Statement, ...]:
-    _check_name(name, "policy")
-    _check_size(((name, text),))
-    return policy.parse_identity_policy(text)
+def check_policies(policies: Policies) -> tuple[Statement, ...]:
+    """Read the statements of policies that somebody may have together.
+
+    Raises:
+        PrincipalError: a name is not one that a policy may have.
+        PolicyError: a policy is invalid, or they are too long together.
+    """
+    for name, _ in policies:
+        check_name(name, "policy")
+    _check_size(policies)
+    return tuple(each for _, text in policies for each in policy.parse_identity_policy(text))
 
 
-def _check_size(policies: tuple[tuple[str, str], ...]) -> None:
-    """Hold the policies of a principal within what IAM allows a role's inline policies together."""
+def _check_size(policies: Policies) -> None:
+    """Hold policies within what IAM allows a role's inline policies together."""
     if sum(len(text) for _, text in policies) > MAX_CHARACTERS:
-        raise PolicyError(f"The policies of a principal have at most {MAX_CHARACTERS} characters together.")
+        raise PolicyError(f"The policies have at most {MAX_CHARACTERS} characters together.")
 
 
 # what a principal may do
 
 
 def statements_of(rt: Runtime, account_id: str, name: str) -> tuple[Statement, ...]:
-    """The statements of a principal's policies; none if there is no such principal."""
+    """The statements of a principal's policies, or of those of a session's role; none if there is no such principal."""
     if name == ADMINISTRATOR:
-        return _statements(((ADMINISTRATOR, _ADMINISTRATOR_POLICY),))
+        return statements_in(((ADMINISTRATOR, _ADMINISTRATOR_POLICY),))
+    found: Principal | Role | None
+    if name.startswith(ASSUMED_ROLE):
+        found = known_entity(rt, Role, account_id, name.split("/")[1])
+    else:
+        found = known_principal(rt, account_id, name)
+    return statements_in(found.policies) if found else ()
 
-    def read() -> tuple[tuple[str, str], ...]:
-        principal = rt.store.get_principal(account_id, name)
-        return principal.policies if principal else ()
 
-    return _statements(remembered(rt, ("principal", account_id, name), read))
+def known_principal(rt: Runtime, account_id: str, name: str) -> Principal | None:
+    """Return a principal as this process knows it; None also for the administrator, whom no record holds."""
+    return remembered(rt, ("principal", account_id, name), lambda: rt.store.get_principal(account_id, name))
+
+
+def known_entity(rt: Runtime, kind: type[E], account_id: str, name: str) -> E | None:
+    """Return a role or an OIDC provider as this process knows it, or None."""
+    return remembered(rt, (kind.__name__, account_id, name), lambda: rt.store.get_entity(kind, account_id, name))
 
 
 def remembered(rt: Runtime, key: tuple[str, ...], read: Callable[[], T]) -> T:
@@ -196,7 +235,7 @@ def forget(rt: Runtime, *key: str) -> None:
 
 
 @lru_cache(maxsize=512)
-def _statements(policies: tuple[tuple[str, str], ...]) -> tuple[Statement, ...]:
+def statements_in(policies: Policies) -> tuple[Statement, ...]:
     """Read policies; one that is damaged denies everything."""
     found: list[Statement] = []
     for name, text in policies:

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs
-from chalicelib.access import access_keys, authorization, conditions
+from chalicelib.access import access_keys, authorization, conditions, role_sessions
 from chalicelib.api import constraints, model, protocols, sigv4, throttling
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
@@ -80,6 +80,10 @@ class WireResponse:
 
 def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation] = OPERATIONS) -> WireResponse:
     """Answer a request of the AWS API; never raises."""
+    if protocols.is_query(request):
+        from chalicelib.api import sts
+
+        return sts.handle(rt, request)
     protocol = protocols.protocol_of(request)
     return respond(request, protocol, lambda: _answer(rt, protocol, request, operations))
 
@@ -156,15 +160,44 @@ def _tags_of(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]
         yield conditions.TAG_KEYS, (tag["Key"],)
 
 
-def authenticate(rt: Runtime, request: WireRequest, signed: tuple[str, ...] = ()) -> Caller:
-    """Verify the request's signature and return its caller; raises what `sigv4.verify` raises."""
-    return sigv4.verify(
+def authenticate(
+    rt: Runtime, request: WireRequest, signed: tuple[str, ...] = (), *, service: str = sigv4.SERVICE
+) -> Caller:
+    """Verify the request's signature and return its caller.
+
+    Raises:
+        UnrecognizedClientException: as for an unknown access key; also if the caller's session has ended, because its
+            role or whoever assumed it is gone.
+        ApiError: what `sigv4.verify` raises.
+    """
+    caller = sigv4.verify(
         request,
         signed=signed,
-        secret_of=partial(secret_of, rt),
+        secret_of=partial(_secret_of, rt),
         equalize=partial(equalize, rt),
         region=rt.settings.region,
         now=rt.now(),
+        service=service,
+    )
+    if caller.session is not None and not role_sessions.is_alive(rt, caller.session):
+        raise errors.UnrecognizedClientException(sigv4.REFUSED)
+    return caller
+
+
+def _secret_of(rt: Runtime, access_key_id: str, token: str | None) -> sigv4.Secret | None:
+    """Look up an access key, which is that of a session exactly if its token came with it."""
+    if token is None:
+        return secret_of(rt, access_key_id)
+    opened = role_sessions.opened(rt, token)
+    if opened is None or opened.credential.access_key_id != access_key_id:
+        return None
+    session = opened.session
+    return sigv4.Secret(
+        session.account_id,
+        opened.credential.secret,
+        role_sessions.principal_of(session),
+        session.expires_at,
+        session,
     )
 
 
@@ -178,9 +211,11 @@ def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
     )
 
 
-def equalize(rt: Runtime, exists: bool) -> None:  # noqa: FBT001  the signature that `sigv4.verify` expects
-    """Equalize the duration of refusals: after a key that exists look up a missing one, and vice versa."""
-    if secret_of(rt, _NO_KEY if exists else _any_key(rt.store.list_access_keys)) is None and not exists:
+def equalize(rt: Runtime, exists: bool | None) -> None:  # noqa: FBT001  the signature that `sigv4.verify` expects
+    """Equalize the duration of refusals: look up what has not been, a missing key or one that exists, or both."""
+    if exists is not False:
+        secret_of(rt, _NO_KEY)
+    if exists is not True and secret_of(rt, _any_key(rt.store.list_access_keys)) is None:
         _any_key.cache_clear()
 
 
@@ -192,10 +227,11 @@ def _any_key(list_access_keys: Callable[[], list[AccessKey]]) -> str:
 
 def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, dict[str, str]]:
     """Return status, body and headers of an error."""
-    headers = {"x-amzn-ErrorType": error.code}
+    code, status = protocol.errors.get(error.code, (error.code, error.status))
+    headers = {"x-amzn-ErrorType": code}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    return error.status, protocol.codec.encode_error(error.code, error.message), headers
+    return status, protocol.codec.encode_error(code, error.message), headers
 
 
 def outage(error: Exception, request_id: str) -> errors.ApiError:

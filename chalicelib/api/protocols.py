@@ -1,6 +1,7 @@
 """The protocols of the API: how each names operations, encodes bodies, and which headers must be signed.
 
-Source: Smithy, "AWS JSON 1.1 protocol" and "Smithy RPC v2 CBOR protocol".
+Source: Smithy, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR protocol" and "AWS query protocol"; AWS STS API reference,
+"Common Errors".
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.sigv4 import WireRequest
 
+FORM = "application/x-www-form-urlencoded"
 _PREFIX = "ACMPrivateCA"
 _ROUTE = re.compile(r"/service/([^/]*)/operation/([^/]*)")  # may follow the name of a stage
 
@@ -33,6 +35,7 @@ class Protocol:
         codec_name: the module with `decode`, `encode` and `encode_error`, imported at its first use.
         signed: headers that must be present and signed, because they select the operation.
         headers: of every response.
+        errors: those whose code or status differs, by their name.
     """
 
     content_type: str
@@ -40,6 +43,7 @@ class Protocol:
     codec_name: str
     signed: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def codec(self) -> ModuleType:
@@ -54,8 +58,7 @@ class Protocol:
             SerializationException: the request does not follow the protocol.
         """
         name = self.operation(request)
-        content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-        if content_type != self.content_type:
+        if content_type_of(request) != self.content_type:
             raise errors.SerializationException(f"The content type must be {self.content_type}.")
         return name
 
@@ -63,6 +66,20 @@ class Protocol:
 def protocol_of(request: WireRequest) -> Protocol:
     """Return the protocol of a request, by its path alone, which is always signed."""
     return CBOR if _ROUTE.search(request.path) else JSON
+
+
+def is_query(request: WireRequest) -> bool:
+    """Tell by its head whether a request is for AWS STS: only its protocol has forms.
+
+    A client signs for one service, so that no signature holds for both.
+    """
+    is_form = content_type_of(request) == FORM and request.header("x-amz-target") is None
+    return is_form and request.method == "POST" and not _ROUTE.search(request.path)
+
+
+def content_type_of(request: WireRequest) -> str:
+    """Return the type of the body, in lower case and without parameters; empty if the request names none."""
+    return (request.header("content-type") or "").partition(";")[0].strip().lower()
 
 
 def _json_operation(request: WireRequest) -> str:
@@ -91,3 +108,20 @@ def _known(name: str, shown: str) -> str:
 JSON = Protocol("application/x-amz-json-1.1", _json_operation, "json_codec", signed=("x-amz-target",))
 REST = replace(JSON, content_type="application/json", signed=())  # of `signet_endpoints`
 CBOR = Protocol("application/cbor", _cbor_operation, "cbor_codec", headers={"smithy-protocol": "rpc-v2-cbor"})
+QUERY = Protocol(  # of `sts`
+    "text/xml",
+    lambda _: "",
+    "query_codec",
+    errors={
+        "AccessDeniedException": ("AccessDenied", 403),
+        "ExpiredIdentityToken": ("ExpiredTokenException", 400),
+        "ExpiredTokenException": ("ExpiredToken", 403),
+        "IncompleteSignatureException": ("IncompleteSignature", 400),
+        "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
+        "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
+        "SerializationException": ("MalformedInput", 400),
+        "ThrottlingException": ("Throttling", 400),
+        "UnrecognizedClientException": ("InvalidClientTokenId", 403),
+        "ValidationException": ("ValidationError", 400),
+    },
+)

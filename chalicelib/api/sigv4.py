@@ -23,7 +23,10 @@ from chalicelib.runtime import Caller
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.records import Session
+
 SERVICE = "acm-pca"
+SESSION_HEADER = "x-amz-security-token"
 SKEW = timedelta(minutes=5)
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
@@ -37,7 +40,7 @@ _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _ALWAYS_SIGNED = ("host", "x-amz-date")
 _ONCE = frozenset({"authorization", "host", "date", "content-type", "content-length"})
 _DUMMY_SECRET = "0" * 40
-_REFUSED = "The security token included in the request is invalid."
+REFUSED = "The security token included in the request is invalid."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +77,13 @@ class WireRequest:
 
 
 class Secret(NamedTuple):
-    """Account, secret, principal and end of an access key."""
+    """Account, secret, principal and end of an access key, and the session that it belongs to, if it does."""
 
     account_id: str
     secret: str
     principal: str
     expires_at: datetime | None
+    session: Session | None = None
 
 
 class _Credential(NamedTuple):
@@ -93,23 +97,26 @@ def verify(
     request: WireRequest,
     *,
     signed: tuple[str, ...],
-    secret_of: Callable[[str], Secret | None],
-    equalize: Callable[[bool], None],
+    secret_of: Callable[[str, str | None], Secret | None],
+    equalize: Callable[[bool | None], None],
     region: str,
     now: datetime,
+    service: str = SERVICE,
 ) -> Caller:
     """Verify a request's signature and return its caller.
 
-    A wrong secret and an unknown access key get the same answer after the same time, so that it does not reveal which
-    keys exist.
+    A wrong secret, an unknown access key and a session token that is none of ours get the same answer after the same
+    time, so that it does not reveal which keys and tokens there are.
 
     Args:
         request: as the client sent it.
         signed: headers that must be present and signed, besides date, host and every `x-amz-*`.
-        secret_of: looks up an access key.
-        equalize: called before such a refusal with True if the access key exists; spends the time of the other case.
+        secret_of: looks up an access key by its id and the session token that came with it.
+        equalize: called before such a refusal with True if the access key exists, and with None if a session token
+            came with it; spends the time of the other cases.
         region: the region that the credential must name.
         now: the time.
+        service: the service that the credential must name.
 
     Raises:
         MissingAuthenticationTokenException: the request is not signed.
@@ -120,9 +127,10 @@ def verify(
     """
     _check_form(request)
     credential, signed_headers, signature = _authorization(request.header("authorization") or "")
-    _check_scope(credential, _date(request), region, now)
+    _check_scope(credential, _date(request), (region, service), now)
     _check_signed(request, signed_headers, signed)
-    known = secret_of(credential.access_key_id)
+    token = request.header(SESSION_HEADER)
+    known = secret_of(credential.access_key_id, token)
     secret = known.secret if known else _DUMMY_SECRET
     expected = [
         _signature(replace(request, path=path), credential, signed_headers, secret)
@@ -130,8 +138,8 @@ def verify(
     ]
     matches = [hmac.compare_digest(candidate.encode(), signature.encode()) for candidate in expected]
     if not any(matches) or known is None:
-        equalize(known is not None)
-        raise errors.UnrecognizedClientException(_REFUSED)
+        equalize(known is not None if token is None else None)
+        raise errors.UnrecognizedClientException(REFUSED)
     if known.expires_at is not None and known.expires_at <= now:
         raise errors.ExpiredTokenException("The security token included in the request is expired")
     return Caller(
@@ -139,15 +147,16 @@ def verify(
         access_key_id=credential.access_key_id,
         principal=known.principal,
         facts=request.facts,
+        session=known.session,
     )
 
 
-def is_plausible(request: WireRequest, *, region: str, now: datetime) -> bool:
+def is_plausible(request: WireRequest, *, region: str, now: datetime, service: str = SERVICE) -> bool:
     """Tell whether a request may be signed, by its head alone: `verify` refuses others whatever their body is."""
     try:
         _check_form(request)
         credential, _, _ = _authorization(request.header("authorization") or "")
-        _check_scope(credential, _date(request), region, now)
+        _check_scope(credential, _date(request), (region, service), now)
     except errors.ApiError:
         return False
     return True
@@ -163,8 +172,6 @@ def _check_form(request: WireRequest) -> None:
         raise errors.IncompleteSignatureException(
             "Presigned requests are not supported: sign with the Authorization header."
         )
-    if request.header("x-amz-security-token") is not None:
-        raise errors.UnrecognizedClientException("Session tokens are not supported: sign with an access key of Signet.")
     if request.header("authorization") is None:
         raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
 
@@ -193,7 +200,8 @@ def _date(request: WireRequest) -> str:
     return date
 
 
-def _check_scope(credential: _Credential, date: str, region: str, now: datetime) -> None:
+def _check_scope(credential: _Credential, date: str, scope: tuple[str, str], now: datetime) -> None:
+    """See that a signature is of now, and for this region and service."""
     try:
         signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
@@ -203,7 +211,7 @@ def _check_scope(credential: _Credential, date: str, region: str, now: datetime)
         raise errors.InvalidSignatureException(
             f"Signature {word}: {date} is more than 5 minutes from {now.strftime('%Y%m%dT%H%M%SZ')}."
         )
-    expected = (date[:8], region, SERVICE)
+    expected = (date[:8], *scope)
     if (credential.date, credential.region, credential.service) != expected:
         raise errors.InvalidSignatureException(f"Credential should be scoped to '{'/'.join(expected)}'.")
 

@@ -15,10 +15,9 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
 
-    from chalicelib.access.policy import Statement
     from chalicelib.runtime import Runtime
 
 
@@ -27,11 +26,26 @@ def principal() -> None:
     """Principals: who holds access keys, and what they may do."""
 
 
+def preset_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a ready policy."""
+    for option in (
+        click.option(
+            "--template", "templates", multiple=True, help="Such as EndEntityCertificate/V1; may be repeated."
+        ),
+        click.option(
+            "--ca", "ca_arns", multiple=True, metavar="ARN", help="The CA that the preset is about; may be repeated."
+        ),
+        click.option(
+            "--preset", type=click.Choice(presets.PRESETS), help="A ready policy; default: none, it may do nothing."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @principal.command()
 @click.argument("name")
-@click.option("--preset", type=click.Choice(presets.PRESETS), help="A ready policy; default: none, it may do nothing.")
-@click.option("--ca", "ca_arns", multiple=True, metavar="ARN", help="The CA that the preset is about; may be repeated.")
-@click.option("--template", "templates", multiple=True, help="Such as EndEntityCertificate/V1; may be repeated.")
+@preset_options
 @click.option("--description", default="", help="Who it is, for the list.")
 @accounts.option
 def create(  # noqa: PLR0917  click gives one argument for each option
@@ -44,16 +58,21 @@ def create(  # noqa: PLR0917  click gives one argument for each option
 ) -> None:
     """Make a principal; `signet credentials create --principal NAME` gives it an access key."""
     rt = runtime.from_env()
-    if preset is None and (ca_arns or templates):
-        raise click.UsageError("--ca and --template need --preset.")
-    policies: tuple[tuple[str, str], ...] = ()
-    if preset is not None:
-        text = presets.policy_of(
-            preset, [_ca_arn(each) for each in ca_arns], [_template_arn(rt, each) for each in templates]
-        )
-        policies = ((preset, text),)
+    policies = preset_policy(rt, preset, ca_arns, templates)
     made = principals.create(rt, accounts.account_of(rt, account_id), name, policies=policies, description=description)
     click.echo(principals.arn_of(rt, made.account_id, made.name))
+
+
+def preset_policy(
+    rt: Runtime, preset: str | None, ca_arns: Sequence[str], templates: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """The policy that the options of `preset_options` ask for, under its name; none without a preset."""
+    if preset is None:
+        if ca_arns or templates:
+            raise click.UsageError("--ca and --template need --preset.")
+        return ()
+    text = presets.policy_of(preset, list(map(_ca_arn, ca_arns)), [_template_arn(rt, each) for each in templates])
+    return ((preset, text),)
 
 
 def _ca_arn(text: str) -> str:
@@ -106,7 +125,7 @@ def show(name: str, account_id: str | None) -> None:
             click.echo(f"access key {key.access_key_id}{ends}")
     for policy_name, text in found.policies:
         click.echo(f"policy {policy_name}:\n{text}")
-        _warn(policy.parse_identity_policy(text))
+        warn(policy.statement_obstacles(policy.parse_identity_policy(text)))
 
 
 @principal.command()
@@ -132,7 +151,8 @@ def policy_() -> None:
 def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
     """Give a principal the policy in a file ("-": standard input), in the place of the one of that name."""
     rt = runtime.from_env()
-    _warn(principals.put_policy(rt, accounts.account_of(rt, account_id), name, policy_name, file.read()))
+    statements = principals.put_policy(rt, accounts.account_of(rt, account_id), name, policy_name, file.read())
+    warn(policy.statement_obstacles(statements))
     click.echo(f"put {policy_name}; every process acts by it within {principals.KNOWN_FOR.seconds} seconds")
 
 
@@ -160,7 +180,7 @@ def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
     click.echo(f"deleted {policy_name}")
 
 
-def _warn(statements: Sequence[Statement]) -> None:
+def warn(obstacles: Iterable[str]) -> None:
     """Say what of a policy can never be judged."""
-    for obstacle in policy.statement_obstacles(statements):
+    for obstacle in obstacles:
         click.echo(f"warning: {obstacle}", err=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import dispatch, health, ocsp_http, sigv4
+from chalicelib.api import dispatch, health, ocsp_http, protocols, sigv4, sts
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
@@ -79,9 +79,13 @@ class Application:
             return self._at_once(request) or await self._in_lane(request)
 
     def _unsigned(self, head: HttpRequest) -> HttpResponse | None:
-        """Refuse a request whose head alone shows that it is not signed; its body is not read."""
+        """Refuse a request whose head alone shows that it is not signed as it has to be; its body is not read."""
         request = WireRequest(method=head.method, path=head.path, query=head.query, headers=head.headers, body=b"")
-        if sigv4.is_plausible(request, region=self._rt.settings.region, now=self._rt.now()):
+        if protocols.is_query(request):
+            plausible = sts.is_plausible(self._rt, request)
+        else:
+            plausible = sigv4.is_plausible(request, region=self._rt.settings.region, now=self._rt.now())
+        if plausible:
             return None
         answer = dispatch.handle(self._rt, request)
         return from_wire(head.method, replace(answer, headers=answer.headers | {"Connection": "close"}))

@@ -10,7 +10,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.api import dispatch, ocsp_http
+from chalicelib.api import dispatch, ocsp_http, query_codec
 from chalicelib.console.forms import body as forms
 from chalicelib.console.sessions import COOKIE as SESSION_COOKIE
 from chalicelib.pki import ocsp
@@ -108,6 +108,8 @@ def most_body_bytes(request: HttpRequest) -> int:
         return ocsp.MAX_REQUEST_BYTES
     if is_strangers_form(request):
         return forms.MOST_PUBLIC_BYTES
+    if is_of_api(request) and forms.is_urlencoded(request.header("content-type")):
+        return query_codec.MOST_BYTES  # of AWS STS
     return dispatch.MAX_BODY_BYTES if _is_console(request.path) or request.header("authorization") else SMALL_BYTES
 
 

@@ -9,8 +9,12 @@ DynamoDB. It does not decide anything about certificates or CRLs: that belongs t
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+=======
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+>>>>>>> 3067b97 (Roles with trust policies; sessions of them by AWS STS's protocol, with session tokens that are verified)
 
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.overview_queries import OverviewQueries
@@ -26,11 +30,14 @@ if TYPE_CHECKING:
         CertificateAuthority,
         ConsoleSession,
         DueKind,
+        Entity,
         IdempotencyToken,
         OcspResponder,
         Principal,
         ResourcePolicy,
     )
+
+E = TypeVar("E", bound="Entity")
 
 
 class StoreError(Exception):
@@ -146,6 +153,32 @@ class Store(OverviewQueries, CrlRecords, Protocol):
 
     def delete_principal(self, account_id: str, name: str) -> None:
         """Remove a principal, and then its access keys; no error where there is none."""
+        ...
+
+    # roles, OIDC providers and the key of session tokens
+
+    def put_entity(self, entity: Entity) -> None:
+        """Add an entity; `ConflictError` if the account has one of its kind and name."""
+        ...
+
+    def get_entity(self, kind: type[E], account_id: str, name: str) -> E | None:
+        """Return an entity by its name, or None; read consistently."""
+        ...
+
+    def list_entities(self, kind: type[E], account_id: str) -> list[E]:
+        """List the entities of a kind in an account by name."""
+        ...
+
+    def update_entity(self, old: E, new: E) -> E:
+        """Replace an entity; returns `new` with its version grown.
+
+        Raises:
+            ConflictError: it is not at `old.version` any more.
+        """
+        ...
+
+    def delete_entity(self, entity: Entity) -> None:
+        """Remove an entity; no error where there is none of its name."""
         ...
 
     # certificate authorities

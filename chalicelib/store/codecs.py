@@ -99,6 +99,7 @@ _CODECS: dict[str, _Codec] = {
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "shared_with_all": (int, bool),
+    "audiences": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),

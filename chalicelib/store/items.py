@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
+from chalicelib.records import OidcProvider, Role, TokenKey
 from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
@@ -30,6 +31,7 @@ LIST_SHARDS = 16
 FIND_SHARDS = 16
 COUNT_SHARDS = 4
 DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
+_ENTITIES: dict[type[Any], str] = {Role: "ROLES", OidcProvider: "OIDC-PROVIDERS", TokenKey: "TOKEN-KEYS"}
 
 # keys
 
@@ -169,6 +171,11 @@ def session_key(id_sha256: str) -> Key:
 def principals_partition(account_id: str) -> str:
     """The partition of an account's principals; a principal lies there under its name."""
     return f"PRINCIPALS#{account_id}"
+
+
+def entities_partition(kind: type[Any], account_id: str) -> str:
+    """The partition of an account's roles, or OIDC providers; each lies there under its name."""
+    return f"{_ENTITIES[kind]}#{account_id}"
 
 
 def find_partition(ca_arn: str, serial_number: int) -> str:

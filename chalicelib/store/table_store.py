@@ -6,6 +6,7 @@ from chalicelib.store.table_authorities import Authorities
 from chalicelib.store.table_buckets import BucketOwners
 from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_crls import Crls
+from chalicelib.store.table_entities import Entities
 from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_principals import Principals
@@ -21,6 +22,7 @@ class TableStore(
     BucketOwners,
     Certificates,
     Crls,
+    Entities,
     Ocsp,
     Policies,
     Principals,

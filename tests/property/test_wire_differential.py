@@ -28,7 +28,7 @@ SERVICE = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_mod
 CODECS: dict[str, Any] = {"json": json_codec, "smithy-rpc-v2-cbor": cbor_codec}
 SERIALIZERS = {name: botocore.serialize.create_serializer(name, include_validation=False) for name in CODECS}
 PARSERS: dict[str, Any] = {name: botocore.parsers.create_parser(name) for name in CODECS}
-EVENED: list[bool] = []
+EVENED: list[bool | None] = []
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # botocore reads times as floats, which have whole milliseconds for the next 80 years only.
 _moments = st.one_of(
@@ -117,7 +117,7 @@ def test_verify_accepts_what_botocore_signs(
     caller = sigv4.verify(
         request,
         signed=("x-amz-target",),
-        secret_of=lambda key_id: Secret("000000000000", SECRET, "administrator", None) if key_id == KEY_ID else None,
+        secret_of=lambda key_id, _: Secret("000000000000", SECRET, "administrator", None) if key_id == KEY_ID else None,
         equalize=EVENED.append,
         region="us-east-1",
         now=claimed,

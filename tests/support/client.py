@@ -98,22 +98,40 @@ def _before_send(request: Any, **_: Any) -> Any:
 
 
 def client_for(
-    rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None, protocol: str = "json"
+    rt: Runtime,
+    *,
+    access_key_id: str | None = None,
+    secret: str | None = None,
+    token: str | None = None,
+    protocol: str = "json",
 ) -> Any:
     """A client of a runtime, with its root key or the given one, that speaks one of botocore's protocols."""
+    client = _client(rt, "acm-pca", access_key_id, secret, token)
+    client.meta.service_model.__dict__["resolved_protocol"] = protocol  # chooses the parser of answers
+    client._serializer = create_serializer(protocol, include_validation=False)
+    return client
+
+
+def sts_for(
+    rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None, token: str | None = None
+) -> Any:
+    """A client of AWS STS at the same address, with the root key or the given one."""
+    return _client(rt, "sts", access_key_id, secret, token)
+
+
+def _client(rt: Runtime, service: str, access_key_id: str | None, secret: str | None, token: str | None) -> Any:
     signet_app.use_runtime(rt)
     if access_key_id is None:
         root = access_keys.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
     client: Any = _session().client(
-        "acm-pca",
+        service,  # type: ignore[call-overload]  # one of two
         region_name="us-east-1",
         endpoint_url="http://127.0.0.1:8000",
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(retries={"max_attempts": 0}, parameter_validation=False),
     )
-    client.meta.events.register("before-send.acm-pca", _before_send)
-    client.meta.service_model.__dict__["resolved_protocol"] = protocol  # chooses the parser of answers
-    client._serializer = create_serializer(protocol, include_validation=False)
+    client.meta.events.register(f"before-send.{service}", _before_send)
     return client

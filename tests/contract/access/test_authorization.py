@@ -14,13 +14,14 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from chalicelib.access import access_keys, presets, principals
+from chalicelib.access import access_keys, presets, principals, role_sessions, roles
 from chalicelib.api import model
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, issue
 from tests.support.builders import csr
 from tests.support.client import client_for
 from tests.support.outcomes import outcome
+from tests.support.roles import trust
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
@@ -46,6 +47,7 @@ MAY: dict[str, set[str]] = {
     "administrator": set(model.operations()),
     "another administrator": set(model.operations()),
     "issuer": {"IssueCertificate", "GetCertificate"},
+    "session of an issuing role": {"IssueCertificate", "GetCertificate"},
     "auditor": READS | {"ListCertificateAuthorities", "CreateCertificateAuthorityAuditReport"},
     "read-only": READS | {"ListCertificateAuthorities"},
     "revoker": {"RevokeCertificate", "GetCertificate", "DescribeCertificateAuthority"},
@@ -146,14 +148,23 @@ def callers(rt: Runtime, acm_pca: Any, arn: str) -> dict[str, Caller]:
     make_principal(rt, "root2", "administrator")
     principals.create(rt, OWNER, "nobody")
     make_principal(rt, "auditor", "auditor", account=OTHER)
+    roles.create(rt, OWNER, "ci", trust({"AWS": OWNER}), policies=(("p", presets.policy_of("issuer", [arn], [LEAF])),))
     named = {"another administrator": "root2"} | {kind: "administrator" for kind in OF_OTHERS if "auditor" not in kind}
     named["other account's auditor, shared"] = "auditor"
-    return {
+    made = {
         kind: Caller(
             account_id=OTHER if kind in OF_OTHERS else OWNER, access_key_id="x", principal=named.get(kind, kind)
         )
         for kind in MAY
     }
+    return made | {"session of an issuing role": session_of(rt, "ci")}
+
+
+def session_of(rt: Runtime, role: str) -> Caller:
+    """A caller with a session, as a request that it signs makes one."""
+    started = role_sessions.start(rt, roles.find(rt, OWNER, role), "s1", ("access-key", "x", ""), timedelta(hours=1))
+    name = role_sessions.principal_of(started.session)
+    return Caller(account_id=OWNER, access_key_id="ASIA", principal=name, session=started.session)
 
 
 def of_account(arn: str, account: str) -> str:
@@ -166,7 +177,8 @@ def places(kind: str, owned: str) -> dict[str, tuple[str, set[str]]]:
     account = OTHER if kind in OF_OTHERS else OWNER
     missing = of_account(owned[:-36] + MISSING_ID, account)
     elsewhere = ABOUT_NO_CA & MAY[kind]
-    by_itself = {"issuer": set(), "other account's auditor, shared": MAY["auditor"]}.get(kind, MAY[kind])
+    issuers: dict[str, set[str]] = {"issuer": set(), "session of an issuing role": set()}
+    by_itself = (issuers | {"other account's auditor, shared": MAY["auditor"]}).get(kind, MAY[kind])
     if kind in {"other account, shared", "other account, not shared"}:
         by_itself = MAY["administrator"]
     return {

@@ -1,0 +1,191 @@
+"""Sessions of roles: access keys for a while, whose session token says what they are.
+
+A token is sealed with the home's token key, which a process reads from the store and opens with the keystore, and then
+keeps for `principals.KNOWN_FOR`. So whoever sends a token of their own making costs a decryption, and no call of KMS.
+
+Source: docs/adr/0006-session-tokens-are-sealed.md; RFC 5116 section 5.1 (AES-GCM).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chalicelib.access import access_keys, principals
+from chalicelib.access.access_keys import Credential
+from chalicelib.records import ADMINISTRATOR, OidcProvider, Role, Session, TokenKey
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from chalicelib.records import AccessKey
+    from chalicelib.runtime import Runtime
+
+ACCESS_KEY, OIDC_PROVIDER = "access-key", "oidc-provider"
+MAX_TOKEN_CHARACTERS = 8192
+_VERSION = b"\x01"
+_NONCE_BYTES = 12
+_CONTEXT = "token-key"
+
+
+class Opened(NamedTuple):
+    """What a session token holds: the access key that it belongs to, and the session."""
+
+    credential: Credential
+    session: Session
+
+
+class Started(NamedTuple):
+    """A session with all that signs its requests: shown once, never stored."""
+
+    credential: Credential
+    token: str
+    session: Session
+
+
+def principal_of(session: Session) -> str:
+    """The name that callers of a session have."""
+    return f"{principals.ASSUMED_ROLE}{session.role}/{session.name}"
+
+
+def start(
+    rt: Runtime, role: Role, name: str, source: tuple[str, str, str], lifetime: timedelta, *, policy: str = ""
+) -> Started:
+    """Begin a session of a role.
+
+    Args:
+        rt: the runtime.
+        role: the role.
+        name: of the session.
+        source: see `records.Session`.
+        lifetime: how long it lasts, in whole seconds.
+        policy: a policy that limits it further.
+    """
+    now = rt.now().astimezone(UTC).replace(microsecond=0)
+    session = Session(
+        account_id=role.account_id,
+        role=role.name,
+        role_id=role.role_id,
+        name=name,
+        source=source,
+        issued_at=now,
+        expires_at=now + lifetime,
+        policy=policy,
+    )
+    credential = access_keys.new_credential("ASIA")
+    return Started(credential, _seal(rt, Opened(credential, session)), session)
+
+
+def is_alive(rt: Runtime, session: Session) -> bool:
+    """Tell whether the session's role, and who assumed it, are still those of its beginning."""
+    role = principals.known_entity(rt, Role, session.account_id, session.role)
+    return role is not None and role.role_id == session.role_id and _has_source(rt, session)
+
+
+def _has_source(rt: Runtime, session: Session) -> bool:
+    kind, name, since = session.source
+    if kind == OIDC_PROVIDER:
+        provider = principals.known_entity(rt, OidcProvider, session.account_id, name)
+        return provider is not None and provider.provider_id == since
+    key = rt.store.get_access_key(name)
+    if key is None or source_of(key) != session.source or key.account_id != session.account_id:
+        return False
+    return key.principal == ADMINISTRATOR or principals.known_principal(rt, key.account_id, key.principal) is not None
+
+
+def source_of(key: AccessKey) -> tuple[str, str, str]:
+    """The source of sessions that were begun with an access key."""
+    return ACCESS_KEY, key.access_key_id, key.created_at.astimezone(UTC).isoformat()
+
+
+# tokens
+
+
+def _seal(rt: Runtime, opened: Opened) -> str:
+    cipher = _cipher(rt) or _made_cipher(rt)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return base64.urlsafe_b64encode(_VERSION + nonce + cipher.encrypt(nonce, _encode(opened), _VERSION)).decode()
+
+
+def opened(rt: Runtime, token: str) -> Opened | None:
+    """Open a session token; None if it is none of this home, or was altered in any bit."""
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        return None
+    try:
+        sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    nonce, content = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+    # The same bytes have several spellings in base64.
+    if sealed[:1] != _VERSION or len(content) < 16 or base64.urlsafe_b64encode(sealed).decode() != token:
+        return None
+    cipher = _cipher(rt)
+    try:
+        return None if cipher is None else _decode(cipher.decrypt(nonce, content, _VERSION))
+    except InvalidTag:
+        return None
+
+
+def _encode(opened: Opened) -> bytes:
+    credential, session = opened
+    return json.dumps(
+        {
+            "key": [credential.access_key_id, credential.secret],
+            "account": session.account_id,
+            "role": [session.role, session.role_id],
+            "name": session.name,
+            "source": session.source,
+            "from": int(session.issued_at.timestamp()),
+            "to": int(session.expires_at.timestamp()),
+            "policy": session.policy,
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def _decode(content: bytes) -> Opened:
+    found = json.loads(content)
+    role, role_id = found["role"]
+    kind, name, since = found["source"]
+    session = Session(
+        account_id=found["account"],
+        role=role,
+        role_id=role_id,
+        name=found["name"],
+        source=(kind, name, since),
+        issued_at=datetime.fromtimestamp(found["from"], UTC),
+        expires_at=datetime.fromtimestamp(found["to"], UTC),
+        policy=found["policy"],
+    )
+    return Opened(Credential(*found["key"]), session)
+
+
+def _cipher(rt: Runtime) -> AESGCM | None:
+    """The token key, ready for use; its `repr` does not show it."""
+    found: AESGCM | None = principals.remembered(rt, (_CONTEXT,), lambda: _read_cipher(rt))
+    if found is None:
+        principals.forget(rt, _CONTEXT)
+    return found
+
+
+def _read_cipher(rt: Runtime) -> AESGCM | None:
+    key = rt.store.get_entity(TokenKey, "", "1")
+    return None if key is None else AESGCM(rt.keys.unseal(key.sealed, _CONTEXT))
+
+
+def _made_cipher(rt: Runtime) -> AESGCM:
+    """Make the token key; processes that begin together agree on one."""
+    sealed = rt.keys.seal(AESGCM.generate_key(256), _CONTEXT)
+    with suppress(ConflictError):
+        rt.store.put_entity(TokenKey(sealed=sealed, created_at=rt.now()))
+    cipher = _cipher(rt)
+    if cipher is None:
+        raise ConflictError("The token key was deleted while it was being made.")
+    return cipher

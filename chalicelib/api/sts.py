@@ -1,0 +1,171 @@
+"""AWS STS at the same address: sessions of roles, by the protocol that SDKs speak with it.
+
+Parameters that would limit a session and are not supported are refused, never ignored.
+
+Source: AWS STS API reference, "AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.access import assuming, principals
+from chalicelib.api import dispatch, protocols, query_codec, sigv4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.access.role_sessions import Started
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.api.query_codec import Members
+    from chalicelib.api.sigv4 import WireRequest
+    from chalicelib.runtime import Caller, Runtime
+
+SERVICE = "sts"
+_VERSION = "2011-06-15"
+
+
+class Rule(NamedTuple):
+    """What the value of a parameter has to be: how long, and of which characters."""
+
+    least: int
+    most: int
+    pattern: str = r"[\t\n\r -~\u00a0-\U0010ffff]*"
+
+
+class Action(NamedTuple):
+    """An action: its function, and the parameters that it needs and takes."""
+
+    answer: Callable[[Runtime, WireRequest, Mapping[str, str]], Members]
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+def handle(rt: Runtime, request: WireRequest) -> WireResponse:
+    """Answer a request of AWS STS; never raises."""
+    response = dispatch.respond(request, protocols.QUERY, lambda: _answer(rt, request))
+    request_id = response.headers["x-amzn-RequestId"]
+    return replace(response, body=query_codec.with_request_id(response.body, request_id))
+
+
+def is_plausible(rt: Runtime, request: WireRequest) -> bool:
+    """Tell by its head whether a request may be answered: one that is signed for STS, or not signed at all."""
+    if request.header("authorization") is None:
+        return True
+    return sigv4.is_plausible(request, region=rt.settings.region, now=rt.now(), service=SERVICE)
+
+
+def _answer(rt: Runtime, request: WireRequest) -> bytes:
+    values = query_codec.decode(request.body)
+    name = values.pop("Action", "")
+    action = _ACTIONS.get(name)
+    if action is None or values.pop("Version", "") != _VERSION:
+        raise errors.InvalidAction(f"Available are, of version {_VERSION}: {', '.join(_ACTIONS)}.")
+    return query_codec.encode(name, action.answer(rt, request, _checked(action, values)))
+
+
+def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
+    """Check parameters; those that are empty lists limit nothing."""
+    for name in values.keys() - {*action.needs, *action.takes}:
+        if values[name]:
+            shown = re.sub(r"[^A-Za-z0-9.]", "?", name[:50])
+            raise errors.ValidationException(f"The parameter {shown} is not supported.")
+    if missing := [name for name in action.needs if name not in values]:
+        raise errors.ValidationException(f"The parameter {missing[0]} is missing.")
+    taken = {name: values[name] for name in (*action.needs, *action.takes) if name in values}
+    for name, value in taken.items():
+        rule = _RULES[name]
+        if not rule.least <= len(value) <= rule.most or re.fullmatch(rule.pattern, value) is None:
+            raise errors.ValidationException(
+                f"1 validation error detected: Value at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: "
+                f"Member must have {rule.least} to {rule.most} characters, and satisfy regular expression pattern: "
+                f"{rule.pattern}"
+            )
+    return taken
+
+
+def _signed(rt: Runtime, request: WireRequest) -> Caller:
+    return dispatch.authenticate(rt, request, service=SERVICE)
+
+
+def _assume_role(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:
+    caller = _signed(rt, request)
+    started = assuming.assume_role(rt, caller, _wish(values))
+    used = len(values.get("Policy", "")) * 100 // assuming.MAX_POLICY_CHARACTERS
+    return _session(rt, started) | ({"PackedPolicySize": used} if used else {})
+
+
+def _wish(values: Mapping[str, str]) -> assuming.Wish:
+    try:
+        role = arns.parse_role_arn(values["RoleArn"])
+    except arns.ArnError as error:
+        raise errors.ValidationException("RoleArn is not the ARN of a role.") from error
+    return assuming.Wish(
+        role,
+        values["RoleSessionName"],
+        _seconds(values.get("DurationSeconds")),
+        values.get("Policy", ""),
+        values.get("ExternalId", ""),
+    )
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    seconds = int(text)
+    if not 900 <= seconds <= 43_200:
+        raise errors.ValidationException(
+            "1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: "
+            "Member must have value between 900 and 43200"
+        )
+    return seconds
+
+
+def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
+    session, credential = started.session, started.credential
+    name = f"{principals.ASSUMED_ROLE}{session.role}/{session.name}"
+    return {
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"{session.role_id}:{session.name}",
+            "Arn": principals.arn_of(rt, session.account_id, name),
+        },
+        "Credentials": {
+            "AccessKeyId": credential.access_key_id,
+            "SecretAccessKey": credential.secret,
+            "SessionToken": started.token,
+            "Expiration": session.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+    }
+
+
+def _get_caller_identity(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:  # noqa: ARG001  the table's signature
+    caller = _signed(rt, request)
+    arn = principals.arn_of(rt, caller.account_id, caller.principal)
+    session = caller.session
+    user_id = f"{session.role_id}:{session.name}" if session else _user_id(arn)
+    return {"Arn": arn, "UserId": user_id, "Account": caller.account_id}
+
+
+def _user_id(arn: str) -> str:
+    """Return an id in the form of IAM's, which follows from the ARN: principals have no other id than their name."""
+    return "AIDA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17]
+
+
+_RULES = {
+    "DurationSeconds": Rule(1, 5, "[0-9]*"),
+    "ExternalId": Rule(2, 1224, r"[A-Za-z0-9_+=,.@:/-]*"),
+    "Policy": Rule(1, assuming.MAX_POLICY_CHARACTERS),
+    "RoleArn": Rule(20, 2048),
+    "RoleSessionName": Rule(2, 64, r"[A-Za-z0-9_+=,.@-]*"),
+}
+_ACTIONS = {
+    "AssumeRole": Action(_assume_role, ("RoleArn", "RoleSessionName"), ("DurationSeconds", "Policy", "ExternalId")),
+    "GetCallerIdentity": Action(_get_caller_identity),
+}

@@ -1,0 +1,113 @@
+"""`signet role` (docs/access.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chalicelib.cli import signet
+from tests.support.roles import ANYTHING, OWNER, trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., Result]
+
+pytestmark = pytest.mark.laptop
+CA = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/11111111-1111-4111-8111-111111111111"
+ISSUER = ("--preset", "issuer", "--ca", CA, "--template", "EndEntityCertificate/V1")
+TRUST = trust({"AWS": OWNER})
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "data"))
+
+    def invoke(*words: str, **more: str) -> Result:
+        return CliRunner().invoke(signet, words, **more)  # type: ignore[arg-type]  # the input alone
+
+    return invoke
+
+
+def test_role_is_made_listed_shown_and_deleted(run: Run) -> None:
+    made = run("role", "create", "ci", "--trust", "-", "--max-session", "10m", *ISSUER, input=TRUST)
+    assert made.output == "arn:aws:iam::000000000000:role/ci\n"
+    assert run("role", "list").output.splitlines()[-1].split() == ["ci", "issuer", "0:10:00"]
+    shown = run("role", "show", "ci").output
+    assert shown.startswith("arn:aws:iam::000000000000:role/ci\n")
+    assert f"trust policy:\n{TRUST}\n" in shown
+    assert "acm-pca:GetCertificate" in shown
+    assert run("role", "delete", "ci").output == "deleted ci; its sessions end within 5 seconds\n"
+    assert len(run("role", "list").output.splitlines()) == 1
+
+
+def test_policies_of_a_role_are_put_printed_and_deleted(run: Run) -> None:
+    run("role", "create", "ci", "--trust", "-", input=TRUST)
+    other = trust({"AWS": "arn:aws:iam::000000000000:user/p"})
+    assert run("role", "trust", "put", "ci", "-", input=other).exit_code == 0
+    assert run("role", "trust", "get", "ci").output == f"{other}\n"
+    assert run("role", "policy", "put", "ci", "all", "-", input=ANYTHING).exit_code == 0
+    assert json.loads(run("role", "policy", "get", "ci", "all").output) == json.loads(ANYTHING)
+    assert run("role", "policy", "delete", "ci", "all").output == "deleted all\n"
+    assert "has no policy all" in run("role", "policy", "get", "ci", "all").output
+
+
+def test_what_can_never_be_judged_is_told(run: Run) -> None:
+    provider = "arn:aws:iam::000000000000:oidc-provider/issuer.example"
+    known = {"StringEquals": {"issuer.example:sub": "a", "Issuer.example:aud": "b", "sts:RoleSessionName": "s"}}
+    tokens = trust({"Federated": provider}, "sts:AssumeRoleWithWebIdentity", Condition=known)
+    assert run("role", "create", "ci", "--trust", "-", input=tokens).stderr == ""
+    odd = trust({"AWS": OWNER}, Condition={"StringEquals": {"issuer.example:sub": "a"}})
+    warned = run("role", "trust", "put", "ci", "-", input=odd).stderr
+    assert warned == (
+        "warning: statement 1 of the trust policy: the key issuer.example:sub is unknown, so it allows nothing.\n"
+    )
+
+
+REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "no JSON": (("create", "ci", "--trust", "-"), "x", "not JSON"),
+    "everybody": (("create", "ci", "--trust", "-"), trust("*"), "cannot let everybody in"),
+    "everybody by AWS": (("create", "ci", "--trust", "-"), trust({"AWS": "*"}), "cannot let everybody in"),
+    "another account": (("create", "ci", "--trust", "-"), trust({"AWS": "111111111111"}), "not of the role's account"),
+    "another account's principal": (
+        ("create", "ci", "--trust", "-"),
+        trust({"AWS": "arn:aws:iam::111111111111:user/p"}),
+        "not of the role's account",
+    ),
+    "another account's provider": (
+        ("create", "ci", "--trust", "-"),
+        trust({"Federated": "arn:aws:iam::111111111111:oidc-provider/issuer.example"}),
+        "not of the role's account",
+    ),
+    "provider without a condition": (
+        ("create", "ci", "--trust", "-"),
+        trust({"Federated": "arn:aws:iam::000000000000:oidc-provider/issuer.example"}),
+        "needs a condition on issuer.example:sub",
+    ),
+    "provider by its URL": (("create", "ci", "--trust", "-"), trust({"Federated": "issuer.example"}), "not the ARN"),
+    "action": (("create", "ci", "--trust", "-"), trust({"AWS": OWNER}, "acm-pca:*"), "must begin with 'sts:'"),
+    "resource": (("create", "ci", "--trust", "-"), trust({"AWS": OWNER}, Resource="*"), "has the member 'Resource'"),
+    "long": (("create", "ci", "--trust", "-"), TRUST + " " * 4096, "at most 4096 characters"),
+    "short session": (("create", "ci", "--trust", "-", "--max-session", "9m"), TRUST, "from 10 minutes to 12 hours"),
+    "long session": (("create", "ci", "--trust", "-", "--max-session", "13h"), TRUST, "from 10 minutes to 12 hours"),
+    "name": (("create", "c/i", "--trust", "-"), TRUST, "The name of a role"),
+    "missing": (("show", "nobody"), "", "There is no role nobody."),
+}
+
+
+@pytest.mark.parametrize(("words", "given", "text"), REFUSED.values(), ids=REFUSED)
+def test_refusals_say_why(
+    run: Run, words: tuple[str, ...], given: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run("role", *words, input=given)
+    assert found.exit_code != 0
+    assert text in found.output + str(found.exception)
+
+
+def test_name_is_taken_once(run: Run) -> None:
+    run("role", "create", "ci", "--trust", "-", input=TRUST)
+    assert "There is a role ci already." in str(run("role", "create", "ci", "--trust", "-", input=TRUST).exception)
