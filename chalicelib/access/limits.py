@@ -50,7 +50,9 @@ def take_request(rt: Runtime, caller: Caller) -> None:
         ThrottlingException: the principal has sent as many in this minute as it may.
     """
     most = int(rt.settings.principal_rate)
-    if seconds := _take(rt, ("principal", caller.account_id, caller.principal), most, REQUEST_BATCH):
+    # All sessions of a role are one: whoever begins them names them.
+    name = f"assumed-role/{caller.session.role}" if caller.session else caller.principal
+    if seconds := _take(rt, ("principal", caller.account_id, name), most, REQUEST_BATCH):
         raise errors.ThrottlingException(
             f"Rate exceeded: a principal may send {most} requests in a minute.", retry_after_seconds=seconds
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import assuming, principals
+from chalicelib.access import assuming, limits, principals
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _signed(rt: Runtime, request: WireRequest) -> Caller:
-    return dispatch.authenticate(rt, request, service=SERVICE)
+    caller = dispatch.authenticate(rt, request, service=SERVICE)
+    limits.take_request(rt, caller)
+    return caller
 
 
 def _assume_role(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:

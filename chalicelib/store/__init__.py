@@ -9,12 +9,8 @@ DynamoDB. It does not decide anything about certificates or CRLs: that belongs t
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
-=======
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
->>>>>>> 3067b97 (Roles with trust policies; sessions of them by AWS STS's protocol, with session tokens that are verified)
 
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.overview_queries import OverviewQueries

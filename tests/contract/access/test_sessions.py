@@ -276,3 +276,17 @@ def test_change_of_a_role_counts_at_once_for_its_sessions(rt: Runtime, sts: Any)
     client.list_certificate_authorities()
     roles.put_trust(rt, OWNER, "r", trust({"AWS": user("q")}))
     assert refusal(lambda: assume(sts))[0] == "AccessDenied"
+
+
+def test_rate_of_a_role_is_that_of_all_its_sessions(rt: Runtime, sts: Any) -> None:
+    """Whoever begins sessions names them, and begins as many as they like."""
+    make_role(rt)
+    limited = replace(rt, settings=replace(rt.settings, principal_rate="20"))
+    sessions = [keys_in(assume(sts_for(limited), session=f"s{number}")) for number in range(5)]
+    for number in range(20):
+        client_for(limited, **sessions[number % 5]).list_certificate_authorities()
+    for keys in sessions:
+        assert refusal(client_for(limited, **keys).list_certificate_authorities)[0] == "ThrottlingException"
+    for _ in range(15):
+        sts_for(limited).get_caller_identity()
+    assert refusal(sts_for(limited).get_caller_identity)[0] == "Throttling"
