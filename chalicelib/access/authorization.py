@@ -52,15 +52,17 @@ def decide(
     template_arn: str = "",
     *,
     granted: Sequence[Statement] | None = None,
+    identity: Sequence[Statement] | None = None,
 ) -> Decision:
     """Decide whether a caller may do its operation.
 
     Args: as for `check`, and
         granted: the statements of the CA's policy, where they have been read.
+        identity: the statements to judge by, instead of those of the caller's principal.
     """
     if caller.principal == SIGNET:
         return policy.Decision(allowed=True, side="identity", statement=None)
-    identity = principals.statements_of(rt, caller.account_id, caller.principal)
+    identity = principals.statements_of(rt, caller.account_id, caller.principal) if identity is None else identity
     granted = _granted(rt, caller, resource) if granted is None else granted
     limits = session_limits(caller)
     request = request_of(rt, caller, resource, (*identity, *granted, *limits), template_arn)

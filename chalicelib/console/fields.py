@@ -151,6 +151,8 @@ FIELDS: dict[str, Field] = {
     "state": Field("Status"),
     "expires_from": Field("Expires from"),
     "expires_to": Field("Expires until"),
+    # of access
+    "ca": Field("Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="your-access"),
 }
 
 

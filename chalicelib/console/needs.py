@@ -1,61 +1,126 @@
-"""What the visitor's access key must be allowed for a page, beside what the operations behind it need themselves.
+"""What the visitor's access key must be allowed for a page: whoever lacks it is refused, and sees no link to the page.
 
 Pages look at records that no operation of the API shows; the operation that comes nearest is asked for them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.access import authorization
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.access import authorization, sharing
+from chalicelib.operations import certificates
+from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from chalicelib.console.web import Visit
+    from chalicelib.runtime import Caller, Runtime
 
-_READ, _LIST = "DescribeCertificateAuthority", "ListCertificateAuthorities"
-# By method and path, as `pages.PAGES` has them; others of a CA need _READ, others of an account _LIST.
-NEEDS = {
-    ("POST", "sign-out"): "",
-    ("GET", "cas/create"): "CreateCertificateAuthority",
-    ("GET", "cas/create/{draft}/{step}"): "CreateCertificateAuthority",
-    ("POST", "cas/create/{draft}/{step}"): "CreateCertificateAuthority",
-    ("GET", "cas/midpoint"): "",
-    ("GET", "cas/{ca_id}/install"): "ImportCertificateAuthorityCertificate",
-    ("GET", "cas/{ca_id}/delete"): "DeleteCertificateAuthority",
-    ("POST", "cas/{ca_id}/revocation/publish"): "UpdateCertificateAuthority",
-    ("GET", "cas/{ca_id}/revocation/edit"): "UpdateCertificateAuthority",
-    ("POST", "cas/{ca_id}/revocation/edit"): "UpdateCertificateAuthority",
-    ("GET", "cas/{ca_id}/reports"): "DescribeCertificateAuthorityAuditReport",
-    ("GET", "cas/{ca_id}/report"): "DescribeCertificateAuthorityAuditReport",
-    ("GET", "cas/{ca_id}/reports/{report_id}"): "DescribeCertificateAuthorityAuditReport",
-    ("GET", "cas/{ca_id}/activity"): "SearchCertificates",
-    ("GET", "cas/{ca_id}/certificates"): "SearchCertificates",
+MANAGE_ACCESS = "signet:ManageAccess"  # no policy grants it: principals and keys are the administrator's alone
+_NOT_ADMINISTRATOR = (
+    "Principals, access keys and policies are shown to the account's administrator alone. Sign in with an access key "
+    "of the administrator."
+)
+_READ, _LIST, _CREATE = "DescribeCertificateAuthority", "ListCertificateAuthorities", "CreateCertificateAuthority"
+_IMPORT, _UPDATE = "ImportCertificateAuthorityCertificate", "UpdateCertificateAuthority"
+_CSR, _GET, _ISSUE = "GetCertificateAuthorityCsr", "GetCertificate", "IssueCertificate"
+_REPORT, _SEARCH = "DescribeCertificateAuthorityAuditReport", "SearchCertificates"
+# By method and path, as `pages.PAGES` has them: operations, all of which must be allowed; services that a page uses act
+# as the first one. "IssueCertificate" needs some template, or the one behind its "/".
+NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", ""): (),
+    ("GET", "you"): (),
+    ("POST", "sign-out"): (),
+    ("GET", "cas/create"): (_CREATE,),
+    ("GET", "cas/create/{draft}/{step}"): (_CREATE,),
+    ("POST", "cas/create/{draft}/{step}"): (_CREATE,),
+    ("GET", "cas/midpoint"): (),
+    ("GET", "cas/{ca_id}/csr"): (_CSR, _READ),
+    ("GET", "cas/{ca_id}/csr.pem"): (_CSR,),
+    ("GET", "cas/{ca_id}/install"): (_IMPORT, _READ),
+    ("POST", "cas/{ca_id}/install"): (_IMPORT, _READ),
+    ("POST", "cas/{ca_id}/install-own"): (_IMPORT, _READ, _CSR, f"{_ISSUE}/RootCACertificate", _GET),
+    ("POST", "cas/{ca_id}/install-signed"): (_IMPORT, _READ, _CSR),  # and what `install` asks of the CA above
+    ("POST", "cas/{ca_id}/disable"): (_UPDATE, _READ),
+    ("POST", "cas/{ca_id}/enable"): (_UPDATE, _READ),
+    ("GET", "cas/{ca_id}/delete"): ("DeleteCertificateAuthority", _READ),
+    ("POST", "cas/{ca_id}/delete"): ("DeleteCertificateAuthority", _READ),
+    ("POST", "cas/{ca_id}/restore"): ("RestoreCertificateAuthority", _READ),
+    ("GET", "cas/{ca_id}/certificate"): ("GetCertificateAuthorityCertificate", _READ),
+    ("GET", "cas/{ca_id}/certificate/{file}"): ("GetCertificateAuthorityCertificate",),
+    ("POST", "cas/{ca_id}/revocation/publish"): (_UPDATE, _READ),
+    ("GET", "cas/{ca_id}/revocation/edit"): (_UPDATE, _READ),
+    ("POST", "cas/{ca_id}/revocation/edit"): (_UPDATE, _READ),
+    ("GET", "cas/{ca_id}/tags"): ("ListTags", _READ),
+    ("POST", "cas/{ca_id}/tags"): ("TagCertificateAuthority", "ListTags", _READ),
+    ("POST", "cas/{ca_id}/tags/remove"): ("UntagCertificateAuthority", "ListTags", _READ),
+    ("GET", "cas/{ca_id}/sharing"): ("ListPermissions", _READ),
+    ("POST", "cas/{ca_id}/sharing/permit"): ("CreatePermission", "ListPermissions", _READ),
+    ("POST", "cas/{ca_id}/sharing/forbid"): ("DeletePermission", "ListPermissions", _READ),
+    ("POST", "cas/{ca_id}/sharing/policy"): ("PutPolicy", "GetPolicy", "ListPermissions", _READ),
+    ("POST", "cas/{ca_id}/sharing/unshare"): ("DeletePolicy", "GetPolicy", "ListPermissions", _READ),
+    ("GET", "cas/{ca_id}/reports"): (_REPORT, _READ),
+    ("POST", "cas/{ca_id}/reports"): ("CreateCertificateAuthorityAuditReport", _REPORT, _READ),
+    ("GET", "cas/{ca_id}/report"): (_REPORT,),
+    ("GET", "cas/{ca_id}/reports/{report_id}"): (_REPORT,),
+    ("GET", "cas/{ca_id}/activity"): (_SEARCH, _READ),
+    ("GET", "cas/{ca_id}/certificates"): (_SEARCH, _READ),
+    ("GET", "cas/{ca_id}/certificates/{serial}"): (_GET, _READ),
     **{
-        ("GET", f"cas/{{ca_id}}/certificates/{{serial}}{file}"): "GetCertificate"
-        for file in ("", "/pem", "/chain", "/full", "/binary")
+        ("GET", f"cas/{{ca_id}}/certificates/{{serial}}/{file}"): (_GET,) for file in ("pem", "chain", "full", "binary")
     },
-    ("GET", "cas/{ca_id}/certificates/{serial}/revoke"): "RevokeCertificate",
-    ("POST", "cas/{ca_id}/certificates/{serial}/revoke"): "RevokeCertificate",
+    ("GET", "cas/{ca_id}/certificates/{serial}/revoke"): ("RevokeCertificate", _GET, _READ),
+    ("POST", "cas/{ca_id}/certificates/{serial}/revoke"): ("RevokeCertificate", _GET, _READ),
     **{
-        (method, f"cas/{{ca_id}}/issue{rest}"): ""  # IssueCertificate is asked for with its template
+        (method, f"cas/{{ca_id}}/issue{rest}"): (_ISSUE, _READ)
         for method in ("GET", "POST")
         for rest in ("", "/{draft}")
     },
-    ("POST", "cas/{ca_id}/issue/csr"): "",
+    ("POST", "cas/{ca_id}/issue/csr"): (_ISSUE,),
 }
 
 
-def of_page(method: str, path: str) -> str:
-    """The operation that a page needs; empty for none."""
-    return NEEDS.get((method, path), _READ if path.startswith("cas/{ca_id}") else _LIST)
+def of_page(method: str, path: str) -> tuple[str, ...]:
+    """The operations that a page needs; other pages of a CA describe it, others of an account list its CAs."""
+    if path.startswith("principal"):
+        return (MANAGE_ACCESS,)
+    return NEEDS.get((method, path), (_READ,) if path.startswith("cas/{ca_id}") else (_LIST,))
 
 
-def check(visit: Visit) -> None:
+def is_allowed(rt: Runtime, caller: Caller, need: str, resource: str) -> bool:
+    """Tell whether a caller may do an operation, as `NEEDS` names it, on a CA or on none."""
+    if need == MANAGE_ACCESS:
+        return caller.principal == ADMINISTRATOR
+    if need == _ISSUE:
+        return any(sharing.templates_of(rt, caller, resource))
+    operation, template_arn = _split(rt, need)
+    return authorization.decide(rt, replace(caller, operation=operation), resource, template_arn).allowed
+
+
+def _split(rt: Runtime, need: str) -> tuple[str, str]:
+    """The operation of a need, and the ARN of its template; of issuing by any template, the default one."""
+    operation, _, template = need.partition("/")
+    if operation != _ISSUE:
+        return operation, ""
+    partition = arns.partition_of(rt.settings.region)
+    return operation, str(arns.TemplateArn(partition, template or certificates.DEFAULT_TEMPLATE))
+
+
+def check(visit: Visit, needs: tuple[str, ...]) -> None:
     """See that the access key may do what the page needs.
 
     Raises:
         AccessDeniedException: in the words of the API.
     """
     authority = visit.authority
-    if visit.needs and (authority is None or authority.granted is None):  # of others, the table of pages says it
-        authorization.check(visit.rt, visit.caller, authority.arn if authority else authorization.NO_RESOURCE)
+    if authority is not None and authority.granted is not None:
+        return  # of a CA of another account, the table of pages says it
+    resource = authority.arn if authority else authorization.NO_RESOURCE
+    missing = next((need for need in needs if not is_allowed(visit.rt, visit.caller, need, resource)), "")
+    if missing == MANAGE_ACCESS:
+        raise errors.AccessDeniedException(_NOT_ADMINISTRATOR)
+    if missing:
+        operation, template_arn = _split(visit.rt, missing)
+        authorization.check(visit.rt, replace(visit.caller, operation=operation), resource, template_arn)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.access import authorization
 from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
 from chalicelib.console import needs, render, sessions, web
@@ -36,6 +37,7 @@ from chalicelib.console.views import (
     static,
     tags,
     wizard,
+    you,
 )
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "link", sign_in.follow_link, public=True),
     Page("POST", "sign-out", sign_in.sign_out),
     Page("GET", "", authorities.home),
+    Page("GET", "you", you.show),
     Page("GET", "overview", overview.overview),
     Page("GET", "hierarchy", overview.show_hierarchy),
     Page("GET", "certificates", certificate_search.choose_authority),
@@ -203,7 +206,7 @@ def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wire
 
 def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     asked = replace(request, method="GET") if request.method == "HEAD" else request
-    visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form())
+    visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form(), judge=_may)
     try:
         dispatch.check_size(asked)
         candidates, visit = _arrived(visit)
@@ -250,9 +253,10 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
         return sign_in.to_sign_in(visit)
     if page.fresh and not sessions.is_fresh(visit.rt, visit.signed_in):
         return sign_in.to_sign_in_again(visit)
-    visit = _with_authority(replace(visit, needs=needs.of_page(page.method, page.path)))
+    needed = needs.of_page(page.method, page.path)
+    visit = _with_authority(replace(visit, operation=next(iter(needed), "")))
     if not page.public:
-        needs.check(visit)
+        needs.check(visit, needed)
     view = _view(page, visit)
     if page.method != "POST":
         return view(visit)
@@ -274,14 +278,17 @@ def _with_authority(visit: Visit) -> Visit:
     if "ca_id" not in visit.named or visit.session is None:
         return visit
     rt, caller, ca_id = visit.rt, visit.caller, visit.named["ca_id"]
-    region = rt.settings.region
-    arn = str(arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, ca_id))
-    granted = None
+    arn, granted = _arn_of(visit, ca_id), None
     if rt.store.get_certificate_authority(arn, cached=True) is None:
         other = access_sharing.arn_of_shared(rt, caller.account_id, ca_id)
         if other is not None:
             arn, granted = other, access_sharing.granted(rt, caller, other)
     return replace(visit, authority=web.Authority(rt, caller, arn, granted))
+
+
+def _arn_of(visit: Visit, ca_id: str) -> str:
+    region, account_id = visit.rt.settings.region, visit.signed_in.account_id
+    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
 
 
 def _view(page: Page, visit: Visit) -> Callable[[Visit], WireResponse]:
@@ -291,6 +298,27 @@ def _view(page: Page, visit: Visit) -> Callable[[Visit], WireResponse]:
     if page.others is None or not visit.authority.granted.operations.issuperset(page.others.needs):
         return other_accounts.refused
     return page.others.view or page.view
+
+
+def _may(visit: Visit, path: str, method: str, arn: str) -> bool:
+    """Tell whether the visitor may go to a page: what `_admitted` asks of whoever comes there."""
+    pages, named = find(path)
+    page = next((page for page in pages if page.method == method), None)
+    if page is None or visit.session is None:
+        return False
+    authority, ca_id = visit.authority, named.get("ca_id", "")
+    if authority is not None and ca_id == authority.ca_id and authority.granted is not None:
+        return page.others is not None and authority.granted.operations.issuperset(page.others.needs)
+    resource = arn or (_arn_of(visit, ca_id) if ca_id else authorization.NO_RESOURCE)
+    key = method, page.path, resource
+    if key not in visit.known:
+        is_own = not arn or arns.parse_ca_arn(arn).account_id == visit.signed_in.account_id
+        others = page.others.needs if page.others else None
+        needed = needs.of_page(method, page.path) if is_own else others
+        visit.known[key] = needed is not None and all(
+            needs.is_allowed(visit.rt, visit.caller, need, resource) for need in needed
+        )
+    return visit.known[key]
 
 
 def find(path: str) -> tuple[list[Page], dict[str, str]]:

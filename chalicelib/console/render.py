@@ -28,8 +28,8 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("authorities", "cas", "Private CAs"),
     ("hierarchy", "hierarchy", "Hierarchy"),
     ("certificates", "certificates", "Certificates"),
+    ("you", "you", "Your access"),
 )
-HOME = "overview"  # without any CA it leads on to the introduction
 
 
 @cache
@@ -119,6 +119,7 @@ def page(
             session=visit.session,
             region=settings.region,
             sections=SECTIONS,
+            may=visit.may,
             section=section,
             title=title,
             commands=commands,

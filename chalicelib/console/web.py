@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from chalicelib.access import authorization, sharing
 from chalicelib.api import throttling
 from chalicelib.api.client import Client
 from chalicelib.api.dispatch import WireResponse
@@ -14,7 +15,7 @@ from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chalicelib import records, shapes
     from chalicelib.access.sharing import Granted
@@ -70,6 +71,13 @@ class Authority:
         return self.arn.rsplit("/", 1)[1]
 
     @cached_property
+    def templates(self) -> frozenset[str]:
+        """The names of the templates that the visitor may issue by."""
+        if self.granted is not None:
+            return self.granted.templates
+        return frozenset(sharing.templates_of(self.rt, self.caller, self.arn))
+
+    @cached_property
     def record(self) -> records.CertificateAuthority:
         """The CA as the store has it.
 
@@ -90,8 +98,10 @@ class Authority:
         return authorities.describe(self.rt, self.record)
 
     def allows(self, operation: str) -> bool:
-        """Tell whether the visitor's account may use an operation on the CA; the owner may use all."""
-        return self.granted is None or operation in self.granted.operations
+        """Tell whether the visitor may use an operation on the CA."""
+        if self.granted is not None:
+            return operation in self.granted.operations
+        return authorization.decide(self.rt, replace(self.caller, operation=operation), self.arn).allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +115,9 @@ class Visit:
         session: who is signed in; None on public pages.
         token: the proof that a form of this visit has to carry.
         authority: the CA that the path names.
-        needs: the operation that the page needs; see `needs.py`.
+        operation: what services that the page uses act as: the first that the page needs; see `needs.py`.
+        judge: tells of a visit whether it may lead on to a page; see `may`.
+        known: answers of `judge`.
     """
 
     rt: Runtime
@@ -117,7 +129,9 @@ class Visit:
     session: records.ConsoleSession | None = None
     token: str = ""
     authority: Authority | None = None
-    needs: str = ""
+    operation: str = ""
+    judge: Callable[[Visit, str, str, str], bool] = lambda *_: False
+    known: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
     @property
     def signed_in(self) -> records.ConsoleSession:
@@ -133,7 +147,7 @@ class Visit:
             account_id=self.signed_in.account_id,
             access_key_id=self.signed_in.access_key_id,
             principal=self.signed_in.principal,
-            operation=self.needs,
+            operation=self.operation,
             facts=self.request.facts,
         )
 
@@ -148,6 +162,16 @@ class Visit:
         if self.authority is None:
             raise RuntimeError("This page is not about a CA.")
         return self.authority
+
+    def may(self, path: str, method: str = "GET", arn: str = "") -> bool:
+        """Tell whether the visitor may go to a page.
+
+        Args:
+            path: of the page, behind `/console`; a query does not matter.
+            method: of the page.
+            arn: of the CA in the path, unless that is the CA of this page or one of the visitor's account.
+        """
+        return self.judge(self, path.partition("?")[0], method, arn)
 
     def link(self, path: str = "") -> str:
         """The relative address of a page, named by its path behind `/console`."""

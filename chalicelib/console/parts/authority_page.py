@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.web import Authority, Visit
+    from chalicelib.console.web import Visit
 
 SECTION = "authorities"
 _ALL = ("CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED", "FAILED", "DELETED")
@@ -76,7 +76,7 @@ def show(
         status=422 if problems else 200,
         row=row,
         ca=ca,
-        tabs=[offered for offered in TABS if _is_offered(offered, visit.ca) or offered.name == tab],
+        tabs=[offered for offered in TABS if _is_offered(visit, offered) or offered.name == tab],
         tab=tab,
         note=notes.take(visit),
         problems=problems or {},
@@ -84,9 +84,10 @@ def show(
     )
 
 
-def _is_offered(tab: Tab, ca: Authority) -> bool:
-    allowed = ca.granted is None or not ca.granted.operations.isdisjoint(tab.needs)
-    return allowed and ca.described["Status"] in tab.states
+def _is_offered(visit: Visit, tab: Tab) -> bool:
+    granted = visit.ca.granted
+    useful = granted is None or not granted.operations.isdisjoint(tab.needs)
+    return useful and visit.ca.described["Status"] in tab.states and visit.may(address(visit.ca.ca_id, tab.name))
 
 
 def address(ca_id: str, path: str = "") -> str:

@@ -17,8 +17,8 @@ PAGE = 20
 
 
 def home(visit: Visit) -> WireResponse:
-    """Go on to the first page of the console."""
-    return web.redirect(visit, render.HOME)
+    """Go on to the first section that the visitor may see; "Your access" is everybody's."""
+    return web.redirect(visit, next(path for _, path, _ in render.SECTIONS if visit.may(path)))
 
 
 def list_authorities(visit: Visit) -> WireResponse:

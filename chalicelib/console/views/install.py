@@ -87,11 +87,10 @@ def install_pasted(visit: Visit) -> WireResponse:
         return _form(visit, {"certificate": "Paste the certificate, or choose its file."})
     try:
         certificate, chain = _unbundled(visit.client, visit.ca.arn, certificate, chain)
+        request = {"Certificate": certificate} | ({"CertificateChain": chain} if chain else {})
+        visit.client.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=visit.ca.arn, **request)
     except PkiError as error:
         return _form(visit, {"certificate": error.reason})
-    request = {"Certificate": certificate} | ({"CertificateChain": chain} if chain else {})
-    try:
-        visit.client.call("ImportCertificateAuthorityCertificate", CertificateAuthorityArn=visit.ca.arn, **request)
     except errors.ApiError as error:
         return _form(visit, problems_of(error, otherwise="certificate"))
     return _installed(visit)
@@ -136,7 +135,7 @@ def install_own(visit: Visit) -> WireResponse:
 def install_signed(visit: Visit) -> WireResponse:
     """Let a CA of the same account sign the certificate of a subordinate, and install it with its chain."""
     parent_id, depth = visit.form.get("parent"), visit.form.get("path_length")
-    parents = {parent.ca_id: parent.arn for parent in _parents(visit.rt, visit.ca.record)}
+    parents = {parent.ca_id: parent.arn for parent in _parents(visit)}
     if parent_id not in parents:
         return _form(visit, {"parent": "Choose one of these."})
     if depth not in {"0", "1", "2", "3"}:
@@ -211,10 +210,11 @@ def _installed(visit: Visit) -> WireResponse:
     return authority_page.done(visit, "", "installed" if issues else "installed_only")
 
 
-def _parents(rt: Runtime, ca: CertificateAuthority) -> list[Parent]:
-    """The ACTIVE CAs of the account that may sign a CA's certificate, by name."""
+def _parents(visit: Visit) -> list[Parent]:
+    """The ACTIVE CAs of the account that may sign the CA's certificate for this visitor, by name."""
+    rt, ca = visit.rt, visit.ca.record
     now, account_id = rt.now(), arns.parse_ca_arn(ca.arn).account_id
-    others = (other for other in iterate.of_account(rt, account_id) if other.arn != ca.arn)
+    others = (other for other in iterate.of_account(rt, account_id) if other.arn != ca.arn and _signs(visit, other.arn))
     active = [other for other in others if state.status_of(other, now) == "ACTIVE"]
     return sorted(
         Parent(
@@ -225,10 +225,20 @@ def _parents(rt: Runtime, ca: CertificateAuthority) -> list[Parent]:
     )
 
 
+def _signs(visit: Visit, arn: str) -> bool:
+    """Tell whether the visitor may let a CA sign certificates of CAs, and get them."""
+    issuer = web.Authority(visit.rt, visit.caller, arn)
+    return (
+        issuer.allows("DescribeCertificateAuthority")
+        and issuer.allows("GetCertificate")
+        and any(name.startswith("SubordinateCACertificate_PathLen") for name in issuer.templates)
+    )
+
+
 def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
     ca, is_root = visit.ca.described, visit.ca.described["Type"] == "ROOT"
     installable = lifecycle.is_installable(ca["Type"], ca["Status"])
-    parents = _parents(visit.rt, visit.ca.record) if installable and not is_root else []
+    parents = _parents(visit) if installable and not is_root else []
     request = {"CertificateAuthorityArn": visit.ca.arn, "Certificate": "fileb://certificate.pem"}
     if not is_root:
         request["CertificateChain"] = "fileb://chain.pem"

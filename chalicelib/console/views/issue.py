@@ -67,7 +67,7 @@ def show_csr(visit: Visit) -> WireResponse:
 
 
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
-    arn, ca, granted = visit.ca.arn, visit.ca.described, visit.ca.granted
+    arn, ca, templates = visit.ca.arn, visit.ca.described, visit.ca.templates
     is_short_lived = ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE"
     defaults = issue_request.DEFAULTS | (issue_request.SHORT_LIVED if is_short_lived else {})
     request = {
@@ -76,7 +76,9 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
         "Validity": {"Type": "DAYS", "Value": int(defaults["amount"])},
     }
-    groups = issue_request.groups()
+    common = {name: row for name, row in issue_request.COMMON.items() if name in templates}
+    if defaults["template"] not in common:
+        defaults |= {"template": next(iter(common), issue_request.OTHER)}
     return render.page(
         visit,
         "issue.html",
@@ -90,10 +92,9 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         typed=typed or defaults,
         problems=problems,
         form=issue_request,
-        common={name: row for name, row in issue_request.COMMON.items() if not granted or name in granted.templates},
+        common=common,
         groups={
-            title: [name for name in names if not granted or name in granted.templates]
-            for title, names in groups.items()
+            title: [name for name in names if name in templates] for title, names in issue_request.groups().items()
         },
     )
 

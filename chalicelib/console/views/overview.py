@@ -93,12 +93,12 @@ def overview(visit: Visit) -> WireResponse:
 
 
 def _link(visit: Visit, attention: Attention) -> str:
-    """The page about an item."""
+    """The path of the page about an item."""
     if attention.ca_arn:
-        return visit.link(f"cas/{attention.ca_arn.rsplit('/', 1)[1]}")
+        return f"cas/{attention.ca_arn.rsplit('/', 1)[1]}"
     now = visit.rt.now()
     until = now + account_overview.WEEK
-    return visit.link(f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}")
+    return f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}"
 
 
 def _figures(account: account_overview.Overview) -> list[Figure]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib import errors
 from chalicelib.access import resource_policy
+from chalicelib.access import sharing as access_sharing
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
@@ -29,7 +30,8 @@ def show(visit: Visit) -> WireResponse:
 def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
     arn = visit.ca.arn
     listed = visit.client.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
-    policy = _policy(visit.client, arn)
+    readable = visit.ca.allows("GetPolicy")
+    policy = _policy(visit.client, arn) if readable else None
     return authority_page.show(
         visit,
         "authority_sharing.html",
@@ -37,12 +39,14 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         problems=problems,
         commands=(
             command("ListPermissions", {"CertificateAuthorityArn": arn}),
-            command("GetPolicy", {"ResourceArn": arn}, "--output text"),
+            *((command("GetPolicy", {"ResourceArn": arn}, "--output text"),) if readable else ()),
         ),
         permissions=listed,
         principal=permissions.PRINCIPAL,
         account_id=visit.caller.account_id,
+        readable=readable,
         policy=policy,
+        shares=access_sharing.shares(policy, arn) if policy else [],
         example=_example(arn),
         typed={"policy": policy or ""} | dict(visit.form.fields if problems else {}),
     )

@@ -101,7 +101,7 @@ def follow_link(visit: Visit) -> WireResponse:
 
 def _signed_in(visit: Visit, session_id: str, back: str) -> WireResponse:
     cookie = sessions.set_cookie(sessions.COOKIE, session_id, secure=web.secure(visit.request))
-    return web.redirect(visit, back or render.HOME, cookie)
+    return web.redirect(visit, back, cookie)
 
 
 def sign_out(visit: Visit) -> WireResponse:
