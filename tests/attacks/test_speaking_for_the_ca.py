@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NOT_OF_ROOTS = sorted(each for each, template in TEMPLATES.items() if not template.is_root)
 END_ENTITIES = sorted(each for each in NOT_OF_ROOTS if not TEMPLATES[each].is_ca)
 FROM_CSR = sorted(each for each in END_ENTITIES if TEMPLATES[each].from_csr)
+ANY_FROM_CSR = sorted(each for each in NOT_OF_ROOTS if TEMPLATES[each].from_csr)
 # Spellings of "Issuer" that RFC 5280 section 7.1 or some client calls the same name.
 SPELLINGS = {
     "as it is": forge.attribute(b"Issuer"),
@@ -36,6 +37,15 @@ SPELLINGS = {
     "full width": forge.attribute("\uff29ssuer".encode()),
     "soft hyphen": forge.attribute("Iss\u00aduer".encode()),
     "zero-width joiner": forge.attribute("\u200dIssuer".encode()),
+    # RFC 4518 section 2.2 maps these to nothing.
+    "Mongolian soft hyphen": forge.attribute("Iss\u1806uer".encode()),
+    "grapheme joiner": forge.attribute("Iss\u034fuer".encode()),
+    "variation selector": forge.attribute("Issuer\ufe0f".encode()),
+    "Mongolian variation selector": forge.attribute("Issuer\u180b".encode()),
+    "object replacement": forge.attribute("\ufffcIssuer".encode()),
+    # Java compares names in capitals: of "i" and of this letter they are the same.
+    "dotless i": forge.attribute("\u0131ssuer".encode()),
+    "Hangul filler": forge.attribute("Issuer\u3164".encode()),
 }
 
 
@@ -52,6 +62,13 @@ def forged(subject: bytes, **more: Any) -> bytes:
 def test_name_of_the_issuer_is_never_certified(template: str, spelling: str) -> None:
     with pytest.raises(ConstraintError, match="cannot have the subject of its issuer"):
         plan(template, forged(SPELLINGS[spelling]))
+
+
+def test_name_of_the_issuer_is_known_with_accents_of_their_own() -> None:
+    """Java's capitals of the dotless i with an accent are those of the letter with it."""
+    issuer = issuer_of(der_of(root_certificate(common_name="T\u00edtulo")))
+    with pytest.raises(ConstraintError, match="subject of its issuer"):
+        plan("EndEntityCertificate", forged(forge.attribute("T\u0131\u0301tulo".encode())), issuer=issuer)
 
 
 def test_name_of_the_issuer_is_not_certified_by_passthrough() -> None:
@@ -122,7 +139,7 @@ def test_csr_gives_nobody_crl_sign(template: str) -> None:
     assert refusal.value.member == ("Csr",)
 
 
-@pytest.mark.parametrize("template", FROM_CSR)
+@pytest.mark.parametrize("template", ANY_FROM_CSR)
 @pytest.mark.parametrize("others", [(), (ExtendedKeyUsageOID.SERVER_AUTH,)])
 def test_csr_gives_nobody_ocsp_signing(template: str, others: tuple[x509.ObjectIdentifier, ...]) -> None:
     purposes = x509.ExtendedKeyUsage([*others, ExtendedKeyUsageOID.OCSP_SIGNING])

@@ -8,7 +8,6 @@ Source: RFC 5280 sections 4.1.2.6, 4.2.1, 6.3.3 and 7.1; RFC 6960 section 4.2.2.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import der, oids
@@ -38,24 +37,12 @@ def ca_has_subject(specification: Specification, plan: Plan) -> None:
 
 def subject_is_no_issuers(specification: Specification, plan: Plan) -> None:
     """Refuse the name of the issuer, and of every CA above it."""
-    subject = _visible(plan.subject_der)
+    subject = names.normalized_loosely(plan.subject_der)
     for position, name_der in enumerate((specification.issuer.name_der, *specification.issuer.names_above)):
-        if subject == _visible(name_der):
+        if subject == names.normalized_loosely(name_der):
             kind = "A subordinate certificate authority" if specification.template.is_ca else "A certificate"
             owner = "a certificate authority above its issuer" if position else "its issuer"
             raise ConstraintError(f"{kind} cannot have the subject of {owner}.", member=plan.subject_member)
-
-
-def _visible(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
-    """Normalize a name, and leave out the characters that nobody sees (RFC 4518 section 2.2)."""
-    return tuple(
-        frozenset((oid, " ".join("".join(filter(_is_visible, text)).split())) for oid, text in rdn)
-        for rdn in names.normalized(name_der)
-    )
-
-
-def _is_visible(character: str) -> bool:
-    return unicodedata.category(character) != "Cf"
 
 
 def key_is_no_issuers(specification: Specification, _plan: Plan) -> None:
@@ -84,13 +71,12 @@ def extensions_are_no_cas(specification: Specification, plan: Plan) -> None:
 
 
 def csr_asks_for_no_voice(specification: Specification, plan: Plan) -> None:
-    """Refuse an end-entity certificate cRLSign and OCSPSigning where it is the CSR that asks for them."""
-    if specification.template.is_ca:
-        return
+    """Refuse OCSPSigning, and to all but CAs cRLSign, where it is the CSR that asks for them."""
+    is_ca = specification.template.is_ca
     for (oid, _, value_der), source, member in plan.extensions:
         if source != "CSR":
             continue
-        if oid == oids.KEY_USAGE and "CRLSign" in extension_values.key_usages(value_der):
+        if oid == oids.KEY_USAGE and not is_ca and "CRLSign" in extension_values.key_usages(value_der):
             raise _csr_error("Only ApiPassthrough can ask for key usage cRLSign.", member)
         if oid == oids.EXTENDED_KEY_USAGE and oids.OCSP_SIGNING in extension_values.purposes(value_der):
             raise _csr_error("Only a template or ApiPassthrough can ask for OCSPSigning.", member)

@@ -66,6 +66,10 @@ _ENCODINGS = {
     0x1C: "utf-32-be",  # UniversalString
     0x1E: "utf-16-be",  # BMPString
 }
+_UNSEEN = frozenset(
+    "\u034f\u1806\ufffc"  # what joins or breaks graphemes and words, and stands for an object
+    "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # letters and symbols that are blank
+) | {chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}
 _SHORT = {
     oids.COUNTRY: "C",
     oids.ORGANIZATION: "O",
@@ -217,6 +221,23 @@ def _normalized(attribute: Element) -> tuple[str, str]:
         text = value.content.decode(_ENCODINGS[value.tag], "replace")
         text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return der.oid_text(kind), text
+
+
+def normalized_loosely(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+    """Bring the RDNs of a Name into a form that is equal for names that any client takes for equal.
+
+    Characters that nobody sees count for nothing (RFC 4518 section 2.2). Java compares names in capitals, and
+    those of "i" and the dotless i are the same.
+
+    Raises:
+        DerError: it is no Name.
+    """
+    return tuple(frozenset((oid, _loosely(text)) for oid, text in rdn) for rdn in normalized(name_der))
+
+
+def _loosely(text: str) -> str:
+    seen = (each for each in text if each not in _UNSEEN and unicodedata.category(each) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", "".join(seen).upper().casefold()).split())
 
 
 def rfc2253(name_der: bytes) -> str:
