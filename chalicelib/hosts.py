@@ -81,7 +81,7 @@ def reach_of(address: str) -> Reach:
     The library's own `is_private` and `is_global` have changed with its releases (CVE-2024-4032), so this is a table.
     """
     found = ip_address(address.partition("%")[0])
-    reaches = {_reach(found), *(_reach(inner) for inner in _embedded(found))}
+    reaches = {_reach(found), *(_reach(inner) for inner in embedded(found))}
     return next(reach for reach in _NEAREST_FIRST if reach in reaches)
 
 
@@ -95,12 +95,12 @@ def _reach(address: IPv4Address | IPv6Address) -> Reach:
         return "never"
     if any(address in network for network in _PRIVATE):
         return "private"
-    if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6 and not _embedded(address):
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6 and not embedded(address):
         return "never"
     return "public"
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+def embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     """The IPv4 addresses that a tunnel or a translator may take an IPv6 address for."""
     if isinstance(address, IPv4Address):
         return []

@@ -64,14 +64,35 @@ def test_uri_whose_host_clients_read_differently_is_refused(case: str) -> None:
             planned(request=request, issuer=constrained)
 
 
-@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "2002:a00:1::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("::ffff:10.0.0.1", "2002:a00:1::1", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "::10.0.0.1"),
+        *("2001:0:a00:1::1", "2001:db8::5efe:a00:1"),
+    ],
+)
 def test_ipv4_address_inside_an_ipv6_address_is_excluded_too(address: str) -> None:
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
     with pytest.raises(ConstraintError, match="excluded"):
         planned(request=csr("x", extensions=[(names, False)]), issuer=NOT_THERE)
 
 
-@pytest.mark.parametrize("common_name", ["192.0.2.1", "[2001:db8::1]", "2001:db8::1", "evil.example", "evil.example."])
+@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "2002:a00:1::1", "64:ff9b::a00:1", "::10.0.0.1"])
+def test_ipv4_range_permits_no_ipv6_address(address: str) -> None:
+    """Clients compare octets: 2002:a00:1::1 is in no range of IPv4 addresses (RFC 5280 section 4.2.1.10)."""
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    with pytest.raises(ConstraintError, match="outside"):
+        planned(request=csr("x", extensions=[(names, False)]), issuer=ONLY_INSIDE)
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        *("192.0.2.1", "[2001:db8::1]", "2001:db8::1", "evil.example", "evil.example."),
+        *("*.evil.example", "f*.evil.example", "*o.evil.example", "f*o.evil.example"),  # OpenSSL's X509_check_host
+        *("-a.evil.example", "a-.evil.example", "a..evil.example", "*.*.evil.example"),
+    ],
+)
 def test_common_name_that_a_client_takes_for_a_host_is_held(common_name: str) -> None:
     with pytest.raises(ConstraintError, match="outside"):
         planned(request=csr(common_name), issuer=ONLY_INSIDE)
@@ -84,3 +105,45 @@ def test_email_address_of_the_subject_is_held_beside_a_permitted_one() -> None:
     request = forge.armored(forge.csr(subject=forge.name(evil), requested=requested))
     with pytest.raises(ConstraintError, match="evil"):
         planned(request=request, issuer=ONLY_INSIDE)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"a@evil.example@example.com",  # some clients read the host behind the first "@"
+        b"example.com",
+        b"a@example.com.",
+        b'"a@evil.example"@example.com',
+        b"a@evil.example,b@example.com",
+        b"a@evil.example>@example.com",
+        "\u00fc@example.com".encode(),
+    ],
+)
+def test_email_address_of_the_subject_that_clients_read_differently_is_refused(address: bytes) -> None:
+    tag = der.IA5_STRING if address.isascii() else der.UTF8_STRING
+    subject = forge.name(forge.attribute(address, oid=NameOID.EMAIL_ADDRESS.dotted_string, tag=tag))
+    request = forge.armored(forge.csr(subject=subject))
+    assert planned(request=request)
+    for constrained in (ONLY_INSIDE, NOT_THERE):
+        with pytest.raises(ConstraintError):
+            planned(request=request, issuer=constrained)
+
+
+@pytest.mark.parametrize("mailbox", ["Admin", "ADMIN", "admin"])
+def test_mailbox_is_excluded_however_its_case_is(mailbox: str) -> None:
+    """Most mail servers ignore the case of a mailbox."""
+    excluded = issuer((x509.NameConstraints(None, [x509.RFC822Name("Admin@example.com")]), True))
+    names = x509.SubjectAlternativeName([x509.RFC822Name(f"{mailbox}@example.com")])
+    with pytest.raises(ConstraintError, match="excluded"):
+        planned(request=csr("x", extensions=[(names, False)]), issuer=excluded)
+
+
+@pytest.mark.parametrize("organization", ["Ev\u0131l", "E\u00advil", "evil\ufe0f", " EVIL ", "\uff25vil"], ids=ascii)
+def test_directory_name_is_excluded_in_every_spelling(organization: str) -> None:
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)])
+
+    excluded = issuer((x509.NameConstraints(None, [x509.DirectoryName(named("Evil"))]), True))
+    subject = forge.name(forge.attribute(organization.encode(), oid=NameOID.ORGANIZATION_NAME.dotted_string))
+    with pytest.raises(ConstraintError, match="excluded"):
+        planned(request=forge.armored(forge.csr(subject=subject)), issuer=excluded)

@@ -1,7 +1,8 @@
 """The rule of name constraints: names of a certificate against the constraints of every CA above it.
 
-A name is judged as OpenSSL 3 judges it, or more strictly: clients differ, and the strictest of them decides. Names of a
-form that is not judged (otherName, registeredID, …) are refused below any constraint.
+A name is judged as OpenSSL 3 judges it, or more strictly: clients differ, and the strictest of them decides. So a name
+is permitted only as it stands, and excluded if any client might take it for an excluded one. Names of a form that is
+not judged (otherName, registeredID, …) are refused below any constraint.
 
 Source: RFC 5280 section 4.2.1.10; RFC 9598; AWS Private CA User Guide, "RFC compliance".
 """
@@ -13,6 +14,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import hosts
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ConstraintError
 from chalicelib.pki.x509 import general_names, names
@@ -69,9 +71,13 @@ def _host_of_common_name(text: str) -> Name | None:
     host = text.strip().rstrip(".")
     with suppress(ValueError):
         return Name(general_names.IP, ipaddress.ip_address(host.strip("[]")).packed, member)
-    if "." in host and general_names.is_host_name(host.removeprefix("*.")):
+    if _HOST_OF_COMMON_NAME.fullmatch(host) and not hosts.ends_in_number(host):
         return Name(general_names.DNS, host.encode(), member)
     return None
+
+
+# With a dot, and perhaps wildcards anywhere: OpenSSL's X509_check_host takes "f*.example.com" for a host as well.
+_HOST_OF_COMMON_NAME = re.compile(r"[A-Za-z0-9_*.-]*\.[A-Za-z0-9_*.-]*", re.ASCII)
 
 
 def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -> None:
@@ -82,7 +88,8 @@ def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -
     """
     for issuer in constraints:
         for name in names_below:
-            if name.tag not in _MATCHERS:
+            rule = _RULES.get(name.tag)
+            if rule is None:
                 kind = general_names.KINDS.get(name.tag, "name")
                 raise ConstraintError(
                     f"The {kind} among the subject alternative names cannot be held against the issuer's name "
@@ -91,11 +98,11 @@ def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -
                 )
             permitted = [base for base in issuer.permitted if base.tag == name.tag]
             excluded = [base for base in issuer.excluded if base.tag == name.tag]
-            if permitted and not any(_within(name, base) for base in permitted):
+            if permitted and not any(rule.permits(name, base) for base in permitted):
                 raise ConstraintError(
                     f"The {_shown(name)} is outside the permitted name constraints of the issuer.", member=name.member
                 )
-            if any(_within(name, base) or _covers(name, base) for base in excluded):
+            if any(rule.excludes(name, base) for base in excluded):
                 raise ConstraintError(
                     f"The {_shown(name)} is excluded by the name constraints of the issuer.", member=name.member
                 )
@@ -113,16 +120,6 @@ def _text(name: Name | Subtree) -> str:
     return name.content.decode("utf-8", "replace").lower()
 
 
-def _within(name: Name, base: Subtree) -> bool:
-    return _MATCHERS[name.tag](name, base)
-
-
-def _covers(name: Name, base: Subtree) -> bool:
-    """Test for a wildcard that stands for names below the base."""
-    text, below = _text(name), _text(base).removeprefix(".")
-    return name.tag == general_names.DNS and text.startswith("*.") and below.partition(".")[2] == text[2:]
-
-
 def _host_within(host: str, base: str) -> bool:
     """Test that a host is the base or lies below it; a base that begins with a dot is not below itself."""
     return not base or host.endswith(base if base.startswith(".") else f".{base}") or host == base
@@ -132,17 +129,40 @@ def _dns(name: Name, base: Subtree) -> bool:
     return _host_within(_text(name), _text(base))
 
 
+def _dns_or_below(name: Name, base: Subtree) -> bool:
+    """Test for a name within the base, or with a wildcard that stands for the base."""
+    wildcard = re.escape(_text(name)).replace(r"\*", "[^.]*")
+    return _dns(name, base) or re.fullmatch(wildcard, _text(base).removeprefix(".")) is not None
+
+
 def _exact_or_below(host: str, base: str) -> bool:
     return not base or (host.endswith(base) if base.startswith(".") else host == base)
 
 
 def _mail(name: Name, base: Subtree) -> bool:
-    mailbox, _, host = name.content.decode("utf-8", "replace").rpartition("@")
+    mailbox, host = _mail_parts(name)
     constraint = base.content.decode("ascii")
-    if "@" in constraint:
-        base_mailbox, _, base_host = constraint.rpartition("@")
-        return mailbox == base_mailbox and host.lower() == base_host.lower()
-    return _exact_or_below(host.lower(), constraint.lower())
+    if "@" not in constraint:
+        return _exact_or_below(host, constraint.lower())
+    base_mailbox, _, base_host = constraint.rpartition("@")
+    return mailbox == base_mailbox and host == base_host.lower()
+
+
+def _mail_in_any_case(name: Name, base: Subtree) -> bool:
+    """The same for servers that ignore the case of a mailbox."""
+    return _mail(name._replace(content=name.content.lower()), base._replace(content=base.content.lower()))
+
+
+def _mail_parts(name: Name) -> tuple[str, str]:
+    """The mailbox and the host of an email address; that of a subject has not been checked before."""
+    text = name.content.decode("utf-8", "replace")
+    if not general_names.is_mail_address(text):
+        raise ConstraintError(
+            f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
+            member=name.member,
+        )
+    mailbox, _, host = text.rpartition("@")
+    return mailbox, host.lower()
 
 
 # No user information: clients disagree on where it ends, so the host that they connect to is uncertain.
@@ -160,10 +180,13 @@ def _uri(name: Name, base: Subtree) -> bool:
 
 
 def _ip(name: Name, base: Subtree) -> bool:
-    """Test that an address lies in a range; an IPv4 address inside an IPv6 one is held against ranges of both."""
-    address = ipaddress.ip_address(name.content)
-    inner = [address.ipv4_mapped, address.sixtofour] if isinstance(address, ipaddress.IPv6Address) else []
-    return any(_in_range(spelling.packed, base.content) for spelling in (address, *filter(None, inner)))
+    return _in_range(name.content, base.content)
+
+
+def _ip_or_embedded(name: Name, base: Subtree) -> bool:
+    """Test that an address lies in a range, or an IPv4 address that tunnels and translators take it for."""
+    inner = hosts.embedded(ipaddress.ip_address(name.content))
+    return any(_in_range(address, base.content) for address in (name.content, *(each.packed for each in inner)))
 
 
 def _in_range(address: bytes, base: bytes) -> bool:
@@ -175,14 +198,28 @@ def _in_range(address: bytes, base: bytes) -> bool:
 
 
 def _directory(name: Name, base: Subtree) -> bool:
-    prefix = names.normalized(base.content)
-    return names.normalized(name.content)[: len(prefix)] == prefix
+    return _begins_with(names.normalized(name.content), names.normalized(base.content))
 
 
-_MATCHERS: dict[int, Callable[[Name, Subtree], bool]] = {
-    general_names.DNS: _dns,
-    general_names.MAIL: _mail,
-    general_names.URI: _uri,
-    general_names.IP: _ip,
-    general_names.DIRECTORY: _directory,
+def _directory_loosely(name: Name, base: Subtree) -> bool:
+    return _begins_with(names.normalized_loosely(name.content), names.normalized_loosely(base.content))
+
+
+def _begins_with(rdns: Sequence[object], prefix: Sequence[object]) -> bool:
+    return rdns[: len(prefix)] == prefix
+
+
+class _Rule(NamedTuple):
+    """How names of a form are held against a subtree: what is permitted strictly, what is excluded in every reading."""
+
+    permits: Callable[[Name, Subtree], bool]
+    excludes: Callable[[Name, Subtree], bool]
+
+
+_RULES = {
+    general_names.DNS: _Rule(_dns, _dns_or_below),
+    general_names.MAIL: _Rule(_mail, _mail_in_any_case),
+    general_names.URI: _Rule(_uri, _uri),
+    general_names.IP: _Rule(_ip, _ip_or_embedded),
+    general_names.DIRECTORY: _Rule(_directory, _directory_loosely),
 }

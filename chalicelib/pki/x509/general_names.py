@@ -92,6 +92,12 @@ def is_host_name(text: str) -> bool:
     return _HOST.fullmatch(text) is not None and not hosts.ends_in_number(text)
 
 
+def is_mail_address(text: str) -> bool:
+    """Test for an email address whose host all clients read alike: no quotes, no comments, one "@"."""
+    mailbox, _, host = text.rpartition("@")
+    return _MAILBOX.fullmatch(mailbox) is not None and _HOST.fullmatch(host) is not None
+
+
 def _ia5(member: Element) -> str:
     return names.decode_string(der.IA5_STRING, member.content)
 
@@ -103,8 +109,7 @@ def _check_dns(member: Element) -> None:
 
 
 def _check_mail(member: Element) -> None:
-    mailbox, _, host = _ia5(member).rpartition("@")
-    if _MAILBOX.fullmatch(mailbox) is None or _HOST.fullmatch(host) is None:
+    if not is_mail_address(_ia5(member)):
         raise PkiError("An email address among the alternative names is malformed.")
 
 
