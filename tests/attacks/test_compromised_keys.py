@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.authority_steps import active_root, issue, serial_of
-from tests.support.builders import LEAF_KEY, csr, with_exponent
+from tests.support.builders import LEAF_KEY, csr, negated, with_exponent
 from tests.support.refusals import refusal
 
 COMPROMISES = ("KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "A_A_COMPROMISE")
@@ -62,5 +62,14 @@ def test_modulus_of_a_compromised_key_is_refused_with_every_exponent(acm_pca: An
     arn = active_root(acm_pca)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     other = with_exponent(key, 65539)
+    revoke(acm_pca, arn, issue(acm_pca, arn, Csr=csr("a.example.com", key=key)), "KEY_COMPROMISE")
+    assert refused(acm_pca, arn, Csr=csr("b.example.com", key=other))
+
+
+def test_compromised_point_is_refused_with_the_other_sign(acm_pca: Any) -> None:
+    """Whoever knows a private key of an elliptic curve knows that of the negated point, too."""
+    arn = active_root(acm_pca)
+    key = ec.generate_private_key(ec.SECP256R1())
+    other = negated(key)
     revoke(acm_pca, arn, issue(acm_pca, arn, Csr=csr("a.example.com", key=key)), "KEY_COMPROMISE")
     assert refused(acm_pca, arn, Csr=csr("b.example.com", key=other))

@@ -80,6 +80,12 @@ def with_exponent(key: rsa.RSAPrivateKey, exponent: int) -> rsa.RSAPrivateKey:
     return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
 
 
+def negated(key: ec.EllipticCurvePrivateKey) -> ec.EllipticCurvePrivateKey:
+    """The key of the same curve P-256 whose point has the other sign."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    return ec.derive_private_key(order - key.private_numbers().private_value, ec.SECP256R1())
+
+
 def root_certificate(
     *, key: CertificateIssuerPrivateKeyTypes = ROOT_KEY, common_name: str = "Offline Root", now: datetime = START
 ) -> x509.Certificate:

@@ -27,6 +27,7 @@ MAX_SPKI_BYTES = 3000  # ML-DSA-87 has 2,614
 MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
 USUAL_EXPONENT = 65537
+_EVEN, _ODD = 0x02, 0x03  # how a compressed point says which y it has (SEC 1 section 2.3.3)
 _ML_DSA = (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey, mldsa.MLDSA87PublicKey)
 
 
@@ -53,10 +54,15 @@ _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
 def key_sha256(public_key: PublicKeyTypes) -> str:
     """Return the SHA-256 of a key in its usual encoding, in hex: the same however a certificate encodes the key.
 
-    RSA keys of one modulus have one hash, that of the exponent 65537: whoever knows one private key knows them all.
+    Keys have one hash where whoever knows one private key knows them all: RSA keys of one modulus have that of the
+    exponent 65537, and a point of an elliptic curve and its negative have that of the one with an even y.
     """
     if isinstance(public_key, rsa.RSAPublicKey):
         public_key = rsa.RSAPublicNumbers(USUAL_EXPONENT, public_key.public_numbers().n).public_key()
+    elif isinstance(public_key, ec.EllipticCurvePublicKey):
+        sign, *x = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        if sign == _ODD:
+            public_key = ec.EllipticCurvePublicKey.from_encoded_point(public_key.curve, bytes((_EVEN, *x)))
     return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
