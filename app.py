@@ -79,8 +79,9 @@ def explain_issuance(ca_id: str) -> Response:
 def healthz() -> Response:
     """Health check, with version and adapters."""
     from chalicelib.api import health
+    from chalicelib.monitor import health as parts
 
-    return _response(health.health(runtime()))
+    return _response(health.health(runtime(), parts.recent(runtime())))
 
 
 def _console(**segments: str) -> Response:

@@ -63,7 +63,8 @@ class Runtime:
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
         windows: requests of principals, and certificates of one CSR, in this minute; see `access.limits`.
-        known: policies that were read a moment ago, and when; see `access.principals`.
+        known: policies that were read a moment ago, the last look at this process's health, and when that was; see
+            `access.principals` and `monitor.health`.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""Health check for monitoring: version and adapters of the service."""
+"""Health check for load balancers and monitoring: version, adapters, and the parts that cannot do their work."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from chalicelib import __version__
 from chalicelib.api.dispatch import WireResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.monitor.health import Problem
     from chalicelib.runtime import Runtime
 
 
-def health(rt: Runtime) -> WireResponse:
-    """Answer with status 200, version and adapters, none of which is secret."""
+def health(rt: Runtime, problems: Sequence[Problem]) -> WireResponse:
+    """Answer with version, adapters and failing parts, none of which is secret: status 200, or 503 if a part fails.
+
+    Reasons and remedies have paths and names of tables; they are in the log and in `signet status`.
+    """
     settings = rt.settings
-    adapters = {"state": settings.state, "buckets": settings.buckets, "keys": settings.keys}
-    body = {"status": "ok", "version": __version__, "adapters": adapters}
-    return WireResponse(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    body = {
+        "status": "failing" if problems else "ok",
+        "version": __version__,
+        "adapters": {"state": settings.state, "buckets": settings.buckets, "keys": settings.keys},
+        "failing": [problem.part for problem in problems],
+    }
+    return WireResponse(503 if problems else 200, json.dumps(body).encode(), {"Content-Type": "application/json"})

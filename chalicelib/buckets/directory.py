@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
 _MOST_IN_MEMORY = 256 * 1024  # of a body: however many clients read a CRL slowly, none of them holds more
+_PROBE_FILE = ".probe"  # no bucket's name begins with a dot
 _HEADERS = ".headers"  # directory of the objects' headers; no key begins with a dot
 
 
@@ -60,6 +61,12 @@ class DirectoryBuckets:
             etag = current.etag if current else None
             with suppress(PreconditionFailedError):  # another process has just written it
                 self.put(bucket, probe, b"", expected_etag=etag, content_type="text/plain")
+
+    def probe(self) -> None:
+        """Write a file beside the buckets, to see that objects can be stored; raises `BucketError` if they cannot."""
+        with _errors("buckets"):
+            files.make_directory(self._path)
+            files.write_atomically(self._path / _PROBE_FILE, b"")
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Read an object with the headers that were stored with it."""

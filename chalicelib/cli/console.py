@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from http.client import HTTPException
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import click
@@ -30,6 +31,8 @@ def console(*, no_browser: bool) -> None:
     try:
         with urlopen(f"{address}/healthz", timeout=_SECONDS):  # noqa: S310  Signet's own address
             pass
+    except HTTPError:
+        pass  # it is there, and `signet status` says what fails
     except (OSError, HTTPException) as error:
         raise click.ClickException(f"Nothing answers at {address}: start Signet with `signet serve`.") from error
     key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)

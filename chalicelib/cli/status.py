@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from chalicelib import runtime
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
+from chalicelib.monitor import health
 from chalicelib.pki.x509 import names
 from chalicelib.printable import printable
 
@@ -30,8 +32,21 @@ _COLUMNS = ("Name", "Type", "Status", "Issued", "Failed", "Time", "Revoked", "CR
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(*, as_json: bool) -> None:
-    """Show the CAs of this home, how fresh their CRLs are, and how many certificates they issued."""
+    """Show the CAs of this home, how fresh their CRLs are, and how many certificates they issued.
+
+    The exit code is 1 if a part of the home cannot do its work.
+    """
     rt = runtime.from_env()
+    problems = health.look(rt)
+    for problem in problems:
+        click.echo(f"{problem.part}: {problem.reason} Remedy: {problem.remedy}.", err=True)
+    if not any(problem.part == "state" for problem in problems):
+        _show(rt, as_json=as_json)
+    if problems:
+        sys.exit(1)
+
+
+def _show(rt: Runtime, *, as_json: bool) -> None:
     cas = [describe(rt, ca) for ca in sorted(iterate.every_authority(rt), key=_order)]
     if as_json:
         click.echo(json.dumps({"CertificateAuthorities": cas}, indent=2, default=str))

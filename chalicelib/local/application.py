@@ -16,6 +16,7 @@ from chalicelib.local import bodies, console_fallback, host_names, lanes
 from chalicelib.local.compression import compressed
 from chalicelib.local.crl_and_ocsp import crl_or_ocsp, recent_ocsp
 from chalicelib.local.gateway import HttpRequest, HttpResponse, from_wire, refusal
+from chalicelib.monitor import health as parts
 from chalicelib.pki import ocsp
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Application:
     def _at_once(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request that needs no I/O, and therefore no thread."""
         if (request.method, request.path) == ("GET", "/healthz"):
-            return from_wire(request.method, health.health(self._rt))
+            return from_wire(request.method, health.health(self._rt, parts.seen(self._rt)))
         return recent_ocsp(self._rt, request)
 
     async def _in_lane(self, request: HttpRequest) -> HttpResponse:

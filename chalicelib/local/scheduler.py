@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import logs
+from chalicelib.monitor import health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,8 @@ class Scheduler:
             self._stopping.wait(self._tick_seconds)
 
     def tick(self) -> None:
-        """Invoke every scheduled handler once; a failure is logged and does not stop the others."""
+        """Look at the health, and invoke every scheduled handler once; a failure is logged and stops no other one."""
+        health.recent(self._rt)
         for name, handler in scheduled_handlers(self._app).items():
             if self._stopping.is_set():
                 return

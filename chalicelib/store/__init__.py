@@ -376,6 +376,10 @@ class Store(OverviewQueries, CrlRecords, Protocol):
         """Return the accounts that own these buckets, which must differ; a bucket without an owner is left out."""
         ...
 
+    def probe(self, *, now: datetime) -> None:
+        """Write the time, to see that the state can be written; raises `StoreError` if it cannot."""
+        ...
+
     # limits
 
     def count_in_window(self, name: str, times: int, *, now: datetime) -> tuple[datetime, int]:

@@ -118,6 +118,11 @@ def bucket_key(bucket: str) -> Key:
     return Key(f"BUCKET#{bucket}", "OWNER")
 
 
+def probe_key() -> Key:
+    """Return the key of the item that shows that the table can be written."""
+    return Key("PROBE", "PROBE")
+
+
 def window_key(name: str) -> Key:
     """Return the key of a count within a minute; `name` is a hash."""
     return Key(f"WINDOW#{name}", "WINDOW")

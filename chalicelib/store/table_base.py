@@ -29,6 +29,10 @@ class Base:
         self.table = table
         self._cache: dict[str, CertificateAuthority] = {}
 
+    def probe(self, *, now: datetime) -> None:
+        key = items.probe_key()
+        self.table.write(Put({"pk": key.pk, "sk": key.sk, "at": items.micros(now)}))
+
     def _remember(self, ca: CertificateAuthority) -> CertificateAuthority:
         if len(self._cache) >= _CACHED:
             self._cache.clear()
