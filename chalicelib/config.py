@@ -109,6 +109,19 @@ class Settings:
     storm_guard: str = _setting(
         "SIGNET_STORM_GUARD", "0", "how often a minute a template of a CA issues one CSR; 0: no limit"
     )
+    audit: str = _setting(
+        "SIGNET_AUDIT",
+        "all",
+        "calls in the audit record: all, or changes and denied calls only",
+        choices=("all", "changes"),
+    )
+    audit_file_megabytes: str = _setting(
+        "SIGNET_AUDIT_FILE_MEGABYTES", "16", "size at which a file of the audit record is full, 1 to 1000"
+    )
+    audit_files: str = _setting("SIGNET_AUDIT_FILES", "64", "files of the audit record that are kept, 2 to 10000")
+    audit_days: str = _setting(
+        "SIGNET_AUDIT_DAYS", "400", "days that the audit record is kept with SIGNET_STATE=dynamodb, 1 to 9999"
+    )
     log_level: str = _setting(
         "SIGNET_LOG_LEVEL", "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -205,8 +218,18 @@ _RULES = (
     ("storm_guard", r"[0-9]{1,6}", "a number of certificates from 0 to 999999"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
     ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
+    ("audit_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
+    ("audit_files", r"[0-9]{1,5}", "a number from 2 to 10000"),
+    ("audit_days", r"[0-9]{1,4}", "a number from 1 to 9999"),
 )
-_RANGES = (("port", 1, 65535), ("pending_seconds", 30, 900), ("ocsp_signatures", 10, 100_000))
+_RANGES = (
+    ("port", 1, 65535),
+    ("pending_seconds", 30, 900),
+    ("ocsp_signatures", 10, 100_000),
+    ("audit_file_megabytes", 1, 1000),
+    ("audit_files", 2, 10_000),
+    ("audit_days", 1, 9999),
+)
 
 
 def variable_of(name: str) -> str:

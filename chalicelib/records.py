@@ -442,3 +442,20 @@ class ConsoleSession:
     drafts: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditHead:
+    """The signed head of a chain of audit records.
+
+    Attributes:
+        chain, sequence, sha256: of the last record.
+        signature: of these three by the installation's key, Base64.
+        expires_at: when the chain's first record may be deleted; None: never.
+    """
+
+    chain: str
+    sequence: int
+    sha256: str
+    signature: str
+    expires_at: datetime | None = None

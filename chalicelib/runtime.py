@@ -13,6 +13,8 @@ from chalicelib.config import Settings, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.audit import Trail
+    from chalicelib.audit.signer import Sealing
     from chalicelib.buckets import Buckets
     from chalicelib.events import Events
     from chalicelib.keystore import KeyStore
@@ -63,6 +65,7 @@ class Runtime:
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
         windows: requests of principals, and certificates of one CSR, in this minute; see `access.limits`.
+        refused: how many requests were refused before anybody was authenticated, by reason and source; see `recording`.
         known: policies that were read a moment ago, the last look at this process's health, and when that was; see
             `access.principals` and `monitor.health`.
     """
@@ -72,6 +75,7 @@ class Runtime:
     keys: KeyStore
     buckets: Buckets
     events: Events
+    audit: Trail
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
@@ -79,6 +83,7 @@ class Runtime:
     sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
     windows: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)
     known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
 
 
@@ -102,12 +107,14 @@ def from_env() -> Runtime:
 
 def from_settings(settings: Settings) -> Runtime:
     """Build the runtime from settings; adapters that are not chosen are not imported."""
+    store, keys = _store(settings), _keys(settings)
     return Runtime(
         settings=settings,
-        store=_store(settings),
-        keys=_keys(settings),
+        store=store,
+        keys=keys,
         buckets=_buckets(settings),
         events=_events(settings),
+        audit=_audit(settings, store, keys),
     )
 
 
@@ -149,3 +156,29 @@ def _events(settings: Settings) -> Events:
     from chalicelib.events.log import LogEvents
 
     return LogEvents()
+
+
+def _audit(settings: Settings, store: Store, keys: KeyStore) -> Trail:
+    """Return the audit record; functions on AWS seal its key apart from secrets, which not all of them may read."""
+    from chalicelib.audit.signer import Signer
+
+    sealing: Sealing = keys
+    if settings.keys == "kms":
+        from chalicelib.keystore.kms import KmsKeyStore
+
+        sealing = KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key, sealing="audit")
+    signer = Signer(store, sealing)
+    if settings.state == "dynamodb":
+        from chalicelib.audit.table_trail import TableTrail
+
+        return TableTrail(store, signer, days=int(settings.audit_days))
+    from chalicelib.audit.file_trail import FileTrail
+
+    return FileTrail(
+        settings.data_path / "audit",
+        store,
+        signer,
+        settings.region,
+        most_bytes=int(settings.audit_file_megabytes) * 1_000_000,
+        most=int(settings.audit_files),
+    )

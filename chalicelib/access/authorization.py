@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import conditions, policy, principals, resource_policy
+from chalicelib.audit import notes
 from chalicelib.records import SIGNET
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def check(rt: Runtime, caller: Caller, resource: str, template_arn: str = "") ->
             the same whether it exists or not.
     """
     decision = decide(rt, caller, resource, template_arn)
+    notes.note(decision=_noted(caller, resource, decision), **({"templateArn": template_arn} if template_arn else {}))
     if not decision.allowed:
         raise errors.AccessDeniedException(refusal(rt, caller, resource, decision, template_arn))
 
@@ -166,16 +168,29 @@ def _tags(
             yield f"{prefix}{key}", (value or "",)
 
 
-# the refusal
+# the record and the refusal
+
+
+def _noted(caller: Caller, resource: str, decision: Decision) -> dict[str, str | None]:
+    """What the audit record says of a decision; statements of another account's policy are that account's business."""
+    statement = decision.statement if decision.side == "identity" or _is_own(caller, resource) else None
+    return {
+        "effect": "Allow" if decision.allowed else "Deny" if decision.statement else None,
+        "policies": decision.side,
+        "statement": statement.label if statement else None,
+    }
+
+
+def _is_own(caller: Caller, resource: str) -> bool:
+    return resource == NO_RESOURCE or resource.split(":", 5)[4:5] == [caller.account_id]
 
 
 def refusal(rt: Runtime, caller: Caller, resource: str, decision: Decision, template_arn: str = "") -> str:
     """AWS's sentence; for the caller's own side with the statement that denied, or the permission that is missing."""
     arn, action = principals.arn_of(rt, caller.account_id, caller.principal), _action(caller)
     begins = f"User: {arn} is not authorized to perform: {action} on resource: {resource}"
-    is_own = resource == NO_RESOURCE or resource.split(":", 5)[4:5] == [caller.account_id]
     template = f" with the template {template_arn}" if template_arn else ""
-    if decision.statement is None or (decision.side == "resource" and not is_own):
+    if decision.statement is None or (decision.side == "resource" and not _is_own(caller, resource)):
         return f"{begins} because no {_KINDS[decision.side][1]} policy allows the {action} action{template}"
     which = " ".join(_KINDS[decision.side])
     return f"{begins}{template} with an explicit deny in {which} policy: {decision.statement.label}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from chalicelib import recording
 from chalicelib.api import dispatch, throttling
 from chalicelib.operations import creation, explain
 
@@ -101,7 +102,9 @@ class Client:
             ApiError: IssueCertificate would refuse the request.
         """
         throttling.take_token(self.rt, self.caller, "IssueCertificate")
-        return cast("Explanation", dispatch.perform(self.rt, self.caller, "IssueCertificate", request, _PLANNING))
+        with recording.operation(self.rt, self.caller, "ExplainIssuance") as entry:
+            explained = dispatch.perform(self.rt, self.caller, "IssueCertificate", request, _PLANNING, entry)
+        return cast("Explanation", explained)
 
     def plan_authority(self, **request: object) -> None:
         """Check CreateCertificateAuthority without creating anything.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import errors, logs
+from chalicelib import errors, logs, recording
 from chalicelib.access import access_keys, authorization, conditions, role_sessions
 from chalicelib.api import constraints, model, protocols, sigv4, throttling
+from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
 from chalicelib.operations import (
@@ -90,11 +90,13 @@ def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation
 
 def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes]) -> WireResponse:
     """Return the answer or the refusal with its headers: the one exit of every request, which never raises."""
-    request_id = str(uuid.uuid4())
     extra: dict[str, str] = {}
+    origin = request.origin("api")
+    request_id = origin.request_id
     try:
         check_size(request)
-        status, body = 200, answer()
+        with notes.arriving(origin):
+            status, body = 200, answer()
     except errors.ApiError as error:
         status, body, extra = _refusal(error, protocol)
     except Exception as error:  # noqa: BLE001  the one exit
@@ -130,27 +132,39 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
     if name not in operations:
         raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
     throttling.take_token(rt, caller, name)
-    decoded = protocol.codec.decode(described.input, request.body)
-    answer = perform(rt, caller, name, decoded, operations)
-    encoded: bytes = protocol.codec.encode(described.output, answer)
+    with recording.operation(rt, caller, name) as entry:
+        decoded = protocol.codec.decode(described.input, request.body)
+        answer = perform(rt, caller, name, decoded, operations, entry)
+        encoded: bytes = protocol.codec.encode(described.output, answer)
     return encoded
 
 
 def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> Any:
     """Call an operation for a request that did not come over the wire; refusals are raised."""
     throttling.take_token(rt, caller, name)
-    return perform(rt, caller, name, request, OPERATIONS)
+    with recording.operation(rt, caller, name) as entry:
+        return perform(rt, caller, name, request, OPERATIONS, entry)
 
 
-def perform(
-    rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any], operations: Mapping[str, Operation]
+def perform(  # noqa: PLR0917  what a call is made of
+    rt: Runtime,
+    caller: Caller,
+    name: str,
+    request: Mapping[str, Any],
+    operations: Mapping[str, Operation],
+    entry: recording.Entry | None = None,
 ) -> Any:
-    """Check a decoded request against the model, and call its operation."""
+    """Check a decoded request against the model, and call its operation; `entry` records it."""
     constraints.check(model.operations()[name].input, request)
     caller = replace(caller, operation=name, facts=(*caller.facts, *_tags_of(request)))
     if not _CA_MEMBERS & request.keys():  # otherwise `find` authorizes, with the CA
         authorization.check(rt, caller, authorization.NO_RESOURCE)
-    return operations[name](rt, caller, request)
+    if entry is None:
+        return operations[name](rt, caller, request)
+    entry.begin_operation(request)
+    answer = operations[name](rt, caller, request)
+    entry.answer_operation(answer)
+    return answer
 
 
 def _tags_of(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -170,17 +184,21 @@ def authenticate(
             role or whoever assumed it is gone.
         ApiError: what `sigv4.verify` raises.
     """
-    caller = sigv4.verify(
-        request,
-        signed=signed,
-        secret_of=partial(_secret_of, rt),
-        equalize=partial(equalize, rt),
-        region=rt.settings.region,
-        now=rt.now(),
-        service=service,
-    )
-    if caller.session is not None and not role_sessions.is_alive(rt, caller.session):
-        raise errors.UnrecognizedClientException(sigv4.REFUSED)
+    try:
+        caller = sigv4.verify(
+            request,
+            signed=signed,
+            secret_of=partial(_secret_of, rt),
+            equalize=partial(equalize, rt),
+            region=rt.settings.region,
+            now=rt.now(),
+            service=service,
+        )
+        if caller.session is not None and not role_sessions.is_alive(rt, caller.session):
+            raise errors.UnrecognizedClientException(sigv4.REFUSED)
+    except errors.ApiError as error:
+        recording.refused(rt, error.code, request.source_ip)
+        raise
     return caller
 
 
@@ -241,6 +259,6 @@ def outage(error: Exception, request_id: str) -> errors.ApiError:
     logs.log_exception("request_failed", request_id=request_id)
     if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)
-    if isinstance(error, StoreError | KeyStoreError | BucketError):
+    if isinstance(error, AuditError | StoreError | KeyStoreError | BucketError):
         return errors.ServiceUnavailable("A part of the service does not answer; try again.", retry_after_seconds=1)
     return errors.InternalFailure("An internal failure occurred.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from chalicelib import arn as arns
-from chalicelib import errors
+from chalicelib import errors, recording
 from chalicelib.api import constraints, json_codec, protocols, throttling
 from chalicelib.api.dispatch import authenticate, respond
 from chalicelib.operations import explain, search
@@ -43,24 +43,28 @@ def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireRespo
 
 def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     caller = acting(rt, authenticate(rt, request), "SearchCertificates")
-    values = _query(request.query)
-    limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
-    arn = _arn(rt, caller, ca_id)
-    certificates, next_token = search.search_certificates(
-        rt, caller, arn, filters_of(values), limit=limit, token=token, most_examined=search.MOST_EXAMINED
-    )
+    with recording.operation(rt, caller, "SearchCertificates") as entry:
+        values = _query(request.query)
+        arn = _arn(rt, caller, ca_id)
+        entry.begin_operation({"CertificateAuthorityArn": arn, "Filters": sorted(values)})
+        limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
+        certificates, next_token = search.search_certificates(
+            rt, caller, arn, filters_of(values), limit=limit, token=token, most_examined=search.MOST_EXAMINED
+        )
     answer: dict[str, Any] = {"Certificates": [search.describe(certificate) for certificate in certificates]}
     return _json(answer | ({"NextToken": next_token} if next_token else {}))
 
 
 def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     caller = acting(rt, authenticate(rt, request), "IssueCertificate")
-    decoded = json_codec.decode("IssueCertificateRequest", request.body)
-    arn = _arn(rt, caller, ca_id)
-    if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
-        raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
-    constraints.check("IssueCertificateRequest", decoded)
-    return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape above
+    with recording.operation(rt, caller, "ExplainIssuance") as entry:
+        decoded = json_codec.decode("IssueCertificateRequest", request.body)
+        arn = _arn(rt, caller, ca_id)
+        if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
+            raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
+        constraints.check("IssueCertificateRequest", decoded)
+        entry.begin_operation(decoded)
+        return _json(explain.explain(rt, caller, decoded))  # type: ignore[arg-type]  # checked against the shape above
 
 
 def acting(rt: Runtime, caller: Caller, operation: str) -> Caller:

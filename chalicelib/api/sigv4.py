@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from chalicelib import errors
+from chalicelib.audit.notes import Origin
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.audit.notes import Channel
     from chalicelib.records import Session
 
 SERVICE = "acm-pca"
@@ -70,6 +72,10 @@ class WireRequest:
         """What policies may ask of the way that a request took."""
         secure = None if self.secure_transport is None else (str(self.secure_transport).lower(),)
         return (("aws:SourceIp", (self.source_ip,) if self.source_ip else None), ("aws:SecureTransport", secure))
+
+    def origin(self, channel: Channel) -> Origin:
+        """How the call of this request came, for its record; each call of this makes a new request id."""
+        return Origin(channel, source_ip=self.source_ip, user_agent=self.header("user-agent") or "")
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""

@@ -60,7 +60,6 @@ _NAMED = re.compile(
 )
 _VERSION = b"\x02"
 _NONCE_BYTES = 12
-_SEALING = {"signet": "secrets"}  # the encryption context of every data key
 _THROTTLED = frozenset({"ThrottlingException", "LimitExceededException", "TooManyRequestsException"})
 _MISSING, _DENIED = frozenset({"NotFoundException"}), frozenset({"AccessDeniedException"})
 _SETTLING = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts, while a new key, its tags and its alias propagate
@@ -78,11 +77,13 @@ class KmsKeyStore:
         region: str,
         *,
         secrets_key: str,
+        sealing: str = "secrets",
         limits: Limits = LIMITS,
         creation_limits: Limits = CREATION_LIMITS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._region, self._secrets_key, self._pause = region, secrets_key, pause
+        self._sealing = {"signet": sealing}  # the encryption context of every data key
         self._limits, self._creation_limits = limits, creation_limits
         self._breaker = CircuitBreaker()
         self._public_keys: dict[str, Any] = {}
@@ -235,13 +236,17 @@ class KmsKeyStore:
 
     @cached_property
     def _data_key(self) -> tuple[bytes, bytes]:
-        answer = self._call("generate_data_key", KeyId=self._secrets_key, KeySpec="AES_256", EncryptionContext=_SEALING)
+        answer = self._call(
+            "generate_data_key", KeyId=self._secrets_key, KeySpec="AES_256", EncryptionContext=self._sealing
+        )
         self._data_keys[answer["CiphertextBlob"]] = answer["Plaintext"]
         return answer["CiphertextBlob"], answer["Plaintext"]
 
     def _unwrapped(self, wrapped: bytes) -> bytes:
         if wrapped not in self._data_keys:
-            answer = self._call("decrypt", KeyId=self._secrets_key, CiphertextBlob=wrapped, EncryptionContext=_SEALING)
+            answer = self._call(
+                "decrypt", KeyId=self._secrets_key, CiphertextBlob=wrapped, EncryptionContext=self._sealing
+            )
             self._data_keys[wrapped] = answer["Plaintext"]
         return self._data_keys[wrapped]
 

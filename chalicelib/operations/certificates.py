@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.access import limits
+from chalicelib.audit import notes
+from chalicelib.audit.parameters import MOST_ELEMENTS, bounded
 from chalicelib.ca import events, find, signing, state
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, linting, search
@@ -226,6 +228,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
         crl_partition=(point.partition or None) if point else None,
     )
     token, terms = _token_of(rt, caller, order), search.terms_of(plan.summary())
+    notes.note(certificateNames=[bounded(value) for _, value in terms[:MOST_ELEMENTS]])
     try:
         return rt.store.reserve_certificate(
             record, ca, token, now=rt.now(), terms=terms, key_sha256=keys.key_sha256(order.csr.public_key)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
+from chalicelib.store.audit_records import AuditRecords
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.overview_queries import OverviewQueries
 
@@ -100,7 +101,7 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(OverviewQueries, CrlRecords, Protocol):
+class Store(OverviewQueries, CrlRecords, AuditRecords, Protocol):
     """All state that Signet records."""
 
     # access keys

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.records import (
+        AuditHead,
         AuditReport,
         Certificate,
         CertificateAuthority,
@@ -30,6 +31,7 @@ GUARDS = 16
 LIST_SHARDS = 16
 FIND_SHARDS = 16
 COUNT_SHARDS = 4
+AUDIT_SHARDS = 4
 DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
 _ENTITIES: dict[type[Any], str] = {Role: "ROLES", OidcProvider: "OIDC-PROVIDERS", TokenKey: "TOKEN-KEYS"}
 
@@ -181,6 +183,32 @@ def principals_partition(account_id: str) -> str:
 def entities_partition(kind: type[Any], account_id: str) -> str:
     """The partition of an account's roles, or OIDC providers; each lies there under its name."""
     return f"{_ENTITIES[kind]}#{account_id}"
+
+
+AUDIT_KEY = Key("AUDITKEY", "KEY")
+AUDIT_HEADS = "AUDITHEADS"
+
+
+def audit_record_key(chain: str, sequence: int) -> Key:
+    """Key of an audit record, in its chain's partition."""
+    return Key(f"AUDITCHAIN#{chain}", f"{sequence:012d}")
+
+
+def audit_partitions(account_id: str, month: str) -> list[str]:
+    """The index partitions that list an account's audit records of a month, such as "203001"."""
+    return [f"AUDIT#{account_id}#{month}#{shard}" for shard in range(AUDIT_SHARDS)]
+
+
+def audit_list_key(account_id: str, at: datetime, chain: str, sequence: int) -> Key:
+    """Key under which the index `list` has an audit record of an account."""
+    partitions = audit_partitions(account_id, f"{at:%Y%m}")
+    return Key(partitions[int(chain[:1], 16) % AUDIT_SHARDS], f"{micros(at):020d}#{chain}#{sequence:012d}")
+
+
+def audit_head_item(head: AuditHead) -> Item:
+    """Item of the head of a chain of audit records."""
+    item = to_item(head, Key(AUDIT_HEADS, head.chain))
+    return item if head.expires_at is None else item | {"ttl": int(head.expires_at.timestamp())}
 
 
 def find_partition(ca_arn: str, serial_number: int) -> str:

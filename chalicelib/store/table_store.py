@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.store.table_audit import Audit
 from chalicelib.store.table_authorities import Authorities
 from chalicelib.store.table_buckets import BucketOwners
 from chalicelib.store.table_certificates import Certificates
@@ -18,6 +19,7 @@ from chalicelib.store.table_windows import Windows
 
 
 class TableStore(
+    Audit,
     Authorities,
     BucketOwners,
     Certificates,

@@ -20,7 +20,7 @@ from chalicelib.crl import publication
 from chalicelib.events.log import LogEvents
 from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.operations import authorities, ca_certificates
-from chalicelib.runtime import Runtime
+from chalicelib.runtime import Runtime, from_settings
 from chalicelib.store.table_store import TableStore
 from tests.faults.fault_ports import WitnessBuckets, WitnessKeys
 from tests.faults.interleaving import SwitchingPort, Turns, explore
@@ -55,6 +55,7 @@ class MemoryWorld(World):
             keys=keys,
             buckets=self.objects,
             events=LogEvents(),
+            audit=from_settings(settings).audit,
             now=self.clock,
         )
         self.rt = self.process(lambda: None)

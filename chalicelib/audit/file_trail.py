@@ -1,0 +1,299 @@
+"""The audit record of the laptop home: JSON lines that several processes append to, rotated by size.
+
+A record is written under a lock of the directory; then it survives the end of the process. A thread flushes to the disk
+what has to be durable, for all who wait for it, and everything else within a second. After each flush the head is signed
+and written beside the files, and every few seconds into the store, so that cutting off the end of the files is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import files, logs
+from chalicelib.audit import AuditError, chain, events, json_files, nothing
+from chalicelib.audit.chain import Link
+from chalicelib.audit.flusher import Flusher
+from chalicelib.audit.notes import Origin
+from chalicelib.keystore import KeyStoreError
+from chalicelib.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from chalicelib.audit import Found
+    from chalicelib.audit.chain import Head, Verdict
+    from chalicelib.audit.signer import Signer
+    from chalicelib.store import Store
+
+_STORED_EVERY_SECONDS = 5.0
+
+
+class _Tail(NamedTuple):
+    """The end of the record as this process wrote it last.
+
+    Attributes:
+        descriptor: of the current file, which stays open until no thread needs it.
+        inode, size: of the current file; others mean that another process has written.
+    """
+
+    descriptor: _Descriptor
+    inode: int
+    size: int
+    link: Link
+
+
+class _Descriptor:
+    """A file that is closed when no thread refers to it any more."""
+
+    number = -1
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+
+    def __del__(self) -> None:
+        if self.number >= 0:
+            os.close(self.number)
+
+
+class FileTrail:
+    """The record in a directory of mode 0700."""
+
+    def __init__(
+        self, directory: Path, store: Store, signer: Signer, region: str, *, most_bytes: int, most: int
+    ) -> None:
+        """Prepare the record; the first event creates the directory.
+
+        Args:
+            directory: of the files.
+            store: where heads are published.
+            signer: signs heads.
+            region: for the events of the record itself.
+            most_bytes: size at which a file is full.
+            most: the number of files; older ones are deleted.
+        """
+        self._directory, self._store, self._signer, self._region = directory, store, signer, region
+        self._most_bytes, self._most = most_bytes, most
+        self._writing, self._flushing = threading.Lock(), threading.Lock()
+        self._tail: _Tail | None = None
+        self._flushed = 0
+        self._store_at = 0.0
+        self._flusher = Flusher(self._flush)
+
+    # appending
+
+    def append(self, event: Mapping[str, Any], *, now: datetime, durable: bool) -> Callable[[], None]:
+        """Write an event as one line; the disk is waited for by what this returns."""
+        with self._errors(), self._writing, self._locked():
+            tail = self._current(now)
+            sequence = self._write(tail, chain.line_of(event, tail.link)).link.sequence
+        if not durable:
+            return nothing
+        self._flusher.ask(sequence)
+        return partial(self._flusher.wait, sequence)
+
+    def publish(self) -> None:
+        """Flush what was appended, and publish the head in the store as well."""
+        self._flush(publish=True)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, chain.BrokenError, KeyStoreError, StoreError) as error:
+            self._tail = None  # look at the files again
+            raise AuditError(f"The audit record in {self._directory} cannot be written: {error}.") from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        files.make_directory(self._directory)
+        with files.locked(self._directory / "lock"):
+            yield
+
+    def _current(self, now: datetime) -> _Tail:
+        """Return the end of the record; the current file exists, ends with a whole line, and is not full."""
+        tail = self._tail
+        if tail is None or not self._is_current(tail):
+            tail = self._opened(now)
+        return self._rotated(tail, now) if tail.size >= self._most_bytes else tail
+
+    def _is_current(self, tail: _Tail) -> bool:
+        try:
+            found = (self._directory / json_files.CURRENT).lstat()
+        except FileNotFoundError:
+            return False
+        return (found.st_ino, found.st_size) == (tail.inode, tail.size)
+
+    def _write(self, tail: _Tail, line: bytes) -> _Tail:
+        """Append a line; a part of one is taken back."""
+        try:
+            if os.write(tail.descriptor.number, line) != len(line):
+                raise OSError(None, "the disk is full")
+        except OSError:
+            self._tail = None
+            with suppress(OSError):
+                os.ftruncate(tail.descriptor.number, tail.size)
+            raise
+        self._tail = tail._replace(size=tail.size + len(line), link=chain.after(tail.link, line))
+        return self._tail
+
+    # opening
+
+    def _opened(self, now: datetime) -> _Tail:
+        """Open the current file where another process, or nobody, has left it."""
+        found = json_files.files_of(self._directory)
+        if not found:
+            return self._begun(self._first_link(), 0, now)
+        line, end = json_files.last_line(found[-1])
+        if found[-1].name != json_files.CURRENT:  # a process died while it rotated
+            return self._begun(chain.link_of(line), self._deletable(found), now)
+        if not end and len(found) > 1:  # or before it wrote the first line
+            (self._directory / json_files.CURRENT).unlink()
+            return self._opened(now)
+        link = chain.link_of(line) if end else self._first_link()
+        tail = self._tail_of(end, link)
+        return self._repaired(tail, now)
+
+    def _first_link(self) -> Link:
+        return Link(str(uuid.uuid4()), 0, chain.FIRST)
+
+    def _tail_of(self, size: int, link: Link) -> _Tail:
+        descriptor = _Descriptor(self._directory / json_files.CURRENT)
+        return _Tail(descriptor, os.fstat(descriptor.number).st_ino, size, link)
+
+    def _repaired(self, tail: _Tail, now: datetime) -> _Tail:
+        """Cut off an incomplete last line, and record that, and which records are missing by the published heads."""
+        size = os.fstat(tail.descriptor.number).st_size
+        lost = max(
+            (head.link.sequence for head in self._heads(tail.link) if _is_beyond(head.link, tail.link)), default=0
+        )
+        if size == tail.size and not lost:
+            return tail
+        os.lseek(tail.descriptor.number, tail.size, os.SEEK_SET)
+        cut = os.read(tail.descriptor.number, chain.MOST_BYTES)
+        os.ftruncate(tail.descriptor.number, tail.size)
+        details: dict[str, Any] = {"cutBytes": size - tail.size, "cutSha256": hashlib.sha256(cut).hexdigest()}
+        event = self._own_event(chain.REPAIR, now, details | ({"lostThrough": lost} if lost else {}))
+        logs.log("audit_repaired", cut_bytes=size - tail.size, lost_through=lost)
+        return self._write(tail, chain.line_of(event, tail.link))
+
+    def _heads(self, link: Link) -> list[Head]:
+        """The published heads of a chain that are signed."""
+        own = json_files.read_head(self._directory)
+        heads = [*([own] if own else []), *map(chain.published, self._store.list_audit_heads())]
+        return [
+            head for head in heads if head.link.chain == link.chain and chain.is_signed(self._signer.public_key, head)
+        ]
+
+    # rotating
+
+    def _rotated(self, tail: _Tail, now: datetime) -> _Tail:
+        """Begin a new file; what the setting does not keep is deleted once the new file says so."""
+        current = self._directory / json_files.CURRENT
+        with self._flushing:
+            json_files.fsync(tail.descriptor.number)
+            self._flushed = tail.link.sequence
+        current.rename(self._directory / json_files.rotated_name(json_files.first_of(current)))
+        return self._begun(tail.link, self._deletable(json_files.files_of(self._directory)), now)
+
+    def _deletable(self, full: list[Path]) -> int:
+        """Return the sequence number through which full files are deleted, so that the newest stay."""
+        kept = full[-(self._most - 1) :]
+        return json_files.first_of(kept[0]) - 1
+
+    def _begun(self, link: Link, deleted_through: int, now: datetime) -> _Tail:
+        event = self._own_event(chain.BEGIN, now, {"publicKey": self._signer.public_key.hex()})
+        tail = self._tail_of(0, link)
+        event = chain.beginning(event, link, deleted_through, self._signer.key)
+        tail = self._write(tail, chain.line_of(event, link))
+        json_files.fsync(tail.descriptor.number)
+        files.sync_directory(self._directory)
+        for path in json_files.files_of(self._directory)[:-1]:
+            if json_files.first_of(path) <= deleted_through:
+                files.remove(path)
+        return tail
+
+    def _own_event(self, name: str, now: datetime, details: Mapping[str, Any]) -> dict[str, Any]:
+        event = events.event(
+            name,
+            events.Actor("AWSService", "", name="signet"),
+            Origin("schedule"),
+            now=now,
+            region=self._region,
+            changes=True,
+            parameters=None,
+            resources=(),
+        )
+        return event | {"additionalEventData": {**event["additionalEventData"], **details}}
+
+    # flushing
+
+    def _flush(self, *, publish: bool = False) -> int:
+        """Flush what was written, and publish the head; returns its sequence number."""
+        with self._errors(), self._flushing:
+            tail = self._tail
+            if tail is None:
+                return 0
+            if tail.link.sequence > self._flushed:
+                json_files.fsync(tail.descriptor.number)
+                self._flushed = tail.link.sequence
+                self._write_head(chain.sign(self._signer.key, tail.link))
+            if publish or time.monotonic() >= self._store_at:
+                self._store_head(chain.sign(self._signer.key, tail.link))
+            return tail.link.sequence
+
+    def _write_head(self, head: Head) -> None:
+        with files.locked(self._directory / "head.lock"):
+            present = json_files.read_head(self._directory)
+            if present and present.link.chain == head.link.chain and present.link.sequence > head.link.sequence:
+                return
+            descriptor = os.open(self._directory / json_files.HEAD, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                os.pwrite(descriptor, json_files.head_bytes(head), 0)
+            finally:
+                os.close(descriptor)
+
+    def _store_head(self, head: Head) -> None:
+        self._store_at = time.monotonic() + _STORED_EVERY_SECONDS
+        try:
+            self._store.put_audit_head(chain.stored(head))
+        except StoreError:  # the one beside the files is written, and a later flush tries again
+            logs.log_exception("audit_head_not_stored")
+
+    # reading
+
+    def newest(self, account_id: str, *, before: str = "", now: datetime) -> Iterator[Found]:  # noqa: ARG002  the port's
+        """Yield the records that concern an account, read backwards from the end of the files."""
+        for found in json_files.newest(self._directory, before):
+            if account_id in events.accounts_of(found.record):
+                yield found
+
+    def get(self, account_id: str, position: str) -> Found | None:
+        """Return the record at an offset in a file, if it concerns an account."""
+        found = json_files.get(self._directory, position)
+        return found if found and account_id in events.accounts_of(found.record) else None
+
+    def verify(self, now: datetime) -> Verdict:  # noqa: ARG002  the port's
+        """Verify the files against their head, and every chain that the store knows of."""
+        heads = [chain.published(head) for head in self._store.list_audit_heads()]
+        verdict = json_files.verify(self._directory, self._signer.public_key, heads)
+        found = {link.chain for link in verdict.heads}
+        missing = [
+            f"Chain {head.link.chain}: its head is in the store, and its {head.link.sequence} records are missing."
+            for head in heads
+            if head.link.chain not in found
+        ]
+        return verdict._replace(problems=(*verdict.problems, *missing))
+
+
+def _is_beyond(head: Link, last: Link) -> bool:
+    """Tell whether a head says that a chain has had more records, or another one in the place of the last."""
+    return head.sequence > last.sequence or (head.sequence == last.sequence and head.sha256 != last.sha256)

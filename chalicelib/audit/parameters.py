@@ -1,0 +1,146 @@
+"""The members of requests and answers that a record may contain: a list of what is allowed, for each operation.
+
+Everything else is left out: tags' values, passthrough, policies and certificates as text, tokens. What is large or
+sensitive and still identifies a request is replaced by its SHA-256.
+
+Source: AWS Private CA User Guide, "Logging AWS Private CA API calls using AWS CloudTrail".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+MOST_CHARACTERS = 256
+MOST_ELEMENTS = 20
+_CA, _RESOURCE = ("CertificateAuthorityArn",), ("ResourceArn",)
+_PAGE = ("MaxResults",)
+_REVOCATION = (
+    "RevocationConfiguration.CrlConfiguration.Enabled",
+    "RevocationConfiguration.CrlConfiguration.ExpirationInDays",
+    "RevocationConfiguration.CrlConfiguration.CustomCname",
+    "RevocationConfiguration.CrlConfiguration.S3BucketName",
+    "RevocationConfiguration.CrlConfiguration.S3ObjectAcl",
+    "RevocationConfiguration.CrlConfiguration.CrlType",
+    "RevocationConfiguration.CrlConfiguration.CustomPath",
+    "RevocationConfiguration.OcspConfiguration.Enabled",
+    "RevocationConfiguration.OcspConfiguration.OcspCustomCname",
+)
+_CONFIGURATION = "CertificateAuthorityConfiguration"
+_ISSUING = (
+    *_CA,
+    "SigningAlgorithm",
+    "TemplateArn",
+    "Validity.Type",
+    "Validity.Value",
+    "ValidityNotBefore.Type",
+    "ValidityNotBefore.Value",
+)
+# By operation: paths of members; lists on the way do not count. Signet's own operations are listed last.
+RECORDED: dict[str, tuple[str, ...]] = {
+    "CreateCertificateAuthority": (
+        "CertificateAuthorityType",
+        "KeyStorageSecurityStandard",
+        "UsageMode",
+        f"{_CONFIGURATION}.KeyAlgorithm",
+        f"{_CONFIGURATION}.SigningAlgorithm",
+        f"{_CONFIGURATION}.Subject.CommonName",
+        f"{_CONFIGURATION}.Subject.Country",
+        f"{_CONFIGURATION}.Subject.Organization",
+        f"{_CONFIGURATION}.Subject.OrganizationalUnit",
+        "Tags.Key",
+        *_REVOCATION,
+    ),
+    "CreateCertificateAuthorityAuditReport": (*_CA, "S3BucketName", "AuditReportResponseFormat"),
+    "CreatePermission": (*_CA, "Principal", "SourceAccount", "Actions"),
+    "DeleteCertificateAuthority": (*_CA, "PermanentDeletionTimeInDays"),
+    "DeletePermission": (*_CA, "Principal", "SourceAccount"),
+    "DeletePolicy": _RESOURCE,
+    "DescribeCertificateAuthority": _CA,
+    "DescribeCertificateAuthorityAuditReport": (*_CA, "AuditReportId"),
+    "GetCertificate": (*_CA, "CertificateArn"),
+    "GetCertificateAuthorityCertificate": _CA,
+    "GetCertificateAuthorityCsr": _CA,
+    "GetPolicy": _RESOURCE,
+    "ImportCertificateAuthorityCertificate": _CA,
+    "IssueCertificate": _ISSUING,
+    "ListCertificateAuthorities": (*_PAGE, "ResourceOwner"),
+    "ListPermissions": (*_PAGE, *_CA),
+    "ListTags": (*_PAGE, *_CA),
+    "PutPolicy": _RESOURCE,
+    "RestoreCertificateAuthority": _CA,
+    "RevokeCertificate": (*_CA, "CertificateSerial", "RevocationReason"),
+    "TagCertificateAuthority": (*_CA, "Tags.Key"),
+    "UntagCertificateAuthority": (*_CA, "Tags.Key"),
+    "UpdateCertificateAuthority": (*_CA, "Status", *_REVOCATION),
+    "ExplainIssuance": _ISSUING,
+    "SearchCertificates": (*_CA, "Filters"),
+}
+# By operation: members of which a record has the SHA-256.
+HASHED: dict[str, tuple[str, ...]] = {
+    "CreateCertificateAuthority": ("IdempotencyToken",),
+    "ExplainIssuance": ("Csr",),
+    "ImportCertificateAuthorityCertificate": ("Certificate", "CertificateChain"),
+    "IssueCertificate": ("Csr", "IdempotencyToken"),
+    "PutPolicy": ("Policy",),
+}
+ANSWERED: dict[str, tuple[str, ...]] = {
+    "CreateCertificateAuthority": ("CertificateAuthorityArn",),
+    "CreateCertificateAuthorityAuditReport": ("AuditReportId", "S3Key"),
+    "IssueCertificate": ("CertificateArn",),
+}
+
+
+def of_request(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record may contain of a request, under names as CloudTrail spells them."""
+    return _picked(RECORDED.get(operation, ()), request) | {
+        f"{_spelled(name)}Sha256": sha256(request[name]) for name in HASHED.get(operation, ()) if name in request
+    }
+
+
+def of_answer(operation: str, answer: object) -> dict[str, Any] | None:
+    """Return what a record may contain of an answer; None for nothing."""
+    return _picked(ANSWERED.get(operation, ()), answer) or None if isinstance(answer, dict) else None
+
+
+def _picked(paths: Iterable[str], request: Mapping[str, Any]) -> dict[str, Any]:
+    by_member: dict[str, list[str]] = {}
+    for path in paths:
+        member, _, rest = path.partition(".")
+        by_member.setdefault(member, []).append(rest)
+    return {
+        _spelled(member): _listed(request[member], lambda value, rests=rests: _value(value, rests))  # type: ignore[misc]  # bound now
+        for member, rests in by_member.items()
+        if request.get(member) is not None
+    }
+
+
+def _listed(value: Any, shown: Callable[[Any], Any]) -> Any:
+    return [shown(each) for each in value[:MOST_ELEMENTS]] if isinstance(value, list | tuple) else shown(value)
+
+
+def _value(value: Any, rests: list[str]) -> Any:
+    if isinstance(value, dict):
+        return _picked([rest for rest in rests if rest], value)
+    return bounded(value) if "" in rests else None
+
+
+def bounded(value: Any) -> Any:
+    """Return a value as a record may hold it: numbers, and text of at most 256 characters."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def sha256(value: str | bytes) -> str:
+    """Hex SHA-256 of text or bytes."""
+    return hashlib.sha256(value.encode("utf-8", "replace") if isinstance(value, str) else bytes(value)).hexdigest()
+
+
+def _spelled(name: str) -> str:
+    return name[:1].lower() + name[1:]

@@ -1,0 +1,171 @@
+"""Recording: every call that decides anything leaves a record, before its answer leaves.
+
+A call that changes something is recorded twice: that it begins, before anything changes, and how it ended, before the
+answer. If either cannot be written, the call fails with `AuditError`. The first record is flushed to the disk while the
+call works, and the answer waits for that (docs/adr/0006-recorded-before-and-after.md). Reads are recorded when they end.
+Whoever is not authenticated is counted, and a record a minute says how often.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import errors, logs, rates
+from chalicelib.access import principals
+from chalicelib.audit import AuditError, events, notes, nothing, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from chalicelib.runtime import Caller, Runtime
+
+_READS = ("Describe", "Explain", "Get", "List", "Search")
+_MOST_COUNTED = 50
+_OTHERS = "others"
+_TURN = threading.Lock()
+
+
+class Entry:
+    """A call in progress."""
+
+    def __init__(self, rt: Runtime, name: str, actor: events.Actor) -> None:
+        self._rt, self._name, self._actor = rt, name, actor
+        self._parameters: Mapping[str, Any] = {}
+        self._resources: tuple[str, ...] = ()
+        self._answer: Mapping[str, Any] | None = None
+        self._settle: Callable[[], None] = nothing
+        self.changes = not name.startswith(_READS)
+
+    def begin(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
+        """Record that the call begins, if it may change something; nothing has changed yet.
+
+        Raises:
+            AuditError: it cannot be recorded.
+        """
+        self._parameters, self._resources = shown, tuple(resources)
+        if self.changes:
+            self._settle = self.append({"phase": "begun"}, durable=True)
+
+    def answered(self, shown: Mapping[str, Any] | None, resources: Iterable[str] = ()) -> None:
+        """Say what the record of the end may hold of the answer."""
+        self._answer, self._resources = shown, (*self._resources, *resources)
+
+    def begin_operation(self, request: Mapping[str, Any]) -> None:
+        """Record that an operation of the API begins; raises as `begin`."""
+        named = (request.get(name) for name in ("CertificateAuthorityArn", "ResourceArn", "CertificateArn"))
+        self.begin(parameters.of_request(self._name, request), [str(arn) for arn in named if arn])
+
+    def answer_operation(self, answer: object) -> None:
+        """Say what an operation of the API answered."""
+        shown = parameters.of_answer(self._name, answer)
+        self.answered(shown, [arn for name, arn in (shown or {}).items() if name.endswith("Arn")])
+
+    def end(self, noted: Mapping[str, Any], error: Exception | None) -> None:
+        """Record how the call ended.
+
+        Raises:
+            AuditError: it cannot be recorded.
+        """
+        outcome = "allowed" if error is None else _outcome_of(error)
+        if not self.changes and self._rt.settings.audit == "changes" and outcome != "denied":
+            return
+        self.append({"outcome": outcome, **noted}, error_code=None if error is None else _code_of(error))
+        self._settle()
+
+    def append(
+        self, details: Mapping[str, Any], *, durable: bool = False, error_code: str | None = None
+    ) -> Callable[[], None]:
+        """Record the call as it stands; raises `AuditError`."""
+        now = self._rt.now()
+        event = events.event(
+            self._name,
+            self._actor,
+            notes.origin(),
+            now=now,
+            region=self._rt.settings.region,
+            changes=self.changes,
+            parameters=self._parameters,
+            resources=self._resources,
+        )
+        event["responseElements"] = self._answer
+        event["additionalEventData"] |= details
+        if error_code is not None:
+            event["errorCode"] = error_code
+        return self._rt.audit.append(event, now=now, durable=durable)
+
+
+@contextmanager
+def recorded(rt: Runtime, name: str, actor: events.Actor) -> Iterator[Entry]:
+    """Record the call inside.
+
+    Raises:
+        AuditError: it cannot be recorded; what it has changed nobody is told.
+    """
+    entry = Entry(rt, name, actor)
+    with notes.collecting() as noted:
+        try:
+            yield entry
+        except AuditError:
+            raise
+        except Exception as error:
+            entry.end(noted, error)
+            raise
+        entry.end(noted, None)
+
+
+def actor_of(rt: Runtime, caller: Caller) -> events.Actor:
+    """Return who a caller is."""
+    arn = principals.arn_of(rt, caller.account_id, caller.principal)
+    return events.Actor("IAMUser", caller.account_id, arn, caller.access_key_id, caller.principal)
+
+
+@contextmanager
+def operation(rt: Runtime, caller: Caller, name: str) -> Iterator[Entry]:
+    """Record an operation of the API; raises as `recorded`."""
+    with recorded(rt, name, actor_of(rt, caller)) as entry:
+        yield entry
+
+
+def _outcome_of(error: Exception) -> str:
+    return "denied" if isinstance(error, errors.AccessDeniedException) else "failed"
+
+
+def _code_of(error: Exception) -> str:
+    return error.code if isinstance(error, errors.ApiError) else type(error).__name__
+
+
+# what nobody signed
+
+
+def refused(rt: Runtime, reason: str, source: str) -> None:
+    """Count a call that was refused before anybody was authenticated; a record a minute says what was counted.
+
+    Args:
+        rt: the runtime.
+        reason: the error's code.
+        source: the client's address.
+    """
+    with _TURN:
+        is_known = (reason, source) in rt.refused or len(rt.refused) < _MOST_COUNTED
+        key = (reason, source if is_known else _OTHERS)
+        rt.refused[key] = rt.refused.get(key, 0) + 1
+    tell(rt)
+
+
+def tell(rt: Runtime) -> None:
+    """Record what has been counted, at most once a minute; never raises."""
+    if not rt.refused or not rates.take(rt.rate_tokens, ("audit", "refused"), rate=1 / 60, most=1, now=rt.now()):
+        return
+    with _TURN:
+        counted = sorted(rt.refused.items(), key=lambda item: -item[1])
+        rt.refused.clear()
+    shown = [{"reason": reason, "source": source, "count": number} for (reason, source), number in counted]
+    try:
+        entry = Entry(rt, "RefuseUnauthenticated", events.Actor("Unknown", rt.settings.account_id))
+        entry.changes = False
+        with notes.arriving(notes.Origin("api")):
+            entry.append({"outcome": "denied", "counted": shown})
+    except AuditError:  # the refusals stand
+        logs.log_exception("refusals_not_recorded")

@@ -1,0 +1,66 @@
+"""Part of the store port: the audit record of functions on AWS, and the heads and the key of every home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from chalicelib.records import AuditHead
+
+
+class AuditRecords(Protocol):
+    """Lines of the audit record, whose content the store does not look into."""
+
+    def get_audit_key(self) -> bytes | None:
+        """Return the sealed key that signs heads, or None; read consistently."""
+        ...
+
+    def put_audit_key(self, sealed: bytes) -> None:
+        """Store the sealed key; `ConflictError` if there is one."""
+        ...
+
+    def put_audit_head(self, head: AuditHead) -> None:
+        """Store the head of a chain, unless the present one is as far."""
+        ...
+
+    def list_audit_heads(self) -> list[AuditHead]:
+        """Return the heads of all chains."""
+        ...
+
+    def append_audit_record(
+        self, line: bytes, head: AuditHead, accounts: Sequence[str], *, now: datetime, expires_at: datetime
+    ) -> None:
+        """Add a record and the head of its chain in one transaction.
+
+        Args:
+            line: of the record.
+            head: at this record.
+            accounts: which list it.
+            now: the time by which it is listed.
+            expires_at: when DynamoDB may delete it.
+
+        Raises:
+            ConflictError: the chain does not end with the record before this one.
+        """
+        ...
+
+    def audit_chain(self, chain: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the sequence numbers and lines of a chain, from the oldest."""
+        ...
+
+    def get_audit_record(self, position: str) -> bytes | None:
+        """Return the line at a position, or None."""
+        ...
+
+    def newest_audit_records(
+        self, account_id: str, *, before: str, now: datetime, back: timedelta
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield positions and lines of an account's records, the newest first, month by month and so far back.
+
+        Raises:
+            ValueError: `before` is no position.
+        """
+        ...

@@ -1,0 +1,186 @@
+"""The files of the laptop home: rotation, repair, and what verification finds (docs/audit.md)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.audit import AuditError, chain, json_files
+from tests.contract.audit.conftest import event
+from tests.faults.world import START
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chalicelib.audit import Trail
+    from tests.contract.audit.conftest import Trails
+
+pytestmark = pytest.mark.laptop
+
+
+def fill(trail: Trail, number: int, begin: int = 0) -> None:
+    for each in range(begin, begin + number):
+        trail.append(event(f"event {each}"), now=START, durable=True)()
+
+
+def verify(trails: Trails) -> tuple[str, ...]:
+    return trails.process().verify(START).problems
+
+
+def test_files_are_private(of_files: Trails) -> None:
+    fill(of_files.process(most_bytes=2000), 20)
+    assert stat.S_IMODE(of_files.directory.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in of_files.directory.iterdir()} == {0o600}
+
+
+def test_full_files_are_rotated_and_the_oldest_deleted_as_the_next_one_says(of_files: Trails) -> None:
+    trail = of_files.process(most_bytes=2000, most=3)
+    fill(trail, 100)
+    files = json_files.files_of(of_files.directory)
+    assert len(files) == 3
+    assert all(path.stat().st_size < 4000 for path in files)
+    assert all(chain.record_of(path.read_bytes().splitlines()[0])["eventName"] == chain.BEGIN for path in files)
+    verdict = trail.verify(START)
+    assert verdict.problems == ()
+    (note,) = verdict.notes
+    assert note == f"Records 1 to {json_files.first_of(files[0]) - 1} were deleted by the setting."
+
+
+def test_a_file_that_somebody_else_deletes_is_missing(of_files: Trails) -> None:
+    fill(of_files.process(most_bytes=2000, most=5), 100)
+    files = json_files.files_of(of_files.directory)
+    assert len(files) == 5
+    for path in files:
+        kept = path.read_bytes()
+        path.unlink()
+        assert verify(of_files), path.name
+        path.write_bytes(kept)
+    assert verify(of_files) == ()
+
+
+def test_every_kind_of_tampering_with_files_is_found(of_files: Trails) -> None:
+    fill(of_files.process(most_bytes=3000, most=100), 40)
+    files = json_files.files_of(of_files.directory)
+    assert len(files) > 3
+    for path in files:
+        whole = path.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        deleted = [b"".join(lines[:at] + lines[at + 1 :]) for at in range(len(lines))]
+        swapped = [b"".join([*lines[:at], two, one, *lines[at + 2 :]]) for at, (one, two) in enumerate(pairwise(lines))]
+        cut = [b"".join(lines[:at]) for at in range(1, len(lines))]
+        for tampered in (
+            *deleted,
+            *swapped,
+            *cut,
+            whole.replace(b"allowed", b"refused", 1),
+            whole[:-1],
+            whole + b"{}\n",
+        ):
+            if tampered != whole:
+                path.write_bytes(tampered)
+                assert verify(of_files), path.name
+        path.write_bytes(whole)
+    assert verify(of_files) == ()
+
+
+def test_a_truncation_with_the_head_of_that_time_is_found_by_the_store(of_files: Trails, tmp_path: Path) -> None:
+    trail = of_files.process()
+    fill(trail, 5)
+    trail.publish()
+    shutil.copytree(of_files.directory, tmp_path / "then")
+    fill(trail, 5, 5)
+    trail.publish()
+    shutil.rmtree(of_files.directory)
+    shutil.copytree(tmp_path / "then", of_files.directory)
+    assert json_files.verify(of_files.directory, of_files.signer.public_key).problems == ()
+    (problem,) = verify(of_files)
+    assert problem == "the end: records 7 to 11 are missing."
+
+
+def test_a_record_that_vanished_as_a_whole_is_found_by_the_store(of_files: Trails) -> None:
+    trail = of_files.process()
+    fill(trail, 3)
+    shutil.rmtree(of_files.directory)
+    assert any("there is no record" in problem for problem in verify(of_files))
+    fill(of_files.process(), 3)
+    assert any("its 2 records are missing" in problem for problem in verify(of_files))
+
+
+def test_records_that_were_missing_when_the_next_was_written_stay_found(of_files: Trails) -> None:
+    fill(of_files.process(), 5)
+    path = of_files.directory / json_files.CURRENT
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    fill(of_files.process(), 5, 5)
+    (problem,) = verify(of_files)
+    assert "the records did not reach the published head 6" in problem
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"chain":"x","sequence":9', b"\0" * 300, "ü".encode()])
+def test_an_incomplete_last_line_is_cut_off_and_that_is_recorded(of_files: Trails, torn: bytes) -> None:
+    fill(of_files.process(), 3)
+    path = of_files.directory / json_files.CURRENT
+    with path.open("ab") as file:
+        file.write(torn)
+    assert verify(of_files)
+    fill(of_files.process(), 2, 3)
+    verdict = of_files.process().verify(START)
+    assert verdict.problems == ()
+    assert verdict.notes == (f"Record 5 says that {len(torn)} bytes of an incomplete line were cut off.",)
+
+
+def test_a_process_that_died_while_it_rotated_leaves_a_record_that_goes_on(of_files: Trails) -> None:
+    fill(of_files.process(), 3)
+    current = of_files.directory / json_files.CURRENT
+    current.rename(of_files.directory / json_files.rotated_name(1))
+    fill(of_files.process(), 2, 3)
+    assert verify(of_files) == ()
+    current.rename(of_files.directory / json_files.rotated_name(5))
+    current.touch(0o600)
+    fill(of_files.process(), 2, 5)
+    assert verify(of_files) == ()
+
+
+def test_a_damaged_last_record_stops_writing(of_files: Trails) -> None:
+    fill(of_files.process(), 3)
+    with (of_files.directory / json_files.CURRENT).open("ab") as file:
+        file.write(b"damaged\n")
+    with pytest.raises(AuditError, match="it is not JSON"):
+        fill(of_files.process(), 1)
+
+
+def test_a_symbolic_link_is_not_followed(of_files: Trails, tmp_path: Path) -> None:
+    of_files.directory.mkdir(mode=0o700)
+    (of_files.directory / json_files.CURRENT).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AuditError):
+        fill(of_files.process(), 1)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_copy_is_verified_with_the_public_key_alone(of_files: Trails, tmp_path: Path) -> None:
+    trail = of_files.process(most_bytes=2000, most=3)
+    fill(trail, 50)
+    copy = tmp_path / "copy"
+    shutil.copytree(of_files.directory, copy)
+    assert json_files.verify(copy, of_files.signer.public_key).problems == ()
+    assert json_files.verify(copy, bytes(32)).problems
+    (copy / json_files.HEAD).unlink()
+    assert json_files.verify(copy, of_files.signer.public_key).problems == (
+        "head.json: there is no head that can be read",
+    )
+    assert json_files.verify(tmp_path / "nothing", of_files.signer.public_key).problems
+
+
+def test_the_head_beside_the_files_is_that_of_the_last_durable_record(of_files: Trails) -> None:
+    trail = of_files.process()
+    fill(trail, 3)
+    trail.append(event("a read"), now=START, durable=False)
+    head = json.loads((of_files.directory / json_files.HEAD).read_text())
+    assert head["sequence"] == 4
+    trail.publish()
+    assert json.loads((of_files.directory / json_files.HEAD).read_text())["sequence"] == 5
+    assert max(head.sequence for head in of_files.store.list_audit_heads()) == 5
