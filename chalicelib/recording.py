@@ -2,8 +2,8 @@
 
 A call that changes something is recorded twice: that it begins, before anything changes, and how it ended, before the
 answer. If either cannot be written, the call fails with `AuditError`. The first record is flushed to the disk while the
-call works, and the answer waits for that (docs/adr/0006-recorded-before-and-after.md). Reads are recorded when they end.
-Whoever is not authenticated is counted, and a record a minute says how often.
+call works, and the answer waits for that (ADR 7). Reads are recorded when they end. Whoever is not authenticated is
+counted, and a record a minute says how often.
 """
 
 from __future__ import annotations

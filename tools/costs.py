@@ -21,11 +21,13 @@ PRIVATE_CA_TIERS = ((1_000, 0.75), (10_000, 0.35), (float("inf"), 0.001))
 
 # Consumption.
 MINUTES, HOURS = 43_800, 730  # in a month
-WRITE_UNITS, READ_UNITS = 34, 4  # per certificate, issued and fetched once
-TABLE_BYTES = 6_000  # per certificate, with its index entries
+WRITE_UNITS, READ_UNITS = 58, 4  # per certificate, issued and fetched once, with three audit records
+TABLE_BYTES = 14_000  # per certificate, with its index entries; 8,000 of it are audit records, for 400 days
 REQUEST_GB_SECONDS = 0.1  # assumed: 100 ms at 1 GB; measure it in your account
 REQUESTS = 2  # per certificate: IssueCertificate and GetCertificate
-LOG_BYTES = 2_000  # per certificate: the lines before and after its signature, its metrics, and Lambda's lines
+LOG_BYTES = (
+    7_500  # per certificate: the lines before and after its signature, its metrics, audit records, and Lambda's lines
+)
 RUNS = 4  # scheduled functions, each once a minute
 RUN_GB_SECONDS = 0.25  # assumed: half a second at 512 MB
 RUN_READ_UNITS = 40  # per minute, for all runs together if nothing is due

@@ -65,6 +65,16 @@ class Trail(Protocol):
         """Make what was appended durable, and publish its signed head."""
         ...
 
-    def verify(self, now: datetime) -> Verdict:
-        """Verify every record against its chain, and the chains against their published heads."""
+    def verify(self, now: datetime, noted: tuple[int, str] | None = None) -> Verdict:
+        """Verify every record against its chain, and the chains against their published heads.
+
+        Args:
+            now: the time.
+            noted: sequence number and SHA-256 of a record that somebody noted elsewhere; it has to be on a chain.
+        """
+        ...
+
+    @property
+    def public_key(self) -> bytes:
+        """The key that verifies signatures of heads, 32 bytes."""
         ...

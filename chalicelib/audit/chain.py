@@ -152,15 +152,21 @@ def beginning(event: Mapping[str, Any], last: Link, deleted_through: int, key: E
 # verifying
 
 
-def verify(lines: Iterable[tuple[str, bytes]], public_key: bytes, heads: Iterable[Head] = ()) -> Verdict:
+def verify(
+    lines: Iterable[tuple[str, bytes]],
+    public_key: bytes,
+    heads: Iterable[Head] = (),
+    noted: tuple[int, str] | None = None,
+) -> Verdict:
     """Verify the records of one chain.
 
     Args:
         lines: each with a label for people, from the oldest.
         public_key: of the installation, 32 bytes.
         heads: published ones, which must be signed and on the chain.
+        noted: sequence number and SHA-256 of a record, noted elsewhere, which must be on the chain.
     """
-    reader = _Reader(public_key, tuple(heads))
+    reader = _Reader(public_key, tuple(heads), noted)
     last: Link | None = None
     problems: tuple[str, ...] = ()
     at = "the beginning"
@@ -177,8 +183,8 @@ def verify(lines: Iterable[tuple[str, bytes]], public_key: bytes, heads: Iterabl
 class _Reader:
     """Follows a chain, and compares it with published heads."""
 
-    def __init__(self, public_key: bytes, heads: tuple[Head, ...]) -> None:
-        self._public_key, self._heads = public_key, heads
+    def __init__(self, public_key: bytes, heads: tuple[Head, ...], noted: tuple[int, str] | None) -> None:
+        self._public_key, self._heads, self._noted = public_key, heads, noted
         self._expected: dict[int, str] = {}
         self._missing_through = self._deleted_through = self.records = 0
         self.notes: list[str] = []
@@ -212,6 +218,10 @@ class _Reader:
                 if not is_signed(self._public_key, head):
                     raise BrokenError(f"the signature of the published head {head.link.sequence} is wrong")
                 self._expected[head.link.sequence] = head.link.sha256
+        if self._noted is not None:
+            number, sha256 = self._noted
+            if self._expected.setdefault(number, sha256) != sha256:
+                raise BrokenError(f"the noted hash of record {number} is not the published one")
         before = Head(Link(chain, sequence - 1, previous), str(details.get("previousSignature", "")))
         if record["eventName"] == BEGIN and is_signed(self._public_key, before):
             self._missing_through = sequence - 1
@@ -235,6 +245,8 @@ class _Reader:
         """Compare the end with the heads, and the beginning with what the records say was deleted."""
         if last is None:
             raise BrokenError("there is no record")
+        if self._noted is not None and self._noted[0] <= self._missing_through:
+            raise BrokenError(f"record {self._noted[0]}, which was noted, is among the deleted ones")
         if self._missing_through > self._deleted_through:
             raise BrokenError(
                 f"records {self._deleted_through + 1} to {self._missing_through} are missing, and no record says that "

@@ -1,8 +1,8 @@
 """The audit record of the laptop home: JSON lines that several processes append to, rotated by size.
 
 A record is written under a lock of the directory; then it survives the end of the process. A thread flushes to the disk
-what has to be durable, for all who wait for it, and everything else within a second. After each flush the head is signed
-and written beside the files, and every few seconds into the store, so that cutting off the end of the files is found.
+what has to be durable, for all who wait for it, and everything else within a second. After each flush the head is
+signed and written beside the files, and every few seconds into the store, so that cutting off the end is found.
 """
 
 from __future__ import annotations
@@ -268,6 +268,11 @@ class FileTrail:
         except StoreError:  # the one beside the files is written, and a later flush tries again
             logs.log_exception("audit_head_not_stored")
 
+    @property
+    def public_key(self) -> bytes:
+        """The key that verifies signatures of heads, 32 bytes."""
+        return self._signer.public_key
+
     # reading
 
     def newest(self, account_id: str, *, before: str = "", now: datetime) -> Iterator[Found]:  # noqa: ARG002  the port's
@@ -281,10 +286,10 @@ class FileTrail:
         found = json_files.get(self._directory, position)
         return found if found and account_id in events.accounts_of(found.record) else None
 
-    def verify(self, now: datetime) -> Verdict:  # noqa: ARG002  the port's
+    def verify(self, now: datetime, noted: tuple[int, str] | None = None) -> Verdict:  # noqa: ARG002  the port's
         """Verify the files against their head, and every chain that the store knows of."""
         heads = [chain.published(head) for head in self._store.list_audit_heads()]
-        verdict = json_files.verify(self._directory, self._signer.public_key, heads)
+        verdict = json_files.verify(self._directory, self.public_key, heads, noted=noted)
         found = {link.chain for link in verdict.heads}
         missing = [
             f"Chain {head.link.chain}: its head is in the store, and its {head.link.sequence} records are missing."

@@ -139,7 +139,9 @@ def _complete(line: bytes) -> dict[str, Any] | None:
 # verifying
 
 
-def verify(directory: Path, public_key: bytes, heads: Iterable[Head] = ()) -> chain.Verdict:
+def verify(
+    directory: Path, public_key: bytes, heads: Iterable[Head] = (), *, noted: tuple[int, str] | None = None
+) -> chain.Verdict:
     """Verify the files of a directory, which may be a copy, against their own head and further ones.
 
     Raises:
@@ -149,7 +151,8 @@ def verify(directory: Path, public_key: bytes, heads: Iterable[Head] = ()) -> ch
         own = read_head(directory)
         files = files_of(directory)
         end = files[-1].stat().st_size if files else 0
-        verdict = chain.verify(_until(lines_of(files), end), public_key, (*((own,) if own else ()), *heads))
+        known = (*((own,) if own else ()), *heads)
+        verdict = chain.verify(_until(lines_of(files), end), public_key, known, noted)
     except OSError as error:
         raise AuditError(f"The audit record in {directory} cannot be read: {error.strerror}.") from error
     problems = list(verdict.problems)

@@ -71,15 +71,24 @@ class TableTrail:
         found = None if line is None else Found(position, chain.record_of(line))
         return found if found and account_id in events.accounts_of(found.record) else None
 
-    def verify(self, now: datetime) -> Verdict:
+    @property
+    def public_key(self) -> bytes:
+        """The key that verifies signatures of heads, 32 bytes."""
+        return self._signer.public_key
+
+    def verify(self, now: datetime, noted: tuple[int, str] | None = None) -> Verdict:
         """Verify each chain against its head, until its first record may be deleted."""
-        records, problems, links = 0, list[str](), list[Link]()
+        records, problems, links, is_noted = 0, list[str](), list[Link](), noted is None
         for stored in self._store.list_audit_heads():
             if stored.expires_at is not None and stored.expires_at <= now:
                 continue
             head, name = chain.published(stored), stored.chain
-            lines = ((f"chain {name}, record {number}", line) for number, line in self._store.audit_chain(name))
-            verdict = chain.verify(lines, self._signer.public_key, (head,))
+            lines = list(self._store.audit_chain(name))
+            is_noted = is_noted or any((number, chain.sha256_of(line)) == noted for number, line in lines)
+            labelled = ((f"chain {name}, record {number}", line) for number, line in lines)
+            verdict = chain.verify(labelled, self._signer.public_key, (head,))
             records, links = records + verdict.records, [*links, *verdict.heads]
             problems += [f"chain {name}: {problem}" if name not in problem else problem for problem in verdict.problems]
+        if noted is not None and not is_noted:
+            problems.append(f"No chain has the record {noted[0]}:{noted[1]}.")
         return Verdict(records, tuple(problems), (), tuple(links))

@@ -13,8 +13,10 @@ from chalicelib import __version__
 from chalicelib.access.policy import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
+from chalicelib.audit import AuditError
 from chalicelib.buckets import BucketError
 from chalicelib.cli import (
+    audit,
     console,
     credentials,
     crl,
@@ -36,6 +38,7 @@ from chalicelib.store import StoreError
 
 _REFUSALS = (
     ApiError,
+    AuditError,
     BucketError,
     KeyStoreError,
     PolicyError,
@@ -68,6 +71,7 @@ for command in (
     roles.role,
     credentials.credentials,
     shares.share,
+    audit.audit,
     settings.settings,
 ):
     signet.add_command(command)

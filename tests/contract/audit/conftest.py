@@ -46,6 +46,11 @@ def trails(request: pytest.FixtureRequest, tmp_path: Path) -> Trails:
 
 
 @pytest.fixture
+def of_table(tmp_path: Path) -> Trails:
+    return Trails("table", tmp_path)
+
+
+@pytest.fixture
 def of_files(tmp_path: Path) -> Trails:
     return Trails("files", tmp_path)
 

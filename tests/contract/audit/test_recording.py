@@ -51,6 +51,7 @@ class Failing:
     def __init__(self, trail: Trail, phase: str) -> None:
         self._trail, self._phase = trail, phase
         self.newest, self.get, self.publish, self.verify = trail.newest, trail.get, trail.publish, trail.verify
+        self.public_key = trail.public_key
 
     def append(self, event: Mapping[str, Any], *, now: datetime, durable: bool) -> Callable[[], None]:
         if self._phase in event["additionalEventData"]:

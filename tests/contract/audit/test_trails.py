@@ -91,27 +91,23 @@ def test_processes_and_threads_write_at_the_same_time(trails: Trails) -> None:
     assert trails.process().verify(START).problems == ()
 
 
-def test_records_that_vanish_from_the_table_are_found(trails: Trails) -> None:
-    if trails.kind == "files":
-        pytest.skip("see test_files.py")
-    trail = trails.process()
+def test_records_that_vanish_from_the_table_are_found(of_table: Trails) -> None:
+    trail = of_table.process()
     for number in range(5):
         trail.append(event(f"event {number}"), now=START, durable=True)()
-    table = trails.store.table
+    table = of_table.store.table
     items = [item for item in table.items.values() if str(item["pk"]).startswith("AUDITCHAIN#")]  # type: ignore[attr-defined]
     assert len(items) == 5
     for item in items:
         kept = dict(table.items)  # type: ignore[attr-defined]
         del table.items[item["pk"], item["sk"]]  # type: ignore[attr-defined]
-        assert trails.process().verify(START).problems
+        assert of_table.process().verify(START).problems
         table.items = kept  # type: ignore[attr-defined]
-    assert trails.process().verify(START).problems == ()
+    assert of_table.process().verify(START).problems == ()
 
 
-def test_a_chain_of_the_table_is_verified_until_it_may_be_deleted(trails: Trails) -> None:
-    if trails.kind == "files":
-        pytest.skip("files are deleted by number")
-    trail = trails.process()
+def test_a_chain_of_the_table_is_verified_until_it_may_be_deleted(of_table: Trails) -> None:
+    trail = of_table.process()
     trail.append(event("old"), now=START, durable=True)()
     trail.append(event("young"), now=START + timedelta(days=2), durable=True)()
     assert trail.verify(START + timedelta(days=3)).records == 2

@@ -168,7 +168,14 @@ class Account:
             self.operations[service].add(model.name)
             self.calls[function] += ASKED[service](model.name, params)
 
-        for client in (made.store.table._client, made.buckets._client, made.events._client, made.keys._client):
+        of_audit = made.audit._signer._keys._client
+        for client in (
+            made.store.table._client,
+            made.buckets._client,
+            made.events._client,
+            made.keys._client,
+            of_audit,
+        ):
             client.meta.events.register("before-parameter-build", note)
         made.keys._creation_client.meta.events.register("before-parameter-build", note)
         made.keys._client.meta.events.register("before-send.kms.Sign", signed)
