@@ -118,7 +118,8 @@ def recorded(rt: Runtime, name: str, actor: events.Actor) -> Iterator[Entry]:
 def actor_of(rt: Runtime, caller: Caller) -> events.Actor:
     """Return who a caller is."""
     arn = principals.arn_of(rt, caller.account_id, caller.principal)
-    return events.Actor("IAMUser", caller.account_id, arn, caller.access_key_id, caller.principal)
+    kind = "AssumedRole" if caller.principal.startswith(principals.ASSUMED_ROLE) else "IAMUser"
+    return events.Actor(kind, caller.account_id, arn, caller.access_key_id, caller.principal)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import errors
+from chalicelib import errors, recording
 from chalicelib.access import assuming, limits, principals
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 
@@ -99,7 +99,10 @@ def _signed(rt: Runtime, request: WireRequest) -> Caller:
 
 def _assume_role(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:
     caller = _signed(rt, request)
-    started = assuming.assume_role(rt, caller, _wish(values))
+    with recording.operation(rt, caller, "AssumeRole") as entry:
+        entry.begin_operation(values)
+        started = assuming.assume_role(rt, caller, _wish(values))
+        entry.answered({"credentials": {"accessKeyId": started.credential.access_key_id}})
     used = len(values.get("Policy", "")) * 100 // assuming.MAX_POLICY_CHARACTERS
     return _session(rt, started) | ({"PackedPolicySize": used} if used else {})
 

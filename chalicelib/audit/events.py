@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = "1.11"
 SOURCE = "acm-pca.amazonaws.com"
+_SOURCES = {"AssumeRole": "sts.amazonaws.com"}  # of operations that are not AWS Private CA's
 _TYPES: dict[Channel, str] = {
     "api": "AwsApiCall",
     "console": "AwsConsoleAction",
@@ -70,7 +71,7 @@ def event(
         "eventVersion": VERSION,
         "userIdentity": actor.identity(),
         "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "eventSource": SOURCE,
+        "eventSource": _SOURCES.get(name, SOURCE),
         "eventName": name,
         "awsRegion": region,
         "sourceIPAddress": bounded(origin.source_ip) or _nowhere(origin.channel),

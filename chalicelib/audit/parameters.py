@@ -40,7 +40,7 @@ _ISSUING = (
     "ValidityNotBefore.Type",
     "ValidityNotBefore.Value",
 )
-# By operation: paths of members; lists on the way do not count. Signet's own operations are listed last.
+# By operation: paths of members; lists on the way do not count. Those of AWS STS and Signet's own are listed last.
 RECORDED: dict[str, tuple[str, ...]] = {
     "CreateCertificateAuthority": (
         "CertificateAuthorityType",
@@ -77,11 +77,13 @@ RECORDED: dict[str, tuple[str, ...]] = {
     "TagCertificateAuthority": (*_CA, "Tags.Key"),
     "UntagCertificateAuthority": (*_CA, "Tags.Key"),
     "UpdateCertificateAuthority": (*_CA, "Status", *_REVOCATION),
+    "AssumeRole": ("RoleArn", "RoleSessionName", "DurationSeconds"),
     "ExplainIssuance": _ISSUING,
     "SearchCertificates": (*_CA, "Filters"),
 }
 # By operation: members of which a record has the SHA-256.
 HASHED: dict[str, tuple[str, ...]] = {
+    "AssumeRole": ("Policy",),
     "CreateCertificateAuthority": ("IdempotencyToken",),
     "ExplainIssuance": ("Csr",),
     "ImportCertificateAuthorityCertificate": ("Certificate", "CertificateChain"),
