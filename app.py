@@ -175,14 +175,16 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run checks everything
-    """Check CRLs and OCSP from outside, for the alarms."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Check CRLs and OCSP from outside, for the alarms; published CRLs that are damaged become due."""
+    from functools import partial
 
-    from chalicelib.monitor import crl_watch, ocsp_watch
+    from chalicelib.crl import repair
+    from chalicelib.monitor import crl_watch, ocsp_watch, rounds
 
     rt = runtime()
-    with ThreadPoolExecutor(2) as pool:  # a slow CRL server must not delay the OCSP checks, and vice versa
-        watches = pool.submit(crl_watch.watch_crls, rt), pool.submit(ocsp_watch.watch_ocsp, rt)
-    crls, responders = (watch.result() for watch in watches)
+    # A slow CRL server must not delay the OCSP checks, and vice versa.
+    watches = [partial(crl_watch.watch_crls, rt), partial(ocsp_watch.watch_ocsp, rt)]
+    crls, responders = rounds.together(watches, threads=2)
     problems = sum(bool(check.problem) for check in (*crls, *responders))
-    return {"crls": len(crls), "responders": len(responders), "problems": problems}
+    damaged = repair.repair(rt, {check.ca_arn for check in crls if check.problem})
+    return {"crls": len(crls), "responders": len(responders), "problems": problems, "damaged": len(damaged)}

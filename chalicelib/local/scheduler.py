@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -17,49 +18,65 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-NOT_HERE = frozenset({"monitor"})  # only CloudWatch's alarms need it
+MONITOR = "monitor"
 TICK_SECONDS = 5.0  # on AWS the rules fire every minute
+MONITOR_SECONDS = 60.0
+MONITOR_SHARE = 0.1  # of the time at most: a round over thousands of CAs makes the next one wait
 
 
 class Scheduler:
-    """A thread that runs every schedule of the app at the start and then at each tick."""
+    """Threads that run every schedule of the app: the monitor, which waits for others, apart from the rest."""
 
     def __init__(self, app: Chalice, rt: Runtime, *, tick_seconds: float = TICK_SECONDS) -> None:
         self._app, self._rt, self._tick_seconds = app, rt, tick_seconds
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        runs = {"scheduler": self._run, "scheduled-monitor": self._run_monitor}
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Stop after the running handler, and wait for that."""
+        """Stop after the running handler, and wait for that; a round of the monitor is abandoned."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._threads[0].is_alive():
+            self._threads[0].join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.tick()
             self._stopping.wait(self._tick_seconds)
 
+    def _run_monitor(self) -> None:
+        seconds = MONITOR_SECONDS
+        while not self._stopping.wait(seconds):
+            started = time.monotonic()
+            self._invoke(MONITOR)
+            seconds = max(MONITOR_SECONDS, (time.monotonic() - started) / MONITOR_SHARE)
+
     def tick(self) -> None:
-        """Look at the health, and invoke every scheduled handler once; a failure is logged and stops no other one."""
+        """Look at the health, and invoke every scheduled handler once, but the monitor."""
         health.recent(self._rt)
-        for name, handler in scheduled_handlers(self._app).items():
+        for name in scheduled_handlers(self._app):
             if self._stopping.is_set():
                 return
-            try:
-                handler(scheduled_event(self._rt, name), None)
-            except Exception:  # noqa: BLE001  the next tick is the retry
-                logs.log_exception("schedule_failed", schedule=name)
+            if name != MONITOR:
+                self._invoke(name)
+
+    def _invoke(self, name: str) -> None:
+        """Invoke a handler; a failure is logged and stops no other one."""
+        try:
+            scheduled_handlers(self._app)[name](scheduled_event(self._rt, name), None)
+        except Exception:  # noqa: BLE001  the next run is the retry
+            logs.log_exception("schedule_failed", schedule=name)
 
 
 def scheduled_handlers(app: Chalice) -> dict[str, Callable[[Any, Any], Any]]:
-    """Return the app's scheduled handlers by name, except those that are useful only on AWS."""
+    """Return the app's scheduled handlers by name."""
     names = [source.name for source in app.event_sources if hasattr(source, "schedule_expression")]
-    return {name: app.handler_map[name] for name in names if name not in NOT_HERE}
+    return {name: app.handler_map[name] for name in names}
 
 
 def scheduled_event(rt: Runtime, name: str) -> dict[str, Any]:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.ca import iterate
 from chalicelib.monitor.fetching import Deadline
 from chalicelib.monitor.sightings import Sighting, unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
     Watch = Callable[[CertificateAuthority, "Budget"], Iterable[Sighting]]
 
+T = TypeVar("T")
 ROUND_SECONDS = 45.0  # the function that watches has 60
 AUTHORITY_SECONDS = 10.0
 _THREADS = 8
@@ -69,9 +71,34 @@ def watch_all(rt: Runtime, watch: Watch) -> list[Sighting]:
     turns = [_Turns(iterate.of_account(rt, account)) for account in accounts]
     threads = max(_LEAST_THREADS, _THREADS // max(1, len(accounts)))
     of_round = Deadline(ROUND_SECONDS)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        looks = [pool.submit(_look, turn, watch, of_round) for _ in range(threads) for turn in turns]
-        return [sighting for look in looks for sighting in look.result()]
+    looks = [partial(_look, turn, watch, of_round) for _ in range(threads) for turn in turns]
+    return [sighting for sightings in together(looks, threads=_THREADS) for sighting in sightings]
+
+
+def together(calls: Sequence[Callable[[], T]], *, threads: int) -> list[T]:
+    """Return the results of calls that run side by side; a process that ends does not wait for them.
+
+    Threads of a `ThreadPoolExecutor` would hold it up for as long as a slow host takes.
+    """
+    futures: list[Future[T]] = [Future() for _ in calls]
+    waiting = iter(list(zip(futures, calls, strict=True)))
+    turn = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with turn:
+                task = next(waiting, None)
+            if task is None:
+                return
+            future, call = task
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  raised again by who waits for it
+                future.set_exception(error)
+
+    for _ in range(min(threads, len(futures))):
+        threading.Thread(target=work, daemon=True).start()
+    return [future.result() for future in futures]
 
 
 def _look(turns: _Turns, watch: Watch, of_round: Deadline) -> list[Sighting]:

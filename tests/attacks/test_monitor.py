@@ -336,4 +336,4 @@ def test_ocsp_is_watched_while_crls_hang(rt: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ocsp_watch, "watch_ocsp", watch_ocsp)
     signet_app.use_runtime(rt)
     handler: Any = signet_app.app.handler_map["monitor"]
-    assert handler(scheduled_event(rt, "monitor"), None) == {"crls": 0, "responders": 0, "problems": 0}
+    assert handler(scheduled_event(rt, "monitor"), None) == {"crls": 0, "responders": 0, "problems": 0, "damaged": 0}
