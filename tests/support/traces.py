@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ class Traces(Protocol):
     def objects(self) -> set[str]: ...
 
     def state(self) -> Any:
-        """Something that differs as soon as anything else has been written."""
+        """Something that differs as soon as anything else has been written, but for the audit record."""
         ...
 
     def close(self) -> None: ...
@@ -33,6 +34,7 @@ class TracesOnTheLaptop:
     def __init__(self, rt: Any) -> None:
         self._data = rt.settings.data_path
         self._database = sqlite3.connect(f"file:{self._data}/signet.db?mode=ro", uri=True)
+        self._version, self._state = -1, b""
 
     def ca_keys(self) -> set[str]:
         return {path.name for path in self._data.glob("keys/*-*.key")}
@@ -41,9 +43,15 @@ class TracesOnTheLaptop:
         return {f"{folder}/{name}" for folder, _, names in os.walk(self._data / "buckets") for name in names}
 
     def state(self) -> Any:
-        """SQLite counts other connections' commits."""
+        """SQLite counts other connections' commits; what was committed is read again after each."""
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
-        return version
+        if version != self._version:
+            rows = self._database.execute("SELECT pk, sk, body FROM items WHERE pk NOT LIKE 'AUDIT%' ORDER BY pk, sk")
+            digest = hashlib.sha256()
+            for row in rows:
+                digest.update(repr(row).encode())
+            self._version, self._state = version, digest.digest()
+        return self._state
 
     def close(self) -> None:
         self._database.close()
@@ -69,7 +77,8 @@ class TracesInAws:
 
     def state(self) -> Any:
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return sorted(repr(sorted(item.items())) for page in pages for item in page["Items"])
+        items = [item for page in pages for item in page["Items"] if not item["pk"]["S"].startswith("AUDIT")]
+        return sorted(repr(sorted(item.items())) for item in items)
 
     def close(self) -> None:
         """Nothing is held."""
