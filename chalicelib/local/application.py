@@ -9,7 +9,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import dispatch, health, ocsp_http, protocols, sigv4, sts
+from chalicelib.api import dispatch, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
@@ -88,7 +88,10 @@ class Application:
             plausible = sigv4.is_plausible(request, region=self._rt.settings.region, now=self._rt.now())
         if plausible:
             return None
-        answer = dispatch.handle(self._rt, request)
+        if head.path.startswith(lanes.EXTENSIONS):
+            answer = signet_endpoints.explain_issuance(self._rt, request, "")
+        else:
+            answer = dispatch.handle(self._rt, request)
         return from_wire(head.method, replace(answer, headers=answer.headers | {"Connection": "close"}))
 
     def _at_once(self, request: HttpRequest) -> HttpResponse | None:
@@ -105,7 +108,10 @@ class Application:
         return response or refusal(503, (("Retry-After", "1"),))
 
     def _in_thread(self, request: HttpRequest) -> HttpResponse:
-        direct = crl_or_ocsp(self._rt, request) or console_fallback.answer(self._rt, request)
+        direct = crl_or_ocsp(self._rt, request)
+        if lanes.is_for_everybody(request):  # under any host name, so that it leads to nothing else
+            return direct or refusal(404)
+        direct = console_fallback.answer(self._rt, request)
         return direct or compressed(request, self._gateway.answer(request))
 
 

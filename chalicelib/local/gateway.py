@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,8 @@ _REFUSALS = {
     500: ("InternalFailure", "An internal failure occurred."),
     503: ("ServiceUnavailable", "Too many requests are waiting; try again."),
 }
+# Chalice reads paths anew: "//host" would name a host, and what follows ";", "?" or "#" would not count.
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*", re.ASCII)
 _CHALICE_405 = '{"Code":"MethodNotAllowedError"'  # the application's own 405 begins otherwise
 
 
@@ -75,6 +78,8 @@ class Gateway(LocalGateway):
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; never raises."""
+        if _PATH.fullmatch(request.path) is None:
+            return refusal(404)
         try:
             event = self._event(request)
         except ValueError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = 64 * 1024
 _CONSOLE = "/console"
+EXTENSIONS = "/certificate-authorities/"  # where the paths of Signet's extensions begin
 
 
 class Width(NamedTuple):
@@ -79,8 +80,8 @@ def _is_crl(request: HttpRequest) -> bool:
 
 
 def is_of_api(request: HttpRequest) -> bool:
-    """Return whether a request, by its head, is one of the AWS API, which has to be signed."""
-    return request.method == "POST" and (request.path == "/" or request.path.startswith("/service/"))
+    """Return whether a request, by its head, is one of the AWS API with its extensions, which has to be signed."""
+    return request.method == "POST" and (request.path == "/" or request.path.startswith(("/service/", EXTENSIONS)))
 
 
 def lane_of(rt: Runtime, request: HttpRequest) -> str:
@@ -108,9 +109,11 @@ def most_body_bytes(request: HttpRequest) -> int:
         return ocsp.MAX_REQUEST_BYTES
     if is_strangers_form(request):
         return forms.MOST_PUBLIC_BYTES
-    if is_of_api(request) and forms.is_urlencoded(request.header("content-type")):
+    if not is_of_api(request):
+        return dispatch.MAX_BODY_BYTES if _is_console(request.path) else SMALL_BYTES
+    if (content_type := request.header("content-type")) and forms.is_urlencoded(content_type):
         return query_codec.MOST_BYTES  # of AWS STS
-    return dispatch.MAX_BODY_BYTES if _is_console(request.path) or request.header("authorization") else SMALL_BYTES
+    return dispatch.MAX_BODY_BYTES if request.header("authorization") else SMALL_BYTES
 
 
 def is_strangers_form(request: HttpRequest) -> bool:

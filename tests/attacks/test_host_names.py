@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.x509 import ocsp as x509_ocsp
 
+import app as signet_app
 from chalicelib.config import Settings, SettingsError
 from chalicelib.local import host_names
+from chalicelib.local.gateway import Gateway, HttpRequest
 from chalicelib.monitor import ocsp_watch
 from tests.support.connections import Blocked, sent
 from tests.support.console_steps import arn_of, issue, root
@@ -40,6 +42,29 @@ def test_other_host_name_gets_nothing(
     gateway.go.set()
     found = asyncio.run(sent(application, method, path, None, host=host, content_length="0"))
     assert (found.status, found.headers["connection"], found.read) == (421, "close", False)
+
+
+# Chalice reads an address anew: it drops what follows ";" or "?", and a host name behind "//".
+SPELLINGS = ["/console/sign-in;x.crl", "/console/sign-in?x.crl", "/console/sign-in#x.crl", "/healthz;.crl"]
+SPELLINGS += ["//127.0.0.1/console/sign-in;x.crl", "///console/sign-in;.crl", "/console/static/console.css?.crl"]
+
+
+@pytest.mark.parametrize("path", [*SPELLINGS, "/console/sign-in.crl", "/x.crl"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_path_like_that_of_a_crl_leads_to_nothing_else(
+    application: Application, gateway: Blocked, method: str, path: str
+) -> None:
+    """The server hands over paths without percent-encoding."""
+    gateway.go.set()
+    assert asyncio.run(sent(application, method, path, host="evil.example")).status == 404
+
+
+@pytest.mark.parametrize("path", [*SPELLINGS, "//x/console/sign-in", "/console/sign-in;x", "/console/sign-in?once=x"])
+def test_path_is_read_once(rt: Any, path: str) -> None:
+    signet_app.use_runtime(rt)
+    gateway = Gateway(signet_app.app)
+    for head in (path, path.replace(".crl", "")):
+        assert gateway.answer(HttpRequest("GET", head, "", (("host", "127.0.0.1"),), b"")).status == 404
 
 
 @pytest.mark.parametrize("host", OWN)

@@ -105,6 +105,10 @@ UNREAD = [
     ("POST", "/", 6 * MEGABYTE, {"authorization": SIGNED}),
     ("POST", "/", lanes.SMALL_BYTES + 1, {}),
     ("PUT", "/anything", lanes.SMALL_BYTES + 1, {}),
+    ("PUT", "/", lanes.SMALL_BYTES + 1, {"authorization": SIGNED}),
+    ("POST", "/anything", lanes.SMALL_BYTES + 1, {"authorization": SIGNED}),
+    ("GET", "/certificate-authorities/x/certificates", lanes.SMALL_BYTES + 1, {"authorization": SIGNED}),
+    ("POST", "/certificate-authorities/x/explain", 6 * MEGABYTE, {"authorization": SIGNED}),
     ("POST", "/service/ACMPrivateCA/operation/ListTags", 2 * MEGABYTE, {}),
     ("POST", "/console/sign-in", 8 * 1024 + 1, {}),
     ("POST", "/console/cas/x/install", 8 * 1024 + 1, {"cookie": "signet-visitor=x"}),
@@ -214,10 +218,13 @@ KIND = {"content_type": "application/x-amz-json-1.1", "x_amz_target": "ACMPrivat
 
 
 @pytest.mark.parametrize(("headers", "code"), UNSIGNED.values(), ids=UNSIGNED)
-def test_body_of_an_unsigned_request_is_not_read(application: Application, headers: dict[str, str], code: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/certificate-authorities/x/explain"])
+def test_body_of_an_unsigned_request_is_not_read(
+    application: Application, path: str, headers: dict[str, str], code: str
+) -> None:
     """The refusal is AWS's all the same."""
     head = {**KIND, "content_length": str(lanes.SMALL_BYTES), **headers}
-    found = asyncio.run(sent(application, "POST", "/", None, **head))
+    found = asyncio.run(sent(application, "POST", path, None, **head))
     assert (found.status, found.headers["connection"], found.read) == (400, "close", False)
     assert json.loads(found.content)["__type"] == code
 
