@@ -25,6 +25,9 @@ pytestmark = pytest.mark.laptop
 WRONG = "x" * 40
 
 
+SAME = ("192.0.2.1", "::ffff:192.0.2.1")
+
+
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Any]:
     caplog.set_level(logging.INFO, logger="signet")
@@ -91,6 +94,15 @@ def test_one_source_tries_many_keys_slowly(rt: Any, key: Any, clock: Any) -> Non
     assert tried(rt, key.access_key_id, key.secret, "198.51.100.1").status == 303
     clock.forward(seconds=61)
     assert tried(rt, key.access_key_id, key.secret).status == 303
+
+
+def test_whole_network_of_a_subscriber_is_one_source(rt: Any, key: Any) -> None:
+    """A subscriber of IPv6 has 2^64 addresses (RFC 6177); one of IPv4 may come by either protocol."""
+    found = [tried(rt, f"AKIA{number:016}", WRONG, f"2001:db8:1:2::{number:x}").status for number in range(60)]
+    assert found.count(403) == 20
+    assert tried(rt, key.access_key_id, key.secret, "2001:db8:1:3::1").status == 303
+    mapped = [tried(rt, f"AKIB{number:016}", WRONG, source).status for number in range(15) for source in SAME]
+    assert mapped.count(403) == 20
 
 
 def test_key_of_one_s_own_does_not_release_the_brake(rt: Any, key: Any) -> None:
