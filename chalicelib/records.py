@@ -28,6 +28,8 @@ class AccessKey:
     Attributes:
         principal: the name of its principal; records of earlier releases, which name none, are the administrator's.
         expires_at: when it ends; None: never.
+        active: False: it was deactivated, and is refused as if it were unknown.
+        last_used_at: when it was last used, to within `access_keys.NOTED_EVERY`; None: never, as far as is known.
     """
 
     access_key_id: str
@@ -37,6 +39,8 @@ class AccessKey:
     description: str = ""
     principal: str = ADMINISTRATOR
     expires_at: datetime | None = None
+    active: bool = True
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Runtime:
         refused: how many requests were refused before anybody was authenticated, by reason and source; see `recording`.
         known: policies that were read a moment ago, the last look at this process's health, and when that was; see
             `access.principals` and `monitor.health`.
+        noted_uses: when the use of an access key was last recorded; see `access.access_keys`.
     """
 
     settings: Settings
@@ -84,6 +85,7 @@ class Runtime:
     rate_tokens: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
     windows: dict[tuple[str, ...], Any] = field(default_factory=dict)
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
+    noted_uses: dict[str, datetime] = field(default_factory=dict)
     known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
 
 

@@ -9,11 +9,13 @@ import secrets
 import string
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from chalicelib import logs
 from chalicelib.keystore import KeyStoreError
 from chalicelib.records import ADMINISTRATOR, AccessKey
-from chalicelib.store import ConflictError
+from chalicelib.store import ConflictError, StoreError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _ID_ALPHABET = string.ascii_uppercase + "234567"
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 ROOT_DESCRIPTION = "root"
+NOTED_EVERY = timedelta(minutes=10)
+_MOST_NOTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,43 @@ def secret_of(rt: Runtime, key: AccessKey) -> str:
     return secret.decode()
 
 
+def of_account(rt: Runtime, account_id: str) -> list[AccessKey]:
+    """List the access keys of an account, oldest first."""
+    return [key for key in rt.store.list_access_keys() if key.account_id == account_id]
+
+
+def of_principal(rt: Runtime, account_id: str, principal: str) -> list[AccessKey]:
+    """List the access keys of a principal, oldest first."""
+    return [key for key in of_account(rt, account_id) if key.principal == principal]
+
+
+def set_active(rt: Runtime, key: AccessKey, *, active: bool) -> None:
+    """Deactivate an access key, or activate it again; `ConflictError` if it is changed or deleted meanwhile."""
+    secret = secret_of(rt, key)  # which seals that of an earlier release again
+    key = rt.store.get_access_key(key.access_key_id) or key
+    changed = replace(key, active=active)
+    rt.store.update_access_key(key, replace(changed, sealed_secret=rt.keys.seal(secret.encode(), _context(changed))))
+
+
+def note_use(rt: Runtime, access_key_id: str) -> None:
+    """Record that an access key was used, at most once in `NOTED_EVERY` and process; failing to do so has no effect."""
+    now, noted = rt.now(), rt.noted_uses.get(access_key_id)
+    if noted is not None and now - noted < NOTED_EVERY:
+        return
+    if len(rt.noted_uses) >= _MOST_NOTED:
+        rt.noted_uses.clear()
+    rt.noted_uses[access_key_id] = now
+    try:
+        rt.store.note_access_key_use(access_key_id, now=now, every=NOTED_EVERY)
+    except StoreError:
+        logs.log_exception("use_not_noted", access_key_id=access_key_id)
+
+
 def _context(key: AccessKey) -> str:
     """What a secret is sealed for: all that its record says of what the key may do, so that no record is altered."""
     expires_at = None if key.expires_at is None else key.expires_at.isoformat()
-    return "access-key/" + json.dumps([key.access_key_id, key.account_id, key.principal, expires_at])
+    inactive = [] if key.active else ["inactive"]
+    return "access-key/" + json.dumps([key.access_key_id, key.account_id, key.principal, expires_at, *inactive])
 
 
 def _former_context(key: AccessKey) -> str:

@@ -95,7 +95,7 @@ def _has_source(rt: Runtime, session: Session) -> bool:
         provider = principals.known_entity(rt, OidcProvider, session.account_id, name)
         return provider is not None and provider.provider_id == since
     key = rt.store.get_access_key(name)
-    if key is None or source_of(key) != session.source or key.account_id != session.account_id:
+    if key is None or not key.active or source_of(key) != session.source or key.account_id != session.account_id:
         return False
     return key.principal == ADMINISTRATOR or principals.known_principal(rt, key.account_id, key.principal) is not None
 

@@ -199,6 +199,8 @@ def authenticate(
     except errors.ApiError as error:
         recording.refused(rt, error.code, request.source_ip)
         raise
+    if caller.session is None:
+        access_keys.note_use(rt, caller.access_key_id)
     return caller
 
 
@@ -220,11 +222,11 @@ def _secret_of(rt: Runtime, access_key_id: str, token: str | None) -> sigv4.Secr
 
 
 def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
-    """Look up an access key's account and secret; None if there is no such key."""
+    """Look up an access key's account and secret; None if there is no such key, or it is not active."""
     key = rt.store.get_access_key(access_key_id)
     return (
         None
-        if key is None
+        if key is None or not key.active
         else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key), key.principal, key.expires_at)
     )
 
@@ -240,7 +242,7 @@ def equalize(rt: Runtime, exists: bool | None) -> None:  # noqa: FBT001  the sig
 @lru_cache(maxsize=8)
 def _any_key(list_access_keys: Callable[[], list[AccessKey]]) -> str:
     """Return the id of an access key that exists; looked up once."""
-    return next((key.access_key_id for key in list_access_keys()), _NO_KEY)
+    return next((key.access_key_id for key in list_access_keys() if key.active), _NO_KEY)
 
 
 def _refusal(error: errors.ApiError, protocol: Protocol) -> tuple[int, bytes, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""`signet credentials`: create, list and delete access keys."""
+"""`signet credentials`: create, list, deactivate and delete access keys."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from chalicelib.access import access_keys, principals
 from chalicelib.cli import accounts
 from chalicelib.cli.status import table
 from chalicelib.records import ADMINISTRATOR
+from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from chalicelib.records import AccessKey
+    from chalicelib.runtime import Runtime
+
 
 @click.group()
 def credentials() -> None:
-    """Create, list and delete access keys for AWS clients."""
+    """Create, list, deactivate and delete access keys for AWS clients."""
 
 
 @credentials.command()
@@ -39,31 +43,63 @@ def create(account_id: str | None, principal: str, expires: timedelta | None, de
 
 @credentials.command("list")
 def list_() -> None:
-    """List the access keys, without their secrets."""
+    """List the access keys, without their secrets; a use is recorded once in 10 minutes."""
     rows = [
         (
             key.access_key_id,
             key.account_id,
             key.principal,
-            _text(key.created_at),
-            _text(key.expires_at),
+            "active" if key.active else "inactive",
+            text_of(key.created_at),
+            text_of(key.expires_at),
+            text_of(key.last_used_at),
             key.description,
         )
         for key in runtime.from_env().store.list_access_keys()
     ]
-    click.echo(table(("Access key id", "Account", "Principal", "Created", "Expires", "Description"), rows))
+    columns = ("Access key id", "Account", "Principal", "Status", "Created", "Expires", "Last used", "Description")
+    click.echo(table(columns, rows))
 
 
-def _text(moment: datetime | None) -> str:
+def text_of(moment: datetime | None) -> str:
+    """A time, or "never"."""
     return moment.strftime("%Y-%m-%d %H:%MZ") if moment else "never"
+
+
+@credentials.command()
+@click.argument("access_key_id")
+def deactivate(access_key_id: str) -> None:
+    """Deactivate an access key. Requests signed with it are refused until it is activated again."""
+    _switch(access_key_id, active=False)
+
+
+@credentials.command()
+@click.argument("access_key_id")
+def activate(access_key_id: str) -> None:
+    """Activate an access key again."""
+    _switch(access_key_id, active=True)
+
+
+def _switch(access_key_id: str, *, active: bool) -> None:
+    rt = runtime.from_env()
+    try:
+        access_keys.set_active(rt, _found(rt, access_key_id), active=active)
+    except ConflictError as error:
+        raise click.ClickException(f"{access_key_id} has just been changed. Try again.") from error
+    click.echo(f"{'Activated' if active else 'Deactivated'} {access_key_id}.")
+
+
+def _found(rt: Runtime, access_key_id: str) -> AccessKey:
+    key = rt.store.get_access_key(access_key_id)
+    if key is None:
+        raise click.ClickException(f"There is no access key {access_key_id}.")
+    return key
 
 
 @credentials.command()
 @click.argument("access_key_id")
 def delete(access_key_id: str) -> None:
     """Delete an access key. Requests signed with it are refused from now on."""
-    store = runtime.from_env().store
-    if store.get_access_key(access_key_id) is None:
-        raise click.ClickException(f"There is no access key {access_key_id}.")
-    store.delete_access_key(access_key_id)
+    rt = runtime.from_env()
+    rt.store.delete_access_key(_found(rt, access_key_id).access_key_id)
     click.echo(f"Deleted {access_key_id}.")

@@ -8,8 +8,9 @@ import click
 
 from chalicelib import arn as arns
 from chalicelib import runtime
-from chalicelib.access import policy, presets, principals
+from chalicelib.access import access_keys, policy, presets, principals
 from chalicelib.cli import accounts
+from chalicelib.cli.credentials import text_of
 from chalicelib.cli.status import table
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ADMINISTRATOR
@@ -119,10 +120,10 @@ def show(name: str, account_id: str | None) -> None:
     rt = runtime.from_env()
     found = principals.find(rt, accounts.account_of(rt, account_id), name)
     click.echo(principals.arn_of(rt, found.account_id, found.name))
-    for key in rt.store.list_access_keys():
-        if (key.account_id, key.principal) == (found.account_id, found.name):
-            ends = f", until {key.expires_at:%Y-%m-%d %H:%MZ}" if key.expires_at else ""
-            click.echo(f"access key {key.access_key_id}{ends}")
+    for key in access_keys.of_principal(rt, found.account_id, found.name):
+        ends = f", until {text_of(key.expires_at)}" if key.expires_at else ""
+        inactive = "" if key.active else ", inactive"
+        click.echo(f"access key {key.access_key_id}{ends}{inactive}, last used: {text_of(key.last_used_at)}")
     for policy_name, text in found.policies:
         click.echo(f"policy {policy_name}:\n{text}")
         warn(policy.statement_obstacles(policy.parse_identity_policy(text)))

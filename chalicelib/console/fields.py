@@ -39,6 +39,10 @@ def _crl(label: str, *member: str, hint: str = "", rule: str = "") -> Field:
     return _wizard(label, "CrlConfiguration", *member, hint=hint, rule=rule)
 
 
+def _principal(label: str, hint: str = "") -> Field:
+    return Field(label, (), hint, docs="principals")
+
+
 _TAG_CHARACTERS = "letters, digits, spaces and the characters _ . : / = + - @."
 _BUCKET = "It must be a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens."
 _HOST = "It must be a host name of at most 253 characters, such as pki.example.com."
@@ -153,6 +157,14 @@ FIELDS: dict[str, Field] = {
     "expires_to": Field("Expires until"),
     # of access
     "ca": Field("Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="your-access"),
+    "principal_name": _principal("Name", "1 to 64 letters, digits or any of + = , . @ _ -"),
+    "description": _principal("Description", "Who or what it is, for the list."),
+    "preset": _principal("What it may do"),
+    "expires_in": _principal("Expires after (days)", "Empty: it never expires."),
+    "key_description": _principal("Description", "What the key is for."),
+    "policy_name": _principal("Name of the policy", "1 to 64 letters, digits or any of + = , . @ _ -"),
+    "document": _principal("Policy (JSON)", "As IAM writes identity policies."),
+    "confirm": _principal("Name of the principal", "Enter it to confirm the deletion."),
 }
 
 

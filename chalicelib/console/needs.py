@@ -84,7 +84,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
 
 def of_page(method: str, path: str) -> tuple[str, ...]:
     """The operations that a page needs; other pages of a CA describe it, others of an account list its CAs."""
-    if path.startswith("principal"):
+    if path.startswith(("principal", "role")):
         return (MANAGE_ACCESS,)
     return NEEDS.get((method, path), (_READ,) if path.startswith("cas/{ca_id}") else (_LIST,))
 

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chalicelib.access import access_keys
 from chalicelib.api import dispatch
 from chalicelib.records import ConsoleSession
 from chalicelib.store import ConflictError
@@ -120,7 +121,7 @@ def sign_in(rt: Runtime, access_key_id: str, secret: str) -> str | None:
         dispatch.equalize(rt, known is not None)
         return None
     key = rt.store.get_access_key(access_key_id)
-    return _begin(rt, "session", key, IDLE) if key is not None and not _has_expired(rt, key) else None
+    return _begin(rt, "session", key, IDLE) if key is not None and _is_usable(rt, key) else None
 
 
 def is_key_id(text: str) -> bool:
@@ -128,8 +129,8 @@ def is_key_id(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9_]{1,128}", text, re.ASCII) is not None
 
 
-def _has_expired(rt: Runtime, key: AccessKey) -> bool:
-    return key.expires_at is not None and key.expires_at <= rt.now()
+def _is_usable(rt: Runtime, key: AccessKey) -> bool:
+    return key.active and (key.expires_at is None or key.expires_at > rt.now())
 
 
 def _begin(rt: Runtime, purpose: str, key: AccessKey, life: timedelta) -> str:
@@ -170,7 +171,10 @@ def find(rt: Runtime, session_id: str, *, used: bool = True) -> ConsoleSession |
     session = rt.store.get_session(_hash("session", session_id)) if session_id else None
     if session is None or _key_of(rt, session) is None:
         return None
-    return _kept_alive(rt, session) if used else session
+    if not used:
+        return session
+    access_keys.note_use(rt, session.access_key_id)
+    return _kept_alive(rt, session)
 
 
 def _kept_alive(rt: Runtime, session: ConsoleSession) -> ConsoleSession:
@@ -192,7 +196,7 @@ def _key_of(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
     if session.expires_at <= rt.now():
         return None
     key = rt.store.get_access_key(session.access_key_id)
-    if key is None or _has_expired(rt, key):
+    if key is None or not _is_usable(rt, key):
         return None
     return key if (key.account_id, key.principal) == (session.account_id, session.principal) else None
 

@@ -114,6 +114,10 @@ class Store(OverviewQueries, CrlRecords, AuditRecords, Protocol):
         """Replace an access key; `ConflictError` if its sealed secret is not that of `old`."""
         ...
 
+    def note_access_key_use(self, access_key_id: str, *, now: datetime, every: timedelta) -> None:
+        """Record when an access key was used, unless there is none, or a use was recorded less than `every` ago."""
+        ...
+
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
         """Return the access key, or None."""
         ...

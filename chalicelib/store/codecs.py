@@ -99,6 +99,7 @@ _CODECS: dict[str, _Codec] = {
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "shared_with_all": (int, bool),
+    "active": (int, bool),
     "audiences": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
@@ -120,6 +121,7 @@ _TIMES = (
     "preceded_at",
     "next_update",
     "expires_at",
+    "last_used_at",
     "due_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)

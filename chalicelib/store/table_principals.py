@@ -3,15 +3,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.records import ADMINISTRATOR, AccessKey, Principal
 from chalicelib.store import ConflictError, items
-from chalicelib.store.table import ABSENT, PRESENT, Check, Clause, Condition, ConditionFailedError, Delete, Key, Put
+from chalicelib.store.table import (
+    ABSENT,
+    PRESENT,
+    Check,
+    Clause,
+    Condition,
+    ConditionFailedError,
+    Delete,
+    Key,
+    Put,
+    Update,
+)
 from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from chalicelib.store.table import Write
 
 _KEYS = "KEYS"
@@ -38,6 +52,13 @@ class Principals(Base):
             self.table.write(Put(items.to_item(new, Key(_KEYS, new.access_key_id)), as_read))
         except ConditionFailedError as error:
             raise ConflictError(f"Access key {old.access_key_id} has changed.") from error
+
+    def note_access_key_use(self, access_key_id: str, *, now: datetime, every: timedelta) -> None:
+        first = (Clause("access_key_id", "present"), Clause("last_used_at", "absent"))
+        again = (Clause("last_used_at", "<=", items.micros(now - every)),)
+        used = Update(Key(_KEYS, access_key_id), (first, again), values={"last_used_at": items.micros(now)})
+        with suppress(ConditionFailedError):
+            self.table.write(used)
 
     def get_access_key(self, access_key_id: str) -> AccessKey | None:
         item = self.table.get(Key(_KEYS, access_key_id))

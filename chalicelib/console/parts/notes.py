@@ -33,6 +33,13 @@ NOTES = {
     "requested": "The audit report is requested. It will be ready in about a minute.",
     "issued": "The certificate is issued.",
     "revoked": "The certificate is revoked. You can see below when the CRL and OCSP show it.",
+    "principal_created": "The principal is created. Give it an access key.",
+    "principal_deleted": "The principal and its access keys are deleted.",
+    "policy_saved": "The policy is saved. Every process acts by it within 5 seconds.",
+    "policy_removed": "The policy is removed. Every process acts by that within 5 seconds.",
+    "key_activated": "The access key is active again.",
+    "key_deactivated": "The access key is deactivated: requests that are signed with it are refused.",
+    "key_deleted": "The access key is deleted.",
     "revoked_there": "The certificate is revoked.",
 }
 
@@ -42,10 +49,10 @@ def done(visit: Visit, path: str, note: str) -> WireResponse:
 
     Args:
         visit: the request that did it.
-        path: of the page, behind `/console`.
+        path: of the page, behind `/console`, with its query if it has one.
         note: of `NOTES`.
     """
-    _keep(visit, f"{path} {note}")
+    _keep(visit, f"{path.partition('?')[0]} {note}")
     return web.redirect(visit, path)
 
 

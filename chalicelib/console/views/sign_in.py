@@ -32,7 +32,7 @@ def to_sign_in(visit: Visit) -> WireResponse:
 
 def to_sign_in_again(visit: Visit) -> WireResponse:
     """Sign in once more, then return to the page with the form."""
-    return web.redirect(visit, f"{_sign_in_address('/'.join(visit.segments), '')}&again=1")
+    return web.redirect(visit, f"{_sign_in_address('/'.join(visit.segments), visit.request.query)}&again=1")
 
 
 def _page_to_sign_in(page: str) -> WireResponse:

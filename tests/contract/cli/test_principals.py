@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
+from chalicelib.access import access_keys
 from chalicelib.cli import signet
 from chalicelib.config import Settings
 from chalicelib.runtime import Runtime, from_settings
@@ -54,7 +55,7 @@ def test_issuer_is_made_listed_shown_and_deleted(run: Run, home: Runtime) -> Non
     assert re.fullmatch(r"ci +issuer +1 +builds *", listed[-1])
     assert re.search(rf"{key_id} +000000000000 +ci +.*Z +{kept.expires_at:%Y-%m-%d}", run("credentials", "list").output)
     shown = run("principal", "show", "ci").output
-    assert f"access key {key_id}, until {kept.expires_at:%Y-%m-%d}" in shown
+    assert re.search(f"access key {key_id}, until {kept.expires_at:%Y-%m-%d %H:%M}Z, last used: never\n", shown)
     policy = json.loads(run("principal", "policy", "get", "ci", "issuer").output)
     assert [each["Action"] for each in policy["Statement"]] == [
         ["acm-pca:GetCertificate"],
@@ -118,3 +119,15 @@ def test_env_says_whose_its_access_key_is(run: Run) -> None:
     assert found.stdout.startswith("export AWS_ENDPOINT_URL_ACM_PCA=")
     assert found.stdout.count("\n") == 1
     assert "signet principal create NAME --preset issuer" in found.stderr
+
+
+def test_access_key_is_deactivated_and_activated(run: Run, home: Runtime) -> None:
+    made = access_keys.create_access_key(home, "000000000000").access_key_id
+    assert run("credentials", "deactivate", made).output == f"Deactivated {made}.\n"
+    assert re.search(rf"{made} +000000000000 +administrator +inactive +", run("credentials", "list").output)
+    assert f"access key {made}, inactive, last used: never" in run("principal", "show", "administrator").output
+    assert [key.active for key in home.store.list_access_keys()] == [False]
+    assert run("credentials", "activate", made).exit_code == 0
+    access_keys.note_use(home, made)
+    assert re.search(rf"{made} .* active .* never +{home.now():%Y-%m-%d}", run("credentials", "list").output)
+    assert run("credentials", "activate", "AKIAX").exit_code == 1

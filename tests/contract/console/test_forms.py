@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from chalicelib.access import resource_policy
+from chalicelib.access import access_keys, presets, principals, resource_policy
 from chalicelib.console import pages
 from tests.support.builders import csr
 from tests.support.console_steps import arn_of, create, issue, root, signed_in
@@ -37,7 +37,7 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
         browser.submit(browser.get(f"/console/cas/{ca}/{path}"), form, **fields)
     own = [f"cas/{ca}{rest}" for rest in ("", "/revocation", "/revocation/edit", "/tags", "/sharing", "/reports")]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
-    paths += [f"cas/{ca}/certificates/{serial}/revoke"]
+    paths += [f"cas/{ca}/certificates/{serial}/revoke", *access_paths(rt)]
     found = [browser.get(f"/console/{path}") for path in paths]
     issuing = browser.get(f"/console/cas/{ca}/issue")
     found += [issuing, browser.submit(issuing, "/issue", csr=csr().decode())]
@@ -51,6 +51,14 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     found.append(browser.get(f"/console/cas/{disabled}/delete"))
     browser.submit(found[-1], "/delete")
     return [*found, browser.get(f"/console/cas/{disabled}"), browser.get("/console/sign-in")]
+
+
+def access_paths(rt: Any) -> list[str]:
+    """The pages with forms of a principal that has a policy and an access key."""
+    principals.create(rt, "0" * 12, "zed", policies=(("p", presets.policy_of("auditor")),))
+    key = access_keys.create_access_key(rt, "0" * 12, principal="zed").access_key_id
+    pages_of = ("", "/policy", "/delete", "/key/delete")
+    return ["principals/create", *(f"principal{path}?name=zed&policy=p&key={key}" for path in pages_of)]
 
 
 def policy(ca: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from chalicelib.console import needs, pages
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser
 from tests.support.console_steps import arn_of, create, issue, revoke, root, subordinate
+from tests.support.roles import make_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,6 +146,9 @@ def test_issuer_that_may_read_issues_by_its_template(rt: Any, made: Home) -> Non
 
 
 def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
+    make_role(rt)
+    principals.create(rt, ACCOUNT, "zed", policies=(("all", allowing("*")),))
+    access_keys.create_access_key(rt, ACCOUNT, principal="zed")
     browser = Browser(rt)
     browser.sign_in()
     seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))

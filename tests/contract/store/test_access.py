@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,3 +78,16 @@ def test_session_is_due_when_it_ends(store: TableStore) -> None:
     assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64, "a" * 64]
     store.take_session("a" * 64)
     assert store.list_due("SESSION", now=at(hours=8), limit=9) == ["b" * 64]
+
+
+def test_use_of_a_key_is_noted_at_intervals_and_makes_no_key(store: TableStore) -> None:
+    key, every = (
+        AccessKey(access_key_id="AKIA1", account_id=ACCOUNT, sealed_secret=b"s", created_at=at()),
+        timedelta(minutes=10),
+    )
+    store.put_access_key(key)
+    for minutes, noted in ((0, 0), (9, 0), (10, 10)):
+        store.note_access_key_use("AKIA1", now=at(minutes=minutes), every=every)
+        assert store.get_access_key("AKIA1") == replace(key, last_used_at=at(minutes=noted))
+    store.note_access_key_use("AKIA2", now=at(), every=every)
+    assert store.get_access_key("AKIA2") is None

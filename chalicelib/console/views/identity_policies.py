@@ -1,0 +1,119 @@
+"""Identity policies of a principal: written, previewed, saved and removed; of the account's administrator alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib import logs
+from chalicelib.access import policy, principals
+from chalicelib.access.policy import PolicyError
+from chalicelib.access.principals import PrincipalError
+from chalicelib.console import render, web
+from chalicelib.console.parts import access, notes, rights
+from chalicelib.records import ADMINISTRATOR
+
+if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.forms.refusals import Problems
+    from chalicelib.console.web import Visit
+    from chalicelib.records import Principal
+
+_EXAMPLE = """{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["acm-pca:DescribeCertificateAuthority", "acm-pca:GetCertificate"],
+      "Resource": "*"
+    }
+  ]
+}"""
+
+
+def edit(visit: Visit) -> WireResponse:
+    """A policy in a field, with what the principal may do by it; a new one begins with an example."""
+    name = visit.query.get("policy", "")
+    found = dict(_principal(visit).policies)
+    if name and name not in found:
+        raise web.NotFoundError
+    typed = {"policy_name": name, "document": found[name] if name else _EXAMPLE}
+    return _page(visit, typed, {})
+
+
+def _principal(visit: Visit) -> Principal:
+    principal = access.principal(visit)
+    if principal.name == ADMINISTRATOR:
+        raise web.NotFoundError
+    return principal
+
+
+def preview(visit: Visit) -> WireResponse:
+    """Show what the principal would be allowed, and save nothing."""
+    return _page(visit, _typed(visit), {})
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    document = visit.form.get("document").replace("\r\n", "\n")
+    return {"policy_name": visit.form.get("policy_name"), "document": document, "ca": visit.form.get("ca")}
+
+
+def save(visit: Visit) -> WireResponse:
+    """Save a policy."""
+    rt, principal, typed = visit.rt, _principal(visit), _typed(visit)
+    try:
+        principals.put_policy(rt, principal.account_id, principal.name, typed["policy_name"], typed["document"])
+    except PolicyError as error:
+        return _page(visit, typed, {"document": str(error)})
+    except PrincipalError as error:
+        return _page(visit, typed, {"policy_name": str(error)})
+    return _changed(visit, "policy_saved", principal.name, typed["policy_name"])
+
+
+def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireResponse:
+    rt, principal, ca = visit.rt, _principal(visit), access.chosen_ca(visit, typed.get("ca"))
+    table, warnings = [], list[str]()
+    try:
+        text = (typed["policy_name"] or "policy", typed["document"])
+        statements = principals.check_policies((text,))
+    except (PolicyError, PrincipalError) as error:
+        problems = problems or {"document" if isinstance(error, PolicyError) else "policy_name": str(error)}
+    else:
+        identity = principals.statements_in(tuple((dict(principal.policies) | dict((text,))).items()))
+        caller = access.caller_of(visit, principal.name)
+        table = rights.rights_of(rt, caller, ca.arn or rights.ALL_CAS, identity=identity)
+        warnings = policy.statement_obstacles(statements)
+    if ca.problem:
+        problems = {**problems, "ca": ca.problem}
+    is_new = typed["policy_name"] not in dict(principal.policies)
+    return render.page(
+        visit,
+        "principal_policy.html",
+        title="A new policy" if is_new else f"Policy {typed['policy_name'][:64]}",
+        section=access.SECTION,
+        status=422 if problems else 200,
+        principal=principal,
+        address=access.address(principal.name),
+        action=access.address(principal.name, "policy"),
+        preview=access.address(principal.name, "policy/preview"),
+        warnings=warnings,
+        rights=table,
+        ca=ca,
+        authorities=access.authorities(visit),
+        typed={"ca": ca.typed} | typed,
+        problems=problems,
+    )
+
+
+def remove(visit: Visit) -> WireResponse:
+    """Take a policy from the principal; one that is gone already is no error."""
+    principal, name = _principal(visit), visit.query.get("policy", "")
+    if name not in dict(principal.policies):
+        return web.redirect(visit, access.address(principal.name))
+    principals.delete_policy(visit.rt, principal.account_id, principal.name, name)
+    return _changed(visit, "policy_removed", principal.name, name)
+
+
+def _changed(visit: Visit, note: str, name: str, policy_name: str) -> WireResponse:
+    """Log a change, and go on to the principal, whose page says what was done."""
+    logs.log("access_changed", action=note, principal=name, policy=policy_name, by=visit.signed_in.access_key_id)
+    return notes.done(visit, access.address(name), note)
