@@ -19,7 +19,7 @@ from chalicelib import logs
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.ca import events, find, signing
 from chalicelib.ca import state as ca_state
-from chalicelib.crl import distribution_points, objects, revocation_configuration
+from chalicelib.crl import adoption, distribution_points, objects, revocation_configuration
 from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import segments as crl_segments
@@ -235,6 +235,7 @@ def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
 def _built(run: _Run, due: crl_gate.Due) -> tuple[bytes, int]:
     """The CRL, built, signed and passed by the gate; and how many entries it has."""
     forgotten = crl_gate.forgotten(due.published, due.recorded)
+    adoption.adopt(run.rt, run.ca, forgotten)
     tbs_der = crl_tbs.build_crl_tbs(
         issuer=due.issuer,
         signing_algorithm=due.signing_algorithm,

@@ -1,6 +1,7 @@
-"""Repair: a published CRL whose object is damaged, deleted or older than the last one is published again at once.
+"""Repair: a CRL whose object is damaged, deleted, or older or newer than the state says, is published again at once.
 
-Otherwise clients would get no CRL, or one that forgets revocations, until the midpoint of its validity.
+Otherwise clients would get no CRL, or one that forgets revocations, until the midpoint of its validity. An object that
+is newer than the state tells of a restored backup; the run adopts what it lists.
 """
 
 from __future__ import annotations
@@ -73,4 +74,6 @@ def _problem(found: CrlObject, state: CrlState) -> str:
         return "It is no CRL of this CA."
     if found.crl.number < state.published_number:
         return f"Its number is {found.crl.number}, although {state.published_number} was published."
+    if found.crl.number > state.published_number:
+        return f"Its number is {found.crl.number}, and the state knows {state.published_number}: the state is older."
     return ""

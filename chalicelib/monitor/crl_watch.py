@@ -82,6 +82,8 @@ def _behind(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, bod
     latest = state.published_number if state and state.published_at and state.published_at < settled else 0
     if sighting.crl_number < latest:
         return f"Its number is {sighting.crl_number}, although {latest} has been published."
+    if state and sighting.crl_number > state.crl_number:
+        return f"Its number is {sighting.crl_number}, and the state knows {state.crl_number}: the state is older."
     this_update = x509.load_der_x509_crl(body).last_update_utc
     wanted = {
         crl_tbs.serial_content(revocation.serial_number): revocation.serial_number

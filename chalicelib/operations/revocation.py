@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from chalicelib import arn as arns
-from chalicelib import errors, logs
-from chalicelib.ca import events, find, state
+from chalicelib import errors
+from chalicelib.ca import compromise, events, find, state
 from chalicelib.crl import distribution_points, revocation_configuration
 from chalicelib.ocsp import responders
 from chalicelib.operations import certificates
 from chalicelib.pki.crl import tbs as crl_tbs
-from chalicelib.pki.x509 import keys, reading
 from chalicelib.records import Revocation
 from chalicelib.store import ConflictError
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 STATES = frozenset({"ACTIVE", "DISABLED"})
 _NOT_REVOKING = "The certificate authority {arn} is not in a valid state for revoking certificates."
-_COMPROMISES = frozenset({"KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "A_A_COMPROMISE"})
 _ATTEMPTS = 8
 
 
@@ -68,7 +64,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
         try:
             _start_crl(rt, ca)
             is_responder = record.requested_by == responders.REQUESTED_BY
-            compromised = _key_sha256(record) if reason in _COMPROMISES else ""
+            compromised = compromise.key_sha256(record, reason)
             rt.store.revoke_certificate(record, revocation, of_responder=is_responder, compromised=compromised)
         except ConflictError:
             continue  # the CA or the certificate has changed: look again
@@ -91,19 +87,6 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
     if record.not_after < rt.now():
         raise errors.InvalidRequestException(f"The certificate {record.arn} has expired and cannot be revoked.")
     return record
-
-
-def _key_sha256(record: Certificate) -> str:
-    """The SHA-256 of a certificate's key, from the certificate or its plan.
-
-    It is empty where neither is on record, or where the record is damaged: that must not keep anybody from revoking.
-    """
-    try:
-        tbs_der = record.tbs_der or (reading.tbs_of(record.certificate_der) if record.certificate_der else None)
-        return keys.key_sha256(reading.key_of_tbs(tbs_der)) if tbs_der else ""
-    except (ValueError, UnsupportedAlgorithm):
-        logs.log_exception("compromised_key_unknown", certificate=record.arn)
-        return ""
 
 
 def _start_crl(rt: Runtime, ca: CertificateAuthority) -> None:

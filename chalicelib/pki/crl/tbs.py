@@ -29,6 +29,7 @@ REASON_CODES = {
     "PRIVILEGE_WITHDRAWN": 9,
     "A_A_COMPROMISE": 10,
 }
+_REASONS = {code: name for name, code in REASON_CODES.items()}
 _ENUMERATED = 0x0A
 
 
@@ -46,6 +47,21 @@ def encode_entry(serial_number: int, revoked_at: datetime, reason: str) -> bytes
         value = der.tlv(_ENUMERATED, bytes((code,)))
         extension = der.sequence(Extension(oids.REASON_CODE, critical=False, value_der=value).der)
     return der.sequence(der.integer(serial_number), times.encode(revoked_at), extension)
+
+
+def decode_entry(entry_der: bytes) -> tuple[datetime, str]:
+    """Read when a certificate was revoked, and AWS's name of the reason, from an entry of this module.
+
+    Raises:
+        DerError: it is no entry.
+    """
+    _, moment, *present = der.read(entry_der).children()
+    code = 0
+    for extension in (extension for sequence in present for extension in sequence.children()):
+        oid, *_, value = extension.children()
+        if der.oid_text(oid) == oids.REASON_CODE:
+            code = der.read(value.content).content[0]
+    return times.decode(moment), _REASONS.get(code, "UNSPECIFIED")
 
 
 def serial_content(serial_number: int) -> bytes:

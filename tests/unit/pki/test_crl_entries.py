@@ -177,3 +177,9 @@ def test_pattern_knows_every_size_of_a_serial_number() -> None:
         made = entry(serial)
         assert crl_entries._USUAL.fullmatch(made), size
         assert re.search(b"\x0a{%d}" % size, made)
+
+
+@pytest.mark.parametrize("reason", crl_tbs.REASON_CODES)
+@pytest.mark.parametrize("moment", [START, LATE])
+def test_entry_is_read_as_it_was_encoded(reason: str, moment: datetime) -> None:
+    assert crl_tbs.decode_entry(crl_tbs.encode_entry(7, moment, reason)) == (moment, reason)
