@@ -151,17 +151,22 @@ def has_variable(text: str) -> bool:
     return "${" in text
 
 
+_STARS = re.compile(r"\*{2,}")
+
+
 def is_like(pattern: str, text: str) -> bool:
     """Match text with a pattern in which "*" stands for any text and "?" for any character.
 
-    The time is at most the product of the two lengths.
+    The time is at most the product of the two lengths, and only patterns as short as the text can match it.
     """
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
-    return _compiled(pattern).match(text) is not None
+    if len(pattern) - pattern.count("*") > len(text):
+        return False
+    return _compiled(_STARS.sub("*", pattern)).match(text) is not None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     # Each "*" becomes an atomic group (CPython 3.11 and later): a match never goes back into one.
     return re.compile(translate(pattern.replace("[", "[[]")))
