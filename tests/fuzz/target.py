@@ -1,0 +1,244 @@
+"""The home that is fuzzed: the laptop home's application in this process, with CAs, a session, and good requests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import shutil
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import botocore.auth
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+import app as signet_app
+from chalicelib.access import access_keys, presets, principals
+from chalicelib.api import sigv4
+from chalicelib.config import Settings
+from chalicelib.console import sessions
+from chalicelib.local.application import Application
+from chalicelib.local.gateway import Gateway
+from chalicelib.pki.asn1 import pem
+from chalicelib.runtime import Runtime, from_settings
+from tests.support.authority_steps import active_root, create, issue, serial_of
+from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate
+from tests.support.client import client_for
+from tests.support.extension_values import SUBTREES, VALID
+from tests.support.good_requests import GOOD, World
+from tests.support.ocsp_requests import authority, request_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+ALTERNATIVE = x509.SubjectAlternativeName.oid
+HOST = "127.0.0.1:8000"
+REVOCATION = {
+    "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": "crl-bucket"},
+    "OcspConfiguration": {"Enabled": True},
+}
+_MEMORY = Path("/dev/shm")
+_CONSTRAINTS = x509.NameConstraints(SUBTREES[:5], None).public_bytes()
+_VALUES = [x509.UnrecognizedExtension(x509.ObjectIdentifier(number), value) for number, value in VALID]
+# What CSRs ask for: nothing, and each extension there is, a few together.
+_ASKED = [[], *([(found, False) for found in _VALUES[at::9] if found.oid != ALTERNATIVE] for at in range(9))]
+
+
+def _start(*, remove_tzinfo: bool = True) -> datetime:
+    return START.replace(tzinfo=None) if remove_tzinfo else START
+
+
+class Request(NamedTuple):
+    """A request as a server reads it from a connection."""
+
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """What the server sends."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def latin(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers as a server can hand them on: in one line, and in one octet a character."""
+    return [(one_line(name) or "x", one_line(found)) for name, found in headers]
+
+
+def one_line(text: str) -> str:
+    return (
+        "".join(character for character in text if character not in "\r\n\0")
+        .encode("latin-1", "replace")
+        .decode("latin-1")
+    )
+
+
+class _Scope:
+    proto = "http"
+
+    def __init__(self, request: Request) -> None:
+        self.method, self.path, self.query_string = request.method, request.path, request.query
+        self.headers = self
+        self._headers = [*request.headers, ("content-length", str(len(request.body)))]
+
+    def items(self) -> list[tuple[str, str]]:
+        return self._headers
+
+
+class _Protocol:
+    """One request and its answer, as RSGI has them."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.answer = Answer(0, {}, b"")
+
+    async def __call__(self) -> bytes:
+        return self._body
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.answer = Answer(status, dict(headers), b"")
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.answer = Answer(status, dict(headers), body)
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        self.answer = Answer(status, dict(headers), Path(file).read_bytes())
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key that signs requests."""
+
+    access_key_id: str
+    secret: str
+
+    def signed(self, request: Request) -> Request:
+        """Sign a request, whatever its headers are: those that Signature Version 4 needs are added."""
+        date = START.strftime("%Y%m%dT%H%M%SZ")
+        headers = [*request.headers, ("host", HOST), ("x-amz-date", date)]
+        lower = tuple((name.lower(), value) for name, value in headers)
+        names = tuple(sorted({name for name, _ in lower}))
+        wire = sigv4.WireRequest(
+            method=request.method, path=request.path, query=request.query, headers=lower, body=request.body
+        )
+        scope = f"{date[:8]}/us-east-1/acm-pca/aws4_request"
+        canonical = hashlib.sha256(sigv4.canonical_request(wire, names).encode(errors="replace")).hexdigest()
+        key = b"AWS4" + self.secret.encode()
+        for part in scope.split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        signature = hmac.digest(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{canonical}".encode(), "sha256").hex()
+        value = (
+            f"AWS4-HMAC-SHA256 Credential={self.access_key_id}/{scope}, SignedHeaders={';'.join(names)}, "
+            f"Signature={signature}"
+        )
+        return request._replace(headers=[*headers, ("authorization", value)])
+
+
+class Target:
+    """A home, and what good requests to it are made of."""
+
+    _gateway: Gateway | None = None
+
+    def __init__(self) -> None:
+        self._data = tempfile.mkdtemp(prefix="signet-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None)
+        self.rt: Runtime = replace(from_settings(Settings(data=self._data)), now=lambda: START)
+        if Target._gateway is None:
+            Target._gateway = Gateway(signet_app.app)
+        root = access_keys.ensure_root_key(self.rt)
+        self.keys = [Key(root.access_key_id, root.secret), *self._lesser_keys()]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(botocore.auth, "get_current_datetime", _start)
+            self._furnish()
+        self.application = Application(self.rt, Target._gateway)
+
+    def _lesser_keys(self) -> Iterator[Key]:
+        """A key that may only read, and the key of another account."""
+        account = self.rt.settings.account_id
+        other = access_keys.create_access_key(self.rt, "111122223333")
+        yield Key(other.access_key_id, other.secret)
+        policies = (("read-only", presets.policy_of("read-only")),)
+        reader = principals.create(self.rt, account, "reader", policies=policies)
+        made = access_keys.create_access_key(self.rt, account, principal=reader.name)
+        yield Key(made.access_key_id, made.secret)
+
+    def _furnish(self) -> None:
+        client = client_for(self.rt)
+        self.ca_arn = active_root(client, RevocationConfiguration=REVOCATION)
+        self.ca_id = self.ca_arn.rsplit("/", 1)[1]
+        leaf_arn = issue(client, self.ca_arn)
+        self.serial = serial_of(leaf_arn)
+        ca = authority(client, self.ca_arn)
+        world = World(client)
+        self.good: dict[str, list[dict[str, Any]]] = {
+            operation: [make(world) for make in makes] for operation, makes in GOOD.items()
+        }
+        self.pool: dict[str, list[Any]] = defaultdict(list)
+        for requests in self.good.values():
+            for request in requests:
+                self._collect(request)
+        self.pool["CertificateAuthorityArn"] += [self.ca_arn] * 5
+        self.pool["KeyAlgorithm"] = ["EC_prime256v1", "EC_secp384r1", "ML_DSA_44"]  # RSA keys take their time to make
+        self.csrs = [
+            pem.blocks(csr("leaf.example.com", dns_names=["a.example"], extensions=found))[0][1] for found in _ASKED
+        ]
+        self.constrained_arn = self._constrained(client)
+        self.other_arns = sorted(set(self.pool["CertificateAuthorityArn"]) - {self.ca_arn})
+        self.other_ids = [arn.rsplit("/", 1)[1] for arn in self.other_arns]
+        self.root_der = root_certificate().public_bytes(Encoding.DER)
+        answer = client.get_certificate(CertificateAuthorityArn=self.ca_arn, CertificateArn=leaf_arn)
+        leaf = x509.load_pem_x509_certificate(answer["Certificate"].encode())
+        self.ocsp = [request_for(leaf, ca), request_for(leaf, ca, nonce=b"n" * 32)]
+        self.session = sessions.sign_in(self.rt, self.keys[0].access_key_id, self.keys[0].secret) or ""
+        self.form_token = sessions.form_token(self.session)
+
+    def _constrained(self, client: Any) -> str:
+        """A CA with name constraints, of which the root is the issuer."""
+        configuration = EC_CONFIGURATION | {"Subject": {"CommonName": "Constrained CA"}}
+        arn = create(client, CertificateAuthorityConfiguration=configuration)
+        request = client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"].encode()
+        custom = {"ObjectIdentifier": "2.5.29.30", "Critical": True, "Value": base64.b64encode(_CONSTRAINTS).decode()}
+        issued = issue(
+            client,
+            self.ca_arn,
+            Csr=request,
+            TemplateArn="arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0_APIPassthrough/V1",
+            ApiPassthrough={"Extensions": {"CustomExtensions": [custom]}},
+        )
+        found = client.get_certificate(CertificateAuthorityArn=self.ca_arn, CertificateArn=issued)
+        client.import_certificate_authority_certificate(
+            CertificateAuthorityArn=arn,
+            Certificate=found["Certificate"].encode(),
+            CertificateChain=found["CertificateChain"].encode(),
+        )
+        return arn
+
+    def _collect(self, request: Mapping[str, Any]) -> None:
+        for name, found in request.items():
+            self.pool[name].append(found)
+            for inner in found if isinstance(found, list) else [found]:
+                if isinstance(inner, dict):
+                    self._collect(inner)
+
+    async def answer(self, request: Request) -> Answer:
+        """Let the application answer a request."""
+        protocol = _Protocol(request.body)
+        await self.application(_Scope(request), protocol)
+        return protocol.answer
+
+    def close(self) -> None:
+        """Remove the home."""
+        self.application.stop()
+        self.application.close()
+        shutil.rmtree(self._data, ignore_errors=True)
