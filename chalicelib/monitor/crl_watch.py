@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import fetching, logs
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
-from chalicelib.monitor import fetching, rounds
+from chalicelib.monitor import rounds
 from chalicelib.monitor.sightings import Sighting, problem_of
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import entries as crl_entries

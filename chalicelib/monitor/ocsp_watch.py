@@ -21,10 +21,10 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import fetching, logs
 from chalicelib.ca import state
 from chalicelib.crl import distribution_points
-from chalicelib.monitor import fetching, rounds
+from chalicelib.monitor import rounds
 from chalicelib.monitor.sightings import Sighting, problem_of
 from chalicelib.pki.x509 import algorithms
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.ca import iterate
-from chalicelib.monitor.fetching import Deadline
+from chalicelib.fetching import Deadline
 from chalicelib.monitor.sightings import Sighting, unread
 
 if TYPE_CHECKING:

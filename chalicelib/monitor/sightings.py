@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.crl.freshness import WORDS
-from chalicelib.monitor.fetching import FetchError
+from chalicelib.fetching import FetchError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import app as signet_app
+from chalicelib import fetching
 from chalicelib.config import Settings
 from chalicelib.local.scheduler import scheduled_event
-from chalicelib.monitor import crl_watch, fetching, ocsp_watch, rounds
+from chalicelib.monitor import crl_watch, ocsp_watch, rounds
 from chalicelib.monitor.sightings import Sighting
 from chalicelib.records import ADMINISTRATOR, DistributionPoint, OcspUrl
 from chalicelib.runtime import Caller
