@@ -1,8 +1,8 @@
-"""Fetching what clients fetch, from nowhere but where a stranger's name may send the monitor.
+"""Fetching what others name, from nowhere but where such a name may lead.
 
-A host name that a tenant wrote is resolved once; its addresses are judged, and the connection goes to the one that was
-judged, so that a name that changes between two looks leads nowhere else. No redirect is followed. A deadline holds for
-the whole, from the name to the last octet.
+A host name that a tenant or an issuer of tokens wrote is resolved once; its addresses are judged, and the connection
+goes to the one that was judged, so that a name that changes between two looks leads nowhere else. No redirect is
+followed. A deadline holds for the whole, from the name to the last octet.
 
 Source: OWASP Server Side Request Forgery Prevention Cheat Sheet; RFC 9110 section 15.4.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443}
 _CHUNK = 1024 * 1024
-_AGENT = "signet-monitor"
+_AGENT = "signet"
 
 
 class FetchError(OSError):
@@ -57,7 +57,7 @@ class Deadline:
 
 
 class Allowed(NamedTuple):
-    """Where the monitor may go.
+    """Where a URL may lead.
 
     Attributes:
         anywhere: the operator wrote the URL, not a tenant.
@@ -78,13 +78,20 @@ class Allowed(NamedTuple):
 
 
 def allowed_by(settings: Settings, *, by_operator: bool = False) -> Allowed:
-    """Say where the monitor of a home may go for a URL that a tenant wrote, or its operator."""
+    """Say where a URL that a tenant wrote, or the home's operator, may lead."""
     own_port = int(settings.port) if settings.state == "sqlite" else 0
     return Allowed(anywhere=by_operator, private=settings.reaches_private_networks, loopback_port=own_port)
 
 
 def fetch(
-    url: str, may: Allowed, deadline: Deadline, *, most: int, body: bytes | None = None, content_type: str = ""
+    url: str,
+    may: Allowed,
+    deadline: Deadline,
+    *,
+    most: int,
+    body: bytes | None = None,
+    content_type: str = "",
+    ca_pem: str = "",
 ) -> bytes:
     """Fetch a URL as any client does, by POST if there is a body.
 
@@ -95,6 +102,7 @@ def fetch(
         most: how long the answer may be, in bytes.
         body: what is sent.
         content_type: of the body.
+        ca_pem: the certificates that an https server's has to chain to; empty: the system's.
 
     Raises:
         OSError: there was no answer in time, or none with status 200, or it may not be asked for one.
@@ -108,7 +116,7 @@ def fetch(
     headers = {"User-Agent": _AGENT, "Host": parts.netloc, "Connection": "close"}
     if content_type:
         headers["Content-Type"] = content_type
-    with _connected(parts.hostname, port, may, deadline) as plain, _secured(plain, parts, deadline) as sock:
+    with _connected(parts.hostname, port, may, deadline) as plain, _secured(plain, parts, deadline, ca_pem) as sock:
         connection = http.client.HTTPConnection(parts.hostname, port)
         connection.sock = _InTime(sock, deadline)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -134,7 +142,7 @@ def _content(response: http.client.HTTPResponse, most: int) -> bytes:
 def _connected(host: str, port: int, may: Allowed, deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers and may be asked."""
     addresses = [address for address in _resolved(host, port, deadline) if may.takes(address[1][0], port)]
-    problem: OSError = FetchError(f"{host} has no address that the monitor may reach.")
+    problem: OSError = FetchError(f"{host} has no address that may be reached.")
     for family, address in addresses:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -168,11 +176,11 @@ def _resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _secured(sock: socket.socket, parts: Any, deadline: Deadline) -> socket.socket:
+def _secured(sock: socket.socket, parts: Any, deadline: Deadline, ca_pem: str) -> socket.socket:
     if parts.scheme == "http":
         return sock
     sock.settimeout(deadline.left())
-    return ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
+    return ssl.create_default_context(cadata=ca_pem or None).wrap_socket(sock, server_hostname=parts.hostname)
 
 
 class _InTime:

@@ -35,3 +35,9 @@ def take(buckets: Buckets, key: tuple[str, str], *, rate: float, most: float, no
         there = tokens >= 1
         buckets[key] = (tokens - there, now)
     return there
+
+
+def has_token(buckets: Buckets, key: tuple[str, str], *, rate: float, most: float, now: datetime) -> bool:
+    """Tell whether `take` would find a token."""
+    tokens, filled_at = buckets.get(key, (most, now))
+    return min(most, tokens + max(0.0, (now - filled_at).total_seconds()) * rate) >= 1

@@ -69,6 +69,7 @@ class Runtime:
         known: policies that were read a moment ago, the last look at this process's health, and when that was; see
             `access.principals` and `monitor.health`.
         noted_uses: when the use of an access key was last recorded; see `access.access_keys`.
+        issuers: keys of OIDC issuers, by the id of the provider; see `access.oidc_keys`.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class Runtime:
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
     noted_uses: dict[str, datetime] = field(default_factory=dict)
     known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
+    issuers: dict[str, Any] = field(default_factory=dict)
 
 
 def from_env() -> Runtime:

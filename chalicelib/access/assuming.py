@@ -49,7 +49,7 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
         MalformedPolicyDocument: the session's policy is invalid.
         ValidationException: the role's sessions do not last so long.
     """
-    asking = replace(caller, operation=trust.ASSUME, facts=(*caller.facts, *_facts(wish)))
+    asking = replace(caller, operation=trust.ASSUME, facts=(*caller.facts, *facts_of(wish)))
     arn = str(wish.role)
     if caller.session is not None:
         raise errors.AccessDeniedException(
@@ -62,7 +62,7 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
     decision = trust.decide(identity, trusted, authorization.request_of(rt, asking, arn, (*identity, *trusted)))
     if role is None or not decision.allowed:
         raise errors.AccessDeniedException(authorization.refusal(rt, asking, arn, decision))
-    lifetime = _lifetime(role, wish.seconds)
+    lifetime = lifetime_of(role, wish.seconds)
     key = rt.store.get_access_key(caller.access_key_id)
     if key is None:
         raise errors.UnrecognizedClientException("The access key was deleted.")
@@ -72,14 +72,29 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
     return begin(rt, role, wish, role_sessions.source_of(key), lifetime)
 
 
-def begin(rt: Runtime, role: Role, wish: Wish, source: tuple[str, str, str], lifetime: timedelta) -> Started:
+def trusting_role(rt: Runtime, wish: Wish, request: policy.Request) -> Role:
+    """Return the role, if it trusts the issuer of a token that the request is about.
+
+    Raises:
+        AccessDeniedException: it does not, or there is no such role; the text is AWS's, which tells nothing more.
+    """
+    role = _role(rt, wish.role)
+    if role is None or policy.evaluate(_trust_of(role), request).effect != "Allow":
+        raise errors.AccessDeniedException(f"Not authorized to perform {request.action}")
+    return role
+
+
+def begin(
+    rt: Runtime, role: Role, wish: Wish, source: tuple[str, str, str], lifetime: timedelta, *, subject: str = ""
+) -> Started:
     """Begin a session that has been allowed, and log it."""
     started = role_sessions.start(rt, role, wish.name, source, lifetime, policy=wish.policy)
     logs.log(
         "role_assumed",
         role=str(wish.role),
         session=wish.name,
-        source=source[:2],
+        source=list(source[:2]),
+        subject=subject,
         access_key_id=started.credential.access_key_id,
         expires_at=started.session.expires_at.isoformat(),
     )
@@ -112,13 +127,14 @@ def _trust_of(role: Role | None) -> tuple[Statement, ...]:
         return ()
 
 
-def _facts(wish: Wish) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+def facts_of(wish: Wish) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
     """What trust policies may ask of the session."""
     external_id = (wish.external_id,) if wish.external_id else ()
     return ((conditions.SESSION_NAME, (wish.name,)), (conditions.EXTERNAL_ID, external_id))
 
 
-def _lifetime(role: Role, seconds: int | None) -> timedelta:
+def lifetime_of(role: Role, seconds: int | None) -> timedelta:
+    """Return how long a session lasts; raises `ValidationException` if the role's do not last so long."""
     if seconds is not None and seconds > role.max_session_seconds:
         raise errors.ValidationException(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."

@@ -15,8 +15,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import errors, recording
-from chalicelib.access import assuming, limits, principals
+from chalicelib import errors, logs, rates, recording
+from chalicelib.access import assuming, limits, oidc_providers, principals, web_identity
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SERVICE = "sts"
 _VERSION = "2011-06-15"
+_FAILURES_A_SECOND, _FAILURES_AT_ONCE, _MOST_BUCKETS = 2, 50, 10_000
 
 
 class Rule(NamedTuple):
@@ -150,6 +151,31 @@ def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
     }
 
 
+def _assume_role_with_web_identity(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:
+    """Assume a role with a token; where many that are none come from one address, it has to wait."""
+    failures = _failures(rt, request.source_ip)
+    if not rates.has_token(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now()):
+        raise errors.ThrottlingException("Too many tokens were refused; try again.", retry_after_seconds=1)
+    try:
+        assumed = web_identity.assume_role(rt, _wish(values), values["WebIdentityToken"], request.facts)
+    except (errors.AccessDeniedException, errors.ExpiredIdentityToken, errors.InvalidIdentityToken) as error:
+        rates.take(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now())
+        if rates.take(rt.rate_tokens, ("web-identity", "log"), rate=5, most=5, now=rt.now()):
+            logs.log("web_identity_refused", error=error.code, reason=error.message, source_ip=request.source_ip)
+        raise
+    return _session(rt, assumed.started) | {
+        "SubjectFromWebIdentityToken": assumed.subject,
+        "Provider": oidc_providers.arn_of(rt, assumed.provider.account_id, assumed.provider.name),
+        "Audience": assumed.audience,
+    }
+
+
+def _failures(rt: Runtime, source: str) -> tuple[str, str]:
+    """Return whose bucket a failure is counted in: the source's, or that of all others where many have one."""
+    bucket = ("web-identity", f"from {source}")
+    return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
+
+
 def _get_caller_identity(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:  # noqa: ARG001  the table's signature
     caller = _signed(rt, request)
     arn = principals.arn_of(rt, caller.account_id, caller.principal)
@@ -168,9 +194,15 @@ _RULES = {
     "ExternalId": Rule(2, 1224, r"[A-Za-z0-9_+=,.@:/-]*"),
     "Policy": Rule(1, assuming.MAX_POLICY_CHARACTERS),
     "RoleArn": Rule(20, 2048),
+    "WebIdentityToken": Rule(4, web_identity.MAX_TOKEN_CHARACTERS, "[!-~]*"),
     "RoleSessionName": Rule(2, 64, r"[A-Za-z0-9_+=,.@-]*"),
 }
 _ACTIONS = {
     "AssumeRole": Action(_assume_role, ("RoleArn", "RoleSessionName"), ("DurationSeconds", "Policy", "ExternalId")),
+    "AssumeRoleWithWebIdentity": Action(
+        _assume_role_with_web_identity,
+        ("RoleArn", "RoleSessionName", "WebIdentityToken"),
+        ("DurationSeconds", "Policy"),
+    ),
     "GetCallerIdentity": Action(_get_caller_identity),
 }

@@ -116,7 +116,7 @@ FORBIDDEN = [
 def test_name_leads_to_no_forbidden_address(canary: Server, resolves: dict[str, Any], address: str) -> None:
     resolves["evil.example"] = [address]
     may = fetching.allowed_by(Settings())
-    with pytest.raises(fetching.FetchError, match="no address that the monitor may reach"):
+    with pytest.raises(fetching.FetchError, match="no address that may be reached"):
         get(f"http://evil.example:{canary.port}/crl", may)
     assert canary.came == []
 
@@ -124,7 +124,7 @@ def test_name_leads_to_no_forbidden_address(canary: Server, resolves: dict[str, 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "localhost"])
 def test_address_that_was_on_record_is_not_asked(canary: Server, host: str) -> None:
     """Names that were taken by earlier versions."""
-    with pytest.raises(OSError, match=r"no address that the monitor may reach|cannot be resolved"):
+    with pytest.raises(OSError, match=r"no address that may be reached|cannot be resolved"):
         get(f"http://{host}:{canary.port}/", fetching.allowed_by(Settings()))
     assert canary.came == []
 
@@ -216,7 +216,7 @@ def test_watches_ask_no_port_of_this_machine(rt: Any, canary: Server) -> None:
     crls = [sighting for sighting in crl_watch.watch_crls(rt) if str(canary.port) in sighting.url]
     responders = [sighting for sighting in ocsp_watch.watch_ocsp(rt) if str(canary.port) in sighting.url]
     assert [sighting.problem for sighting in (*crls, *responders)] == [
-        "127.0.0.1 has no address that the monitor may reach."
+        "127.0.0.1 has no address that may be reached."
     ] * 2
     assert canary.came == []
 

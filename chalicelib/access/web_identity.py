@@ -1,0 +1,217 @@
+"""Assuming a role with a token of an OIDC issuer, which is all that the caller has.
+
+What costs nothing is looked at first: form, algorithm, issuer, audience, times. Then the signature, and only then the
+role, so that nobody learns what a role trusts without a token that its issuer signed.
+
+Source: AWS STS API reference, "AssumeRoleWithWebIdentity"; OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chalicelib import errors
+from chalicelib.access import assuming, conditions, oidc_keys, oidc_providers, policy, role_sessions, trust
+from chalicelib.records import OidcProvider
+
+if TYPE_CHECKING:
+    from joserfc.jws import JWSRegistry
+
+    from chalicelib.access.assuming import Wish
+    from chalicelib.access.oidc_keys import IssuerKey
+    from chalicelib.access.role_sessions import Started
+    from chalicelib.runtime import Runtime
+
+    Facts = tuple[tuple[str, tuple[str, ...] | None], ...]
+
+MAX_TOKEN_CHARACTERS = 20_000
+LEEWAY = timedelta(seconds=30)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_MOST_HEADER, _MOST_NAME = 4096, 255
+
+
+class Claims(NamedTuple):
+    """What a token says.
+
+    Attributes:
+        audiences: all of them.
+        not_before: 1970 where the token does not say.
+    """
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+    issued_at: datetime
+    expires_at: datetime
+    not_before: datetime
+
+
+class Assumed(NamedTuple):
+    """A session, and whose token began it."""
+
+    started: Started
+    provider: OidcProvider
+    subject: str
+    audience: str
+
+
+def assume_role(rt: Runtime, wish: Wish, token: str, facts: Facts) -> Assumed:
+    """Begin a session of a role for whoever holds a token.
+
+    Args:
+        rt: the runtime.
+        wish: the session.
+        token: a JWT.
+        facts: what policies may ask of the request.
+
+    Raises:
+        InvalidIdentityToken: the token is none that a provider of the role's account signed, or for somebody else.
+        ExpiredIdentityToken: it was valid once.
+        IDPCommunicationError: the issuer's keys cannot be fetched.
+        AccessDeniedException: the role does not trust it, or there is no such role.
+        MalformedPolicyDocument, ValidationException: as for `assuming.assume_role`.
+    """
+    alg, kid, claims = read(token)
+    provider = _provider(rt, wish.role.account_id, claims.issuer)
+    claims = claims._replace(audiences=tuple(each for each in claims.audiences if each in provider.audiences))
+    if not claims.audiences:
+        raise errors.InvalidIdentityToken("Incorrect token audience")
+    _check_times(claims, rt.now())
+    verify(token, oidc_keys.key_for(rt, provider, alg, kid))
+    role = assuming.trusting_role(rt, wish, _request(rt, wish, provider, claims, facts))
+    lifetime = assuming.lifetime_of(role, wish.seconds)
+    assuming.check_policy(wish.policy)
+    source = (role_sessions.OIDC_PROVIDER, provider.name, provider.provider_id)
+    started = assuming.begin(rt, role, wish, source, lifetime, subject=claims.subject)
+    return Assumed(started, provider, claims.subject, claims.audiences[0])
+
+
+def _provider(rt: Runtime, account_id: str, issuer: str) -> OidcProvider:
+    name = oidc_providers.name_of(issuer)
+    found = rt.store.get_entity(OidcProvider, account_id, name) if 0 < len(issuer) <= _MOST_NAME and name else None
+    if found is None or found.url != issuer:
+        raise errors.InvalidIdentityToken("No OpenIDConnect provider found in your account for the token's issuer")
+    return found
+
+
+def _check_times(claims: Claims, now: datetime) -> None:
+    if claims.expires_at + LEEWAY <= now:
+        raise errors.ExpiredIdentityToken(f"Token expired: it was valid until {claims.expires_at:%Y-%m-%dT%H:%M:%SZ}")
+    if max(claims.issued_at, claims.not_before) - LEEWAY > now:
+        raise errors.InvalidIdentityToken("The token is not valid yet: its nbf or iat is in the future.")
+
+
+def _request(rt: Runtime, wish: Wish, provider: OidcProvider, claims: Claims, facts: Facts) -> policy.Request:
+    now = rt.now().astimezone(UTC)
+    arn = oidc_providers.arn_of(rt, provider.account_id, provider.name)
+    known = conditions.facts_of(
+        [
+            (f"{provider.name}:sub", (claims.subject,)),
+            (f"{provider.name}:aud", claims.audiences),
+            (conditions.CURRENT_TIME, (now.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
+            (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
+            *assuming.facts_of(wish),
+            *facts,
+        ]
+    )
+    return policy.Request(trust.ASSUME_WITH_TOKEN, str(wish.role), provider.account_id, frozenset({arn}), known)
+
+
+# tokens
+
+
+def read(token: str) -> tuple[str, str, Claims]:
+    """Read algorithm, key id and claims of a token, none of which has been verified.
+
+    Raises:
+        InvalidIdentityToken: it is none, or lacks what Signet needs.
+    """
+    if len(token) > MAX_TOKEN_CHARACTERS or _TOKEN.fullmatch(token) is None:
+        raise errors.InvalidIdentityToken("The token is not a signed JWT of at most 20,000 characters.")
+    first, second, _ = token.split(".")
+    if len(first) > _MOST_HEADER:
+        raise errors.InvalidIdentityToken("The header of the token is too long.")
+    header, content = _object(first), _object(second)
+    alg, kid = header.get("alg"), header.get("kid", "")
+    if not isinstance(alg, str) or alg not in oidc_keys.ALGORITHMS:
+        raise errors.InvalidIdentityToken(f"The token's alg must be one of {', '.join(oidc_keys.ALGORITHMS)}.")
+    if not isinstance(kid, str) or "crit" in header:
+        raise errors.InvalidIdentityToken("The token's header has a kid that is no text, or asks for extensions.")
+    return alg, kid, _claims(content)
+
+
+def _claims(content: dict[str, Any]) -> Claims:
+    audiences = content.get("aud")
+    audiences = [audiences] if isinstance(audiences, str) else audiences
+    issuer, subject = content.get("iss"), content.get("sub")
+    if not isinstance(audiences, list) or not all(isinstance(each, str) for each in (issuer, subject, *audiences)):
+        raise errors.InvalidIdentityToken("The token lacks iss, sub or aud, or one of them is no text.")
+    if not 0 < len(str(subject)) <= _MOST_NAME:
+        raise errors.InvalidIdentityToken(f"The token's sub must have 1 to {_MOST_NAME} characters.")
+    times = [content.get(name) for name in ("iat", "exp")] + [content.get("nbf", 0)]
+    if not all(map(_is_time, times)):
+        raise errors.InvalidIdentityToken("The token lacks iat or exp, or one of its times is no number of seconds.")
+    issued_at, expires_at, not_before = (datetime.fromtimestamp(float(str(each)), UTC) for each in times)
+    return Claims(str(issuer), str(subject), tuple(audiences), issued_at, expires_at, not_before)
+
+
+def _is_time(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and 0 <= value < 1 << 33
+
+
+def _object(part: str) -> dict[str, Any]:
+    try:
+        found = json.loads(
+            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=_members, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError):
+        raise errors.InvalidIdentityToken("A part of the token is no JSON object in base64url.") from None
+    if not isinstance(found, dict):
+        raise errors.InvalidIdentityToken("A part of the token is no JSON object in base64url.")
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a member that appears twice, of which one reader takes the first and another the last."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("twice")
+    return dict(pairs)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
+
+
+def verify(token: str, key: IssuerKey) -> None:
+    """See that a token was signed with a key; raises `InvalidIdentityToken`."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
+    try:
+        jws.deserialize_compact(token, key.key, registry=_registry())
+    except (JoseError, ValueError) as error:
+        raise errors.InvalidIdentityToken("The signature of the token is not the issuer's.") from error
+
+
+@cache
+def _registry() -> JWSRegistry:
+    """Joserfc's registry with the algorithms of `oidc_keys`, of which it would refuse some, and warn of EdDSA."""
+    from joserfc.errors import UnsupportedAlgorithmError
+    from joserfc.jws import JWSRegistry
+
+    class Registry(JWSRegistry):
+        max_header_length = _MOST_HEADER
+
+        def get_alg(self, name: str) -> Any:
+            if name not in oidc_keys.ALGORITHMS:
+                raise UnsupportedAlgorithmError(name)
+            return self.algorithms[name]
+
+    return Registry(strict_check_header=False)
