@@ -58,7 +58,7 @@ class Protocol:
             SerializationException: the request does not follow the protocol.
         """
         name = self.operation(request)
-        if content_type_of(request) != self.content_type:
+        if media_type_of(request.header("content-type")) != self.content_type:
             raise errors.SerializationException(f"The content type must be {self.content_type}.")
         return name
 
@@ -73,13 +73,13 @@ def is_query(request: WireRequest) -> bool:
 
     A client signs for one service, so that no signature holds for both.
     """
-    is_form = content_type_of(request) == FORM and request.header("x-amz-target") is None
+    is_form = media_type_of(request.header("content-type")) == FORM and request.header("x-amz-target") is None
     return is_form and request.method == "POST" and not _ROUTE.search(request.path)
 
 
-def content_type_of(request: WireRequest) -> str:
-    """Return the type of the body, in lower case and without parameters; empty if the request names none."""
-    return (request.header("content-type") or "").partition(";")[0].strip().lower()
+def media_type_of(content_type: str | None) -> str:
+    """Return the type that a Content-Type header names, in lower case and without parameters; empty for none."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def _json_operation(request: WireRequest) -> str:

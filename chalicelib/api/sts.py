@@ -41,10 +41,29 @@ class Rule(NamedTuple):
     pattern: str = r"[\t\n\r -~\u00a0-\U0010ffff]*"
 
 
+class Call(NamedTuple):
+    """A request whose signature, if it has one, and parameters have been checked."""
+
+    request: WireRequest
+    caller: Caller | None
+    values: Mapping[str, str]
+
+    @property
+    def signer(self) -> Caller:
+        """The caller of an action that has to be signed.
+
+        Raises:
+            MissingAuthenticationTokenException: the request is not signed.
+        """
+        if self.caller is None:
+            raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
+        return self.caller
+
+
 class Action(NamedTuple):
     """An action: its function, and the parameters that it needs and takes."""
 
-    answer: Callable[[Runtime, WireRequest, Mapping[str, str]], Members]
+    answer: Callable[[Runtime, Call], Members]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
@@ -64,12 +83,17 @@ def is_plausible(rt: Runtime, request: WireRequest) -> bool:
 
 
 def _answer(rt: Runtime, request: WireRequest) -> bytes:
+    is_signed = request.header("authorization") is not None
+    caller = dispatch.authenticate(rt, request, service=SERVICE) if is_signed else None
+    if caller is not None:
+        limits.take_request(rt, caller)
     values = query_codec.decode(request.body)
     name = values.pop("Action", "")
     action = _ACTIONS.get(name)
     if action is None or values.pop("Version", "") != _VERSION:
         raise errors.InvalidAction(f"Available are, of version {_VERSION}: {', '.join(_ACTIONS)}.")
-    return query_codec.encode(name, action.answer(rt, request, _checked(action, values)))
+    result = action.answer(rt, Call(request, caller, _checked(action, values)))
+    return query_codec.encode(name, result)
 
 
 def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
@@ -92,19 +116,12 @@ def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
     return taken
 
 
-def _signed(rt: Runtime, request: WireRequest) -> Caller:
-    caller = dispatch.authenticate(rt, request, service=SERVICE)
-    limits.take_request(rt, caller)
-    return caller
-
-
-def _assume_role(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:
-    caller = _signed(rt, request)
-    with recording.operation(rt, caller, "AssumeRole") as entry:
-        entry.begin_operation(values)
-        started = assuming.assume_role(rt, caller, _wish(values))
+def _assume_role(rt: Runtime, call: Call) -> Members:
+    with recording.operation(rt, call.signer, "AssumeRole") as entry:
+        entry.begin_operation(call.values)
+        started = assuming.assume_role(rt, call.signer, _wish(call.values))
         entry.answered({"credentials": {"accessKeyId": started.credential.access_key_id}})
-    used = len(values.get("Policy", "")) * 100 // assuming.MAX_POLICY_CHARACTERS
+    used = len(call.values.get("Policy", "")) * 100 // assuming.MAX_POLICY_CHARACTERS
     return _session(rt, started) | ({"PackedPolicySize": used} if used else {})
 
 
@@ -151,8 +168,9 @@ def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
     }
 
 
-def _assume_role_with_web_identity(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:
+def _assume_role_with_web_identity(rt: Runtime, call: Call) -> Members:
     """Assume a role with a token; where many that are none come from one address, it has to wait."""
+    request, values = call.request, call.values
     failures = _failures(rt, request.source_ip)
     if not rates.has_token(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now()):
         raise errors.ThrottlingException("Too many tokens were refused; try again.", retry_after_seconds=1)
@@ -176,8 +194,8 @@ def _failures(rt: Runtime, source: str) -> tuple[str, str]:
     return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
 
 
-def _get_caller_identity(rt: Runtime, request: WireRequest, values: Mapping[str, str]) -> Members:  # noqa: ARG001  the table's signature
-    caller = _signed(rt, request)
+def _get_caller_identity(rt: Runtime, call: Call) -> Members:
+    caller = call.signer
     arn = principals.arn_of(rt, caller.account_id, caller.principal)
     session = caller.session
     user_id = f"{session.role_id}:{session.name}" if session else _user_id(arn)

@@ -101,6 +101,7 @@ def test_ocsp_beyond_what_may_wait_is_told_to_try_later(
 
 # bodies
 
+FORM = "application/x-www-form-urlencoded"
 UNREAD = [
     ("POST", "/", 6 * MEGABYTE, {"authorization": SIGNED}),
     ("POST", "/", lanes.SMALL_BYTES + 1, {}),
@@ -115,6 +116,8 @@ UNREAD = [
     ("POST", "/console/cas/x/install", 6 * MEGABYTE, {"cookie": "signet-session=x"}),
     ("POST", "/ocsp", 16 * 1024 + 1, {}),
     ("POST", "/", 16 * 1024 + 1, {"content_type": "application/ocsp-request", "authorization": SIGNED}),
+    ("POST", "/", 32 * 1024 + 1, {"content_type": FORM}),
+    ("POST", "/", 32 * 1024 + 1, {"content_type": FORM, "authorization": SIGNED.replace("acm-pca", "sts")}),
     ("GET", "/healthz", lanes.SMALL_BYTES + 1, {}),
     ("POST", "/", 10**30, {"authorization": SIGNED}),
 ]
@@ -227,6 +230,18 @@ def test_body_of_an_unsigned_request_is_not_read(
     found = asyncio.run(sent(application, "POST", path, None, **head))
     assert (found.status, found.headers["connection"], found.read) == (400, "close", False)
     assert json.loads(found.content)["__type"] == code
+
+
+def test_form_that_is_signed_for_another_service_is_not_read(application: Application) -> None:
+    """Without any signature it is read: that is how tokens come."""
+    head = {"content_type": FORM, "content_length": "100"}
+    found = asyncio.run(sent(application, "POST", "/", None, **head, authorization=SIGNED))
+    assert (found.status, found.headers["x-amzn-errortype"], found.read) == (403, "SignatureDoesNotMatch", False)
+
+
+def test_form_without_a_signature_is_read(application: Application, gateway: Blocked) -> None:
+    gateway.go.set()
+    assert asyncio.run(sent(application, "POST", "/", b"Action=x", content_type=FORM)).content == b"done"
 
 
 def test_signed_request_is_read(application: Application, gateway: Blocked) -> None:

@@ -19,12 +19,15 @@ from chalicelib.records import TokenKey
 from chalicelib.runtime import from_settings
 from tests.faults.fault_ports import Faults, FaultyPort
 from tests.support.client import client_for, sts_for
+from tests.support.oidc_issuer import sign
 from tests.support.ports import Port
 from tests.support.roles import OWNER, assume, key_of, keys_in, make_role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.faults.world import Clock
 
 pytestmark = pytest.mark.laptop
 SECRETS = "alias/signet-secrets"
@@ -162,6 +165,22 @@ def test_tokens_of_nobody_spend_no_call_of_kms(by_kms: Any, monkeypatch: pytest.
     for _ in range(10):
         assert answer(fresh, **keys) == ("", "")
     assert counted == ["decrypt"]
+
+
+def test_identity_token_of_nobody_costs_one_look(rt: Any, acm_pca: Any, clock: Clock) -> None:
+    """Whoever has no key may send as many as they like: nothing is fetched, nothing written, no key opened."""
+    faults = Faults()
+    watched = replace(rt, store=FaultyPort(rt.store, "store", faults), keys=FaultyPort(rt.keys, "keys", faults))
+    now = int(clock().timestamp())
+    claims = {"iss": "https://issuer.example", "aud": "sts.amazonaws.com", "sub": "x", "iat": now, "exp": now + 60}
+    sts = sts_for(watched, **key_of(rt, "administrator"))
+    for _ in range(10):
+        faults.seen.clear()
+        with pytest.raises(ClientError, match="InvalidIdentityToken"):
+            sts.assume_role_with_web_identity(
+                RoleArn=f"arn:aws:iam::{OWNER}:role/r", RoleSessionName="s1", WebIdentityToken=sign(claims)
+            )
+        assert [(site.port, site.method) for site in faults.seen] == [("store", "get_entity")]
 
 
 # the store

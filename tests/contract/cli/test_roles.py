@@ -1,4 +1,4 @@
-"""`signet role` (docs/access.md)."""
+"""`signet role` and `signet oidc-provider` (docs/access.md)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chalicelib.cli import signet
+from tests.support.oidc_issuer import ALL_KEYS
 from tests.support.roles import ANYTHING, OWNER, trust
 
 if TYPE_CHECKING:
@@ -111,3 +112,27 @@ def test_refusals_say_why(
 def test_name_is_taken_once(run: Run) -> None:
     run("role", "create", "ci", "--trust", "-", input=TRUST)
     assert "There is a role ci already." in str(run("role", "create", "ci", "--trust", "-", input=TRUST).exception)
+
+
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+def test_issuer_is_believed_listed_shown_and_deleted(run: Run, tmp_path: Path) -> None:
+    made = run("oidc-provider", "create", GITHUB, "--audience", "sts.amazonaws.com", "--audience", "b")
+    assert made.output == "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com\n"
+    keys = tmp_path / "keys.json"
+    keys.write_text(ALL_KEYS)
+    run("oidc-provider", "create", "https://cluster.example/x", "--audience", "a", "--jwks-file", str(keys))
+    listed = [line.split() for line in run("oidc-provider", "list").output.splitlines()]
+    assert listed[1:] == [["https://cluster.example/x", "a", "given"], [GITHUB, "sts.amazonaws.com,", "b", "fetched"]]
+    shown = run("oidc-provider", "show", GITHUB).output.splitlines()
+    assert shown[1:] == [
+        f"issuer {GITHUB}",
+        "audience sts.amazonaws.com",
+        "audience b",
+        "keys: fetched from the issuer",
+    ]
+    assert ALL_KEYS in run("oidc-provider", "show", "cluster.example/x").output
+    assert "its sessions end" in run("oidc-provider", "delete", GITHUB).output
+    assert len(run("oidc-provider", "list").output.splitlines()) == 2
+    assert "no OIDC provider" in str(run("oidc-provider", "show", GITHUB).exception)
