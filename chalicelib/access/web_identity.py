@@ -52,44 +52,51 @@ class Claims(NamedTuple):
     not_before: datetime
 
 
-class Assumed(NamedTuple):
-    """A session, and whose token began it."""
+class Identity(NamedTuple):
+    """Whose token it is: verified, and for one of the provider's audiences, which alone are in the claims."""
 
-    started: Started
     provider: OidcProvider
-    subject: str
-    audience: str
+    claims: Claims
 
 
-def assume_role(rt: Runtime, wish: Wish, token: str, facts: Facts) -> Assumed:
-    """Begin a session of a role for whoever holds a token.
-
-    Args:
-        rt: the runtime.
-        wish: the session.
-        token: a JWT.
-        facts: what policies may ask of the request.
+def identify(rt: Runtime, account_id: str, token: str) -> Identity:
+    """Verify a token of an issuer that an account believes.
 
     Raises:
-        InvalidIdentityToken: the token is none that a provider of the role's account signed, or for somebody else.
+        InvalidIdentityToken: no provider of the account signed it, or it is for somebody else.
         ExpiredIdentityToken: it was valid once.
         IDPCommunicationError: the issuer's keys cannot be fetched.
-        AccessDeniedException: the role does not trust it, or there is no such role.
-        MalformedPolicyDocument, ValidationException: as for `assuming.assume_role`.
     """
     alg, kid, claims = read(token)
-    provider = _provider(rt, wish.role.account_id, claims.issuer)
+    provider = _provider(rt, account_id, claims.issuer)
     claims = claims._replace(audiences=tuple(each for each in claims.audiences if each in provider.audiences))
     if not claims.audiences:
         raise errors.InvalidIdentityToken("Incorrect token audience")
     _check_times(claims, rt.now())
     verify(token, oidc_keys.key_for(rt, provider, alg, kid))
-    role = assuming.trusting_role(rt, wish, _request(rt, wish, provider, claims, facts))
+    return Identity(provider, claims)
+
+
+def assume_role(rt: Runtime, identity: Identity, wish: Wish, facts: Facts) -> Started:
+    """Begin a session of a role for whoever holds a token.
+
+    Args:
+        rt: the runtime.
+        identity: whose token it is.
+        wish: the session.
+        facts: what policies may ask of the request.
+
+    Raises:
+        AccessDeniedException: the role does not trust the token, or there is no such role.
+        MalformedPolicyDocument: the session's policy is invalid.
+        ValidationException: the role's sessions do not last so long.
+    """
+    provider = identity.provider
+    role = assuming.trusting_role(rt, wish, _request(rt, wish, identity, facts))
     lifetime = assuming.lifetime_of(role, wish.seconds)
     assuming.check_policy(wish.policy)
     source = (role_sessions.OIDC_PROVIDER, provider.name, provider.provider_id)
-    started = assuming.begin(rt, role, wish, source, lifetime, subject=claims.subject)
-    return Assumed(started, provider, claims.subject, claims.audiences[0])
+    return assuming.begin(rt, role, wish, source, lifetime, subject=identity.claims.subject)
 
 
 def _provider(rt: Runtime, account_id: str, issuer: str) -> OidcProvider:
@@ -107,8 +114,8 @@ def _check_times(claims: Claims, now: datetime) -> None:
         raise errors.InvalidIdentityToken("The token is not valid yet: its nbf or iat is in the future.")
 
 
-def _request(rt: Runtime, wish: Wish, provider: OidcProvider, claims: Claims, facts: Facts) -> policy.Request:
-    now = rt.now().astimezone(UTC)
+def _request(rt: Runtime, wish: Wish, identity: Identity, facts: Facts) -> policy.Request:
+    (provider, claims), now = identity, rt.now().astimezone(UTC)
     arn = oidc_providers.arn_of(rt, provider.account_id, provider.name)
     known = conditions.facts_of(
         [

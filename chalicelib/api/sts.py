@@ -18,6 +18,7 @@ from chalicelib import arn as arns
 from chalicelib import errors, logs, rates, recording
 from chalicelib.access import assuming, limits, oidc_providers, principals, web_identity
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
+from chalicelib.audit import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -170,22 +171,43 @@ def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
 
 def _assume_role_with_web_identity(rt: Runtime, call: Call) -> Members:
     """Assume a role with a token; where many that are none come from one address, it has to wait."""
-    request, values = call.request, call.values
-    failures = _failures(rt, request.source_ip)
+    failures = _failures(rt, call.request.source_ip)
     if not rates.has_token(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now()):
         raise errors.ThrottlingException("Too many tokens were refused; try again.", retry_after_seconds=1)
+    wish = _wish(call.values)
     try:
-        assumed = web_identity.assume_role(rt, _wish(values), values["WebIdentityToken"], request.facts)
-    except (errors.AccessDeniedException, errors.ExpiredIdentityToken, errors.InvalidIdentityToken) as error:
+        identity = _identity(rt, call, wish)
+        started = _started(rt, call, wish, identity)
+    except (errors.AccessDeniedException, errors.ExpiredIdentityToken, errors.InvalidIdentityToken):
         rates.take(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now())
-        if rates.take(rt.rate_tokens, ("web-identity", "log"), rate=5, most=5, now=rt.now()):
-            logs.log("web_identity_refused", error=error.code, reason=error.message, source_ip=request.source_ip)
         raise
-    return _session(rt, assumed.started) | {
-        "SubjectFromWebIdentityToken": assumed.subject,
-        "Provider": oidc_providers.arn_of(rt, assumed.provider.account_id, assumed.provider.name),
-        "Audience": assumed.audience,
+    provider, claims = identity
+    return _session(rt, started) | {
+        "SubjectFromWebIdentityToken": claims.subject,
+        "Provider": oidc_providers.arn_of(rt, provider.account_id, provider.name),
+        "Audience": claims.audiences[0],
     }
+
+
+def _identity(rt: Runtime, call: Call, wish: assuming.Wish) -> web_identity.Identity:
+    """Verify the token; a refusal is counted for the audit record, and a few lines of the log say why."""
+    try:
+        return web_identity.identify(rt, wish.role.account_id, call.values["WebIdentityToken"])
+    except errors.ApiError as error:
+        recording.refused(rt, error.code, call.request.source_ip)
+        if rates.take(rt.rate_tokens, ("web-identity", "log"), rate=5, most=5, now=rt.now()):
+            logs.log("web_identity_refused", error=error.code, reason=error.message, source_ip=call.request.source_ip)
+        raise
+
+
+def _started(rt: Runtime, call: Call, wish: assuming.Wish, identity: web_identity.Identity) -> Started:
+    arn = oidc_providers.arn_of(rt, identity.provider.account_id, identity.provider.name)
+    actor = events.Actor("WebIdentityUser", identity.provider.account_id, arn, name=identity.claims.subject)
+    with recording.recorded(rt, "AssumeRoleWithWebIdentity", actor) as entry:
+        entry.begin_operation(call.values)
+        started = web_identity.assume_role(rt, identity, wish, call.request.facts)
+        entry.answered({"credentials": {"accessKeyId": started.credential.access_key_id}})
+    return started
 
 
 def _failures(rt: Runtime, source: str) -> tuple[str, str]:

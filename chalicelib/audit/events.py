@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 VERSION = "1.11"
 SOURCE = "acm-pca.amazonaws.com"
-_SOURCES = {"AssumeRole": "sts.amazonaws.com"}  # of operations that are not AWS Private CA's
+_SOURCES = dict.fromkeys(
+    ("AssumeRole", "AssumeRoleWithWebIdentity"), "sts.amazonaws.com"
+)  # of operations that are not AWS Private CA's
 _TYPES: dict[Channel, str] = {
     "api": "AwsApiCall",
     "console": "AwsConsoleAction",

@@ -78,12 +78,14 @@ RECORDED: dict[str, tuple[str, ...]] = {
     "UntagCertificateAuthority": (*_CA, "Tags.Key"),
     "UpdateCertificateAuthority": (*_CA, "Status", *_REVOCATION),
     "AssumeRole": ("RoleArn", "RoleSessionName", "DurationSeconds"),
+    "AssumeRoleWithWebIdentity": ("RoleArn", "RoleSessionName", "DurationSeconds"),
     "ExplainIssuance": _ISSUING,
     "SearchCertificates": (*_CA, "Filters"),
 }
 # By operation: members of which a record has the SHA-256.
 HASHED: dict[str, tuple[str, ...]] = {
     "AssumeRole": ("Policy",),
+    "AssumeRoleWithWebIdentity": ("Policy",),
     "CreateCertificateAuthority": ("IdempotencyToken",),
     "ExplainIssuance": ("Csr",),
     "ImportCertificateAuthorityCertificate": ("Certificate", "CertificateChain"),

@@ -306,6 +306,33 @@ def test_session_ends_with_its_provider(rt: Runtime, ready: Issuer, clock: Any) 
     assert outcome(rt, ready.token(clock()))[0] == "AccessDenied"
 
 
+def test_tokens_that_were_verified_are_recorded_and_others_counted(rt: Runtime, ready: Issuer, clock: Any) -> None:
+    """The record tells whose token it was, and holds neither the token nor the session's secrets."""
+    outcome(rt, ready.token(clock(), aud="other"))
+    token, denied = ready.token(clock()), ready.token(clock(), sub="repo:org/fork")
+    answer = exchange(rt, token)
+    outcome(rt, denied)
+    clock.forward(minutes=2)
+    outcome(rt, "x.y.z")
+    found = [each.record for each in rt.audit.newest(OWNER, now=clock())]
+    mine = [each for each in found if each["eventName"] == "AssumeRoleWithWebIdentity"]
+    ends = [each for each in mine if "outcome" in each["additionalEventData"]]
+    assert [each["additionalEventData"]["outcome"] for each in ends] == ["denied", "allowed"]
+    assert ends[1]["userIdentity"] == {
+        "type": "WebIdentityUser",
+        "arn": f"arn:aws:iam::{OWNER}:oidc-provider/{ready.name}",
+        "accountId": OWNER,
+        "userName": SUBJECT,
+    }
+    assert ends[1]["eventSource"] == "sts.amazonaws.com"
+    assert ends[1]["requestParameters"] == {"roleArn": ROLE, "roleSessionName": "job-1"}
+    assert ends[1]["responseElements"] == {"credentials": {"accessKeyId": answer["Credentials"]["AccessKeyId"]}}
+    assert [each["eventName"] for each in found].count("RefuseUnauthenticated") == 2
+    text = json.dumps(found)
+    for secret in (token, denied, answer["Credentials"]["SecretAccessKey"], answer["Credentials"]["SessionToken"]):
+        assert secret not in text
+
+
 # keys
 
 

@@ -14,7 +14,7 @@ from tests.support.model_cases import MODEL, input_of
 if TYPE_CHECKING:
     from botocore.model import Shape
 
-OTHERS = {"AssumeRole", "ExplainIssuance", "SearchCertificates"}
+OTHERS = {"AssumeRole", "AssumeRoleWithWebIdentity", "ExplainIssuance", "SearchCertificates"}
 
 
 def marked(shape: Shape, path: str, marks: dict[str, str]) -> Any:
