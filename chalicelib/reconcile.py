@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import logs, recording
 from chalicelib.ca import events
 from chalicelib.ocsp import responders
 from chalicelib.operations import authorities, certificates
@@ -41,12 +41,15 @@ def reconcile(rt: Runtime) -> Reconciled:
     """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs, old OCSP responders, ended sessions."""
     patience = timedelta(seconds=int(rt.settings.pending_seconds))
     counts = Reconciled()
-    for kind, age, close, counter in _STEPS:
+    recording.tell(rt)
+    for kind, age, close, counter, event in _STEPS:
         if kind == "RESPONDER" and rt.settings.ocsp_signer != "delegated":
             continue
         for arn in rt.store.list_due(kind, now=rt.now() - age * patience, limit=_LIMIT):
             try:
                 closed = close(rt, arn)
+                if closed and event:
+                    recording.done(rt, event, arn.split(":")[4], [arn])
             except Exception:  # noqa: BLE001  one broken record must not stop the others
                 logs.log_exception("reconcile_failed", arn=arn, kind=kind)
                 counts = replace(counts, errors=counts.errors + 1)
@@ -114,10 +117,11 @@ def _end_session(rt: Runtime, id_sha256: str) -> bool:
     return rt.store.take_session(id_sha256) is not None
 
 
-_STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str], ...] = (
-    ("PENDING", 1, _fail_certificate, "certificates_failed"),
-    ("CREATING", 1, _fail_creation, "creations_failed"),
-    ("PURGE", 0, _purge, "authorities_purged"),
-    ("RESPONDER", 0, _rotate, "responders_rotated"),
-    ("SESSION", 0, _end_session, "sessions_ended"),
+# Kind, how many times the patience must have passed, what closes a record, the counter, and the event that is recorded.
+_STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str, str], ...] = (
+    ("PENDING", 1, _fail_certificate, "certificates_failed", "FailIssuance"),
+    ("CREATING", 1, _fail_creation, "creations_failed", "FailCreation"),
+    ("PURGE", 0, _purge, "authorities_purged", "PurgeCertificateAuthority"),
+    ("RESPONDER", 0, _rotate, "responders_rotated", "RenewOcspResponder"),
+    ("SESSION", 0, _end_session, "sessions_ended", ""),
 )

@@ -19,6 +19,7 @@ from chalicelib.audit import AuditError, events, notes, nothing, parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from chalicelib.records import AccessKey
     from chalicelib.runtime import Caller, Runtime
 
 _READS = ("Describe", "Explain", "Get", "List", "Search")
@@ -38,13 +39,17 @@ class Entry:
         self._settle: Callable[[], None] = nothing
         self.changes = not name.startswith(_READS)
 
+    def about(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
+        """Say what the record may hold of the request."""
+        self._parameters, self._resources = shown, tuple(resources)
+
     def begin(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
         """Record that the call begins, if it may change something; nothing has changed yet.
 
         Raises:
             AuditError: it cannot be recorded.
         """
-        self._parameters, self._resources = shown, tuple(resources)
+        self.about(shown, resources)
         if self.changes:
             self._settle = self.append({"phase": "begun"}, durable=True)
 
@@ -122,11 +127,51 @@ def actor_of(rt: Runtime, caller: Caller) -> events.Actor:
     return events.Actor(kind, caller.account_id, arn, caller.access_key_id, caller.principal)
 
 
+def actor_of_key(rt: Runtime, key: AccessKey) -> events.Actor:
+    """Return who holds an access key."""
+    arn = principals.arn_of(rt, key.account_id, key.principal)
+    return events.Actor("IAMUser", key.account_id, arn, key.access_key_id, key.principal)
+
+
 @contextmanager
 def operation(rt: Runtime, caller: Caller, name: str) -> Iterator[Entry]:
     """Record an operation of the API; raises as `recorded`."""
     with recorded(rt, name, actor_of(rt, caller)) as entry:
         yield entry
+
+
+def denied(
+    rt: Runtime, caller: Caller, name: str, resources: Iterable[str], error: errors.AccessDeniedException
+) -> None:
+    """Record that a caller was refused before an operation began.
+
+    Raises:
+        AuditError: it cannot be recorded.
+    """
+    entry = Entry(rt, name, actor_of(rt, caller))
+    entry.about({}, resources)
+    entry.end({}, error)
+
+
+# what Signet does by itself
+
+
+def done(rt: Runtime, name: str, account_id: str, resources: Iterable[str], **details: Any) -> None:
+    """Record what a schedule did; that is done whether it can be recorded or not.
+
+    Args:
+        rt: the runtime.
+        name: of the event.
+        account_id: whose CAs it was about.
+        resources: ARNs.
+        **details: for `additionalEventData`.
+    """
+    entry = Entry(rt, name, events.Actor("AWSService", account_id, name="signet"))
+    try:
+        entry.about({}, resources)
+        entry.append({"outcome": "allowed", **details})
+    except AuditError:
+        logs.log_exception("schedule_not_recorded", schedule_event=name)
 
 
 def _outcome_of(error: Exception) -> str:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import logs
+from chalicelib.audit import notes
 from chalicelib.keystore import KeyStoreError
 from chalicelib.records import ADMINISTRATOR, AccessKey
 from chalicelib.store import ConflictError, StoreError
@@ -87,6 +88,7 @@ def _store(
         principal=principal,
         expires_at=expires_at,
     )
+    notes.note(accessKeyId=key.access_key_id)
     rt.store.put_access_key(replace(key, sealed_secret=rt.keys.seal(credential.secret.encode(), _context(key))))
     return credential
 

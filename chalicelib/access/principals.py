@@ -18,6 +18,7 @@ from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.access import policy
 from chalicelib.access.policy import PolicyError
+from chalicelib.audit import notes, parameters
 from chalicelib.records import ADMINISTRATOR, Principal, Role
 from chalicelib.store import ConflictError, E
 
@@ -183,6 +184,7 @@ def check_policies(policies: Policies) -> tuple[Statement, ...]:
     """
     for name, _ in policies:
         check_name(name, "policy")
+    notes.note(policies={name: parameters.sha256(text) for name, text in policies})
     _check_size(policies)
     return tuple(each for _, text in policies for each in policy.parse_identity_policy(text))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib.access import principals, trust
 from chalicelib.access.principals import PrincipalError
+from chalicelib.audit import notes, parameters
 from chalicelib.records import Role
 from chalicelib.store import ConflictError
 
@@ -103,6 +104,7 @@ def put_trust(rt: Runtime, account_id: str, name: str, text: str) -> tuple[State
         PrincipalError: there is no such role.
         PolicyError: the policy is invalid.
     """
+    notes.note(trustPolicySha256=parameters.sha256(text))
     statements = trust.parse(text, account_id)
     _change(rt, account_id, name, lambda role: replace(role, trust_policy=text))
     return statements

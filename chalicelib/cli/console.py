@@ -12,6 +12,7 @@ import click
 from chalicelib import runtime
 from chalicelib.access import access_keys
 from chalicelib.cli.environment import endpoint
+from chalicelib.cli.recorded import recording_it
 from chalicelib.console import sessions
 
 _SECONDS = 5
@@ -38,7 +39,8 @@ def console(*, no_browser: bool) -> None:
     key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
     if key is None:
         raise click.ClickException("The root access key was just deleted; try again.")
-    link = f"{address}/console/link?once={sessions.make_link(rt, key)}"
+    with recording_it(rt, "CreateConsoleLink", key.account_id, {"accessKeyId": key.access_key_id}):
+        link = f"{address}/console/link?once={sessions.make_link(rt, key)}"
     click.echo(link)
     if not no_browser:
         webbrowser.open(link)

@@ -9,6 +9,7 @@ import click
 from chalicelib import runtime
 from chalicelib.access import access_keys, principals
 from chalicelib.cli import accounts
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.records import ADMINISTRATOR
 from chalicelib.store import ConflictError
@@ -30,6 +31,7 @@ def credentials() -> None:
 @click.option("--principal", default=ADMINISTRATOR, show_default=True, help="The principal that gets the key.")
 @click.option("--expires", type=accounts.Duration(), help="Lifetime, such as 90d; default: without end.")
 @click.option("--description", default="", help="Note for `signet credentials list`, such as what the key is for.")
+@recorded("CreateAccessKey", "principal", "expires")
 def create(account_id: str | None, principal: str, expires: timedelta | None, description: str) -> None:
     """Create an access key and print it. Its secret is not shown again."""
     rt = runtime.from_env()
@@ -68,6 +70,7 @@ def text_of(moment: datetime | None) -> str:
 
 @credentials.command()
 @click.argument("access_key_id")
+@recorded("DeactivateAccessKey", "access_key_id")
 def deactivate(access_key_id: str) -> None:
     """Deactivate an access key. Requests signed with it are refused until it is activated again."""
     _switch(access_key_id, active=False)
@@ -75,6 +78,7 @@ def deactivate(access_key_id: str) -> None:
 
 @credentials.command()
 @click.argument("access_key_id")
+@recorded("ActivateAccessKey", "access_key_id")
 def activate(access_key_id: str) -> None:
     """Activate an access key again."""
     _switch(access_key_id, active=True)
@@ -98,6 +102,7 @@ def _found(rt: Runtime, access_key_id: str) -> AccessKey:
 
 @credentials.command()
 @click.argument("access_key_id")
+@recorded("DeleteAccessKey", "access_key_id")
 def delete(access_key_id: str) -> None:
     """Delete an access key. Requests signed with it are refused from now on."""
     rt = runtime.from_env()

@@ -8,6 +8,7 @@ import click
 
 from chalicelib import arn as arns
 from chalicelib import runtime
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.crl import publication, verification
 
@@ -20,6 +21,7 @@ def crl() -> None:
 
 
 @crl.command()
+@recorded("RequestCrlPublication")
 def publish() -> None:
     """Publish the CRLs that are due, as the schedule does."""
     outcomes = publication.publish_due_crls(runtime.from_env(), seconds=_SECONDS)
@@ -51,6 +53,7 @@ def _row(verdict: verification.Verdict) -> tuple[str, ...]:
 
 @crl.command()
 @click.argument("crl_arn", metavar="ARN")
+@recorded("RebuildCrl", "crl_arn")
 def rebuild(crl_arn: str) -> None:
     """Rebuild the stored entries of a CRL from its revocations, and make it due: if `verify` finds them damaged.
 

@@ -11,6 +11,7 @@ import click
 
 from chalicelib import config, files, runtime
 from chalicelib.access import access_keys
+from chalicelib.cli.recorded import recorded
 from chalicelib.local import server
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def endpoint(settings: Settings) -> str:
 
 
 @click.command()
+@recorded("RevealRootAccessKey")
 def env() -> None:
     """Print exports for AWS clients: eval "$(signet env)"."""
     rt = runtime.from_env()
@@ -46,6 +48,7 @@ def env() -> None:
 
 
 @click.command()
+@recorded("RevealRootAccessKey")
 def profile() -> None:
     """Add the profile "signet" to the AWS configuration files.
 

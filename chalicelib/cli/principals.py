@@ -11,6 +11,7 @@ from chalicelib import runtime
 from chalicelib.access import access_keys, policy, presets, principals
 from chalicelib.cli import accounts
 from chalicelib.cli.credentials import text_of
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ADMINISTRATOR
@@ -49,6 +50,7 @@ def preset_options(command: Callable[..., None]) -> Callable[..., None]:
 @preset_options
 @click.option("--description", default="", help="Who it is, for the list.")
 @accounts.option
+@recorded("CreatePrincipal", "name", "preset", "ca_arns", "templates")
 def create(  # noqa: PLR0917  click gives one argument for each option
     name: str,
     preset: str | None,
@@ -132,6 +134,7 @@ def show(name: str, account_id: str | None) -> None:
 @principal.command()
 @click.argument("name")
 @accounts.option
+@recorded("DeletePrincipal", "name")
 def delete(name: str, account_id: str | None) -> None:
     """Delete a principal and its access keys."""
     rt = runtime.from_env()
@@ -149,6 +152,7 @@ def policy_() -> None:
 @click.argument("policy_name", metavar="POLICY")
 @click.argument("file", type=click.File())
 @accounts.option
+@recorded("PutPrincipalPolicy", "name", "policy_name")
 def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
     """Give a principal the policy in a file ("-": standard input), in the place of the one of that name."""
     rt = runtime.from_env()
@@ -174,6 +178,7 @@ def get(name: str, policy_name: str, account_id: str | None) -> None:
 @click.argument("name")
 @click.argument("policy_name", metavar="POLICY")
 @accounts.option
+@recorded("DeletePrincipalPolicy", "name", "policy_name")
 def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
     """Take a policy from a principal."""
     rt = runtime.from_env()

@@ -11,6 +11,7 @@ from chalicelib import runtime
 from chalicelib.access import policy, principals, roles, trust
 from chalicelib.cli import accounts
 from chalicelib.cli.principals import preset_options, preset_policy, warn
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def role() -> None:
 @preset_options
 @click.option("--description", default="", help="What it is for, for the list.")
 @accounts.option
+@recorded("CreateRole", "name", "preset", "ca_arns", "templates", "max_session")
 def create(  # noqa: PLR0917  click gives one argument for each option
     name: str,
     trust_file: TextIO,
@@ -95,6 +97,7 @@ def show(name: str, account_id: str | None) -> None:
 @role.command()
 @click.argument("name")
 @accounts.option
+@recorded("DeleteRole", "name")
 def delete(name: str, account_id: str | None) -> None:
     """Delete a role; its sessions end."""
     rt = runtime.from_env()
@@ -111,6 +114,7 @@ def trust_() -> None:
 @click.argument("name")
 @click.argument("file", type=click.File())
 @accounts.option
+@recorded("PutRoleTrustPolicy", "name")
 def put_trust(name: str, file: TextIO, account_id: str | None) -> None:
     """Replace the trust policy of a role by the one in a file ("-": standard input)."""
     rt = runtime.from_env()
@@ -137,6 +141,7 @@ def policy_() -> None:
 @click.argument("policy_name", metavar="POLICY")
 @click.argument("file", type=click.File())
 @accounts.option
+@recorded("PutRolePolicy", "name", "policy_name")
 def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
     """Give a role the policy in a file ("-": standard input), in the place of the one of that name."""
     rt = runtime.from_env()
@@ -162,6 +167,7 @@ def get(name: str, policy_name: str, account_id: str | None) -> None:
 @click.argument("name")
 @click.argument("policy_name", metavar="POLICY")
 @accounts.option
+@recorded("DeleteRolePolicy", "name", "policy_name")
 def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
     """Take a policy from a role."""
     rt = runtime.from_env()

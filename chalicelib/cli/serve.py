@@ -39,3 +39,4 @@ def serve() -> None:
         click.echo(f"  {variables}.venv/bin/signet status")
 
     server.serve(rt, signet_app.app, ready)
+    rt.audit.publish()

@@ -9,6 +9,7 @@ import click
 from chalicelib import arn as arns
 from chalicelib import runtime
 from chalicelib.cli import accounts
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 
 _PAGE = 100
@@ -39,6 +40,7 @@ def list_(account_id: str | None) -> None:
 @share.command()
 @click.argument("owner")
 @accounts.option
+@recorded("AcceptShares", "owner")
 def accept(owner: str, account_id: str | None) -> None:
     """Let lists show the CAs that OWNER shares, now and later."""
     rt = runtime.from_env()
@@ -50,6 +52,7 @@ def accept(owner: str, account_id: str | None) -> None:
 @share.command()
 @click.argument("owner")
 @accounts.option
+@recorded("RejectShares", "owner")
 def reject(owner: str, account_id: str | None) -> None:
     """Let lists hide the CAs that OWNER shares."""
     rt = runtime.from_env()

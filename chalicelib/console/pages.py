@@ -7,7 +7,6 @@ words, before the operation would refuse it as if there were no such CA.
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,8 @@ from chalicelib import errors
 from chalicelib.access import authorization
 from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
-from chalicelib.console import needs, render, sessions, web
+from chalicelib.audit import notes
+from chalicelib.console import acts, needs, render, sessions, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.views import (
@@ -216,12 +216,14 @@ _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
     """Answer a request of the console; never raises. HEAD is answered like GET: the gateway drops the body."""
-    response = _answer(rt, request, segments)
+    origin = request.origin("console")
+    with notes.arriving(origin):
+        response = _answer(rt, request, segments, origin.request_id)
     secure = web.STRICT_TRANSPORT_SECURITY if web.secure(request) else {}
     return replace(response, headers=response.headers | secure)
 
 
-def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
+def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...], request_id: str) -> WireResponse:
     asked = replace(request, method="GET") if request.method == "HEAD" else request
     visit = web.Visit(rt=rt, request=asked, segments=segments, form=web.Form(), judge=_may)
     try:
@@ -238,7 +240,7 @@ def _answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Wir
     except errors.ApiError as error:
         return render.error_page(visit, error.status, "Refused", reason_of(error))
     except Exception as error:  # noqa: BLE001  the one exit
-        refusal = dispatch.outage(error, str(uuid.uuid4()))
+        refusal = dispatch.outage(error, request_id)
         return render.error_page(visit, refusal.status, "Something went wrong", refusal.message)
 
 
@@ -273,7 +275,8 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     needed = needs.of_page(page.method, page.path)
     visit = _with_authority(replace(visit, operation=next(iter(needed), "")))
     if not page.public:
-        needs.check(visit, needed)
+        with acts.refusals_recorded(visit, next(iter(needed), "")):
+            needs.check(visit, needed)
     view = _view(page, visit)
     if page.method != "POST":
         return view(visit)
@@ -284,7 +287,7 @@ def _admitted(page: Page, visit: Visit) -> WireResponse:
     visit = replace(visit, form=body.parse(visit.request))
     if not sessions.is_own_form(visit.request, visit.token, token or visit.form.get("token")):
         return render.error_page(visit, 403, "Refused", _FOREIGN)
-    return view(visit)
+    return acts.recorded(page.path, visit, view)
 
 
 def _with_authority(visit: Visit) -> Visit:

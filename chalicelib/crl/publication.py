@@ -10,12 +10,13 @@ Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate r
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import logs, recording
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.ca import events, find, signing
 from chalicelib.ca import state as ca_state
@@ -29,7 +30,7 @@ from chalicelib.pki.x509 import extensions
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from chalicelib.buckets import BucketError
@@ -107,7 +108,22 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
         if len(outcomes) == known:
             break
         since = now - _LATE
+    _record(rt, outcomes.values())
     return list(outcomes.values())
+
+
+def _record(rt: Runtime, outcomes: Iterable[Outcome]) -> None:
+    """Record what a run did, for each account by itself."""
+    accounts: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.result != "skipped":
+            accounts.setdefault(arns.parse_ca_arn(arns.split_crl_arn(outcome.crl_arn)[0]).account_id, []).append(
+                outcome
+            )
+    for account_id, found in accounts.items():
+        results = Counter(outcome.result for outcome in found)
+        cas = [arns.split_crl_arn(outcome.crl_arn)[0] for outcome in found]
+        recording.done(rt, "PublishCrls", account_id, cas, crls=dict(results))
 
 
 def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:

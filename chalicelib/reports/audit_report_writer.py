@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import logs, recording
 from chalicelib.buckets import BucketError
 from chalicelib.ca import events
 from chalicelib.pki.x509 import names, reading
@@ -41,6 +41,8 @@ def write_due_reports(rt: Runtime) -> list[AuditReport]:
             report = rt.store.get_audit_report(ca_arn, report_id)
             if report is not None and report.due_at is not None and report.due_at <= rt.now():
                 written.append(_write(rt, report))
+                details = {"auditReportId": report_id, "status": written[-1].status}
+                recording.done(rt, "WriteAuditReport", arns.parse_ca_arn(ca_arn).account_id, [ca_arn], **details)
         except ConflictError:
             continue  # another run has it
         except Exception:  # noqa: BLE001  the next run tries again

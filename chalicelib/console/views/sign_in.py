@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from chalicelib.console import attempts, render, sessions, web
+from chalicelib import recording
+from chalicelib.console import acts, attempts, render, sessions, web
 from chalicelib.console.forms import body
 
 if TYPE_CHECKING:
@@ -84,18 +85,25 @@ def sign_in(visit: Visit) -> WireResponse:
         page = _form(visit, back=back, access_key_id=access_key_id, problem=problem, status=429)
         return replace(page, headers=page.headers | {"Retry-After": str(seconds)})
     session_id = sessions.sign_in(visit.rt, access_key_id, visit.form.get("secret_access_key"))
-    if session_id is None:
+    key = visit.rt.store.get_access_key(tried) if session_id else None
+    if session_id is None or key is None:
         attempts.failed(visit.rt, tried, source)
+        recording.refused(visit.rt, acts.SIGNED_IN, source)
         return _form(visit, back=back, access_key_id=access_key_id, problem=_WRONG, status=403)
     attempts.succeeded(visit.rt, tried, source)
+    acts.signed_in(visit.rt, key)
     return _signed_in(visit, session_id, back)
 
 
 def follow_link(visit: Visit) -> WireResponse:
     """Begin a session by a link that works once."""
     session_id = sessions.follow_link(visit.rt, visit.query.get("once", ""))
-    if session_id is None:
+    session = sessions.find(visit.rt, session_id) if session_id else None
+    key = visit.rt.store.get_access_key(session.access_key_id) if session else None
+    if session_id is None or key is None:
+        recording.refused(visit.rt, acts.SIGNED_IN, visit.request.source_ip)
         return _form(visit, back="", problem=_USED, status=403)
+    acts.signed_in(visit.rt, key)
     return _signed_in(visit, session_id, "")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chalicelib.audit import Trail
+    from chalicelib.runtime import Runtime
 
 REGION = "us-east-1"
 
@@ -57,3 +58,13 @@ def of_files(tmp_path: Path) -> Trails:
 
 def event(name: str, account_id: str = "000000000000", **more: Any) -> dict[str, Any]:
     return {"eventName": name, "recipientAccountId": account_id, "additionalEventData": {"outcome": "allowed"}} | more
+
+
+def records(rt: Runtime, account_id: str = "000000000000") -> list[dict[str, Any]]:
+    """The records that concern an account, the oldest first."""
+    return [found.record for found in rt.audit.newest(account_id, now=rt.now())][::-1]
+
+
+def ends(rt: Runtime, account_id: str = "000000000000") -> list[dict[str, Any]]:
+    """The records of calls that have ended."""
+    return [each for each in records(rt, account_id) if "outcome" in each["additionalEventData"]]

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.access import access_keys, principals
 from chalicelib.api.dispatch import OPERATIONS
 from chalicelib.audit import AuditError
+from tests.contract.audit.conftest import ends, records
 from tests.support.authority_steps import active_root, create, issue, status
 from tests.support.client import client_for
 from tests.support.good_requests import GOOD, World
@@ -28,15 +29,6 @@ pytestmark = pytest.mark.usefixtures("acm_pca")  # whose signatures bear the clo
 
 CHANGING = [name for name in OPERATIONS if not name.startswith(("Get", "List", "Describe"))]
 OWNER = "000000000000"
-
-
-def records(rt: Runtime, account_id: str = OWNER) -> list[dict[str, Any]]:
-    """The records, the oldest first."""
-    return [found.record for found in rt.audit.newest(account_id, now=rt.now())][::-1]
-
-
-def ends(rt: Runtime, account_id: str = OWNER) -> list[dict[str, Any]]:
-    return [each for each in records(rt, account_id) if "outcome" in each["additionalEventData"]]
 
 
 def method_of(client: Any, operation: str) -> Callable[..., Any]:
