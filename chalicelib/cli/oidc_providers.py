@@ -9,6 +9,7 @@ import click
 from chalicelib import runtime
 from chalicelib.access import oidc_providers, principals
 from chalicelib.cli import accounts
+from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def oidc_provider() -> None:
 @click.option("--ca-file", type=click.File(), help="PEM certificates that the issuer's server has to chain to.")
 @click.option("--on-this-machine", is_flag=True, help="The issuer is on 127.0.0.1, where http will do; for tests.")
 @accounts.option
+@recorded("CreateOidcProvider", "issuer_url", "audiences", "on_this_machine")
 def create(
     issuer_url: str,
     audiences: tuple[str, ...],
@@ -81,6 +83,7 @@ def show(issuer_url: str, account_id: str | None) -> None:
 @oidc_provider.command()
 @click.argument("issuer_url")
 @accounts.option
+@recorded("DeleteOidcProvider", "issuer_url")
 def delete(issuer_url: str, account_id: str | None) -> None:
     """Delete an issuer; the sessions that its tokens began end."""
     rt = runtime.from_env()
