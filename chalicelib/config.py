@@ -71,6 +71,9 @@ class Settings:
         "passphrase that encrypts software keys; default: a key file of mode 0600 in SIGNET_DATA",
         secret=True,
     )
+    backup_passphrase: str = _setting(
+        "SIGNET_BACKUP_PASSPHRASE", "", "passphrase that encrypts the files of `signet backup`", secret=True
+    )
     kms_secrets_key: str = _setting(
         "SIGNET_KMS_SECRETS_KEY",
         "alias/signet-secrets",
@@ -181,18 +184,20 @@ class Settings:
         for name, least, most in _RANGES:
             if not least <= int(getattr(self, name)) <= most:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
-        passphrase = self.key_passphrase
-        if passphrase and (len(passphrase) < _LEAST_PASSPHRASE or len(set(passphrase)) < _LEAST_DIFFERENT):
-            raise SettingsError(
-                f"SIGNET_KEY_PASSPHRASE must have at least {_LEAST_PASSPHRASE} characters, {_LEAST_DIFFERENT} of them "
-                "different."
-            )
+        for name in ("key_passphrase", "backup_passphrase"):
+            _check_passphrase(name, getattr(self, name))
         self._check_addresses()
 
     def _check_addresses(self) -> None:
         for name in ("public_url", "ocsp_url"):
             if not _is_address(getattr(self, name) or self.base_url):
                 raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))
+
+
+def _check_passphrase(name: str, passphrase: str) -> None:
+    if passphrase and (len(passphrase) < _LEAST_PASSPHRASE or len(set(passphrase)) < _LEAST_DIFFERENT):
+        rule = f"must have at least {_LEAST_PASSPHRASE} characters, {_LEAST_DIFFERENT} of them different"
+        raise SettingsError(f"{variable_of(name)} {rule}.")
 
 
 def _is_address(text: str) -> bool:

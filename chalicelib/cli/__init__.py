@@ -14,9 +14,11 @@ from chalicelib.access.policy import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.audit import AuditError
+from chalicelib.backup import BackupError
 from chalicelib.buckets import BucketError
 from chalicelib.cli import (
     audit,
+    backup,
     console,
     credentials,
     crl,
@@ -39,6 +41,7 @@ from chalicelib.store import StoreError
 
 _REFUSALS = (
     ApiError,
+    BackupError,
     AuditError,
     BucketError,
     KeyStoreError,
@@ -74,6 +77,8 @@ for command in (
     credentials.credentials,
     shares.share,
     audit.audit,
+    backup.backup,
+    backup.restore,
     settings.settings,
 ):
     signet.add_command(command)

@@ -111,6 +111,12 @@ class SqliteTable:
             rows = self._connection().execute(sql, (json.dumps(list(pks)), spans)).fetchall()
         return [int(number) for (number,) in rows]
 
+    def copy_to(self, path: Path) -> None:
+        """Write the database as of one moment to a new file; others may write meanwhile."""
+        with self._errors():
+            path.touch(mode=0o600)
+            self._connection().execute("VACUUM INTO ?", (str(path),))
+
     def _pages(self, prefix: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
         """Yield items by the key columns that begin with `prefix`, one of three literals."""
         bound = f"AND {prefix}sk <= ?" if up_to is not None else ""

@@ -1,0 +1,100 @@
+"""`signet backup` and `signet restore`: the laptop home in one encrypted file."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chalicelib import runtime
+from chalicelib.backup import BackupError, archive, verification
+from chalicelib.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.backup.verification import Report
+
+
+class _FileOrVerify(click.Group):
+    """Takes a word that is no subcommand for the file of `create`."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the subcommand."""
+        if args and args[0] not in self.commands:
+            args = ["create", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_FileOrVerify, subcommand_metavar="FILE | verify FILE")
+def backup() -> None:
+    """Back this home up to FILE while it is served, or verify such a file.
+
+    SIGNET_BACKUP_PASSPHRASE encrypts it. Without it, nobody opens the backup.
+    """
+
+
+@backup.command(hidden=True)
+@click.argument("file", type=click.Path(path_type=Path))
+def create(file: Path) -> None:
+    """Write the backup."""
+    rt = runtime.from_env()
+    passphrase = _passphrase(rt.settings)
+    total = sum(path.stat().st_size for path in rt.settings.data_path.rglob("*") if path.is_file())
+    with _progress("Backing up", total) as progress:
+        manifest = archive.write(rt, file, passphrase, progress)
+    click.echo(f"Wrote {file}: {len(manifest['files'])} files, {file.stat().st_size:,} bytes.")
+
+
+@backup.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def verify(file: Path) -> None:
+    """Open a backup in a scratch directory, and check all that it holds; exit code 1 if something is wrong."""
+    settings = Settings.from_env()
+    with _progress("Verifying", _size_of(file)) as progress:
+        report = verification.verify(file, settings, _passphrase(settings), progress)
+    _print(report)
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    if report.problems:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Restore a backup as the data directory (SIGNET_DATA), which must not exist or must be empty."""
+    settings = Settings.from_env()
+    with _progress("Restoring", _size_of(file)) as progress:
+        report = verification.restore(file, settings, _passphrase(settings), progress)
+    _print(report)
+    click.echo(
+        f"Restored {settings.data_path}. Certificates issued after {report.manifest['created_at']} are unknown here."
+    )
+
+
+def _print(report: Report) -> None:
+    click.echo(
+        f"Backup of {report.manifest['created_at']} by Signet {report.manifest['version']}: "
+        f"{report.authorities} CAs, {report.access_keys} access keys, {report.crls} CRLs."
+    )
+
+
+def _passphrase(settings: Settings) -> str:
+    if not settings.backup_passphrase:
+        raise BackupError("Set SIGNET_BACKUP_PASSPHRASE: it encrypts the backup.")
+    return settings.backup_passphrase
+
+
+def _size_of(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[archive.Progress]:
+    """A bar on a terminal; nothing elsewhere."""
+    with click.progressbar(length=total, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
