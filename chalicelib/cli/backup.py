@@ -11,6 +11,7 @@ import click
 
 from chalicelib import runtime
 from chalicelib.backup import BackupError, archive, verification
+from chalicelib.cli.recorded import recorded, recording_it
 from chalicelib.config import Settings
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ def backup() -> None:
 
 
 @backup.command(hidden=True)
-@click.argument("file", type=click.Path(path_type=Path))
-def create(file: Path) -> None:
+@click.argument("name", metavar="FILE")
+@recorded("CreateBackup", "name")
+def create(name: str) -> None:
     """Write the backup."""
-    rt = runtime.from_env()
+    rt, file = runtime.from_env(), Path(name)
     passphrase = _passphrase(rt.settings)
     total = sum(path.stat().st_size for path in rt.settings.data_path.rglob("*") if path.is_file())
     with _progress("Backing up", total) as progress:
@@ -71,6 +73,9 @@ def restore(file: Path) -> None:
     with _progress("Restoring", _size_of(file)) as progress:
         report = verification.restore(file, settings, _passphrase(settings), progress)
     _print(report)
+    rt = runtime.from_env()
+    with recording_it(rt, "RestoreBackup", settings.account_id, {"created_at": report.manifest["created_at"]}):
+        pass  # the first record of the restored home after those in the backup
     click.echo(
         f"Restored {settings.data_path}. Certificates issued after {report.manifest['created_at']} are unknown here."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,9 @@ def test_home_is_backed_up_verified_and_restored(home: tuple[Runtime, str, str],
     issue(client, arn)
     assert access_keys.ensure_root_key(other) == access_keys.ensure_root_key(rt)
     assert run("crl", "verify", data="other").exit_code == 0
+    names = [json.loads(line)["eventName"] for line in run("audit", "tail", "--json", data="other").output.splitlines()]
+    assert "RestoreBackup" in names
+    assert run("audit", "verify", data="other").exit_code == 0
     assert not list(tmp_path.glob("**/.tmp-*"))
     assert not list(tmp_path.glob("**/.signet-restoring-*"))
 
