@@ -100,6 +100,12 @@ class Settings:
         "whether lists show CAs of other accounts at once, or once `signet share accept` names their owner",
         choices=("listed", "accepted"),
     )
+    callers: str = _setting(
+        "SIGNET_CALLERS",
+        "signet",
+        "whose access keys sign requests: Signet's, or IAM's, which API Gateway verifies (SIGNET_STATE=dynamodb)",
+        choices=("signet", "iam"),
+    )
     rates: str = _setting(
         "SIGNET_RATES",
         "none",
@@ -186,9 +192,12 @@ class Settings:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
         for name in ("key_passphrase", "backup_passphrase"):
             _check_passphrase(name, getattr(self, name))
-        self._check_addresses()
+        self._check_pairs()
 
-    def _check_addresses(self) -> None:
+    def _check_pairs(self) -> None:
+        """Raise `SettingsError` for settings that do not go together."""
+        if self.callers == "iam" and self.state == "sqlite":
+            raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
         for name in ("public_url", "ocsp_url"):
             if not _is_address(getattr(self, name) or self.base_url):
                 raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))

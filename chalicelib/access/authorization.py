@@ -125,13 +125,11 @@ def request_of(
 ) -> policy.Request:
     """Build the request that the statements are to decide."""
     arn, now = principals.arn_of(rt, caller.account_id, caller.principal), rt.now().astimezone(UTC)
-    session, principal_arn = caller.session, arn
-    if session is not None:
-        principal_arn = str(arns.RoleArn(arns.partition_of(rt.settings.region), session.account_id, session.role))
+    principal_arn = principals.identity_arn_of(rt, caller.account_id, caller.principal)
     facts = conditions.facts_of(
         [
             (conditions.PRINCIPAL_ARN, (principal_arn,)),
-            (conditions.TOKEN_ISSUE_TIME, (_time(session.issued_at),) if session else ()),
+            (conditions.TOKEN_ISSUE_TIME, _issued_at(caller)),
             (conditions.PRINCIPAL_ACCOUNT, (caller.account_id,)),
             (conditions.CURRENT_TIME, (_time(now),)),
             (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
@@ -141,6 +139,13 @@ def request_of(
         ]
     )
     return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn, principal_arn}), facts)
+
+
+def _issued_at(caller: Caller) -> tuple[str, ...] | None:
+    """When the caller's session began; of sessions of IAM's roles nobody here knows."""
+    if caller.session is None:
+        return None if caller.principal.startswith(principals.ASSUMED_ROLE) else ()
+    return (_time(caller.session.issued_at),)
 
 
 def _time(moment: datetime) -> str:

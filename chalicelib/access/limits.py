@@ -51,7 +51,7 @@ def take_request(rt: Runtime, caller: Caller) -> None:
     """
     most = int(rt.settings.principal_rate)
     # All sessions of a role are one: whoever begins them names them.
-    name = f"assumed-role/{caller.session.role}" if caller.session else caller.principal
+    name = "/".join(caller.principal.split("/")[:2])
     if seconds := _take(rt, ("principal", caller.account_id, name), most, REQUEST_BATCH):
         raise errors.ThrottlingException(
             f"Rate exceeded: a principal may send {most} requests in a minute.", retry_after_seconds=seconds

@@ -54,6 +54,13 @@ def arn_of(rt: Runtime, account_id: str, name: str) -> str:
     return f"arn:{partition}:iam::{account_id}:user/{name}"
 
 
+def identity_arn_of(rt: Runtime, account_id: str, name: str) -> str:
+    """The ARN of a principal, or of the role of a session: what `aws:PrincipalArn` is."""
+    if name.startswith(ASSUMED_ROLE):
+        return str(arns.RoleArn(arns.partition_of(rt.settings.region), account_id, name.split("/")[1]))
+    return arn_of(rt, account_id, name)
+
+
 # changing
 
 

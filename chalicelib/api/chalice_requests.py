@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from chalicelib.api.sigv4 import WireRequest
+from chalicelib.api.sigv4 import IamIdentity, WireRequest
 
 if TYPE_CHECKING:
     from chalice.app import Request
@@ -33,7 +33,17 @@ def wire_request(request: Request) -> WireRequest:
         body=body,
         source_ip=str((context.get("identity") or {}).get("sourceIp") or ""),
         secure_transport=bool(context.get("apiId")),  # API Gateway has https alone, the laptop home http
+        iam_identity=_iam_identity(context),
     )
+
+
+def _iam_identity(context: dict[str, Any]) -> IamIdentity | None:
+    """Return whom API Gateway has authenticated; None in the laptop home, whose events are not API Gateway's."""
+    identity = context.get("identity") or {}
+    names = [identity.get(name) for name in ("accountId", "userArn", "accessKey")]
+    if not context.get("apiId") or not all(isinstance(name, str) and name for name in names):
+        return None
+    return IamIdentity(*map(str, names))
 
 
 def _signed_paths(path: str, resource_path: str, context: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs, recording
 from chalicelib.access import access_keys, authorization, conditions, role_sessions
-from chalicelib.api import constraints, model, protocols, sigv4, throttling
+from chalicelib.api import constraints, iam_callers, model, protocols, sigv4, throttling
 from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
@@ -177,14 +177,16 @@ def _tags_of(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]
 def authenticate(
     rt: Runtime, request: WireRequest, signed: tuple[str, ...] = (), *, service: str = sigv4.SERVICE
 ) -> Caller:
-    """Verify the request's signature and return its caller.
+    """Verify the request's signature and return its caller, or whom API Gateway names with SIGNET_CALLERS=iam.
 
     Raises:
         UnrecognizedClientException: as for an unknown access key; also if the caller's session has ended, because its
             role or whoever assumed it is gone.
-        ApiError: what `sigv4.verify` raises.
+        ApiError: what `sigv4.verify` or `iam_callers.caller_of` raises.
     """
     try:
+        if rt.settings.callers == "iam":
+            return iam_callers.caller_of(request)
         caller = sigv4.verify(
             request,
             signed=signed,
@@ -222,11 +224,11 @@ def _secret_of(rt: Runtime, access_key_id: str, token: str | None) -> sigv4.Secr
 
 
 def secret_of(rt: Runtime, access_key_id: str) -> sigv4.Secret | None:
-    """Look up an access key's account and secret; None if there is no such key, or it is not active."""
+    """Look up an access key's account and secret; None if it does not exist or is not active, or IAM has the keys."""
     key = rt.store.get_access_key(access_key_id)
     return (
         None
-        if key is None or not key.active
+        if key is None or not key.active or rt.settings.callers == "iam"
         else sigv4.Secret(key.account_id, access_keys.secret_of(rt, key), key.principal, key.expires_at)
     )
 

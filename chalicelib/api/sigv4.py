@@ -45,6 +45,14 @@ _DUMMY_SECRET = "0" * 40
 REFUSED = "The security token included in the request is invalid."
 
 
+class IamIdentity(NamedTuple):
+    """Whom API Gateway has authenticated by IAM."""
+
+    account_id: str
+    arn: str
+    access_key_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireRequest:
     """An HTTP request as the client sent it.
@@ -56,6 +64,7 @@ class WireRequest:
         headers: lower-case names with their values, in order; repeated headers are repeated.
         source_ip: the address of the client or its last proxy; empty: nobody knows.
         secure_transport: whether the request came by TLS; None: nobody knows.
+        iam_identity: None: API Gateway has authenticated nobody, or the request did not come through it.
     """
 
     method: str
@@ -66,6 +75,7 @@ class WireRequest:
     signed_paths: tuple[str, ...] = ()
     source_ip: str = ""
     secure_transport: bool | None = None
+    iam_identity: IamIdentity | None = None
 
     @property
     def facts(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:

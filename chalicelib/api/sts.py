@@ -84,6 +84,8 @@ def is_plausible(rt: Runtime, request: WireRequest) -> bool:
 
 
 def _answer(rt: Runtime, request: WireRequest) -> bytes:
+    if rt.settings.callers == "iam":
+        raise errors.InvalidAction("The callers are IAM's own (SIGNET_CALLERS=iam): use AWS STS.")
     is_signed = request.header("authorization") is not None
     caller = dispatch.authenticate(rt, request, service=SERVICE) if is_signed else None
     if caller is not None:

@@ -51,8 +51,10 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
         ready: called once, when connections are accepted.
 
     Raises:
-        ServeError: the port or the data directory is in use.
+        ServeError: the port or the data directory is in use, or the callers are IAM's.
     """
+    if rt.settings.callers == "iam":
+        raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     with _server_lock(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         scheduler = Scheduler(app, rt)

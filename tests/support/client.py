@@ -34,7 +34,7 @@ class Context:
 
 
 def gateway_event(
-    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = ""
+    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = "", **context: Any
 ) -> dict[str, Any]:
     """A request as API Gateway hands it to Lambda; `stage` is what it puts before the path of every resource."""
     parts = urlsplit(url)
@@ -45,7 +45,7 @@ def gateway_event(
     for name, value in headers:
         multi.setdefault(name, []).append(value)
     return {
-        "requestContext": {"httpMethod": method, "resourcePath": resource, "path": parts.path or "/"},
+        "requestContext": {"httpMethod": method, "resourcePath": resource, "path": parts.path or "/"} | context,
         "path": path,
         "headers": {name: values[-1] for name, values in multi.items()},
         "multiValueHeaders": multi,
@@ -77,10 +77,10 @@ class Raw:
 
 
 def send(
-    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = ""
+    method: str, url: str, headers: list[tuple[str, str]], body: bytes, *, stage: str = "", **context: Any
 ) -> tuple[int, dict[str, str], bytes]:
     """Answer a request in this process."""
-    answer = signet_app.app(gateway_event(method, url, headers, body, stage=stage), Context())
+    answer = signet_app.app(gateway_event(method, url, headers, body, stage=stage, **context), Context())
     content = answer["body"]
     raw = base64.b64decode(content) if answer.get("isBase64Encoded") else content.encode()
     found = {name: str(value) for name, value in answer["headers"].items()}

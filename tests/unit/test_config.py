@@ -44,6 +44,8 @@ BAD = {
     "url without scheme": {"SIGNET_PUBLIC_URL": "pki.example.com"},
     "url with query": {"SIGNET_PUBLIC_URL": "http://x.example/?a=b"},
     "url with space": {"SIGNET_PUBLIC_URL": "http://x.example/ y"},
+    "callers": {"SIGNET_CALLERS": "aws"},
+    "callers of the laptop home": {"SIGNET_CALLERS": "iam"},
     "log level": {"SIGNET_LOG_LEVEL": "LOUD"},
 }
 
