@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.arn import RoleArn
     from chalicelib.runtime import Caller, Runtime
 
-MAX_POLICY_CHARACTERS = 2048
+MAX_POLICY_CHARACTERS, MAX_POLICY_BYTES = 2048, 4096  # all of it travels with each request, in a header
 
 
 class Wish(NamedTuple):
@@ -106,8 +106,10 @@ def check_policy(text: str) -> None:
     if not text:
         return
     try:
-        if len(text) > MAX_POLICY_CHARACTERS:
-            raise PolicyError(f"The policy of a session has at most {MAX_POLICY_CHARACTERS} characters.")
+        if len(text) > MAX_POLICY_CHARACTERS or len(text.encode()) > MAX_POLICY_BYTES:
+            raise PolicyError(
+                f"The policy of a session has at most {MAX_POLICY_CHARACTERS} characters and {MAX_POLICY_BYTES} bytes."
+            )
         policy.parse_identity_policy(text)
     except PolicyError as error:
         raise errors.MalformedPolicyDocument(str(error)) from error

@@ -13,6 +13,7 @@ import json
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -79,10 +80,15 @@ def key_for(rt: Runtime, provider: OidcProvider, alg: str, kid: str) -> IssuerKe
         IDPCommunicationError: the keys cannot be fetched now.
         InvalidIdentityToken: the issuer has no such key.
     """
-    found = _fitting(read(provider.jwks.encode()), alg, kid) if provider.jwks else _fetched(rt, provider, alg, kid)
+    found = _fitting(_given(provider.jwks), alg, kid) if provider.jwks else _fetched(rt, provider, alg, kid)
     if found is None:
         raise errors.InvalidIdentityToken("The issuer has no key of the token's kid and alg.")
     return found
+
+
+@lru_cache(maxsize=64)
+def _given(jwks: str) -> tuple[IssuerKey, ...]:
+    return read(jwks.encode())
 
 
 def _fetched(rt: Runtime, provider: OidcProvider, alg: str, kid: str) -> IssuerKey | None:

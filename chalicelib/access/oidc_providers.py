@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-MOST_URL, MOST_AUDIENCES, MOST_JWKS, MOST_PEM = 255, 100, 100_000, 100_000
+MOST_URL, MOST_AUDIENCES, MOST_FILE = 255, 100, 20_000
 _URL = re.compile(r"https?://[a-z0-9_.-]+(?::[0-9]{1,5})?(?:/[\w.~/-]*)?", re.ASCII)
 _AUDIENCE = re.compile(r"[!-~]{1,255}", re.ASCII)
 _LOCAL = ("127.0.0.1", "localhost")
@@ -142,8 +142,8 @@ def _check_audiences(audiences: Sequence[str]) -> None:
 
 
 def _check_files(jwks: str, ca_pem: str) -> None:
-    if len(jwks) > MOST_JWKS or len(ca_pem) > MOST_PEM:
-        raise PrincipalError(f"The files have at most {MOST_JWKS} characters each.")
+    if max(len(jwks), len(ca_pem)) > MOST_FILE:  # whoever sends a token makes Signet read them
+        raise PrincipalError(f"The files have at most {MOST_FILE} characters each.")
     if jwks:
         try:
             keys = oidc_keys.read(jwks.encode())

@@ -147,6 +147,7 @@ def _encode(opened: Opened) -> bytes:
             "policy": session.policy,
         },
         separators=(",", ":"),
+        ensure_ascii=False,
     ).encode()
 
 

@@ -60,7 +60,9 @@ def profile() -> None:
     sections = {
         config_file: {
             f"profile {PROFILE}": f"region = {rt.settings.region}\nservices = {PROFILE}\n",
-            f"services {PROFILE}": f"acm_pca =\n  endpoint_url = {endpoint(rt.settings)}\n",
+            f"services {PROFILE}": "".join(
+                f"{service} =\n  endpoint_url = {endpoint(rt.settings)}\n" for service in ("acm_pca", "sts")
+            ),
         },
         credentials_file: {
             PROFILE: f"aws_access_key_id = {root.access_key_id}\naws_secret_access_key = {root.secret}\n",

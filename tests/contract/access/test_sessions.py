@@ -163,6 +163,25 @@ def test_policy_of_a_session_only_limits_it(rt: Runtime, sts: Any, acm_pca: Any)
     assert text.endswith("with an explicit deny in a session policy: statement 'No' of policy 'session'")
 
 
+@pytest.mark.parametrize("filler", ['"' * 460, "\n" * 900, "é" * 900, "\U0001f511" * 900])
+def test_policy_of_a_session_may_be_as_long_as_allowed(rt: Runtime, sts: Any, filler: str) -> None:
+    """The token holds it, and is a header."""
+    make_role(rt)
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    more = {
+        "Effect": "Deny",
+        "Action": "sts:*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalArn": filler}},
+    }
+    text = json.dumps({"Statement": [allow, more]}, ensure_ascii=False)
+    assert session_client(rt, Policy=text).list_certificate_authorities()
+    longer = json.dumps({"Statement": [allow, more | {"Sid": "x" * 2000}]})
+    assert refusal(lambda: assume(sts, Policy=longer))[0] in {"ValidationError", "MalformedPolicyDocument"}
+    wide = json.dumps({"Statement": [allow], "Id": "\U0001f511" * 1024}, ensure_ascii=False)
+    assert refusal(lambda: assume(sts, Policy=wide))[0] == "MalformedPolicyDocument"
+
+
 def test_resource_policy_names_the_role_or_the_session(rt: Runtime, sts: Any, acm_pca: Any) -> None:
     ca = active_root(acm_pca)
     make_role(rt, policy="")
