@@ -147,3 +147,37 @@ def test_directory_name_is_excluded_in_every_spelling(organization: str) -> None
     subject = forge.name(forge.attribute(organization.encode(), oid=NameOID.ORGANIZATION_NAME.dotted_string))
     with pytest.raises(ConstraintError, match="excluded"):
         planned(request=forge.armored(forge.csr(subject=subject)), issuer=excluded)
+
+
+@pytest.mark.parametrize("organization", ["\uff21cme", "Ac\u00adme", "\u212acme", "A\u0441me"], ids=ascii)
+def test_directory_name_is_permitted_only_as_openssl_compares_it(organization: str) -> None:
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)])
+
+    wanted = "Kcme" if organization == "\u212acme" else "Acme"
+    permitted = issuer((x509.NameConstraints([x509.DirectoryName(named(wanted))], None), True))
+    for spelling in (wanted, f"  {wanted.upper()} "):
+        subject = forge.name(forge.attribute(spelling.encode(), oid=NameOID.ORGANIZATION_NAME.dotted_string))
+        assert planned(request=forge.armored(forge.csr(subject=subject)), issuer=permitted)
+    subject = forge.name(forge.attribute(organization.encode(), oid=NameOID.ORGANIZATION_NAME.dotted_string))
+    with pytest.raises(ConstraintError, match="outside"):
+        planned(request=forge.armored(forge.csr(subject=subject)), issuer=permitted)
+
+
+@pytest.mark.parametrize("common_name", ["192.0.2.1", "10.0.0.1", "widget-1.0"])
+def test_common_name_with_a_dot_is_a_host_name_too(common_name: str) -> None:
+    """OpenSSL takes an IPv4 address in a common name for a host name (cn2dnsid)."""
+    permitted = issuer((x509.NameConstraints([x509.DNSName("example.com")], None), True))
+    with pytest.raises(ConstraintError, match="outside"):
+        planned(request=csr(common_name), issuer=permitted)
+
+
+def test_empty_host_permits_no_uri() -> None:
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("http://evil.example/")])
+    request = csr("x", extensions=[(names, False)])
+    for permitted, excluded in (([""], None), (None, [""])):
+        bases = [
+            [x509.UniformResourceIdentifier(each) for each in some or ()] or None for some in (permitted, excluded)
+        ]
+        with pytest.raises(ConstraintError):
+            planned(request=request, issuer=issuer((x509.NameConstraints(*bases), True)))

@@ -21,7 +21,7 @@ from chalicelib.pki.x509 import general_names, names
 from chalicelib.pki.x509.name_constraints import FORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.errors import Member
     from chalicelib.pki.x509.name_constraints import NameConstraints, Subtree
@@ -59,24 +59,21 @@ def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_name
         if oid == oids.EMAIL_ADDRESS:
             certified.append(Name(general_names.MAIL, text.encode(), ("Subject",)))
         elif oid == oids.COMMON_NAME and common_names:
-            host = _host_of_common_name(text)
-            if host is not None and host.tag not in forms:
-                certified.append(host)
+            certified += (host for host in _hosts_of_common_name(text) if host.tag not in forms)
     return certified
 
 
-def _host_of_common_name(text: str) -> Name | None:
-    """The host name or IP address that a client may take a common name for."""
+def _hosts_of_common_name(text: str) -> Iterator[Name]:
+    """Yield the host name and the IP address that a client may take a common name for."""
     member = ("Subject", "CommonName")
     host = text.strip().rstrip(".")
     with suppress(ValueError):
-        return Name(general_names.IP, ipaddress.ip_address(host.strip("[]")).packed, member)
-    if _HOST_OF_COMMON_NAME.fullmatch(host) and not hosts.ends_in_number(host):
-        return Name(general_names.DNS, host.encode(), member)
-    return None
+        yield Name(general_names.IP, ipaddress.ip_address(host.strip("[]")).packed, member)
+    if _HOST_OF_COMMON_NAME.fullmatch(host):
+        yield Name(general_names.DNS, host.encode(), member)
 
 
-# With a dot, and perhaps wildcards anywhere: OpenSSL's X509_check_host takes "f*.example.com" for a host as well.
+# With a dot, and perhaps wildcards anywhere: OpenSSL takes "10.0.0.1" and "f*.example.com" for hosts as well.
 _HOST_OF_COMMON_NAME = re.compile(r"[A-Za-z0-9_*.-]*\.[A-Za-z0-9_*.-]*", re.ASCII)
 
 
@@ -170,13 +167,22 @@ _AUTHORITY = re.compile(r"[^:/?#]+://([^/?#:\[\]@]+)(?::[0-9]*)?(?:[/?#].*)?")
 
 
 def _uri(name: Name, base: Subtree) -> bool:
+    """Test that a host is the base or lies below it; no host permits no URI."""
+    return _exact_or_below(_host_of_uri(name), _text(base)) and bool(base.content)
+
+
+def _uri_or_any(name: Name, base: Subtree) -> bool:
+    return _exact_or_below(_host_of_uri(name), _text(base))
+
+
+def _host_of_uri(name: Name) -> str:
     authority = _AUTHORITY.fullmatch(_text(name))
     if authority is None or not general_names.is_host_name(authority[1]):
         raise ConstraintError(
             f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
             member=name.member,
         )
-    return _exact_or_below(authority[1], _text(base))
+    return authority[1]
 
 
 def _ip(name: Name, base: Subtree) -> bool:
@@ -198,7 +204,7 @@ def _in_range(address: bytes, base: bytes) -> bool:
 
 
 def _directory(name: Name, base: Subtree) -> bool:
-    return _begins_with(names.normalized(name.content), names.normalized(base.content))
+    return _begins_with(names.normalized_strictly(name.content), names.normalized_strictly(base.content))
 
 
 def _directory_loosely(name: Name, base: Subtree) -> bool:
@@ -219,7 +225,7 @@ class _Rule(NamedTuple):
 _RULES = {
     general_names.DNS: _Rule(_dns, _dns_or_below),
     general_names.MAIL: _Rule(_mail, _mail_in_any_case),
-    general_names.URI: _Rule(_uri, _uri),
+    general_names.URI: _Rule(_uri, _uri_or_any),
     general_names.IP: _Rule(_ip, _ip_or_embedded),
     general_names.DIRECTORY: _Rule(_directory, _directory_loosely),
 }

@@ -13,9 +13,11 @@ from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chalicelib.pki.asn1.der import Element
+
+    Rdns = tuple[frozenset[tuple[str, str]], ...]  # object identifiers with texts
 
 # The members of ASN1Subject in the order in which AWS writes them.
 SUBJECT_MEMBERS: dict[str, str] = {
@@ -204,40 +206,52 @@ def decode_string(tag: int, content: bytes) -> str:
 # comparing and showing
 
 
-def normalized(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+def normalized(name_der: bytes) -> Rdns:
     """Bring the RDNs of a Name into a form that is equal for names that RFC 5280 section 7.1 calls equal.
 
     Raises:
         DerError: it is no Name.
     """
-    rdns = der.read(name_der).expect(der.SEQUENCE, "A name").children()
-    return tuple(frozenset(map(_normalized, rdn.children())) for rdn in rdns)
+    return _rdns(name_der, _prepared)
 
 
-def _normalized(attribute: Element) -> tuple[str, str]:
-    kind, value = _type_and_value(attribute)
-    text = value.der.hex()
-    if value.tag in _ENCODINGS:
-        text = value.content.decode(_ENCODINGS[value.tag], "replace")
-        text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return der.oid_text(kind), text
+def normalized_loosely(name_der: bytes) -> Rdns:
+    """The same for names that any client takes for equal.
 
-
-def normalized_loosely(name_der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
-    """Bring the RDNs of a Name into a form that is equal for names that any client takes for equal.
-
-    Characters that nobody sees count for nothing (RFC 4518 section 2.2). Java compares names in capitals, and
-    those of "i" and the dotless i are the same.
-
-    Raises:
-        DerError: it is no Name.
+    Characters that nobody sees count for nothing (RFC 4518 section 2.2). Java compares names in capitals, and those of
+    "i" and the dotless i are the same.
     """
-    return tuple(frozenset((oid, _loosely(text)) for oid, text in rdn) for rdn in normalized(name_der))
+    return _rdns(name_der, _loosely)
+
+
+def normalized_strictly(name_der: bytes) -> Rdns:
+    """The same for names that all clients take for equal: OpenSSL knows only spaces and the case of ASCII."""
+    return _rdns(name_der, _strictly)
+
+
+def _rdns(name_der: bytes, fold: Callable[[str], str]) -> Rdns:
+    rdns = der.read(name_der).expect(der.SEQUENCE, "A name").children()
+    return tuple(frozenset(_folded(attribute, fold) for attribute in rdn.children()) for rdn in rdns)
+
+
+def _folded(attribute: Element, fold: Callable[[str], str]) -> tuple[str, str]:
+    kind, value = _type_and_value(attribute)
+    if value.tag not in _ENCODINGS:
+        return der.oid_text(kind), value.der.hex()
+    return der.oid_text(kind), fold(value.content.decode(_ENCODINGS[value.tag], "replace"))
+
+
+def _prepared(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _loosely(text: str) -> str:
-    seen = (each for each in text if each not in _UNSEEN and unicodedata.category(each) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", "".join(seen).upper().casefold()).split())
+    seen = (each for each in _prepared(text) if each not in _UNSEEN and unicodedata.category(each) != "Cf")
+    return _prepared("".join(seen).upper())
+
+
+def _strictly(text: str) -> str:
+    return " ".join(filter(None, text.encode().lower().decode().split(" ")))
 
 
 def rfc2253(name_der: bytes) -> str:
