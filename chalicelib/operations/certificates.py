@@ -13,7 +13,7 @@ from chalicelib import errors, logs
 from chalicelib.access import limits
 from chalicelib.audit import notes
 from chalicelib.audit.parameters import MOST_ELEMENTS, bounded
-from chalicelib.ca import events, find, signing, state
+from chalicelib.ca import events, find, signing, state, subjects
 from chalicelib.crl import distribution_points, publication, revocation_configuration
 from chalicelib.operations import idempotency, linting, search
 from chalicelib.operations.refusals import as_api_errors
@@ -144,10 +144,13 @@ def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest, template_arn: 
 def _planned(
     rt: Runtime, ca: CertificateAuthority, order: _Order, *, take: bool
 ) -> tuple[Plan, DistributionPoint | None]:
-    """The plan of a certificate, and its distribution point; `take` takes a place in a partition for good."""
+    """The plan of a certificate, and its distribution point; `take` takes subject and place in a partition for good."""
     issuer = _issuer_for(rt, ca, order)
     point = _distribution_point(rt, ca, order, take=take)
-    return _plan(rt, ca, issuer, order, point), point
+    plan = _plan(rt, ca, issuer, order, point)
+    with as_api_errors():
+        subjects.check(rt, ca.arn, plan, is_ca=order.template.is_ca, take=take)
+    return plan, point
 
 
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.ca import events, signing
+from chalicelib.ca import events, signing, subjects
 from chalicelib.crl import revocation_configuration
 from chalicelib.keystore import KeyRefusedError
 from chalicelib.operations import authorities, idempotency, tags
 from chalicelib.operations.refusals import as_api_errors
-from chalicelib.pki.errors import within
+from chalicelib.pki.errors import ConstraintError, within
 from chalicelib.pki.x509 import algorithms, csr, keys, names
 from chalicelib.records import CertificateAuthority
 from chalicelib.store import ConflictError, KeyTakenError, TokenMismatchError
@@ -48,6 +48,7 @@ def create_certificate_authority(
         ca = planned(rt, caller, request)
         revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
         revocation_configuration.take_bucket(rt, ca.arn, ca.revocation_configuration)
+        _take_subject(rt, ca)
     except errors.ApiError:
         # The first request met the rules; bucket, key and settings may have changed since.
         created = None if reservation is None else rt.store.certificate_authority_of(reservation, now=rt.now())
@@ -94,6 +95,14 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         tags=tag_pairs,
         key_sha256=key_sha256,
     )
+
+
+def _take_subject(rt: Runtime, ca: CertificateAuthority) -> None:
+    member = ("CertificateAuthorityConfiguration", "Subject")
+    try:
+        subjects.take(rt, ca.arn, names.encode_subject(ca.configuration["Subject"]), member)
+    except ConstraintError as error:
+        raise errors.InvalidArgsException(str(error), member=member) from error
 
 
 def _named_key(tag_pairs: tuple[tuple[str, str | None], ...]) -> str | None:

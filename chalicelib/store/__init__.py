@@ -86,6 +86,9 @@ def search_value(value: str) -> str:
     return value.casefold()[:200].replace(SEPARATOR, " ")
 
 
+Holder = Literal["ca", "subscriber"]  # of a subject: CAs, or others whose certificates may verify CRLs
+
+
 class Span(NamedTuple):
     """A range of values of one kind, case-insensitive: from `first` through every value that begins with `last`.
 
@@ -379,6 +382,16 @@ class Store(OverviewQueries, CrlRecords, AuditRecords, Protocol):
 
     def bucket_owners(self, buckets: Sequence[str]) -> dict[str, str]:
         """Return the accounts that own these buckets, which must differ; a bucket without an owner is left out."""
+        ...
+
+    # subjects
+
+    def take_subject(self, account_id: str, name_sha256: str, holder: Holder) -> Holder:
+        """Record who has a subject that nobody has had in an account, for good; returns who has it now."""
+        ...
+
+    def subject_holder(self, account_id: str, name_sha256: str) -> Holder | None:
+        """Return who has a subject, or None."""
         ...
 
     def probe(self, *, now: datetime) -> None:

@@ -120,6 +120,11 @@ def bucket_key(bucket: str) -> Key:
     return Key(f"BUCKET#{bucket}", "OWNER")
 
 
+def subject_key(account_id: str, name_sha256: str) -> Key:
+    """Return the key of the item that says whether a subject is that of CAs or of subscribers."""
+    return Key(f"SUBJECT#{account_id}#{name_sha256}", "HOLDER")
+
+
 def probe_key() -> Key:
     """Return the key of the item that shows that the table can be written."""
     return Key("PROBE", "PROBE")

@@ -15,6 +15,7 @@ from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 from chalicelib.store.table_segments import Segments
 from chalicelib.store.table_sessions import Sessions
+from chalicelib.store.table_subjects import Subjects
 from chalicelib.store.table_windows import Windows
 
 
@@ -32,6 +33,7 @@ class TableStore(
     Search,
     Segments,
     Sessions,
+    Subjects,
     Windows,
 ):
     """All state that Signet records, in one table; `chalicelib.store.Store` documents the methods."""

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.pki.x509 import summary
+from chalicelib.pki.asn1 import oids
+from chalicelib.pki.x509 import extension_values, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,12 @@ class Plan:
     def extension(self, oid: str) -> PlannedExtension | None:
         """The extension with this object identifier."""
         return next((planned for planned in self.extensions if planned.oid == oid), None)
+
+    @property
+    def may_verify_crls(self) -> bool:
+        """Tell whether clients take CRLs from its holder: without a KeyUsage they do (RFC 5280 section 6.3.3)."""
+        usage = self.extension(oids.KEY_USAGE)
+        return usage is None or "CRLSign" in extension_values.key_usages(usage.extension.value_der)
 
     def summary(self) -> summary.Summary:
         """The subject and the alternative names as text."""
