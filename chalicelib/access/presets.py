@@ -21,6 +21,7 @@ _READ = (
     "ListPermissions",
     "ListTags",
     "SearchCertificates",
+    "ReadAuditRecord",
 )
 # Each preset: the actions on CAs, and those that are about none.
 _ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

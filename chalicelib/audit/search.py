@@ -68,16 +68,22 @@ def outcome_of(record: Mapping[str, Any]) -> str:
     return str((record.get("additionalEventData") or {}).get("outcome") or "unfinished")
 
 
-def calls(newest: Iterable[Found]) -> Iterator[Found]:
-    """Leave out records of beginnings whose end has been seen, which is newer."""
-    ended: dict[str, None] = {}
+def calls(newest: Iterable[Found], ended: dict[str, None] | None = None) -> Iterator[Found]:
+    """Leave out records of beginnings whose end has been seen, which is newer.
+
+    Args:
+        newest: records, the newest first.
+        ended: ids of requests whose end has been seen, and whose beginning has not; kept up to date.
+    """
+    ended = {} if ended is None else ended
     for found in newest:
         request_id = str(found.record.get("requestID"))
         details = found.record.get("additionalEventData") or {}
         if details.get("phase") == "begun":
             if request_id in ended:
+                del ended[request_id]
                 continue
-        elif found.record.get("readOnly") is False:
+        elif found.record.get("readOnly") is False and details.get("channel") != "schedule":
             ended[request_id] = None
             if len(ended) > _MOST_OPEN:
                 del ended[next(iter(ended))]

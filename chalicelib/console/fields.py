@@ -155,6 +155,12 @@ FIELDS: dict[str, Field] = {
     "state": Field("Status"),
     "expires_from": Field("Expires from"),
     "expires_to": Field("Expires until"),
+    # of activity
+    "operation": Field("Operation", (), "Such as IssueCertificate."),
+    "actor": Field("Who", (), "A principal's name or ARN, or an access key ID."),
+    "outcome": Field("Outcome"),
+    "happened_from": Field("From"),
+    "happened_to": Field("Until"),
     # of access
     "ca": Field("Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="your-access"),
     "principal_name": _principal("Name", "1 to 64 letters, digits or any of + = , . @ _ -"),

@@ -20,6 +20,7 @@ from chalicelib.console import acts, needs, render, sessions, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.views import (
+    activity,
     authorities,
     authority,
     certificate,
@@ -104,6 +105,8 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "sign-out", sign_in.sign_out),
     Page("GET", "", authorities.home),
     Page("GET", "you", you.show),
+    Page("GET", "activity", activity.show_of_account),
+    Page("GET", "activity/record", activity.show_record),
     Page("GET", "principals", principals.list_all),
     Page("GET", "principals/create", principals.create_form),
     Page("POST", "principals/create", principals.create),
@@ -163,7 +166,8 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "cas/{ca_id}/reports", reports.request_report),
     Page("GET", "cas/{ca_id}/report", reports.report_row),
     Page("GET", "cas/{ca_id}/reports/{report_id}", reports.download),
-    Page("GET", "cas/{ca_id}/activity", authority.show_activity),
+    Page("GET", "cas/{ca_id}/activity", activity.show_of_authority),
+    Page("GET", "cas/{ca_id}/activity/record", activity.show_record),
     Page(
         "GET",
         "cas/{ca_id}/certificates",

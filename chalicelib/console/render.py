@@ -28,6 +28,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("authorities", "cas", "Private CAs"),
     ("hierarchy", "hierarchy", "Hierarchy"),
     ("certificates", "certificates", "Certificates"),
+    ("activity", "activity", "Activity"),
     ("principals", "principals", "Principals"),
     ("you", "you", "Your access"),
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ALL_CAS = authorization.NO_RESOURCE
 _OF_ACCOUNT = ("CreateCertificateAuthority", "ListCertificateAuthorities")  # about no CA
-_OPERATIONS = (*sorted({*dispatch.OPERATIONS} - {*_OF_ACCOUNT}), "SearchCertificates")
+_OPERATIONS = (*sorted({*dispatch.OPERATIONS} - {*_OF_ACCOUNT}), "ReadAuditRecord", "SearchCertificates")
 _MOST_NAMED = 20
 
 

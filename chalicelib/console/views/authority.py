@@ -1,26 +1,20 @@
-"""The first page of a CA, its certificate decoded, and its activity."""
+"""The first page of a CA, and its certificate decoded."""
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from chalicelib import arn as arns
 from chalicelib.console import web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_page, authority_rows, lifecycle
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display
-from chalicelib.reports import activity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.reports.activity import Activity
 
 
 def show_overview(visit: Visit) -> WireResponse:
@@ -92,51 +86,3 @@ def _binary_files(certificates: list[bytes]) -> list[tuple[str, str, str]]:
 
 def _data(content_type: str, octets: bytes) -> str:
     return f"data:{content_type};base64,{base64.b64encode(octets).decode()}"
-
-
-# activity
-
-
-class Event(NamedTuple):
-    """An entry of the activity page.
-
-    Attributes:
-        about: the subject of a certificate, which may be text of others, or a detail.
-    """
-
-    at: datetime
-    what: str
-    about: str = ""
-    serial: str = ""
-
-
-def show_activity(visit: Visit) -> WireResponse:
-    """The latest events of a CA, the newest first."""
-    events = _events(activity.activity(visit.rt, visit.caller, visit.ca.arn))
-    return authority_page.show(
-        visit,
-        "authority_activity.html",
-        "activity",
-        commands=(command("DescribeCertificateAuthority", {"CertificateAuthorityArn": visit.ca.arn}),),
-        events=sorted(events, key=lambda event: event.at, reverse=True),
-        last=activity.LAST,
-    )
-
-
-def _events(history: Activity) -> Iterator[Event]:
-    yield Event(history.created_at, "CA created")
-    if history.last_state_change_at != history.created_at:
-        yield Event(history.last_state_change_at, "Status changed")
-    for crl in history.crls:
-        if crl.state.published_at is not None:
-            yield Event(crl.state.published_at, "CRL published", f"Number {crl.state.published_number}")
-    for issued in history.issued:
-        what = "Certificate requested" if issued.record.issued_at is None else "Certificate issued"
-        serial = arns.serial_hex(issued.record.serial_number)
-        yield Event(issued.record.issued_at or issued.record.reserved_at, what, issued.summary.subject, serial)
-    for revoked in history.revoked:
-        if revoked.record.revoked_at is not None:
-            serial = arns.serial_hex(revoked.record.serial_number)
-            yield Event(revoked.record.revoked_at, "Certificate revoked", revoked.summary.subject, serial)
-    for report in history.audit_reports:
-        yield Event(report.created_at, "Audit report requested", report.status.capitalize())

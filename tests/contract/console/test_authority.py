@@ -18,7 +18,7 @@ from chalicelib.console.views import install
 from chalicelib.crl import freshness
 from tests.support import console_steps
 from tests.support.authority_steps import active_root, active_subordinate, create, issue, serial_of
-from tests.support.builders import EC_CONFIGURATION, csr
+from tests.support.builders import EC_CONFIGURATION
 from tests.support.console_authority_steps import (
     HOSTILE,
     TABS,
@@ -237,29 +237,6 @@ def test_root_has_no_chain_to_download(browser: Browser, acm_pca: Any) -> None:
     assert "chain.pem" not in page_of(browser, arn, "/certificate").text
     for name, status in (("certificate.pem", 200), ("full-chain.pem", 200), ("chain.pem", 404), ("other.pem", 404)):
         assert browser.get(path_of(arn, f"/certificate/{name}")).status == status
-
-
-# activity
-
-
-def test_activity_is_told_newest_first(browser: Browser, acm_pca: Any, clock: Clock) -> None:
-    arn = active_root(acm_pca)
-    clock.forward(minutes=1)
-    leaf = issue(acm_pca, arn, Csr=csr("first.example.com"))
-    clock.forward(minutes=1)
-    acm_pca.revoke_certificate(
-        CertificateAuthorityArn=arn, CertificateSerial=serial_of(leaf), RevocationReason="SUPERSEDED"
-    )
-    clock.forward(minutes=1)
-    acm_pca.create_certificate_authority_audit_report(
-        CertificateAuthorityArn=arn, S3BucketName="reports", AuditReportResponseFormat="CSV"
-    )
-    text = page_of(browser, arn, "/activity").text
-    whats = ["Audit report requested", "Certificate revoked", "Certificate issued", "CA created"]
-    positions = [text.index(f'data-label="Event">{what}<') for what in whats]
-    assert positions == sorted(positions)
-    assert text.count(serial_of(leaf)) >= 2
-    assert text.count("CN=first.example.com") == 2
 
 
 # what strangers wrote

@@ -99,6 +99,7 @@ def templates(seen: dict[tuple[str, str], Answer]) -> set[tuple[str, str]]:
 READING = {"cas", "overview", "hierarchy", "certificates", "cas/{ca_id}", "cas/{ca_id}/certificate",
            "cas/{ca_id}/certificates", "cas/{ca_id}/certificates/{serial}", "cas/{ca_id}/revocation",
            "cas/{ca_id}/tags", "cas/{ca_id}/sharing", "cas/{ca_id}/reports", "cas/{ca_id}/activity",
+           "activity", "activity/record",
            "cas/{ca_id}/csr"}  # fmt: skip
 CHANGING = ("cas/create", "install", "delete", "edit", "issue", "principal", "publish", "disable", "sharing/", "tags/")
 
@@ -130,7 +131,7 @@ def test_issuer_sees_what_it_may_do(rt: Any, made: Home) -> None:
     page = browser.get(f"/console/you?ca={arn_of(made.ca_id)}")
     assert "by EndEntityServerAuthCertificate" in page.text
     assert page.text.count("Allowed</span>") == 2
-    assert page.text.count("Denied</span>") == 22
+    assert page.text.count("Denied</span>") == 23
 
 
 def test_issuer_that_may_read_issues_by_its_template(rt: Any, made: Home) -> None:
