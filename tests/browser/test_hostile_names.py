@@ -159,8 +159,10 @@ def site(calm: Page, harmless: list[Named]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while waiting:
         address = waiting.pop()
-        named = urlsplit(address).path.replace(own.ca_id, "CA").replace(own.serial, "SERIAL")
-        if named in found or not re.fullmatch(r"/console(?!.*[0-9a-f]{8}-|.*[0-9a-f]{16}|.*/create).*", named):
+        parts = urlsplit(address)
+        named = parts.path.replace(own.ca_id, "CA").replace(own.serial, "SERIAL")
+        named += f"?{parts.query}" if parts.path.endswith("/principal") else ""
+        if named in found or not re.fullmatch(r"/console(?!.*[0-9a-f]{8}-|.*[0-9a-f]{16}|.*/create|.*l/).*", named):
             continue
         seen = fetch(calm, address)
         if "html" in seen["type"] and seen["status"] == 200:

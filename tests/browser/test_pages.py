@@ -16,6 +16,7 @@ from tests.browser import furnished
 from tests.browser.screen import DESKTOP, PHONE, sign_in, visitor
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import csr
+from tests.support.roles import trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,8 +68,13 @@ def window(chromium: Browser, home: Home) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def site(home: Home, window: Page) -> dict[str, Seen]:
+def site(home: Home, window: Page, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """Every page that links lead to, by its address."""
+    trusts = tmp_path_factory.mktemp("role") / "trust.json"
+    trusts.write_text(trust({"AWS": "000000000000"}))
+    home.signet("role", "create", "deployer", "--trust", str(trusts), "--preset", "auditor")
+    home.signet("principal", "create", "zed", "--preset", "read-only")
+    home.signet("credentials", "create", "--principal", "zed")
     waiting = [urljoin(home.console_url, path) for path in ("cas", *furnished.furnish(home.client(), window))]
     found: dict[str, Seen] = {}
     while waiting:
