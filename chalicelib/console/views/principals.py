@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.access import access_keys, presets, principals, roles
+from chalicelib.access import access_keys, oidc_providers, presets, principals, roles
 from chalicelib.access.policy import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
@@ -45,12 +45,12 @@ class PrincipalRow(NamedTuple):
 
 
 def list_all(visit: Visit) -> WireResponse:
-    """The principals with their policies and keys, and the roles."""
+    """The principals with their policies and keys, the roles, and the OIDC providers."""
     rt, account_id, after = visit.rt, visit.caller.account_id, visit.query.get("after", "")
     found = [principals.find(rt, account_id, ADMINISTRATOR)] if not after else []
     found += [each for each in rt.store.list_principals(account_id) if each.name > after]
     keys = access_keys.of_account(rt, account_id)
-    all_roles = roles.list_all(rt, account_id)
+    all_roles, providers = roles.list_all(rt, account_id), oidc_providers.list_all(rt, account_id)
     return render.page(
         visit,
         "principals.html",
@@ -61,6 +61,8 @@ def list_all(visit: Visit) -> WireResponse:
         following=f"principals?{urlencode({'after': found[PAGE - 1].name})}" if len(found) > PAGE else "",
         roles=[(role, f"role?{urlencode({'name': role.name})}") for role in all_roles[:MOST_ROLES]],
         more_roles=len(all_roles) - MOST_ROLES,
+        providers=providers[:MOST_ROLES],
+        more_providers=len(providers) - MOST_ROLES,
         note=notes.take(visit),
     )
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.access import access_keys, presets, principals
+from chalicelib.access import access_keys, oidc_providers, presets, principals
 from chalicelib.console import needs, pages
 from tests.support.authority_steps import issue as issue_leaf
 from tests.support.client import client_for
@@ -318,3 +318,11 @@ def test_roles_are_shown_as_they_are(browser: Browser, rt: Any) -> None:
     assert "sts:AssumeRole" in page.text
     assert "deployer</bdi></a>" in browser.get("/console/principals").text
     assert browser.get("/console/role?name=other").status == 404
+
+
+def test_oidc_providers_are_shown_as_they_are(browser: Browser, rt: Any) -> None:
+    assert "OIDC providers" not in browser.get("/console/principals").text
+    oidc_providers.create(rt, ACCOUNT, "https://token.actions.githubusercontent.com", ["sts.amazonaws.com"])
+    text = browser.get("/console/principals").text
+    assert "https://token.actions.githubusercontent.com" in text
+    assert "sts.amazonaws.com" in text
