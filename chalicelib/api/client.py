@@ -95,13 +95,18 @@ class Client:
         """
         return dispatch.call(self.rt, self.caller, name, request)
 
-    def explain(self, **request: object) -> Explanation:
+    def explain(self, *, is_counted: bool = False, **request: object) -> Explanation:
         """The certificate that IssueCertificate would sign, at the cost of one such request.
+
+        Args:
+            is_counted: IssueCertificate itself has just been called for the same visit.
+            **request: as for IssueCertificate.
 
         Raises:
             ApiError: IssueCertificate would refuse the request.
         """
-        throttling.take_token(self.rt, self.caller, "IssueCertificate")
+        if not is_counted:
+            throttling.take_token(self.rt, self.caller, "IssueCertificate")
         with recording.operation(self.rt, self.caller, "ExplainIssuance") as entry:
             explained = dispatch.perform(self.rt, self.caller, "IssueCertificate", request, _PLANNING, entry)
         return cast("Explanation", explained)

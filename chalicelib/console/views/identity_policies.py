@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib import logs
 from chalicelib.access import policy, principals
 from chalicelib.access.policy import PolicyError
 from chalicelib.access.principals import PrincipalError
@@ -66,7 +65,7 @@ def save(visit: Visit) -> WireResponse:
         return _page(visit, typed, {"document": str(error)})
     except PrincipalError as error:
         return _page(visit, typed, {"policy_name": str(error)})
-    return _changed(visit, "policy_saved", principal.name, typed["policy_name"])
+    return notes.done(visit, access.address(principal.name), "policy_saved")
 
 
 def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireResponse:
@@ -110,10 +109,4 @@ def remove(visit: Visit) -> WireResponse:
     if name not in dict(principal.policies):
         return web.redirect(visit, access.address(principal.name))
     principals.delete_policy(visit.rt, principal.account_id, principal.name, name)
-    return _changed(visit, "policy_removed", principal.name, name)
-
-
-def _changed(visit: Visit, note: str, name: str, policy_name: str) -> WireResponse:
-    """Log a change, and go on to the principal, whose page says what was done."""
-    logs.log("access_changed", action=note, principal=name, policy=policy_name, by=visit.signed_in.access_key_id)
-    return notes.done(visit, access.address(name), note)
+    return notes.done(visit, access.address(principal.name), "policy_removed")

@@ -161,7 +161,7 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
     request = _request(visit.ca, draft.typed)
     explanation: Explanation | None = None
     try:
-        explanation = visit.client.explain(**request)
+        explanation = visit.client.explain(is_counted=error is not None, **request)
     except errors.ResourceNotFoundException:
         raise
     except errors.ApiError as refusal:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from chalicelib import arn as arns
-from chalicelib import logs
 from chalicelib.access import access_keys, oidc_providers, presets, principals, roles
 from chalicelib.access.policy import PolicyError
 from chalicelib.access.presets import PresetError
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
     from chalicelib.records import AccessKey, Principal
 
-PAGE, MOST_ROLES = 50, 50
+PAGE, MOST_ROLES, MOST_KEYS = 50, 25, 20
 MOST_DAYS = 3650
+_TOO_LONG = f"It must have at most {access.MOST_DESCRIPTION} characters."
 _OWN_KEY = "You are signed in with this access key. Sign in with another one first."
 
 
@@ -99,14 +99,17 @@ def _create_page(visit: Visit, problems: Problems) -> WireResponse:
 def create(visit: Visit) -> WireResponse:
     """Make a principal with the policy of a preset, or with none."""
     rt, caller, name, preset = visit.rt, visit.caller, visit.form.get("principal_name"), visit.form.get("preset")
+    description = visit.form.get("description")
+    if len(description) > access.MOST_DESCRIPTION:
+        return _create_page(visit, {"description": _TOO_LONG})
     try:
         policies = ((preset, _preset_policy(visit, preset)),) if preset else ()
-        principals.create(rt, caller.account_id, name, policies=policies, description=visit.form.get("description"))
+        principals.create(rt, caller.account_id, name, policies=policies, description=description)
     except (PresetError, PolicyError) as error:
         return _create_page(visit, {"preset": str(error)})
     except PrincipalError as error:
         return _create_page(visit, {"principal_name": str(error)})
-    return _changed(visit, "principal_created", name, access.address(name))
+    return notes.done(visit, access.address(name), "principal_created")
 
 
 def _preset_policy(visit: Visit, preset: str) -> str:
@@ -134,6 +137,7 @@ def show(visit: Visit) -> WireResponse:
 def _page(visit: Visit, problems: Problems) -> WireResponse:
     rt, principal, ca = visit.rt, access.principal(visit), access.chosen_ca(visit)
     caller = access.caller_of(visit, principal.name)
+    keys = access_keys.of_principal(rt, principal.account_id, principal.name)
     return render.page(
         visit,
         "principal.html",
@@ -144,7 +148,8 @@ def _page(visit: Visit, problems: Problems) -> WireResponse:
         arn=principals.arn_of(rt, principal.account_id, principal.name),
         is_administrator=principal.name == ADMINISTRATOR,
         policies=[access.shown_policy(name, text) for name, text in principal.policies],
-        keys=access_keys.of_principal(rt, principal.account_id, principal.name),
+        keys=keys[-MOST_KEYS:],
+        more_keys=len(keys) - MOST_KEYS,
         address=lambda path="", **more: access.address(principal.name, path, **more),
         own_key_id=visit.signed_in.access_key_id,
         now=rt.now(),
@@ -190,7 +195,7 @@ def delete(visit: Visit) -> WireResponse:
         principals.delete(visit.rt, principal.account_id, principal.name)
     except PrincipalError as error:
         return _delete_page(visit, {"confirm": str(error)})
-    return _changed(visit, "principal_deleted", principal.name, "principals")
+    return notes.done(visit, access.SECTION, "principal_deleted")
 
 
 # access keys
@@ -198,18 +203,16 @@ def delete(visit: Visit) -> WireResponse:
 
 def create_key(visit: Visit) -> WireResponse:
     """Make an access key, and show its secret this once."""
-    rt, principal, days = visit.rt, access.principal(visit), visit.form.get("expires_in")
+    rt, principal = visit.rt, access.principal(visit)
+    days, description = visit.form.get("expires_in"), visit.form.get("key_description")
+    if len(description) > access.MOST_DESCRIPTION:
+        return _page(visit, {"key_description": _TOO_LONG})
     if days and not (re.fullmatch("[0-9]{1,4}", days, re.ASCII) and 1 <= int(days) <= MOST_DAYS):
         return _page(visit, {"expires_in": f"It must be from 1 to {MOST_DAYS} days, or empty."})
     expires_at = rt.now() + timedelta(days=int(days)) if days else None
     made = access_keys.create_access_key(
-        rt,
-        principal.account_id,
-        visit.form.get("key_description")[: access.MOST_DESCRIPTION],
-        principal=principal.name,
-        expires_at=expires_at,
+        rt, principal.account_id, description, principal=principal.name, expires_at=expires_at
     )
-    _log(visit, "key_created", principal.name, made.access_key_id)
     return render.page(
         visit,
         "principal_key.html",
@@ -231,8 +234,7 @@ def switch_key(visit: Visit) -> WireResponse:
         access_keys.set_active(visit.rt, key, active=active)
     except ConflictError:
         return _page(visit, {"": "The access key has just been changed. Try again."})
-    path, key_id = access.address(key.principal), key.access_key_id
-    return _changed(visit, "key_activated" if active else "key_deactivated", key.principal, path, key_id)
+    return notes.done(visit, access.address(key.principal), "key_activated" if active else "key_deactivated")
 
 
 def confirm_key_deletion(visit: Visit) -> WireResponse:
@@ -261,18 +263,7 @@ def delete_key(visit: Visit) -> WireResponse:
     if key.access_key_id == visit.signed_in.access_key_id:
         return _key_page(visit, _OWN_KEY)
     visit.rt.store.delete_access_key(key.access_key_id)
-    return _changed(visit, "key_deleted", key.principal, access.address(key.principal), key.access_key_id)
-
-
-def _changed(visit: Visit, note: str, name: str, path: str, access_key_id: str = "") -> WireResponse:
-    """Log a change, and go on to a page that says what was done."""
-    _log(visit, note, name, access_key_id)
-    return notes.done(visit, path, note)
-
-
-def _log(visit: Visit, action: str, name: str, access_key_id: str) -> None:
-    more: dict[str, Any] = {"access_key_id": access_key_id} if access_key_id else {}
-    logs.log("access_changed", action=action, principal=name, by=visit.signed_in.access_key_id, **more)
+    return notes.done(visit, access.address(key.principal), "key_deleted")
 
 
 # roles

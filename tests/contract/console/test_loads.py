@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
@@ -117,4 +118,15 @@ def test_preview_takes_one_token_of_each_rate(browser: Browser, rt: Any, cost: C
     token = {"token": fields["token"]}
     issued = next(visits(browser, "POST", f"/console/cas/{ca_id}/issue/{last}", token))
     assert issued.status == 303
+    assert cost.tokens == {DESCRIBE: 1, "IssueCertificate": 1}
+
+
+def test_refused_preview_takes_no_token_twice(browser: Browser, rt: Any, cost: Cost) -> None:
+    ca_id = root(rt)
+    preview = browser.submit(browser.get(f"/console/cas/{ca_id}/issue"), "/issue", csr=csr().decode())
+    ca = rt.store.get_certificate_authority(arn_of(ca_id))
+    rt.store.update_certificate_authority(ca, replace(ca, status="DISABLED"))
+    cost.reset()
+    refused = browser.submit(preview, preview.url.rsplit("/", 1)[1])
+    assert (refused.status, "This certificate cannot be issued." in refused.text) == (422, True)
     assert cost.tokens == {DESCRIBE: 1, "IssueCertificate": 1}

@@ -171,6 +171,7 @@ def test_what_can_never_be_judged_is_warned_of(browser: Browser, rt: Any) -> Non
         ({"principal_name": "taken", "preset": ""}, "principal_name", "There is a principal taken already."),
         ({"principal_name": "x", "preset": "issuer"}, "preset", "An issuer needs a CA and the templates"),
         ({"principal_name": "x", "preset": "king"}, "preset", "Choose one of these."),
+        ({"principal_name": "x", "preset": "", "description": "x" * 257}, "description", "at most 256 characters"),
     ],
 )
 def test_invalid_principal_comes_back_with_its_problem(
@@ -217,6 +218,12 @@ def test_key_that_signed_in_cannot_be_deactivated_or_deleted_by_itself(browser: 
 def test_lifetime_of_a_key_is_a_number_of_days(browser: Browser, rt: Any, days: str) -> None:
     answer = button(browser, created(browser, preset=""), "principal/key", expires_in=days)
     assert (answer.status, "from 1 to 3650 days" in problems(answer)["expires_in"]) == (422, True)
+    assert access_keys.of_principal(rt, ACCOUNT, NAME) == []
+
+
+def test_description_of_a_key_is_bounded(browser: Browser, rt: Any) -> None:
+    answer = button(browser, created(browser, preset=""), "principal/key", key_description="x" * 257)
+    assert (answer.status, "at most 256 characters" in problems(answer)["key_description"]) == (422, True)
     assert access_keys.of_principal(rt, ACCOUNT, NAME) == []
 
 

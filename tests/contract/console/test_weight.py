@@ -5,16 +5,19 @@ The home has many CAs, a page of certificates of ordinary length, and one certif
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
 import pytest
 
+from chalicelib.access import access_keys, principals
 from chalicelib.console import pages
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import certificate_search, overview
 from tests.support.builders import csr
 from tests.support.console_steps import create, issue, revoke, root, signed_in, subordinate
+from tests.support.roles import OWNER, make_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +57,25 @@ def home(rt: Any) -> Home:
     request = csr("many.example.com", dns_names=names)
     serial = issue(rt, ca_id, request)
     revoke(rt, ca_id, serial)
+    furnish_access(rt)
     browser = signed_in(rt)
     form = browser.get(f"/console/cas/{ca_id}/issue")
     preview = browser.submit(form, "/issue", csr=request.decode(), template="EndEntityCertificate")
     return Home(browser, ca_id, serial, preview.url.rsplit("/", 1)[1])
+
+
+def furnish_access(rt: Any) -> None:
+    """A principal with the longest policy and many access keys, a role with long ones, and many more of both."""
+    number = (principals.MAX_CHARACTERS - 200) // 30
+    actions = [f"acm-pca:ListTags{each:05}abcdef" for each in range(number)]
+    text = json.dumps({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}}, separators=(",", ":"))
+    for each in range(60):
+        principals.create(rt, OWNER, f"principal-{each:02}", description="x" * 200)
+        make_role(rt, f"role-{each:02}", description="x" * 200)
+    principals.create(rt, OWNER, "zed", policies=(("p", text),))
+    make_role(rt, "zed", policy=text)
+    for _ in range(30):
+        access_keys.create_access_key(rt, OWNER, "x" * 200, principal="zed")
 
 
 def addresses(home: Home) -> Iterator[str]:
@@ -66,6 +84,7 @@ def addresses(home: Home) -> Iterator[str]:
     for row in SHOWN:
         steps = wizard_draft.STEPS if "{step}" in row.path else [""]
         yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)
+    yield from (f"{path}?name=zed&policy=p" for path in ("principal", "principal/policy", "principal/delete", "role"))
     yield f"hierarchy?begin={overview.BRANCHES}"
     yield f"cas/{home.ca_id}/issue?draft={home.issue}"
 

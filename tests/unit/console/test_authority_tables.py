@@ -49,7 +49,7 @@ def test_every_note_is_written_and_said() -> None:
 
 def _notes(text: str) -> list[str]:
     found = re.findall(
-        r'(?:\.done\(visit, .*?|_permission\(visit, "\w+", |_changed\(visit, )"(\w+)"(?: if \w+ else "(\w+)")?[,)]',
+        r'(?:\.done\(visit, .*?|_permission\(visit, "\w+", )"(\w+)"(?: if \w+ else "(\w+)")?[,)]',
         text,
     )
     return [note for pair in found for note in pair if note]
