@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import settings
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from playwright.sync_api import Browser, Page
+
+settings.register_profile("signet", deadline=None)  # how long an example takes depends on what else the machine does
+settings.load_profile("signet")
 
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
