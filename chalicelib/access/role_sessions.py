@@ -13,6 +13,7 @@ import binascii
 import json
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,11 +43,12 @@ class Opened(NamedTuple):
     session: Session
 
 
-class Started(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Started:
     """A session with all that signs its requests: shown once, never stored."""
 
     credential: Credential
-    token: str
+    token: str = field(repr=False)
     session: Session
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,12 +42,13 @@ class Rule(NamedTuple):
     pattern: str = r"[\t\n\r -~\u00a0-\U0010ffff]*"
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A request whose signature, if it has one, and parameters have been checked."""
 
-    request: WireRequest
+    request: WireRequest = field(repr=False)
     caller: Caller | None
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)  # a token may be among them
 
     @property
     def signer(self) -> Caller:

@@ -216,8 +216,9 @@ def test_secrets_show_nowhere(rt: Any, keys: dict[str, str], caplog: pytest.LogC
     opened = role_sessions.opened(rt, keys["token"])
     assert opened is not None
     assert isinstance(opened.credential, Credential)
-    shown = f"{opened!r} {rt.known!r} {rt!r} {rt.store.get_entity(TokenKey, '', '1')!r}"
-    for secret in (keys["secret"], keys["token"]):
+    started = role_sessions.start(rt, make_role(rt, "q"), "s1", ("access-key", "x", ""), roles.USUAL)
+    shown = f"{opened!r} {rt.known!r} {rt!r} {rt.store.get_entity(TokenKey, '', '1')!r} {started!r}"
+    for secret in (keys["secret"], keys["token"], started.token, started.credential.secret):
         assert secret not in shown
     assert keys["secret"] not in base64.urlsafe_b64decode(keys["token"]).decode("latin-1")
 
