@@ -62,13 +62,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What principals and holders of OIDC tokens may become for a while, as far as its trust policy lets them.
+    """Policies that principals and holders of OIDC tokens assume for a while, if its trust policy lets them.
 
     Attributes:
-        role_id: random; a role that is made again under an old name has another one.
-        trust_policy: who may assume it, as its author wrote it.
-        policies: what its sessions may do, as a principal's.
-        max_session_seconds: how long a session lasts at most.
+        role_id: random, so that a new role of an old name differs.
+        trust_policy: says who may assume it; the text of its author.
+        policies: of its sessions, as a principal's.
+        max_session_seconds: the longest time that a session lasts.
         version: grows by one with every write; an update is conditional on it.
     """
 
@@ -85,15 +85,15 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcProvider:
-    """An issuer of OIDC tokens that an account trusts to say who somebody is.
+    """An issuer of OIDC tokens that an account trusts.
 
     Attributes:
-        name: its URL without the scheme; policies name it so.
-        url: what `iss` of its tokens has to be, exactly.
-        provider_id: random; a provider that is made again under an old name has another one.
-        audiences: one of which `aud` of its tokens has to name.
-        jwks: its keys (RFC 7517), if they are not fetched.
-        ca_pem: the certificates that its server's has to chain to; empty: the system's.
+        name: its URL without the scheme, as in policies.
+        url: must equal `iss` of its tokens.
+        provider_id: random, so that a new provider of an old name differs.
+        audiences: `aud` of its tokens must name one of them.
+        jwks: its keys (RFC 7517); empty: they are fetched.
+        ca_pem: certificates that authenticate its server; empty: those of the system.
         version: grows by one with every write; an update is conditional on it.
     """
 
@@ -110,7 +110,7 @@ class OidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenKey:
-    """The key that seals the session tokens of a home; there is one, of no account.
+    """The one key that seals the session tokens of a home; it belongs to no account.
 
     Attributes:
         sealed: 32 bytes, sealed by the keystore.
@@ -128,18 +128,18 @@ Entity = Role | OidcProvider | TokenKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A role that somebody has assumed; only the session token holds it.
+    """A role that somebody has assumed; only the session token holds this record.
 
     Attributes:
-        account_id: that of the role.
+        account_id: of the role.
         role: its name.
-        role_id: its id; the session ends with it.
-        name: of the session, as the caller chose it.
-        source: who assumed the role, with whom the session ends: "access-key", its id and when it was made; or
-            "oidc-provider", its name and its id.
-        issued_at: when it began.
-        expires_at: when it ends.
-        policy: a policy that limits it further; empty for none.
+        role_id: its id; deleting the role ends the session.
+        name: of the session; the caller chose it.
+        source: began the session, and deleting it ends the session: "access-key", its id and the time of its creation;
+            or "oidc-provider", its name and its id.
+        issued_at: the beginning.
+        expires_at: the end.
+        policy: limits the session further; empty for none.
     """
 
     account_id: str

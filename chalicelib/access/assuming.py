@@ -24,14 +24,14 @@ MAX_POLICY_CHARACTERS, MAX_POLICY_BYTES = 2048, 4096  # all of it travels with e
 
 
 class Wish(NamedTuple):
-    """The session that somebody asks for.
+    """The session that a caller wants.
 
     Attributes:
         role: the role.
         name: of the session.
-        seconds: how long it lasts; None: an hour, or as long as the role allows.
-        policy: a policy that limits it further; empty for none.
-        external_id: what the trust policy may want to hear.
+        seconds: its length; None: an hour, or as long as the role allows.
+        policy: limits it further; empty for none.
+        external_id: for conditions of the trust policy; empty for none.
     """
 
     role: RoleArn
@@ -45,7 +45,7 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
     """Begin a session of a role for a caller with an access key.
 
     Raises:
-        AccessDeniedException: the caller may not; the text is the same whether there is such a role.
+        AccessDeniedException: the caller may not; the text does not reveal whether the role exists.
         MalformedPolicyDocument: the session's policy is invalid.
         ValidationException: the role's sessions do not last so long.
     """
@@ -73,10 +73,10 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
 
 
 def trusting_role(rt: Runtime, wish: Wish, request: policy.Request) -> Role:
-    """Return the role, if it trusts the issuer of a token that the request is about.
+    """Return the role, if it trusts the token that the request is about.
 
     Raises:
-        AccessDeniedException: it does not, or there is no such role; the text is AWS's, which tells nothing more.
+        AccessDeniedException: it does not, or does not exist; the text is AWS's, and does not reveal which.
     """
     role = _role(rt, wish.role)
     if role is None or policy.evaluate(_trust_of(role), request).effect != "Allow":
@@ -121,7 +121,7 @@ def _role(rt: Runtime, arn: RoleArn) -> Role | None:
 
 
 def _trust_of(role: Role | None) -> tuple[Statement, ...]:
-    """The statements of a role's trust policy; none of one that is damaged, which lets nobody in."""
+    """Return the statements of a role's trust policy; none if it is damaged, so that it lets nobody in."""
     try:
         return () if role is None else trust.parse(role.trust_policy, role.account_id)
     except PolicyError as error:

@@ -1,7 +1,7 @@
-"""The keys of OIDC issuers: fetched from where an issuer says, or given by the operator; only public ones that sign.
+"""The keys of OIDC issuers, which the issuer publishes or the operator hands over; only public signing keys count.
 
 A process keeps fetched keys for `USABLE`. It fetches them again after `FRESH`, and for an unknown key id, but not more
-often than every `PAUSE`: else tokens that anybody makes up would make it fetch.
+often than once in `PAUSE`, so that invented tokens cannot make it fetch.
 
 Source: OpenID Connect Discovery 1.0 section 4; RFC 7517 sections 4 and 5; RFC 8725 sections 3.1 to 3.5.
 """
@@ -31,7 +31,7 @@ FRESH, USABLE, PAUSE = timedelta(minutes=10), timedelta(hours=1), timedelta(seco
 SECONDS = 5.0  # for both documents
 _MOST_DOCUMENT_BYTES, _MOST_KEYS_BYTES, _MOST_KEYS = 65_536, 262_144, 100
 _MOST_ISSUERS = 1000
-# For each algorithm, the type and curve of its keys. With an octet key whoever verifies could sign, so none is here.
+# The key type and curve of each algorithm. No algorithm has octet keys, with which a verifier could also sign.
 ALGORITHMS = {
     **dict.fromkeys(("RS256", "RS384", "RS512"), ("RSA", "")),
     "ES256": ("EC", "P-256"),
@@ -50,7 +50,7 @@ class IssuerKey(NamedTuple):
     Attributes:
         kid: its id; empty for none.
         kind: type and curve, as in `ALGORITHMS`.
-        alg: the only algorithm that it is for; empty for any.
+        alg: its only algorithm; empty for any.
     """
 
     kid: str
@@ -61,11 +61,11 @@ class IssuerKey(NamedTuple):
 
 @dataclass(slots=True)
 class Known:
-    """What a process knows of an issuer.
+    """The keys of an issuer in this process.
 
     Attributes:
-        fetched_at: when the keys were asked for; None: never with success.
-        tried_at: when they were asked for last.
+        fetched_at: the last successful fetch; None: there was none.
+        tried_at: the last attempt.
     """
 
     keys: tuple[IssuerKey, ...] = ()
@@ -74,7 +74,7 @@ class Known:
 
 
 def key_for(rt: Runtime, provider: OidcProvider, alg: str, kid: str) -> IssuerKey:
-    """Return the key that a token says it is signed with.
+    """Return the key that a token names.
 
     Raises:
         IDPCommunicationError: the keys cannot be fetched now.
@@ -121,7 +121,7 @@ def _known(rt: Runtime, provider: OidcProvider) -> Known:
 
 
 def _may_try(known: Known, now: datetime) -> bool:
-    """Take the turn to fetch, which one request has every `PAUSE`."""
+    """Take the turn to fetch, which one request gets in each `PAUSE`."""
     with _TURN:
         if known.tried_at is not None and timedelta(0) <= now - known.tried_at < PAUSE:
             return False
@@ -130,7 +130,7 @@ def _may_try(known: Known, now: datetime) -> bool:
 
 
 def _fitting(keys: tuple[IssuerKey, ...], alg: str, kid: str) -> IssuerKey | None:
-    """The one key of this id and for this algorithm; a token without `kid` must leave no choice."""
+    """Return the one key of this id and algorithm; without a `kid`, the only key of this algorithm."""
     found = [
         each for each in keys if each.kind == ALGORITHMS[alg] and each.alg in {"", alg} and (not kid or each.kid == kid)
     ]
@@ -155,7 +155,7 @@ def _fetch(rt: Runtime, provider: OidcProvider) -> tuple[IssuerKey, ...]:
 
 
 def _allowed(rt: Runtime, provider: OidcProvider) -> fetching.Allowed:
-    """Say where the URLs of an issuer may lead: to this machine only if the provider is on it."""
+    """Say where the URLs of an issuer may lead: to this machine only if the issuer is on it."""
     parts = urlsplit(provider.url)
     is_local = rt.settings.state == "sqlite" and parts.hostname in {"127.0.0.1", "localhost"}
     port = (parts.port or {"http": 80, "https": 443}[parts.scheme]) if is_local else 0
@@ -163,7 +163,7 @@ def _allowed(rt: Runtime, provider: OidcProvider) -> fetching.Allowed:
 
 
 def _is_as_safe(url: str, issuer: str) -> bool:
-    """Tell whether a URL is of https, or of the very server of an issuer that is not."""
+    """Tell whether a URL uses https, or leads to the issuer's own server."""
     if not (url.isascii() and url.isprintable()):
         return False
     parts, own = urlsplit(url), urlsplit(issuer)
@@ -184,7 +184,7 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def read(jwks: bytes) -> tuple[IssuerKey, ...]:
-    """Read a set of keys, of which those that are of no use here are left out; raises `ValueError`."""
+    """Read a set of keys and leave out useless ones; raises `ValueError` if it is no set of keys."""
     keys = _object(jwks).get("keys")
     if not isinstance(keys, list) or len(keys) > _MOST_KEYS:
         raise ValueError(f"The document has no list of at most {_MOST_KEYS} keys.")
@@ -192,7 +192,7 @@ def read(jwks: bytes) -> tuple[IssuerKey, ...]:
 
 
 def _read_key(jwk: dict[str, Any]) -> IssuerKey | None:
-    """Read a public key that signs; None for any other one, and for one that is damaged."""
+    """Read a public signing key; None if it is of another kind, or damaged."""
     from joserfc.errors import JoseError
     from joserfc.jwk import JWKRegistry
 

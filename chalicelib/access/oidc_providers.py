@@ -1,4 +1,4 @@
-"""OIDC providers: issuers whose tokens an account believes.
+"""OIDC providers: issuers of tokens that an account trusts.
 
 Source: IAM User Guide, "OIDC federation"; OpenID Connect Core 1.0 section 2 (issuer), Discovery 1.0 section 4.
 """
@@ -49,19 +49,19 @@ def create(
     ca_pem: str = "",
     on_this_machine: bool = False,
 ) -> OidcProvider:
-    """Believe the tokens of an issuer that are for one of these audiences.
+    """Trust the tokens of an issuer for these audiences.
 
     Args:
         rt: the runtime.
         account_id: the account.
-        url: the issuer, exactly as its tokens name it.
+        url: the issuer, exactly as in its tokens.
         audiences: at least one.
-        jwks: the issuer's keys, if they are not to be fetched.
-        ca_pem: certificates that the issuer's server has to chain to, instead of the system's.
-        on_this_machine: the issuer is on this machine; only in the laptop home, and then http will do.
+        jwks: the issuer's keys; empty: they are fetched.
+        ca_pem: certificates that authenticate the issuer's server, instead of the system's.
+        on_this_machine: the issuer is on this machine, and may speak http; only in the laptop home.
 
     Raises:
-        PrincipalError: the account has this provider already, or something of it is invalid.
+        PrincipalError: the account has this provider already, or an argument is invalid.
     """
     _check_url(rt, url, on_this_machine=on_this_machine)
     _check_audiences(audiences)
@@ -98,7 +98,7 @@ def list_all(rt: Runtime, account_id: str) -> list[OidcProvider]:
 
 
 def delete(rt: Runtime, account_id: str, name: str) -> OidcProvider:
-    """Remove a provider, with which the sessions end that its tokens began; `PrincipalError` if there is none."""
+    """Remove a provider and end the sessions that its tokens began; raises `PrincipalError` if there is none."""
     provider = find(rt, account_id, name)
     rt.store.delete_entity(provider)
     principals.forget(rt, OidcProvider.__name__, account_id, provider.name)
@@ -142,7 +142,7 @@ def _check_audiences(audiences: Sequence[str]) -> None:
 
 
 def _check_files(jwks: str, ca_pem: str) -> None:
-    if max(len(jwks), len(ca_pem)) > MOST_FILE:  # whoever sends a token makes Signet read them
+    if max(len(jwks), len(ca_pem)) > MOST_FILE:  # an anonymous request makes Signet read them
         raise PrincipalError(f"The files have at most {MOST_FILE} characters each.")
     if jwks:
         try:

@@ -1,7 +1,7 @@
-"""Sessions of roles: access keys for a while, whose session token says what they are.
+"""Sessions of roles: access keys that expire soon, and the session tokens that hold them.
 
-A token is sealed with the home's token key, which a process reads from the store and opens with the keystore, and then
-keeps for `principals.KNOWN_FOR`. So whoever sends a token of their own making costs a decryption, and no call of KMS.
+The home's token key seals each token. A process reads that key at most once in `principals.KNOWN_FOR`, and opens it
+with the keystore. So an invented token costs one decryption, and no call of KMS.
 
 Source: docs/adr/0006-session-tokens-are-sealed.md; RFC 5116 section 5.1 (AES-GCM).
 """
@@ -37,7 +37,7 @@ _CONTEXT = "token-key"
 
 
 class Opened(NamedTuple):
-    """What a session token holds: the access key that it belongs to, and the session."""
+    """The contents of a session token: its access key and its session."""
 
     credential: Credential
     session: Session
@@ -53,7 +53,7 @@ class Started:
 
 
 def principal_of(session: Session) -> str:
-    """The name that callers of a session have."""
+    """Return the name of a session's callers."""
     return f"{principals.ASSUMED_ROLE}{session.role}/{session.name}"
 
 
@@ -67,8 +67,8 @@ def start(
         role: the role.
         name: of the session.
         source: see `records.Session`.
-        lifetime: how long it lasts, in whole seconds.
-        policy: a policy that limits it further.
+        lifetime: in whole seconds.
+        policy: limits the session further.
     """
     now = rt.now().astimezone(UTC).replace(microsecond=0)
     session = Session(
@@ -86,7 +86,7 @@ def start(
 
 
 def is_alive(rt: Runtime, session: Session) -> bool:
-    """Tell whether the session's role, and who assumed it, are still those of its beginning."""
+    """Tell whether the session's role and source still exist, and are the same ones."""
     role = principals.known_entity(rt, Role, session.account_id, session.role)
     return role is not None and role.role_id == session.role_id and _has_source(rt, session)
 
@@ -103,7 +103,7 @@ def _has_source(rt: Runtime, session: Session) -> bool:
 
 
 def source_of(key: AccessKey) -> tuple[str, str, str]:
-    """The source of sessions that were begun with an access key."""
+    """Return the source of sessions that an access key begins."""
     return ACCESS_KEY, key.access_key_id, key.created_at.astimezone(UTC).isoformat()
 
 
@@ -117,7 +117,7 @@ def _seal(rt: Runtime, opened: Opened) -> str:
 
 
 def opened(rt: Runtime, token: str) -> Opened | None:
-    """Open a session token; None if it is none of this home, or was altered in any bit."""
+    """Open a session token; None if this home did not make it, or if a bit of it differs."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         return None
     try:
@@ -171,7 +171,7 @@ def _decode(content: bytes) -> Opened:
 
 
 def _cipher(rt: Runtime) -> AESGCM | None:
-    """The token key, ready for use; its `repr` does not show it."""
+    """Return the token key in a form whose `repr` does not show it; None if there is none yet."""
     found: AESGCM | None = principals.remembered(rt, (_CONTEXT,), lambda: _read_cipher(rt))
     if found is None:
         principals.forget(rt, _CONTEXT)
@@ -184,7 +184,7 @@ def _read_cipher(rt: Runtime) -> AESGCM | None:
 
 
 def _made_cipher(rt: Runtime) -> AESGCM:
-    """Make the token key; processes that begin together agree on one."""
+    """Create the token key; processes that do so at the same time agree on one."""
     sealed = rt.keys.seal(AESGCM.generate_key(256), _CONTEXT)
     with suppress(ConflictError):
         rt.store.put_entity(TokenKey(sealed=sealed, created_at=rt.now()))

@@ -1,4 +1,4 @@
-"""Roles: what principals and holders of OIDC tokens may become for a while.
+"""Roles: policies that principals and holders of OIDC tokens assume for a while.
 
 Source: IAM User Guide, "IAM roles"; AWS STS API reference, "AssumeRole".
 """
@@ -29,12 +29,12 @@ SHORTEST, LONGEST, USUAL = timedelta(minutes=10), timedelta(hours=12), timedelta
 
 
 def arn_of(rt: Runtime, account_id: str, name: str) -> str:
-    """The ARN of a role."""
+    """Return the ARN of a role."""
     return str(arns.RoleArn(arns.partition_of(rt.settings.region), account_id, name))
 
 
 def new_id(prefix: str) -> str:
-    """A random id, such as those that IAM gives to roles."""
+    """Return a random id like those of IAM."""
     return prefix + base64.b32encode(secrets.token_bytes(10)).decode()
 
 
@@ -48,10 +48,10 @@ def create(
     max_session: timedelta = USUAL,
     description: str = "",
 ) -> Role:
-    """Make a role with these policies (name, text); without one its sessions may do nothing.
+    """Create a role with these policies (name, text); without any, its sessions may do nothing.
 
     Raises:
-        PrincipalError: the name is taken, or not one that a role may have, or the sessions are too short or too long.
+        PrincipalError: the name is taken or invalid, or the sessions are too short or too long.
         PolicyError: a policy is invalid.
     """
     principals.check_name(name, "role")
@@ -91,7 +91,7 @@ def list_all(rt: Runtime, account_id: str) -> list[Role]:
 
 
 def delete(rt: Runtime, account_id: str, name: str) -> None:
-    """Remove a role, with which its sessions end; raises `PrincipalError` if there is none of this name."""
+    """Remove a role and end its sessions; raises `PrincipalError` if there is none of this name."""
     role = find(rt, account_id, name)
     rt.store.delete_entity(role)
     _forget(rt, role)

@@ -1,4 +1,4 @@
-"""Trust policies of roles: which ones are valid, and whom they let assume the role. Pure functions.
+"""Trust policies of roles: which ones are valid, and who may assume the role. Pure functions.
 
 Source: IAM User Guide, "Creating a role", "AWS JSON policy elements: Principal", "Cross-account policy evaluation".
 """
@@ -53,7 +53,7 @@ def _statement(value: Any, number: int) -> Statement:
 
 
 def _principals(value: Any) -> frozenset[str]:
-    """Read principals, and with `Federated` OIDC providers by their ARNs."""
+    """Read principals, and under `Federated` the ARNs of OIDC providers."""
     if not isinstance(value, dict) or "Federated" not in value:
         return policy.principals_of(value)
     providers = policy.strings_of(value["Federated"], "Principal")
@@ -65,9 +65,9 @@ def _principals(value: Any) -> frozenset[str]:
 
 
 def _check_principals(statement: Statement, account_id: str) -> None:
-    """See that an Allow names whom it lets in, and of an issuer of tokens also whose tokens.
+    """See that an Allow names principals of the account, or providers together with the subjects of their tokens.
 
-    An issuer may serve everybody, as that of GitHub Actions does.
+    One issuer may serve everybody, as that of GitHub Actions does.
     """
     if statement.effect == "Deny":
         return

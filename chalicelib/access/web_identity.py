@@ -1,7 +1,7 @@
-"""Assuming a role with a token of an OIDC issuer, which is all that the caller has.
+"""Assuming a role with a token of an OIDC issuer instead of an access key.
 
-What costs nothing is looked at first: form, algorithm, issuer, audience, times. Then the signature, and only then the
-role, so that nobody learns what a role trusts without a token that its issuer signed.
+Checks that cost little come first: form, algorithm, issuer, audience, times. The signature is next, and the role last,
+so that only the holder of a genuine token learns what a role trusts.
 
 Source: AWS STS API reference, "AssumeRoleWithWebIdentity"; OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725.
 """
@@ -37,11 +37,11 @@ _MOST_HEADER, _MOST_NAME = 4096, 255
 
 
 class Claims(NamedTuple):
-    """What a token says.
+    """The claims of a token.
 
     Attributes:
         audiences: all of them.
-        not_before: 1970 where the token does not say.
+        not_before: 1970 if the token has no `nbf`.
     """
 
     issuer: str
@@ -53,14 +53,14 @@ class Claims(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """Whose token it is: verified, and for one of the provider's audiences, which alone are in the claims."""
+    """The holder of a verified token; of its audiences, the claims keep only those of the provider."""
 
     provider: OidcProvider
     claims: Claims
 
 
 def identify(rt: Runtime, account_id: str, token: str) -> Identity:
-    """Verify a token of an issuer that an account believes.
+    """Verify a token of an issuer that an account trusts.
 
     Raises:
         InvalidIdentityToken: no provider of the account signed it, or it is for somebody else.
@@ -78,11 +78,11 @@ def identify(rt: Runtime, account_id: str, token: str) -> Identity:
 
 
 def assume_role(rt: Runtime, identity: Identity, wish: Wish, facts: Facts) -> Started:
-    """Begin a session of a role for whoever holds a token.
+    """Begin a session of a role for the holder of a token.
 
     Args:
         rt: the runtime.
-        identity: whose token it is.
+        identity: the holder of the token.
         wish: the session.
         facts: what policies may ask of the request.
 
@@ -134,10 +134,10 @@ def _request(rt: Runtime, wish: Wish, identity: Identity, facts: Facts) -> polic
 
 
 def read(token: str) -> tuple[str, str, Claims]:
-    """Read algorithm, key id and claims of a token, none of which has been verified.
+    """Read algorithm, key id and claims of a token, without verifying them.
 
     Raises:
-        InvalidIdentityToken: it is none, or lacks what Signet needs.
+        InvalidIdentityToken: it is no token, or lacks a claim that Signet needs.
     """
     if len(token) > MAX_TOKEN_CHARACTERS or _TOKEN.fullmatch(token) is None:
         raise errors.InvalidIdentityToken("The token is not a signed JWT of at most 20,000 characters.")
@@ -186,7 +186,7 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a member that appears twice, of which one reader takes the first and another the last."""
+    """Refuse a member that appears twice: readers differ in which one they take."""
     if len(dict(pairs)) != len(pairs):
         raise ValueError("twice")
     return dict(pairs)
@@ -209,7 +209,7 @@ def verify(token: str, key: IssuerKey) -> None:
 
 @cache
 def _registry() -> JWSRegistry:
-    """Joserfc's registry with the algorithms of `oidc_keys`, of which it would refuse some, and warn of EdDSA."""
+    """Return a registry with the algorithms of `oidc_keys`; joserfc's own refuses some, and warns of EdDSA."""
     from joserfc.errors import UnsupportedAlgorithmError
     from joserfc.jws import JWSRegistry
 

@@ -38,7 +38,7 @@ def wire_request(request: Request) -> WireRequest:
 
 
 def _iam_identity(context: dict[str, Any]) -> IamIdentity | None:
-    """Return whom API Gateway has authenticated; None in the laptop home, whose events are not API Gateway's."""
+    """Return the caller that API Gateway has authenticated; None in the laptop home, which has no API Gateway."""
     identity = context.get("identity") or {}
     names = [identity.get(name) for name in ("accountId", "userArn", "accessKey")]
     if not context.get("apiId") or not all(isinstance(name, str) and name for name in names):

@@ -1,8 +1,8 @@
 """IAM's own identities as callers, as API Gateway names them (SIGNET_CALLERS=iam).
 
-API Gateway has verified the signature and asked IAM. What it says of the caller counts only in this mode, and only in
-an event of API Gateway: no header says it. A user is the principal of its name, a session the role of its name; what
-either may do beyond IAM's policies, Signet's policies say.
+API Gateway has verified the signature and asked IAM. Signet takes the caller from its event, in this mode only, and
+never from a header. A user acts as the principal of its name, a session as the role of its name, and Signet's policies
+limit both.
 
 Source: Amazon API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" and "Control
 access to a REST API with IAM permissions"; IAM User Guide, "IAM identifiers".
@@ -29,19 +29,19 @@ def caller_of(request: WireRequest) -> Caller:
     """Return the caller that API Gateway names.
 
     Raises:
-        MissingAuthenticationTokenException: it names none: the request did not come through it, or nothing there asks
-            IAM.
-        AccessDeniedException: the identity is neither a user nor a session of a role, or has a name that is taken.
+        MissingAuthenticationTokenException: it names none: the request did not come through it, or its route does not
+            ask IAM.
+        AccessDeniedException: the identity is neither a user nor a session of a role, or its name is reserved.
     """
     identity = request.iam_identity
     if identity is None:
         raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
     match = _USER.fullmatch(identity.arn) or _SESSION.fullmatch(identity.arn)
     if match is None or match[1] != identity.account_id:
-        raise errors.AccessDeniedException("Only users and sessions of roles can be callers, not other identities.")
+        raise errors.AccessDeniedException("Only users and sessions of roles can be callers.")
     if match[2] == ADMINISTRATOR:
         raise errors.AccessDeniedException(
-            f"The user {ADMINISTRATOR} has the name of Signet's own administrator, who is nobody of IAM's."
+            f"An IAM user named {ADMINISTRATOR} cannot be a caller: Signet reserves the name."
         )
     return Caller(
         account_id=identity.account_id,

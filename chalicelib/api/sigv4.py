@@ -46,7 +46,7 @@ REFUSED = "The security token included in the request is invalid."
 
 
 class IamIdentity(NamedTuple):
-    """Whom API Gateway has authenticated by IAM."""
+    """A caller that API Gateway has authenticated by IAM."""
 
     account_id: str
     arn: str
@@ -64,7 +64,7 @@ class WireRequest:
         headers: lower-case names with their values, in order; repeated headers are repeated.
         source_ip: the address of the client or its last proxy; empty: nobody knows.
         secure_transport: whether the request came by TLS; None: nobody knows.
-        iam_identity: None: API Gateway has authenticated nobody, or the request did not come through it.
+        iam_identity: None: API Gateway has authenticated nobody, or has not seen the request.
     """
 
     method: str

@@ -1,6 +1,6 @@
-"""AWS STS at the same address: sessions of roles, by the protocol that SDKs speak with it.
+"""AWS STS at the API's address: sessions of roles, in the protocol of the SDKs.
 
-Parameters that would limit a session and are not supported are refused, never ignored.
+Unsupported parameters would limit a session, so they are refused and never ignored.
 
 Source: AWS STS API reference, "AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity".
 """
@@ -35,7 +35,7 @@ _FAILURES_A_SECOND, _FAILURES_AT_ONCE, _MOST_BUCKETS = 2, 50, 10_000
 
 
 class Rule(NamedTuple):
-    """What the value of a parameter has to be: how long, and of which characters."""
+    """The length and the characters of a parameter's value."""
 
     least: int
     most: int
@@ -78,7 +78,7 @@ def handle(rt: Runtime, request: WireRequest) -> WireResponse:
 
 
 def is_plausible(rt: Runtime, request: WireRequest) -> bool:
-    """Tell by its head whether a request may be answered: one that is signed for STS, or not signed at all."""
+    """Tell by its head whether a request may be answered: it is signed for STS, or not signed at all."""
     if request.header("authorization") is None:
         return True
     return sigv4.is_plausible(request, region=rt.settings.region, now=rt.now(), service=SERVICE)
@@ -101,7 +101,7 @@ def _answer(rt: Runtime, request: WireRequest) -> bytes:
 
 
 def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
-    """Check parameters; those that are empty lists limit nothing."""
+    """Check the parameters; an empty list limits nothing, and is ignored."""
     for name in values.keys() - {*action.needs, *action.takes}:
         if values[name]:
             shown = re.sub(r"[^A-Za-z0-9.]", "?", name[:50])
@@ -173,7 +173,7 @@ def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
 
 
 def _assume_role_with_web_identity(rt: Runtime, call: Call) -> Members:
-    """Assume a role with a token; where many that are none come from one address, it has to wait."""
+    """Assume a role with a token; an address that sends many bad ones has to wait."""
     failures = _failures(rt, call.request.source_ip)
     if not rates.has_token(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now()):
         raise errors.ThrottlingException("Too many tokens were refused; try again.", retry_after_seconds=1)
@@ -193,7 +193,7 @@ def _assume_role_with_web_identity(rt: Runtime, call: Call) -> Members:
 
 
 def _identity(rt: Runtime, call: Call, wish: assuming.Wish) -> web_identity.Identity:
-    """Verify the token; a refusal is counted for the audit record, and a few lines of the log say why."""
+    """Verify the token; the audit record counts refusals, and a few lines of the log give reasons."""
     try:
         return web_identity.identify(rt, wish.role.account_id, call.values["WebIdentityToken"])
     except errors.ApiError as error:
@@ -214,7 +214,7 @@ def _started(rt: Runtime, call: Call, wish: assuming.Wish, identity: web_identit
 
 
 def _failures(rt: Runtime, source: str) -> tuple[str, str]:
-    """Return whose bucket a failure is counted in: the source's, or that of all others where many have one."""
+    """Return the bucket that counts failures: the source's own, or a common one if there are many sources."""
     bucket = ("web-identity", f"from {source}")
     return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
 
@@ -228,7 +228,7 @@ def _get_caller_identity(rt: Runtime, call: Call) -> Members:
 
 
 def _user_id(arn: str) -> str:
-    """Return an id in the form of IAM's, which follows from the ARN: principals have no other id than their name."""
+    """Return an id in the form of IAM's, computed from the ARN: a principal has no id but its name."""
     return "AIDA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17]
 
 

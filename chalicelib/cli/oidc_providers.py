@@ -25,8 +25,8 @@ def oidc_provider() -> None:
 @click.argument("issuer_url")
 @click.option("--audience", "audiences", multiple=True, required=True, help="The token's aud; may be repeated.")
 @click.option("--jwks-file", type=click.File(), help="The issuer's keys; default: fetched from the issuer.")
-@click.option("--ca-file", type=click.File(), help="PEM certificates that the issuer's server has to chain to.")
-@click.option("--on-this-machine", is_flag=True, help="The issuer is on 127.0.0.1, where http will do; for tests.")
+@click.option("--ca-file", type=click.File(), help="PEM certificates that authenticate the issuer's server.")
+@click.option("--on-this-machine", is_flag=True, help="The issuer is on 127.0.0.1 and may speak http; for tests.")
 @accounts.option
 @recorded("CreateOidcProvider", "issuer_url", "audiences", "on_this_machine")
 def create(
@@ -38,7 +38,7 @@ def create(
     *,
     on_this_machine: bool,
 ) -> None:
-    """Believe the tokens of an issuer that are for an audience."""
+    """Trust the tokens of an issuer for an audience."""
     rt = runtime.from_env()
     made = oidc_providers.create(
         rt,
@@ -55,10 +55,10 @@ def create(
 @oidc_provider.command("list")
 @accounts.option
 def list_(account_id: str | None) -> None:
-    """Show the issuers whose tokens an account believes."""
+    """Show the issuers that an account trusts."""
     rt = runtime.from_env()
     rows = [
-        (each.url, ", ".join(each.audiences), "given" if each.jwks else "fetched")
+        (each.url, ", ".join(each.audiences), "from a file" if each.jwks else "fetched")
         for each in oidc_providers.list_all(rt, accounts.account_of(rt, account_id))
     ]
     click.echo(table(("Issuer", "Audiences", "Keys"), rows))
@@ -68,7 +68,7 @@ def list_(account_id: str | None) -> None:
 @click.argument("issuer_url")
 @accounts.option
 def show(issuer_url: str, account_id: str | None) -> None:
-    """Show the ARN of an issuer, its audiences and the keys that were given."""
+    """Show an issuer's ARN, audiences, and keys if the operator handed them over."""
     rt = runtime.from_env()
     found = oidc_providers.find(rt, accounts.account_of(rt, account_id), issuer_url)
     click.echo(oidc_providers.arn_of(rt, found.account_id, found.name))
@@ -85,7 +85,7 @@ def show(issuer_url: str, account_id: str | None) -> None:
 @accounts.option
 @recorded("DeleteOidcProvider", "issuer_url")
 def delete(issuer_url: str, account_id: str | None) -> None:
-    """Delete an issuer; the sessions that its tokens began end."""
+    """Delete an issuer and end the sessions that its tokens began."""
     rt = runtime.from_env()
     found = oidc_providers.delete(rt, accounts.account_of(rt, account_id), issuer_url)
     click.echo(f"deleted {found.url}; its sessions end within {principals.KNOWN_FOR.seconds} seconds")

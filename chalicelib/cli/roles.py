@@ -1,4 +1,4 @@
-"""`signet role`: what principals and holders of OIDC tokens may become for a while."""
+"""`signet role`: policies that principals and holders of OIDC tokens assume for a while."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def role() -> None:
-    """Roles: what principals and holders of OIDC tokens may become for a while."""
+    """Roles: policies that principals and holders of OIDC tokens assume for a while."""
 
 
 @role.command()
@@ -47,7 +47,7 @@ def create(  # noqa: PLR0917  click gives one argument for each option
     description: str,
     account_id: str | None,
 ) -> None:
-    """Make a role that those whom its trust policy names may assume."""
+    """Create a role; its trust policy says who may assume it."""
     rt = runtime.from_env()
     made = roles.create(
         rt,
@@ -119,7 +119,7 @@ def put_trust(name: str, file: TextIO, account_id: str | None) -> None:
     """Replace the trust policy of a role by the one in a file ("-": standard input)."""
     rt = runtime.from_env()
     warn(trust.obstacles(roles.put_trust(rt, accounts.account_of(rt, account_id), name, file.read())))
-    click.echo("put the trust policy; sessions that have begun go on")
+    click.echo("replaced the trust policy; present sessions continue")
 
 
 @trust_.command("get")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from chalicelib.cli import signet
+from tests.support.home import ROOT
 from tests.support.oidc_issuer import ALL_KEYS
 from tests.support.roles import ANYTHING, OWNER, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., Result]
 
@@ -124,7 +127,10 @@ def test_issuer_is_believed_listed_shown_and_deleted(run: Run, tmp_path: Path) -
     keys.write_text(ALL_KEYS)
     run("oidc-provider", "create", "https://cluster.example/x", "--audience", "a", "--jwks-file", str(keys))
     listed = [line.split() for line in run("oidc-provider", "list").output.splitlines()]
-    assert listed[1:] == [["https://cluster.example/x", "a", "given"], [GITHUB, "sts.amazonaws.com,", "b", "fetched"]]
+    assert listed[1:] == [
+        ["https://cluster.example/x", "a", "from", "a", "file"],
+        [GITHUB, "sts.amazonaws.com,", "b", "fetched"],
+    ]
     shown = run("oidc-provider", "show", GITHUB).output.splitlines()
     assert shown[1:] == [
         f"issuer {GITHUB}",
@@ -136,3 +142,27 @@ def test_issuer_is_believed_listed_shown_and_deleted(run: Run, tmp_path: Path) -
     assert "its sessions end" in run("oidc-provider", "delete", GITHUB).output
     assert len(run("oidc-provider", "list").output.splitlines()) == 2
     assert "no OIDC provider" in str(run("oidc-provider", "show", GITHUB).exception)
+
+
+def blocks(document: str) -> list[str]:
+    """The console sessions of a guide's sections about roles."""
+    sections = document[document.index("## Roles\n") : document.index("## IAM's own identities")]
+    return re.findall(r"```console\n(.*?)```", sections, re.DOTALL)
+
+
+def test_commands_of_the_guide_work_as_it_shows(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("keys.json").write_text(ALL_KEYS)  # what kubectl would have printed
+    ran = []
+    for block in blocks((ROOT / "docs/access.md").read_text()):
+        for text in re.findall(r"<<'END'\n(.*?)\nEND\n", block, re.DOTALL):
+            Path("trust.json").write_text(text)
+        for command, shown in re.findall(
+            r"^\$ signet (.*)\n((?:(?!\$).*\n)*)", block.replace("\\\n", ""), re.MULTILINE
+        ):
+            found = run(*shlex.split(command.replace("$CA", CA)))
+            assert found.exit_code == 0, found.exception
+            assert found.stderr == ""
+            assert found.output.startswith(shown), command
+            ran.append(command.split()[0])
+    assert ran == ["role", "oidc-provider", "role", "oidc-provider"]
