@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chalicelib.access.conditions import (
@@ -323,13 +323,20 @@ def matching_of(members: dict[str, Any], name: str) -> Matching:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_float=_decimal, parse_constant=_constant)
     except RecursionError:
         raise PolicyError("The policy is nested too deeply.") from None
     except ValueError as error:
         if isinstance(error, PolicyError):
             raise
         raise PolicyError("The policy is not JSON.") from error
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise PolicyError("A number in the policy is too large.") from None
 
 
 def _constant(name: str) -> Any:

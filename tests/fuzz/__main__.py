@@ -1,18 +1,22 @@
-"""Fuzz from a seed on, or replay one: `python -m tests.fuzz [--cases 500000] [--seed N]`; exits with 1 on a finding."""
+"""Fuzz from a seed on, or replay one: `python -m tests.fuzz [--cases 500000] [--seed N]`; exits with 1 on a finding.
+
+Each home has a process of its own, and as many homes run at once as there are processors.
+"""
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import secrets
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.fuzz.run import MOST_GROWN_BYTES, Report, as_json, run
 
 FINDINGS = Path("build/fuzz")
-
-
-def _progress(report: Report) -> None:
-    print(f"{report.cases} cases, {len(report.findings)} findings, {report.grown_bytes >> 20} MiB grown", flush=True)
+HOME_CASES = 20_000
 
 
 def main() -> int:
@@ -22,17 +26,30 @@ def main() -> int:
     chosen = parser.parse_args()
     cases = chosen.cases or (1 if chosen.seed is not None else 500_000)
     first = secrets.randbelow(1 << 40) if chosen.seed is None else chosen.seed
-    print(f"seeds {first} to {first + cases - 1}")
-    report = run(first, cases, progress=_progress)
-    for name, count in sorted(report.statuses.items()):
-        print(f"  {name}: {count}")
-    print(f"{report.cpu_seconds:.0f} s of CPU; the slowest case: {report.slowest[0]:.2f} s, seed {report.slowest[1]}")
-    if report.findings:
-        FINDINGS.mkdir(parents=True, exist_ok=True)
+    print(f"seeds {first} to {first + cases - 1}", flush=True)
+    starts = range(first, first + cases, HOME_CASES)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, max_tasks_per_child=1) as pool:
+        reports = pool.map(partial(_home, first + cases), starts)
+        return 1 if any([_told(report) for report in reports]) else 0
+
+
+def _home(end: int, start: int) -> Report:
+    return run(start, min(HOME_CASES, end - start))
+
+
+def _told(report: Report) -> bool:
+    """Print what a run saw, and keep its findings; True if there are any."""
+    print(
+        f"{report.cases} cases, {len(report.findings)} findings, {report.grown_bytes >> 20} MiB grown, "
+        f"{report.cpu_seconds:.0f} s of CPU; the slowest took {report.slowest[0]:.2f} s, seed {report.slowest[1]}",
+        flush=True,
+    )
     for finding in report.findings:
         print(finding)
+        FINDINGS.mkdir(parents=True, exist_ok=True)
         (FINDINGS / f"{finding.seed}.json").write_text(as_json(finding) + "\n")
-    return 1 if report.findings or report.grown_bytes > MOST_GROWN_BYTES else 0
+    return bool(report.findings) or report.grown_bytes > MOST_GROWN_BYTES
 
 
 if __name__ == "__main__":

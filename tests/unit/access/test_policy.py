@@ -32,6 +32,9 @@ def effect(text: str, asked: Request) -> str | None:
 INVALID: dict[str, tuple[str, str]] = {
     "no JSON": ("{", "not JSON"),
     "a number that is none": ('{"Version": NaN}', "not JSON"),
+    "an exponent that is too large": ('{"Version": 1e9999999999999999999}', "too large"),
+    "an exponent that is too small": ('{"Version": 1e-9999999999999999999}', "too large"),
+    "an integer of 5,000 digits": (f'{{"Version": {"9" * 5000}}}', "not JSON"),
     "deep": ("[" * 40000, "nested too deeply"),
     "a list": ("[]", "must be a JSON object"),
     "member twice": ('{"Statement":[],"Statement":[]}', "twice"),
