@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast e2e simulation pictures bench bench-crl flood clients-test fuzz lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,9 +82,13 @@ localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/open
 	$(BIN)/pytest --localstack -n 2 --dist loadfile
 	$(MAKE) --no-print-directory package
 
-package: $(AWS)/stamp $(VENV)/dev.stamp ## build AWS's template and zip file in build/package, and lint the template
+package: $(AWS)/stamp $(VENV)/dev.stamp ## build AWS's template and zip file in build/package, with SBOM and hashes, and lint the template
 	$(AWS)/bin/python tools/package.py
+	$(BIN)/python -m tools.sbom
 	$(BIN)/cfn-lint build/package/sam.json
+
+advisories: $(VENV)/dev.stamp ## look for known vulnerabilities of what the lock files pin; offline, in a snapshot
+	$(BIN)/python -m tools.advisories
 
 lock: $(VENV)/dev.stamp ## update the lock files from pyproject.toml
 	$(PIP) -r requirements/uv.txt

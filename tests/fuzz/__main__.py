@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import secrets
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from tests.fuzz.run import MOST_GROWN_BYTES, Report, as_json, run
@@ -30,12 +29,8 @@ def main() -> int:
     starts = range(first, first + cases, HOME_CASES)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context, max_tasks_per_child=1) as pool:
-        reports = pool.map(partial(_home, first + cases), starts)
-        return 1 if any([_told(report) for report in reports]) else 0
-
-
-def _home(end: int, start: int) -> Report:
-    return run(start, min(HOME_CASES, end - start))
+        reports = pool.map(run, starts, [min(HOME_CASES, first + cases - start) for start in starts])
+        return min(1, sum(map(_told, reports)))
 
 
 def _told(report: Report) -> bool:
