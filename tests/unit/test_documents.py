@@ -51,6 +51,17 @@ def test_command_is_documented() -> None:
         assert f"`signet {name}" in readme
 
 
+def test_threat_model_names_tests_that_exist() -> None:
+    rows = [line for line in (ROOT / "docs/threat-model.md").read_text().splitlines() if line.startswith("| ")]
+    threats = [row for row in rows if not row.startswith(("| threat ", "| --- "))]
+    assert len(threats) > 50
+    for row in threats:
+        named = re.findall(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", row)
+        assert named, row
+        for path, name in named:
+            assert f"\ndef {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
 DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")])
 # What begins a path, from the root of the repository.
 ROOTS = r"app\.py|(?:\.chalice|\.ci|chalicelib|docs|infrastructure|localstack|requirements|tests|tools)/"
