@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from ssl import SSLContext
 
     from joserfc.jwk import Key
 
@@ -40,9 +41,13 @@ ALL_KEYS = public(*{key.kid: key for key in KEYS.values()}.values())
 
 
 class Issuer:
-    """A server that answers with its configuration and its keys, and counts how often it is asked."""
+    """A server that answers with its configuration and its keys, and counts how often it is asked.
 
-    def __init__(self) -> None:
+    Args:
+        tls: speaks TLS, as localhost.
+    """
+
+    def __init__(self, tls: SSLContext | None = None) -> None:
         self.answers: dict[str, bytes | int] = {}
         self.asked: list[str] = []
         issuer = self
@@ -61,8 +66,10 @@ class Issuer:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.name = self.url.removeprefix("http://")
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.name = f"{'localhost' if tls else '127.0.0.1'}:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://{self.name}"
         self.serve(ALL_KEYS)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

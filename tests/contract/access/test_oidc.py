@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from joserfc.jwk import RSAKey
 
 from chalicelib.access import oidc_providers, presets, roles
@@ -27,6 +33,7 @@ from tests.support.roles import OWNER, keys_in, make_role, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from chalicelib.records import OidcProvider
     from chalicelib.runtime import Runtime
@@ -431,6 +438,39 @@ def test_keys_that_were_given_are_not_fetched(rt: Runtime, acm_pca: Any, issuer:
     assert outcome(rt, issuer.token(clock())) == ("", "")
     assert outcome(rt, sign(issuer.claims(clock()), key=STRANGER))[0] == INVALID
     assert issuer.asked == []
+
+
+def certificate_of_localhost(path: Path) -> tuple[ssl.SSLContext, str]:
+    """A server's context with a self-signed certificate, and that certificate."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 7, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(Encoding.PEM)
+    file = path / "server.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, pem.decode()
+
+
+def test_server_of_an_issuer_is_authenticated(rt: Runtime, acm_pca: Any, clock: Any, tmp_path: Path) -> None:
+    context, pem = certificate_of_localhost(tmp_path)
+    other = certificate_of_localhost(tmp_path)[1]
+    issuer = Issuer(context)
+    codes = []
+    for ca_pem in ("", other, pem):
+        provider = believe(rt, issuer, ca_pem=ca_pem)
+        make_role(rt, "ci", trusts=trusts(issuer))
+        codes.append(outcome(rt, issuer.token(clock()))[0])
+        oidc_providers.delete(rt, OWNER, provider.name)
+        roles.delete(rt, OWNER, "ci")
+    issuer.stop()
+    assert codes == ["IDPCommunicationError", "IDPCommunicationError", ""]
 
 
 def test_who_sends_many_bad_tokens_has_to_wait(rt: Runtime, ready: Issuer, clock: Any) -> None:

@@ -40,7 +40,7 @@ from tests.support.authority_steps import (
     issue,
     serial_of,
 )
-from tests.support.client import client_for
+from tests.support.client import client_for, sts_for
 from tests.support.console_authority_steps import page_of, path_of
 from tests.support.console_browser import Browser
 from tests.support.home import ROOT
@@ -59,6 +59,7 @@ from tests.support.iam_judge import (
 )
 from tests.support.kms_home import KEY_TAG, owners_key, signed
 from tests.support.localstack_home import make_bucket, make_state
+from tests.support.roles import assume, keys_in, make_role
 from tests.support.s3_refusals import refusal
 
 if TYPE_CHECKING:
@@ -231,6 +232,17 @@ def test_roles_allow_the_calls_of_their_functions_and_no_other_action(account: A
     assert refused == []
     asked = {each: {action for action, _, _ in account.calls[each]} | BESIDES[each] for each in FUNCTIONS}
     assert {each: granted(each) - asked[each] for each in FUNCTIONS if granted(each) != asked[each]} == {}
+
+
+def test_session_that_one_process_began_is_verified_by_others(account: Account) -> None:
+    """With secrets in KMS and state in DynamoDB; the role of the function allows what that takes."""
+    make_role(account.process("operator"))
+    keys = keys_in(assume(sts_for(account.process("api_handler"))))
+    for _ in range(2):
+        assert client_for(account.process("api_handler"), **keys).list_certificate_authorities()
+    asked = account.calls["api_handler"]
+    assert [call for call in asked if not allows("api_handler", call)] == []
+    assert {action for action, _, _ in asked if action.startswith("kms:")} == {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
 def by_the_api(account: Account, clock: Clock) -> str:
