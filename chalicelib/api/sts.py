@@ -50,17 +50,6 @@ class Call:
     caller: Caller | None
     values: Mapping[str, str] = field(repr=False)  # a token may be among them
 
-    @property
-    def signer(self) -> Caller:
-        """The caller of an action that has to be signed.
-
-        Raises:
-            MissingAuthenticationTokenException: the request is not signed.
-        """
-        if self.caller is None:
-            raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
-        return self.caller
-
 
 class Action(NamedTuple):
     """An action: its function, and the parameters that it needs and takes."""
@@ -120,10 +109,16 @@ def _checked(action: Action, values: Mapping[str, str]) -> Mapping[str, str]:
     return taken
 
 
+def _signer(rt: Runtime, call: Call) -> Caller:
+    """Return the caller of an action that must be signed; without a signature this raises, and counts the refusal."""
+    return call.caller or dispatch.authenticate(rt, call.request, service=SERVICE)
+
+
 def _assume_role(rt: Runtime, call: Call) -> Members:
-    with recording.operation(rt, call.signer, "AssumeRole") as entry:
+    caller = _signer(rt, call)
+    with recording.operation(rt, caller, "AssumeRole") as entry:
         entry.begin_operation(call.values)
-        started = assuming.assume_role(rt, call.signer, _wish(call.values))
+        started = assuming.assume_role(rt, caller, _wish(call.values))
         entry.answered({"credentials": {"accessKeyId": started.credential.access_key_id}})
     used = len(call.values.get("Policy", "")) * 100 // assuming.MAX_POLICY_CHARACTERS
     return _session(rt, started) | ({"PackedPolicySize": used} if used else {})
@@ -220,7 +215,7 @@ def _failures(rt: Runtime, source: str) -> tuple[str, str]:
 
 
 def _get_caller_identity(rt: Runtime, call: Call) -> Members:
-    caller = call.signer
+    caller = _signer(rt, call)
     arn = principals.arn_of(rt, caller.account_id, caller.principal)
     session = caller.session
     user_id = f"{session.role_id}:{session.name}" if session else _user_id(arn)
