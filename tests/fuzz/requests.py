@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.pki.asn1 import pem
-from tests.fuzz import console_requests, large_requests, mutation
+from tests.fuzz import console_requests, large_requests, mutation, session_requests
 from tests.fuzz.model_requests import made_up
 from tests.fuzz.target import HOST, Key, Request, latin, one_line
 from tests.support.builders import LEAF_KEY, ROOT_KEY
@@ -300,6 +300,9 @@ KINDS: dict[Callable[[Random, Target], Request], int] = {
     console_requests.multipart_forms: 16,
     console_requests.cookies: 8,
     console_requests.read_pages: 12,
+    session_requests.sts_forms: 12,
+    session_requests.identity_tokens: 12,
+    session_requests.session_tokens: 8,
     large_requests.large: 2,
     signatures: 16,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import shutil
 import tempfile
 from collections import defaultdict
@@ -18,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import app as signet_app
-from chalicelib.access import access_keys, presets, principals
+from chalicelib.access import access_keys, oidc_providers, presets, principals
 from chalicelib.api import sigv4
 from chalicelib.config import Settings
 from chalicelib.console import sessions
@@ -28,10 +29,12 @@ from chalicelib.pki.asn1 import pem
 from chalicelib.runtime import Runtime, from_settings
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate
-from tests.support.client import client_for
+from tests.support.client import client_for, sts_for
 from tests.support.extension_values import SUBTREES, VALID
 from tests.support.good_requests import GOOD, World
 from tests.support.ocsp_requests import authority, request_for
+from tests.support.oidc_issuer import ALL_KEYS, AUDIENCE, SUBJECT
+from tests.support.roles import OWNER, assume, keys_in, make_role, trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 ALTERNATIVE = x509.SubjectAlternativeName.oid
 HOST = "127.0.0.1:8000"
+ISSUER = "https://issuer.example.com"
+OWNER_ROLE = f"arn:aws:iam::{OWNER}:role/r"
 REVOCATION = {
     "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": "crl-bucket"},
     "OcspConfiguration": {"Enabled": True},
@@ -123,17 +128,19 @@ class Key:
 
     access_key_id: str
     secret: str
+    token: str = ""
 
-    def signed(self, request: Request) -> Request:
+    def signed(self, request: Request, *, service: str = "acm-pca") -> Request:
         """Sign a request, whatever its headers are: those that Signature Version 4 needs are added."""
         date = START.strftime("%Y%m%dT%H%M%SZ")
         headers = [*request.headers, ("host", HOST), ("x-amz-date", date)]
+        headers += [("x-amz-security-token", self.token)] if self.token else []
         lower = tuple((name.lower(), value) for name, value in headers)
         names = tuple(sorted({name for name, _ in lower}))
         wire = sigv4.WireRequest(
             method=request.method, path=request.path, query=request.query, headers=lower, body=request.body
         )
-        scope = f"{date[:8]}/us-east-1/acm-pca/aws4_request"
+        scope = f"{date[:8]}/us-east-1/{service}/aws4_request"
         canonical = hashlib.sha256(sigv4.canonical_request(wire, names).encode(errors="replace")).hexdigest()
         key = b"AWS4" + self.secret.encode()
         for part in scope.split("/"):
@@ -161,6 +168,7 @@ class Target:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(botocore.auth, "get_current_datetime", _start)
             self._furnish()
+            self.session_key = self._session()
         self.application = Application(self.rt, Target._gateway)
 
     def _lesser_keys(self) -> Iterator[Key]:
@@ -172,6 +180,22 @@ class Target:
         reader = principals.create(self.rt, account, "reader", policies=policies)
         made = access_keys.create_access_key(self.rt, account, principal=reader.name)
         yield Key(made.access_key_id, made.secret)
+
+    def _session(self) -> Key:
+        """A session of a role that tokens of an issuer open, too; the issuer's keys are given, and not fetched."""
+        oidc_providers.create(self.rt, OWNER, ISSUER, [AUDIENCE], jwks=ALL_KEYS)
+        name = ISSUER.removeprefix("https://")
+        condition = {"StringEquals": {f"{name}:aud": AUDIENCE, f"{name}:sub": SUBJECT}}
+        federated = trust(
+            {"Federated": f"arn:aws:iam::{OWNER}:oidc-provider/{name}"},
+            "sts:AssumeRoleWithWebIdentity",
+            Condition=condition,
+        )
+        own = json.loads(trust({"AWS": OWNER}))
+        own["Statement"] += json.loads(federated)["Statement"]
+        make_role(self.rt, trusts=json.dumps(own))
+        found = keys_in(assume(sts_for(self.rt)))
+        return Key(found["access_key_id"], found["secret"], found["token"])
 
     def _furnish(self) -> None:
         client = client_for(self.rt)
