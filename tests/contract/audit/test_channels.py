@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from chalicelib import reconcile
+from chalicelib import logs, reconcile
 from chalicelib.access import access_keys, principals
 from chalicelib.audit import AuditError
 from chalicelib.audit.file_trail import FileTrail
@@ -19,6 +21,7 @@ from chalicelib.console import acts, pages
 from chalicelib.crl import publication
 from chalicelib.reports import audit_report_writer
 from chalicelib.runtime import from_settings
+from chalicelib.store.dynamodb import create_table
 from tests.contract.audit.conftest import ends, records
 from tests.support.authority_steps import active_root, create, issue
 from tests.support.client import client_for, sts_for
@@ -282,3 +285,30 @@ def test_a_session_of_a_role_is_recorded_with_its_name(rt: Runtime, acm_pca: Any
     text = str(records(rt))
     assert answer["Credentials"]["SecretAccessKey"] not in text
     assert answer["Credentials"]["SessionToken"] not in text
+
+
+# functions on AWS
+
+
+def test_functions_record_in_the_table_and_in_the_log(
+    aws: None, tmp_path: Path, clock: Clock, acm_pca: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
+    settings = Settings(data=str(tmp_path / "home"), state="dynamodb")
+    processes = [replace(from_settings(settings), now=clock) for _ in range(2)]
+    arn = active_root(client_for(processes[0]))
+    caplog.set_level("INFO", logger=logs.LOGGER.name)
+    logs.LOGGER.addHandler(caplog.handler)
+    certificate_arn = issue(client_for(processes[1]), arn)
+    logs.LOGGER.removeHandler(caplog.handler)
+    logged = [line.data["record"] for line in caplog.records if line.getMessage() == "audit"]  # type: ignore[attr-defined]
+    assert [each["eventName"] for each in logged] == ["IssueCertificate", "IssueCertificate"]
+    assert logged[-1] == ends(processes[0])[-1]
+    assert logged[-1]["responseElements"] == {"certificateArn": certificate_arn}
+    assert len({each["chain"] for each in records(processes[0])}) == 2
+    verdict = processes[0].audit.verify(clock())
+    assert (verdict.problems, verdict.records) == ((), len(records(processes[0])))
+    browser = Browser(processes[0])
+    browser.sign_in()
+    page = page_of(browser, arn, "/activity")
+    assert (page.status, "leaf.example.com" in page.text) == (200, True)
