@@ -5,6 +5,7 @@ Source: AWS CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ _TYPES: dict[Channel, str] = {
     "cli": "AwsApiCall",
     "schedule": "AwsServiceEvent",
 }
+_HIDDEN = re.compile(r"[^ -~]")
 _RESOURCE_TYPES = {1: "AWS::ACMPCA::CertificateAuthority", 3: "AWS::ACMPCA::Certificate"}
 
 
@@ -92,7 +94,7 @@ def event(
 
 def printable(text: str) -> str:
     """Return text from a header as a record holds it: printable ASCII, at most 256 characters."""
-    return "".join(character if " " <= character <= "~" else "?" for character in text[:MOST_CHARACTERS])
+    return _HIDDEN.sub("?", text[:MOST_CHARACTERS])
 
 
 def _nowhere(channel: Channel) -> str:

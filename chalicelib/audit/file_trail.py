@@ -85,6 +85,7 @@ class FileTrail:
         self._writing, self._flushing = threading.Lock(), threading.Lock()
         self._tail: _Tail | None = None
         self._flushed = 0
+        self._is_made = False
         self._store_at = 0.0
         self._flusher = Flusher(self._flush)
 
@@ -109,12 +110,14 @@ class FileTrail:
         try:
             yield
         except (OSError, chain.BrokenError, KeyStoreError, StoreError) as error:
-            self._tail = None  # look at the files again
+            self._tail, self._is_made = None, False  # look at the directory again
             raise AuditError(f"The audit record in {self._directory} cannot be written: {error}.") from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        files.make_directory(self._directory)
+        if not self._is_made:
+            files.make_directory(self._directory)
+            self._is_made = True
         with files.locked(self._directory / "lock"):
             yield
 

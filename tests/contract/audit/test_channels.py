@@ -297,6 +297,7 @@ def test_functions_record_in_the_table_and_in_the_log(
     settings = Settings(data=str(tmp_path / "home"), state="dynamodb")
     processes = [replace(from_settings(settings), now=clock) for _ in range(2)]
     arn = active_root(client_for(processes[0]))
+    clock.forward(seconds=1)  # chains of several processes are in the order of their times
     caplog.set_level("INFO", logger=logs.LOGGER.name)
     logs.LOGGER.addHandler(caplog.handler)
     certificate_arn = issue(client_for(processes[1]), arn)
