@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -290,19 +292,18 @@ def test_a_session_of_a_role_is_recorded_with_its_name(rt: Runtime, acm_pca: Any
 # functions on AWS
 
 
-def test_functions_record_in_the_table_and_in_the_log(
-    aws: None, tmp_path: Path, clock: Clock, acm_pca: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_functions_record_in_the_table_and_in_the_log(aws: None, tmp_path: Path, clock: Clock, acm_pca: Any) -> None:
     create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
     settings = Settings(data=str(tmp_path / "home"), state="dynamodb")
     processes = [replace(from_settings(settings), now=clock) for _ in range(2)]
     arn = active_root(client_for(processes[0]))
     clock.forward(seconds=1)  # chains of several processes are in the order of their times
-    caplog.set_level("INFO", logger=logs.LOGGER.name)
-    logs.LOGGER.addHandler(caplog.handler)
+    lines = StringIO()
+    kept = list(logs.LOGGER.handlers)
+    logs.configure("INFO", lines)
     certificate_arn = issue(client_for(processes[1]), arn)
-    logs.LOGGER.removeHandler(caplog.handler)
-    logged = [line.data["record"] for line in caplog.records if line.getMessage() == "audit"]  # type: ignore[attr-defined]
+    logs.LOGGER.handlers[:] = kept
+    logged = [line["record"] for line in map(json.loads, lines.getvalue().splitlines()) if line["event"] == "audit"]
     assert [each["eventName"] for each in logged] == ["IssueCertificate", "IssueCertificate"]
     assert logged[-1] == ends(processes[0])[-1]
     assert logged[-1]["responseElements"] == {"certificateArn": certificate_arn}
