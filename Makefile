@@ -65,7 +65,7 @@ fuzz: $(VENV)/dev.stamp ## send 500,000 hostile requests; SEED=n replays one, CA
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet and its peers; writes build/bench.json
 	$(BIN)/python -m tests.bench.run
 
-flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server is flooded in six ways; fails if its p99 exceeds 100 ms
+flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server is flooded in ten ways; fails if its p99 exceeds 100 ms
 	$(BIN)/python -m tests.bench.flood
 
 bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries, compared with OpenSSL

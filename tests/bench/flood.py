@@ -1,4 +1,4 @@
-"""OCSP's latency on loopback while strangers flood the same server in six ways, one after the other and all at once.
+"""OCSP's latency on loopback while strangers flood the same server in ten ways, one after the other and all at once.
 
 Run by `make flood`. Each attack has a bounded number of connections and lasts a few seconds; the target is a laptop
 home of its own that is started for it.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import hashlib
 import itertools
 import json
 import math
@@ -15,15 +17,18 @@ import multiprocessing
 import sys
 import tempfile
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from chalicelib.pki.asn1 import der
 from tests.support.authority_steps import active_root, fetch, issue
 from tests.support.home import Home
 
@@ -106,6 +111,52 @@ def unknown_serials(target: Target) -> Iterator[bytes]:
     return (_post("/ocsp", request_about(target.issuer, serial), Content_Type=kind) for serial in serials)
 
 
+def sign_ins(_: Target) -> Iterator[bytes]:
+    """Attempts to sign in, each with another access key: whoever picks the cookie knows the token of the form."""
+    visitor = "v" * 43
+    token = hashlib.sha256(f"signet-console/form/{visitor}".encode()).hexdigest()
+    headers = {
+        "Origin": "http://127.0.0.1",
+        "Cookie": f"signet-visitor={visitor}",
+        "Content_Type": "application/x-www-form-urlencoded",
+    }
+    forms = (
+        f"token={token}&access_key_id=AKIA{number:016}&secret_access_key={'x' * 40}" for number in itertools.count()
+    )
+    return (_post("/console/sign-in", form.encode(), **headers) for form in forms)
+
+
+def malformed_ocsp(_: Target) -> Iterator[bytes]:
+    """OCSP requests that are none, and requests about 32 certificates of nobody."""
+    nested = b"".join(b"\x30\x80" for _ in range(8_000))
+    certificate = (
+        bytes.fromhex("300906052b0e03021a0500") + b"\x04\x14" + bytes(20) + b"\x04\x14" + bytes(20) + b"\x02\x01\x01"
+    )
+    many = der.sequence(der.sequence(der.sequence(*[der.sequence(der.sequence(certificate))] * 32)))
+    return itertools.cycle([_post("/ocsp", each, Content_Type="application/ocsp-request") for each in (nested, many)])
+
+
+def missing_files(_: Target) -> Iterator[bytes]:
+    """CRLs and pages that do not exist."""
+    for number in itertools.count():
+        for path in (f"bucket/crl/{uuid.UUID(int=number)}.crl", f"console/cas/{uuid.UUID(int=number)}"):
+            yield f"GET /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+def web_identities(_: Target) -> Iterator[bytes]:
+    """Tokens of an OIDC issuer that nobody signed."""
+    parts = (b'{"alg":"RS256","kid":"x"}', json.dumps({"iss": "https://issuer.example", "sub": "x" * 9_000}).encode())
+    token = ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "a" * 342])
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": "2011-06-15",
+        "RoleArn": "arn:aws:iam::000000000000:role/none",
+        "RoleSessionName": "x" * 20,
+        "WebIdentityToken": token,
+    }
+    return itertools.repeat(_post("/", urlencode(form).encode(), Content_Type="application/x-www-form-urlencoded"))
+
+
 ATTACKS: dict[str, Callable[[Target], Iterator[bytes]]] = {
     "nested multipart": nested_multipart,
     "cookie": cookies,
@@ -113,6 +164,10 @@ ATTACKS: dict[str, Callable[[Target], Iterator[bytes]]] = {
     "slow bodies": slow_bodies,
     "unsigned bodies": unsigned_bodies,
     "unknown serials": unknown_serials,
+    "sign-ins": sign_ins,
+    "malformed OCSP": malformed_ocsp,
+    "missing files": missing_files,
+    "web identities": web_identities,
 }
 
 
@@ -150,11 +205,11 @@ def measure(
 
 def _attacked(target: Target, names: list[str], seconds: float, connections: int) -> Latency:
     """Honest clients ask from this process, attackers come from others: nobody waits for the other's computing."""
-    der = target.issuer.public_bytes(Encoding.DER)
+    issuer_der = target.issuer.public_bytes(Encoding.DER)
     share = max(1, connections // max(1, len(names)))
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_attack, args=(name, target.port, der, seconds + 1, share), daemon=True)
+        context.Process(target=_attack, args=(name, target.port, issuer_der, seconds + 1, share), daemon=True)
         for name in names
     ]
     for process in processes:
