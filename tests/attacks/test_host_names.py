@@ -13,6 +13,8 @@ from chalicelib.config import Settings, SettingsError
 from chalicelib.local import host_names
 from chalicelib.local.gateway import Gateway, HttpRequest
 from chalicelib.monitor import ocsp_watch
+from tests.support.authority_steps import active_root
+from tests.support.authority_steps import issue as issue_by_api
 from tests.support.connections import Blocked, sent
 from tests.support.console_steps import arn_of, issue, root
 
@@ -93,6 +95,18 @@ def test_host_names_are_a_setting() -> None:
     for wrong in ("a b", "http://a", "a:80", "*.a", "a,,b", "a/b"):
         with pytest.raises(SettingsError, match="SIGNET_HOSTS"):
             Settings(hosts=wrong).check()
+
+
+@pytest.mark.parametrize("path", ["Mobile", "MHow", "ocsp", "M/crl"])
+def test_crl_is_no_ocsp_request_whatever_its_path(rt: Any, application: Application, acm_pca: Any, path: str) -> None:
+    """OCSP by GET is base64, which begins with M and has no dot."""
+    crl = {"Enabled": True, "S3BucketName": "crl-bucket", "CustomCname": "crl.example.com", "CustomPath": path}
+    arn = active_root(acm_pca, RevocationConfiguration={"CrlConfiguration": crl})
+    issue_by_api(acm_pca, arn)
+    point = rt.store.get_certificate_authority(arn).distribution_points[0]
+    assert point.key.startswith(f"{path}/")
+    found = asyncio.run(sent(application, "GET", f"/{point.key}", host="crl.example.com"))
+    assert (found.status, found.headers["content-type"]) == (200, "application/pkix-crl")
 
 
 def test_crl_and_ocsp_answer_under_every_name(rt: Any, application: Application) -> None:
