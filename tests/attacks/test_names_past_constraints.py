@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -11,10 +13,16 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import ConstraintError
+from chalicelib.pki.issuing import name_rules
+from chalicelib.pki.x509.name_constraints import NameConstraints, Subtree
 from tests.support import pki_forge as forge
 from tests.support.builders import csr
 from tests.support.planned_certificates import issuer, planned
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CPU_SECONDS = 1.0
 UPN, SMTP_UTF8, SRV, XMPP = "1.3.6.1.4.1.311.20.2.3", "1.3.6.1.5.5.7.8.9", "1.3.6.1.5.5.7.8.7", "1.3.6.1.5.5.7.8.5"
 NETWORK = ipaddress.ip_network("10.0.0.0/8")
 INSIDE = (x509.DNSName("example.com"), x509.RFC822Name("example.com"), x509.UniformResourceIdentifier("example.com"))
@@ -51,6 +59,8 @@ OUTSIDE: dict[str, x509.GeneralName] = {
     "plain user information": x509.UniformResourceIdentifier("https://evil.example@example.com/"),
     "encoded backslash": x509.UniformResourceIdentifier("https://evil.example%5c.example.com/"),
     "encoded slash": x509.UniformResourceIdentifier("https://evil.example%2fexample.com/"),
+    "query without path": x509.UniformResourceIdentifier("https://example.com?x"),
+    "fragment without path": x509.UniformResourceIdentifier("https://example.com#x"),
     "no authority": x509.UniformResourceIdentifier("mailto:a@example.com"),
     "two slashes in the path": x509.UniformResourceIdentifier("urn:x://example.com"),
 }
@@ -181,3 +191,33 @@ def test_empty_host_permits_no_uri() -> None:
         ]
         with pytest.raises(ConstraintError):
             planned(request=request, issuer=issuer((x509.NameConstraints(*bases), True)))
+
+
+CONTENTS: dict[int, Callable[[int], bytes]] = {
+    0x81: lambda number: b"%d@a.example" % number,
+    0x82: lambda number: b"%d.a.example" % number,
+    0x86: lambda number: b"http://%d.a.example/" % number,
+    0x87: lambda number: b"\x20\x02\x0a\x00" + number.to_bytes(12),
+    0xA4: lambda number: forge.name(forge.attribute(b"%d" % number, oid="2.5.4.10")),
+}
+BASES: dict[int, Callable[[int], bytes]] = {
+    0x81: lambda number: b"%d.example" % number,
+    0x86: lambda number: b"%d.example" % number,
+    0x87: lambda number: number.to_bytes(16) + b"\xff" * 16,
+}
+
+
+@pytest.mark.parametrize("tag", [0x81, 0x82, 0x86, 0x87, 0xA4], ids=hex)
+@pytest.mark.parametrize("excluded", [True, False])
+def test_names_and_subtrees_are_compared_within_bounds(tag: int, *, excluded: bool) -> None:
+    """Each name was parsed once for each subtree: 1,000 of both took a minute."""
+    contents = [CONTENTS[tag](number) for number in range(1_200)]
+    bases = tuple(Subtree(tag, BASES.get(tag, CONTENTS[tag])(number)) for number in range(5_000, 6_200))
+    constrained = NameConstraints((), bases) if excluded else NameConstraints(bases, ())
+    found = [name_rules.Name(tag, content) for content in contents]
+    with pytest.raises(ConstraintError, match="1200 names are too many"):
+        name_rules.check([constrained], found)
+    started = time.process_time()
+    with suppress(ConstraintError):
+        name_rules.check([constrained], found[:80])
+    assert time.process_time() - started < CPU_SECONDS

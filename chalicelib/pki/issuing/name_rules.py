@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import hosts
 from chalicelib.pki.asn1 import der, oids
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from chalicelib.errors import Member
     from chalicelib.pki.x509.name_constraints import NameConstraints, Subtree
+
+
+MOST_COMPARISONS = 100_000  # of names with subtrees; they take a tenth of a second
 
 
 class Name(NamedTuple):
@@ -77,32 +80,58 @@ def _hosts_of_common_name(text: str) -> Iterator[Name]:
 _HOST_OF_COMMON_NAME = re.compile(r"[A-Za-z0-9_*.-]*\.[A-Za-z0-9_*.-]*", re.ASCII)
 
 
-def check(constraints: Iterable[NameConstraints], names_below: Sequence[Name]) -> None:
+def check(constraints: Sequence[NameConstraints], names_below: Sequence[Name]) -> None:
     """Hold names against the name constraints of every CA above.
 
     Raises:
-        ConstraintError: a name is excluded, or is not in a permitted subtree though its form has some.
+        ConstraintError: a name is excluded, or is not in a permitted subtree though its form has some; or there are too
+            many names for so many subtrees.
     """
+    subtrees = sum(len(issuer.permitted) + len(issuer.excluded) for issuer in constraints)
+    if len(names_below) * subtrees > MOST_COMPARISONS:
+        raise ConstraintError(
+            f"{len(names_below)} names are too many to be held against the {subtrees} subtrees of the issuer's name "
+            "constraints.",
+            member=("SubjectAlternativeNames",),
+        )
     for issuer in constraints:
+        permitted, excluded = _by_form(issuer.permitted), _by_form(issuer.excluded)
         for name in names_below:
-            rule = _RULES.get(name.tag)
-            if rule is None:
-                kind = general_names.KINDS.get(name.tag, "name")
-                raise ConstraintError(
-                    f"The {kind} among the subject alternative names cannot be held against the issuer's name "
-                    "constraints.",
-                    member=name.member,
-                )
-            permitted = [base for base in issuer.permitted if base.tag == name.tag]
-            excluded = [base for base in issuer.excluded if base.tag == name.tag]
-            if permitted and not any(rule.permits(name, base) for base in permitted):
-                raise ConstraintError(
-                    f"The {_shown(name)} is outside the permitted name constraints of the issuer.", member=name.member
-                )
-            if any(rule.excludes(name, base) for base in excluded):
-                raise ConstraintError(
-                    f"The {_shown(name)} is excluded by the name constraints of the issuer.", member=name.member
-                )
+            _check(name, permitted.get(name.tag, ()), excluded.get(name.tag, ()))
+
+
+def _by_form(bases: Iterable[Subtree]) -> dict[int, list[Any]]:
+    """Read the bases of subtrees, once for all names."""
+    found: dict[int, list[Any]] = {}
+    for base in bases:
+        found.setdefault(base.tag, []).append(_FORMS[base.tag].of_base(base.content))
+    return found
+
+
+def _check(name: Name, permitted: Sequence[Any], excluded: Sequence[Any]) -> None:
+    form = _FORMS.get(name.tag)
+    if form is None:
+        kind = general_names.KINDS.get(name.tag, "name")
+        raise ConstraintError(
+            f"The {kind} among the subject alternative names cannot be held against the issuer's name constraints.",
+            member=name.member,
+        )
+    if not permitted and not excluded:
+        return
+    value = form.of_name(name.content)
+    if value is None:
+        raise ConstraintError(
+            f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
+            member=name.member,
+        )
+    if permitted and not any(form.permits(value, base) for base in permitted):
+        raise ConstraintError(
+            f"The {_shown(name)} is outside the permitted name constraints of the issuer.", member=name.member
+        )
+    if any(form.excludes(value, base) for base in excluded):
+        raise ConstraintError(
+            f"The {_shown(name)} is excluded by the name constraints of the issuer.", member=name.member
+        )
 
 
 def _shown(name: Name) -> str:
@@ -110,11 +139,11 @@ def _shown(name: Name) -> str:
         return f"directory name '{names.rfc2253(name.content)[:200]}'"
     if name.tag == general_names.IP:
         return f"IP address {ipaddress.ip_address(name.content)}"
-    return f"{FORMS[name.tag]} '{_text(name)[:200]}'"
+    return f"{FORMS[name.tag]} '{_text(name.content)[:200]}'"
 
 
-def _text(name: Name | Subtree) -> str:
-    return name.content.decode("utf-8", "replace").lower()
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace").lower()
 
 
 def _host_within(host: str, base: str) -> bool:
@@ -122,110 +151,120 @@ def _host_within(host: str, base: str) -> bool:
     return not base or host.endswith(base if base.startswith(".") else f".{base}") or host == base
 
 
-def _dns(name: Name, base: Subtree) -> bool:
-    return _host_within(_text(name), _text(base))
-
-
-def _dns_or_below(name: Name, base: Subtree) -> bool:
-    """Test for a name within the base, or with a wildcard that stands for the base."""
-    wildcard = re.escape(_text(name)).replace(r"\*", "[^.]*")
-    return _dns(name, base) or re.fullmatch(wildcard, _text(base).removeprefix(".")) is not None
+def _host_or_wildcard_within(host: str, base: str) -> bool:
+    """Test for a host within the base, or with a wildcard that stands for the base."""
+    if _host_within(host, base):
+        return True
+    wildcard = re.escape(host).replace(r"\*", "[^.]*") if "*" in host else ""
+    return bool(wildcard) and re.fullmatch(wildcard, base.removeprefix(".")) is not None
 
 
 def _exact_or_below(host: str, base: str) -> bool:
     return not base or (host.endswith(base) if base.startswith(".") else host == base)
 
 
-def _mail(name: Name, base: Subtree) -> bool:
-    mailbox, host = _mail_parts(name)
-    constraint = base.content.decode("ascii")
-    if "@" not in constraint:
-        return _exact_or_below(host, constraint.lower())
-    base_mailbox, _, base_host = constraint.rpartition("@")
-    return mailbox == base_mailbox and host == base_host.lower()
+def _exact_or_below_some(host: str, base: str) -> bool:
+    """The same, but no host permits no URI, as OpenSSL has it."""
+    return bool(base) and _exact_or_below(host, base)
 
 
-def _mail_in_any_case(name: Name, base: Subtree) -> bool:
-    """The same for servers that ignore the case of a mailbox."""
-    return _mail(name._replace(content=name.content.lower()), base._replace(content=base.content.lower()))
-
-
-def _mail_parts(name: Name) -> tuple[str, str]:
+def _mail_parts(content: bytes) -> tuple[str, str] | None:
     """The mailbox and the host of an email address; that of a subject has not been checked before."""
-    text = name.content.decode("utf-8", "replace")
-    if not general_names.is_mail_address(text):
-        raise ConstraintError(
-            f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
-            member=name.member,
-        )
+    text = content.decode("utf-8", "replace")
     mailbox, _, host = text.rpartition("@")
+    return (mailbox, host.lower()) if general_names.is_mail_address(text) else None
+
+
+def _mail_base(content: bytes) -> tuple[str, str]:
+    mailbox, _, host = content.decode("ascii").rpartition("@")
     return mailbox, host.lower()
 
 
-# No user information: clients disagree on where it ends, so the host that they connect to is uncertain.
-_AUTHORITY = re.compile(r"[^:/?#]+://([^/?#:\[\]@]+)(?::[0-9]*)?(?:[/?#].*)?")
+def _mail(name: tuple[str, str], base: tuple[str, str]) -> bool:
+    return name == base if base[0] else _exact_or_below(name[1], base[1])
 
 
-def _uri(name: Name, base: Subtree) -> bool:
-    """Test that a host is the base or lies below it; no host permits no URI."""
-    return _exact_or_below(_host_of_uri(name), _text(base)) and bool(base.content)
+def _mail_in_any_case(name: tuple[str, str], base: tuple[str, str]) -> bool:
+    """The same for servers that ignore the case of a mailbox."""
+    return _mail((name[0].lower(), name[1]), (base[0].lower(), base[1]))
 
 
-def _uri_or_any(name: Name, base: Subtree) -> bool:
-    return _exact_or_below(_host_of_uri(name), _text(base))
+# No user information, and a path before any query: clients disagree on where these end, so the host is uncertain.
+_AUTHORITY = re.compile(r"[^:/?#]+://([^/?#:\[\]@]+)(?::[0-9]*)?(?:/.*)?")
 
 
-def _host_of_uri(name: Name) -> str:
-    authority = _AUTHORITY.fullmatch(_text(name))
-    if authority is None or not general_names.is_host_name(authority[1]):
-        raise ConstraintError(
-            f"The {_shown(name)} has no host name that the issuer's name constraints can be held to.",
-            member=name.member,
-        )
-    return authority[1]
+def _host_of_uri(content: bytes) -> str | None:
+    authority = _AUTHORITY.fullmatch(_text(content))
+    return authority[1] if authority and general_names.is_host_name(authority[1]) else None
 
 
-def _ip(name: Name, base: Subtree) -> bool:
-    return _in_range(name.content, base.content)
+class _Address(NamedTuple):
+    """An IP address, or a network with its mask."""
+
+    size: int
+    number: int
+    mask: int = -1
 
 
-def _ip_or_embedded(name: Name, base: Subtree) -> bool:
-    """Test that an address lies in a range, or an IPv4 address that tunnels and translators take it for."""
-    inner = hosts.embedded(ipaddress.ip_address(name.content))
-    return any(_in_range(address, base.content) for address in (name.content, *(each.packed for each in inner)))
+def _addresses(content: bytes) -> list[_Address]:
+    """An address, and the IPv4 addresses that tunnels and translators take it for."""
+    inner = (each.packed for each in hosts.embedded(ipaddress.ip_address(content)))
+    return [_Address(len(packed), int.from_bytes(packed)) for packed in (content, *inner)]
 
 
-def _in_range(address: bytes, base: bytes) -> bool:
-    size = len(address)
-    if len(base) != 2 * size:
-        return False
-    number, network, mask = (int.from_bytes(part) for part in (address, base[:size], base[size:]))
-    return number & mask == network & mask
+def _network(content: bytes) -> _Address:
+    size = len(content) // 2
+    number, mask = int.from_bytes(content[:size]), int.from_bytes(content[size:])
+    return _Address(size, number & mask, mask)
 
 
-def _directory(name: Name, base: Subtree) -> bool:
-    return _begins_with(names.normalized_strictly(name.content), names.normalized_strictly(base.content))
+def _in_network(address: _Address, network: _Address) -> bool:
+    return address.size == network.size and address.number & network.mask == network.number
 
 
-def _directory_loosely(name: Name, base: Subtree) -> bool:
-    return _begins_with(names.normalized_loosely(name.content), names.normalized_loosely(base.content))
+class _Readings(NamedTuple):
+    """A directory name as the strictest and the loosest client compares it."""
+
+    strict: names.Rdns
+    loose: names.Rdns
 
 
-def _begins_with(rdns: Sequence[object], prefix: Sequence[object]) -> bool:
+def _readings(content: bytes) -> _Readings:
+    return _Readings(names.normalized_strictly(content), names.normalized_loosely(content))
+
+
+def _begins_with(rdns: names.Rdns, prefix: names.Rdns) -> bool:
     return rdns[: len(prefix)] == prefix
 
 
-class _Rule(NamedTuple):
-    """How names of a form are held against a subtree: what is permitted strictly, what is excluded in every reading."""
+class _Form(NamedTuple):
+    """How names of a form are held against subtrees: what is permitted strictly, what is excluded in every reading.
 
-    permits: Callable[[Name, Subtree], bool]
-    excludes: Callable[[Name, Subtree], bool]
+    Attributes:
+        of_name: reads the content of a name once for all subtrees; None where clients would read it differently.
+        of_base: reads that of a base once for all names.
+    """
+
+    of_name: Callable[[bytes], Any]
+    of_base: Callable[[bytes], Any]
+    permits: Callable[[Any, Any], bool]
+    excludes: Callable[[Any, Any], bool]
 
 
-_RULES = {
-    general_names.DNS: _Rule(_dns, _dns_or_below),
-    general_names.MAIL: _Rule(_mail, _mail_in_any_case),
-    general_names.URI: _Rule(_uri, _uri_or_any),
-    general_names.IP: _Rule(_ip, _ip_or_embedded),
-    general_names.DIRECTORY: _Rule(_directory, _directory_loosely),
+_FORMS = {
+    general_names.DNS: _Form(_text, _text, _host_within, _host_or_wildcard_within),
+    general_names.MAIL: _Form(_mail_parts, _mail_base, _mail, _mail_in_any_case),
+    general_names.URI: _Form(_host_of_uri, _text, _exact_or_below_some, _exact_or_below),
+    general_names.IP: _Form(
+        _addresses,
+        _network,
+        lambda found, network: _in_network(found[0], network),
+        lambda found, network: any(_in_network(address, network) for address in found),
+    ),
+    general_names.DIRECTORY: _Form(
+        _readings,
+        _readings,
+        lambda name, base: _begins_with(name.strict, base.strict),
+        lambda name, base: _begins_with(name.loose, base.loose),
+    ),
 }
