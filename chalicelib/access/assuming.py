@@ -60,6 +60,7 @@ def assume_role(rt: Runtime, caller: Caller, wish: Wish) -> Started:
     identity = principals.statements_of(rt, caller.account_id, caller.principal)
     trusted = _trust_of(role)
     decision = trust.decide(identity, trusted, authorization.request_of(rt, asking, arn, (*identity, *trusted)))
+    authorization.note(decision)
     if role is None or not decision.allowed:
         raise errors.AccessDeniedException(authorization.refusal(rt, asking, arn, decision))
     lifetime = lifetime_of(role, wish.seconds)
@@ -79,7 +80,9 @@ def trusting_role(rt: Runtime, wish: Wish, request: policy.Request) -> Role:
         AccessDeniedException: it does not, or does not exist; the text is AWS's, and does not reveal which.
     """
     role = _role(rt, wish.role)
-    if role is None or policy.evaluate(_trust_of(role), request).effect != "Allow":
+    effect, statement = policy.evaluate(_trust_of(role), request)
+    authorization.note(policy.Decision(allowed=effect == "Allow", side="resource", statement=statement))
+    if role is None or effect != "Allow":
         raise errors.AccessDeniedException(f"Not authorized to perform {request.action}")
     return role
 

@@ -42,7 +42,9 @@ def check(rt: Runtime, caller: Caller, resource: str, template_arn: str = "") ->
             the same whether it exists or not.
     """
     decision = decide(rt, caller, resource, template_arn)
-    notes.note(decision=_noted(caller, resource, decision), **({"templateArn": template_arn} if template_arn else {}))
+    note(decision, is_own=_is_own(caller, resource))
+    if template_arn:
+        notes.note(templateArn=template_arn)
     if not decision.allowed:
         raise errors.AccessDeniedException(refusal(rt, caller, resource, decision, template_arn))
 
@@ -176,14 +178,16 @@ def _tags(
 # the record and the refusal
 
 
-def _noted(caller: Caller, resource: str, decision: Decision) -> dict[str, str | None]:
-    """What the audit record says of a decision; statements of another account's policy are that account's business."""
-    statement = decision.statement if decision.side == "identity" or _is_own(caller, resource) else None
-    return {
-        "effect": "Allow" if decision.allowed else "Deny" if decision.statement else None,
-        "policies": decision.side,
-        "statement": statement.label if statement else None,
-    }
+def note(decision: Decision, *, is_own: bool = True) -> None:
+    """Note a decision for the audit record; statements of another account's policy are that account's business."""
+    statement = decision.statement if decision.side != "resource" or is_own else None
+    notes.note(
+        decision={
+            "effect": "Allow" if decision.allowed else "Deny" if decision.statement else None,
+            "policies": decision.side,
+            "statement": statement.label if statement else None,
+        }
+    )
 
 
 def _is_own(caller: Caller, resource: str) -> bool:

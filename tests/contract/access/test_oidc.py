@@ -328,6 +328,9 @@ def test_tokens_that_were_verified_are_recorded_and_others_counted(rt: Runtime, 
     mine = [each for each in found if each["eventName"] == "AssumeRoleWithWebIdentity"]
     ends = [each for each in mine if "outcome" in each["additionalEventData"]]
     assert [each["additionalEventData"]["outcome"] for each in ends] == ["denied", "allowed"]
+    trusting = {"effect": "Allow", "policies": "resource", "statement": "statement 1 of the trust policy"}
+    nothing = {"effect": None, "policies": "resource", "statement": None}
+    assert [each["additionalEventData"]["decision"] for each in ends] == [nothing, trusting]
     assert ends[1]["userIdentity"] == {
         "type": "WebIdentityUser",
         "arn": f"arn:aws:iam::{OWNER}:oidc-provider/{ready.name}",

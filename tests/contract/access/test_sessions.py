@@ -220,6 +220,23 @@ def test_conditions_know_the_role_and_the_beginning_of_the_session(rt: Runtime, 
     assert refusal(session_client(rt).list_certificate_authorities)[0] == "AccessDeniedException"
 
 
+def test_record_tells_which_statement_let_whom_assume_the_role(rt: Runtime, sts: Any, clock: Any) -> None:
+    make_role(rt)
+    make_role(rt, "q", trusts={"AWS": user("p")})
+    assume(sts)
+    assert refusal(lambda: assume(sts, "q"))[0] == "AccessDenied"
+    assert refusal(session_client(rt, Policy=ALLOW_ASSUMING % "*").list_certificate_authorities)[0]
+    found = [each.record["additionalEventData"] for each in rt.audit.newest(OWNER, now=clock())]
+    decisions = [each["decision"] for each in found if "decision" in each]
+    statement = "statement 1 of policy 'administrator'"
+    assert decisions == [  # the newest first
+        {"effect": None, "policies": "session", "statement": None},
+        {"effect": "Allow", "policies": "identity", "statement": statement},
+        {"effect": None, "policies": "resource", "statement": None},
+        {"effect": "Allow", "policies": "identity", "statement": statement},
+    ]
+
+
 # the end
 
 
