@@ -178,6 +178,7 @@ def _object(part: str) -> dict[str, Any]:
         found = json.loads(
             base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=_members, parse_constant=_refuse
         )
+        json.dumps(found, ensure_ascii=False).encode()  # fails for half a character, which no store takes
     except (ValueError, RecursionError):
         raise errors.InvalidIdentityToken("A part of the token is no JSON object in base64url.") from None
     if not isinstance(found, dict):
