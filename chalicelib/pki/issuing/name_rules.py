@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import hosts
@@ -21,7 +22,7 @@ from chalicelib.pki.x509 import general_names, names
 from chalicelib.pki.x509.name_constraints import FORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from chalicelib.errors import Member
     from chalicelib.pki.x509.name_constraints import NameConstraints, Subtree
@@ -100,8 +101,9 @@ def check(constraints: Sequence[NameConstraints], names_below: Sequence[Name]) -
             _check(name, permitted.get(name.tag, ()), excluded.get(name.tag, ()))
 
 
-def _by_form(bases: Iterable[Subtree]) -> dict[int, list[Any]]:
-    """Read the bases of subtrees, once for all names."""
+@lru_cache(maxsize=64)
+def _by_form(bases: tuple[Subtree, ...]) -> dict[int, list[Any]]:
+    """Read the bases of subtrees, once for all names and, as long as a CA is in use, for all certificates."""
     found: dict[int, list[Any]] = {}
     for base in bases:
         found.setdefault(base.tag, []).append(_FORMS[base.tag].of_base(base.content))
