@@ -166,6 +166,7 @@ def test_what_was_before_the_record_comes_from_the_store(
     arn = active_root(acm_pca)
     issue(acm_pca, arn, Csr=csr("first.example.com"))
     (rt.settings.data_path / "audit").rename(tmp_path / "away")
+    (rt.settings.data_path / "audit").mkdir(mode=0o700)
     clock.forward(minutes=1)
     browser = Browser(rt)
     browser.sign_in()
