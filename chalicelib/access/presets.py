@@ -25,7 +25,7 @@ _READ = (
 )
 # Each preset: the actions on CAs, and those that are about none.
 _ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "administrator": (("*",), ()),
+    "administrator": (("*",), ("sts:AssumeRole",)),
     "auditor": ((*_READ, "CreateCertificateAuthorityAuditReport"), ("ListCertificateAuthorities",)),
     "issuer": (("GetCertificate",), ()),
     "read-only": (_READ, ("ListCertificateAuthorities",)),
@@ -62,4 +62,5 @@ def policy_of(preset: str, ca_arns: Sequence[str] = (), template_arns: Sequence[
 
 
 def _allow(sid: str, actions: Sequence[str], resources: list[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": [f"acm-pca:{name}" for name in actions], "Resource": resources}
+    named = [name if ":" in name else f"acm-pca:{name}" for name in actions]
+    return {"Sid": sid, "Effect": "Allow", "Action": named, "Resource": resources}

@@ -129,6 +129,13 @@ def test_administrator_assumes_what_trusts_the_account_alone(rt: Runtime, sts: A
         assert again == (code, text.replace(f"arn:aws:iam::{OWNER}:role/q", missing))
 
 
+def test_principal_by_the_preset_assumes_what_the_administrator_may(rt: Runtime, sts: Any) -> None:
+    make_role(rt)
+    for preset, allowed in (("administrator", True), ("read-only", False)):
+        principals.create(rt, OWNER, preset + "2", policies=((preset, presets.policy_of(preset)),))
+        assert may_assume(rt, key_of(rt, preset + "2")) is allowed
+
+
 def test_external_id_is_asked_for(rt: Runtime, sts: Any) -> None:
     make_role(rt, trusts=trust({"AWS": OWNER}, Condition={"StringEquals": {"sts:ExternalId": "right"}}))
     assert assume(sts, ExternalId="right")
