@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 _STORED_EVERY_SECONDS = 5.0
+_READINGS = 2  # of files in which something is wrong: others may write, and rotate, while they are read
 
 
 class _Tail(NamedTuple):
@@ -292,7 +293,10 @@ class FileTrail:
     def verify(self, now: datetime, noted: tuple[int, str] | None = None) -> Verdict:  # noqa: ARG002  the port's
         """Verify the files against their head, and every chain that the store knows of."""
         heads = [chain.published(head) for head in self._store.list_audit_heads()]
-        verdict = json_files.verify(self._directory, self.public_key, heads, noted=noted)
+        for _ in range(_READINGS):
+            verdict = json_files.verify(self._directory, self.public_key, heads, noted=noted)
+            if not verdict.problems:
+                break
         found = {link.chain for link in verdict.heads}
         missing = [
             f"Chain {head.link.chain}: its head is in the store, and its {head.link.sequence} records are missing."
