@@ -1,8 +1,8 @@
 """The audit record of the laptop home: JSON lines that several processes append to, rotated by size.
 
 A record is written under a lock of the directory; then it survives the end of the process. A thread flushes to the disk
-what has to be durable, for all who wait for it, and everything else within a second. After each flush the head is
-signed and written beside the files, and every few seconds into the store, so that cutting off the end is found.
+what has to be durable, for all who wait for it, and everything else within a second. Twice a second the head is signed
+and written beside the files, and every few seconds into the store, so that cutting off the end is found.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.audit.signer import Signer
     from chalicelib.store import Store
 
-_STORED_EVERY_SECONDS = 5.0
+_HEAD_EVERY_SECONDS, _STORED_EVERY_SECONDS = 0.5, 5.0
 _READINGS = 2  # of files in which something is wrong: others may write, and rotate, while they are read
 
 
@@ -85,9 +85,9 @@ class FileTrail:
         self._most_bytes, self._most = most_bytes, most
         self._writing, self._flushing = threading.Lock(), threading.Lock()
         self._tail: _Tail | None = None
-        self._flushed = 0
+        self._flushed = self._headed = self._stored = 0
         self._is_made = False
-        self._store_at = 0.0
+        self._head_at = self._store_at = 0.0
         self._flusher = Flusher(self._flush)
 
     # appending
@@ -167,6 +167,9 @@ class FileTrail:
         return self._repaired(tail, now)
 
     def _first_link(self) -> Link:
+        """Begin another chain, of which nothing is flushed yet."""
+        self._flushed = self._headed = self._stored = 0
+        self._flusher = Flusher(self._flush)
         return Link(str(uuid.uuid4()), 0, chain.FIRST)
 
     def _tail_of(self, size: int, link: Link) -> _Tail:
@@ -249,9 +252,13 @@ class FileTrail:
             if tail.link.sequence > self._flushed:
                 json_files.fsync(tail.descriptor.number)
                 self._flushed = tail.link.sequence
+            now, head = time.monotonic(), tail.link.sequence
+            if publish or (head > self._headed and now >= self._head_at):
                 self._write_head(chain.sign(self._signer.key, tail.link))
-            if publish or time.monotonic() >= self._store_at:
+                self._headed, self._head_at = head, now + _HEAD_EVERY_SECONDS
+            if publish or (head > self._stored and now >= self._store_at):
                 self._store_head(chain.sign(self._signer.key, tail.link))
+                self._stored, self._store_at = head, now + _STORED_EVERY_SECONDS
             return tail.link.sequence
 
     def _write_head(self, head: Head) -> None:
@@ -266,7 +273,6 @@ class FileTrail:
                 os.close(descriptor)
 
     def _store_head(self, head: Head) -> None:
-        self._store_at = time.monotonic() + _STORED_EVERY_SECONDS
         try:
             self._store.put_audit_head(chain.stored(head))
         except StoreError:  # the one beside the files is written, and a later flush tries again
