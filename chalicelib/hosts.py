@@ -37,6 +37,17 @@ def ends_in_number(text: str) -> bool:
     return _NUMBER.fullmatch(last) is not None
 
 
+def network_of(source: str) -> str:
+    """Return the network of one subscriber: an IPv4 address, or 64 bits of IPv6 (RFC 6177); other text is unchanged."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return str(ip_network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 # Where nobody is sent: metadata services by their addresses, and what is no single host's.
 _NEVER = tuple(
     map(

@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import errors, logs, rates, recording
+from chalicelib import errors, hosts, logs, rates, recording
 from chalicelib.access import assuming, limits, oidc_providers, principals, web_identity
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 from chalicelib.audit import events
@@ -210,7 +210,7 @@ def _started(rt: Runtime, call: Call, wish: assuming.Wish, identity: web_identit
 
 def _failures(rt: Runtime, source: str) -> tuple[str, str]:
     """Return the bucket that counts failures: the source's own, or a common one if there are many sources."""
-    bucket = ("web-identity", f"from {source}")
+    bucket = ("web-identity", f"from {hosts.network_of(source)}")
     return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
 
 

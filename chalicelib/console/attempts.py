@@ -8,12 +8,11 @@ Source: OWASP Authentication Cheat Sheet, "Protect Against Automated Attacks"; N
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib import logs, rates
+from chalicelib import hosts, logs, rates
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,19 +85,8 @@ def succeeded(rt: Runtime, access_key_id: str, source: str) -> None:
 
 
 def _subjects(access_key_id: str, source: str) -> tuple[tuple[str, str], ...]:
-    network = _network_of(source)
+    network = hosts.network_of(source)
     return ("pair", f"{network} {access_key_id}"), ("key", access_key_id), ("source", network)
-
-
-def _network_of(source: str) -> str:
-    """The network that belongs to one subscriber: an IPv4 address, or 64 bits of IPv6 (RFC 6177)."""
-    try:
-        address = ipaddress.ip_address(source)
-    except ValueError:
-        return source
-    if address.version == 4 or address.ipv4_mapped:
-        return str(getattr(address, "ipv4_mapped", None) or address)
-    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _seconds_left(failures: Failures | None, brake: Brake, now: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.access import access_keys, role_sessions, roles
 from chalicelib.access.access_keys import Credential
 from chalicelib.api import dispatch
+from chalicelib.api.sigv4 import WireRequest
 from chalicelib.config import Settings
 from chalicelib.keystore.kms import KmsKeyStore
 from chalicelib.records import TokenKey
@@ -227,3 +229,24 @@ def test_owner_of_the_account_is_the_tokens(rt: Any, keys: dict[str, str]) -> No
     opened = role_sessions.opened(rt, keys["token"])
     assert opened is not None
     assert opened.session.account_id == OWNER
+
+
+def test_whole_network_of_a_subscriber_sends_bad_tokens_as_one(rt: Any) -> None:
+    """A subscriber of IPv6 has 2^64 addresses (RFC 6177)."""
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": "2011-06-15",
+        "RoleArn": "arn:aws:iam::000000000000:role/none",
+        "RoleSessionName": "job",
+        "WebIdentityToken": "a.b.c",
+    }
+    headers = (("content-type", "application/x-www-form-urlencoded"), ("host", "x"))
+
+    def refused(source: str) -> bool:
+        request = WireRequest(
+            method="POST", path="/", query="", headers=headers, body=urlencode(form).encode(), source_ip=source
+        )
+        return b"Too many tokens" in dispatch.handle(rt, request).body
+
+    assert [refused(f"2001:db8:1:2::{number:x}") for number in range(60)].count(True) == 10
+    assert not refused("2001:db8:1:3::1")
