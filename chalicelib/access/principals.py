@@ -20,13 +20,14 @@ from chalicelib.access import policy
 from chalicelib.access.policy import PolicyError
 from chalicelib.audit import notes, parameters
 from chalicelib.records import ADMINISTRATOR, Principal, Role
-from chalicelib.store import ConflictError, E
+from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.access.policy import Statement
     from chalicelib.runtime import Runtime
+    from chalicelib.store.access_records import E
 
 T = TypeVar("T")
 Policies = tuple[tuple[str, str], ...]  # names and texts

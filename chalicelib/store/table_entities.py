@@ -6,12 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.store import ConflictError, E, items
+from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Key, Put
 from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
     from chalicelib.records import Entity
+    from chalicelib.store.access_records import E
 
 
 class Entities(Base):
