@@ -41,3 +41,11 @@ def has_token(buckets: Buckets, key: tuple[str, str], *, rate: float, most: floa
     """Tell whether `take` would find a token."""
     tokens, filled_at = buckets.get(key, (most, now))
     return min(most, tokens + max(0.0, (now - filled_at).total_seconds()) * rate) >= 1
+
+
+def forget_full(buckets: Buckets, kind: str, *, rate: float, most: float, now: datetime) -> None:
+    """Drop the buckets of a kind that are full again: a new one would be as full."""
+    with _TURN:
+        for key, (tokens, filled_at) in list(buckets.items()):
+            if key[0] == kind and tokens + max(0.0, (now - filled_at).total_seconds()) * rate >= most:
+                del buckets[key]

@@ -23,6 +23,14 @@ _MEMBERS = frozenset({"Sid", "Effect", "Principal", "Action", "Condition"})
 _PROVIDER = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}):oidc-provider/([a-z0-9.-]+(?::[0-9]+)?(?:/[\w.~/-]*)?)", re.ASCII
 )
+_NAMING = frozenset({"stringequals", "stringlike", "stringequalsignorecase"})
+# Issuers that serve everybody, and how the subjects of one owner begin.
+_SHARED = {
+    "token.actions.githubusercontent.com": (r"(repo|repository_owner):[^*?:/]+[:/@]", "'repo:OWNER/'"),
+    "gitlab.com": (r"project_path:[^*?:/]+/", "'project_path:GROUP/'"),
+    "app.terraform.io": (r"organization:[^*?:]+:", "'organization:NAME:'"),
+}
+_WILDCARD = re.compile(r"[*?]")
 _ROLE_ITSELF = Matching((ANYBODY,), negated=False)
 
 
@@ -76,10 +84,21 @@ def _check_principals(statement: Statement, account_id: str) -> None:
         raise PolicyError("A trust policy cannot let everybody in: name an account, a principal or an OIDC provider.")
     if others := sorted(name for name in names if policy.account_of(name) not in {account_id, ""}):
         raise PolicyError(f"Principal '{others[0][:100]}' is not of the role's account {account_id}.")
-    conditions = {condition.key.lower() for condition in statement.conditions}
     for name in _provider_names(names):
-        if f"{name}:sub" not in conditions:
-            raise PolicyError(f"An Allow for an OIDC provider needs a condition on {name}:sub.")
+        _check_subjects(statement, name)
+
+
+def _check_subjects(statement: Statement, provider: str) -> None:
+    """See that an Allow says which subjects of an issuer it is for: a list of patterns that begin with plain text."""
+    key = f"{provider}:sub"
+    conditions = [condition for condition in statement.conditions if condition.key.lower() == key.lower()]
+    naming = [condition for condition in conditions if condition.operator.lower() in _NAMING]
+    if not naming:
+        raise PolicyError(f"An Allow for an OIDC provider needs a condition on {key} by StringEquals or StringLike.")
+    begins, rule = _SHARED.get(provider.lower(), (r"[^*?]", "plain text"))
+    for value in (value for condition in naming for value in condition.values):
+        if not value or (_WILDCARD.search(value) and re.match(begins, value) is None):
+            raise PolicyError(f"The value '{value[:100]}' of {key} must begin with {rule}: others hold tokens, too.")
 
 
 def _provider_names(principals: Iterable[str]) -> list[str]:

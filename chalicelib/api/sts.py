@@ -211,6 +211,9 @@ def _started(rt: Runtime, call: Call, wish: assuming.Wish, identity: web_identit
 def _failures(rt: Runtime, source: str) -> tuple[str, str]:
     """Return the bucket that counts failures: the source's own, or a common one if there are many sources."""
     bucket = ("web-identity", f"from {hosts.network_of(source)}")
+    if bucket not in rt.rate_tokens and len(rt.rate_tokens) >= _MOST_BUCKETS:
+        full = {"rate": _FAILURES_A_SECOND, "most": _FAILURES_AT_ONCE}
+        rates.forget_full(rt.rate_tokens, "web-identity", **full, now=rt.now())
     return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
 
 

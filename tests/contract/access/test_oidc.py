@@ -302,6 +302,17 @@ def test_who_sends_many_bad_tokens_has_to_wait(rt: Runtime, ready: Issuer, clock
         assert outcome(rt, ready.token(clock())) == ("", "")
 
 
+def test_sources_that_have_waited_make_room_for_others(rt: Runtime, ready: Issuer, clock: Any) -> None:
+    """Else whoever has many addresses makes all new sources share one bucket, and empties that."""
+    for number in range(10_000):
+        rt.rate_tokens["web-identity", f"from {number}"] = (49.0, clock())
+    rt.rate_tokens["web-identity", "others"] = (0.0, clock())
+    assert outcome(rt, ready.token(clock()))[0] == "Throttling"
+    clock.forward(seconds=1)
+    rt.rate_tokens["web-identity", "others"] = (0.0, clock())
+    assert outcome(rt, ready.token(clock())) == ("", "")
+
+
 # providers
 
 NOT_BELIEVED: dict[str, tuple[dict[str, Any], str]] = {
