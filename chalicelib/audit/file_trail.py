@@ -88,7 +88,7 @@ class FileTrail:
         self._flushed = self._headed = self._stored = 0
         self._is_made = False
         self._head_at = self._store_at = 0.0
-        self._flusher = Flusher(self._flush)
+        self._flusher = Flusher(self._flush, partial(self._flush, publish=True))
 
     # appending
 
@@ -97,10 +97,8 @@ class FileTrail:
         with self._errors(), self._writing, self._locked():
             tail = self._current(now)
             sequence = self._write(tail, chain.line_of(event, tail.link)).link.sequence
-        if not durable:
-            return nothing
-        self._flusher.ask(sequence)
-        return partial(self._flusher.wait, sequence)
+        self._flusher.ask(sequence, soon=durable)
+        return partial(self._flusher.wait, sequence) if durable else nothing
 
     def publish(self) -> None:
         """Flush what was appended, and publish the head in the store as well."""
@@ -169,7 +167,7 @@ class FileTrail:
     def _first_link(self) -> Link:
         """Begin another chain, of which nothing is flushed yet."""
         self._flushed = self._headed = self._stored = 0
-        self._flusher = Flusher(self._flush)
+        self._flusher = Flusher(self._flush, partial(self._flush, publish=True))
         return Link(str(uuid.uuid4()), 0, chain.FIRST)
 
     def _tail_of(self, size: int, link: Link) -> _Tail:

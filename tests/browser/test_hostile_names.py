@@ -177,7 +177,8 @@ def is_of_a_ca(path: str) -> bool:
     return "CA" in path
 
 
-@pytest.mark.parametrize("number", range(len(NAMES)), ids=lambda number: ascii(NAMES[number]))
+# The subject of a CA has five names, so that each name is in that of one of these CAs.
+@pytest.mark.parametrize("number", range(0, len(NAMES), EACH - 2), ids=lambda number: ascii(NAMES[number]))
 def test_name_adds_no_element_to_any_page(
     window: Page, hostile: list[Named], site: dict[str, Any], number: int
 ) -> None:

@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,8 @@ def run(first_seed: int, cases: int) -> Report:
     logs.LOGGER.handlers[:], logs.LOGGER.propagate = [failures], False
     begun = time.process_time()
     try:
-        asyncio.run(_run(range(first_seed, first_seed + cases), failures, report))
+        with ThreadPoolExecutor(1) as thread:  # of its own: a test of the browser may have left a loop in this one
+            thread.submit(asyncio.run, _run(range(first_seed, first_seed + cases), failures, report)).result()
     finally:
         logs.LOGGER.handlers[:], logs.LOGGER.propagate = kept, propagate
     report.cpu_seconds = time.process_time() - begun

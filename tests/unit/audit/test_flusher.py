@@ -1,0 +1,75 @@
+"""The thread that flushes the audit record: it ends when there is nothing to do, and leaves nothing unflushed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from chalicelib.audit import AuditError, flusher
+from chalicelib.audit.flusher import Flusher
+
+
+class Disk:
+    """Counts flushes; what was written before one is durable after it."""
+
+    def __init__(self) -> None:
+        self.written = self.durable = self.settled = 0
+        self.fails = False
+
+    def flush(self) -> int:
+        if self.fails:
+            raise AuditError("The disk is full.")
+        self.durable = self.written
+        return self.durable
+
+    def settle(self) -> int:
+        self.settled += 1
+        return self.flush()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    monkeypatch.setattr(flusher, "_IDLE_SECONDS", 0.02)
+    return Disk()
+
+
+def ended(made: Flusher) -> None:
+    thread = made._thread
+    if thread is not None:
+        thread.join(10)
+    assert made._thread is None
+
+
+def test_thread_ends_when_idle_and_begins_again(disk: Disk) -> None:
+    made = Flusher(disk.flush, disk.settle)
+    before = threading.active_count()
+    for sequence in (1, 2):
+        disk.written = sequence
+        made.ask(sequence, soon=True)
+        made.wait(sequence)
+        assert disk.durable == sequence
+        ended(made)
+        assert disk.settled == sequence
+    assert threading.active_count() == before
+
+
+def test_record_that_nobody_waits_for_is_flushed_before_the_thread_ends(disk: Disk) -> None:
+    made = Flusher(disk.flush, disk.settle)
+    disk.written = 1
+    made.ask(1, soon=False)
+    ended(made)
+    assert (disk.durable, disk.settled) == (1, 1)
+
+
+def test_failed_flush_is_told_and_the_next_one_may_succeed(disk: Disk) -> None:
+    made = Flusher(disk.flush, disk.settle)
+    disk.fails, disk.written = True, 1
+    made.ask(1, soon=True)
+    with pytest.raises(AuditError):
+        made.wait(1)
+    ended(made)
+    disk.fails, disk.written = False, 2
+    made.ask(2, soon=True)
+    made.wait(2)
+    assert disk.durable == 2
