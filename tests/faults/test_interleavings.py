@@ -182,17 +182,21 @@ class Scenario:
 
 SCENARIOS = {
     "two-runs-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 1, whole_calls=True),
-    "stalled-run-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 2, whole_calls=True, ahead=STALL),
+    "stalled-run-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 1, whole_calls=True, ahead=STALL),
     "stalled-run-by-calls-of-the-table": Scenario(due_again, (publish, publish, revoke), 1, ahead=STALL),
     "runs-in-a-partition": Scenario(due_in_partition, (publish, publish, revoke), 1, whole_calls=True, ahead=STALL),
     "first-crl": Scenario(active_root, (issue, publish), 2, whole_calls=True, ahead=STALL),
     "first-crl-by-two": Scenario(active_root, (issue, issue), 2, whole_calls=True),
-    "another-address": Scenario(moved, (issue, publish), 3, whole_calls=True),
+    "another-address": Scenario(moved, (issue, publish), 2, whole_calls=True),
     "switched-on": Scenario(switched_on, (revoke, issue, publish), 2, whole_calls=True),
     "renewal": Scenario(expired, (renew, publish), 2),
 }
 # What takes minutes, with `--whole`.
 DEEPER = {
+    "deeper-stalled-run-and-a-revocation": Scenario(
+        due_again, (publish, publish, revoke), 2, whole_calls=True, ahead=STALL
+    ),
+    "deeper-change-of-address": Scenario(moved, (issue, publish), 3, whole_calls=True),
     "deeper-two-runs-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 2, whole_calls=True),
     "deeper-stalled-run": Scenario(due_again, (publish, publish), 2, ahead=STALL),
     "deeper-run-and-a-revocation": Scenario(due_again, (publish, revoke), 2),
