@@ -112,9 +112,9 @@ def crl_by_custom_name(name: str) -> Response:
 
 
 def _acm_pca() -> Response:
-    from chalicelib.api import chalice_requests, dispatch
+    from chalicelib.api import chalice_requests, endpoint
 
-    return _response(dispatch.handle(runtime(), chalice_requests.wire_request(_request())))
+    return _response(endpoint.handle(runtime(), chalice_requests.wire_request(_request())))
 
 
 def _request() -> Request:

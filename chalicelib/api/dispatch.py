@@ -79,11 +79,7 @@ class WireResponse:
 
 
 def handle(rt: Runtime, request: WireRequest, operations: Mapping[str, Operation] = OPERATIONS) -> WireResponse:
-    """Answer a request of the AWS API; never raises."""
-    if protocols.is_query(request):
-        from chalicelib.api import sts
-
-        return sts.handle(rt, request)
+    """Answer a request of AWS Private CA; never raises."""
     protocol = protocols.protocol_of(request)
     return respond(request, protocol, lambda: _answer(rt, protocol, request, operations))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import dispatch, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
+from chalicelib.api import dispatch, endpoint, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
@@ -91,7 +91,7 @@ class Application:
         if head.path.startswith(lanes.EXTENSIONS):
             answer = signet_endpoints.explain_issuance(self._rt, request, "")
         else:
-            answer = dispatch.handle(self._rt, request)
+            answer = endpoint.handle(self._rt, request)
         return from_wire(head.method, replace(answer, headers=answer.headers | {"Connection": "close"}))
 
     def _at_once(self, request: HttpRequest) -> HttpResponse | None:

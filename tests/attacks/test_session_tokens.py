@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys, role_sessions, roles
 from chalicelib.access.access_keys import Credential
-from chalicelib.api import dispatch
+from chalicelib.api import dispatch, endpoint
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.config import Settings
 from chalicelib.keystore.kms import KmsKeyStore
@@ -246,7 +246,7 @@ def test_whole_network_of_a_subscriber_sends_bad_tokens_as_one(rt: Any) -> None:
         request = WireRequest(
             method="POST", path="/", query="", headers=headers, body=urlencode(form).encode(), source_ip=source
         )
-        return b"Too many tokens" in dispatch.handle(rt, request).body
+        return b"Too many tokens" in endpoint.handle(rt, request).body
 
     assert [refused(f"2001:db8:1:2::{number:x}") for number in range(60)].count(True) == 10
     assert not refused("2001:db8:1:3::1")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import errors
-from chalicelib.api import dispatch, model
+from chalicelib.api import dispatch, endpoint, model
 from chalicelib.api.sigv4 import WireRequest
 from tests.support.wire_requests import JSON, TARGET, refusal
 
@@ -43,7 +43,7 @@ def test_any_request_is_answered_with_a_named_4xx(
     rt: Any, headers: list[tuple[str, str]], body: bytes, query: str
 ) -> None:
     made = WireRequest(method="POST", path="/", query=query, headers=tuple(headers), body=body)
-    response = dispatch.handle(rt, made)
+    response = endpoint.handle(rt, made)
     assert 400 <= response.status < 500
     assert hasattr(errors, refusal(response))
 
@@ -54,7 +54,7 @@ def test_any_signed_document_is_answered_without_a_5xx(rt: Any, signed: Any, nam
     shape = model.shape(model.operations()[name].input)["members"]
     document = {member: members.draw(_json, label=member) for member in shape if members.draw(st.booleans())}
     body = json.dumps(document).encode()
-    response = dispatch.handle(rt, signed(body, target=f"ACMPrivateCA.{name}"))
+    response = endpoint.handle(rt, signed(body, target=f"ACMPrivateCA.{name}"))
     assert response.status < 500
     if response.status != 200:
         allowed = {*model.operations()[name].errors, "ValidationException", "SerializationException"}
@@ -63,4 +63,4 @@ def test_any_signed_document_is_answered_without_a_5xx(rt: Any, signed: Any, nam
 
 def test_answer_to_unknown_header_forms_is_never_an_exception(rt: Any) -> None:
     empty = WireRequest(method="POST", path="", query="", headers=(), body=b"")
-    assert dispatch.handle(rt, replace(empty, method="")).status == 400
+    assert endpoint.handle(rt, replace(empty, method="")).status == 400
