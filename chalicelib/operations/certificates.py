@@ -120,8 +120,16 @@ def planned(
     """Plan what a request would sign: the CA, the template's ARN and the plan; errors as in issuing."""
     template_arn = _template_arn(rt, request)
     ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=str(template_arn))
-    plan, _ = _planned(rt, ca, _parsed(rt, request, template_arn), take=False)
+    order = _parsed(rt, request, template_arn)
+    plan, _ = _planned(rt, ca, order, take=False)
+    if rt.store.is_compromised(arns.parse_ca_arn(ca.arn).account_id, keys.key_sha256(order.csr.public_key)):
+        raise _compromised()
     return ca, str(template_arn), plan
+
+
+def _compromised() -> errors.ApiError:
+    reason = "A certificate with its key was revoked because the key was compromised."
+    return errors.MalformedCSRException(f"The CSR is refused. {reason}", reason=reason, member=("Csr",))
 
 
 def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> arns.TemplateArn:
@@ -237,8 +245,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
             record, ca, token, now=rt.now(), terms=terms, key_sha256=keys.key_sha256(order.csr.public_key)
         )
     except CompromisedKeyError as error:
-        reason = "A certificate with its key was revoked because the key was compromised."
-        raise errors.MalformedCSRException(f"The CSR is refused. {reason}", reason=reason, member=("Csr",)) from error
+        raise _compromised() from error
     except TokenMismatchError as error:
         text = idempotency.mismatch(rt, order.request.get("IdempotencyToken"))
         raise errors.InvalidArgsException(text, member=("IdempotencyToken",)) from error

@@ -194,6 +194,10 @@ class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, Protocol):
         """
         ...
 
+    def is_compromised(self, account_id: str, key_sha256: str) -> bool:
+        """Tell whether an account has revoked a certificate of this key as compromised."""
+        ...
+
     def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
         """Return the certificate that `reserve_certificate` would return for a used token, or None."""
         ...

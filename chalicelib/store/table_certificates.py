@@ -102,6 +102,9 @@ class Certificates(Base):
         except ConditionFailedError as error:
             raise ConflictError(f"{certificate.arn} is no longer PENDING.") from error
 
+    def is_compromised(self, account_id: str, key_sha256: str) -> bool:
+        return self.table.get(items.compromised_key(account_id, key_sha256)) is not None
+
     def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
         item = self.table.get(items.certificate_key(ca_arn, serial_number))
         return None if item is None else items.from_item(Certificate, item)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from chalicelib.operations import explain
 from tests.support.authority_steps import active_root, issue, serial_of
-from tests.support.builders import LEAF_KEY, csr, negated, with_exponent
+from tests.support.builders import CALLER, LEAF_KEY, csr, negated, with_exponent
 from tests.support.refusals import refusal
 
 COMPROMISES = ("KEY_COMPROMISE", "CERTIFICATE_AUTHORITY_COMPROMISE", "A_A_COMPROMISE")
@@ -73,3 +75,17 @@ def test_compromised_point_is_refused_with_the_other_sign(acm_pca: Any) -> None:
     other = negated(key)
     revoke(acm_pca, arn, issue(acm_pca, arn, Csr=csr("a.example.com", key=key)), "KEY_COMPROMISE")
     assert refused(acm_pca, arn, Csr=csr("b.example.com", key=other))
+
+
+def test_explain_and_the_preview_refuse_it_as_well(acm_pca: Any, rt: Any) -> None:
+    arn = active_root(acm_pca)
+    revoke(acm_pca, arn, issue(acm_pca, arn, Csr=csr("a.example.com")), "KEY_COMPROMISE")
+    request: Any = {
+        "CertificateAuthorityArn": arn,
+        "Csr": csr("b.example.com"),
+        "SigningAlgorithm": "SHA256WITHECDSA",
+        "Validity": {"Type": "DAYS", "Value": 1},
+    }
+    answer = explain.explain(rt, replace(CALLER, operation="IssueCertificate"), request)
+    assert (answer["WouldIssue"], answer["Refusal"]["Code"]) == (False, REFUSED[0])
+    assert answer["Refusal"]["Message"].startswith(REFUSED[1])
