@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.audit import Trail
     from chalicelib.runtime import Runtime
 
-pytestmark = [
-    pytest.mark.usefixtures("acm_pca"),  # whose signatures bear the clock's time
-    pytest.mark.laptop,  # on LocalStack records of other tests, with other clocks, lie beside: see test_own_records
-]
+pytestmark = pytest.mark.usefixtures("acm_pca")  # whose signatures bear the clock's time
 
 CHANGING = [name for name in OPERATIONS if not name.startswith(("Get", "List", "Describe"))]
 OWNER = "000000000000"
