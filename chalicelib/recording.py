@@ -18,6 +18,7 @@ from chalicelib.audit import AuditError, events, notes, nothing, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from chalicelib.records import AccessKey
     from chalicelib.runtime import Caller, Runtime
@@ -133,11 +134,9 @@ def actor_of_key(rt: Runtime, key: AccessKey) -> events.Actor:
     return events.Actor("IAMUser", key.account_id, arn, key.access_key_id, key.principal)
 
 
-@contextmanager
-def operation(rt: Runtime, caller: Caller, name: str) -> Iterator[Entry]:
+def operation(rt: Runtime, caller: Caller, name: str) -> AbstractContextManager[Entry]:
     """Record an operation of the API; raises as `recorded`."""
-    with recorded(rt, name, actor_of(rt, caller)) as entry:
-        yield entry
+    return recorded(rt, name, actor_of(rt, caller))
 
 
 def denied(

@@ -8,7 +8,6 @@ Source: IAM User Guide, "Policy evaluation logic" and "Troubleshoot access denie
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -19,7 +18,6 @@ from chalicelib.records import SIGNET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from chalicelib.access.policy import Decision, Statement
     from chalicelib.runtime import Caller, Runtime
@@ -126,15 +124,14 @@ def request_of(
     rt: Runtime, caller: Caller, resource: str, statements: Sequence[Statement], template_arn: str = ""
 ) -> policy.Request:
     """Build the request that the statements are to decide."""
-    arn, now = principals.arn_of(rt, caller.account_id, caller.principal), rt.now().astimezone(UTC)
+    arn = principals.arn_of(rt, caller.account_id, caller.principal)
     principal_arn = principals.identity_arn_of(rt, caller.account_id, caller.principal)
     facts = conditions.facts_of(
         [
             (conditions.PRINCIPAL_ARN, (principal_arn,)),
             (conditions.TOKEN_ISSUE_TIME, _issued_at(caller)),
             (conditions.PRINCIPAL_ACCOUNT, (caller.account_id,)),
-            (conditions.CURRENT_TIME, (_time(now),)),
-            (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
+            *conditions.time_facts(rt.now()),
             (conditions.TEMPLATE_ARN, (template_arn,) if template_arn else ()),
             *caller.facts,
             *_tags(rt, caller, resource, statements),
@@ -147,11 +144,7 @@ def _issued_at(caller: Caller) -> tuple[str, ...] | None:
     """When the caller's session began; of sessions of IAM's roles nobody here knows."""
     if caller.session is None:
         return None if caller.principal.startswith(principals.ASSUMED_ROLE) else ()
-    return (_time(caller.session.issued_at),)
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (conditions.time_text(caller.session.issued_at),)
 
 
 def _tags(

@@ -69,6 +69,16 @@ def facts_of(values: Iterable[tuple[str, Iterable[str] | None]]) -> dict[str, tu
     return facts
 
 
+def time_facts(now: datetime) -> list[tuple[str, tuple[str, ...]]]:
+    """What policies may ask of the time of a request."""
+    return [(CURRENT_TIME, (time_text(now),)), (EPOCH_TIME, (str(int(now.timestamp())),))]
+
+
+def time_text(moment: datetime) -> str:
+    """A time as conditions compare it: in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def judge(condition: Condition, facts: Facts) -> Judgement:
     """Judge a condition by the facts of a request."""
     qualifier, name, if_exists = _split(condition.operator)

@@ -115,14 +115,13 @@ def _check_times(claims: Claims, now: datetime) -> None:
 
 
 def _request(rt: Runtime, wish: Wish, identity: Identity, facts: Facts) -> policy.Request:
-    (provider, claims), now = identity, rt.now().astimezone(UTC)
+    provider, claims = identity
     arn = oidc_providers.arn_of(rt, provider.account_id, provider.name)
     known = conditions.facts_of(
         [
             (f"{provider.name}:sub", (claims.subject,)),
             (f"{provider.name}:aud", claims.audiences),
-            (conditions.CURRENT_TIME, (now.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
-            (conditions.EPOCH_TIME, (str(int(now.timestamp())),)),
+            *conditions.time_facts(rt.now()),
             *assuming.facts_of(wish),
             *facts,
         ]

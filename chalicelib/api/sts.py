@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors, hosts, logs, rates, recording
-from chalicelib.access import assuming, limits, oidc_providers, principals, web_identity
+from chalicelib.access import assuming, limits, oidc_providers, principals, role_sessions, web_identity
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 from chalicelib.audit import events
 
@@ -152,11 +152,10 @@ def _seconds(text: str | None) -> int | None:
 
 def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
     session, credential = started.session, started.credential
-    name = f"{principals.ASSUMED_ROLE}{session.role}/{session.name}"
     return {
         "AssumedRoleUser": {
             "AssumedRoleId": f"{session.role_id}:{session.name}",
-            "Arn": principals.arn_of(rt, session.account_id, name),
+            "Arn": principals.arn_of(rt, session.account_id, role_sessions.principal_of(session)),
         },
         "Credentials": {
             "AccessKeyId": credential.access_key_id,
