@@ -15,11 +15,11 @@ option = click.option("--account-id", help="12 digits; default: SIGNET_ACCOUNT_I
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def account_of(rt: Runtime, account_id: str | None) -> str:
+def account_of(rt: Runtime, account_id: str | None, *, hint: str = "--account-id") -> str:
     """Return the account that a command is about; raises `BadParameter` unless it is 12 digits."""
     account_id = account_id or rt.settings.account_id
     if re.fullmatch(r"[0-9]{12}", account_id, re.ASCII) is None:
-        raise click.BadParameter("must be 12 digits", param_hint="--account-id")
+        raise click.BadParameter("must be 12 digits", param_hint=hint)
     return account_id
 
 
@@ -34,5 +34,5 @@ class Duration(click.ParamType[timedelta]):
             return value
         match = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", value, re.ASCII)
         if match is None:
-            self.fail(f"'{value}' is no length of time such as 90d, 12h or 15m", param, ctx)
+            self.fail(f"'{value}' is not a length of time such as 90d, 12h or 15m", param, ctx)
         return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -44,7 +44,7 @@ class Moment(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"'{value}' is no time such as 2030-01-31, 2030-01-31T12:00:00Z or 12h", param, ctx)
+            self.fail(f"'{value}' is not a time such as 2030-01-31, 2030-01-31T12:00:00Z or 12h", param, ctx)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 

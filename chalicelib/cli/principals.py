@@ -9,16 +9,16 @@ import click
 from chalicelib import arn as arns
 from chalicelib import runtime
 from chalicelib.access import access_keys, policy, presets, principals
-from chalicelib.cli import accounts
+from chalicelib.cli import accounts, policies
 from chalicelib.cli.credentials import text_of
+from chalicelib.cli.policies import warn
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import TextIO
+    from collections.abc import Callable, Sequence
 
     from chalicelib.runtime import Runtime
 
@@ -142,51 +142,4 @@ def delete(name: str, account_id: str | None) -> None:
     click.echo(f"deleted {name}")
 
 
-@principal.group("policy")
-def policy_() -> None:
-    """Identity policies of a principal, as IAM writes them."""
-
-
-@policy_.command("put")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@click.argument("file", type=click.File())
-@accounts.option
-@recorded("PutPrincipalPolicy", "name", "policy_name")
-def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
-    """Give a principal the policy in a file ("-": standard input), in the place of the one of that name."""
-    rt = runtime.from_env()
-    statements = principals.put_policy(rt, accounts.account_of(rt, account_id), name, policy_name, file.read())
-    warn(policy.statement_obstacles(statements))
-    click.echo(f"put {policy_name}; every process acts by it within {principals.KNOWN_FOR.seconds} seconds")
-
-
-@policy_.command("get")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@accounts.option
-def get(name: str, policy_name: str, account_id: str | None) -> None:
-    """Print a policy as its author wrote it."""
-    rt = runtime.from_env()
-    found = dict(principals.find(rt, accounts.account_of(rt, account_id), name).policies)
-    if policy_name not in found:
-        raise click.ClickException(f"The principal {name} has no policy {policy_name}.")
-    click.echo(found[policy_name])
-
-
-@policy_.command("delete")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@accounts.option
-@recorded("DeletePrincipalPolicy", "name", "policy_name")
-def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
-    """Take a policy from a principal."""
-    rt = runtime.from_env()
-    principals.delete_policy(rt, accounts.account_of(rt, account_id), name, policy_name)
-    click.echo(f"deleted {policy_name}")
-
-
-def warn(obstacles: Iterable[str]) -> None:
-    """Say what of a policy can never be judged."""
-    for obstacle in obstacles:
-        click.echo(f"warning: {obstacle}", err=True)
+principal.add_command(policies.commands("principal", principals, "PrincipalPolicy"))

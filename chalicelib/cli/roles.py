@@ -9,8 +9,9 @@ import click
 
 from chalicelib import runtime
 from chalicelib.access import policy, principals, roles, trust
-from chalicelib.cli import accounts
-from chalicelib.cli.principals import preset_options, preset_policy, warn
+from chalicelib.cli import accounts, policies
+from chalicelib.cli.policies import warn
+from chalicelib.cli.principals import preset_options, preset_policy
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 
@@ -131,45 +132,4 @@ def get_trust(name: str, account_id: str | None) -> None:
     click.echo(roles.find(rt, accounts.account_of(rt, account_id), name).trust_policy)
 
 
-@role.group("policy")
-def policy_() -> None:
-    """Policies of a role: what its sessions may do."""
-
-
-@policy_.command("put")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@click.argument("file", type=click.File())
-@accounts.option
-@recorded("PutRolePolicy", "name", "policy_name")
-def put(name: str, policy_name: str, file: TextIO, account_id: str | None) -> None:
-    """Give a role the policy in a file ("-": standard input), in the place of the one of that name."""
-    rt = runtime.from_env()
-    statements = roles.put_policy(rt, accounts.account_of(rt, account_id), name, policy_name, file.read())
-    warn(policy.statement_obstacles(statements))
-    click.echo(f"put {policy_name}; every process acts by it within {principals.KNOWN_FOR.seconds} seconds")
-
-
-@policy_.command("get")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@accounts.option
-def get(name: str, policy_name: str, account_id: str | None) -> None:
-    """Print a policy as its author wrote it."""
-    rt = runtime.from_env()
-    found = dict(roles.find(rt, accounts.account_of(rt, account_id), name).policies)
-    if policy_name not in found:
-        raise click.ClickException(f"The role {name} has no policy {policy_name}.")
-    click.echo(found[policy_name])
-
-
-@policy_.command("delete")
-@click.argument("name")
-@click.argument("policy_name", metavar="POLICY")
-@accounts.option
-@recorded("DeleteRolePolicy", "name", "policy_name")
-def delete_policy(name: str, policy_name: str, account_id: str | None) -> None:
-    """Take a policy from a role."""
-    rt = runtime.from_env()
-    roles.delete_policy(rt, accounts.account_of(rt, account_id), name, policy_name)
-    click.echo(f"deleted {policy_name}")
+role.add_command(policies.commands("role", roles, "RolePolicy"))

@@ -44,7 +44,7 @@ def list_(account_id: str | None) -> None:
 def accept(owner: str, account_id: str | None) -> None:
     """Let lists show the CAs that OWNER shares, now and later."""
     rt = runtime.from_env()
-    owner = accounts.account_of(rt, owner)
+    owner = accounts.account_of(rt, owner, hint="OWNER")
     rt.store.accept_shares(accounts.account_of(rt, account_id), owner)
     click.echo(f"Accepted the CAs of {owner}.")
 
@@ -56,6 +56,6 @@ def accept(owner: str, account_id: str | None) -> None:
 def reject(owner: str, account_id: str | None) -> None:
     """Let lists hide the CAs that OWNER shares."""
     rt = runtime.from_env()
-    owner = accounts.account_of(rt, owner)
+    owner = accounts.account_of(rt, owner, hint="OWNER")
     rt.store.reject_shares(accounts.account_of(rt, account_id), owner)
     click.echo(f"Rejected the CAs of {owner}.")

@@ -37,4 +37,5 @@ def test_owner_is_accepted_and_rejected(tmp_path: Path, monkeypatch: pytest.Monk
     assert rows() == [[OWNER, "2", "yes"]]
     assert CliRunner().invoke(signet, ["share", "reject", OWNER, "--account-id", OTHER]).exit_code == 0
     assert rows() == [[OWNER, "2", "no"]]
-    assert CliRunner().invoke(signet, ["share", "accept", "12", "--account-id", OTHER]).exit_code == 2
+    refused = CliRunner().invoke(signet, ["share", "accept", "12", "--account-id", OTHER])
+    assert (refused.exit_code, "OWNER: must be 12 digits" in refused.output) == (2, True)
