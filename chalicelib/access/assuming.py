@@ -10,8 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors, logs
-from chalicelib.access import authorization, conditions, policy, principals, role_sessions, roles, trust
-from chalicelib.access.policy import PolicyError
+from chalicelib.access import (
+    authorization,
+    conditions,
+    policy,
+    policy_documents,
+    principals,
+    role_sessions,
+    roles,
+    trust,
+)
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.records import Role
 
 if TYPE_CHECKING:
@@ -113,7 +122,7 @@ def check_policy(text: str) -> None:
             raise PolicyError(
                 f"The policy of a session has at most {MAX_POLICY_CHARACTERS} characters and {MAX_POLICY_BYTES} bytes."
             )
-        policy.parse_identity_policy(text)
+        policy_documents.parse_identity_policy(text)
     except PolicyError as error:
         raise errors.MalformedPolicyDocument(str(error)) from error
 

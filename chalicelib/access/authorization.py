@@ -40,7 +40,7 @@ def check(rt: Runtime, caller: Caller, resource: str, template_arn: str = "") ->
             the same whether it exists or not.
     """
     decision = decide(rt, caller, resource, template_arn)
-    note(decision, is_own=_is_own(caller, resource))
+    note(decision, is_own=policy.is_of_account(resource, caller.account_id))
     if template_arn:
         notes.note(templateArn=template_arn)
     if not decision.allowed:
@@ -183,16 +183,14 @@ def note(decision: Decision, *, is_own: bool = True) -> None:
     )
 
 
-def _is_own(caller: Caller, resource: str) -> bool:
-    return resource == NO_RESOURCE or resource.split(":", 5)[4:5] == [caller.account_id]
-
-
 def refusal(rt: Runtime, caller: Caller, resource: str, decision: Decision, template_arn: str = "") -> str:
     """AWS's sentence; for the caller's own side with the statement that denied, or the permission that is missing."""
     arn, action = principals.arn_of(rt, caller.account_id, caller.principal), _action(caller)
     begins = f"User: {arn} is not authorized to perform: {action} on resource: {resource}"
     template = f" with the template {template_arn}" if template_arn else ""
-    if decision.statement is None or (decision.side == "resource" and not _is_own(caller, resource)):
+    if decision.statement is None or (
+        decision.side == "resource" and not policy.is_of_account(resource, caller.account_id)
+    ):
         return f"{begins} because no {_KINDS[decision.side][1]} policy allows the {action} action{template}"
     which = " ".join(_KINDS[decision.side])
     return f"{begins}{template} with an explicit deny in {which} policy: {decision.statement.label}"

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.access import policy
-from chalicelib.access.policy import PolicyError
+from chalicelib.access import policy_documents
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.audit import notes, parameters
 from chalicelib.records import ADMINISTRATOR, Principal, Role
 from chalicelib.store import ConflictError
@@ -194,7 +194,7 @@ def check_policies(policies: Policies) -> tuple[Statement, ...]:
         check_name(name, "policy")
     notes.note(policies={name: parameters.sha256(text) for name, text in policies})
     _check_size(policies)
-    return tuple(each for _, text in policies for each in policy.parse_identity_policy(text))
+    return tuple(each for _, text in policies for each in policy_documents.parse_identity_policy(text))
 
 
 def _check_size(policies: Policies) -> None:
@@ -250,9 +250,9 @@ def statements_in(policies: Policies) -> tuple[Statement, ...]:
     found: list[Statement] = []
     for name, text in policies:
         try:
-            statements = policy.parse_identity_policy(text)
+            statements = policy_documents.parse_identity_policy(text)
         except PolicyError as error:
             logs.log("policy_unreadable", policy=name, error=str(error))
-            statements = policy.parse_identity_policy(_DENY_ALL)
+            statements = policy_documents.parse_identity_policy(_DENY_ALL)
         found += (replace(each, label=f"{each.label} of policy '{name}'") for each in statements)
     return tuple(found)

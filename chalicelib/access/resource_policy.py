@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from chalicelib.access import policy
+from chalicelib.access import policy, policy_documents
 from chalicelib.access.conditions import PRINCIPAL_ACCOUNT, TEMPLATE_ARN, facts_of
-from chalicelib.access.policy import ANYBODY, PolicyError
+from chalicelib.access.policy import ANYBODY
+from chalicelib.access.policy_documents import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ def parse(text: str, resource_arn: str) -> tuple[Statement, ...]:
     Raises:
         PolicyError: which rule it breaks.
     """
-    statements = policy.parse_resource_policy(text)
+    statements = policy_documents.parse_resource_policy(text)
     for statement in statements:
         if set(statement.resources.patterns) != {resource_arn}:
             raise PolicyError(f"Resource must be the certificate authority itself, {resource_arn}.")

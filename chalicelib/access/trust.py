@@ -9,8 +9,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.access import policy
-from chalicelib.access.policy import ANYBODY, Decision, Matching, PolicyError
+from chalicelib.access import policy, policy_documents
+from chalicelib.access.policy import ANYBODY, Decision, Matching
+from chalicelib.access.policy_documents import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,18 +43,18 @@ def parse(text: str, account_id: str) -> tuple[Statement, ...]:
     """
     if len(text) > MAX_CHARACTERS:
         raise PolicyError(f"A trust policy has at most {MAX_CHARACTERS} characters.")
-    statements = policy.parse(text, _statement)
-    policy.check_cost(statements)
+    statements = policy_documents.parse(text, _statement)
+    policy_documents.check_cost(statements)
     for statement in statements:
         _check_principals(statement, account_id)
     return statements
 
 
 def _statement(value: Any, number: int) -> Statement:
-    members = policy.members_of(value, "A statement", _MEMBERS)
-    policy.require(members, ("Effect", "Principal", "Action"))
-    policy.check_sid(members.get("Sid", ""), r"[A-Za-z0-9]*")
-    found = policy.statement_of(members, number, _principals(members["Principal"]), _ROLE_ITSELF)
+    members = policy_documents.members_of(value, "A statement", _MEMBERS)
+    policy_documents.require(members, ("Effect", "Principal", "Action"))
+    policy_documents.check_sid(members.get("Sid", ""), r"[A-Za-z0-9]*")
+    found = policy_documents.statement_of(members, number, _principals(members["Principal"]), _ROLE_ITSELF)
     for action in found.actions.patterns:
         if not action.lower().startswith("sts:"):
             raise PolicyError(f"Action '{action[:100]}' of a trust policy must begin with 'sts:'.")
@@ -63,13 +64,13 @@ def _statement(value: Any, number: int) -> Statement:
 def _principals(value: Any) -> frozenset[str]:
     """Read principals, and under `Federated` the ARNs of OIDC providers."""
     if not isinstance(value, dict) or "Federated" not in value:
-        return policy.principals_of(value)
-    providers = policy.strings_of(value["Federated"], "Principal")
+        return policy_documents.principals_of(value)
+    providers = policy_documents.strings_of(value["Federated"], "Principal")
     for name in providers:
         if _PROVIDER.fullmatch(name) is None:
             raise PolicyError(f"Principal '{name[:100]}' is not the ARN of an OIDC provider.")
     others = {kind: names for kind, names in value.items() if kind != "Federated"}
-    return frozenset(providers) | (policy.principals_of(others) if others else frozenset())
+    return frozenset(providers) | (policy_documents.principals_of(others) if others else frozenset())
 
 
 def _check_principals(statement: Statement, account_id: str) -> None:

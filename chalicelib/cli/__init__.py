@@ -10,7 +10,7 @@ import sys
 import click
 
 from chalicelib import __version__
-from chalicelib.access.policy import PolicyError
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.audit import AuditError

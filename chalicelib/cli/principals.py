@@ -8,7 +8,7 @@ import click
 
 from chalicelib import arn as arns
 from chalicelib import runtime
-from chalicelib.access import access_keys, policy, presets, principals
+from chalicelib.access import access_keys, policy, policy_documents, presets, principals
 from chalicelib.cli import accounts, policies
 from chalicelib.cli.credentials import text_of
 from chalicelib.cli.policies import warn
@@ -128,7 +128,7 @@ def show(name: str, account_id: str | None) -> None:
         click.echo(f"access key {key.access_key_id}{ends}{inactive}, last used: {text_of(key.last_used_at)}")
     for policy_name, text in found.policies:
         click.echo(f"policy {policy_name}:\n{text}")
-        warn(policy.statement_obstacles(policy.parse_identity_policy(text)))
+        warn(policy.statement_obstacles(policy_documents.parse_identity_policy(text)))
 
 
 @principal.command()

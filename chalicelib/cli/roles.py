@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib import runtime
-from chalicelib.access import policy, principals, roles, trust
+from chalicelib.access import policy, policy_documents, principals, roles, trust
 from chalicelib.cli import accounts, policies
 from chalicelib.cli.policies import warn
 from chalicelib.cli.principals import preset_options, preset_policy
@@ -92,7 +92,7 @@ def show(name: str, account_id: str | None) -> None:
     warn(trust.obstacles(trust.parse(found.trust_policy, found.account_id)))
     for policy_name, text in found.policies:
         click.echo(f"policy {policy_name}:\n{text}")
-        warn(policy.statement_obstacles(policy.parse_identity_policy(text)))
+        warn(policy.statement_obstacles(policy_documents.parse_identity_policy(text)))
 
 
 @role.command()

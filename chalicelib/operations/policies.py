@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import principals, resource_policy
-from chalicelib.access.policy import PolicyError, check_cost
+from chalicelib.access.policy_documents import PolicyError, check_cost
 from chalicelib.ca import find, state
 from chalicelib.records import ResourcePolicy
 from chalicelib.store import ConflictError, TooManySharesError

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.access import policy
+from chalicelib.access import policy, policy_documents
 from chalicelib.access.conditions import facts_of
 from tests.support import policy_reference
 from tests.support.policy_cases import OWN, PRINCIPALS, cases, odd_cases
@@ -33,8 +33,8 @@ def lines() -> str:
 
 
 def decided(case: Case) -> str:
-    identity = [each for text in case.identity for each in policy.parse_identity_policy(json.dumps(text))]
-    granted = policy.parse_resource_policy(json.dumps(case.resource_policy)) if case.resource_policy else ()
+    identity = [each for text in case.identity for each in policy_documents.parse_identity_policy(json.dumps(text))]
+    granted = policy_documents.parse_resource_policy(json.dumps(case.resource_policy)) if case.resource_policy else ()
     facts = facts_of((key, [value] if isinstance(value, str) else value) for key, value in case.context.items())
     request = policy.Request(case.action, case.resource, OWN, frozenset({PRINCIPALS[0]}), facts)
     decision = policy.decide(identity, granted, request)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.access import policy, trust, web_identity
+from chalicelib.access import policy, policy_documents, trust, web_identity
 from chalicelib.access.conditions import facts_of
 from chalicelib.errors import ApiError
 from tests.support.client import send
@@ -110,7 +110,7 @@ def test_decisions_are_those_of_a_naive_reading() -> None:
         user, role, session = one(source, *USERS), one(source, *ROLES), one(source, "x", "z")
         facts = facts_of([(SESSION, (session,))])
         request = policy.Request(trust.ASSUME, role, OWN, frozenset({user}), facts)
-        own = policy.parse_identity_policy(json.dumps({"Statement": identity})) if identity else ()
+        own = policy_documents.parse_identity_policy(json.dumps({"Statement": identity})) if identity else ()
         found = trust.decide(own, trust.parse(json.dumps({"Statement": trusted}), OWN), request).allowed
         assert found is naive(identity, trusted, user, role, session), (number, trusted, identity, user, role, session)
         allowed += found

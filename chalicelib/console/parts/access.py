@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from chalicelib import arn as arns
-from chalicelib.access import access_keys, policy, principals
-from chalicelib.access.policy import PolicyError
+from chalicelib.access import access_keys, policy, policy_documents, principals
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.ca import iterate, state
 from chalicelib.console import web
@@ -104,7 +104,7 @@ def chosen_ca(visit: Visit, typed: str | None = None) -> ChosenCa:
 def shown_policy(name: str, text: str) -> ShownPolicy:
     """A policy for people; one that is damaged is shown as it is."""
     try:
-        warnings = policy.statement_obstacles(policy.parse_identity_policy(text))
+        warnings = policy.statement_obstacles(policy_documents.parse_identity_policy(text))
     except PolicyError as error:
         warnings = [f"It cannot be read, so it denies everything: {error}"]
     return ShownPolicy(name, pretty(text), warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.access import policy, principals
-from chalicelib.access.policy import PolicyError
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web
 from chalicelib.console.parts import access, notes, rights

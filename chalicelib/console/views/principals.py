@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from chalicelib import arn as arns
 from chalicelib.access import access_keys, oidc_providers, presets, principals, roles
-from chalicelib.access.policy import PolicyError
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web

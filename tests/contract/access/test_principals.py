@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.access import access_keys, authorization, presets, principals
-from chalicelib.access.policy import PolicyError
+from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.keystore import KeyStoreError

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.access import conditions, policy
+from chalicelib.access import conditions, policy, policy_documents
 from chalicelib.access.conditions import Condition, facts_of, judge
-from chalicelib.access.policy import PolicyError, Request
+from chalicelib.access.policy import Request
+from chalicelib.access.policy_documents import PolicyError
 
 CA = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/11111111-1111-4111-8111-111111111111"
 ISSUE = "acm-pca:IssueCertificate"
@@ -26,7 +27,7 @@ def request(action: str = ISSUE) -> Request:
 
 
 def effect(text: str, asked: Request) -> str | None:
-    return policy.evaluate(policy.parse_identity_policy(text), asked).effect
+    return policy.evaluate(policy_documents.parse_identity_policy(text), asked).effect
 
 
 INVALID: dict[str, tuple[str, str]] = {
@@ -67,12 +68,12 @@ INVALID: dict[str, tuple[str, str]] = {
 def test_invalid_policy_is_refused_with_its_rule(case: str) -> None:
     text, rule = INVALID[case]
     with pytest.raises(PolicyError, match=rule):
-        policy.parse_identity_policy(text)
+        policy_documents.parse_identity_policy(text)
 
 
 def test_statement_that_decided_is_named_by_its_sid_or_its_number() -> None:
     text = document(ALLOW, {"Sid": "Never", "Effect": "Deny", "Action": "acm-pca:Revoke*", "Resource": "*"})
-    statements = policy.parse_identity_policy(text)
+    statements = policy_documents.parse_identity_policy(text)
     allowed, denied = (
         policy.evaluate(statements, request(f"acm-pca:{name}Certificate")) for name in ("Issue", "Revoke")
     )
@@ -101,7 +102,7 @@ def test_what_cannot_be_judged_allows_nothing_and_keeps_no_deny_from_holding(cas
     assert effect(document(statement), request()) is None
     assert effect(document(everything, statement | {"Effect": "Deny"}), request()) == "Deny"
     obstacles = policy.statement_obstacles(
-        policy.parse_identity_policy(document(statement, statement | {"Effect": "Deny"}))
+        policy_documents.parse_identity_policy(document(statement, statement | {"Effect": "Deny"}))
     )
     assert [each.split(":")[0] for each in obstacles] == ["statement 1", "statement 2"]
     assert "so it allows nothing" in obstacles[0]
@@ -113,7 +114,9 @@ def test_what_can_be_judged_has_no_obstacles() -> None:
         "ForAllValues:StringEquals": {"aws:TagKeys": ["x"]},
         "Null": {"aws:RequestTag/x": "true"},
     }
-    assert policy.statement_obstacles(policy.parse_identity_policy(document(ALLOW | {"Condition": known}))) == []
+    assert (
+        policy.statement_obstacles(policy_documents.parse_identity_policy(document(ALLOW | {"Condition": known}))) == []
+    )
 
 
 NOW = "2027-01-01T12:00:00Z"
@@ -177,9 +180,9 @@ def test_brackets_are_no_wildcards() -> None:
 
 def test_time_of_a_policy_is_bounded() -> None:
     """As many patterns as a policy may have, as long as the longest resource policy lets them be."""
-    values = [f"*a?{number}{'*a' * 35}" for number in range(policy.MAX_VALUES - 2)]
+    values = [f"*a?{number}{'*a' * 35}" for number in range(policy_documents.MAX_VALUES - 2)]
     statement = ALLOW | {"Condition": {"StringLike": {"acm-pca:TemplateArn": values}}}
-    statements = policy.parse_identity_policy(document(statement))
+    statements = policy_documents.parse_identity_policy(document(statement))
     asked = request()._replace(facts=facts_of([("acm-pca:TemplateArn", ["a" * 200])]))
     policy.evaluate(statements, asked)
     began = time.process_time()

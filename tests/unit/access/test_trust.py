@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.access import trust
-from chalicelib.access.policy import PolicyError
+from chalicelib.access.policy_documents import PolicyError
 
 ACCOUNT = "000000000000"
 GITHUB = "token.actions.githubusercontent.com"
