@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Caller, Runtime
 
 _READS = ("Describe", "Explain", "Get", "List", "Search")

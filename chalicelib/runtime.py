@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from chalicelib.audit.signer import Sealing
     from chalicelib.buckets import Buckets
     from chalicelib.events import Events
+    from chalicelib.identities import Session
     from chalicelib.keystore import KeyStore
-    from chalicelib.records import Session
     from chalicelib.store import Store
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib import logs
 from chalicelib.audit import notes
+from chalicelib.identities import ADMINISTRATOR, AccessKey
 from chalicelib.keystore import KeyStoreError
-from chalicelib.records import ADMINISTRATOR, AccessKey
 from chalicelib.store import ConflictError, StoreError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from chalicelib.access import (
     trust,
 )
 from chalicelib.access.policy_documents import PolicyError
-from chalicelib.records import Role
+from chalicelib.identities import Role
 
 if TYPE_CHECKING:
     from chalicelib.access.policy import Statement

@@ -14,7 +14,7 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import conditions, policy, principals, resource_policy
 from chalicelib.audit import notes
-from chalicelib.records import SIGNET
+from chalicelib.identities import SIGNET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

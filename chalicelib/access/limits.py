@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors, logs
-from chalicelib.records import SIGNET
+from chalicelib.identities import SIGNET
 from chalicelib.store import WINDOW, ConflictError, StoreError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from joserfc.jwk import Key
 
-    from chalicelib.records import OidcProvider
+    from chalicelib.identities import OidcProvider
     from chalicelib.runtime import Runtime
 
 FRESH, USABLE, PAUSE = timedelta(minutes=10), timedelta(hours=1), timedelta(seconds=30)

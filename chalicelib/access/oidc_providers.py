@@ -15,7 +15,7 @@ from chalicelib import hosts
 from chalicelib.access import oidc_keys, principals
 from chalicelib.access.principals import PrincipalError
 from chalicelib.access.roles import new_id
-from chalicelib.records import OidcProvider
+from chalicelib.identities import OidcProvider
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:

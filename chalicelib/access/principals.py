@@ -19,7 +19,7 @@ from chalicelib import logs
 from chalicelib.access import policy_documents
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.audit import notes, parameters
-from chalicelib.records import ADMINISTRATOR, Principal, Role
+from chalicelib.identities import ADMINISTRATOR, Principal, Role
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib.access import access_keys, principals
 from chalicelib.access.access_keys import Credential
-from chalicelib.records import ADMINISTRATOR, OidcProvider, Role, Session, TokenKey
+from chalicelib.identities import ADMINISTRATOR, OidcProvider, Role, Session, TokenKey
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Runtime
 
 ACCESS_KEY, OIDC_PROVIDER = "access-key", "oidc-provider"
@@ -66,7 +66,7 @@ def start(
         rt: the runtime.
         role: the role.
         name: of the session.
-        source: see `records.Session`.
+        source: see `identities.Session`.
         lifetime: in whole seconds.
         policy: limits the session further.
     """

@@ -15,7 +15,7 @@ from chalicelib import arn as arns
 from chalicelib.access import principals, trust
 from chalicelib.access.principals import PrincipalError
 from chalicelib.audit import notes, parameters
-from chalicelib.records import Role
+from chalicelib.identities import Role
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:

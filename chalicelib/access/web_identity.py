@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import errors
 from chalicelib.access import assuming, conditions, oidc_keys, oidc_providers, policy, role_sessions, trust
-from chalicelib.records import OidcProvider
+from chalicelib.identities import OidcProvider
 
 if TYPE_CHECKING:
     from joserfc.jws import JWSRegistry

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.protocols import Protocol
     from chalicelib.api.sigv4 import WireRequest
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Caller, Runtime
 
     Operation = Callable[[Runtime, Caller, Any], Any]

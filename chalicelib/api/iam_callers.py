@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.audit.notes import Channel
-    from chalicelib.records import Session
+    from chalicelib.identities import Session
 
 SERVICE = "acm-pca"
 SESSION_HEADER = "x-amz-security-token"

@@ -11,13 +11,13 @@ from chalicelib.access import access_keys, principals
 from chalicelib.cli import accounts
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Runtime
 
 

@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import distribution_points, publication
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller, from_settings
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from chalicelib.cli.credentials import text_of
 from chalicelib.cli.policies import warn
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.pki.issuing.templates import TEMPLATES
-from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

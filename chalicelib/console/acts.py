@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Runtime
 
 _REFUSED = 400  # the status of a form that did nothing, and of those above

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import authorization, sharing
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates
-from chalicelib.records import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from chalicelib.console.web import Visit

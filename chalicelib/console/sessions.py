@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.access import access_keys
 from chalicelib.api import dispatch
-from chalicelib.records import ConsoleSession
+from chalicelib.identities import ConsoleSession
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from chalicelib.api.sigv4 import Secret, WireRequest
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Runtime
 
 COOKIE = "signet-session"

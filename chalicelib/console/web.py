@@ -17,7 +17,7 @@ from chalicelib.runtime import Caller
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib import records, shapes
+    from chalicelib import identities, records, shapes
     from chalicelib.access.sharing import Granted
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Runtime
@@ -126,7 +126,7 @@ class Visit:
     named: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     form: Form = field(default_factory=Form)
-    session: records.ConsoleSession | None = None
+    session: identities.ConsoleSession | None = None
     token: str = ""
     authority: Authority | None = None
     operation: str = ""
@@ -134,7 +134,7 @@ class Visit:
     known: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
     @property
-    def signed_in(self) -> records.ConsoleSession:
+    def signed_in(self) -> identities.ConsoleSession:
         """The session, on pages that need one."""
         if self.session is None:
             raise RuntimeError("Nobody is signed in.")

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.ca import signing, state
+from chalicelib.identities import SIGNET
 from chalicelib.pki.asn1 import oids, pem
 from chalicelib.pki.x509 import csr, reading
-from chalicelib.records import SIGNET
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from chalicelib.identities import ConsoleSession
     from chalicelib.records import (
         AuditReport,
         Certificate,
         CertificateAuthority,
-        ConsoleSession,
         DueKind,
         IdempotencyToken,
         OcspResponder,

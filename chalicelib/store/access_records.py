@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from chalicelib.records import AccessKey, Entity, Principal
+    from chalicelib.identities import AccessKey, Entity, Principal
 
 E = TypeVar("E", bound="Entity")
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
-from chalicelib.records import OidcProvider, Role, TokenKey
+from chalicelib.identities import OidcProvider, Role, TokenKey
 from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
@@ -14,12 +14,12 @@ from chalicelib.store.table import Item, Key
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from chalicelib.identities import ConsoleSession
     from chalicelib.records import (
         AuditHead,
         AuditReport,
         Certificate,
         CertificateAuthority,
-        ConsoleSession,
         CrlState,
         OcspResponder,
         Revocation,

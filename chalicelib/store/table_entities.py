@@ -11,7 +11,7 @@ from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Key, Pu
 from chalicelib.store.table_base import Base, version_is
 
 if TYPE_CHECKING:
-    from chalicelib.records import Entity
+    from chalicelib.identities import Entity
     from chalicelib.store.access_records import E
 
 

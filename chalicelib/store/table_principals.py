@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.records import ADMINISTRATOR, AccessKey, Principal
+from chalicelib.identities import ADMINISTRATOR, AccessKey, Principal
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import (
     ABSENT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.records import ConsoleSession
+from chalicelib.identities import ConsoleSession
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Put
 from chalicelib.store.table_base import Base, version_is

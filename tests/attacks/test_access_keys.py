@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys
+from chalicelib.identities import ADMINISTRATOR, AccessKey, Principal
 from chalicelib.keystore import KeyStoreError
-from chalicelib.records import ADMINISTRATOR, AccessKey, Principal
 from chalicelib.store import ConflictError
 from tests.support.client import client_for
 

@@ -10,7 +10,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.access import authorization, resource_policy
 from chalicelib.ca import find
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
 from tests.support.authority_steps import active_root, create

@@ -16,10 +16,11 @@ import pytest
 import app as signet_app
 from chalicelib import fetching
 from chalicelib.config import Settings
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.local.scheduler import scheduled_event
 from chalicelib.monitor import crl_watch, ocsp_watch, rounds
 from chalicelib.monitor.sightings import Sighting
-from chalicelib.records import ADMINISTRATOR, DistributionPoint, OcspUrl
+from chalicelib.records import DistributionPoint, OcspUrl
 from chalicelib.runtime import Caller
 from tests.support.console_steps import arn_of, root
 

@@ -16,8 +16,8 @@ from chalicelib.access.access_keys import Credential
 from chalicelib.api import dispatch, endpoint
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.config import Settings
+from chalicelib.identities import TokenKey
 from chalicelib.keystore.kms import KmsKeyStore
-from chalicelib.records import TokenKey
 from chalicelib.runtime import from_settings
 from tests.faults.fault_ports import Faults, FaultyPort
 from tests.support.client import client_for, sts_for

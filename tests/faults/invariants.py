@@ -12,8 +12,8 @@ from cryptography import x509
 from chalicelib import arn as arns
 from chalicelib.ca import find, state
 from chalicelib.errors import ApiError
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates, revocation
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

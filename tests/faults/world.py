@@ -21,8 +21,8 @@ from chalicelib import logs, reconcile
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller, Runtime, from_settings
 from tests.faults.fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.identities import AccessKey, Principal
 from chalicelib.records import (
-    AccessKey,
     AuditReport,
     Certificate,
     CertificateAuthority,
@@ -18,7 +18,6 @@ from chalicelib.records import (
     DistributionPoint,
     OcspUrl,
     Permission,
-    Principal,
     ResourcePolicy,
     Revocation,
 )

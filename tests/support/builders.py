@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

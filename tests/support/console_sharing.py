@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.access import resource_policy
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import policies
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.console_steps import arn_of
 

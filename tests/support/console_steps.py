@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from tests.support.console_browser import Answer, Browser

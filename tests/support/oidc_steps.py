@@ -13,7 +13,7 @@ from tests.support.oidc_issuer import AUDIENCE, SUBJECT, Issuer
 from tests.support.roles import OWNER, trust
 
 if TYPE_CHECKING:
-    from chalicelib.records import OidcProvider
+    from chalicelib.identities import OidcProvider
     from chalicelib.runtime import Runtime
 
 ROLE = f"arn:aws:iam::{OWNER}:role/ci"

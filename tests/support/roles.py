@@ -9,7 +9,7 @@ from chalicelib.access import access_keys, roles
 from tests.support.client import client_for, sts_for
 
 if TYPE_CHECKING:
-    from chalicelib.records import Role
+    from chalicelib.identities import Role
     from chalicelib.runtime import Runtime
 
 OWNER = "000000000000"

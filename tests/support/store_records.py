@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.identities import ConsoleSession
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.records import (
     AuditReport,
     Certificate,
     CertificateAuthority,
-    ConsoleSession,
     DistributionPoint,
     IdempotencyToken,
     Revocation,

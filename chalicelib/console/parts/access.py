@@ -17,7 +17,7 @@ from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
     from chalicelib.console.web import Visit
-    from chalicelib.records import AccessKey, Principal
+    from chalicelib.identities import AccessKey, Principal
 
 SECTION = "principals"
 MOST_AUTHORITIES, MOST_DESCRIPTION = 100, 256

@@ -9,13 +9,13 @@ from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web
 from chalicelib.console.parts import access, notes, rights
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
-    from chalicelib.records import Principal
+    from chalicelib.identities import Principal
 
 _EXAMPLE = """{
   "Version": "2012-10-17",

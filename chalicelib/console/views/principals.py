@@ -17,8 +17,8 @@ from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web
 from chalicelib.console.parts import access, notes, rights
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.pki.issuing.templates import TEMPLATES
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
-    from chalicelib.records import AccessKey, Principal
+    from chalicelib.identities import AccessKey, Principal
 
 PAGE, MOST_ROLES, MOST_KEYS = 50, 25, 20
 MOST_DAYS = 3650

@@ -17,7 +17,7 @@ from tests.support.ports import Port, fail
 from tests.support.roles import assume, keys_in, make_role
 
 if TYPE_CHECKING:
-    from chalicelib.records import AccessKey
+    from chalicelib.identities import AccessKey
     from chalicelib.runtime import Runtime
 
 ACCOUNT = "0" * 12

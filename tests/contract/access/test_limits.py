@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.access import access_keys, limits, principals
 from chalicelib.config import Settings
 from chalicelib.errors import ThrottlingException
-from chalicelib.records import SIGNET
+from chalicelib.identities import SIGNET
 from chalicelib.store import ConflictError, StoreError
 from tests.support.authority_steps import active_root, issue
 from tests.support.builders import CALLER, csr

@@ -13,8 +13,8 @@ from chalicelib.access import access_keys, authorization, presets, principals
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.keystore import KeyStoreError
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys
 from chalicelib.api import dispatch, throttling
-from chalicelib.records import ADMINISTRATOR
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import create
 from tests.support.client import client_for

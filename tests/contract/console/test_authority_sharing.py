@@ -243,7 +243,7 @@ def test_report_is_asked_for_followed_and_downloaded(
 
 
 def browser_caller(browser: Browser) -> Any:
-    from chalicelib.records import ADMINISTRATOR
+    from chalicelib.identities import ADMINISTRATOR
     from chalicelib.runtime import Caller
 
     return Caller(account_id=ACCOUNT, access_key_id="x", principal=ADMINISTRATOR)

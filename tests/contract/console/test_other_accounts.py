@@ -13,8 +13,8 @@ from chalicelib.access import access_keys
 from chalicelib.console import pages
 from chalicelib.console.views import authorities
 from chalicelib.crl import publication
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import policies
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser

@@ -13,8 +13,8 @@ from chalicelib.access import access_keys
 from chalicelib.console import sessions
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import authorities as authorities_view
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import creation
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.console_browser import ORIGIN, Answer, Browser
 from tests.support.console_steps import pressed_by_enter, problems, signed_in

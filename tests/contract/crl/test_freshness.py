@@ -14,7 +14,8 @@ from chalicelib import runtime
 from chalicelib.cli import signet
 from chalicelib.crl import freshness
 from chalicelib.crl.verification import verify_crls
-from chalicelib.records import ADMINISTRATOR, CrlState
+from chalicelib.identities import ADMINISTRATOR
+from chalicelib.records import CrlState
 from chalicelib.reports.overview import overview
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, issue

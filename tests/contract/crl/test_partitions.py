@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chalicelib.arn import crl_arn
 from chalicelib.crl import distribution_points
 from chalicelib.crl.publication import publish_due_crls
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.pki.x509 import extensions
 from chalicelib.reconcile import reconcile
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from chalicelib.store import table_crls
 from tests.support.authority_steps import active_root, fetch, issue

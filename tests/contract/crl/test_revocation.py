@@ -133,8 +133,8 @@ def test_disabled_ca_revokes_and_publishes(acm_pca: Any, rt: Any) -> None:
 
 def test_interrupted_issuance_can_be_revoked(acm_pca: Any, rt: Any, clock: Any) -> None:
     """The CA may have signed before it crashed: it owns that serial (Baseline Requirements 4.9.9 in spirit)."""
+    from chalicelib.identities import ADMINISTRATOR
     from chalicelib.operations import certificates
-    from chalicelib.records import ADMINISTRATOR
     from chalicelib.runtime import Caller
 
     arn = active_root(acm_pca)

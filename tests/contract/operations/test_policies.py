@@ -11,8 +11,8 @@ import pytest
 from botocore import xform_name
 
 from chalicelib.access import access_keys
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import policies
-from chalicelib.records import ADMINISTRATOR
 from chalicelib.runtime import Caller
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import csr

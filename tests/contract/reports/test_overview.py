@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
 from chalicelib.crl.publication import publish_due_crls
-from chalicelib.records import ADMINISTRATOR, AuditReport
+from chalicelib.identities import ADMINISTRATOR
+from chalicelib.records import AuditReport
 from chalicelib.reports import audit_report_writer
 from chalicelib.reports.activity import activity
 from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.records import AccessKey
+from chalicelib.identities import AccessKey
 from chalicelib.store import ConflictError
 from tests.support.store_records import ACCOUNT, at, session
 

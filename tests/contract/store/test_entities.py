@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.records import OidcProvider, Role, TokenKey
+from chalicelib.identities import OidcProvider, Role, TokenKey
 from chalicelib.store import ConflictError
 from tests.support.store_records import ACCOUNT, at
 
 if TYPE_CHECKING:
-    from chalicelib.records import Entity
+    from chalicelib.identities import Entity
     from chalicelib.store.table_store import TableStore
 
 OTHER = "111111111111"

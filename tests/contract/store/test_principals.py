@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.records import AccessKey, Principal
+from chalicelib.identities import AccessKey, Principal
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import Key, Put
 from tests.support.store_records import ACCOUNT, at
