@@ -30,19 +30,19 @@ class Scheduler:
     def __init__(self, app: Chalice, rt: Runtime, *, tick_seconds: float = TICK_SECONDS) -> None:
         self._app, self._rt, self._tick_seconds = app, rt, tick_seconds
         self._stopping = threading.Event()
-        runs = {"scheduler": self._run, "scheduled-monitor": self._run_monitor}
-        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
+        self._schedules = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._monitor = threading.Thread(target=self._run_monitor, name="scheduled-monitor", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
-        for thread in self._threads:
-            thread.start()
+        self._schedules.start()
+        self._monitor.start()
 
     def stop(self) -> None:
         """Stop after the running handler, and wait for that; a round of the monitor is abandoned."""
         self._stopping.set()
-        if self._threads[0].is_alive():
-            self._threads[0].join()
+        if self._schedules.is_alive():
+            self._schedules.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -57,8 +57,8 @@ class Scheduler:
             seconds = max(MONITOR_SECONDS, (time.monotonic() - started) / MONITOR_SHARE)
 
     def tick(self) -> None:
-        """Look at the health, and invoke every scheduled handler once, but the monitor."""
-        health.recent(self._rt)
+        """Look at the health, and invoke every scheduled handler except the monitor once."""
+        self._run_once("health", lambda: health.recent(self._rt))
         for name in scheduled_handlers(self._app):
             if self._stopping.is_set():
                 return
@@ -66,9 +66,13 @@ class Scheduler:
                 self._invoke(name)
 
     def _invoke(self, name: str) -> None:
-        """Invoke a handler; a failure is logged and stops no other one."""
+        handler = scheduled_handlers(self._app)[name]
+        self._run_once(name, lambda: handler(scheduled_event(self._rt, name), None))
+
+    def _run_once(self, name: str, run: Callable[[], object]) -> None:
+        """Run one of them; a failure is logged and stops no other one."""
         try:
-            scheduled_handlers(self._app)[name](scheduled_event(self._rt, name), None)
+            run()
         except Exception:  # noqa: BLE001  the next run is the retry
             logs.log_exception("schedule_failed", schedule=name)
 

@@ -6,6 +6,7 @@ import json
 import resource
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from chalicelib.api import health as endpoint
 from chalicelib.cli import signet
 from chalicelib.config import Settings
+from chalicelib.local.scheduler import Scheduler
 from chalicelib.monitor import health
 from chalicelib.runtime import Runtime, from_settings
 
@@ -108,3 +110,19 @@ def test_status_names_the_part_and_fails(tmp_path: Path, monkeypatch: pytest.Mon
     assert found.exit_code == 1
     assert "buckets: The bucket buckets cannot be used" in found.stderr
     assert "There is no CA yet." in found.stdout
+
+
+def test_look_that_fails_stops_no_schedule(home: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else CRLs would stop with the thread."""
+
+    def fail(_: Runtime) -> None:
+        raise OSError("The file system is gone.")
+
+    monkeypatch.setattr(health, "look", fail)
+    ran: list[str] = []
+    app: Any = SimpleNamespace(
+        event_sources=[SimpleNamespace(name="publish_crls", schedule_expression="rate(1 minute)")],
+        handler_map={"publish_crls": lambda event, _: ran.append(event["source"])},
+    )
+    Scheduler(app, home).tick()
+    assert ran == ["aws.events"]
