@@ -97,7 +97,7 @@ def _granted(rt: Runtime, caller: Caller, resource: str) -> Sequence[Statement]:
         return ()
     if account_id == caller.account_id:
         return principals.remembered(rt, ("resource", resource), lambda: statements_of(rt, resource))
-    # A policy that is nothing to the caller is not read: that would take longer than to find that there is no CA.
+    # Only policies that may let the caller in are read: reading takes longer than finding no CA.
     return statements_of(rt, resource) if rt.store.is_shared(resource, caller.account_id) else ()
 
 

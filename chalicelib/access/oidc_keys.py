@@ -176,7 +176,7 @@ def _object(content: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("The document is nested too deeply.") from None
     if not isinstance(found, dict):
-        raise ValueError("The document is no JSON object.")  # noqa: TRY004  one error for all documents
+        raise ValueError("The document is not a JSON object.")  # noqa: TRY004  one error for all documents
     return found
 
 
@@ -184,7 +184,7 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def read(jwks: bytes) -> tuple[IssuerKey, ...]:
-    """Read a set of keys and leave out useless ones; raises `ValueError` if it is no set of keys."""
+    """Read a set of keys and leave out useless ones; raises `ValueError` if it is not a set of keys."""
     keys = _object(jwks).get("keys")
     if not isinstance(keys, list) or len(keys) > _MOST_KEYS:
         raise ValueError(f"The document has no list of at most {_MOST_KEYS} keys.")

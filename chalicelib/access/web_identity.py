@@ -136,7 +136,7 @@ def read(token: str) -> tuple[str, str, Claims]:
     """Read algorithm, key id and claims of a token, without verifying them.
 
     Raises:
-        InvalidIdentityToken: it is no token, or lacks a claim that Signet needs.
+        InvalidIdentityToken: it is not a token, or lacks a claim that Signet needs.
     """
     if len(token) > MAX_TOKEN_CHARACTERS or _TOKEN.fullmatch(token) is None:
         raise errors.InvalidIdentityToken("The token is not a signed JWT of at most 20,000 characters.")
@@ -148,7 +148,9 @@ def read(token: str) -> tuple[str, str, Claims]:
     if not isinstance(alg, str) or alg not in oidc_keys.ALGORITHMS:
         raise errors.InvalidIdentityToken(f"The token's alg must be one of {', '.join(oidc_keys.ALGORITHMS)}.")
     if not isinstance(kid, str) or "crit" in header:
-        raise errors.InvalidIdentityToken("The token's header has a kid that is no text, or asks for extensions.")
+        raise errors.InvalidIdentityToken(
+            "The token's header has a kid that is not text, or names critical extensions."
+        )
     return alg, kid, _claims(content)
 
 
@@ -157,12 +159,12 @@ def _claims(content: dict[str, Any]) -> Claims:
     audiences = [audiences] if isinstance(audiences, str) else audiences
     issuer, subject = content.get("iss"), content.get("sub")
     if not isinstance(audiences, list) or not all(isinstance(each, str) for each in (issuer, subject, *audiences)):
-        raise errors.InvalidIdentityToken("The token lacks iss, sub or aud, or one of them is no text.")
+        raise errors.InvalidIdentityToken("The token lacks iss, sub or aud, or one of them is not text.")
     if not 0 < len(str(subject)) <= _MOST_NAME:
         raise errors.InvalidIdentityToken(f"The token's sub must have 1 to {_MOST_NAME} characters.")
     times = [content.get(name) for name in ("iat", "exp")] + [content.get("nbf", 0)]
     if not all(map(_is_time, times)):
-        raise errors.InvalidIdentityToken("The token lacks iat or exp, or one of its times is no number of seconds.")
+        raise errors.InvalidIdentityToken("The token lacks iat or exp, or one of its times is not a number of seconds.")
     issued_at, expires_at, not_before = (datetime.fromtimestamp(float(str(each)), UTC) for each in times)
     return Claims(str(issuer), str(subject), tuple(audiences), issued_at, expires_at, not_before)
 
@@ -179,9 +181,9 @@ def _object(part: str) -> dict[str, Any]:
         )
         json.dumps(found, ensure_ascii=False).encode()  # fails for half a character, which no store takes
     except (ValueError, RecursionError):
-        raise errors.InvalidIdentityToken("A part of the token is no JSON object in base64url.") from None
+        raise errors.InvalidIdentityToken("A part of the token is not a JSON object in base64url.") from None
     if not isinstance(found, dict):
-        raise errors.InvalidIdentityToken("A part of the token is no JSON object in base64url.")
+        raise errors.InvalidIdentityToken("A part of the token is not a JSON object in base64url.")
     return found
 
 

@@ -36,7 +36,7 @@ def request_of(method: str, path: str, content_type: str, body: bytes) -> bytes 
     """Extract the OCSPRequest from an HTTP request: empty if it cannot be decoded, None if the request is not OCSP.
 
     OCSP is served under /ocsp, and at the root for a custom host name: there by POST of OCSP's media type, and by GET
-    if the path begins like the base64 of a SEQUENCE. What ends like the name of a CRL is no base64.
+    if the path begins like the base64 of a SEQUENCE. A name that ends like a CRL's is not base64.
     """
     if method != "POST" and path.endswith(".crl"):
         return None

@@ -53,7 +53,7 @@ class Trail(Protocol):
         """Yield the records that concern an account, the newest first, before a position.
 
         Raises:
-            AuditError: they cannot be read, or `before` is no position.
+            AuditError: they cannot be read, or `before` is not a position.
         """
         ...
 

@@ -87,20 +87,20 @@ def sha256_of(line: bytes) -> str:
 
 
 def link_of(line: bytes) -> Link:
-    """Return the link of a line; raises `BrokenError` if it is no record."""
+    """Return the link of a line; raises `BrokenError` if it is not a record."""
     record = record_of(line)
     return Link(record["chain"], record["sequence"], sha256_of(line))
 
 
 def record_of(line: bytes) -> dict[str, Any]:
-    """Read a line; raises `BrokenError` if it is no record."""
+    """Read a line; raises `BrokenError` if it is not a record."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BrokenError("it is not JSON") from error
     kinds = (("chain", str), ("sequence", int), ("previous", str), ("eventName", str))
     if not isinstance(record, dict) or any(type(record.get(name)) is not kind for name, kind in kinds):
-        raise BrokenError("it is no audit record")
+        raise BrokenError("it is not an audit record")
     return record
 
 

@@ -102,7 +102,7 @@ def _nowhere(channel: Channel) -> str:
 
 
 def _resource(text: str) -> dict[str, str]:
-    """Return an element of `resources`; what is no ARN of Signet's is named as it is, within bounds."""
+    """Return an element of `resources`; other texts are named as they are, within bounds."""
     try:
         parts = arns.parse_certificate_arn(text).ca if text.count("/") == 3 else arns.parse_ca_arn(text)
     except arns.ArnError:

@@ -99,7 +99,7 @@ def newest(directory: Path, before: str) -> Iterator[Found]:
     """Yield the complete records before a position, the newest first.
 
     Raises:
-        AuditError: `before` is no position.
+        AuditError: `before` is not a position.
     """
     match = _POSITION.fullmatch(before) if before else None
     if before and match is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import secrets
 import tarfile
 from contextlib import contextmanager, suppress
@@ -97,7 +98,7 @@ def _add(tar: tarfile.TarFile, name: str, path: Path, progress: Progress) -> dic
     """Add a file as long as it was when it was opened: others may append to it meanwhile."""
     with path.open("rb") as file:
         info = tarfile.TarInfo(name)
-        info.size, info.mode = path.stat().st_size, 0o600
+        info.size, info.mode = os.fstat(file.fileno()).st_size, 0o600  # its name may be another file's by now
         hashing = _Hashing(file, progress)
         tar.addfile(info, hashing)
     return {"bytes": info.size, "sha256": hashing.sha256.hexdigest()}

@@ -64,14 +64,14 @@ class SealedReader:
     """Decrypts a file piece by piece; what it returns has been authenticated.
 
     Raises:
-        BackupError: it is no backup, the passphrase is wrong, or the file was altered or cut off.
+        BackupError: it is not a backup, the passphrase is wrong, or the file was altered or cut off.
     """
 
     def __init__(self, file: IO[bytes], passphrase: str) -> None:
         self._file = file
         self._head = file.read(len(MAGIC) + _SALT_BYTES + _PREFIX_BYTES)
         if not self._head.startswith(MAGIC) or len(self._head) != len(MAGIC) + _SALT_BYTES + _PREFIX_BYTES:
-            raise BackupError("It is no backup of Signet.")
+            raise BackupError("It is not a backup of Signet.")
         salt, prefix = self._head[len(MAGIC) : -_PREFIX_BYTES], self._head[-_PREFIX_BYTES:]
         self._cipher, self._nonce = _sealing(passphrase, salt, prefix)
         self._next, self._number = file.read(_PIECE_BYTES + _TAG_BYTES), 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _FileOrVerify(click.Group):
-    """Takes a word that is no subcommand for the file of `create`."""
+    """Takes a word that is not a subcommand for the file of `create`."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the subcommand."""

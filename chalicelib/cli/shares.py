@@ -1,4 +1,4 @@
-"""`signet share`: which accounts' CAs the lists of an account show, where SIGNET_SHARES asks for acceptance."""
+"""`signet share`: which accounts' CAs the lists of an account show, if SIGNET_SHARES is "accepted"."""
 
 from __future__ import annotations
 

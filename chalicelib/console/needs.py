@@ -1,6 +1,6 @@
 """What the visitor's access key must be allowed for a page: whoever lacks it is refused, and sees no link to the page.
 
-Pages look at records that no operation of the API shows; the operation that comes nearest is asked for them.
+Some pages show records that no operation of the API returns; they need the operation that comes nearest.
 """
 
 from __future__ import annotations

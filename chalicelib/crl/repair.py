@@ -71,7 +71,7 @@ def _problem(found: CrlObject, state: CrlState) -> str:
     if found.etag is None:
         return "It is gone."
     if found.crl is None:
-        return "It is no CRL of this CA."
+        return "It is not a CRL of this CA."
     if found.crl.number < state.published_number:
         return f"Its number is {found.crl.number}, although {state.published_number} was published."
     if found.crl.number > state.published_number:

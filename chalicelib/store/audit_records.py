@@ -61,6 +61,6 @@ class AuditRecords(Protocol):
         """Yield positions and lines of an account's records, the newest first, month by month and so far back.
 
         Raises:
-            ValueError: `before` is no position.
+            ValueError: `before` is not a position.
         """
         ...

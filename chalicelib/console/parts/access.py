@@ -25,7 +25,7 @@ MOST_AUTHORITIES, MOST_DESCRIPTION = 100, 256
 PRESETS = {
     "issuer": ("Issuer", "Issues by some templates of some CAs, and gets what it has issued."),
     "revoker": ("Revoker", "Finds and revokes certificates."),
-    "auditor": ("Auditor", "Reads everything, and asks for audit reports."),
+    "auditor": ("Auditor", "Reads everything, and requests audit reports."),
     "read-only": ("Reader", "Reads everything."),
     "administrator": ("Administrator of CAs", "Does everything but manage principals and access keys."),
     "": ("None", "Does nothing until you give it a policy."),

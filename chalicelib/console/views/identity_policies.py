@@ -104,7 +104,7 @@ def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireRespon
 
 
 def remove(visit: Visit) -> WireResponse:
-    """Take a policy from the principal; one that is gone already is no error."""
+    """Take a policy from the principal; it is no error if the policy is gone already."""
     principal, name = _principal(visit), visit.query.get("policy", "")
     if name not in dict(principal.policies):
         return web.redirect(visit, access.address(principal.name))

@@ -53,7 +53,7 @@ def decode_entry(entry_der: bytes) -> tuple[datetime, str]:
     """Read when a certificate was revoked, and AWS's name of the reason, from an entry of this module.
 
     Raises:
-        DerError: it is no entry.
+        DerError: it is not an entry.
     """
     _, moment, *present = der.read(entry_der).children()
     code = 0
