@@ -8,16 +8,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
 from chalicelib.access import access_keys
-from chalicelib.cli import signet
 from chalicelib.config import Settings
 from chalicelib.runtime import Runtime, from_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from click.testing import Result
 
     Run = Callable[..., Result]
 
@@ -29,16 +29,6 @@ ISSUER = ("--preset", "issuer", "--ca", CA, "--template", "EndEntityCertificate/
 @pytest.fixture
 def home(tmp_path: Path) -> Runtime:
     return from_settings(Settings(data=str(tmp_path / "data")))
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "data"))
-
-    def invoke(*words: str, **more: str) -> Result:
-        return CliRunner().invoke(signet, words, **more)  # type: ignore[arg-type]  # the input alone
-
-    return invoke
 
 
 def test_issuer_is_made_listed_shown_and_deleted(run: Run, home: Runtime) -> None:

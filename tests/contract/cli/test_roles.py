@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
-from chalicelib.cli import signet
 from tests.support.home import ROOT
 from tests.support.oidc_issuer import ALL_KEYS
 from tests.support.roles import ANYTHING, OWNER, trust
@@ -19,22 +17,14 @@ from tests.support.roles import ANYTHING, OWNER, trust
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.testing import Result
+
     Run = Callable[..., Result]
 
 pytestmark = pytest.mark.laptop
 CA = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/11111111-1111-4111-8111-111111111111"
 ISSUER = ("--preset", "issuer", "--ca", CA, "--template", "EndEntityCertificate/V1")
 TRUST = trust({"AWS": OWNER})
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "data"))
-
-    def invoke(*words: str, **more: str) -> Result:
-        return CliRunner().invoke(signet, words, **more)  # type: ignore[arg-type]  # the input alone
-
-    return invoke
 
 
 def test_role_is_made_listed_shown_and_deleted(run: Run) -> None:
