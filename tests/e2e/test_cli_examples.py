@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 from botocore import xform_name
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.builders import csr, pem, root_certificate, sign_csr
 
@@ -90,7 +91,8 @@ def story(tmp_path: Path, home: Home) -> Story:
     work.mkdir()
     (work / "ca_config.txt").write_text(json.dumps(CA_CONFIG))
     (work / "revoke_config.txt").write_text(json.dumps(REVOKE_CONFIG))
-    (work / "cert_1.csr").write_bytes(csr("one.example.com"))
+    own_key = ec.generate_private_key(ec.SECP256R1())  # the example compromises it, in a home that tests share
+    (work / "cert_1.csr").write_bytes(csr("one.example.com", key=own_key))
     return Story(home, work)
 
 
