@@ -1,4 +1,4 @@
-"""The installation's Ed25519 key, which signs the heads of chains; the store holds it sealed by the keystore."""
+"""Ed25519 keys of the installation: one signs the heads of chains, one the journal. The store holds them sealed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from chalicelib.store import Store
-
-_CONTEXT = "audit-key"
+    from chalicelib.store.audit_records import SigningPurpose
 
 
 class Sealing(Protocol):
@@ -29,23 +28,24 @@ class Sealing(Protocol):
 
 
 class Signer:
-    """The key, read at its first use; processes that start together agree on one."""
+    """A key, read at its first use; processes that start together agree on one."""
 
-    def __init__(self, store: Store, keys: Sealing) -> None:
-        self._store, self._keys = store, keys
+    def __init__(self, store: Store, keys: Sealing, purpose: SigningPurpose = "audit") -> None:
+        self._store, self._keys, self._purpose = store, keys, purpose
 
     @cached_property
     def key(self) -> Ed25519PrivateKey:
         """The private key; made by the first process that needs it."""
-        sealed = self._store.get_audit_key()
+        purpose, context = self._purpose, f"{self._purpose}-key"
+        sealed = self._store.get_signing_key(purpose)
         if sealed is None:
             made = Ed25519PrivateKey.generate().private_bytes_raw()
             with suppress(ConflictError):  # another process was first
-                self._store.put_audit_key(self._keys.seal(made, _CONTEXT))
-            sealed = self._store.get_audit_key()
+                self._store.put_signing_key(purpose, self._keys.seal(made, context))
+            sealed = self._store.get_signing_key(purpose)
         if sealed is None:
-            raise ConflictError("The audit key was deleted while it was being made.")
-        return Ed25519PrivateKey.from_private_bytes(self._keys.unseal(sealed, _CONTEXT))
+            raise ConflictError(f"The {purpose} key was deleted while it was being made.")
+        return Ed25519PrivateKey.from_private_bytes(self._keys.unseal(sealed, context))
 
     @property
     def public_key(self) -> bytes:

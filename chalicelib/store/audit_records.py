@@ -1,8 +1,8 @@
-"""Part of the store port: the audit record of functions on AWS, and the heads and the key of every home."""
+"""Part of the store port: the audit record of functions on AWS, and the heads and the keys of every home."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -10,16 +10,18 @@ if TYPE_CHECKING:
 
     from chalicelib.records import AuditHead
 
+SigningPurpose = Literal["audit", "journal"]
+
 
 class AuditRecords(Protocol):
     """Lines of the audit record, whose content the store does not look into."""
 
-    def get_audit_key(self) -> bytes | None:
-        """Return the sealed key that signs heads, or None; read consistently."""
+    def get_signing_key(self, purpose: SigningPurpose) -> bytes | None:
+        """Return the sealed key that signs heads of chains or the journal, or None; read consistently."""
         ...
 
-    def put_audit_key(self, sealed: bytes) -> None:
-        """Store the sealed key; `ConflictError` if there is one."""
+    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes) -> None:
+        """Store a sealed key; `ConflictError` if there is one."""
         ...
 
     def put_audit_head(self, head: AuditHead) -> None:

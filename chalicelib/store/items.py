@@ -190,8 +190,12 @@ def entities_partition(kind: type[Any], account_id: str) -> str:
     return f"{_ENTITIES[kind]}#{account_id}"
 
 
-AUDIT_KEY = Key("AUDITKEY", "KEY")
 AUDIT_HEADS = "AUDITHEADS"
+
+
+def signing_key(purpose: str) -> Key:
+    """Key of the key that signs heads of chains, or the journal."""
+    return Key(f"{purpose.upper()}KEY", "KEY")
 
 
 def audit_record_key(chain: str, sequence: int) -> Key:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from chalicelib.store.audit_records import SigningPurpose
     from chalicelib.store.table import Item
 
 _PAGE = 100
@@ -26,17 +27,17 @@ _POSITION = re.compile(r"([0-9]{20})\.([0-9a-f-]{36})\.([0-9]{12})", re.ASCII)
 
 
 class Audit(Base):
-    """Audit records by chain and by account, heads, and the key that signs them."""
+    """Audit records by chain and by account, heads, and the keys that sign them and the journal."""
 
-    def get_audit_key(self) -> bytes | None:
-        item = self.table.get(items.AUDIT_KEY)
-        return None if item is None else bytes(item["sealed"])  # type: ignore[arg-type]  # as `put_audit_key` wrote it
+    def get_signing_key(self, purpose: SigningPurpose) -> bytes | None:
+        item = self.table.get(items.signing_key(purpose))
+        return None if item is None else bytes(item["sealed"])  # type: ignore[arg-type]  # as `put_signing_key` wrote it
 
-    def put_audit_key(self, sealed: bytes) -> None:
+    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes) -> None:
         try:
-            self.table.write(Put({**items.AUDIT_KEY._asdict(), "sealed": sealed}, ABSENT))
+            self.table.write(Put({**items.signing_key(purpose)._asdict(), "sealed": sealed}, ABSENT))
         except ConditionFailedError as error:
-            raise ConflictError("There is an audit key.") from error
+            raise ConflictError(f"There is a key of the {purpose}.") from error
 
     def put_audit_head(self, head: AuditHead) -> None:
         behind = (Clause("sequence", "<=", head.sequence - 1),)

@@ -34,11 +34,11 @@ def newest(store: TableStore, account_id: str = OWNER, before: str = "") -> list
 
 
 def test_first_key_stays(store: TableStore) -> None:
-    assert store.get_audit_key() is None
-    store.put_audit_key(b"sealed")
+    assert store.get_signing_key("audit") is None
+    store.put_signing_key("audit", b"sealed")
     with pytest.raises(ConflictError):
-        store.put_audit_key(b"another")
-    assert store.get_audit_key() == b"sealed"
+        store.put_signing_key("audit", b"another")
+    assert store.get_signing_key("audit") == b"sealed"
 
 
 def test_head_only_grows(store: TableStore) -> None:

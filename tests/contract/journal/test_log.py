@@ -1,0 +1,161 @@
+"""A log in a bucket keeps what is appended, in order, and tells when anything else is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chalicelib.buckets import BucketError
+from chalicelib.buckets.directory import DirectoryBuckets
+from chalicelib.journal import ForkError, JournalError, checkpoints
+from chalicelib.journal.log import CHECKPOINT, Log
+from tests.support.builders import START
+from tests.support.journals import BUCKET, FixedKey, entries, entry, root_of
+from tests.support.ports import Port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def put(buckets: Any, path: str, content: bytes) -> None:
+    there = buckets.get(BUCKET, path)
+    etag = there.etag if there else None
+    buckets.put(BUCKET, path, content, expected_etag=etag, content_type="application/octet-stream")
+
+
+def content(buckets: Any, path: str) -> bytes:
+    there = buckets.get(BUCKET, path)
+    assert there is not None, path
+    return bytes(there.body)
+
+
+def test_there_is_no_journal_before_the_first_append(log: Log) -> None:
+    assert log.checkpoint() is None
+    assert list(log.entries(0, 0)) == []
+    assert log.root_at(0) == root_of([])
+
+
+def test_appended_entries_are_read_back(log: Log, buckets: Any, signer: FixedKey) -> None:
+    size = 0
+    for batch in (1, 2, 252, 1, 1, 255, 300, 0):
+        checkpoint = log.append(size, entries(size, size + batch), now=START)
+        size += batch
+        assert (checkpoint.size, checkpoint.root) == (size, root_of(entries(0, size)))
+    for reader in (log, Log(buckets, BUCKET, signer)):
+        assert reader.checkpoint() == checkpoint
+        assert list(reader.entries(0, size)) == entries(0, size)
+        assert list(reader.entries(255, 513)) == entries(255, 513)
+        assert [reader.root_at(each) for each in (1, 255, 256, 257, 600)] == [
+            root_of(entries(0, each)) for each in (1, 255, 256, 257, 600)
+        ]
+
+
+def test_checkpoint_says_when_it_was_signed(log: Log, signer: FixedKey, buckets: Any) -> None:
+    log.append(0, entries(0, 3), now=START + timedelta(seconds=7))
+    published = checkpoints.parse(content(buckets, CHECKPOINT), log.verifier_key)
+    assert published.at == START + timedelta(seconds=7)
+
+
+def test_repeated_entries_change_nothing(log: Log, buckets: Any, signer: FixedKey) -> None:
+    first = log.append(0, entries(0, 300), now=START)
+    again = Log(buckets, BUCKET, signer)
+    assert again.append(250, entries(250, 300), now=START) == first
+    assert again.append(250, entries(250, 310), now=START).root == root_of(entries(0, 310))
+
+
+def test_another_entry_at_a_position_is_refused(log: Log) -> None:
+    before = log.append(0, entries(0, 300), now=START)
+    with pytest.raises(ForkError, match="another entry 299"):
+        log.append(298, [entry(298), b"another", entry(300)], now=START)
+    assert log.checkpoint() == before
+
+
+def test_entries_after_a_gap_are_refused(log: Log) -> None:
+    log.append(0, entries(0, 5), now=START)
+    with pytest.raises(ForkError, match="before entry 6 are missing"):
+        log.append(6, entries(6, 7), now=START)
+
+
+def test_two_processes_that_append_the_same_agree(buckets: Any, signer: FixedKey) -> None:
+    one, other = (Log(buckets, BUCKET, signer) for _ in range(2))
+    for first in range(0, 40, 10):
+        ours = one.append(first, entries(first, first + 10), now=START)
+        assert other.append(first, entries(first, first + 10), now=START) == ours
+        one, other = other, one
+
+
+def test_process_that_lost_the_race_continues_after_the_winner(buckets: Any, signer: FixedKey) -> None:
+    winner = Log(buckets, BUCKET, signer)
+
+    def put_after_the_winner(bucket: str, key: str, body: bytes, **rest: Any) -> str:
+        if key == CHECKPOINT and winner.checkpoint() is None:
+            winner.append(0, entries(0, 4), now=START)
+        return str(buckets.put(bucket, key, body, **rest))
+
+    loser = Log(Port(buckets, put=put_after_the_winner), BUCKET, signer)
+    assert loser.append(0, entries(0, 6), now=START).root == root_of(entries(0, 6))
+    assert winner.append(6, entries(6, 9), now=START).root == root_of(entries(0, 9))
+
+
+def test_append_that_died_anywhere_is_repeated(tmp_path: Path, signer: FixedKey) -> None:
+    """Death before and after each put; the next process appends the same and more."""
+    for death in range(100):
+        buckets = DirectoryBuckets(tmp_path / str(death), base_url="")
+        Log(buckets, BUCKET, signer).append(0, entries(0, 250), now=START)
+        puts = iter(range(100))
+
+        def put(*args: Any, dies_at: int = death, puts: Any = puts, inner: Any = buckets, **rest: Any) -> str:
+            if next(puts) == dies_at // 2:
+                if dies_at % 2:
+                    inner.put(*args, **rest)
+                raise BucketError("the process has died")
+            return str(inner.put(*args, **rest))
+
+        died = True
+        try:
+            Log(Port(buckets, put=put), BUCKET, signer).append(250, entries(250, 270), now=START)
+            died = False
+        except BucketError:
+            pass
+        survivor = Log(buckets, BUCKET, signer)
+        found = survivor.checkpoint()
+        assert found is not None
+        assert found.root == root_of(entries(0, found.size))
+        assert survivor.append(250, entries(250, 290), now=START).root == root_of(entries(0, 290))
+        assert list(Log(buckets, BUCKET, signer).entries(0, 290)) == entries(0, 290)
+        if not died:
+            break
+    assert death >= 10
+
+
+def test_leftover_of_another_append_is_replaced(log: Log, buckets: Any) -> None:
+    log.append(0, entries(0, 255), now=START)
+    for path in ("tile/entries/000", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/4"):
+        put(buckets, path, b"left by a process whose entries nobody has signed")
+    assert log.append(255, entries(255, 260), now=START).root == root_of(entries(0, 260))
+    assert list(log.entries(0, 260)) == entries(0, 260)
+
+
+def test_checkpoint_of_another_key_is_refused(log: Log, buckets: Any) -> None:
+    log.append(0, entries(0, 3), now=START)
+    with pytest.raises(JournalError, match="another log"):
+        Log(buckets, BUCKET, FixedKey(Ed25519PrivateKey.generate())).checkpoint()
+
+
+def test_damaged_checkpoint_is_refused(log: Log, buckets: Any, signer: FixedKey) -> None:
+    log.append(0, entries(0, 3), now=START)
+    put(buckets, CHECKPOINT, content(buckets, CHECKPOINT)[:-10])
+    for reader in (log, Log(buckets, BUCKET, signer)):
+        with pytest.raises(JournalError, match=r"signed note|malformed"):
+            reader.append(3, entries(3, 4), now=START)
+
+
+def test_entries_that_the_log_does_not_have_are_refused(log: Log) -> None:
+    log.append(0, entries(0, 3), now=START)
+    with pytest.raises(JournalError, match="has 3 entries, not 4"):
+        log.entries(0, 4)
+    with pytest.raises(JournalError, match="has 3 entries, not 4"):
+        log.root_at(4)
