@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
+from chalicelib.store import RecordError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,22 +92,39 @@ class Runtime:
     issuers: dict[str, Any] = field(default_factory=dict)
 
 
-def from_env() -> Runtime:
+def from_env(prepare: Callable[[Settings], object] = lambda _: None) -> Runtime:
     """Build the runtime from the settings in the environment.
+
+    Args:
+        prepare: called before anything is opened, once the data directory may be used.
 
     Raises:
         SettingsError: a setting is invalid, or the data directory must not be used.
+        RecordError: the database is of another schema.
     """
     settings = Settings.from_env()
     on_disk = {settings.state, settings.keys, settings.buckets} & _ON_DISK
     if on_disk and (problem := data_directory.problem_of(settings.data_path)):
         raise SettingsError(problem)
+    prepare(settings)
     rt = from_settings(settings)
+    if settings.state == "sqlite" and (settings.data_path / "signet.db").exists():
+        _check_schema(rt.store)
     if on_disk == _ON_DISK:
         loss = data_directory.loss_of(settings.data_path, holds_secrets=lambda: bool(rt.store.list_access_keys()))
         if loss:
             raise SettingsError(loss)
     return rt
+
+
+def _check_schema(store: Store) -> None:
+    """Open the database, and raise `RecordError` if it is another version's; the health check names other errors."""
+    try:
+        store.list_accounts()
+    except RecordError:
+        raise
+    except StoreError:
+        return
 
 
 def from_settings(settings: Settings) -> Runtime:

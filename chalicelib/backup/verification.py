@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import runtime
+from chalicelib import migrations, runtime
 from chalicelib.access import access_keys
 from chalicelib.backup import BackupError, archive
 from chalicelib.ca import iterate
@@ -18,6 +18,7 @@ from chalicelib.crl import verification as crl_verification
 from chalicelib.keystore import KeyStoreError
 from chalicelib.pki.x509 import keys
 from chalicelib.store import StoreError
+from chalicelib.store.sqlite import SqliteTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,10 +82,14 @@ def _scratch(parent: Path | None) -> Iterator[Path]:
 
 def _restored(source: Path, directory: Path, settings: Settings, passphrase: str, progress: archive.Progress) -> Report:
     manifest = archive.read(source, directory, passphrase, progress)
-    rt = runtime.from_settings(replace(settings, data=str(directory), state="sqlite", buckets="directory"))
     problems = list(_database(directory / archive.DATABASE))
     if problems:
         return Report(manifest=manifest, authorities=0, access_keys=0, crls=0, problems=tuple(problems))
+    try:
+        migrations.run(SqliteTable(directory / archive.DATABASE, migrating=True))
+    except StoreError as error:
+        raise BackupError(f"The database in the backup cannot be read: {error}") from error
+    rt = runtime.from_settings(replace(settings, data=str(directory), state="sqlite", buckets="directory"))
     try:
         known, authorities = rt.store.list_access_keys(), list(iterate.every_authority(rt))
         verdicts = list(crl_verification.verify_crls(rt))

@@ -50,10 +50,14 @@ def take(rt: Runtime, ca_arn: str, subject_der: bytes, member: Member) -> None:
     _check(rt, ca_arn, subject_der, "ca", member, take=True)
 
 
-def _check(rt: Runtime, ca_arn: str, subject_der: bytes, holder: Holder, member: Member, *, take: bool) -> None:
-    account_id = arns.parse_ca_arn(ca_arn).account_id
+def sha256_of(subject_der: bytes) -> str:
+    """Return the hash, in hex, that names of one meaning have in common."""
     text = repr([sorted(rdn) for rdn in names.normalized_loosely(subject_der)])
-    name_sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(rt: Runtime, ca_arn: str, subject_der: bytes, holder: Holder, member: Member, *, take: bool) -> None:
+    account_id, name_sha256 = arns.parse_ca_arn(ca_arn).account_id, sha256_of(subject_der)
     if take:
         found = rt.store.take_subject(account_id, name_sha256, holder)
     else:

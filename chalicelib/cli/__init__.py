@@ -24,6 +24,7 @@ from chalicelib.cli import (
     crl,
     demo,
     environment,
+    migrate,
     monitor,
     oidc_providers,
     principals,
@@ -79,6 +80,7 @@ for command in (
     audit.audit,
     backup.backup,
     backup.restore,
+    migrate.migrate,
     settings.settings,
 ):
     signet.add_command(command)

@@ -6,6 +6,7 @@ import click
 
 from chalicelib import logs, runtime
 from chalicelib.access import access_keys
+from chalicelib.cli import migrate
 from chalicelib.local import server
 
 
@@ -13,11 +14,12 @@ from chalicelib.local import server
 def serve() -> None:
     """Serve the API and the console on 127.0.0.1 until Ctrl-C.
 
-    Data is stored in SIGNET_DATA. CRLs that are due are published while the server runs.
+    Data is stored in SIGNET_DATA, and data of an earlier version is migrated first. CRLs that are due are published
+    while the server runs.
     """
     import app as signet_app
 
-    rt = runtime.from_env()
+    rt = runtime.from_env(prepare=migrate.of_laptop)
     logs.configure(rt.settings.log_level)
     logs.keep_ocsp_apart(rt.settings.data_path / "ocsp.log")
     access_keys.ensure_root_key(rt)

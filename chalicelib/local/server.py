@@ -55,7 +55,7 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     """
     if rt.settings.callers == "iam":
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
-    with _server_lock(rt.settings.data_path):
+    with locked(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         scheduler = Scheduler(app, rt)
         application = Application(rt, Gateway(app))
@@ -142,7 +142,7 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _server_lock(data: Path) -> Iterator[None]:
+def locked(data: Path) -> Iterator[None]:
     """Hold the server lock of a data directory; it ends with the process, even after kill -9."""
     files.make_directory(data)
     descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -37,6 +37,10 @@ class StoreError(Exception):
     """The store is unavailable at the moment."""
 
 
+class RecordError(StoreError):
+    """A record, or the whole database, is in a form that this version does not understand."""
+
+
 class ThrottledError(StoreError):
     """The store is out of capacity; a later retry may succeed."""
 

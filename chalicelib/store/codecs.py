@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib.records import DistributionPoint, OcspUrl, Permission
+from chalicelib.store import RecordError
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Item, Key
@@ -146,15 +147,22 @@ def to_item(record: Any, key: Key, **index: str) -> Item:
 
 
 def from_item(kind: type[T], item: Item) -> T:
-    """Convert an item back to its record."""
+    """Convert an item back to its record.
+
+    Raises:
+        RecordError: the item lacks a member, or a member has another form.
+    """
     members = _members(kind)  # type: ignore[arg-type]  # classes are hashable
-    return kind(
-        **{
-            name: decode(item[attribute]) if decode else item[attribute]
-            for name, attribute, decode in members
-            if attribute in item
-        }
-    )
+    try:
+        return kind(
+            **{
+                name: decode(item[attribute]) if decode else item[attribute]
+                for name, attribute, decode in members
+                if attribute in item
+            }
+        )
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise RecordError(f"The record {item['pk']!r}, {item['sk']!r} cannot be understood: {error}.") from error
 
 
 @cache

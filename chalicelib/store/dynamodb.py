@@ -22,7 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
-from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store import table as tables
+from chalicelib.store.table import SCHEMA, VERSION, Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def _index(name: Index, projection: Literal["ALL", "KEYS_ONLY"]) -> GlobalSecond
 
 class DynamoTable:
     """A table's driver with one client, created at the first call."""
+
+    MOST_WRITES = 100  # in one transaction
 
     def __init__(
         self,
@@ -158,7 +161,8 @@ class DynamoTable:
         if isinstance(write, Put):
             kind = "Put"
             _check_size(write.item)
-            parameters["Item"] = {name: _attribute(value) for name, value in write.item.items()}
+            stored = write.item | {VERSION: SCHEMA}
+            parameters["Item"] = {name: _attribute(value) for name, value in stored.items()}
         else:
             kind = {Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
             parameters["Key"] = _key(write.key)
@@ -175,6 +179,19 @@ class DynamoTable:
     ) -> Iterator[Item]:
         """Yield the items of an index partition, read in pages; the index may lag behind writes."""
         return self._pages(limit, **_range(f"{index}_", pk, after, up_to), IndexName=index)
+
+    def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
+        """Yield all items in pages, read consistently."""
+        parameters: dict[str, Any] = {"ExclusiveStartKey": _key(after)} if after else {}
+        while True:
+            answer = _answer(
+                lambda: self._client.scan(TableName=self._name, Limit=self._page, ConsistentRead=True, **parameters)
+            )
+            if answer["Items"]:
+                yield [_decode(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         """Yield the last items of a partition; an index may lag behind writes."""
@@ -315,8 +332,9 @@ class _Expression:
         return f"{name} {operator} {self._value(value)}"
 
     def update(self, write: Update) -> str:
+        values = {**write.values, VERSION: SCHEMA}
         parts = {
-            "SET": [f"{self._name(name)} = {self._value(value)}" for name, value in write.values.items()],
+            "SET": [f"{self._name(name)} = {self._value(value)}" for name, value in values.items()],
             "REMOVE": [self._name(name) for name in write.removed],
             "ADD": [f"{self._name(name)} {self._value(number)}" for name, number in write.added.items()],
         }
@@ -359,7 +377,9 @@ def _attribute(value: Value) -> dict[str, Any]:
 
 
 def _decode(item: dict[str, Any]) -> Item:
-    return {
-        name: int(attribute["N"]) if "N" in attribute else next(iter(attribute.values()))
-        for name, attribute in item.items()
-    }
+    return tables.understood(
+        {
+            name: int(attribute["N"]) if "N" in attribute else next(iter(attribute.values()))
+            for name, attribute in item.items()
+        }
+    )

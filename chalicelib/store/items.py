@@ -38,6 +38,11 @@ _ENTITIES: dict[type[Any], str] = {Role: "ROLES", OidcProvider: "OIDC-PROVIDERS"
 # keys
 
 
+def key_of(item: Item) -> Key:
+    """Key of an item that has been read."""
+    return Key(str(item["pk"]), str(item["sk"]))
+
+
 def authority_key(ca_arn: str) -> Key:
     """Key of a CA, in its account's partition."""
     parsed = arns.parse_ca_arn(ca_arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sqlite3
@@ -11,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import files
-from chalicelib.store import StoreError, table
-from chalicelib.store.table import ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store import RecordError, StoreError, table
+from chalicelib.store.table import SCHEMA, VERSION, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from chalicelib.store.table import Index, Write
 
-_SCHEMA_VERSION = 1
 _JSON = json.JSONDecoder()
 _INDEXED = ("due_pk", "due_sk", "list_pk", "list_sk")
 _SCHEMA = """
@@ -52,8 +52,10 @@ class SqliteTable:
     SQLite polls for the file's lock, so the threads of a process queue for a lock of the process instead.
     """
 
-    def __init__(self, path: Path, *, page: int = table.PAGE) -> None:
-        self._path, self._page = path, page
+    MOST_WRITES = 2000  # of a migration in one transaction
+
+    def __init__(self, path: Path, *, page: int = table.PAGE, migrating: bool = False) -> None:
+        self._path, self._page, self._migrating = path, page, migrating
         self._local, self._turn = threading.local(), threading.Lock()
         self._writing = threading.Lock()
 
@@ -111,6 +113,35 @@ class SqliteTable:
             rows = self._connection().execute(sql, (json.dumps(list(pks)), spans)).fetchall()
         return [int(number) for (number,) in rows]
 
+    def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
+        """Yield all items in pages, in the order of their keys."""
+        position = after or Key("", "")
+        while True:
+            sql = "SELECT pk, sk, body FROM items WHERE (pk, sk) > (?, ?) ORDER BY pk, sk LIMIT ?"
+            with self._errors():
+                rows = self._connection().execute(sql, (*position, self._page)).fetchall()
+                page = [_decode(*row) for row in rows]
+            if not page:
+                return
+            yield page
+            position = Key(*rows[-1][:2])
+
+    @property
+    def schema(self) -> int:
+        """The schema of the database, which its records have at most."""
+        with self._errors():
+            return _schema_of(self._connection())
+
+    def set_schema(self, schema: int) -> None:
+        """Record that every record is of a schema."""
+        with self._errors():
+            self._connection().execute(f"PRAGMA user_version = {schema:d}")
+
+    def size(self) -> int:
+        """Return the number of items."""
+        with self._errors():
+            return int(self._connection().execute("SELECT COUNT(*) FROM items").fetchone()[0])
+
     def copy_to(self, path: Path) -> None:
         """Write the database as of one moment to a new file; others may write meanwhile."""
         with self._errors():
@@ -151,11 +182,12 @@ class SqliteTable:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _SCHEMA_VERSION:
-                raise StoreError(f"{self._path} was written by a newer version of Signet (schema {version}).")
-            if version < _SCHEMA_VERSION:
-                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+            schema = _schema_of(connection)
+            if not schema:
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA}; COMMIT;")
+            elif schema > SCHEMA or (schema < SCHEMA and not self._migrating):
+                connection.close()
+                raise RecordError(_other_schema(self._path, schema))
         return connection
 
     @contextmanager
@@ -164,6 +196,16 @@ class SqliteTable:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
+
+
+def _schema_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _other_schema(path: Path, schema: int) -> str:
+    if schema > SCHEMA:
+        return f"{path} is of schema {schema}, and this version of Signet reads schema {SCHEMA}: run a later version."
+    return f"{path} is of schema {schema}, and this version of Signet reads schema {SCHEMA}: run `signet migrate`."
 
 
 def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
@@ -208,16 +250,29 @@ def _encode(item: Item) -> bytes:
     strings = {name: value for name, value in item.items() if isinstance(value, bytes)}
     plain = {name: value for name, value in item.items() if name not in strings and name not in {"pk", "sk"}}
     lengths = {name: len(value) for name, value in strings.items()}
-    head = json.dumps(plain | {"": lengths}, separators=(",", ":"))
+    head = json.dumps(plain | {VERSION: SCHEMA, "": lengths}, separators=(",", ":"))
     return b"\0".join((head.encode(), b"".join(strings.values())))
 
 
-def _decode(pk: str, sk: str, body: bytes) -> Item:
+def _decode(pk: str, sk: str, body: bytes | str) -> Item:
+    if isinstance(body, str):
+        return _decode_text(pk, sk, body)
     head, _, strings = body.partition(b"\0")
-    item: Item = {"pk": pk, "sk": sk, **_JSON.raw_decode(head.decode())[0]}
-    lengths: dict[str, int] = item.pop("")  # type: ignore[assignment]  # written by `_encode`
+    try:
+        item = table.understood({"pk": pk, "sk": sk, **_JSON.raw_decode(head.decode())[0]})
+        lengths: dict[str, int] = item.pop("")  # type: ignore[assignment]  # written by `_encode`
+    except (LookupError, TypeError, ValueError) as error:
+        raise RecordError(f"The record {pk!r}, {sk!r} cannot be understood: {error}.") from error
     begin = 0
     for name, length in lengths.items():
         item[name] = strings[begin : begin + length]
         begin += length
     return item
+
+
+def _decode_text(pk: str, sk: str, body: str) -> Item:
+    """Decode an item of the first day's programs: all of it is JSON, and the names of byte strings end with a colon."""
+    return {
+        name.removesuffix(":"): base64.b64decode(value) if name.endswith(":") else value
+        for name, value in json.loads(body).items()
+    } | {"pk": pk, "sk": sk}

@@ -2,12 +2,16 @@
 
 An item is a dictionary of plain attributes (str, int, bytes) with a partition key `pk` and a sort key `sk`. There are
 two sparse indexes: `due` (attributes `due_pk`, `due_sk`) and `list` (`list_pk`, `list_sk`).
+
+Drivers store each item with the version of the schema that its writer used, and refuse an item of a later version.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from chalicelib.store import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +20,8 @@ Value = str | int | bytes
 Item = dict[str, Value]
 Index = Literal["due", "list"]
 PAGE = 1000
+SCHEMA = 5  # of the items that this version writes; `migrations` brings older ones to it
+VERSION = "v"  # attribute of a stored item: the schema of its writer
 
 
 class Key(NamedTuple):
@@ -53,6 +59,18 @@ PRESENT: Condition = ((Clause("pk", "present"),),)
 def holds(condition: Condition, item: Mapping[str, Value] | None) -> bool:
     """Evaluate a condition for an item (None: there is none)."""
     return not condition or any(all(clause.holds(item or {}) for clause in clauses) for clauses in condition)
+
+
+def understood(item: Item) -> Item:
+    """Return a stored item without its version.
+
+    Raises:
+        RecordError: a later version of Signet has written it.
+    """
+    version = item.pop(VERSION, 1)
+    if not isinstance(version, int) or version > SCHEMA:
+        raise RecordError(f"The record {item['pk']!r} is of schema {version!r}, and this version reads up to {SCHEMA}.")
+    return item
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,7 @@ class Authorities(Base):
     ) -> CertificateAuthority:
         changed = _issues_differently(old, new)
         new = replace(new, version=old.version + 1, issuing_epoch=old.issuing_epoch + changed)
-        writes: list[Write] = [Put(items.authority_item(new), version_is(old.version))]
-        writes += _key_taken(old, new)
-        if new.ocsp_key_hashes != old.ocsp_key_hashes:
-            writes += _ocsp_started(new)
+        writes = replacement(old, new)
         self._write_authority(old, [*writes, *_guards(new)] if changed else writes)
         return self._remember(new)
 
@@ -113,6 +110,12 @@ class Authorities(Base):
             if 0 not in error.items:
                 _check_key_taken(error, writes)
             raise ConflictError(f"{ca.arn} is no longer at version {ca.version}.") from error
+
+
+def replacement(old: CertificateAuthority, new: CertificateAuthority) -> list[Write]:
+    """Writes that replace a CA, without its guards: the CA first, then what its keys lead to."""
+    writes: list[Write] = [Put(items.authority_item(new), version_is(old.version)), *_key_taken(old, new)]
+    return writes if new.ocsp_key_hashes == old.ocsp_key_hashes else [*writes, *_ocsp_started(new)]
 
 
 def _guards(ca: CertificateAuthority) -> list[Write]:

@@ -207,7 +207,7 @@ ADAPTERS = {
     "kms": "keystore/kms.py",
     "events": "events/eventbridge.py",
 }
-BY_HAND = {"CreateTable", "UpdateTimeToLive"}  # where no template makes the table
+BY_HAND = {"CreateTable", "UpdateTimeToLive", "Scan"}  # where no template makes the table; `signet migrate`
 
 
 def written_in(service: str) -> set[str]:

@@ -1,0 +1,229 @@
+"""A home of each earlier version is upgraded, and then issues, revokes and publishes; a later one's is refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+
+from chalicelib import migrations
+from chalicelib.access import access_keys
+from chalicelib.cli import signet
+from chalicelib.cli.migrate import of_laptop
+from chalicelib.config import Settings
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.records import CrlState
+from chalicelib.runtime import Runtime, from_settings
+from chalicelib.store import RecordError, items
+from chalicelib.store.dynamodb import DynamoTable, create_table, open_store
+from chalicelib.store.sqlite import SqliteTable
+from chalicelib.store.table import SCHEMA, VERSION, Key, Put
+from tests.support.authority_steps import issue, serial_of
+from tests.support.client import client_for
+from tests.support.rest import Rest
+from tests.support.version_homes import HOMES, LATEST, NAMES, unpack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.faults.world import Clock
+
+pytestmark = pytest.mark.laptop
+PAST = datetime(2026, 12, 1, tzinfo=UTC)
+EARLIEST = HOMES[0]
+
+
+def table_of(data: Path) -> SqliteTable:
+    return SqliteTable(data / "signet.db", page=7, migrating=True)
+
+
+def contents(data: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(data / "signet.db")) as connection:
+        return connection.execute("SELECT * FROM items ORDER BY pk, sk").fetchall()
+
+
+def upgraded(archive: Path, tmp_path: Path, clock: Clock) -> tuple[Runtime, dict[str, Any]]:
+    data, facts = unpack(archive, tmp_path)
+    settings = Settings(data=str(data))
+    assert of_laptop(settings) == SCHEMA - 1
+    clock.now = PAST
+    return replace(from_settings(settings), now=clock), facts
+
+
+def published(rt: Runtime, arn: str) -> tuple[int, set[str]]:
+    publish_due_crls(rt, seconds=60)
+    stored = rt.buckets.get("crls", f"crl/{arn.rsplit('/', 1)[1]}.crl")
+    assert stored is not None
+    crl = x509.load_der_x509_crl(stored.body)
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    return number, {f"{entry.serial_number:x}" for entry in crl}
+
+
+@pytest.fixture
+def aws_time(clock: Clock, acm_pca: Any) -> Clock:
+    """Signatures bear the time of the test's clock."""
+    return clock
+
+
+@pytest.mark.parametrize("archive", HOMES, ids=NAMES)
+def test_home_of_an_earlier_version_goes_on(archive: Path, tmp_path: Path, aws_time: Clock) -> None:
+    rt, facts = upgraded(archive, tmp_path / "past", aws_time)
+    arn, client = facts["ca_arn"], client_for(rt)
+    revoked = {*facts["revoked"], serial_of(issue(client, arn)).replace(":", "")}
+    for serial in {facts["serials"][2], *revoked} - set(facts["revoked"]):
+        client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+        revoked.add(serial)
+    number, entries = published(rt, arn)
+    assert entries == {f"{int(serial, 16):x}" for serial in revoked}
+    assert number > facts["crl_number"]
+    key = rt.store.get_access_key(facts["access_key_id"])
+    assert key is not None
+    assert access_keys.secret_of(rt, key) == facts["secret"]
+
+
+@pytest.mark.parametrize("archive", HOMES, ids=NAMES)
+def test_home_of_an_earlier_version_holds_what_one_of_this_version_does(
+    archive: Path, tmp_path: Path, aws_time: Clock
+) -> None:
+    rt, facts = upgraded(archive, tmp_path / "past", aws_time)
+    arn = facts["ca_arn"]
+    ca = rt.store.get_certificate_authority(arn)
+    assert ca is not None
+    assert ca.key_sha256
+    assert rt.store.table.get(items.ca_key(ca.key_sha256)) == {  # type: ignore[attr-defined]  # the store over a table
+        **dict(zip(("pk", "sk"), items.ca_key(ca.key_sha256), strict=True)),
+        "arn": arn,
+    }
+    client_for(rt)
+    (found,) = Rest(rt).found(arn, san=facts["names"][1])
+    assert int(found.rsplit("/", 1)[1], 16) == int(facts["serials"][1], 16)
+    years = [datetime(year, 1, 1, tzinfo=UTC) for year in (2026, 2027)]
+    assert rt.store.count_certificates("000000000000", "issued", years) == [4]
+    assert rt.store.count_certificates("000000000000", "revoked", years) == [2]
+    assert len(rt.store.last_revocations(arn, limit=9)) == 2
+    heads = [
+        json.JSONDecoder().raw_decode(row[-1].partition(b"\0")[0].decode())[0]
+        for row in contents(rt.settings.data_path)
+    ]
+    assert {head[VERSION] for head in heads} == {SCHEMA}
+
+
+def test_migration_that_was_stopped_anywhere_goes_on(tmp_path: Path) -> None:
+    whole, _ = unpack(EARLIEST, tmp_path / "whole")
+    migrations.run(table_of(whole))
+    for stop in count(1):
+        data, _ = unpack(EARLIEST, tmp_path / str(stop))
+        steps = iter(range(stop))
+        try:
+            migrations.run(table_of(data), lambda *_, steps=steps: next(steps))
+        except StopIteration:
+            seen = len(list(table_of(data).scan()))
+            pages: list[int] = []
+            migrations.run(table_of(data), lambda _, number, pages=pages: pages.append(number))  # type: ignore[misc]  # see above
+            assert sum(pages) <= 4 * max(seen, len(contents(data))) - 7 * stop + 7 * 4  # it begins where it was
+            assert contents(data) == contents(whole)
+        else:
+            assert stop > 4
+            return
+
+
+def test_migrated_home_is_not_touched_again(tmp_path: Path) -> None:
+    data, _ = unpack(LATEST, tmp_path)
+    assert of_laptop(Settings(data=str(data))) == SCHEMA - 1
+    before = contents(data)
+    assert of_laptop(Settings(data=str(data))) == 0
+    assert contents(data) == before
+
+
+def test_items_of_dynamodb_are_migrated_in_place(tmp_path: Path, aws: None) -> None:
+    data, facts = unpack(HOMES[4], tmp_path)  # whose CRL states name their CA alone are older; this one has no counts
+    client = boto3.session.Session().client("dynamodb", region_name="us-east-1")
+    create_table(client, "signet")
+    stored = DynamoTable("signet", "us-east-1", page=5)
+    for page in table_of(data).scan():
+        for item in page:
+            stored.write(Put(item))
+    for entry in client.scan(TableName="signet")["Items"]:  # earlier versions wrote none
+        client.update_item(
+            TableName="signet",
+            Key={"pk": entry["pk"], "sk": entry["sk"]},
+            UpdateExpression="REMOVE v",
+        )
+    assert migrations.state_of(stored).schema == 1
+    assert migrations.run(stored) == SCHEMA - 1
+    assert migrations.run(stored) == 0
+    assert all(entry["v"] == {"N": str(SCHEMA)} for entry in client.scan(TableName="signet")["Items"])
+    store = open_store("signet", "us-east-1")
+    assert len(store.last_revocations(facts["ca_arn"], limit=9)) == 2
+    years = [datetime(year, 1, 1, tzinfo=UTC) for year in (2026, 2027)]
+    assert store.count_certificates("000000000000", "issued", years) == [4]
+
+
+def test_commands_refuse_records_of_an_earlier_version_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, _ = unpack(LATEST, tmp_path)
+    monkeypatch.setenv("SIGNET_DATA", str(data))
+    before = contents(data)
+    refused = CliRunner().invoke(signet, ["status"])
+    assert str(refused.exception) == (
+        f"{data}/signet.db is of schema 1, and this version of Signet reads schema {SCHEMA}: run `signet migrate`."
+    )
+    assert contents(data) == before
+    migrated = CliRunner().invoke(signet, ["migrate"])
+    assert migrated.exit_code == 0, migrated.output
+    assert f"The records are of schema {SCHEMA}: 4 migrations were applied." in migrated.output
+    assert CliRunner().invoke(signet, ["status"]).exit_code == 0
+    assert "MigrateState" in CliRunner().invoke(signet, ["audit", "tail"]).output
+
+
+@pytest.mark.parametrize("command", ["migrate", "status"])
+def test_database_of_a_later_version_is_refused_in_one_sentence(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, _ = unpack(LATEST, tmp_path)
+    with closing(sqlite3.connect(data / "signet.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    monkeypatch.setenv("SIGNET_DATA", str(data))
+    refused = CliRunner().invoke(signet, [command])
+    assert str(refused.exception) == (
+        f"{data}/signet.db is of schema {SCHEMA + 1}, and this version of Signet reads schema {SCHEMA}: "
+        "run a later version."
+    )
+
+
+def test_table_of_a_later_version_is_refused(tmp_path: Path, aws: None) -> None:
+    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
+    stored = DynamoTable("signet", "us-east-1")
+    stored.write(Put({"pk": migrations.MARKER.pk, "sk": migrations.MARKER.sk, "schema": SCHEMA + 1}))
+    with pytest.raises(RecordError, match=f"schema {SCHEMA + 1}, and this version of Signet reads schema {SCHEMA}"):
+        migrations.run(stored)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "dynamodb"])
+def test_record_of_a_later_version_is_refused(
+    kind: str, tmp_path: Path, aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
+    stored = DynamoTable("signet", "us-east-1") if kind == "dynamodb" else SqliteTable(tmp_path / "signet.db")
+    assert stored.get(Key("CERT#1", "CERT")) is None
+    with monkeypatch.context() as later:
+        later.setattr(f"chalicelib.store.{kind}.SCHEMA", SCHEMA + 1)
+        stored.write(Put({"pk": "CERT#1", "sk": "CERT"}))
+    with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
+        stored.get(Key("CERT#1", "CERT"))
+
+
+def test_record_that_lacks_a_member_is_named() -> None:
+    item = items.to_item(CrlState(crl_arn="arn"), Key("CRL#1", "CRL"))
+    with pytest.raises(RecordError, match=r"'CRL#1', 'CRL' cannot be understood: .*crl_arn"):
+        items.from_item(CrlState, {name: value for name, value in item.items() if name != "crl_arn"})
