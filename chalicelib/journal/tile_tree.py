@@ -55,7 +55,8 @@ class TileTree:
         """Return the entries of a bundle that belong to the tree, each compared with its hash."""
         width = tiles.width_of(0, number, self.size)
         path = tiles.bundle_path(number, width)
-        entries = tiles.decode_bundle(self._content(path, tiles.bundle_path(number, WIDTH)))[:width]
+        entries = tiles.decode_bundle(self._content(path, tiles.bundle_path(number, WIDTH)))
+        entries = entries[:width] if len(entries) == WIDTH else entries
         if [tree.leaf_hash(entry) for entry in entries] != self._tile(0, number):
             raise JournalError(f"{path} of the journal does not have the entries that were signed.")
         return entries
@@ -95,10 +96,10 @@ class TileTree:
         return self._hashes(tiles.tile_path(level, number, width), tiles.tile_path(level, number, WIDTH), width)
 
     def _hashes(self, path: str, full_path: str, width: int) -> list[bytes]:
-        hashes = tiles.decode_tile(self._content(path, full_path))[:width]
-        if len(hashes) < width:
-            raise JournalError(f"{path} of the journal is too short.")
-        return hashes
+        hashes = tiles.decode_tile(self._content(path, full_path))
+        if len(hashes) not in {width, WIDTH}:
+            raise JournalError(f"{path} of the journal has {len(hashes)} hashes.")
+        return hashes[:width]
 
     def _content(self, path: str, full_path: str) -> bytes:
         """Read an object; the full one may have replaced a partial one."""
