@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ TEMPORARY = ".tmp-"
 
 
 def make_directory(path: Path, mode: int = 0o700) -> None:
-    """Create a directory and its parents; no error if it exists."""
+    """Create a directory and its parents durably; no error if it exists."""
+    missing = list(takewhile(lambda directory: not directory.exists(), (path, *path.parents)))
     path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for directory in missing:
+        sync_directory(directory.parent)
 
 
 def write_atomically(

@@ -134,6 +134,14 @@ class Buckets(Protocol):
         """
         ...
 
+    def remove_below(self, bucket: str, prefix: str) -> None:
+        """Remove the objects whose keys begin with a prefix and a slash; none need be there.
+
+        Raises:
+            BucketError: some could not be removed.
+        """
+        ...
+
     def object_url(self, bucket: str, key: str) -> str:
         """Return the URL at which everybody can fetch the object."""
         ...

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import re
+import shutil
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PUBLIC = re.compile(r"(?:[^/]+/)*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.crl", re.ASCII)
 _MOST_IN_MEMORY = 256 * 1024  # of a body: however many clients read a CRL slowly, none of them holds more
 _PROBE_FILE = ".probe"  # no bucket's name begins with a dot
+_DEFAULTS = {"content_type": "application/octet-stream", "cache_control": ""}
 _HEADERS = ".headers"  # directory of the objects' headers; no key begins with a dot
 
 
@@ -84,13 +86,13 @@ class DirectoryBuckets:
                 etag = _etag_of_file(path, *version) if large else _etag(body)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        headers = self._headers(bucket, key)
+        headers = _DEFAULTS | self._headers(bucket, key)
         return StoredObject(
             body=body,
             etag=etag,
             last_modified=datetime.fromtimestamp(int(status.st_mtime), UTC),
-            content_type=headers.get("content_type", "application/octet-stream"),
-            cache_control=headers.get("cache_control", ""),
+            content_type=headers["content_type"],
+            cache_control=headers["cache_control"],
             file=path if large else None,
         )
 
@@ -107,17 +109,18 @@ class DirectoryBuckets:
     ) -> str:
         """Write an object under the bucket's lock, if it still has the expected entity tag."""
         path = self._object(bucket, key)
-        headers = json.dumps({"content_type": content_type, "cache_control": cache_control}).encode()
+        headers = {"content_type": content_type, "cache_control": cache_control}
         with _errors(bucket):
             files.make_directory(path.parent)
             with files.locked(self._path / bucket / ".lock"):
                 current = self.get(bucket, key)
                 if (current.etag if current else None) != expected_etag:
                     raise PreconditionFailedError(f"The object {bucket}/{key} is not at the expected version.")
-                headers_file = self._headers_file(bucket, key)
-                files.make_directory(headers_file.parent)
-                # Headers are the same for every version of an object: they may be written before the body.
-                files.write_atomically(headers_file, headers)
+                # Headers are the same for every version of an object: they may be written before the body, and once.
+                if _DEFAULTS | self._headers(bucket, key) != headers:
+                    headers_file = self._headers_file(bucket, key)
+                    files.make_directory(headers_file.parent)
+                    files.write_atomically(headers_file, json.dumps(headers).encode())
                 files.write_atomically(path, body)
         return _etag(body)
 
@@ -129,6 +132,12 @@ class DirectoryBuckets:
             files.make_directory(headers_file.parent)
             files.write_atomically(headers_file, json.dumps({"content_type": content_type}).encode())
             files.write_atomically(path, pieces)
+
+    def remove_below(self, bucket: str, prefix: str) -> None:
+        """Remove a directory with all that it has."""
+        directory = self._object(bucket, prefix)
+        with _errors(bucket), suppress(FileNotFoundError):
+            shutil.rmtree(directory)
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the URL at which the laptop home serves the object, if it is a CRL."""

@@ -67,6 +67,7 @@ _ACTIONS = {
         "s3:PutObject or s3:PutObjectAcl is not allowed by the bucket policy, or S3 Block Public Access refuses "
         "the ACL {acl}: with Block Public Access use S3ObjectAcl BUCKET_OWNER_FULL_CONTROL."
     ),
+    "DeleteObjects": "s3:DeleteObject is not allowed by the bucket policy.",
     "GetObject": "s3:GetObject is not allowed by the bucket policy.",
 }
 
@@ -210,6 +211,20 @@ class S3Buckets:
     def _put_part(self, name: dict[str, str], upload: str, number: int, part: bytes) -> str:
         answer = self._call("PutObject", "upload_part", **name, UploadId=upload, PartNumber=number, Body=part)
         return str(answer["ETag"])
+
+    def remove_below(self, bucket: str, prefix: str) -> None:
+        """Remove the objects of each page of the list; a versioned bucket keeps their versions."""
+        check_bucket_name(bucket)
+        check_key(prefix)
+        while listed := self._call("ListObjects", "list_objects_v2", Bucket=bucket, Prefix=f"{prefix}/").get(
+            "Contents"
+        ):
+            keys = [{"Key": each["Key"]} for each in listed]
+            answer = self._call(
+                "DeleteObjects", "delete_objects", Bucket=bucket, Delete={"Objects": keys, "Quiet": True}
+            )
+            if answer.get("Errors"):
+                raise BucketError(_ACTIONS["DeleteObjects"], misconfigured=True)
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the URL that AWS forms; a bucket name with dots is in the path, where no TLS name has to match it."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from chalicelib.buckets import PreconditionFailedError
+from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.journal import ForkError, JournalError, checkpoints, tiles, tree
 from chalicelib.journal.notes import SIGNATURE, VerifierKey
 from chalicelib.journal.tile_tree import TileTree
@@ -144,17 +144,22 @@ class Log:
         return self._known
 
     def _publish(self, head: _Head, entries: Sequence[bytes], now: datetime) -> Checkpoint:
-        written = {}
+        partial, full = {}, set()
         for path, content in head.tree.extended(entries):
             self._write(path, content)
             if tiles.is_partial(path):
-                written[path] = content
-        self._written = written
+                partial[path] = content
+            else:
+                full.add(path)
+        self._written = partial
         tile_tree = TileTree(self._read, head.tree.size + len(entries))
         name = self.verifier_key.name
         checkpoint = checkpoints.sign(name, tile_tree.size, tile_tree.root, key=self._signer.key, now=now)
         etag = self._put(CHECKPOINT, checkpoint.content, head.etag, "text/plain; charset=utf-8")
         self._known = _Head(etag, checkpoint, tile_tree)
+        for path in full.intersection(head.tree.begun()):
+            with suppress(BucketError):  # they only take space
+                self._buckets.remove_below(self._bucket, f"{path}{tiles.PARTIAL}")
         return checkpoint
 
     def _write(self, path: str, content: bytes) -> None:

@@ -76,6 +76,15 @@ class TileTree:
                     added.append(tree.complete_root(tile))
             level += 1
 
+    def begun(self) -> Iterator[str]:
+        """Yield the paths that the last bundle and the last tiles will have once they are full."""
+        for level, hashes in self._last.items():
+            number = self.size >> HEIGHT * (level + 1)
+            if hashes:
+                yield tiles.tile_path(level, number, WIDTH)
+            if hashes and not level:
+                yield tiles.bundle_path(number, WIDTH)
+
     def _tile(self, level: int, number: int) -> list[bytes]:
         """Return the hashes of a tile; a full one is compared with those above it, up to the last tiles."""
         if tiles.width_of(level, number, self.size) < WIDTH:

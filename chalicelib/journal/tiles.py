@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
+PARTIAL = ".p"  # follows the path of a full tile in those of its partial ones
 MOST_ENTRY_BYTES = 0xFFFF
 
 
@@ -31,7 +32,7 @@ def bundle_path(number: int, width: int) -> str:
 
 def is_partial(path: str) -> bool:
     """True if the path is that of a partial tile or bundle."""
-    return ".p/" in path
+    return f"{PARTIAL}/" in path
 
 
 def width_of(level: int, number: int, size: int) -> int:
@@ -90,4 +91,4 @@ def _path(kind: str, number: int, width: int) -> str:
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     *above, last = (digits[at : at + 3] for at in range(0, len(digits), 3))
     parts = ["tile", kind, *(f"x{part}" for part in above), last]
-    return "/".join(parts) + (f".p/{width}" if width < WIDTH else "")
+    return "/".join(parts) + (f"{PARTIAL}/{width}" if width < WIDTH else "")

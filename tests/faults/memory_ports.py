@@ -112,6 +112,10 @@ class MemoryBuckets:
     def put_pieces(self, bucket: str, key: str, pieces: Iterable[bytes], *, content_type: str) -> None:
         self.objects[bucket, key] = b"".join(pieces)
 
+    def remove_below(self, bucket: str, prefix: str) -> None:
+        for name in [name for name in self.objects if name[0] == bucket and name[1].startswith(f"{prefix}/")]:
+            del self.objects[name]
+
     def list_buckets(self) -> list[str]:
         return sorted({bucket for bucket, _ in self.objects})
 

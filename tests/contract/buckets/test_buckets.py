@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.buckets import BucketError, PreconditionFailedError
+from chalicelib.buckets import BucketError, NoSuchNameError, PreconditionFailedError
 from chalicelib.buckets.s3 import S3Buckets
 from tests.support.bucket_objects import CA_ARN, CRL, KEY
 
@@ -151,6 +151,22 @@ def test_pieces_that_fail_leave_nothing(buckets: Any, request: pytest.FixtureReq
     if isinstance(buckets, S3Buckets):
         client = request.getfixturevalue("s3")
         assert "Uploads" not in client.list_multipart_uploads(Bucket="bucket")
+
+
+def test_objects_below_a_prefix_are_removed_and_no_others(buckets: Any) -> None:
+    stay = ("tile/0/000", "tile/0/000.p2/1", "tile/0/001.p/1", "tile/0/x000.p/1")
+    for key in (*stay, *(f"tile/0/000.p/{width}" for width in range(1, 6))):
+        buckets.put("bucket", key, b"tile", expected_etag=None, content_type="application/octet-stream")
+    buckets.remove_below("bucket", "tile/0/000.p")
+    buckets.remove_below("bucket", "tile/0/000.p")
+    assert [buckets.get("bucket", f"tile/0/000.p/{width}") for width in range(1, 6)] == [None] * 5
+    assert all(buckets.get("bucket", key) for key in stay)
+
+
+def test_nothing_is_removed_outside_of_a_bucket(buckets: Any) -> None:
+    for prefix in ("", "..", "a/../..", "/", ".headers"):
+        with pytest.raises(NoSuchNameError):
+            buckets.remove_below("bucket", prefix)
 
 
 def test_private_check_asks_for_no_acl(buckets: Any, request: pytest.FixtureRequest) -> None:

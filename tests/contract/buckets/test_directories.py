@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib import files
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.buckets.directory import DirectoryBuckets
 from tests.support.bucket_objects import CA_ARN, CRL, KEY
@@ -53,6 +54,34 @@ def test_object_that_cannot_be_read_is_not_said_to_be_missing(directory: Directo
     for bucket in ("bucket", None):
         with pytest.raises(BucketError, match="cannot be used: Is a directory"):
             directory.public_object(bucket, KEY)
+
+
+def test_headers_are_written_once(directory: DirectoryBuckets, tmp_path: Path) -> None:
+    etag = directory.put("bucket", KEY, b"crl", expected_etag=None, **CRL)
+    written = (tmp_path / "buckets" / "bucket" / ".headers" / KEY).stat()
+    directory.put("bucket", KEY, b"another", expected_etag=etag, **CRL)
+    assert (tmp_path / "buckets" / "bucket" / ".headers" / KEY).stat() == written
+    directory.put("bucket", "tile", b"tile", expected_etag=None, content_type="application/octet-stream")
+    assert not (tmp_path / "buckets" / "bucket" / ".headers" / "tile").exists()
+    found = directory.get("bucket", "tile")
+    assert found is not None
+    assert (found.content_type, found.cache_control) == ("application/octet-stream", "")
+
+
+def test_new_directories_are_on_the_disk(
+    directory: DirectoryBuckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    sync = files.sync_directory
+
+    def noting(path: Path) -> None:
+        synced.append(path)
+        sync(path)
+
+    monkeypatch.setattr(files, "sync_directory", noting)
+    directory.put("bucket", "tile/0/000", b"tile", expected_etag=None, content_type="application/octet-stream")
+    bucket = tmp_path / "buckets" / "bucket"
+    assert {tmp_path, tmp_path / "buckets", bucket, bucket / "tile", bucket / "tile" / "0"} <= set(synced)
 
 
 def test_names_that_no_file_has_are_missing(directory: DirectoryBuckets) -> None:

@@ -14,7 +14,7 @@ from chalicelib.journal import ForkError, JournalError, checkpoints
 from chalicelib.journal.log import CHECKPOINT, Log
 from tests.support.builders import START
 from tests.support.journals import BUCKET, FixedKey, entries, entry, root_of
-from tests.support.ports import Port
+from tests.support.ports import Port, fail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +137,32 @@ def test_leftover_of_another_append_is_replaced(log: Log, buckets: Any) -> None:
         put(buckets, path, b"left by a process whose entries nobody has signed")
     assert log.append(255, entries(255, 260), now=START).root == root_of(entries(0, 260))
     assert list(log.entries(0, 260)) == entries(0, 260)
+
+
+def test_partial_tiles_make_room_for_the_full_one(log: Log, buckets: Any, signer: FixedKey) -> None:
+    for size in range(250, 260):
+        log.append(size if size > 250 else 0, entries(size if size > 250 else 0, size + 1), now=START)
+    for path in ("tile/0/000", "tile/entries/000"):
+        assert buckets.get(BUCKET, path) is not None
+        assert [width for width in range(251, 256) if buckets.get(BUCKET, f"{path}.p/{width}")] == []
+    assert buckets.get(BUCKET, "tile/0/001.p/4") is not None
+    assert list(Log(buckets, BUCKET, signer).entries(0, 260)) == entries(0, 260)
+
+
+def test_reader_of_an_older_checkpoint_finds_the_full_tiles(log: Log, buckets: Any, signer: FixedKey) -> None:
+    log.append(0, entries(0, 200), now=START)
+    reader = Log(buckets, BUCKET, signer)
+    old = reader.tree()
+    log.append(200, entries(200, 300), now=START)
+    assert buckets.get(BUCKET, "tile/entries/000.p/200") is None
+    assert list(old.entries(0, 200)) == entries(0, 200)
+
+
+def test_partial_tiles_that_cannot_be_removed_stay(log: Log, buckets: Any, signer: FixedKey) -> None:
+    log.append(0, entries(0, 200), now=START)
+    kept = Log(Port(buckets, remove_below=fail(BucketError("denied"))), BUCKET, signer)
+    assert kept.append(200, entries(200, 300), now=START).size == 300
+    assert buckets.get(BUCKET, "tile/entries/000.p/200") is not None
 
 
 def test_checkpoint_of_another_key_is_refused(log: Log, buckets: Any) -> None:
