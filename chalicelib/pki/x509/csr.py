@@ -114,7 +114,6 @@ def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
 
 
 def _public_key(spki_der: bytes) -> PublicKeyTypes:
-    _check_size(spki_der)
     try:
         public_key = load_der_public_key(spki_der)
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
@@ -124,20 +123,9 @@ def _public_key(spki_der: bytes) -> PublicKeyTypes:
     return public_key
 
 
-def _check_size(spki_der: bytes) -> None:
-    """Keep keys that are larger than any we certify away from the arithmetic."""
-    if len(spki_der) > keys.MAX_SPKI_BYTES:
-        raise PkiError("The key is too large.")
-
-
 def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
-    """A key may differ from its usual encoding only by a compressed point: no explicit curves, no RSASSA-PSS keys."""
-    usual = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if usual == spki_der:
-        return
-    algorithm, bits = der.read(spki_der).children()
-    usual_algorithm = next(der.read(usual).children())
-    if algorithm.der != usual_algorithm.der or bits.content[1:2] not in {b"\x02", b"\x03"}:
+    """A key has its usual encoding, with a compressed point at most: no explicit curves, no RSASSA-PSS keys."""
+    if spki_der not in keys.encodings(public_key):
         raise PkiError("The key is not encoded as RFC 3279, RFC 5480 and RFC 9881 want it.")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import PkiError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Rule = tuple[Callable[[int, int], bool], str]  # of a modulus and an exponent: whether they break it, and its name
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
-MAX_SPKI_BYTES = 3000  # ML-DSA-87 has 2,614
 MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
 USUAL_EXPONENT = 65537
@@ -64,6 +64,16 @@ def key_sha256(public_key: PublicKeyTypes) -> str:
         if sign == _ODD:
             public_key = ec.EllipticCurvePublicKey.from_encoded_point(public_key.curve, bytes((_EVEN, *x)))
     return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def encodings(public_key: PublicKeyTypes) -> tuple[bytes, ...]:
+    """Return the SubjectPublicKeyInfo of a key, of an elliptic curve also that with a compressed point."""
+    usual = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        return (usual,)
+    algorithm, _ = der.read(usual).children()
+    point = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return usual, der.sequence(algorithm.der, der.bit_string(point))
 
 
 def check_public_key(public_key: PublicKeyTypes) -> None:
