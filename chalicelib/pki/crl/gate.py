@@ -38,7 +38,6 @@ _FEW = 4  # as part of a CRL
 _UNREADABLE = (
     DerError,
     ValueError,
-    StopIteration,
     x509.ExtensionNotFound,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
@@ -55,13 +54,13 @@ class Crl:
 
     Attributes:
         tbs: the TBSCertList.
-        identifiers: the AlgorithmIdentifier of the signature, from both places that hold one.
+        identifier: the AlgorithmIdentifier of the signature, the same in both places that hold one.
         entries: revokedCertificates.
         parsed: the CRL without its entries.
     """
 
     tbs: der.Element
-    identifiers: tuple[bytes, bytes]
+    identifier: bytes
     signature: bytes
     entries: Entries
     parsed: x509.CertificateRevocationList
@@ -95,8 +94,7 @@ class Crl:
 
     def is_signed_by(self, issuer: Issuer, signing_algorithm: str) -> bool:
         """Verify that the CA's key has signed it with this `SigningAlgorithm`."""
-        wanted = algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der
-        if self.identifiers != (wanted, wanted):
+        if self.identifier != algorithms.SIGNING_ALGORITHMS[signing_algorithm].identifier_der:
             return False
         to_be_signed = memoryview(self.tbs.buffer)[self.tbs.start : self.tbs.end]
         return signed.verifies(issuer.public_key, self.signature, to_be_signed, signing_algorithm)
@@ -142,9 +140,8 @@ def read(crl_der: bytes) -> Crl:
         entries = crl_entries.of_tbs(tbs)
         head = [member for member in tbs.children() if member.content_start != entries.begin]
         without_entries = der.sequence(der.sequence(*(member.der for member in head)), identifier.der, signature.der)
-        inner = next(member.der for member in head if member.tag == der.SEQUENCE)
-        parsed = x509.load_der_x509_crl(without_entries)
-        crl = Crl(tbs, (identifier.der, inner), signature.content[1:], entries, parsed)
+        parsed = x509.load_der_x509_crl(without_entries)  # refuses two identifiers that differ
+        crl = Crl(tbs, identifier.der, signature.content[1:], entries, parsed)
         _ = crl.number, crl.scope, crl.this_update, crl.next_update
     except _UNREADABLE as error:
         raise CrlRefusedError("It is not a CRL with a CRL number.") from error

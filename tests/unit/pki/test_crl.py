@@ -146,6 +146,12 @@ def with_scope(made: bytes) -> bytes:
     return signed.sign(der.sequence(*(each.der for each in members), scoped), ROOT_KEY, "SHA256WITHECDSA")
 
 
+def naming_another_algorithm(made: bytes) -> bytes:
+    """The same CRL, rightly signed, but both of its algorithm identifiers name another algorithm."""
+    tbs = next(der.read(made).children()).der.replace(b"\x04\x03\x02", b"\x04\x03\x03")
+    return signed.sign(tbs, ROOT_KEY, "SHA256WITHECDSA").replace(b"\x04\x03\x02", b"\x04\x03\x03")
+
+
 PUBLISHED = signed_crl(
     *entries_of(1, 2, 3), crl_number=NUMBER - 1, this_update=START - DAY, next_update=START + 6 * DAY
 )
@@ -177,7 +183,14 @@ REFUSED = {
     "nobody revoked it": (signed_crl(*GOOD, *entries_of(5)), "0{31}5, which is not revoked"),
     "broken entry": (signed_crl(*GOOD, b"\x30\x00"), "cannot be read"),
     "signed by another algorithm": (signed_crl(*GOOD).replace(b"\x04\x03\x02", b"\x04\x03\x03"), "signature"),
+    "another algorithm named": (naming_another_algorithm(signed_crl(*GOOD)), "signature"),
     "cut off": (signed_crl(*GOOD)[:-40], "not a CRL"),
+    "something follows": (signed_crl(*GOOD) + b"\x05\x00", "not a CRL"),
+    "one of two algorithms": (signed_crl(*GOOD).replace(b"\x04\x03\x02", b"\x04\x03\x03", 1), "not a CRL"),
+    "other entry for a recorded one": (
+        signed_crl(*entries_of(1, 3), crl_tbs.encode_entry(4, START, "UNSPECIFIED")),
+        "0{31}4, which is not revoked",
+    ),
 }
 
 
@@ -211,6 +224,45 @@ def test_gate_refuses_a_crl_of_another_partition() -> None:
     for made in (signed_crl(*GOOD), with_scope(signed_crl(*GOOD)).replace(b"/1.crl", b"/2.crl")):
         with pytest.raises(crl_gate.CrlRefusedError, match=r"scope|signature"):
             crl_gate.check(made, due)
+
+
+def test_gate_requires_what_is_on_record_also_if_the_run_did_not_fold_it() -> None:
+    """As when the process that folded it died."""
+    with pytest.raises(crl_gate.CrlRefusedError, match=r"lacks the revoked serial number 0{31}4"):
+        crl_gate.check(signed_crl(*entries_of(1, 3)), replace(DUE, revoked=()))
+
+
+@pytest.mark.parametrize(("seconds", "passes"), [(-1, True), (0, False)])
+def test_entry_vanishes_if_its_certificate_had_expired_before_the_published_crl(seconds: int, *, passes: bool) -> None:
+    """RFC 5280 section 3.3; thisUpdate and notAfter have whole seconds, and in that second both hold."""
+    until = START - DAY + timedelta(seconds=seconds)
+    due = replace(DUE, recorded=recorded(REVOKED | {2: until}, shown_at=START))
+    if passes:
+        crl_gate.check(signed_crl(*GOOD), due)
+    else:
+        with pytest.raises(crl_gate.CrlRefusedError, match=r"0{31}2 would vanish"):
+            crl_gate.check(signed_crl(*GOOD), due)
+
+
+@pytest.mark.parametrize("serials", [(7,), (9, 9)], ids=["in an older segment", "in the new segment"])
+def test_gate_finds_repeated_entries_where_few_are_new(serials: tuple[int, ...]) -> None:
+    """The record itself may be damaged, so that CRL and record agree."""
+
+    def segment(name: str, *numbers: int) -> list[crl_segments.Shown]:
+        rows = [(crl_segments.seconds(REVOKED[1]), entries_of(number)[0]) for number in numbers]
+        return [crl_segments.shown(made, None) for made in crl_segments.build(rows, name)]
+
+    old = [part for number in range(5, 17) for part in segment(f"old-{number}", number)]
+    listed = entries_of(*range(5, 17))
+    before = signed_crl(*listed, crl_number=NUMBER - 1, this_update=START - DAY, next_update=START + 6 * DAY)
+    due = replace(DUE, published=[crl_gate.read(before)], revoked=())
+    crl_gate.check(signed_crl(*listed, *entries_of(1)), replace(due, recorded=[*old, *segment("new", 1)]))
+    with pytest.raises(crl_gate.CrlRefusedError, match=f"0{{31}}{serials[0]} twice"):
+        crl_gate.check(
+            signed_crl(*listed, *entries_of(*serials)), replace(due, recorded=[*old, *segment("new", *serials)])
+        )
+    with pytest.raises(crl_gate.CrlRefusedError, match=r"0{31}1, which is not revoked"):
+        crl_gate.check(signed_crl(*listed, *entries_of(1)), replace(due, recorded=old))
 
 
 def test_gate_keeps_what_the_store_has_forgotten() -> None:
