@@ -259,6 +259,22 @@ def test_poisoned_ca_never_blocks_the_others(acm_pca: Any, rt: Any, clock: Any) 
     assert [(each.crl_arn, each.result) for each in publish_due_crls(rt, seconds=60)] == [(arns[0], "failed")]
 
 
+def test_failed_run_is_repeated_after_a_delay_that_doubles_up_to_four_minutes(
+    acm_pca: Any, rt: Any, clock: Any
+) -> None:
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    ca = rt.store.get_certificate_authority(arn)
+    rt.keys.delete_key(ca.key_id, ca.arn)
+    clock.forward(days=3.5)
+    delays = []
+    for _ in range(7):
+        assert [each.result for each in publish_due_crls(rt, seconds=60)] == ["failed"]
+        delays.append((rt.store.get_crl_state(arn).next_crl_at - clock()).total_seconds())
+        clock.forward(seconds=delays[-1])
+    assert delays == [15, 30, 60, 120, 240, 240, 240]
+
+
 def test_failed_publication_succeeds_after_repair_and_clears_its_error(acm_pca: Any, rt: Any, clock: Any) -> None:
     from chalicelib.buckets import BucketError
 

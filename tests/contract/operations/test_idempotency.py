@@ -174,6 +174,28 @@ def test_one_token_gives_one_certificate_for_its_window(acm_pca: Any, clock: Any
     assert issue(acm_pca, arn, Csr=request, IdempotencyToken="token") != first
 
 
+def test_retry_may_order_its_members_in_another_way(acm_pca: Any) -> None:
+    """A client may build a request from a map without an order."""
+    arn = active_root(acm_pca)
+    subject = {"CommonName": "a.example", "Organization": "A", "Country": "FR"}
+    usage = {"DigitalSignature": True, "KeyEncipherment": True}
+    passthrough: dict[str, Any] = {"Subject": subject, "Extensions": {"KeyUsage": usage}}
+    template = {"TemplateArn": "arn:aws:acm-pca:::template/BlankEndEntityCertificate_APIPassthrough/V1"}
+    request: dict[str, Any] = {"Csr": csr(), "IdempotencyToken": "token"} | template
+    first = issue(acm_pca, arn, **request, ApiPassthrough=passthrough)
+    assert issue(acm_pca, arn, **request, ApiPassthrough=_reversed(passthrough)) == first
+    configuration: dict[str, Any] = {
+        "CertificateAuthorityConfiguration": EC_CONFIGURATION,
+        "IdempotencyToken": "token",
+    }
+    created = create(acm_pca, **configuration)
+    assert create(acm_pca, **_reversed(configuration)) == created
+
+
+def _reversed(value: Any) -> Any:
+    return {name: _reversed(value[name]) for name in reversed(value)} if isinstance(value, dict) else value
+
+
 def test_one_token_for_two_cas_gives_two_certificates(acm_pca: Any) -> None:
     arns = [active_root(acm_pca), active_root(acm_pca)]
     request = csr()

@@ -122,6 +122,11 @@ INVALID: dict[str, tuple[Any, str]] = {
 }
 
 
+def test_policy_names_up_to_40_accounts(acm_pca: Any, arn: str) -> None:
+    accounts = [f"{number:012d}" for number in range(1, 41)]
+    acm_pca.put_policy(ResourceArn=arn, Policy=policy(statement(arn, Principal={"AWS": accounts})))
+
+
 @pytest.mark.parametrize("case", INVALID)
 def test_invalid_policy_is_refused_with_its_rule(acm_pca: Any, arn: str, case: str) -> None:
     make, rule = INVALID[case]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib import files
 from chalicelib.store import StoreError
 from chalicelib.store.sqlite import open_store
 from tests.support.builders import START
@@ -86,6 +87,17 @@ def test_threads_that_open_a_new_database_at_once_all_succeed(path: Path) -> Non
         thread.join()
     assert failures == []
     assert len(open_store(path).list_certificate_authorities(ACCOUNT, limit=99)) == 16
+
+
+def test_process_that_opens_the_database_waits_for_another_one_that_does(store: TableStore, path: Path) -> None:
+    """SQLite does not queue changes to WAL: of processes that began together, some failed with "database is locked"."""
+    opened = threading.Thread(target=lambda: open_store(path).list_access_keys())
+    with files.locked(path.with_name("signet.db.lock")):
+        opened.start()
+        opened.join(0.1)
+        assert opened.is_alive()
+    opened.join(10)
+    assert not opened.is_alive()
 
 
 def test_child_process_uses_a_connection_of_its_own(store: TableStore) -> None:

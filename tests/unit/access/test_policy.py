@@ -108,6 +108,25 @@ def test_what_cannot_be_judged_allows_nothing_and_keeps_no_deny_from_holding(cas
     assert "so it allows nothing" in obstacles[0]
 
 
+def test_statement_applies_if_all_its_conditions_hold() -> None:
+    """Conditions of one operator, of several, and the values that ForAllValues is about."""
+    facts = {"aws:TagKeys": ["a", "b"], "aws:RequestTag/a": ["1"], "aws:RequestTag/b": ["2"]}
+    asked = request()._replace(facts=facts_of(facts.items()))
+    one, other = {"aws:RequestTag/a": "1"}, {"aws:RequestTag/b": "2"}
+    wrong = {"aws:RequestTag/b": "3"}
+    for condition, applies in (
+        ({"StringEquals": one | other}, True),
+        ({"StringEquals": one | wrong}, False),
+        ({"StringEquals": one, "StringLike": wrong}, False),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b", "c"]}}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "c"]}}, False),
+    ):
+        statement = ALLOW | {"Condition": condition}
+        assert effect(document(statement), asked) == ("Allow" if applies else None), condition
+        denied = document(ALLOW, statement | {"Effect": "Deny"})
+        assert effect(denied, asked) == ("Deny" if applies else "Allow"), condition
+
+
 def test_what_can_be_judged_has_no_obstacles() -> None:
     known = {
         "StringLikeIfExists": {"acm-pca:TemplateArn": "*", "aws:ResourceTag/a": "b"},
