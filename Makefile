@@ -19,7 +19,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test lint format types layers unit fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictu
 
 fuzz: $(VENV)/dev.stamp ## send 500,000 hostile requests; SEED=n replays one, CASES=n says how many
 	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
+	$(BIN)/python -m tests.mutation
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet and its peers; writes build/bench.json
 	$(BIN)/python -m tests.bench.run
