@@ -6,11 +6,11 @@ A schedule runs it. Each step is conditional on the record that it read, so runs
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import logs, recording
+from chalicelib import clock, logs, recording
 from chalicelib.ca import events
 from chalicelib.ocsp import responders
 from chalicelib.operations import authorities, certificates
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _LIMIT = 1000
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,44 @@ class Reconciled:
 
 def reconcile(rt: Runtime) -> Reconciled:
     """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs, old OCSP responders, ended sessions."""
-    patience = timedelta(seconds=int(rt.settings.pending_seconds))
     counts = Reconciled()
     recording.tell(rt)
+    undecided = clock.is_undecided(rt, "records")
+    if undecided:
+        responders.after_the_clock_went_back(rt)
     for kind, age, close, counter, event in _STEPS:
         if kind == "RESPONDER" and rt.settings.ocsp_signer != "delegated":
             continue
-        for arn in rt.store.list_due(kind, now=rt.now() - age * patience, limit=_LIMIT):
-            try:
-                closed = close(rt, arn)
-                if closed and event:
-                    recording.done(rt, event, arn.split(":")[4], [arn])
-            except Exception:  # noqa: BLE001  one broken record must not stop the others
-                logs.log_exception("reconcile_failed", arn=arn, kind=kind)
-                counts = replace(counts, errors=counts.errors + 1)
-            else:
-                counts = replace(counts, **{counter: getattr(counts, counter) + closed})
+        for arn in _due(rt, kind, age, undecided=undecided):
+            closed = _closed(rt, arn, kind, close, event)
+            name = "errors" if closed is None else counter
+            counts = replace(counts, **{name: getattr(counts, name) + (closed is not False)})
+    if undecided:
+        clock.decided(rt, "records")
     if counts != Reconciled():
         logs.log("reconciled", **{name: getattr(counts, name) for name in Reconciled.__slots__})
     return counts
+
+
+def _closed(rt: Runtime, arn: str, kind: DueKind, close: Callable[[Runtime, str], bool], event: str) -> bool | None:
+    """Close a record and record that; None if it failed, because one broken record must not stop the others."""
+    try:
+        closed = close(rt, arn)
+        if closed and event:
+            recording.done(rt, event, arn.split(":")[4], [arn])
+    except Exception:  # noqa: BLE001  the next run tries again
+        logs.log_exception("reconcile_failed", arn=arn, kind=kind)
+        return None
+    return closed
+
+
+def _due(rt: Runtime, kind: DueKind, age: int, *, undecided: bool) -> list[str]:
+    """List what is due of a kind; what is destroyed for good waits while the clock is in doubt."""
+    now = clock.settled(rt) if kind == "PURGE" else rt.now()
+    due = rt.store.list_due(kind, now=now - age * timedelta(seconds=int(rt.settings.pending_seconds)), limit=_LIMIT)
+    if undecided and age:  # begun by a clock that ran ahead
+        due += rt.store.iter_due(kind, since=now + clock.STEP_BACK, now=_EVER)
+    return due
 
 
 def _fail_certificate(rt: Runtime, arn: str) -> bool:
@@ -97,7 +117,9 @@ def _fail_creation(rt: Runtime, arn: str) -> bool:
 
 def _purge(rt: Runtime, arn: str) -> bool:
     ca = rt.store.get_certificate_authority(arn)
-    if ca is None or ca.status != "DELETED" or ca.restorable_until is None or ca.restorable_until > rt.now():
+    if ca is None or ca.status != "DELETED" or ca.restorable_until is None:
+        return False
+    if ca.restorable_until > clock.settled(rt):
         return False
     try:
         authorities.purge(rt, ca)

@@ -294,6 +294,26 @@ class AuditReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMark:
+    """What is on record about the clock; see `chalicelib.clock`.
+
+    Attributes:
+        newest_at: the newest time that the clock has shown since it last went back.
+        settled_at: the last time before the clock jumped ahead, while that jump is in doubt; None: nothing is.
+        jumped_from, jumped_to: the last jump beyond a day in either direction; None: none is remembered.
+        undecided: who has yet to decide again what they decided before the clock went back: `clock.DECIDERS`.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    newest_at: datetime
+    settled_at: datetime | None = None
+    jumped_from: datetime | None = None
+    jumped_to: datetime | None = None
+    undecided: tuple[str, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditHead:
     """The signed head of a chain of audit records.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ACCESS_KEY, OIDC_PROVIDER = "access-key", "oidc-provider"
 MAX_TOKEN_CHARACTERS = 8192
+SKEW = timedelta(minutes=5)  # between the clocks of two machines
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 _CONTEXT = "token-key"
@@ -86,7 +87,12 @@ def start(
 
 
 def is_alive(rt: Runtime, session: Session) -> bool:
-    """Tell whether the session's role and source still exist, and are the same ones."""
+    """Tell whether the session's role and source still exist, and are the same ones.
+
+    A clock that ran ahead began a session of the future, which would live too long.
+    """
+    if session.issued_at > rt.now() + SKEW:
+        return False
     role = principals.known_entity(rt, Role, session.account_id, session.role)
     return role is not None and role.role_id == session.role_id and _has_source(rt, session)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from chalicelib import __version__
+from chalicelib import __version__, clock
 from chalicelib.api.dispatch import WireResponse
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def health(rt: Runtime, problems: Sequence[Problem]) -> WireResponse:
     """Answer with version, adapters and failing parts, none of which is secret: status 200, or 503 if a part fails.
 
-    Reasons and remedies have paths and names of tables; they are in the log and in `signet status`.
+    Reasons and remedies have paths and names of tables; they are in the log and in `signet status`. A clock that jumped
+    is information: as far as this process has noticed, without any I/O.
     """
     settings = rt.settings
     body = {
@@ -26,5 +27,6 @@ def health(rt: Runtime, problems: Sequence[Problem]) -> WireResponse:
         "version": __version__,
         "adapters": {"state": settings.state, "buckets": settings.buckets, "keys": settings.keys},
         "failing": [problem.part for problem in problems],
+        "clock": clock.noticed(rt),
     }
     return WireResponse(503 if problems else 200, json.dumps(body).encode(), {"Content-Type": "application/json"})

@@ -19,6 +19,7 @@ from chalicelib.buckets import BucketError
 from chalicelib.cli import (
     audit,
     backup,
+    clock,
     console,
     credentials,
     crl,
@@ -71,6 +72,7 @@ for command in (
     status.status,
     crl.crl,
     monitor.monitor,
+    clock.clock,
     demo.demo,
     principals.principal,
     roles.role,

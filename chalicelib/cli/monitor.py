@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chalicelib import runtime
+from chalicelib import clock, runtime
 from chalicelib.cli.status import table
 from chalicelib.crl.freshness import WORDS
 from chalicelib.monitor import crl_watch, ocsp_watch
@@ -22,6 +22,8 @@ _COLUMNS = ("Number", "Life used", "Freshness", "URL")
 def monitor() -> None:
     """Fetch every CRL, ask every OCSP responder, and verify the answers; exit code 1 if one is late or wrong."""
     rt = runtime.from_env()
+    if notice := clock.notice(rt):
+        click.echo(f"clock: {notice}", err=True)
     sightings = [*crl_watch.watch_crls(rt), *ocsp_watch.watch_ocsp(rt)]
     if not sightings:
         click.echo("There is no CRL and no OCSP responder to watch.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import arn as arns
-from chalicelib import runtime
+from chalicelib import clock, runtime
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
@@ -41,6 +41,8 @@ def status(*, as_json: bool) -> None:
     for problem in problems:
         click.echo(f"{problem.part}: {problem.reason} Remedy: {problem.remedy}.", err=True)
     if not any(problem.part == "state" for problem in problems):
+        if notice := clock.notice(rt):
+            click.echo(f"clock: {notice}", err=True)
         _show(rt, as_json=as_json)
     if problems:
         sys.exit(1)
@@ -49,7 +51,7 @@ def status(*, as_json: bool) -> None:
 def _show(rt: Runtime, *, as_json: bool) -> None:
     cas = [describe(rt, ca) for ca in sorted(iterate.every_authority(rt), key=_order)]
     if as_json:
-        click.echo(json.dumps({"CertificateAuthorities": cas}, indent=2, default=str))
+        click.echo(json.dumps({"Clock": clock.notice(rt), "CertificateAuthorities": cas}, indent=2, default=str))
         return
     if not cas:
         click.echo("There is no CA yet.")

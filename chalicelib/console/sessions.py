@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from chalicelib.access import access_keys
+from chalicelib.access import access_keys, role_sessions
 from chalicelib.api import dispatch
 from chalicelib.identities import ConsoleSession
 from chalicelib.store import ConflictError
@@ -192,8 +192,8 @@ def is_fresh(rt: Runtime, session: ConsoleSession) -> bool:
 
 
 def _key_of(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
-    """The access key of a session that has not ended, if it may still be used."""
-    if session.expires_at <= rt.now():
+    """The access key of a session that has not ended, if it may still be used; none has begun in the future."""
+    if not session.created_at - role_sessions.SKEW <= rt.now() < session.expires_at:
         return None
     key = rt.store.get_access_key(session.access_key_id)
     if key is None or not _is_usable(rt, key):

@@ -16,11 +16,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import logs, recording
+from chalicelib import clock, logs, recording
 from chalicelib.buckets import PreconditionFailedError
 from chalicelib.ca import events, find, signing
 from chalicelib.ca import state as ca_state
-from chalicelib.crl import adoption, distribution_points, objects, revocation_configuration
+from chalicelib.crl import adoption, distribution_points, objects, rescheduling, revocation_configuration
 from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import segments as crl_segments
@@ -62,13 +62,18 @@ class Outcome:
 
 
 class _Run(NamedTuple):
-    """A run for one CRL: the lease it holds, the objects it has read, and the time at which it began."""
+    """A run for one CRL: the lease it holds, the objects it has read, and the time at which it began.
+
+    Attributes:
+        settled: the time by which entries and distribution points may be dropped; see `clock`.
+    """
 
     rt: Runtime
     ca: CertificateAuthority
     state: CrlState
     objects: list[CrlObject]
     now: datetime
+    settled: datetime
 
 
 def publish_soon(rt: Runtime, caller: Caller, ca_arn: str) -> int:
@@ -96,6 +101,7 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
     has become due since the one before, however much is due and fails.
     """
     deadline = rt.now() + timedelta(seconds=seconds)
+    rescheduling.after_the_clock_went_back(rt)
     outcomes: dict[str, Outcome] = {}
     since: datetime | None = None
     while (now := rt.now()) < deadline:
@@ -160,13 +166,14 @@ def _publish_once(
         if ca is None or not ca_state.has_status_service(ca, now):
             rt.store.fail_crl(state, _EXPIRED, retry_at=now + _NOT_PUBLISHED_RETRY)
             return Outcome(crl_arn, "skipped"), False
-        crl_objects = objects.read(rt, ca, partition, now)
+        settled = clock.settled(rt)
+        crl_objects = objects.read(rt, ca, partition, settled)
         if not crl_objects:
             logs.log("crl_ended", crl=crl_arn)
             rt.store.end_crl(ca, crl_arn)  # no unexpired certificate names it
             return Outcome(crl_arn, "skipped"), False
         state = _numbered_above(rt, state, crl_objects, now)
-        entries = _publish(_Run(rt, ca, state, crl_objects, now))
+        entries = _publish(_Run(rt, ca, state, crl_objects, now, settled))
         distribution_points.retire_full_partition(rt, ca, partition)
     except Exception as error:  # noqa: BLE001  recorded and retried
         lost = isinstance(error, PreconditionFailedError | ConflictError) and not is_last
@@ -244,8 +251,12 @@ def _missed(run: _Run, point: DistributionPoint, error: BucketError) -> str:
 
 
 def _made_at(published: Sequence[crl_gate.Crl], now: datetime) -> datetime:
-    """When a CRL is made, by the clock of the published one where that ran fast: thisUpdate never goes back."""
-    return max([now.replace(microsecond=0), *(crl.this_update + BACKDATED for crl in published)])
+    """When a CRL is made: thisUpdate never goes back, unless the published one lies in the future.
+
+    Only a clock that ran ahead made such a CRL, and clients whose clocks are right refuse it.
+    """
+    earlier = (crl.this_update + BACKDATED for crl in published if crl.this_update <= now)
+    return max([now.replace(microsecond=0), *earlier])
 
 
 def _built(run: _Run, due: crl_gate.Due) -> tuple[bytes, int]:
@@ -276,7 +287,9 @@ def _due(run: _Run) -> crl_gate.Due:
     It follows the last published CRL, not an older one at a distribution point where the last one could not be put.
     """
     state, now = run.state, run.now
-    shown_at, gone_at = (_ended_by(published_at, now) for published_at in (state.published_at, state.preceded_at))
+    if state.preceded_at is not None and state.preceded_at > now:
+        run.rt.store.forget_crl_segments(state.crl_arn)  # a clock that ran ahead may have dropped entries
+    shown_at, gone_at = (_ended_by(at, run.settled) for at in (state.published_at, state.preceded_at))
     segments, revoked = Folding(run.rt, state, shown_at, gone_at).folded()
     url = run.objects[0].point.issuing_distribution_point
     published = [crl for crl in _published(run.objects) if crl.number >= (state.published_number or 0)]
@@ -292,12 +305,12 @@ def _due(run: _Run) -> crl_gate.Due:
     )
 
 
-def _ended_by(published_at: datetime | None, now: datetime) -> datetime | None:
+def _ended_by(published_at: datetime | None, settled: datetime) -> datetime | None:
     """The thisUpdate of a published CRL: a certificate that expired by then is in no later one.
 
-    A clock that ran fast then makes it no later than now.
+    A clock that ran ahead then, or may be ahead now, makes it no later than the settled time.
     """
-    return min(published_at, now).replace(microsecond=0) - BACKDATED if published_at else None
+    return min(published_at, settled).replace(microsecond=0) - BACKDATED if published_at else None
 
 
 def _validity(ca: CertificateAuthority, state: CrlState, published: Sequence[crl_gate.Crl]) -> timedelta:

@@ -11,7 +11,7 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib import logs
+from chalicelib import clock, logs
 from chalicelib.buckets import BucketError
 from chalicelib.buckets.directory import DirectoryBuckets
 from chalicelib.keystore import KeyStoreError
@@ -73,6 +73,7 @@ def _last(rt: Runtime) -> tuple[tuple[Problem, ...], datetime | None]:
 def _state(rt: Runtime) -> Iterator[Problem]:
     try:
         rt.store.probe(now=rt.now())
+        clock.look(rt)
     except StoreError as error:
         where = rt.settings.data_path if rt.settings.state == "sqlite" else f"table {rt.settings.table}"
         yield Problem("state", str(error), f"see that {where} can be written: space, permissions, file system")

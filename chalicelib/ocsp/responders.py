@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import base64
 import uuid
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,10 @@ from chalicelib.identities import SIGNET
 from chalicelib.pki.asn1 import oids, pem
 from chalicelib.pki.x509 import csr, reading
 from chalicelib.runtime import Caller
+from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from chalicelib import shapes
     from chalicelib.records import CertificateAuthority, OcspResponder
@@ -42,6 +43,7 @@ ANSWERS_FOR = timedelta(hours=12)
 _LIFE = timedelta(days=30)
 _SHORT_LIFE = timedelta(days=6)  # a CA in SHORT_LIVED_CERTIFICATE mode issues for at most seven days
 _LEAST = timedelta(minutes=1)
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _RETRY = timedelta(hours=1)
 _NULL = base64.b64encode(b"\x05\x00").decode()
 
@@ -126,6 +128,23 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
         _delete_key(rt, key_arn_of(ca_arn, old.generation - 1))
     logs.log("ocsp_responder_rotated", ca=ca_arn, generation=new.generation)
     return True
+
+
+def after_the_clock_went_back(rt: Runtime) -> None:
+    """Make every responder due that a clock that ran ahead certified or put off; the old key may be gone."""
+    now = rt.now()
+    for ca_arn in list(rt.store.iter_due("RESPONDER", since=now, now=_EVER)):
+        responder = rt.store.get_responder(ca_arn)
+        if responder is not None and _is_put_off(responder, now):
+            with suppress(ConflictError):  # its certificate was revoked, or another run renews it: it is due
+                rt.store.update_responder(responder, replace(responder, due_at=now))
+
+
+def _is_put_off(responder: OcspResponder, now: datetime) -> bool:
+    if not responder.certificate_der:
+        return True
+    certificate = reading.parse_certificate(responder.certificate_der)
+    return certificate.not_before > now or responder.due_at > now + _LIFE / 2
 
 
 def _would_help(rt: Runtime, ca: CertificateAuthority, old: OcspResponder) -> bool:

@@ -8,12 +8,13 @@ Source: AWS Private CA User Guide, "Using audit reports".
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import logs, recording
+from chalicelib import clock, logs, recording
 from chalicelib.buckets import BucketError
 from chalicelib.ca import events
 from chalicelib.pki.x509 import names, reading
@@ -30,10 +31,12 @@ _LEASE = timedelta(seconds=60)
 _RETRY = timedelta(seconds=15)
 _ATTEMPTS = 5
 _LIMIT = 100
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def write_due_reports(rt: Runtime) -> list[AuditReport]:
     """Write the audit reports that are due; one that fails stops no other."""
+    _after_the_clock_went_back(rt)
     written = []
     for name in rt.store.list_due("REPORT", now=rt.now(), limit=_LIMIT):
         ca_arn, _, report_id = name.partition("/audit-report/")
@@ -48,6 +51,19 @@ def write_due_reports(rt: Runtime) -> list[AuditReport]:
         except Exception:  # noqa: BLE001  the next run tries again
             logs.log_exception("audit_report_not_recorded", report=name)
     return written
+
+
+def _after_the_clock_went_back(rt: Runtime) -> None:
+    """Make every report due that a clock that ran ahead leased or put off."""
+    if not clock.is_undecided(rt, "reports"):
+        return
+    for name in list(rt.store.iter_due("REPORT", since=rt.now() + _LEASE, now=_EVER)):
+        ca_arn, _, report_id = name.partition("/audit-report/")
+        report = rt.store.get_audit_report(ca_arn, report_id)
+        if report is not None and report.due_at is not None:
+            with suppress(ConflictError):  # another run has it
+                rt.store.update_audit_report(report, replace(report, due_at=rt.now()))
+    clock.decided(rt, "reports")
 
 
 def _write(rt: Runtime, report: AuditReport) -> AuditReport:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import clock
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness
@@ -32,6 +33,7 @@ SEVERITIES = {
     "CA_EXPIRES": "urgent",
     "CRL_OLD": "warning",
     "CRL_OVERDUE": "warning",
+    "CLOCK_JUMPED": "warning",
     "CERTIFICATES_EXPIRE": "warning",
     "AUDIT_REPORT_FAILED": "warning",
     "CA_PENDING_CERTIFICATE": "note",
@@ -113,7 +115,7 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
     reports = _last_reports(rt, caller.account_id)
     expiring = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
     looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in cas)
-    attention = [*looked_at, *_of_certificates(expiring[0])]
+    attention = [*looked_at, *_of_certificates(expiring[0]), *_of_clock(clock.notice(rt))]
     return Overview(
         authorities=len(cas),
         issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
@@ -158,6 +160,11 @@ def _of_authority(
     if report is not None and report.status == "FAILED":
         text = f"The last audit report failed: {report.failure}"
         yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
+
+
+def _of_clock(notice: str) -> Iterator[Attention]:
+    if notice:
+        yield Attention("CLOCK_JUMPED", notice, name="Clock")
 
 
 def _of_certificates(next_week: Bar) -> Iterator[Attention]:

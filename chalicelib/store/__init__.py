@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from chalicelib.store.access_records import AccessRecords
 from chalicelib.store.audit_records import AuditRecords
+from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.overview_queries import OverviewQueries
 
@@ -104,7 +105,7 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, Protocol):
+class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecords, Protocol):
     """All state that Signet records."""
 
     # certificate authorities
@@ -318,10 +319,6 @@ class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, Protocol):
 
     def subject_holder(self, account_id: str, name_sha256: str) -> Holder | None:
         """Return who has a subject, or None."""
-        ...
-
-    def probe(self, *, now: datetime) -> None:
-        """Write the time, to see that the state can be written; raises `StoreError` if it cannot."""
         ...
 
     # limits

@@ -102,6 +102,7 @@ _CODECS: dict[str, _Codec] = {
     "shared_with_all": (int, bool),
     "active": (int, bool),
     "audiences": (_json, lambda text: tuple(json.loads(text))),
+    "undecided": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),
@@ -124,6 +125,10 @@ _TIMES = (
     "expires_at",
     "last_used_at",
     "due_at",
+    "newest_at",
+    "settled_at",
+    "jumped_from",
+    "jumped_to",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 # Members whose attribute has another name, which stored records keep.

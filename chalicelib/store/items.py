@@ -135,6 +135,11 @@ def probe_key() -> Key:
     return Key("PROBE", "PROBE")
 
 
+def clock_key() -> Key:
+    """Return the key of the item that says what is known about the clock."""
+    return Key("CLOCK", "CLOCK")
+
+
 def window_key(name: str) -> Key:
     """Return the key of a count within a minute; `name` is a hash."""
     return Key(f"WINDOW#{name}", "WINDOW")

@@ -168,7 +168,7 @@ class Crls(Base):
             "failures": state.failures + 1 if failure else 0,
         }
         if state.published_at is not None:
-            values["preceded_at"] = items.micros(state.published_at)
+            values["preceded_at"] = items.micros(min(state.published_at, published_at))
         removed: tuple[str, ...] = ("lease_until",)
         if failure:
             values["last_error"] = failure

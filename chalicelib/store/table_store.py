@@ -6,6 +6,7 @@ from chalicelib.store.table_audit import Audit
 from chalicelib.store.table_authorities import Authorities
 from chalicelib.store.table_buckets import BucketOwners
 from chalicelib.store.table_certificates import Certificates
+from chalicelib.store.table_clock import Clock
 from chalicelib.store.table_crls import Crls
 from chalicelib.store.table_entities import Entities
 from chalicelib.store.table_ocsp import Ocsp
@@ -24,6 +25,7 @@ class TableStore(
     Authorities,
     BucketOwners,
     Certificates,
+    Clock,
     Crls,
     Entities,
     Ocsp,

@@ -93,9 +93,11 @@ def overview(visit: Visit) -> WireResponse:
 
 
 def _link(visit: Visit, attention: Attention) -> str:
-    """The path of the page about an item."""
+    """The path of the page about an item; empty if there is none."""
     if attention.ca_arn:
         return f"cas/{attention.ca_arn.rsplit('/', 1)[1]}"
+    if attention.kind == "CLOCK_JUMPED":
+        return ""
     now = visit.rt.now()
     until = now + account_overview.WEEK
     return f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}"

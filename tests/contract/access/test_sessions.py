@@ -265,6 +265,18 @@ def test_session_ends_after_its_time(rt: Runtime, sts: Any, clock: Any) -> None:
     )
 
 
+def test_session_of_a_clock_that_ran_ahead_is_none(rt: Runtime, sts: Any, clock: Any) -> None:
+    make_role(rt)
+    clock.forward(days=3650)
+    answer = assume(sts)
+    client = client_for(rt, **keys_in(answer))
+    client.list_certificate_authorities()
+    clock.forward(days=-3650)
+    assert refusal(client.list_certificate_authorities)[0] == "UnrecognizedClientException"
+    clock.forward(days=3650, minutes=-4)
+    client.list_certificate_authorities()
+
+
 def test_session_outlives_no_access_key(rt: Runtime, sts: Any, clock: Any) -> None:
     make_role(rt, trusts={"AWS": user("p")})
     principals.create(rt, OWNER, "p")

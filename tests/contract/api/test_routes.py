@@ -34,8 +34,16 @@ def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: A
     found = json.loads(body)
     assert status == 200
     assert headers["Content-Type"] == "application/json"
-    assert found.keys() == {"status", "version", "adapters", "failing"}
+    assert found.keys() == {"status", "version", "adapters", "failing", "clock"}
     assert found["adapters"] == {each: getattr(rt.settings, each) for each in ("state", "buckets", "keys")}
+
+
+def test_health_names_a_clock_that_jumped_and_is_well(acm_pca: Any, clock: Any) -> None:
+    assert json.loads(_get("/healthz", "/healthz")[2])["clock"] == ""
+    clock.forward(days=40)
+    status, _, body = _get("/healthz", "/healthz")
+    assert status == 200
+    assert json.loads(body)["clock"].startswith("The clock went ahead by 40 days")
 
 
 def _get(

@@ -59,7 +59,7 @@ BY_THE_API = {
 
 # Commands that change nothing here and reveal no secret; `demo` has a home of its own, `serve` records its calls.
 LOOKING = {
-    *("serve", "status", "monitor", "demo", "settings", "crl verify", "credentials list", "share list"),
+    *("serve", "status", "monitor", "demo", "settings", "crl verify", "credentials list", "share list", "clock show"),
     *("backup verify", "restore", "migrate"),  # the last two record themselves once they are done
     *(f"audit {each}" for each in ("tail", "search", "verify", "key")),
     *(f"{kind} {each}" for kind in ("principal", "role", "oidc-provider") for each in ("list", "show")),

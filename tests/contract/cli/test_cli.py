@@ -50,7 +50,7 @@ def run(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
 def test_status_of_an_empty_home(run: Callable[..., Result]) -> None:
     assert run("status").output == "There is no CA yet.\n"
-    assert json.loads(run("status", "--json").output) == {"CertificateAuthorities": []}
+    assert json.loads(run("status", "--json").output) == {"Clock": "", "CertificateAuthorities": []}
 
 
 def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runtime) -> None:

@@ -80,6 +80,17 @@ def test_charts_and_their_tables_say_the_same(browser: Browser, rt: Any, clock: 
     assert "5 in the last 30 days; peak 4 on 1 January" in page.text
 
 
+def test_clock_that_jumped_is_named_and_leads_nowhere(browser: Browser, rt: Any, clock: Clock) -> None:
+    root(browser)
+    browser.get("/console/overview")
+    for _ in range(10):
+        clock.now += timedelta(days=2)
+        publication.publish_due_crls(rt, seconds=60)
+    part = signed_in(rt).get("/console/overview").text.partition('class="attention"')[2].partition("</ul>")[0]
+    assert "The clock went ahead by 2 days" in part
+    assert "<strong>Clock</strong>" in part
+
+
 def test_what_needs_attention_comes_first_and_leads_there(browser: Browser, rt: Any, clock: Clock) -> None:
     expiring, waiting = root(rt, {"CommonName": "Expiring"}, years=1), create(rt, subject={"CommonName": "Waiting"})
     issue(rt, expiring)

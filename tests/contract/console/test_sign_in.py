@@ -163,6 +163,14 @@ def test_session_ends_by_itself_and_is_forgotten(browser: Browser, rt: Any, cloc
     assert reconcile.reconcile(rt).sessions_ended == 1
 
 
+def test_session_of_a_clock_that_ran_ahead_is_none(browser: Browser, clock: Clock) -> None:
+    clock.now += timedelta(days=3650)
+    browser.sign_in()
+    assert urlsplit(browser.get("/console/cas").url).path == "/console/cas"
+    clock.now -= timedelta(days=3650)
+    assert urlsplit(browser.get("/console/cas").url).path == "/console/sign-in"
+
+
 def test_session_ends_with_its_access_key(browser: Browser, rt: Any) -> None:
     key = access_keys.create_access_key(rt, "111122223333", "guest")
     assert "111122223333" in browser.sign_in(key).text

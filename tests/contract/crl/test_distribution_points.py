@@ -16,6 +16,7 @@ from chalicelib.crl.publication import publish_due_crls
 from chalicelib.crl.verification import verify_crls
 from tests.support.authority_steps import active_root, fetch, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.clock_steps import later
 from tests.support.revocations import number, published, revoke, serials
 
 NEW = "crl-bucket-new"
@@ -145,7 +146,7 @@ def test_old_bucket_that_comes_back_after_an_entry_has_gone_gets_the_crl(acm_pca
     issue(acm_pca, arn)
     broken = replace(rt, buckets=Broken(rt.buckets, "crl-bucket", "put"))
     for _ in range(5):
-        clock.forward(days=3)
+        later(rt, clock, days=3)
         rt.store.schedule_crl(arn, due_at=clock())
         assert run(broken) == ["published"]
     assert serials(published(rt, arn, NEW)) == set()
@@ -165,10 +166,10 @@ def test_distribution_point_is_in_use_until_the_last_certificate_that_names_it_e
     former, present = rt.store.get_certificate_authority(arn).distribution_points
     assert former.until == clock() + timedelta(days=7)
     assert present.until is None
-    clock.forward(days=6)
+    later(rt, clock, days=6)
     run(rt)
     assert number(published(rt, arn)) == number(published(rt, arn, NEW))
-    clock.forward(days=4)
+    later(rt, clock, days=4)
     run(rt)
     assert number(published(rt, arn)) < number(published(rt, arn, NEW))
     configured(acm_pca, arn)  # new certificates name the former one again
@@ -183,10 +184,10 @@ def test_crl_that_was_switched_off_is_published_until_the_last_certificate_expir
     issue(acm_pca, arn, Validity=WEEK)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, RevocationConfiguration=OFF)
     ca = rt.store.get_certificate_authority(arn)
-    clock.forward(days=6)
+    later(rt, clock, days=6)
     assert run(rt) == ["published"]
     assert distribution_points.crl_arns(ca, clock()) == [arn]
-    clock.forward(days=4)
+    later(rt, clock, days=4)
     assert run(rt) == ["skipped"]
     assert distribution_points.crl_arns(ca, clock()) == []
 

@@ -25,6 +25,7 @@ from chalicelib.runtime import Caller
 from chalicelib.store import table_crls
 from tests.support.authority_steps import active_root, fetch, issue
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.clock_steps import later
 from tests.support.refusals import refusal
 from tests.support.revocations import number, revoke, serials
 
@@ -194,7 +195,7 @@ def test_partition_goes_with_its_certificates_and_leaves_nothing(rt: Any, acm_pc
     issued = [issue(acm_pca, arn, Validity=week) for _ in range(5)]
     revoke(acm_pca, arn, issued[0])
     for _ in range(10):
-        clock.now += timedelta(days=1, hours=12)
+        later(rt, clock, days=1, hours=12)
         publish_due_crls(rt, seconds=60)
     ca = rt.store.get_certificate_authority(arn)
     (last,) = ca.distribution_points  # it may get more
@@ -217,7 +218,7 @@ def test_place_that_was_taken_earlier_brings_its_partition_back(rt: Any, acm_pca
     for _ in range(3):
         issue(acm_pca, arn, Validity=week)
     for _ in range(10):
-        clock.now += timedelta(days=1, hours=12)
+        later(rt, clock, days=1, hours=12)
         publish_due_crls(rt, seconds=60)
     assert partition[1] not in {each.partition for each in rt.store.get_certificate_authority(arn).distribution_points}
     sample = distribution_points.for_partition(rt, rt.store.get_certificate_authority(arn), "{}")
@@ -234,7 +235,7 @@ def test_purged_ca_leaves_nothing_due(rt: Any, acm_pca: Any, arn: str, clock: An
     issue(acm_pca, arn)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
     acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
-    clock.now += timedelta(days=8)
+    later(rt, clock, days=8)
     reconcile(rt)
     assert rt.store.list_due("CRL", now=clock() + timedelta(days=99), limit=9) == []
 

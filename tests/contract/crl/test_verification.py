@@ -18,6 +18,7 @@ from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import gate as crl_gate
 from tests.support.authority_steps import active_root, issue
 from tests.support.builders import CRL_CONFIGURATION
+from tests.support.clock_steps import later
 from tests.support.revocations import revoke
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ def test_published_is_recorded(rt: Any, acm_pca: Any, arn: str, clock: Any) -> N
     clock.now += timedelta(seconds=30)
     publish_due_crls(rt, seconds=60)
     assert (verdict(rt).problem, verdict(rt).entries, verdict(rt).waiting) == ("", 4, 0)
-    clock.now += timedelta(days=400)
+    later(rt, clock, days=400)
     for _ in range(2):
         publish_due_crls(rt, seconds=60)
-        clock.now += timedelta(days=4)
+        later(rt, clock, days=4)
     publish_due_crls(rt, seconds=60)
     assert (verdict(rt).problem, verdict(rt).entries) == ("", 0)
 
@@ -177,7 +178,7 @@ def test_expired_entries_leave_while_others_come(rt: Any, acm_pca: Any, arn: str
     shown = []
     for _ in range(8):
         issued = issue(acm_pca, arn, Validity={"Type": "DAYS", "Value": 5})
-        clock.now += timedelta(days=2)
+        later(rt, clock, days=2)
         revoke(acm_pca, arn, issued)
         (outcome,) = publish_due_crls(rt, seconds=60)
         shown.append(outcome.entries - 3)

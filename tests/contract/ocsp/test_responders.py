@@ -19,6 +19,7 @@ from chalicelib.ocsp import answers, responders
 from chalicelib.reconcile import reconcile
 from chalicelib.store.table_store import TableStore
 from tests.support.authority_steps import active_root, active_subordinate, fetch, install_subordinate, issue
+from tests.support.clock_steps import later
 from tests.support.ocsp_requests import ON, asked, authority, ecdsa_of, request_for
 from tests.support.revocations import revoke
 
@@ -239,7 +240,7 @@ def test_purged_ca_leaves_no_responder_key(delegated: Any, acm_pca: Any, arn: st
     reconcile(delegated)
     acm_pca.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
     acm_pca.delete_certificate_authority(CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=7)
-    clock.now += timedelta(days=8)
+    later(delegated, clock, days=8)
     reconcile(delegated)
     key_arn = responders.key_arn_of(arn, 1)
     with pytest.raises(KeyNotFoundError):
