@@ -41,6 +41,7 @@ from tests.support.authority_steps import (
     serial_of,
 )
 from tests.support.client import client_for, sts_for
+from tests.support.clock_steps import later
 from tests.support.console_authority_steps import page_of, path_of
 from tests.support.console_browser import Browser
 from tests.support.home import ROOT
@@ -318,7 +319,7 @@ def by_schedules(account: Account, clock: Clock) -> None:
     active_subordinate(client, now=clock(), RevocationConfiguration=STATUS_SERVICES)  # whose first CRL waits
     doomed = create(client)
     client.delete_certificate_authority(CertificateAuthorityArn=doomed, PermanentDeletionTimeInDays=7)
-    clock.forward(days=8)
+    later(account.process("who prepares"), clock, days=8)
     for name in ("publish_crls", "reconcile", "monitor"):
         rt = account.process(name, ocsp_signer="delegated")
         if name == "monitor":

@@ -22,6 +22,7 @@ from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
 from tests.support.authority_steps import active_root, active_subordinate, create, install_subordinate, issue
 from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate, sign_csr
+from tests.support.clock_steps import later
 from tests.support.revocations import revoke
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_crl_that_nobody_makes_is_seen_ever_more_urgently(acm_pca: Any, rt: Any,
     issue(acm_pca, arn)
     assert overview(rt, caller, clock()).attention == ()
     for days, kind in ((3.6, "CRL_OLD"), (4, "CRL_EXPIRED")):
-        clock.forward(days=days)
+        later(rt, clock, days=days)
         (found,) = overview(rt, caller, clock()).attention
         assert (found.kind, found.ca_arn, found.name) == (kind, arn, "Test CA")
     publish_due_crls(rt, seconds=60)
