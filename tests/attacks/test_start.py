@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,23 @@ pytestmark = pytest.mark.laptop
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that has been used."""
-    data = tmp_path / "home"
-    monkeypatch.setenv("SIGNET_DATA", str(data))
-    rt = runtime.from_env()
+    data = tmp_path_factory.mktemp("used") / "home"
+    rt = runtime.from_settings(Settings.from_env({"SIGNET_DATA": str(data)}))
     rt.keys.seal(b"x", "x")
     rt.store.list_accounts()
     del rt
     gc.collect()  # SQLite removes its log where the connection is closed: not in the middle of a test
+    return data
+
+
+@pytest.fixture
+def data(tmp_path: Path, used: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home that has been used."""
+    data = shutil.copytree(used, tmp_path / "home")
+    monkeypatch.setenv("SIGNET_DATA", str(data))
     return data
 
 

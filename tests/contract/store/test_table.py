@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Table
     from chalicelib.store.table_store import TableStore
 
+PAGED = pytest.mark.parametrize(
+    "store",
+    ["sqlite", "sqlite-page-1", "dynamodb", "dynamodb-page-1", "memory", "memory-page-1"],
+    indirect=True,
+)
 ONE_PAGE = pytest.mark.parametrize("store", ["sqlite", "dynamodb"], indirect=True)
 KEY = Key("p", "s")
 HERE: Item = {"pk": "p", "sk": "s"}
@@ -97,6 +102,7 @@ def test_attributes_are_kept_exactly(table: Table) -> None:
     assert list(table.query("p")) == [item]
 
 
+@PAGED
 def test_query_gives_the_partition_in_order_behind_a_key_up_to_a_limit(table: Table) -> None:
     for sort_key in ("b", "a", "B", "c", "é", "~"):
         table.write(Put({"pk": "p", "sk": sort_key}))
@@ -109,6 +115,7 @@ def test_query_gives_the_partition_in_order_behind_a_key_up_to_a_limit(table: Ta
     assert list(table.query("nothing")) == []
 
 
+@PAGED
 def test_query_index_gives_only_what_is_in_it_up_to_a_bound(table: Table) -> None:
     for number, due in enumerate(("3", "1", "2")):
         table.write(Put({"pk": str(number), "sk": "s", "due_pk": "d", "due_sk": due}))
@@ -120,6 +127,7 @@ def test_query_index_gives_only_what_is_in_it_up_to_a_bound(table: Table) -> Non
     assert [item["pk"] for item in table.query_index("due", "d")] == ["2", "0"]
 
 
+@PAGED
 def test_last_comes_backwards(table: Table) -> None:
     for number, listed in enumerate(("3", "1", "2")):
         table.write(Put({"pk": str(number), "sk": "s", "list_pk": "l", "list_sk": listed}))
@@ -133,6 +141,7 @@ def test_last_comes_backwards(table: Table) -> None:
     assert [item["sk"] for item in table.last(None, "own", up_to="b", limit=9)] == ["b", "a"]
 
 
+@PAGED
 def test_get_many_gives_each_item_or_none(table: Table) -> None:
     keys = [Key(f"p{number}", "s") for number in range(230)]
     for key in keys[::3]:
@@ -142,6 +151,7 @@ def test_get_many_gives_each_item_or_none(table: Table) -> None:
     assert table.get_many([]) == []
 
 
+@PAGED
 def test_count_is_by_span_over_all_partitions(table: Table) -> None:
     """Whichever characters edges and keys hold."""
     keys = ("a", "b", "b\x1f", "c", "c\U0001f600", 'd"', "e")
