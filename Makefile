@@ -4,11 +4,13 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # The command of uv that writes lock files; only `make lock` needs it.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
-export PYTHONDONTWRITEBYTECODE := 1
+# Tests start hundreds of processes, and each would compile Signet anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # LocalStack runs only on Python 3.13, and all dependencies run only on Lambda's runtimes from 3.12 on, so the targets for
 # LocalStack and AWS have their own environments.
@@ -19,7 +21,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test lint format types layers unit fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +29,12 @@ help: ## list the targets
 run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: lint types layers $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests with coverage
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10 --cov --cov-report=term
+test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests
+	$(MAKE) --no-print-directory -j 3 lint types layers
+	$(BIN)/pytest $(PARALLEL) --durations=10
+
+coverage: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure the branch coverage of the quick tests; less than 95 % fails
+	$(BIN)/pytest $(PARALLEL) -m 'not slow' --cov --cov-report=term tests/attacks tests/contract tests/property tests/unit
 
 lint: $(VENV)/dev.stamp ## check formatting and lint rules
 	$(BIN)/ruff format --check .
@@ -45,7 +51,7 @@ layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
 fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' tests/unit tests/contract tests/property
+	$(BIN)/pytest $(PARALLEL) -m 'not slow' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

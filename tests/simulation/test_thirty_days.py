@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-# Days, CAs (of which 10 are poisoned), revocations: by default what takes half a minute.
-SCALED = (10, 60, 150)
+# Days, CAs (of which 10 are poisoned), revocations: by default what takes some seconds.
+SCALED = (6, 40, 100)
 WHOLE = (30, 1000, 3000)
 SHORT = (5, 16, 60)
 

@@ -92,9 +92,10 @@ def wire(acm_pca: Any, rt: Any, traces: Traces) -> Wire:
 
 
 @pytest.mark.slow
-@pytest.mark.laptop  # 10,000 requests, most of them refused before any adapter is asked
+@pytest.mark.laptop  # thousands of requests, most of them refused before any adapter is asked
 @pytest.mark.parametrize("operation", GOOD)
-def test_each_member_of_each_input(acm_pca: Any, wire: Wire, operation: str) -> None:
+def test_each_member_of_each_input(request: pytest.FixtureRequest, acm_pca: Any, wire: Wire, operation: str) -> None:
+    every = request.config.getoption("--whole")
     world = World(acm_pca)
     shape = input_of(operation)
     seen: set[str] = set()
@@ -105,16 +106,18 @@ def test_each_member_of_each_input(acm_pca: Any, wire: Wire, operation: str) -> 
         seen |= {each.path for each in fresh}
         _, code, message = wire.call(operation, good)
         assert code == "", message
-        wrong += drive(wire, operation, fresh, partial(make, world))
+        wrong += drive(wire, operation, fresh, partial(make, world), every=every)
     assert not wrong, "\n".join(wrong)
 
 
-def drive(wire: Wire, operation: str, listed: list[Member], make: Callable[[], dict[str, Any]]) -> Iterator[str]:
+def drive(
+    wire: Wire, operation: str, listed: list[Member], make: Callable[[], dict[str, Any]], *, every: bool
+) -> Iterator[str]:
     """Do everything to each member, and tell which rules the answers break."""
     good = make()
     before = wire.stored()
     for member in listed:
-        for case in cases(good, member):
+        for case in cases(good, member, every=every):
             status, code, message = wire.call(operation, case.applied(good, member))
             problem = broken(operation, member.shown, case, (status, code, message))
             if wire.stored() != before:
