@@ -65,6 +65,12 @@ class Settings:
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
     region: str = _setting("AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs")
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
+    journal: str = _setting(
+        "SIGNET_JOURNAL",
+        "",
+        "directory of the journal, or its bucket (SIGNET_BUCKETS=s3); default: journal in SIGNET_DATA, or "
+        "signet-journal-ACCOUNT-REGION",
+    )
     key_passphrase: str = _setting(
         "SIGNET_KEY_PASSPHRASE",
         "",
@@ -161,6 +167,16 @@ class Settings:
     def data_path(self) -> Path:
         """The data directory."""
         return Path(self.data)
+
+    @property
+    def journal_path(self) -> Path:
+        """The directory of the journal, with SIGNET_BUCKETS=directory."""
+        return Path(self.journal) if self.journal else self.data_path / "journal"
+
+    @property
+    def journal_bucket(self) -> str:
+        """The bucket of the journal, with SIGNET_BUCKETS=s3."""
+        return self.journal or f"signet-journal-{self.account_id}-{self.region}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

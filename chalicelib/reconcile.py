@@ -5,6 +5,7 @@ A schedule runs it. Each step is conditional on the record that it read, so runs
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import clock, logs, recording
 from chalicelib.ca import events
+from chalicelib.keystore import KeyStoreError
 from chalicelib.ocsp import responders
 from chalicelib.operations import authorities, certificates
 from chalicelib.store import ConflictError
@@ -19,10 +21,12 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.journal.forward import Report
     from chalicelib.records import DueKind
     from chalicelib.runtime import Runtime
 
 _LIMIT = 1000
+_MOST_TOLD = 20  # of what is lost, in the audit record; the log has all
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -39,7 +43,12 @@ class Reconciled:
 
 
 def reconcile(rt: Runtime) -> Reconciled:
-    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs, old OCSP responders, ended sessions."""
+    """Close what is overdue: PENDING certificates, CREATING CAs, DELETED CAs, old OCSP responders, ended sessions.
+
+    Raises:
+        NotServingError: the database and its journal do not go together; what seems overdue may be closed long ago.
+    """
+    rt.journal.require(rt.now())
     counts = Reconciled()
     recording.tell(rt)
     undecided = clock.is_undecided(rt, "records")
@@ -57,6 +66,28 @@ def reconcile(rt: Runtime) -> Reconciled:
     if counts != Reconciled():
         logs.log("reconciled", **{name: getattr(counts, name) for name in Reconciled.__slots__})
     return counts
+
+
+def bring_forward(rt: Runtime, progress: Callable[[int], object] = lambda _: None) -> Report:
+    """Let the database learn from its journal what it lacks, log and record it, and destroy keys of deleted CAs.
+
+    Raises:
+        JournalError, BucketError, StoreError: as `Journal.bring_forward`.
+    """
+    report = rt.journal.bring_forward(rt.now(), progress)
+    for arn in report.purged:
+        try:
+            rt.keys.delete_key(rt.keys.key_id_of(arn), arn)
+        except KeyStoreError:  # a lost key harms nobody
+            logs.log_exception("key_not_deleted", ca=arn)
+    for sentence in report.lost.values():
+        logs.log("journal_cannot_bring_back", logging.WARNING, what=sentence)
+    if report.entries:
+        done = {kind: number for kind, number in sorted(report.done.items()) if number}
+        logs.log("brought_forward", logging.WARNING, entries=report.entries, done=done)
+        details = {"entries": report.entries, "done": done, "lost": list(report.lost.values())[:_MOST_TOLD]}
+        recording.done(rt, "BringForward", rt.settings.account_id, [], **details)
+    return report
 
 
 def _closed(rt: Runtime, arn: str, kind: DueKind, close: Callable[[Runtime, str], bool], event: str) -> bool | None:

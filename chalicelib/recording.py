@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 _READS = ("Describe", "Explain", "Get", "List", "Search")
+# Recorded whatever the journal says: they help to find out, and change nothing that it has.
+_ANY_TIME = frozenset(
+    {"AcceptJournal", "ConsoleLogin", "ConsoleLogout", "CreateBackup", "ReconcileJournal", "RestoreBackup"}
+)
 _MOST_COUNTED = 50
 _OTHERS = "others"
 _TURN = threading.Lock()
@@ -49,9 +53,12 @@ class Entry:
 
         Raises:
             AuditError: it cannot be recorded.
+            NotServingError: the database and its journal do not go together.
         """
         self.about(shown, resources)
         if self.changes:
+            if self._name not in _ANY_TIME:
+                self._rt.journal.require(self._rt.now())
             self._settle = self.append({"phase": "begun"}, durable=True)
 
     def answered(self, shown: Mapping[str, Any] | None, resources: Iterable[str] = ()) -> None:

@@ -328,3 +328,27 @@ class AuditHead:
     sha256: str
     signature: str
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalHead:
+    """How far the journal is, as the store knows it.
+
+    Attributes:
+        size: number of entries in the journal.
+        root: of its tree, in hex; empty before the first checkpoint.
+        published_at: when the last checkpoint was published that the store knows of.
+        assigned: the items of the outbox whose entries follow, in this order.
+        confirmed: the journal has them, and `size` counts them; only their removal is left.
+        listed_to: while the journal begins, what was there before it is listed: the keys of the last item, as JSON, or
+            "" at the beginning; None: everything is listed.
+        version: grows by one with every write; an update is conditional on it. 0: there is no journal yet.
+    """
+
+    size: int = 0
+    root: str = ""
+    published_at: datetime | None = None
+    assigned: tuple[str, ...] = ()
+    confirmed: bool = False
+    listed_to: str | None = None
+    version: int = 0

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.audit import Trail
-    from chalicelib.audit.signer import Sealing
+    from chalicelib.audit.signer import Sealing, Signer
     from chalicelib.buckets import Buckets
     from chalicelib.events import Events
     from chalicelib.identities import Session
+    from chalicelib.journal.journal import Journal
     from chalicelib.keystore import KeyStore
     from chalicelib.store import Store
+    from chalicelib.store.table_store import TableStore
 
 
 _ON_DISK = {"sqlite", "software", "directory"}
+_DIRECTORY = "log"  # of the journal's objects
 
 
 def system_clock() -> datetime:
@@ -79,6 +82,7 @@ class Runtime:
     buckets: Buckets
     events: Events
     audit: Trail
+    journal: Journal
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
@@ -129,18 +133,22 @@ def _check_schema(store: Store) -> None:
 
 def from_settings(settings: Settings) -> Runtime:
     """Build the runtime from settings; adapters that are not chosen are not imported."""
-    store, keys = _store(settings), _keys(settings)
+    from chalicelib.audit.signer import Signer
+
+    store, keys, buckets = _store(settings), _keys(settings), _buckets(settings)
+    sealing = _sealing(settings, keys)
     return Runtime(
         settings=settings,
         store=store,
         keys=keys,
-        buckets=_buckets(settings),
+        buckets=buckets,
         events=_events(settings),
-        audit=_audit(settings, store, keys),
+        audit=_audit(settings, store, Signer(store, sealing)),
+        journal=_journal(settings, store, buckets, Signer(store, sealing, "journal")),
     )
 
 
-def _store(settings: Settings) -> Store:
+def _store(settings: Settings) -> TableStore:
     if settings.state == "dynamodb":
         from chalicelib.store.dynamodb import open_store as open_dynamodb
 
@@ -180,16 +188,16 @@ def _events(settings: Settings) -> Events:
     return LogEvents()
 
 
-def _audit(settings: Settings, store: Store, keys: KeyStore) -> Trail:
-    """Return the audit record; functions on AWS seal its key apart from secrets, which not all of them may read."""
-    from chalicelib.audit.signer import Signer
+def _sealing(settings: Settings, keys: KeyStore) -> Sealing:
+    """Return what seals signing keys; functions on AWS seal them apart from secrets, which not all of them may read."""
+    if settings.keys != "kms":
+        return keys
+    from chalicelib.keystore.kms import KmsKeyStore
 
-    sealing: Sealing = keys
-    if settings.keys == "kms":
-        from chalicelib.keystore.kms import KmsKeyStore
+    return KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key, sealing="audit")
 
-        sealing = KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key, sealing="audit")
-    signer = Signer(store, sealing)
+
+def _audit(settings: Settings, store: Store, signer: Signer) -> Trail:
     if settings.state == "dynamodb":
         from chalicelib.audit.table_trail import TableTrail
 
@@ -204,3 +212,14 @@ def _audit(settings: Settings, store: Store, keys: KeyStore) -> Trail:
         most_bytes=int(settings.audit_file_megabytes) * 1_000_000,
         most=int(settings.audit_files),
     )
+
+
+def _journal(settings: Settings, store: TableStore, buckets: Buckets, signer: Signer) -> Journal:
+    from chalicelib.journal.journal import Journal
+    from chalicelib.journal.log import Log
+
+    if settings.buckets == "s3":
+        return Journal(store, Log(buckets, settings.journal_bucket, signer))
+    from chalicelib.buckets.directory import DirectoryBuckets
+
+    return Journal(store, Log(DirectoryBuckets(settings.journal_path, base_url=""), _DIRECTORY, signer))

@@ -21,16 +21,18 @@ PRIVATE_CA_TIERS = ((1_000, 0.75), (10_000, 0.35), (float("inf"), 0.001))
 
 # Consumption.
 MINUTES, HOURS = 43_800, 730  # in a month
-WRITE_UNITS, READ_UNITS = 58, 4  # per certificate, issued and fetched once, with three audit records
+WRITE_UNITS, READ_UNITS = 62, 4  # per certificate, issued and fetched once, with three audit records
+SEQUENCED_UNITS = 4  # per certificate: two items of the outbox are removed
+JOURNAL_RUN_UNITS, JOURNAL_PUTS = 8, 4  # per minute with a change: the head; bundle, tiles and checkpoint
 TABLE_BYTES = 14_000  # per certificate, with its index entries; 8,000 of it are audit records, for 400 days
 REQUEST_GB_SECONDS = 0.1  # assumed: 100 ms at 1 GB; measure it in your account
 REQUESTS = 2  # per certificate: IssueCertificate and GetCertificate
 LOG_BYTES = (
     7_500  # per certificate: the lines before and after its signature, its metrics, audit records, and Lambda's lines
 )
-RUNS = 4  # scheduled functions, each once a minute
+RUNS = 5  # scheduled functions, each once a minute
 RUN_GB_SECONDS = 0.25  # assumed: half a second at 512 MB
-RUN_READ_UNITS = 40  # per minute, for all runs together if nothing is due
+RUN_READ_UNITS = 50  # per minute, for all runs together if nothing is due
 ALARMS, METRICS = 12, 10  # metrics: five of the monitor, five totals over all CAs
 CA_METRICS = 3  # per CA and hour in which it issues: Success, Time and CRLGenerated
 REVOKED = 0.01  # share of certificates; each revocation publishes one CRL
@@ -47,12 +49,13 @@ class Month:
     watching: float
     requests: float
     state: float
+    journal: float
     crls: float
 
     @property
     def total(self) -> float:
         """Sum of all costs, in US dollars."""
-        return self.fixed + self.keys + self.watching + self.requests + self.state + self.crls
+        return self.fixed + self.keys + self.watching + self.requests + self.state + self.journal + self.crls
 
 
 def signet(authorities: int, certificates: int) -> Month:
@@ -77,6 +80,8 @@ def signet(authorities: int, certificates: int) -> Month:
             + TABLE_BYTES / 1e9 * (TABLE_GB + BACKUP_GB)
             + LOG_BYTES / 1e9 * LOG_GB
         ),
+        journal=certificates * SEQUENCED_UNITS * WRITE_UNIT
+        + min(certificates, MINUTES) * (JOURNAL_RUN_UNITS * WRITE_UNIT + JOURNAL_PUTS * S3_PUT),
         crls=crls * S3_PUT + authorities * CRL_FETCHES * S3_GET,
     )
 
@@ -92,14 +97,14 @@ def private_ca(authorities: int, certificates: int) -> float:
 
 def table() -> str:
     """Render the table of docs/deploy-aws.md."""
-    parts_shown = ("of it runs, alarms", "CA keys", "metrics, events", "requests", "state", "CRLs")
+    parts_shown = ("of it runs, alarms", "CA keys", "metrics, events", "requests", "state", "journal", "CRLs")
     columns = ("CAs", "certificates a month", "Signet", *parts_shown, "AWS Private CA")
     lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(['---:'] * len(columns))} |"]
     for authorities in (1, 10, 100):
         for certificates in (10_000, 1_000_000):
             month = signet(authorities, certificates)
-            parts = (month.total, month.fixed, month.keys, month.watching, month.requests, month.state, month.crls)
-            shown = " | ".join(f"${cost:,.2f}" for cost in parts)
+            parts = (month.fixed, month.keys, month.watching, month.requests, month.state, month.journal, month.crls)
+            shown = " | ".join(f"${cost:,.2f}" for cost in (month.total, *parts))
             lines.append(
                 f"| {authorities} | {certificates:,} | {shown} | ${private_ca(authorities, certificates):,.2f} |"
             )

@@ -11,6 +11,7 @@ from chalicelib.access import access_keys, authorization, conditions, role_sessi
 from chalicelib.api import constraints, iam_callers, model, protocols, sigv4, throttling
 from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
+from chalicelib.journal.journal import NotServingError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
 from chalicelib.operations import (
     audit_reports,
@@ -256,6 +257,8 @@ def outage(error: Exception, request_id: str) -> errors.ApiError:
     """Convert an error that the client did not cause to an API error without details, which only the log has."""
     if isinstance(error, TooLargeError):
         return errors.ValidationException(str(error))
+    if isinstance(error, NotServingError):
+        return errors.ServiceUnavailable(str(error), retry_after_seconds=60)
     logs.log_exception("request_failed", request_id=request_id)
     if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)

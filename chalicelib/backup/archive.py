@@ -1,7 +1,7 @@
 """The contents of a backup: CRLs and reports, the database as of one moment, keys and the audit record, and a manifest.
 
-Buckets come before the database and keys after it. So the database is never older than a CRL in the backup, and every
-CA that it knows has its key.
+Buckets come before the database, and keys and a journal in the data directory after it. So the database is never older
+than a CRL in the backup, every CA that it knows has its key, and the journal has all that the database knows of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int], None]
 
 MANIFEST, DATABASE = "manifest.json", "signet.db"
-_BEFORE, _AFTER = ("buckets",), ("keys", "audit")
+_BEFORE, _AFTER = ("buckets",), ("keys", "audit", "journal")
 _LOCKS = frozenset({"lock"})
 _PIECE_BYTES = 1 << 20
 
@@ -75,7 +75,7 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
 @contextmanager
 def _snapshot(rt: Runtime) -> Iterator[Path]:
     """A copy of the database as of one moment; writers go on meanwhile."""
-    table = getattr(rt.store, "table", None)
+    table = getattr(getattr(rt.store, "table", None), "inner", None)
     if not isinstance(table, SqliteTable):
         raise BackupError("Only a home with SIGNET_STATE=sqlite is backed up to a file.")
     copy = rt.settings.data_path / f"{files.TEMPORARY}{secrets.token_hex(8)}"
@@ -125,11 +125,13 @@ class _Hashing(io.RawIOBase):
 
 
 def _manifest(rt: Runtime, hashes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    head = rt.store.journal_head()
     return {
         "version": __version__,
         "created_at": rt.now().isoformat(),
         "account_id": rt.settings.account_id,
         "region": rt.settings.region,
+        "journal": {"entries": head.size, "root": head.root},
         "files": hashes,
     }
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 
+_STATUS = "OCSP"  # its answers are judged one by one, in `ocsp.answers`
+
+
 class WrongKeyError(Exception):
     """The key that the store names is not the key in the CA's certificate."""
 
@@ -54,6 +57,7 @@ def sign(
     Raises:
         KeyStoreError: the key cannot be used.
         WrongKeyError: the key does not belong to the CA's certificate; nothing was signed.
+        NotServingError: the database and its journal do not go together; nothing was signed.
     """
     issuer_spki = state.issuer_of(ca).spki_der if ca.certificate_der is not None else None
     key = Key(ca.key_id or "", ca.arn, ca.arn, issuer_spki)
@@ -62,6 +66,8 @@ def sign(
 
 def sign_with(rt: Runtime, key: Key, purpose: str, tbs_der: bytes, signing_algorithm: str, **details: object) -> bytes:
     """Sign with a key for a CA; otherwise as `sign`."""
+    if purpose != _STATUS:
+        rt.journal.require(rt.now())
     details = {"tbs_sha256": details.get("tbs_sha256") or tbs_sha256(tbs_der)} | details
     logs.audit("before", purpose, key.ca_arn, details)
     try:

@@ -29,6 +29,7 @@ from chalicelib.cli import (
     monitor,
     oidc_providers,
     principals,
+    reconcile,
     roles,
     serve,
     settings,
@@ -37,6 +38,7 @@ from chalicelib.cli import (
 )
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
+from chalicelib.journal import JournalError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.local.server import ServeError
 from chalicelib.store import StoreError
@@ -46,6 +48,7 @@ _REFUSALS = (
     BackupError,
     AuditError,
     BucketError,
+    JournalError,
     KeyStoreError,
     PolicyError,
     PresetError,
@@ -83,6 +86,7 @@ for command in (
     backup.backup,
     backup.restore,
     migrate.migrate,
+    reconcile.reconcile,
     settings.settings,
 ):
     signet.add_command(command)

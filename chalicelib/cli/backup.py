@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chalicelib import runtime
+from chalicelib import reconcile, runtime
 from chalicelib.backup import BackupError, archive, verification
 from chalicelib.cli.recorded import recorded, recording_it
 from chalicelib.config import Settings
@@ -75,10 +75,9 @@ def restore(file: Path) -> None:
     _print(report)
     rt = runtime.from_env()
     with recording_it(rt, "RestoreBackup", settings.account_id, {"created_at": report.manifest["created_at"]}):
-        pass  # the first record of the restored home after those in the backup
-    click.echo(
-        f"Restored {settings.data_path}. Certificates issued after {report.manifest['created_at']} are unknown here."
-    )
+        known = reconcile.bring_forward(rt).entries  # after the first record of the restored home
+    click.echo(f"Restored {settings.data_path} as of {report.manifest['created_at']}.")
+    click.echo(f"The journal had {known} later entries." if known else "What was issued since then is unknown here.")
 
 
 def _print(report: Report) -> None:

@@ -99,7 +99,11 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
 
     One CA's failure never stops the others: it is recorded and retried with a growing delay. Each pass lists only what
     has become due since the one before, however much is due and fails.
+
+    Raises:
+        NotServingError: the database and its journal do not go together.
     """
+    rt.journal.require(rt.now())
     deadline = rt.now() + timedelta(seconds=seconds)
     rescheduling.after_the_clock_went_back(rt)
     outcomes: dict[str, Outcome] = {}
@@ -220,12 +224,15 @@ def _publish(run: _Run) -> int:
 
     Raises:
         BucketError: no object can be reached, or the one that new certificates name cannot be written.
+        JournalError: the journal does not take the revocations that the CRL lists.
     """
     state, now = run.state, run.now
     errors = [crl_object.error for crl_object in run.objects if crl_object.error]
     if len(errors) == len(run.objects):
         raise errors[0]
     due = _due(run)
+    if due.revoked or sum(segment.count for segment in due.recorded) != state.published_entries:
+        run.rt.journal.sequence(now)  # no client sees a revocation that the journal could still lose
     made_at, next_update = _made_at(due.published, now), due.latest_next_update
     crl_der, entries = _built(run, due)
     missed = [_missed(run, *failure) for failure in objects.put(run.rt, run.objects, crl_der)]

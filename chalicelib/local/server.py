@@ -18,10 +18,11 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from chalicelib import files
+from chalicelib import files, reconcile
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
 from chalicelib.local.scheduler import Scheduler
+from chalicelib.local.sequencing import Sequencing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,15 +58,18 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     with locked(rt.settings.data_path):
         _check_port(int(rt.settings.port))
-        scheduler = Scheduler(app, rt)
+        scheduler, sequencing = Scheduler(app, rt), Sequencing(rt)
         application = Application(rt, Gateway(app))
         sys.setswitchinterval(_SWITCH_SECONDS)
         _allow_connections()
+        reconcile.bring_forward(rt)
         try:
+            sequencing.start()
             asyncio.run(_serve(int(rt.settings.port), application, scheduler, ready))
         finally:
             application.close()
             scheduler.stop()
+            sequencing.stop()
 
 
 async def _serve(port: int, application: Application, scheduler: Scheduler, ready: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import logs
 from chalicelib.ca import signing, state
+from chalicelib.journal.journal import NotServingError
 from chalicelib.keystore import KeyStoreThrottledError
 from chalicelib.ocsp import responders, signature_rates
 from chalicelib.pki import ocsp
@@ -86,7 +87,7 @@ def respond(rt: Runtime, request_der: bytes) -> Answer:
         return recent(rt, request_der) or _respond(rt, request_der)
     except DerError:
         return _refusal("malformedRequest")
-    except (ThrottledError, KeyStoreThrottledError, signature_rates.OverspentError, NoResponderError):
+    except (ThrottledError, KeyStoreThrottledError, signature_rates.OverspentError, NoResponderError, NotServingError):
         return _refusal("tryLater")
     except Exception:  # noqa: BLE001  a client must not learn more than that it failed
         logs.log_exception("ocsp_failed")
@@ -107,6 +108,8 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
     if not issuers:
         return _refusal("unauthorized")
     ca, statuses = issuers[0], tuple(_status(rt, issuers, cert_id) for cert_id in request.cert_ids)
+    if any(status.kind == "good" for status in statuses) or _is_alarming(rt, now):
+        rt.journal.require(now)
     basis = (ca.certificate_der, ca.responders_revoked, statuses)
     kind = signature_rates.kind_of(request, statuses)
     cached = _cached(rt, key) if request.nonce is None else None
@@ -117,6 +120,12 @@ def _respond(rt: Runtime, request_der: bytes) -> Answer:
         _cache(rt.ocsp_answers if kind == "known" else rt.ocsp_others, key, cached._replace(looked_at=now))
         (rt.ocsp_others if kind == "known" else rt.ocsp_answers).pop(key, None)  # its status has become another
     return cached.answer
+
+
+def _is_alarming(rt: Runtime, now: datetime) -> bool:
+    """Tell whether the journal was changed: then nothing is signed. A database that is behind knows who is revoked."""
+    found = rt.journal.difference(now)
+    return found is not None and not found.is_behind
 
 
 def _cache(answers: dict[bytes, Any], key: bytes, cached: _Cached) -> None:

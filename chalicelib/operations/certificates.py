@@ -318,6 +318,11 @@ def get_certificate(
         raise errors.ResourceNotFoundException(f"Could not find certificate {arn}.")
     if record.status == "FAILED":
         raise errors.RequestFailedException(f"The certificate was not issued. {record.failure or ''}".rstrip())
+    if record.status == "ISSUED" and record.certificate_der is None:
+        raise errors.RequestFailedException(
+            "The certificate was issued, but its bytes were lost with the database that held them: "
+            "the journal knows the serial number, which can be revoked."
+        )
     if record.status == "PENDING" or record.certificate_der is None:
         raise errors.RequestInProgressException("The certificate is being issued; try again.")
     response: shapes.GetCertificateResponse = {"Certificate": pem.encode(record.certificate_der)}

@@ -16,6 +16,7 @@ from chalicelib.store.access_records import AccessRecords
 from chalicelib.store.audit_records import AuditRecords
 from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
+from chalicelib.store.journal_records import JournalRecords
 from chalicelib.store.overview_queries import OverviewQueries
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecords, Protocol):
+class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecords, JournalRecords, Protocol):
     """All state that Signet records."""
 
     # certificate authorities

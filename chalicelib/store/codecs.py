@@ -101,6 +101,8 @@ _CODECS: dict[str, _Codec] = {
     "shared_with": (_json, lambda text: tuple(json.loads(text))),
     "shared_with_all": (int, bool),
     "active": (int, bool),
+    "confirmed": (int, bool),
+    "assigned": (_json, lambda text: tuple(json.loads(text))),
     "audiences": (_json, lambda text: tuple(json.loads(text))),
     "undecided": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),

@@ -23,6 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store import table as tables
+from chalicelib.store.items import OUTBOX_SHARDS
+from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, VERSION, Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
@@ -54,7 +56,7 @@ _PAGE = 100_000  # items; DynamoDB ends an answer at 1 MB anyway
 
 def open_store(table_name: str, region: str, *, page: int = _PAGE) -> TableStore:
     """Open the store in a DynamoDB table; no request is made before the first call."""
-    return TableStore(DynamoTable(table_name, region, page=page))
+    return TableStore(JournaledTable(DynamoTable(table_name, region, page=page), shards=OUTBOX_SHARDS))
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:

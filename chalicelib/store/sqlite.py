@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import files
 from chalicelib.store import RecordError, StoreError, table
+from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, VERSION, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
@@ -43,7 +44,7 @@ FROM spans LEFT JOIN partitions GROUP BY number ORDER BY number
 
 def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
     """Open the store in the file at `path`, which is created at its first use."""
-    return TableStore(SqliteTable(path, page=page))
+    return TableStore(JournaledTable(SqliteTable(path, page=page)))
 
 
 class SqliteTable:

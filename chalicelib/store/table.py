@@ -164,6 +164,10 @@ class Table(Protocol):
         """Yield the items of an index partition by its sort key, after `after` and through `up_to`; read in pages."""
         ...
 
+    def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
+        """Yield all items after a key in pages, in an order of the driver's; no page is empty."""
+        ...
+
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         """Yield the last items of a partition up to a sort key, last one first; `index` None means the table's own."""
         ...

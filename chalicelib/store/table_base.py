@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Table
 
 _CACHED = 1000
-_MOST_WRITES = 100  # in a transaction
+MOST_WRITES = 100  # in a transaction
 
 
 class Base:
@@ -57,8 +57,8 @@ class Base:
 
     def _delete(self, keys: Iterable[Key]) -> None:
         removals = [Delete(key) for key in keys]
-        for begin in range(0, len(removals), _MOST_WRITES):
-            self.table.write(*removals[begin : begin + _MOST_WRITES])
+        for begin in range(0, len(removals), MOST_WRITES):
+            self.table.write(*removals[begin : begin + MOST_WRITES])
 
     def list_due(self, kind: DueKind, *, now: datetime, limit: int) -> list[str]:
         return list(islice(self._due(kind, None, now, limit), limit))

@@ -9,6 +9,7 @@ from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_clock import Clock
 from chalicelib.store.table_crls import Crls
 from chalicelib.store.table_entities import Entities
+from chalicelib.store.table_journal import Journal
 from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_principals import Principals
@@ -28,6 +29,7 @@ class TableStore(
     Clock,
     Crls,
     Entities,
+    Journal,
     Ocsp,
     Policies,
     Principals,

@@ -78,6 +78,11 @@ class MemoryTable:
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
         return [self.get(key) for key in keys]
 
+    def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
+        keys = sorted(key for key in self.items if after is None or key > after)
+        for begin in range(0, len(keys), self._page):
+            yield [self.items[key] for key in keys[begin : begin + self._page] if key in self.items]
+
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         yield from list(self._pages(f"{index}_" if index else "", pk, "", up_to, None))[: -limit - 1 : -1]
 

@@ -15,9 +15,12 @@ import pytest
 from cryptography import x509
 
 from chalicelib import arn as arns
+from chalicelib.audit.signer import Signer
 from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.events.log import LogEvents
+from chalicelib.journal.journal import Journal
+from chalicelib.journal.log import Log
 from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.operations import authorities, ca_certificates
 from chalicelib.runtime import Runtime, from_settings
@@ -49,13 +52,15 @@ class MemoryWorld(World):
     def start(self) -> None:
         settings = Settings(data=str(self.home))
         keys = SoftwareKeyStore(self.home / "keys", passphrase=None)
+        store = TableStore(self.table)
         self.bare = Runtime(
             settings=settings,
-            store=TableStore(self.table),
+            store=store,
             keys=keys,
             buckets=self.objects,
             events=LogEvents(),
             audit=from_settings(settings).audit,
+            journal=Journal(store, Log(self.objects, "log", Signer(store, keys))),
             now=self.clock,
         )
         self.rt = self.process(lambda: None)

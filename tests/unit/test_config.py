@@ -65,7 +65,7 @@ def test_passphrase_is_not_in_the_representation() -> None:
 def test_each_port_is_chosen_on_its_own() -> None:
     rt = runtime.from_settings(Settings(state="dynamodb", buckets="s3"))
     assert isinstance(rt.buckets, S3Buckets)
-    assert isinstance(rt.store.table, DynamoTable)  # type: ignore[attr-defined]  # the store over a table
+    assert isinstance(rt.store.table.inner, DynamoTable)  # type: ignore[attr-defined]  # the store over a table
 
 
 def test_runtime_of_the_environment_is_the_laptop_home(monkeypatch: pytest.MonkeyPatch) -> None:

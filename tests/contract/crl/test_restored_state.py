@@ -1,29 +1,22 @@
-"""A state older than its published CRLs, as a restored backup leaves it, un-revokes nothing that the CRLs list."""
+"""A state and a journal older than the published CRLs, as a restored copy leaves them, un-revoke nothing they list."""
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
-from cryptography.x509 import ocsp as theirs
 
 import app as signet_app
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.local.scheduler import Scheduler, scheduled_event, scheduled_handlers
-from chalicelib.monitor import ocsp_watch
-from chalicelib.ocsp import answers
-from chalicelib.runtime import from_settings
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
 from tests.support.client import client_for
+from tests.support.restored_homes import copy_of, ocsp_status, restored
 from tests.support.revocations import published
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chalicelib.runtime import Runtime
     from tests.faults.world import Clock
 
@@ -31,35 +24,8 @@ pytestmark = pytest.mark.laptop
 REASONS = ["UNSPECIFIED", "KEY_COMPROMISE", "SUPERSEDED", "A_A_COMPROMISE"]
 
 
-def copy_of(path: Path) -> bytes:
-    """The database as a backup has it."""
-    with sqlite3.connect(path) as source:
-        return source.serialize()
-
-
-def restored(rt: Runtime, database: bytes) -> Runtime:
-    path = rt.settings.data_path / "signet.db"
-    rt.store.table._local.__dict__.clear()  # type: ignore[attr-defined]  # closes this thread's connection
-    for name in ("signet.db-wal", "signet.db-shm"):
-        path.with_name(name).unlink(missing_ok=True)
-    path.with_name("restored.db").write_bytes(database)
-    path.with_name("restored.db").replace(path)
-    rt = replace(from_settings(rt.settings), now=rt.now)
-    signet_app.use_runtime(rt)
-    return rt
-
-
 def revoke(client: Any, arn: str, serial: str, reason: str) -> None:
     client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason=reason)
-
-
-def ocsp_status(rt: Runtime, arn: str, serial: str) -> tuple[str, str]:
-    ca = rt.store.get_certificate_authority(arn)
-    assert ca is not None
-    request = ocsp_watch.request_about(ca, int(serial.replace(":", ""), 16))
-    answer = theirs.load_der_ocsp_response(answers.respond(rt, request).der)
-    reason = answer.revocation_reason
-    return answer.certificate_status.name, reason.value if reason else ""
 
 
 @pytest.fixture
@@ -68,13 +34,13 @@ def home(rt: Runtime, acm_pca: Any, clock: Clock) -> tuple[Runtime, str, list[st
     arn = active_root(acm_pca, RevocationConfiguration=CRL_CONFIGURATION | {"OcspConfiguration": {"Enabled": True}})
     serials = [serial_of(issue(acm_pca, arn)) for _ in REASONS]
     publish_due_crls(rt, seconds=60)
-    database = copy_of(rt.settings.data_path / "signet.db")
+    copy = copy_of(rt)
     clock.forward(seconds=600)
     for serial, reason in zip(serials, REASONS, strict=True):
         revoke(acm_pca, arn, serial, reason)
     publish_due_crls(rt, seconds=60)
     clock.forward(seconds=600)
-    return restored(rt, database), arn, serials
+    return restored(rt, copy, with_journal=True), arn, serials
 
 
 def test_what_the_published_crl_lists_is_revoked_again(home: tuple[Runtime, str, list[str]], clock: Clock) -> None:
@@ -108,12 +74,12 @@ def test_certificate_that_the_backup_does_not_know_stays_in_the_crl(rt: Runtime,
     arn = active_root(acm_pca, RevocationConfiguration=CRL_CONFIGURATION | {"OcspConfiguration": {"Enabled": True}})
     issue(acm_pca, arn)
     publish_due_crls(rt, seconds=60)
-    database = copy_of(rt.settings.data_path / "signet.db")
+    copy = copy_of(rt)
     serial = serial_of(issue(acm_pca, arn))
     revoke(acm_pca, arn, serial, "SUPERSEDED")
     clock.forward(seconds=60)
     publish_due_crls(rt, seconds=60)
-    rt = restored(rt, database)
+    rt = restored(rt, copy, with_journal=True)
     for _ in range(3):
         scheduled_handlers(signet_app.app)["monitor"](scheduled_event(rt, "monitor"), None)
         Scheduler(signet_app.app, rt).tick()

@@ -59,6 +59,9 @@ class Interleaved:
     ) -> Iterator[Item]:
         return self._table.query_index(index, pk, after=after, up_to=up_to, limit=limit)
 
+    def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
+        return self._table.scan(after)
+
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         return self._table.last(index, pk, up_to=up_to, limit=limit)
 

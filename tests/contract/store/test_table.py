@@ -35,7 +35,8 @@ HERE: Item = {"pk": "p", "sk": "s"}
 
 @pytest.fixture
 def table(store: TableStore) -> Table:
-    return store.table
+    """The driver itself."""
+    return getattr(store.table, "inner", store.table)
 
 
 CONDITIONS: dict[str, Condition] = {

@@ -1,0 +1,229 @@
+"""A database restored from a copy, with a journal that was kept: nothing that was acknowledged since is undone."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import app as signet_app
+from chalicelib import logs, reconcile
+from chalicelib.access import access_keys, principals
+from chalicelib.crl.publication import publish_due_crls
+from chalicelib.journal import JournalError
+from chalicelib.journal.journal import NotServingError
+from chalicelib.runtime import from_settings
+from tests.support.authority_steps import active_root, issue, serial_of
+from tests.support.builders import CRL_CONFIGURATION, csr
+from tests.support.client import client_for
+from tests.support.restored_homes import copy_of, ocsp_status, restored
+from tests.support.revocations import number, published
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Runtime
+    from tests.faults.world import Clock
+
+pytestmark = pytest.mark.laptop
+
+REVOCATION = CRL_CONFIGURATION | {"OcspConfiguration": {"Enabled": True}}
+BEFORE, SINCE = 10, 25  # certificates revoked before the copy was made, and since
+
+
+def revoke(client: Any, arn: str, serial: str, reason: str) -> None:
+    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason=reason)
+
+
+@dataclass
+class Restored:
+    """A home after the restore, before it is brought forward, and what clients were told."""
+
+    rt: Runtime
+    arn: str
+    revoked: list[str]
+    later: list[str]
+    good: str
+    number: int
+    deleted_key: str
+    token: dict[str, Any]
+    token_answer: str
+
+
+@pytest.fixture
+def home(rt: Runtime, acm_pca: Any, clock: Clock) -> Restored:
+    arn = active_root(acm_pca, RevocationConfiguration=REVOCATION)
+    serials = [serial_of(issue(acm_pca, arn)) for _ in range(BEFORE + SINCE + 1)]
+    principals.create(rt, rt.settings.account_id, "ci")
+    key = access_keys.create_access_key(rt, rt.settings.account_id, "x", principal="ci")
+    for serial in serials[:BEFORE]:
+        revoke(acm_pca, arn, serial, "SUPERSEDED")
+    publish_due_crls(rt, seconds=60)
+    rt.journal.run(rt.now())
+    copy = copy_of(rt)
+
+    clock.forward(seconds=600)
+    for serial in serials[BEFORE:-1]:
+        revoke(acm_pca, arn, serial, "AFFILIATION_CHANGED")
+    token = {"Csr": csr(dns_names=("token.example.com",)), "IdempotencyToken": "token"}
+    token_answer = issue(acm_pca, arn, **token)
+    later = [serial_of(issue(acm_pca, arn)) for _ in range(3)]
+    rt.store.delete_access_key(key.access_key_id)
+    rt.store.delete_principal(rt.settings.account_id, "ci")
+    publish_due_crls(rt, seconds=60)
+    rt.journal.run(rt.now())
+    last = number(published(rt, arn))
+    clock.forward(seconds=60)
+    back = restored(rt, copy, with_journal=False)
+    return Restored(back, arn, serials[:-1], later, serials[-1], last, key.access_key_id, token, token_answer)
+
+
+def test_restored_database_serves_no_change_and_no_good_answer_before_it_is_brought_forward(home: Restored) -> None:
+    rt, client = home.rt, client_for(home.rt)
+    with pytest.raises(ClientError, match=r"lacks [0-9]+ entries of its journal") as caught:
+        issue(client, home.arn)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert "signet reconcile --journal" in str(caught.value)
+    assert client.list_certificate_authorities()["CertificateAuthorities"]
+    with pytest.raises(ValueError, match="not successful"):  # tryLater
+        ocsp_status(rt, home.arn, home.good)
+    assert ocsp_status(rt, home.arn, home.revoked[0])[0] == "REVOKED"
+    with pytest.raises(NotServingError):
+        reconcile.reconcile(rt)
+    with pytest.raises(NotServingError):
+        publish_due_crls(rt, seconds=60)
+
+
+def test_database_brought_forward_keeps_every_promise_made_since_the_copy(home: Restored, clock: Clock) -> None:
+    rt = home.rt
+    report = reconcile.bring_forward(rt)
+    assert report.lost == {}
+    client = client_for(rt)
+    assert {ocsp_status(rt, home.arn, serial)[0] for serial in home.revoked} == {"REVOKED"}
+    assert ocsp_status(rt, home.arn, home.revoked[-1]) == ("REVOKED", "affiliationChanged")
+    assert ocsp_status(rt, home.arn, home.good)[0] == "GOOD"
+    assert {ocsp_status(rt, home.arn, serial)[0] for serial in home.later} == {"GOOD"}
+    # certificates issued since the copy can be revoked
+    revoke(client, home.arn, home.later[0], "SUPERSEDED")
+    clock.forward(seconds=5)
+    assert ocsp_status(rt, home.arn, home.later[0])[0] == "REVOKED"
+    assert [outcome.result for outcome in publish_due_crls(rt, seconds=60)] == ["published"]
+    listed = {f"{entry.serial_number:032x}" for entry in published(rt, home.arn)}
+    assert listed == {serial.replace(":", "") for serial in [*home.revoked, home.later[0]]}
+    assert number(published(rt, home.arn)) > home.number
+    # deleted stays deleted
+    assert rt.store.get_access_key(home.deleted_key) is None
+    assert rt.store.get_principal(rt.settings.account_id, "ci") is None
+    # one token, one certificate
+    assert issue(client, home.arn, **home.token) == home.token_answer
+    assert rt.journal.difference(rt.now()) is None
+
+
+def test_certificate_without_its_bytes_says_so(home: Restored) -> None:
+    reconcile.bring_forward(home.rt)
+    client = client_for(home.rt)
+    with pytest.raises(ClientError, match="lost with the database") as caught:
+        client.get_certificate(CertificateAuthorityArn=home.arn, CertificateArn=home.token_answer)
+    assert caught.value.response["Error"]["Code"] == "RequestFailedException"
+
+
+def test_number_continues_above_the_journal_s_where_the_bucket_is_lost_too(home: Restored, clock: Clock) -> None:
+    rt = home.rt
+    reconcile.bring_forward(rt)
+    state = rt.store.get_crl_state(home.arn)
+    assert state is not None
+    assert state.crl_number >= home.number
+    assert state.next_crl_at is not None
+    assert state.next_crl_at <= rt.now()
+
+
+def test_bringing_forward_twice_and_running_on_repeats_nothing(home: Restored, clock: Clock) -> None:
+    rt = home.rt
+    reconcile.bring_forward(rt)
+    before = rt.journal.log.checkpoint()
+    assert before is not None
+    assert reconcile.bring_forward(rt).entries == 0
+    issue(client_for(rt), home.arn)
+    head = rt.journal.run(rt.now())
+    kinds = [entry[:40] for entry in rt.journal.log.entries(before.size, head.size)]
+    assert sum(b'"kind":"reserved"' in kind for kind in kinds) == 1
+    assert not any(b'"kind":"revoked"' in kind for kind in kinds)
+
+
+# journals that were changed
+
+
+@pytest.fixture
+def running(rt: Runtime, acm_pca: Any) -> tuple[Runtime, str]:
+    arn = active_root(acm_pca, RevocationConfiguration=REVOCATION)
+    rt.journal.run(rt.now())
+    issue(acm_pca, arn)
+    rt.journal.run(rt.now())
+    return rt, arn
+
+
+def again(rt: Runtime) -> Runtime:
+    """Another process."""
+    made = replace(from_settings(rt.settings), now=rt.now)
+    signet_app.use_runtime(made)
+    return made
+
+
+@pytest.mark.parametrize("change", ["lost", "truncated", "another"])
+def test_journal_that_was_changed_stops_all_signing_until_somebody_accepts_it(
+    running: tuple[Runtime, str], change: str, tmp_path: Any, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    import shutil
+
+    rt, arn = running
+    path = rt.settings.journal_path
+    if change == "truncated":
+        older = tmp_path / "older"
+        shutil.copytree(path, older)
+        issue(client_for(rt), arn)
+        rt.journal.run(rt.now())
+        shutil.rmtree(path)
+        shutil.copytree(older, path)
+    else:
+        shutil.rmtree(path)
+    if change == "another":
+        other = replace(from_settings(replace(rt.settings, data=str(tmp_path / "other"))), now=clock)
+        active_root(client_for(other))
+        other.journal.run(clock())
+        shutil.copytree(other.settings.journal_path, path)
+    rt = again(rt)
+    logs.LOGGER.addHandler(caplog.handler)
+    with pytest.raises(ClientError, match="accept-fork"):
+        issue(client_for(rt), arn)
+    assert any("journal_differs" in record.getMessage() for record in caplog.records if record.levelno == logging.ERROR)
+    assert reconcile.bring_forward(rt).entries == 0
+    leaf = next(iter(rt.store.list_certificates(arn)))
+    with pytest.raises(ValueError, match="not successful"):
+        ocsp_status(rt, arn, f"{leaf.serial_number:032x}")
+    if change == "another":
+        with pytest.raises(JournalError):
+            rt.journal.accept()
+        shutil.rmtree(path)
+    rt.journal.accept()
+    issue(client_for(rt), arn)
+    clock.forward(seconds=1)
+    head = rt.journal.run(rt.now())
+    entries = list(rt.journal.log.entries(0, head.size))
+    assert any(b'"kind":"accepted"' in entry for entry in entries)
+    assert sum(b'"kind":"issued"' in entry for entry in entries) >= 3  # all that the database has is listed again
+    assert again(rt).journal.difference(clock() + timedelta(hours=1)) is None
+
+
+def test_home_that_had_no_journal_begins_one_with_all_that_it_has(rt: Runtime, acm_pca: Any) -> None:
+    arn = active_root(acm_pca, RevocationConfiguration=REVOCATION)
+    serial = serial_of(issue(acm_pca, arn))
+    revoke(acm_pca, arn, serial, "SUPERSEDED")
+    table: Any = rt.store.table  # type: ignore[attr-defined]  # the store over a table
+    table.inner._connection().execute("DELETE FROM items WHERE pk LIKE 'OUTBOX#%'")  # an earlier release wrote none
+    head = rt.journal.run(rt.now())
+    entries = b"\n".join(rt.journal.log.entries(0, head.size))
+    for kind in ("issued", "revoked", "access-key", "crl", "item"):
+        assert f'"kind":"{kind}"'.encode() in entries
+    assert head.listed_to is None
