@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-_FILES = ("signet.db", "signet.db-wal", "signet.db-shm", "signet.db.lock", "server.lock", "ocsp.log")
+_FILES = ("signet.db", "signet.db-wal", "signet.db-shm", "signet.db.lock", "signet.db.open", "server.lock", "ocsp.log")
 _KEYS = ("keys", "keys/lock", "keys/wrapping.key", "keys/passphrase.check")
 
 
@@ -35,6 +35,12 @@ def problem_of(data: Path) -> str:
     return ""
 
 
+def has_database(data: Path) -> bool:
+    """Tell whether a directory has a database; an empty file is none."""
+    database = data / "signet.db"
+    return database.exists() and bool(database.stat().st_size)
+
+
 def loss_of(data: Path, holds_secrets: Callable[[], bool]) -> str:
     """Say which part of a used home is lost, in one sentence; empty if none is.
 
@@ -49,7 +55,7 @@ def loss_of(data: Path, holds_secrets: Callable[[], bool]) -> str:
     sealed = [path for path in (keys / "wrapping.key", keys / "passphrase.check") if path.exists()]
     crl = next((data / "buckets").glob("*/crl/*.crl"), None)
     remedy = f"restore {data} from a backup, or move it away to begin with an empty home"
-    if not database.exists() or not database.stat().st_size:
+    if not has_database(data):
         remains = next(iter([*sealed, *filter(None, (ca_keys, crl))]), None)
         return f"{database} is lost, but {remains} is there: {remedy}." if remains else ""
     if not sealed and (ca_keys or holds_secrets()):

@@ -112,7 +112,7 @@ def from_env(prepare: Callable[[Settings], object] = lambda _: None) -> Runtime:
         raise SettingsError(problem)
     prepare(settings)
     rt = from_settings(settings)
-    if settings.state == "sqlite" and (settings.data_path / "signet.db").exists():
+    if settings.state == "sqlite" and data_directory.has_database(settings.data_path):
         _check_schema(rt.store)
     if on_disk == _ON_DISK:
         loss = data_directory.loss_of(settings.data_path, holds_secrets=lambda: bool(rt.store.list_access_keys()))

@@ -72,12 +72,18 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
     return manifest
 
 
-@contextmanager
-def _snapshot(rt: Runtime) -> Iterator[Path]:
-    """A copy of the database as of one moment; writers go on meanwhile."""
+def table_of(rt: Runtime) -> SqliteTable:
+    """Return the database of a home; `BackupError` if it has none."""
     table = getattr(getattr(rt.store, "table", None), "inner", None)
     if not isinstance(table, SqliteTable):
         raise BackupError("Only a home with SIGNET_STATE=sqlite is backed up to a file.")
+    return table
+
+
+@contextmanager
+def _snapshot(rt: Runtime) -> Iterator[Path]:
+    """A copy of the database as of one moment; writers go on meanwhile."""
+    table = table_of(rt)
     copy = rt.settings.data_path / f"{files.TEMPORARY}{secrets.token_hex(8)}"
     try:
         table.copy_to(copy)

@@ -85,10 +85,13 @@ def _restored(source: Path, directory: Path, settings: Settings, passphrase: str
     problems = list(_database(directory / archive.DATABASE))
     if problems:
         return Report(manifest=manifest, authorities=0, access_keys=0, crls=0, problems=tuple(problems))
+    table = SqliteTable(directory / archive.DATABASE, migrating=True)
     try:
-        migrations.run(SqliteTable(directory / archive.DATABASE, migrating=True))
+        migrations.run(table)
     except StoreError as error:
         raise BackupError(f"The database in the backup cannot be read: {error}") from error
+    finally:
+        table.close()
     rt = runtime.from_settings(replace(settings, data=str(directory), state="sqlite", buckets="directory"))
     try:
         known, authorities = rt.store.list_access_keys(), list(iterate.every_authority(rt))
@@ -102,6 +105,7 @@ def _restored(source: Path, directory: Path, settings: Settings, passphrase: str
             problems.append(f"The secret of access key {key.access_key_id} does not open: {error}")
     problems += [problem for ca in authorities for problem in _key(rt, ca)]
     problems += [f"{verdict.object_name}: {verdict.problem}" for verdict in verdicts if verdict.problem]
+    archive.table_of(rt).close()  # before the directory gets another name
     return Report(
         manifest=manifest,
         authorities=len(authorities),

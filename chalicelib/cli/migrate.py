@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chalicelib import migrations, runtime
+from chalicelib import data_directory, migrations, runtime
 from chalicelib.cli.recorded import recording_it
 from chalicelib.local import server
 from chalicelib.store.sqlite import SqliteTable
@@ -26,7 +26,7 @@ def migrate() -> None:
     applied: list[int] = []
     rt = runtime.from_env(prepare=lambda settings: applied.append(of_laptop(settings)))
     if rt.settings.state == "dynamodb":
-        applied.append(_with_bar(rt.store.table))  # type: ignore[attr-defined]  # the store over a table
+        applied.append(_with_bar(rt.store.table.inner))  # type: ignore[attr-defined]  # the store over a table
     if any(applied):
         with recording_it(rt, "MigrateState", rt.settings.account_id, {"schema": str(SCHEMA)}):
             pass  # after the migration, because the record needs the state
@@ -35,10 +35,9 @@ def migrate() -> None:
 
 def of_laptop(settings: Settings) -> int:
     """Migrate the database of the laptop home, if it is an earlier version's; nobody serves it meanwhile."""
-    path = settings.data_path / "signet.db"
-    if settings.state != "sqlite" or not path.exists() or not path.stat().st_size:
+    if settings.state != "sqlite" or not data_directory.has_database(settings.data_path):
         return 0
-    table = SqliteTable(path, migrating=True)
+    table = SqliteTable(settings.data_path / "signet.db", migrating=True)
     if table.schema == SCHEMA:
         return 0
     with server.locked(settings.data_path):

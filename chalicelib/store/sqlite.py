@@ -7,12 +7,13 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import files
-from chalicelib.store import RecordError, StoreError, table
+from chalicelib.store import RecordError, StoreError, table, wal_mark
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, VERSION, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
@@ -59,6 +60,7 @@ class SqliteTable:
         self._path, self._page, self._migrating = path, page, migrating
         self._local, self._turn = threading.local(), threading.Lock()
         self._writing = threading.Lock()
+        self._marks: dict[int, wal_mark.WalMark] = {}
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -79,6 +81,7 @@ class SqliteTable:
             try:
                 _apply(connection, writes)
                 connection.execute("COMMIT")
+                self._marks[os.getpid()].written()
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -138,6 +141,12 @@ class SqliteTable:
         with self._errors():
             self._connection().execute(f"PRAGMA user_version = {schema:d}")
 
+    def close(self) -> None:
+        """Close the database; the next call opens it again. So does the end of the process."""
+        self._local.__dict__.clear()
+        if mark := self._marks.pop(os.getpid(), None):
+            mark.close()
+
     def size(self) -> int:
         """Return the number of items."""
         with self._errors():
@@ -178,9 +187,10 @@ class SqliteTable:
 
     def _open(self) -> sqlite3.Connection:
         files.make_directory(self._path.parent)
-        with files.locked(self._path.with_name(self._path.name + ".lock")):  # SQLite does not queue changes to WAL
+        with files.locked(wal_mark.lock_of(self._path)):  # SQLite does not queue changes to WAL
+            wal_mark.check(self._path)
             self._path.touch(mode=0o600, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             schema = _schema_of(connection)
@@ -189,6 +199,9 @@ class SqliteTable:
             elif schema > SCHEMA or (schema < SCHEMA and not self._migrating):
                 connection.close()
                 raise RecordError(_other_schema(self._path, schema))
+            if os.getpid() not in self._marks:
+                mark = self._marks[os.getpid()] = wal_mark.WalMark(self._path, connection)
+                weakref.finalize(self, mark.close)
         return connection
 
     @contextmanager

@@ -41,9 +41,7 @@ def copy_of(rt: Runtime) -> Copy:
 def restored(rt: Runtime, copy: Copy, *, with_journal: bool) -> Runtime:
     """Put the copy of the database in the place of the present one, and that of the journal or not."""
     path = rt.settings.data_path / "signet.db"
-    rt.store.table._local.__dict__.clear()  # type: ignore[attr-defined]  # closes this thread's connection
-    for name in ("signet.db-wal", "signet.db-shm"):
-        path.with_name(name).unlink(missing_ok=True)
+    rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
     path.with_name("restored.db").write_bytes(copy.database)
     path.with_name("restored.db").replace(path)
     if with_journal:

@@ -1,0 +1,110 @@
+"""A mark beside the database while its write-ahead log may hold writes that the database file lacks.
+
+SQLite opens a database whose log was deleted without a word, and the writes in the log are gone. So a process makes the
+mark after its first commit, before that returns. Whoever closes the database last moves the log into the database file
+and removes the mark. A mark without a log therefore means lost writes.
+
+Each process that has written holds a shared lock on the mark, which ends with the process. SQLite removes the log when
+its last connection is closed, so a process keeps one connection open until it removes the mark or ends.
+
+Source: SQLite, "Write-Ahead Logging", sections 2.2 and 4.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from chalicelib import files
+from chalicelib.store import RecordError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LEFT: list[sqlite3.Connection] = []  # open until the process ends, so that the log stays
+
+
+def check(database: Path) -> None:
+    """Check that the log of a database is present if there has to be one; called before the database is opened.
+
+    Raises:
+        RecordError: it was deleted or emptied.
+    """
+    log, mark = _beside(database, "-wal"), _beside(database, ".open")
+    if mark.exists() and not (log.exists() and log.stat().st_size):
+        raise RecordError(
+            f"{log} is lost, and with it the last writes: restore {database.parent} from a backup. If another program "
+            f"has closed the database since Signet was killed, no write is lost: remove {mark}."
+        )
+
+
+def lock_of(database: Path) -> Path:
+    """The file whose lock a process holds while it opens or closes the database."""
+    return _beside(database, ".lock")
+
+
+class WalMark:
+    """The mark of one process for one database, and the connection that stays open."""
+
+    def __init__(self, database: Path, connection: sqlite3.Connection) -> None:
+        self._database, self._connection, self._process = database, connection, os.getpid()
+        self._descriptor: int | None = None
+        self._is_closed = False
+
+    def written(self) -> None:
+        """Make the mark unless this process has; a commit has succeeded, and nobody has been told yet."""
+        if self._descriptor is not None:
+            return
+        with files.locked(lock_of(self._database)):
+            mark = _beside(self._database, ".open")
+            self._descriptor = os.open(mark, os.O_RDWR | os.O_CREAT, 0o600)
+            os.fsync(self._descriptor)
+            files.sync_directory(mark.parent)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Remove the mark if no other process has written, and nobody reads; close the connection."""
+        if self._is_closed or os.getpid() != self._process:
+            return
+        self._is_closed = True
+        try:
+            is_done = self._removed()
+        except (OSError, sqlite3.Error):  # the directory may be gone
+            is_done = not self._database.exists()
+        if is_done:
+            self._connection.close()
+        else:
+            _LEFT.append(self._connection)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _removed(self) -> bool:
+        """Remove the mark; True if nobody needs this process's connection any more."""
+        mark = _beside(self._database, ".open")
+        with files.locked(lock_of(self._database), wait=False):
+            if not mark.exists():
+                return True
+            descriptor = os.open(mark, os.O_RDWR) if self._descriptor is None else self._descriptor
+            try:
+                with suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return self._emptied(mark)
+                return True
+            finally:
+                if self._descriptor is None:
+                    os.close(descriptor)
+
+    def _emptied(self, mark: Path) -> bool:
+        """Move the log into the database, and then remove the mark; False if somebody reads the log."""
+        (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not is_busy:
+            files.remove(mark)
+        return not is_busy
+
+
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(database.name + suffix)

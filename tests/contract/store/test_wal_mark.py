@@ -1,0 +1,148 @@
+"""A write-ahead log that was deleted after kill -9 is missed at the next start; a clean end leaves none."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.store import RecordError
+from chalicelib.store.sqlite import SqliteTable
+from chalicelib.store.table import Key, Put
+from tests.support.home import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHILD = """
+import sys
+from pathlib import Path
+from chalicelib.store.sqlite import SqliteTable
+from chalicelib.store.table import Key, Put
+table = SqliteTable(Path(sys.argv[1]))
+for line in sys.stdin:
+    if line == "read\\n":
+        table.get(Key("A", "1"))
+    else:
+        table.write(Put({"pk": "A", "sk": line.strip()}))
+    print("done", flush=True)
+"""
+
+
+class Process:
+    """A process that reads or writes when it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+
+    def tell(self, *lines: str) -> None:
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        for line in lines:
+            self._popen.stdin.write(f"{line}\n")
+            self._popen.stdin.flush()
+            assert self._popen.stdout.readline() == "done\n"
+
+    def end(self) -> None:
+        self._popen.communicate()
+        assert self._popen.returncode == 0
+
+    def kill(self) -> None:
+        self._popen.send_signal(signal.SIGKILL)
+        self._popen.communicate()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "signet.db"
+    gc.collect()
+
+
+def beside(path: Path) -> set[str]:
+    return {entry.name for entry in path.parent.iterdir()} - {"signet.db", "signet.db.lock"}
+
+
+def test_clean_end_leaves_no_log(path: Path) -> None:
+    process = Process(path)
+    process.tell("1", "2")
+    assert beside(path) == {"signet.db-wal", "signet.db-shm", "signet.db.open"}
+    process.end()
+    assert beside(path) == set()
+    assert SqliteTable(path).get(Key("A", "2")) is not None
+
+
+def test_log_of_a_killed_process_is_used(path: Path) -> None:
+    process = Process(path)
+    process.tell("1", "2")
+    process.kill()
+    table = SqliteTable(path)
+    assert table.get(Key("A", "2")) is not None
+    table.close()
+    assert beside(path) == set()
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_lost_log_of_a_killed_process_is_missed(path: Path, how: str) -> None:
+    process = Process(path)
+    process.tell("1", "2")
+    process.kill()
+    log = path.with_name("signet.db-wal")
+    log.unlink()
+    if how == "emptied":
+        log.touch()
+    for _ in range(2):
+        with pytest.raises(RecordError, match=r"signet\.db-wal is lost, .* restore .* from a backup"):
+            SqliteTable(path).get(Key("A", "1"))
+    path.with_name("signet.db.open").unlink()  # the operator decides
+    assert SqliteTable(path).get(Key("A", "2")) is None
+
+
+def test_lost_log_is_missed_though_another_process_ended_well(path: Path) -> None:
+    first, second = Process(path), Process(path)
+    first.tell("1")
+    second.tell("2")
+    second.end()
+    first.tell("3")
+    first.kill()
+    path.with_name("signet.db-wal").unlink()
+    with pytest.raises(RecordError, match=r"signet\.db-wal is lost"):
+        SqliteTable(path).get(Key("A", "1"))
+
+
+def test_process_that_only_reads_saves_the_log_of_a_killed_one(path: Path) -> None:
+    killed = Process(path)
+    killed.tell("1")
+    killed.kill()
+    reader = Process(path)
+    reader.tell("read")
+    reader.end()
+    assert beside(path) == set()
+    assert SqliteTable(path).get(Key("A", "1")) is not None
+
+
+def test_process_that_never_wrote_leaves_no_mark(path: Path) -> None:
+    Process(path).end()
+    reader = Process(path)
+    reader.tell("read")
+    reader.kill()
+    assert "signet.db.open" not in beside(path)
+    assert SqliteTable(path).get(Key("A", "1")) is None
+
+
+def test_store_that_is_dropped_and_opened_again_misses_nothing(path: Path) -> None:
+    for number in range(3):
+        SqliteTable(path).write(Put({"pk": "A", "sk": str(number)}))
+        gc.collect()
+    kept = SqliteTable(path)
+    assert kept.get(Key("A", "2")) is not None
+    with SqliteTable(path)._errors():
+        kept.write(Put({"pk": "A", "sk": "3"}))
+    SqliteTable(path).close()
+    assert kept.get(Key("A", "3")) is not None
