@@ -6,14 +6,17 @@ import fcntl
 import os
 import secrets
 from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
 TEMPORARY = ".tmp-"
+_YOUNG_SECONDS = 60  # its writer may be about to claim it, or to give it its name
 
 
 def make_directory(path: Path, mode: int = 0o700) -> None:
@@ -37,6 +40,7 @@ def write_atomically(
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
+            claim(file)
             file.writelines([content] if isinstance(content, bytes) else content)
             sync(file)
         if exclusive:
@@ -47,6 +51,28 @@ def write_atomically(
     finally:
         temporary.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def claim(file: IO[bytes]) -> None:
+    """Say that the writer of a temporary file lives, until the file is closed."""
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def sweep(temporaries: Iterable[Path], now: datetime) -> int:
+    """Remove the temporary files of writers that were killed: nobody claims them, and they are a minute old."""
+    return sum(map(partial(_is_swept, now.timestamp()), temporaries))
+
+
+def _is_swept(now: float, path: Path) -> bool:
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            if abs(now - os.fstat(file.fileno()).st_mtime) < _YOUNG_SECONDS:
+                return False
+            claim(file)
+            path.unlink()
+    except OSError:  # claimed, already gone, or no file that this process may open
+        return False
+    return True
 
 
 def remove(path: Path) -> None:

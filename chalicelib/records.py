@@ -202,6 +202,7 @@ class CrlState:
         revision: grows with every revocation; a run moves `next_crl_at` only if it is still the one it started from.
         crl_number: the last number reserved, published or not.
         lease_until: a run may work on this CRL until then; None: no run does.
+        lease_holder: the server that does, by `Runtime.server`; None: some other process.
         tbs_sha256: hex SHA-256 of what was to be signed with the last reserved number.
         published_number, published_at, next_update: of the published CRL; `published_at` is the true time, not
             the backdated thisUpdate.
@@ -215,6 +216,7 @@ class CrlState:
     revision: int = 0
     crl_number: int = 0
     lease_until: datetime | None = None
+    lease_holder: str | None = None
     tbs_sha256: str | None = None
     published_number: int = 0
     published_at: datetime | None = None

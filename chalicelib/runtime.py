@@ -64,6 +64,7 @@ class Runtime:
     Attributes:
         now: the only clock.
         serial_number: returns a random serial number.
+        server: names this process, if a lock lets only one server of this home live; empty: nothing says so.
         ocsp_answers: OCSP responses about certificates that this process has signed, by request.
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
@@ -85,6 +86,7 @@ class Runtime:
     journal: Journal
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
+    server: str = ""
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
     sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)

@@ -52,7 +52,9 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
     temporary = target.parent / f"{files.TEMPORARY}{secrets.token_hex(8)}"
     hashes: dict[str, dict[str, Any]] = {}
     try:
+        files.sweep(target.parent.glob(f"{files.TEMPORARY}*"), rt.now())
         with temporary.open("xb") as file:
+            files.claim(file)
             temporary.chmod(0o600)
             sealed = SealedWriter(file, passphrase)
             with tarfile.open(fileobj=cast("IO[bytes]", sealed), mode="w|") as tar, _snapshot(rt) as snapshot:
@@ -87,7 +89,9 @@ def _snapshot(rt: Runtime) -> Iterator[Path]:
     copy = rt.settings.data_path / f"{files.TEMPORARY}{secrets.token_hex(8)}"
     try:
         table.copy_to(copy)
-        yield copy
+        with copy.open("rb") as file:
+            files.claim(file)
+            yield copy
     finally:
         copy.unlink(missing_ok=True)
 

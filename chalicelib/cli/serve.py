@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import secrets
+import sys
+from dataclasses import replace
+
 import click
 
 from chalicelib import logs, runtime
@@ -20,6 +26,8 @@ def serve() -> None:
     import app as signet_app
 
     rt = runtime.from_env(prepare=migrate.of_laptop)
+    if rt.settings.state == "sqlite":  # the server's lock is in the same directory
+        rt = replace(rt, server=secrets.token_hex(8))
     logs.configure(rt.settings.log_level)
     logs.keep_ocsp_apart(rt.settings.data_path / "ocsp.log")
     access_keys.ensure_root_key(rt)
@@ -42,3 +50,6 @@ def serve() -> None:
 
     server.serve(rt, signet_app.app, ready)
     rt.audit.publish()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)  # see `server.serve`

@@ -143,7 +143,9 @@ def publish_crl(rt: Runtime, crl_arn: str) -> Outcome:
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             now = rt.now()
-            state = rt.store.reserve_crl(crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE)
+            state = rt.store.reserve_crl(
+                crl_arn, number=_number_at(now), now=now, lease_until=now + LEASE, server=rt.server
+            )
             if state is None:
                 return Outcome(crl_arn, "skipped")
             is_last = attempt == _ATTEMPTS
@@ -213,7 +215,9 @@ def _numbered_above(rt: Runtime, state: CrlState, crl_objects: list[CrlObject], 
     if state.crl_number > highest:
         return state
     rt.store.fail_crl(state, "A CRL with a higher number is published.", retry_at=now)
-    renewed = rt.store.reserve_crl(state.crl_arn, number=highest + 1, now=now, lease_until=now + LEASE)
+    renewed = rt.store.reserve_crl(
+        state.crl_arn, number=highest + 1, now=now, lease_until=now + LEASE, server=rt.server
+    )
     if renewed is None:
         raise ConflictError("Another run took the lease.")
     return renewed

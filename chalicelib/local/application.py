@@ -5,6 +5,7 @@ The head alone determines how long the body may be, so that a body that is not a
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -37,10 +38,16 @@ class Application:
         self._lanes = {name: lanes.Lane(name, width) for name, width in lanes.WIDTHS.items()}
         self._bodies = bodies.Bodies()
         self._names = host_names.names_of(rt.settings)
+        self._answering, self._idle = 0, asyncio.Event()
+        self._idle.set()
 
     def stop(self) -> None:
         """Stop waiting for bodies."""
         self._bodies.stop()
+
+    async def drained(self) -> None:
+        """Wait until every request that has arrived is answered."""
+        await self._idle.wait()
 
     def close(self) -> None:
         """Wait for the requests that are being answered."""
@@ -51,6 +58,16 @@ class Application:
         """Answer a request."""
         if scope.proto != "http":
             return
+        self._answering += 1
+        self._idle.clear()
+        try:
+            await self._handle(scope, protocol)
+        finally:
+            self._answering -= 1
+            if not self._answering:
+                self._idle.set()
+
+    async def _handle(self, scope: Any, protocol: Any) -> None:
         headers = tuple((name.lower(), value) for name, value in scope.headers.items())
         try:
             response = await self._answer(

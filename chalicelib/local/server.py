@@ -36,6 +36,7 @@ _HEADER_MILLISECONDS = 10_000
 _HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
 WRITE_MILLISECONDS = 30_000  # how long a client may take nothing of its answer
 _CONNECTIONS = 16_384  # slow connections take only memory
+_STOP_SECONDS = 1.0  # for the bytes of answers; then connections end, whatever their clients have still to send
 _SWITCH_SECONDS = 0.0005  # time slice of a computing thread while others, such as OCSP's, wait
 
 
@@ -58,14 +59,19 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     with locked(rt.settings.data_path):
         _check_port(int(rt.settings.port))
+        files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
         scheduler, sequencing = Scheduler(app, rt), Sequencing(rt)
         application = Application(rt, Gateway(app))
         sys.setswitchinterval(_SWITCH_SECONDS)
         _allow_connections()
         reconcile.bring_forward(rt)
+        # The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on
+        # until then, and one that enters a finalized interpreter aborts the process.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
             sequencing.start()
-            asyncio.run(_serve(int(rt.settings.port), application, scheduler, ready))
+            loop.run_until_complete(_serve(int(rt.settings.port), application, scheduler, ready))
         finally:
             application.close()
             scheduler.stop()
@@ -85,11 +91,12 @@ async def _serve(port: int, application: Application, scheduler: Scheduler, read
         backlog=1024,
         backpressure=_CONNECTIONS,
     )
-    loop = asyncio.get_running_loop()
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         application.stop()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no types
+        stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
@@ -98,7 +105,11 @@ async def _serve(port: int, application: Application, scheduler: Scheduler, read
     _limit_writes(port)
     scheduler.start()
     ready()
-    await serving
+    await asyncio.wait({serving, loop.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await application.drained()
+    done, _ = await asyncio.wait({serving}, timeout=_STOP_SECONDS)
+    for task in done:
+        task.result()
 
 
 async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:

@@ -137,14 +137,17 @@ class CrlRecords(Protocol):
         """Make a CRL due at `due_at` at the latest and increment its revision; without a CRL state nothing changes."""
         ...
 
-    def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+    def reserve_crl(
+        self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime, server: str = ""
+    ) -> CrlState | None:
         """Take the lease and reserve a CRL number in one conditional write.
 
-        The reserved number is `number`, or the last one plus 1 if that is greater.
+        The reserved number is `number`, or the last one plus 1 if that is greater. `server` is `Runtime.server`.
 
         Returns:
             the state with the reserved number; None if the CRL is not due at `now`, or another run holds the lease. A
-            lease that ends later than twice the requested length from now was set by a fast clock and is ignored.
+            lease that ends later than twice the requested length from now was set by a fast clock and is ignored, and
+            so is that of another server than `server`.
         """
         ...
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_PARTITION = 16_384  # certificates: with at most 54 bytes for each entry the CRL stays below 1 MB
 SLOTS_TAKEN = 64  # places that a process takes at a time; those that it does not use stay empty
+_LEASE: tuple[str, ...] = ("lease_until", "lease_holder")
 _UNKNOWN: Final[Item] = {"pk": "", "sk": ""}
 
 
@@ -129,13 +130,16 @@ class Crls(Base):
             else:
                 return
 
-    def reserve_crl(self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime) -> CrlState | None:
+    def reserve_crl(
+        self, crl_arn: str, *, number: int, now: datetime, lease_until: datetime, server: str = ""
+    ) -> CrlState | None:
         key = items.crl_key(crl_arn)
         state = self.table.get(key)
-        while state is not None and _may_reserve(state, now, lease_until - now):
+        while state is not None and _may_reserve(state, now, lease_until - now, server):
             reserved = max(number, int(state.get("crl_number", 0)) + 1)
             values: dict[str, Value] = {"crl_number": reserved, "lease_until": items.micros(lease_until)}
-            write = Update(key, _unchanged(state), values, ("tbs_sha256",))
+            removed = ("tbs_sha256",) if server else ("tbs_sha256", "lease_holder")
+            write = Update(key, _unchanged(state), values | ({"lease_holder": server} if server else {}), removed)
             try:
                 self.table.write(write)
             except ConditionFailedError as error:
@@ -169,7 +173,7 @@ class Crls(Base):
         }
         if state.published_at is not None:
             values["preceded_at"] = items.micros(min(state.published_at, published_at))
-        removed: tuple[str, ...] = ("lease_until",)
+        removed = _LEASE
         if failure:
             values["last_error"] = failure
         else:
@@ -183,7 +187,7 @@ class Crls(Base):
 
     def fail_crl(self, state: CrlState, error: str, *, retry_at: datetime) -> None:
         values: dict[str, Value] = {"last_error": error}
-        removed, added = ("lease_until",), {"failures": 1}
+        removed, added = _LEASE, {"failures": 1}
         try:
             self._write_crl(state, values | _due_values(state, retry_at), removed, added=added, strict=True)
         except _RevisionMovedError:  # a new revocation does not wait for the retry
@@ -227,15 +231,16 @@ def _due_removed(at: datetime | None) -> tuple[str, ...]:
     return ("next_crl_at", "due_pk", "due_sk") if at is None else ()
 
 
-def _may_reserve(state: Item, now: datetime, span: timedelta) -> bool:
+def _may_reserve(state: Item, now: datetime, span: timedelta, server: str) -> bool:
     """Tell whether the CRL is due and its lease is free.
 
     A lease that ends more than two spans from now was set by a clock far ahead, and is ignored: one span is the lease
     itself, the other allows for small differences between clocks. If it is held after all, its holder loses it at its
-    next write.
+    next write. The lease of another server than this one is that of a dead one: only one serves a home at a time.
     """
     moment, lease_until = items.micros(now), int(state.get("lease_until", 0))
-    is_held = moment < lease_until <= items.micros(now + 2 * span)
+    is_dead = bool(server) and state.get("lease_holder", server) != server
+    is_held = not is_dead and moment < lease_until <= items.micros(now + 2 * span)
     return int(state.get("next_crl_at", moment + 1)) <= moment and not is_held
 
 

@@ -189,6 +189,27 @@ def test_server_stops_cleanly(tmp_path: Path, number: int) -> None:
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
+def test_half_sent_requests_neither_delay_the_end_nor_break_it(tmp_path: Path) -> None:
+    """A head has 10 seconds to arrive, a body 10 or 30; the server waits for none of them, and ends with 0."""
+    home = Home(tmp_path / "home")
+    home.start()
+    assert home.process is not None
+    head = b"POST /ocsp HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    halves = [b"", head, head + b"Content-Length: 5000\r\n\r\nx"] * 5
+    clients = [socket.create_connection(("127.0.0.1", home.port)) for _ in halves]
+    for client, half in zip(clients, halves, strict=True):
+        client.sendall(half)
+    home.client().list_certificate_authorities()  # the server has read what came before
+    home.process.send_signal(signal.SIGTERM)
+    assert home.process.wait(timeout=9) == 0
+    for each in (*clients, home.process.stdout):
+        assert each is not None
+        each.close()
+    log = (tmp_path / "server.log").read_text()
+    assert "panic" not in log
+    assert "Traceback" not in log
+
+
 def test_server_prints_lines_to_paste_that_work(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.start()
