@@ -333,6 +333,21 @@ class AuditHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalVerification:
+    """How the whole journal was verified last.
+
+    Attributes:
+        verified_at: when.
+        size: number of its entries.
+        problems: how many were found; 0: it is as it was signed.
+    """
+
+    verified_at: datetime
+    size: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalHead:
     """How far the journal is, as the store knows it.
 

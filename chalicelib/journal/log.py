@@ -17,7 +17,7 @@ from chalicelib.journal.notes import SIGNATURE, VerifierKey
 from chalicelib.journal.tile_tree import TileTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -69,6 +69,11 @@ class Log:
         """The key that verifies checkpoints; its name is the log's origin."""
         return log_key(self._signer.public_key)
 
+    @property
+    def private_key(self) -> Ed25519PrivateKey:
+        """The key that signs checkpoints, and cosigns those of other logs."""
+        return self._signer.key
+
     def checkpoint(self) -> Checkpoint | None:
         """Return the published checkpoint; None if there is no journal.
 
@@ -78,9 +83,9 @@ class Log:
         """
         return self._head().checkpoint
 
-    def tree(self) -> TileTree:
-        """Return the tree of the published checkpoint; exceptions as of `checkpoint`."""
-        return self._head().tree
+    def published(self) -> tuple[Checkpoint | None, TileTree]:
+        """Return the published checkpoint with its tree; exceptions as of `checkpoint`."""
+        return self._head()[1:]
 
     def root_at(self, size: int) -> bytes:
         """Return the root of the first `size` entries.
@@ -137,9 +142,7 @@ class Log:
         if (found.etag if found else None) == self._known.etag:
             return self._known
         checkpoint = checkpoints.parse(found.body, self.verifier_key) if found else None
-        tile_tree = TileTree(self._read, checkpoint.size if checkpoint else 0)
-        if checkpoint and tile_tree.root != checkpoint.root:
-            raise JournalError(f"The last tiles of the journal do not belong to its checkpoint of {checkpoint.size}.")
+        tile_tree = tree_of(checkpoint, self._read) if checkpoint else TileTree(self._read, 0)
         self._known = _Head(found.etag if found else None, checkpoint, tile_tree)
         return self._known
 
@@ -179,6 +182,20 @@ class Log:
             return self._written[path]
         found = self._buckets.get(self._bucket, path)
         return found.body if found else None
+
+
+def tree_of(checkpoint: Checkpoint, read: Callable[[str], bytes | None]) -> TileTree:
+    """Return the tree that a checkpoint signs; `read` returns what is at a path, or None.
+
+    Raises:
+        JournalError: the last tiles are others.
+    """
+    tile_tree = TileTree(read, checkpoint.size)
+    if tile_tree.root != checkpoint.root:
+        raise JournalError(
+            f"The last tiles of the journal do not belong to its checkpoint of {checkpoint.size} entries."
+        )
+    return tile_tree
 
 
 def log_key(public_key: bytes) -> VerifierKey:

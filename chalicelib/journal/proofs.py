@@ -94,6 +94,8 @@ def verify(proof: Proof, key: VerifierKey, witnesses: Sequence[VerifierKey] = ()
     checkpoint = checkpoints.parse(proof.checkpoint, key)
     times = []
     for witness in witnesses:
+        if witness.public_key == key.public_key:
+            raise JournalError("The log's own key is no witness.")
         at = notes.cosigned_at(checkpoint.note, witness)
         if at is None:
             raise JournalError(f"The witness {witness.name} has not cosigned the checkpoint of this proof.")

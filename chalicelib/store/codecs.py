@@ -122,6 +122,7 @@ _TIMES = (
     "next_crl_at",
     "lease_until",
     "published_at",
+    "verified_at",
     "preceded_at",
     "next_update",
     "expires_at",

@@ -203,6 +203,7 @@ def entities_partition(kind: type[Any], account_id: str) -> str:
 
 
 JOURNAL_HEAD = Key("JOURNAL", "HEAD")
+JOURNAL_VERIFICATION = Key("JOURNAL", "VERIFIED")
 AUDIT_HEADS = "AUDITHEADS"
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from chalicelib.records import JournalHead
+    from chalicelib.records import JournalHead, JournalVerification
 
 
 class JournalRecords(Protocol):
@@ -16,6 +16,14 @@ class JournalRecords(Protocol):
 
     def journal_head(self) -> JournalHead:
         """Return the head; read consistently."""
+        ...
+
+    def get_journal_verification(self) -> JournalVerification | None:
+        """Return how the journal was verified last, or None."""
+        ...
+
+    def put_journal_verification(self, verification: JournalVerification) -> None:
+        """Record how the journal was verified."""
         ...
 
     def list_outbox(self, *, limit: int) -> list[str]:

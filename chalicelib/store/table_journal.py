@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from chalicelib.records import JournalHead
+from chalicelib.records import JournalHead, JournalVerification
 from chalicelib.store import ConflictError, items, journal_entries
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import ABSENT, PRESENT, Check, ConditionFailedError, Delete, Key, Put
@@ -31,6 +31,13 @@ class Journal(Base):
     def journal_head(self) -> JournalHead:
         item = self.table.get(items.JOURNAL_HEAD)
         return JournalHead() if item is None else items.from_item(JournalHead, item)
+
+    def get_journal_verification(self) -> JournalVerification | None:
+        item = self.table.get(items.JOURNAL_VERIFICATION)
+        return None if item is None else items.from_item(JournalVerification, item)
+
+    def put_journal_verification(self, verification: JournalVerification) -> None:
+        self.table.write(Put(items.to_item(verification, items.JOURNAL_VERIFICATION)))
 
     def list_outbox(self, *, limit: int) -> list[str]:
         shards = [self.table.query(pk, limit=limit) for pk in items.outbox_partitions()]

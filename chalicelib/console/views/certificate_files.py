@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import errors
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
+from chalicelib.journal import issuances
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display, summary
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
     from chalicelib.shapes import GetCertificateResponse
+
+_MOST_BUNDLES = 200  # that are read for a proof: 51,200 entries
 
 
 def request(visit: Visit) -> dict[str, str]:
@@ -55,6 +59,24 @@ def download_chain(visit: Visit) -> WireResponse:
     """The certificate with the CAs above it in PEM, in the order that servers expect."""
     ders = ders_of(get(visit))
     return web.download(display.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
+
+
+def download_proof(visit: Visit) -> WireResponse:
+    """The proof that the journal has the certificate; its entry is looked for around the time of issuance."""
+    get(visit)
+    serial = visit.named["serial"]
+    record = visit.rt.store.get_certificate(visit.ca.arn, int(serial, 16))
+    log = visit.rt.journal.log
+    checkpoint, tree = log.published()
+    at = record.issued_at if record else None
+    found = issuances.find(tree, serial, ca_id=visit.ca.ca_id, at=at, most=_MOST_BUNDLES)
+    if checkpoint is None or found is None:
+        raise errors.ResourceNotFoundException(
+            "The journal does not have this certificate yet: it follows within seconds. "
+            "If the certificate is older than the journal, `signet log prove` finds it."
+        )
+    proof = issuances.prove(tree, found, checkpoint, log.verifier_key).encode()
+    return web.download(proof, f"{serial}.tlog-proof", "text/plain; charset=utf-8")
 
 
 def show_full(visit: Visit) -> WireResponse:

@@ -236,7 +236,7 @@ def test_certificate_is_shown_with_its_chain_and_files(browser: Browser, rt: Any
         assert said in page.text
     assert ":".join(re.findall("..", serial.upper())).removeprefix("00:") in page.text
     files = {each["download"]: each["href"] for _, each in page.elements if "download" in each}
-    assert set(files) == {f"{serial}{end}" for end in (".pem", ".chain.pem")}
+    assert set(files) == {f"{serial}{end}" for end in (".pem", ".chain.pem", ".tlog-proof")}
     pem_file = browser.get(urljoin(page.url, files[f"{serial}.pem"]))
     assert x509.load_pem_x509_certificate(pem_file.body) == leaf
     assert pem_file.headers["Content-Disposition"] == f'attachment; filename="{serial}.pem"'

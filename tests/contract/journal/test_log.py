@@ -152,7 +152,7 @@ def test_partial_tiles_make_room_for_the_full_one(log: Log, buckets: Any, signer
 def test_reader_of_an_older_checkpoint_finds_the_full_tiles(log: Log, buckets: Any, signer: FixedKey) -> None:
     log.append(0, entries(0, 200), now=START)
     reader = Log(buckets, BUCKET, signer)
-    old = reader.tree()
+    _, old = reader.published()
     log.append(200, entries(200, 300), now=START)
     assert buckets.get(BUCKET, "tile/entries/000.p/200") is None
     assert list(old.entries(0, 200)) == entries(0, 200)
