@@ -141,6 +141,7 @@ class Log:
         found = self._buckets.get(self._bucket, CHECKPOINT)
         if (found.etag if found else None) == self._known.etag:
             return self._known
+        self._written = {}
         checkpoint = checkpoints.parse(found.body, self.verifier_key) if found else None
         tile_tree = tree_of(checkpoint, self._read) if checkpoint else TileTree(self._read, 0)
         self._known = _Head(found.etag if found else None, checkpoint, tile_tree)

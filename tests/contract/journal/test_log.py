@@ -12,6 +12,7 @@ from chalicelib.buckets import BucketError
 from chalicelib.buckets.directory import DirectoryBuckets
 from chalicelib.journal import ForkError, JournalError, checkpoints
 from chalicelib.journal.log import CHECKPOINT, Log
+from chalicelib.journal.tile_tree import TileTree
 from tests.support.builders import START
 from tests.support.journals import BUCKET, FixedKey, entries, entry, root_of
 from tests.support.ports import Port, fail
@@ -163,6 +164,18 @@ def test_partial_tiles_that_cannot_be_removed_stay(log: Log, buckets: Any, signe
     kept = Log(Port(buckets, remove_below=fail(BucketError("denied"))), BUCKET, signer)
     assert kept.append(200, entries(200, 300), now=START).size == 300
     assert buckets.get(BUCKET, "tile/entries/000.p/200") is not None
+
+
+def test_process_reads_a_journal_that_was_replaced_meanwhile(log: Log, buckets: Any, signer: FixedKey) -> None:
+    """As `--accept-fork` leaves it: another history of the same size, under the same names."""
+    log.append(0, entries(0, 300), now=START)
+    other = [b"another", *entries(1, 300)]
+    for path, replaced in TileTree(lambda _: None, 0).extended(other):
+        put(buckets, path, replaced)
+    forked = checkpoints.sign(log.verifier_key.name, 300, root_of(other), key=signer.key, now=START)
+    put(buckets, CHECKPOINT, forked.content)
+    assert log.checkpoint() == forked
+    assert list(log.entries(0, 300)) == other
 
 
 def test_checkpoint_of_another_key_is_refused(log: Log, buckets: Any) -> None:
