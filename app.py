@@ -23,13 +23,13 @@ SCHEDULE_SECONDS = 50.0  # a run ends before the next one begins
 _state: dict[str, Runtime] = {}
 
 
-def runtime() -> Runtime:
+def runtime(*, opens_keys: bool = True) -> Runtime:
     """Return the runtime of this process; the first request builds it."""
     if "runtime" not in _state:
         from chalicelib import logs
         from chalicelib.runtime import from_env
 
-        built = from_env()
+        built = from_env(opens_keys=opens_keys)
         logs.configure(built.settings.log_level)
         _state["runtime"] = built
     return _state["runtime"]
@@ -143,7 +143,7 @@ def ocsp(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
     """OCSP, behind its own function URL."""
     from chalicelib.api import ocsp_http
 
-    return ocsp_http.function_url(runtime(), event)
+    return ocsp_http.function_url(runtime(opens_keys=False), event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
@@ -163,6 +163,14 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each r
     from chalicelib import reconcile as reconciliation
 
     return asdict(reconciliation.reconcile(runtime()))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="sequence_journal")
+def sequence_journal(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is pending
+    """Bring a restored database forward, and make what is pending part of the journal."""
+    from chalicelib import reconcile as reconciliation
+
+    return dict(reconciliation.run_journal(runtime(), seconds=SCHEDULE_SECONDS))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")

@@ -69,13 +69,13 @@ def reconcile(rt: Runtime) -> Reconciled:
 
 
 def bring_forward(rt: Runtime, progress: Callable[[int], object] = lambda _: None) -> Report:
-    """Let the database learn from its journal what it lacks, log and record it, and destroy keys of deleted CAs.
+    """Let the database learn from its journal what it lacks, and destroy keys of deleted CAs that the copy has.
 
     Raises:
         JournalError, BucketError, StoreError: as `Journal.bring_forward`.
     """
     report = rt.journal.bring_forward(rt.now(), progress)
-    for arn in report.purged:
+    for arn in report.purged if rt.settings.keys == "software" else ():  # a copy of the directory has old keys, too
         try:
             rt.keys.delete_key(rt.keys.key_id_of(arn), arn)
         except KeyStoreError:  # a lost key harms nobody
@@ -88,6 +88,20 @@ def bring_forward(rt: Runtime, progress: Callable[[int], object] = lambda _: Non
         details = {"entries": report.entries, "done": done, "lost": list(report.lost.values())[:_MOST_TOLD]}
         recording.done(rt, "BringForward", rt.settings.account_id, [], **details)
     return report
+
+
+def run_journal(rt: Runtime, *, seconds: float) -> dict[str, int]:
+    """Bring the database forward if it is behind, and append what is pending until nothing is, or the time is used up.
+
+    Returns:
+        how many entries the database lacked, and how many the journal has.
+    """
+    deadline = rt.now() + timedelta(seconds=seconds)
+    lacked = bring_forward(rt).entries
+    while True:
+        before, head = rt.store.journal_head(), rt.journal.run(rt.now())
+        if head.version == before.version or rt.now() >= deadline:
+            return {"lacked": lacked, "entries": head.size}
 
 
 def _closed(rt: Runtime, arn: str, kind: DueKind, close: Callable[[Runtime, str], bool], event: str) -> bool | None:

@@ -356,6 +356,7 @@ class JournalHead:
         root: of its tree, in hex; empty before the first checkpoint.
         published_at: when the last checkpoint was published that the store knows of.
         assigned: the items of the outbox whose entries follow, in this order.
+        waiting: how many entries these have.
         confirmed: the journal has them, and `size` counts them; only their removal is left.
         listed_to: while the journal begins, what was there before it is listed: the keys of the last item, as JSON, or
             "" at the beginning; None: everything is listed.
@@ -366,6 +367,15 @@ class JournalHead:
     root: str = ""
     published_at: datetime | None = None
     assigned: tuple[str, ...] = ()
+    waiting: int = 0
     confirmed: bool = False
     listed_to: str | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An item of the outbox: its name, and the entries of one write."""
+
+    name: str
+    entries: tuple[bytes, ...]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.events import Events
     from chalicelib.identities import Session
     from chalicelib.journal.journal import Journal
+    from chalicelib.journal.log import LogKey
     from chalicelib.keystore import KeyStore
     from chalicelib.store import Store
     from chalicelib.store.table_store import TableStore
@@ -98,11 +99,12 @@ class Runtime:
     issuers: dict[str, Any] = field(default_factory=dict)
 
 
-def from_env(prepare: Callable[[Settings], object] = lambda _: None) -> Runtime:
+def from_env(prepare: Callable[[Settings], object] = lambda _: None, *, opens_keys: bool = True) -> Runtime:
     """Build the runtime from the settings in the environment.
 
     Args:
         prepare: called before anything is opened, once the data directory may be used.
+        opens_keys: the process may open the installation's signing keys.
 
     Raises:
         SettingsError: a setting is invalid, or the data directory must not be used.
@@ -113,7 +115,7 @@ def from_env(prepare: Callable[[Settings], object] = lambda _: None) -> Runtime:
     if on_disk and (problem := data_directory.problem_of(settings.data_path)):
         raise SettingsError(problem)
     prepare(settings)
-    rt = from_settings(settings)
+    rt = from_settings(settings, opens_keys=opens_keys)
     if settings.state == "sqlite" and data_directory.has_database(settings.data_path):
         _check_schema(rt.store)
     if on_disk == _ON_DISK:
@@ -133,9 +135,9 @@ def _check_schema(store: Store) -> None:
         return
 
 
-def from_settings(settings: Settings) -> Runtime:
-    """Build the runtime from settings; adapters that are not chosen are not imported."""
-    from chalicelib.audit.signer import Signer
+def from_settings(settings: Settings, *, opens_keys: bool = True) -> Runtime:
+    """Build the runtime from settings; adapters that are not chosen are not imported. `opens_keys` as in `from_env`."""
+    from chalicelib.audit.signer import PublicKey, Signer
 
     store, keys, buckets = _store(settings), _keys(settings), _buckets(settings)
     sealing = _sealing(settings, keys)
@@ -146,7 +148,9 @@ def from_settings(settings: Settings) -> Runtime:
         buckets=buckets,
         events=_events(settings),
         audit=_audit(settings, store, Signer(store, sealing)),
-        journal=_journal(settings, store, buckets, Signer(store, sealing, "journal")),
+        journal=_journal(
+            settings, store, buckets, Signer(store, sealing, "journal") if opens_keys else PublicKey(store, "journal")
+        ),
     )
 
 
@@ -216,12 +220,12 @@ def _audit(settings: Settings, store: Store, signer: Signer) -> Trail:
     )
 
 
-def _journal(settings: Settings, store: TableStore, buckets: Buckets, signer: Signer) -> Journal:
+def _journal(settings: Settings, store: TableStore, buckets: Buckets, key: LogKey) -> Journal:
     from chalicelib.journal.journal import Journal
     from chalicelib.journal.log import Log
 
     if settings.buckets == "s3":
-        return Journal(store, Log(buckets, settings.journal_bucket, signer))
+        return Journal(store, Log(buckets, settings.journal_bucket, key))
     from chalicelib.buckets.directory import DirectoryBuckets
 
-    return Journal(store, Log(DirectoryBuckets(settings.journal_path, base_url=""), _DIRECTORY, signer))
+    return Journal(store, Log(DirectoryBuckets(settings.journal_path, base_url=""), _DIRECTORY, key))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chalicelib.keystore import KeyStoreError
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ class Signer:
         purpose, context = self._purpose, f"{self._purpose}-key"
         sealed = self._store.get_signing_key(purpose)
         if sealed is None:
-            made = Ed25519PrivateKey.generate().private_bytes_raw()
+            made = Ed25519PrivateKey.generate()
+            sealed, public = self._keys.seal(made.private_bytes_raw(), context), made.public_key().public_bytes_raw()
             with suppress(ConflictError):  # another process was first
-                self._store.put_signing_key(purpose, self._keys.seal(made, context))
+                self._store.put_signing_key(purpose, sealed, public)
             sealed = self._store.get_signing_key(purpose)
         if sealed is None:
             raise ConflictError(f"The {purpose} key was deleted while it was being made.")
@@ -49,5 +51,22 @@ class Signer:
 
     @property
     def public_key(self) -> bytes:
-        """The public key, 32 bytes."""
+        """The public key, 32 bytes: of the sealed key, which nobody can replace who cannot open it."""
         return self.key.public_key().public_bytes_raw()
+
+
+class PublicKey:
+    """The public key on record, for a process that may not open the private one: OCSP's on AWS."""
+
+    def __init__(self, store: Store, purpose: SigningPurpose) -> None:
+        self._store, self._purpose = store, purpose
+
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        """No private key."""
+        raise KeyStoreError(f"This process may not open the {self._purpose} key.")
+
+    @property
+    def public_key(self) -> bytes:
+        """The public key, 32 bytes; b"" if there is none, which verifies nothing."""
+        return self._store.get_public_key(self._purpose) or b""

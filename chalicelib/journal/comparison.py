@@ -43,7 +43,7 @@ def difference(store: JournalRecords, log: Log) -> Difference | None:
         head = store.journal_head()
         try:
             checkpoint = log.checkpoint()
-            found = _judge(store, log, head, checkpoint)
+            found = _judge(log, head, checkpoint)
         except JournalError as error:
             return Difference(str(error), _REPLACE)
         if found is None or store.journal_head() == head:
@@ -51,7 +51,7 @@ def difference(store: JournalRecords, log: Log) -> Difference | None:
     return None  # other processes append to it at this very moment, and compare with each run
 
 
-def _judge(store: JournalRecords, log: Log, head: JournalHead, checkpoint: Checkpoint | None) -> Difference | None:
+def _judge(log: Log, head: JournalHead, checkpoint: Checkpoint | None) -> Difference | None:
     if checkpoint is None:
         return Difference(f"The journal is lost: the database knows of {head.size} entries.") if head.size else None
     if checkpoint.size < head.size:
@@ -59,11 +59,6 @@ def _judge(store: JournalRecords, log: Log, head: JournalHead, checkpoint: Check
     if head.size and log.root_at(head.size).hex() != head.root:
         return Difference(f"The journal was rewritten: its first {head.size} entries are not those of the database.")
     more = checkpoint.size - head.size
-    if more and more > _assigned(store, head):
+    if more > head.waiting:  # a run that has not ended may have appended so many
         return Difference(f"The database lacks {more} entries of its journal.", f"run `{_RUN}`", is_behind=True)
     return None
-
-
-def _assigned(store: JournalRecords, head: JournalHead) -> int:
-    """How many entries a run that has not ended may have appended."""
-    return len(store.assigned_entries(head)) if head.assigned and not head.confirmed else 0

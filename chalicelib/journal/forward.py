@@ -117,11 +117,9 @@ class _Forward:
 
     def forget_pending(self, window: frozenset[bytes]) -> None:
         """Remove what waits in the restored outbox and is in the journal already."""
-        for name in self._plain.list_outbox(limit=10 * WINDOW):
-            key = items.outbox_key(name)
-            item = self._table.get(key)
-            if item is not None and set(items.outbox_entries(item)) <= window:
-                self._table.write(Delete(key))
+        for pending in self._plain.list_outbox(limit=10 * WINDOW):
+            if window.issuperset(pending.entries):
+                self._table.write(Delete(items.outbox_key(pending.name)))
 
     def _arn_of(self, entry: Entry) -> str | None:
         arn = self._arns.get(entry["ca"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.journal.log import Log
@@ -32,12 +33,13 @@ def sequence(store: JournalRecords, log: Log, *, now: datetime) -> JournalHead:
         head = store.journal_head()
         try:
             if head.assigned and head.confirmed:
-                head = store.forget_outbox(head)
+                store.forget_outbox(head)
             elif head.assigned:
-                head = _append(store, log, head, now)
-            elif names := () if is_last else store.list_outbox(limit=BATCH):
-                head = _append(store, log, store.assign_outbox(head, names), now)
-                is_last = len(names) < BATCH
+                _append(store, log, head, store.assigned_entries(head), now)
+            elif pending := [] if is_last else store.list_outbox(limit=BATCH):
+                entries = [entry for each in pending for entry in each.entries]
+                _append(store, log, store.assign_outbox(head, pending), entries, now)
+                is_last = len(pending) < BATCH
             else:
                 return head
         except ConflictError:
@@ -56,9 +58,8 @@ def list_existing(store: JournalRecords, *, pages: int) -> None:
             continue  # another process does it
 
 
-def _append(store: JournalRecords, log: Log, head: JournalHead, now: datetime) -> JournalHead:
-    entries = store.assigned_entries(head)
+def _append(store: JournalRecords, log: Log, head: JournalHead, entries: Sequence[bytes], now: datetime) -> None:
     size = head.size + len(entries)
     checkpoint = log.append(head.size, entries, now=now)
     root = checkpoint.root if checkpoint.size == size else log.root_at(size)
-    return store.confirm_outbox(head, size=size, root=root.hex(), at=checkpoint.at or now)
+    store.confirm_outbox(head, size=size, root=root.hex(), at=checkpoint.at or now)

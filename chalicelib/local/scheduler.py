@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 MONITOR = "monitor"
+APART = {MONITOR, "sequence_journal"}  # in threads of their own
 TICK_SECONDS = 5.0  # on AWS the rules fire every minute
 MONITOR_SECONDS = 60.0
 MONITOR_SHARE = 0.1  # of the time at most: a round over thousands of CAs makes the next one wait
@@ -57,12 +58,12 @@ class Scheduler:
             seconds = max(MONITOR_SECONDS, (time.monotonic() - started) / MONITOR_SHARE)
 
     def tick(self) -> None:
-        """Look at the health, and invoke every scheduled handler except the monitor once."""
+        """Look at the health, and invoke every scheduled handler once, except those apart."""
         self._run_once("health", lambda: health.recent(self._rt))
         for name in scheduled_handlers(self._app):
             if self._stopping.is_set():
                 return
-            if name != MONITOR:
+            if name not in APART:
                 self._invoke(name)
 
     def _invoke(self, name: str) -> None:

@@ -20,8 +20,12 @@ class AuditRecords(Protocol):
         """Return the sealed key that signs heads of chains or the journal, or None; read consistently."""
         ...
 
-    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes) -> None:
-        """Store a sealed key; `ConflictError` if there is one."""
+    def get_public_key(self, purpose: SigningPurpose) -> bytes | None:
+        """Return the public key of a signing key, for who may not open that; None if it is not on record."""
+        ...
+
+    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes, public: bytes) -> None:
+        """Store a sealed key and its public key; `ConflictError` if there is one."""
         ...
 
     def put_audit_head(self, head: AuditHead) -> None:

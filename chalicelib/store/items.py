@@ -244,9 +244,9 @@ def outbox_item(shard: int, number: int, random: int, entries: Sequence[bytes]) 
     return {"pk": f"OUTBOX#{shard}", "sk": f"{number:020d}#{random:08x}", "entries": b"\n".join(entries)}
 
 
-def outbox_entries(item: Item) -> list[bytes]:
+def outbox_entries(item: Item) -> tuple[bytes, ...]:
     """The entries of an item of the outbox."""
-    return bytes(item["entries"]).split(b"\n")  # type: ignore[arg-type]  # as `outbox_item` made it
+    return tuple(bytes(item["entries"]).split(b"\n"))  # type: ignore[arg-type]  # as `outbox_item` made it
 
 
 def outbox_name(item: Item) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from chalicelib.records import JournalHead, JournalVerification
+    from chalicelib.records import JournalHead, JournalVerification, Pending
 
 
 class JournalRecords(Protocol):
@@ -26,11 +26,11 @@ class JournalRecords(Protocol):
         """Record how the journal was verified."""
         ...
 
-    def list_outbox(self, *, limit: int) -> list[str]:
-        """Return the names of up to `limit` items of the outbox, the oldest first; one has the entries of one write."""
+    def list_outbox(self, *, limit: int) -> list[Pending]:
+        """Return up to `limit` items of the outbox, the oldest first."""
         ...
 
-    def assign_outbox(self, head: JournalHead, names: Sequence[str]) -> JournalHead:
+    def assign_outbox(self, head: JournalHead, pending: Sequence[Pending]) -> JournalHead:
         """Give items of the outbox the next positions, in this order.
 
         Raises:

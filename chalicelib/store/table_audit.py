@@ -33,9 +33,14 @@ class Audit(Base):
         item = self.table.get(items.signing_key(purpose))
         return None if item is None else bytes(item["sealed"])  # type: ignore[arg-type]  # as `put_signing_key` wrote it
 
-    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes) -> None:
+    def get_public_key(self, purpose: SigningPurpose) -> bytes | None:
+        item = self.table.get(items.signing_key(purpose)) or {}
+        return bytes(item["public"]) if "public" in item else None  # type: ignore[arg-type]  # as `put_signing_key` wrote it
+
+    def put_signing_key(self, purpose: SigningPurpose, sealed: bytes, public: bytes) -> None:
+        item = {**items.signing_key(purpose)._asdict(), "sealed": sealed, "public": public}
         try:
-            self.table.write(Put({**items.signing_key(purpose)._asdict(), "sealed": sealed}, ABSENT))
+            self.table.write(Put(item, ABSENT))
         except ConditionFailedError as error:
             raise ConflictError(f"There is a key of the {purpose}.") from error
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from chalicelib.records import JournalHead, JournalVerification
+from chalicelib.records import JournalHead, JournalVerification, Pending
 from chalicelib.store import ConflictError, items, journal_entries
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import ABSENT, PRESENT, Check, ConditionFailedError, Delete, Key, Put
@@ -39,23 +39,24 @@ class Journal(Base):
     def put_journal_verification(self, verification: JournalVerification) -> None:
         self.table.write(Put(items.to_item(verification, items.JOURNAL_VERIFICATION)))
 
-    def list_outbox(self, *, limit: int) -> list[str]:
+    def list_outbox(self, *, limit: int) -> list[Pending]:
         shards = [self.table.query(pk, limit=limit) for pk in items.outbox_partitions()]
         oldest = heapq.merge(*shards, key=lambda item: str(item["sk"]))
-        return [items.outbox_name(item) for item in islice(oldest, limit)]
+        return [Pending(items.outbox_name(item), items.outbox_entries(item)) for item in islice(oldest, limit)]
 
-    def assign_outbox(self, head: JournalHead, names: Sequence[str]) -> JournalHead:
-        return self._put(head, replace(head, assigned=tuple(names), confirmed=False))
+    def assign_outbox(self, head: JournalHead, pending: Sequence[Pending]) -> JournalHead:
+        waiting = sum(len(each.entries) for each in pending)
+        names = tuple(each.name for each in pending)
+        return self._put(head, replace(head, assigned=names, waiting=waiting, confirmed=False))
 
     def assigned_entries(self, head: JournalHead) -> list[bytes]:
-        found = self.table.get_many(_keys(head))
-        entries = [entry for item in found if item is not None for entry in items.outbox_entries(item)]
+        found = [self.table.get(key) for key in _keys(head)]
         if None in found:
             raise ConflictError("The entries are in the journal already.")
-        return entries
+        return [entry for item in found if item is not None for entry in items.outbox_entries(item)]
 
     def confirm_outbox(self, head: JournalHead, *, size: int, root: str, at: datetime) -> JournalHead:
-        done = replace(head, size=size, root=root, published_at=at, confirmed=True)
+        done = replace(head, size=size, root=root, published_at=at, waiting=0, confirmed=True)
         if len(head.assigned) <= _MOST_REMOVED:
             return self._put(head, replace(done, assigned=()), [Delete(key) for key in _keys(head)])
         return self.forget_outbox(self._put(head, done))
@@ -86,7 +87,7 @@ class Journal(Base):
                 return
 
     def adopt_journal(self, head: JournalHead, *, size: int, root: str, accepted: bool = False) -> JournalHead:
-        new = replace(head, size=size, root=root, assigned=(), confirmed=False)
+        new = replace(head, size=size, root=root, assigned=(), waiting=0, confirmed=False)
         if not accepted:
             return self._put(head, new)
         entry = journal_entries.accepted(head.size, head.root)

@@ -14,13 +14,14 @@ from chalicelib.buckets.names import OWN_PREFIX
 from tests.support.home import ROOT
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
-FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "write_audit_reports", "monitor")
+FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "sequence_journal", "write_audit_reports", "monitor")
 SCHEDULED = FUNCTIONS[2:]
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 ALIAS = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/"
 CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::signet-reports-{ACCOUNT}-{REGION}"
+JOURNAL = f"arn:aws:s3:::signet-journal-{ACCOUNT}-{REGION}"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
 OWN = f"arn:aws:s3:::{OWN_PREFIX}x"  # a bucket that is made at a caller's wish
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"

@@ -18,6 +18,7 @@ from localstack_client.session import Session
 
 from chalicelib.buckets.names import check_bucket_name
 from chalicelib.buckets.s3 import S3Buckets
+from chalicelib.config import Settings
 from chalicelib.store.dynamodb import create_table
 from tests.support.builders import CRL_CONFIGURATION
 from tests.support.home import ROOT, Home, free_port
@@ -162,6 +163,7 @@ def make_state(table: str) -> None:
     """The table and the key of secrets, as `infrastructure/state.yaml` has them."""
     create_table(boto3.session.Session().client("dynamodb", region_name=REGION), table)
     make_secrets_key()
+    make_bucket(boto3.session.Session().client("s3", region_name=REGION), Settings().journal_bucket)
 
 
 def make_secrets_key() -> None:

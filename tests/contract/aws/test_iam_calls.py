@@ -31,6 +31,8 @@ import app as signet_app
 from chalicelib.config import Settings
 from chalicelib.local.scheduler import scheduled_event
 from chalicelib.runtime import from_settings
+from chalicelib.store import items
+from chalicelib.store.table import PRESENT, Update
 from tests.support.authority_steps import (
     activate_root,
     active_root,
@@ -74,6 +76,7 @@ pytestmark = pytest.mark.laptop
 
 REGION = "us-east-1"
 CRL_BUCKET, REPORT_BUCKET = f"signet-crl-{ACCOUNT}-{REGION}", f"signet-reports-{ACCOUNT}-{REGION}"
+JOURNAL_BUCKET = f"signet-journal-{ACCOUNT}-{REGION}"
 STATUS_SERVICES = {
     "CrlConfiguration": {"Enabled": True, "ExpirationInDays": 7, "S3BucketName": CRL_BUCKET},
     "OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"},
@@ -82,9 +85,8 @@ STATUS_SERVICES = {
 BESIDES = {function: {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"} for function in FUNCTIONS}
 for _function in SCHEDULED:
     BESIDES[_function] |= {"sqs:SendMessage"}
-BESIDES["publish_crls"] |= {"s3:ListBucket"}
-BESIDES["reconcile"] |= {"s3:ListBucket"}
-BESIDES["monitor"] |= {"s3:ListBucket"}
+for _function in set(FUNCTIONS) - {"api_handler", "write_audit_reports"}:
+    BESIDES[_function] |= {"s3:ListBucket"}
 
 NOWHERE = "*"  # AWS does not say what resource an alias is that leads to no key yet: only all of them are safe
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
@@ -158,20 +160,21 @@ class Account:
         self.operations: dict[str, set[str]] = defaultdict(set)
         make_state("signet")
         s3 = boto3.session.Session().client("s3", region_name=REGION)
-        for bucket in (CRL_BUCKET, REPORT_BUCKET):
+        for bucket in (CRL_BUCKET, REPORT_BUCKET, JOURNAL_BUCKET):
             make_bucket(s3, bucket)
 
     def process(self, function: str, **settings: str) -> Runtime:
         """A new process of a function: its runtime, whose calls are written down."""
         ports = {"state": "dynamodb", "buckets": "s3", "keys": "kms", "events": "eventbridge"}
-        made: Any = from_settings(Settings(data=str(self._data), public_url=self._url, **ports | settings))
+        given = Settings(data=str(self._data), public_url=self._url, journal=JOURNAL_BUCKET, **ports | settings)
+        made: Any = from_settings(given, opens_keys=function != "ocsp")
 
         def note(model: Any, params: dict[str, Any], **_: Any) -> None:
             service = model.service_model.service_name
             self.operations[service].add(model.name)
             self.calls[function] += ASKED[service](model.name, params)
 
-        of_audit = made.audit._signer._keys._client
+        of_audit = made.audit._signer._keys._client  # the journal's key is sealed by the same
         for client in (
             made.store.table._client,
             made.buckets._client,
@@ -208,7 +211,8 @@ ADAPTERS = {
     "kms": "keystore/kms.py",
     "events": "events/eventbridge.py",
 }
-BY_HAND = {"CreateTable", "UpdateTimeToLive", "Scan"}  # where no template makes the table; `signet migrate`
+BY_HAND = {"CreateTable", "UpdateTimeToLive"}  # where no template makes the table
+NOT_ALLOWED = {"DeleteObjects"}  # no role may remove anything of the journal, whose partial tiles therefore stay
 
 
 def written_in(service: str) -> set[str]:
@@ -219,7 +223,7 @@ def written_in(service: str) -> set[str]:
     named = set(re.findall(r"""(?:client\.|")([a-z][a-z0-9_]+)[("]""", text))
     session: Any = boto3.session.Session()
     operations = session.client(service, region_name=REGION).meta.service_model.operation_names
-    return {each for each in operations if xform_name(each) in named} - BY_HAND
+    return {each for each in operations if xform_name(each) in named} - BY_HAND - NOT_ALLOWED
 
 
 @pytest.mark.slow
@@ -249,6 +253,7 @@ def test_session_that_one_process_began_is_verified_by_others(account: Account) 
 def by_the_api(account: Account, clock: Clock) -> str:
     """Everything that requests and pages do; returns a CA with CRLs and OCSP."""
     client_for(account.process("who makes access keys"))
+    sequence(account)  # the first run makes the journal's key
     rt = account.process("api_handler")
     client = client_for(rt)
     arn = active_root(client, RevocationConfiguration=STATUS_SERVICES)
@@ -294,6 +299,19 @@ def by_the_api(account: Account, clock: Clock) -> str:
     return arn
 
 
+def sequence(account: Account) -> dict[str, Any]:
+    rt = account.process("sequence_journal")
+    answer: dict[str, Any] = signet_app.sequence_journal(scheduled_event(rt, "sequence_journal"), None)
+    return answer
+
+
+def restore(account: Account, arn: str) -> None:
+    """Let the table know less than the journal: an older number of a CRL, and nothing of how far the journal is."""
+    store: Any = account.process("who restores").store
+    store.adopt_journal(store.journal_head(), size=0, root="")
+    store.table.inner.write(Update(items.crl_key(arn), PRESENT, {"crl_number": 1}))
+
+
 def by_ocsp(account: Account, arn: str) -> None:
     client = client_for(account.process("who looks"))
     leaf = fetch(client, arn, issue(client, arn))
@@ -320,10 +338,12 @@ def by_schedules(account: Account, clock: Clock) -> None:
     doomed = create(client)
     client.delete_certificate_authority(CertificateAuthorityArn=doomed, PermanentDeletionTimeInDays=7)
     later(account.process("who prepares"), clock, days=8)
-    for name in ("publish_crls", "reconcile", "monitor"):
+    for name in ("publish_crls", "reconcile", "sequence_journal", "monitor"):
         rt = account.process(name, ocsp_signer="delegated")
         if name == "monitor":
             boto3.client("s3", region_name=REGION).delete_object(Bucket=CRL_BUCKET, Key=f"crl/{fresh[-36:]}.crl")
         answer = getattr(signet_app, name)(scheduled_event(rt, name), None)
         assert "failed" not in answer.get("results", ())
         assert not answer.get("errors")
+    restore(account, fresh)
+    assert sequence(account)["lacked"] > 0

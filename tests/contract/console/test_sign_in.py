@@ -348,4 +348,4 @@ def test_api_and_schedules_know_nothing_of_the_console() -> None:
         "print([name for name in sys.modules if 'jinja2' in name or 'chalicelib.console' in name])"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines() == ["[]", "4", "[]"]
+    assert found.stdout.splitlines() == ["[]", "5", "[]"]

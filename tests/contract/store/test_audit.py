@@ -35,10 +35,12 @@ def newest(store: TableStore, account_id: str = OWNER, before: str = "") -> list
 
 def test_first_key_stays(store: TableStore) -> None:
     assert store.get_signing_key("audit") is None
-    store.put_signing_key("audit", b"sealed")
+    store.put_signing_key("audit", b"sealed", b"public")
     with pytest.raises(ConflictError):
-        store.put_signing_key("audit", b"another")
+        store.put_signing_key("audit", b"another", b"other")
     assert store.get_signing_key("audit") == b"sealed"
+    assert store.get_public_key("audit") == b"public"
+    assert store.get_public_key("journal") is None
 
 
 def test_head_only_grows(store: TableStore) -> None:

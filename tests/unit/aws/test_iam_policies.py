@@ -15,6 +15,7 @@ from tests.support.iam_judge import (
     CONFIG,
     CRLS,
     FUNCTIONS,
+    JOURNAL,
     KEY,
     LOGS,
     MADE_KEY,
@@ -40,7 +41,6 @@ DANGEROUS: list[Call] = [
     ("dynamodb:UpdateContinuousBackups", TABLE, {}),
     ("dynamodb:RestoreTableToPointInTime", TABLE, {}),
     ("dynamodb:ExportTableToPointInTime", TABLE, {}),
-    ("dynamodb:Scan", TABLE, {}),
     ("dynamodb:PutItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/other", {}),
     ("dynamodb:GetItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet-other", {}),
     # keys
@@ -66,6 +66,11 @@ DANGEROUS: list[Call] = [
     ("kms:ReEncryptFrom", KEY, SECRETS),
     ("kms:ScheduleKeyDeletion", KEY, SECRETS),
     # buckets
+    ("s3:DeleteObject", f"{JOURNAL}/checkpoint", {}),
+    ("s3:DeleteObjectVersion", f"{JOURNAL}/checkpoint", {}),
+    ("s3:BypassGovernanceRetention", f"{JOURNAL}/checkpoint", {}),
+    ("s3:PutObjectRetention", f"{JOURNAL}/checkpoint", {}),
+    ("s3:PutBucketPolicy", JOURNAL, {}),
     ("s3:DeleteObject", f"{CRLS}/crl/id.crl", {}),
     ("s3:DeleteObjectVersion", f"{CRLS}/crl/id.crl", {}),
     ("s3:DeleteBucket", CRLS, {}),
@@ -128,7 +133,11 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:ScheduleKeyDeletion", KEY, OCSP_KEY)) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
-    assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("dynamodb:Scan", TABLE, {})) == {"sequence_journal"}
+    assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp", "sequence_journal"}
+    appending = {"api_handler", "publish_crls", "reconcile", "sequence_journal"}
+    assert who(("s3:PutObject", f"{JOURNAL}/checkpoint", {})) == appending
+    assert who(("s3:GetObject", f"{JOURNAL}/checkpoint", {})) == {*appending, "ocsp"}
     assert who(("s3:GetObject", f"{REPORTS}/audit-report/id/id.json", {})) == {"api_handler"}
     assert who(("s3:PutBucketPolicy", OWN, {})) == {"api_handler"}
     assert who(("s3:PutObject", f"{CRLS}/crl/id.crl", {})) == {"api_handler", "publish_crls", "reconcile"}
