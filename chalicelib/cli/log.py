@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,15 +16,17 @@ from chalicelib import arn as arns
 from chalicelib import files, runtime
 from chalicelib.cli.recorded import recording_it
 from chalicelib.journal import JournalError, checkpoints, comparison, issuances, notes, proofs, verification
+from chalicelib.journal import witness as witnesses
 from chalicelib.journal.log import CHECKPOINT, tree_of
 from chalicelib.journal.notes import VerifierKey
-from chalicelib.journal.witness import cosign, witness_key
+from chalicelib.journal.tiles import MOST_ENTRY_BYTES, WIDTH
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import DerError
 from chalicelib.printable import printable
 from chalicelib.records import JournalVerification
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from chalicelib.journal.checkpoints import Checkpoint
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_MOST_BYTES = WIDTH * (MOST_ENTRY_BYTES + 2)  # of a full bundle
 _SEEN = "journal-seen"  # in the data directory: the checkpoint that was verified last
 
 
@@ -47,6 +51,20 @@ class _Serial(click.ParamType[str]):
             return arns.serial_hex(arns.parse_serial(value.lower()))
         except ValueError as error:
             self.fail(f"{error}", param, ctx)
+
+
+class _Ca(click.ParamType[str]):
+    """The ARN of a CA."""
+
+    name = "ARN"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the option's value."""
+        try:
+            arns.parse_ca_arn(value)
+        except arns.ArnError as error:
+            self.fail(f"{error}", param, ctx)
+        return value
 
 
 class _Key(click.ParamType[VerifierKey]):
@@ -84,7 +102,7 @@ def log() -> None:
 def key_(*, of_witness: bool) -> None:
     """Print the verifier key of this home's journal: whoever verifies it, or a proof from it, needs the key."""
     key = runtime.from_env().journal.log.verifier_key
-    click.echo(witness_key(key.public_key) if of_witness else key)
+    click.echo(witnesses.witness_key(key.public_key) if of_witness else key)
 
 
 @log.command()
@@ -126,7 +144,7 @@ def verify(path: Path | None, key: VerifierKey | None, since: Path | None) -> No
 
 @log.command()
 @click.argument("serial", type=_Serial())
-@click.option("--ca", "ca_arn", help="ARN of the CA: finds the entry faster in a large journal.")
+@click.option("--ca", "ca_arn", type=_Ca(), help="ARN of the CA: finds the entry faster in a large journal.")
 @click.option(
     "--checkpoint", "at", type=_EXISTING, help="The checkpoint that witnesses have cosigned; default: the last."
 )
@@ -143,7 +161,7 @@ def prove(serial: str, ca_arn: str | None, at: Path | None, out: Path | None) ->
             f"The journal has no certificate with the serial number {serial}. New ones follow in seconds."
         )
     if at is not None:
-        checkpoint = checkpoints.parse(at.read_bytes(), key)
+        checkpoint = checkpoints.parse(_content(at), key)
     file = out or Path(f"{serial}.tlog-proof")
     file.write_bytes(issuances.prove(tree, issuance, checkpoint, key).encode())
     click.echo(f"Wrote {file}: entry {issuance.position} of {checkpoint.size}.")
@@ -153,50 +171,72 @@ def prove(serial: str, ca_arn: str | None, at: Path | None, out: Path | None) ->
 @click.argument("proof", type=_EXISTING)
 @click.argument("certificate", type=_EXISTING)
 @click.option("--key", type=_Key(), help="Verifier key of the journal, or a file that has it.")
-@click.option("--witness", "witnesses", type=_Key(), multiple=True, help="Key of a witness that must have cosigned.")
-def check(proof: Path, certificate: Path, key: VerifierKey | None, witnesses: tuple[VerifierKey, ...]) -> None:
+@click.option("--witness", "by", type=_Key(), multiple=True, help="Key of a witness that must have cosigned.")
+def check(proof: Path, certificate: Path, key: VerifierKey | None, by: tuple[VerifierKey, ...]) -> None:
     """Check a PROOF that a CERTIFICATE is in a journal; this needs no home and no network."""
-    claim = proofs.parse(proof.read_bytes())
+    claim = proofs.parse(_content(proof))
     if key is None:
         claimed = printable(claim.claimed_key)
         raise JournalError(
             f"The proof says that the key of its log is {claimed}. If its owner confirms it, give it as --key."
         )
-    checkpoint, times = proofs.verify(claim, key, witnesses)
-    if not issuances.is_of(claim.entry, _der(certificate.read_bytes())):
+    checkpoint, times = proofs.verify(claim, key, by)
+    if not issuances.is_of(claim.entry, _der(_content(certificate))):
         raise JournalError("The proof is of another certificate.")
     click.echo(f"The certificate is entry {claim.index} of {checkpoint.size} in the journal {checkpoint.origin}.")
-    for witness, time in zip(witnesses, times, strict=True):
-        click.echo(f"{witness.name} cosigned it at {time:%Y-%m-%dT%H:%M:%SZ}.")
+    for each, time in zip(by, times, strict=True):
+        click.echo(f"{each.name} cosigned it at {time:%Y-%m-%dT%H:%M:%SZ}.")
 
 
 @log.command()
-@click.argument("path", type=_DIRECTORY)
+@click.argument("file", type=_FILE)
+@click.option(
+    "--since", type=_EXISTING, help="The checkpoint that the witness cosigned last; default: it cosigned none."
+)
+def request(file: Path, since: Path | None) -> None:
+    """Write a request to cosign this home's journal into FILE, for a witness that has no copy of it."""
+    key, checkpoint, tree = _own(runtime.from_env())
+    last = checkpoints.parse(_content(since), key) if since else None
+    file.write_bytes(witnesses.request(checkpoint, tree, last).encode())
+    click.echo(f"Wrote {file}: the checkpoint of {checkpoint.size} entries.")
+
+
+@log.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.argument("file", type=_FILE)
 @click.option("--key", type=_Key(), required=True, help="Verifier key of the journal in PATH.")
 @click.option("--key-file", type=_EXISTING, help="Ed25519 key in PEM that cosigns; default: the key of this home.")
 def witness(path: Path, file: Path, key: VerifierKey, key_file: Path | None) -> None:
-    """Cosign the checkpoint of another home's journal, of which PATH is a copy, into FILE.
+    """Cosign the checkpoint of another home's journal into FILE; PATH is a copy of it, or its `signet log request`.
 
     FILE has the checkpoint that was cosigned last, unless this is the first one. If the journal does not continue it,
     nothing is cosigned, and the exit code is 1.
     """
-    published = _copy(path, key)
+    checkpoint, contradiction = _evidence(path, key)
+    last = _content(file) if file.exists() else None
+
+    def cosign(private_key: Ed25519PrivateKey, now: datetime) -> None:
+        cosigned = witnesses.cosign(checkpoint, last, contradiction, log=key, key=private_key, now=now)
+        files.write_atomically(file, cosigned)
+
     if key_file is not None:
-        _cosign(published, file, _private_key(key_file), runtime.system_clock())
-        return
-    rt = runtime.from_env()
-    values = {"log": key.name, "size": str(published.tree.size)}
-    with recording_it(rt, "CosignJournal", rt.settings.account_id, values):
-        _cosign(published, file, rt.journal.log.private_key, rt.now())
-
-
-def _cosign(published: _Published, file: Path, key: Ed25519PrivateKey, now: datetime) -> None:
-    last = file.read_bytes() if file.exists() else None
-    cosigned = cosign(published.checkpoint, published.tree, last, log=published.key, key=key, now=now)
-    files.write_atomically(file, cosigned)
+        cosign(_private_key(key_file), runtime.system_clock())
+    else:
+        rt = runtime.from_env()
+        values = {"log": key.name, "size": str(checkpoint.size)}
+        with recording_it(rt, "CosignJournal", rt.settings.account_id, values):
+            cosign(rt.journal.log.private_key, rt.now())
     continued = "which continues the last one" if last else "the first one of this witness"
-    click.echo(f"Cosigned a checkpoint of {published.tree.size} entries, {continued}.")
+    click.echo(f"Cosigned a checkpoint of {checkpoint.size} entries, {continued}.")
+
+
+def _evidence(path: Path, key: VerifierKey) -> tuple[Checkpoint, Callable[[Checkpoint], str | None]]:
+    """Return a checkpoint to cosign, and a function that tells why it does not continue another one."""
+    if not path.is_dir():
+        wanted = witnesses.parse_request(_content(path), key)
+        return wanted.checkpoint, wanted.contradiction
+    published = _copy(path, key)
+    return published.checkpoint, partial(verification.contradiction, published.tree)
 
 
 def _own(rt: Runtime) -> _Published:
@@ -211,7 +251,7 @@ def _copy(path: Path, key: VerifierKey) -> _Published:
 
     def read(name: str) -> bytes | None:
         file = path / name
-        return file.read_bytes() if file.is_file() else None
+        return _content(file) if file.is_file() else None
 
     content = read(CHECKPOINT)
     if content is None:
@@ -224,10 +264,19 @@ def _default_since(rt: Runtime) -> Path | None:
     return rt.settings.data_path / _SEEN if rt.settings.state == "sqlite" else None
 
 
+def _content(file: Path) -> bytes:
+    """Read a file that somebody else may have made."""
+    with file.open("rb") as opened:
+        content = opened.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise JournalError(f"{file} has more than {_MOST_BYTES:,} bytes, which nothing in a journal has.")
+    return content
+
+
 def _contradictions(published: _Published, since: Path | None) -> list[str]:
     if since is None or not since.exists():
         return []
-    found = verification.contradiction(published.tree, checkpoints.parse(since.read_bytes(), published.key))
+    found = verification.contradiction(published.tree, checkpoints.parse(_content(since), published.key))
     return [found] if found else []
 
 
@@ -243,7 +292,7 @@ def _differences(own: Runtime | None) -> list[str]:
 
 def _private_key(file: Path) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(file.read_bytes(), None)
+        key = load_pem_private_key(_content(file), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):

@@ -65,8 +65,11 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
     Raises:
         JournalError: it is not a bundle.
     """
-    entries, at = [], 0
+    entries: list[bytes] = []
+    at = 0
     while at < len(bundle):
+        if len(entries) == WIDTH:
+            raise JournalError(f"A bundle of the journal has more than {WIDTH} entries.")
         end = at + 2 + int.from_bytes(bundle[at : at + 2])
         if at + 2 > len(bundle) or end > len(bundle):
             raise JournalError("A bundle of the journal ends within an entry.")
@@ -81,8 +84,8 @@ def decode_tile(tile: bytes) -> list[bytes]:
     Raises:
         JournalError: it is not a tile.
     """
-    if len(tile) % HASH_BYTES:
-        raise JournalError("A tile of the journal ends within a hash.")
+    if len(tile) % HASH_BYTES or len(tile) > WIDTH * HASH_BYTES:
+        raise JournalError(f"A tile of the journal has {len(tile)} bytes.")
     return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
 
 

@@ -55,12 +55,10 @@ def inclusion_proof(index: int, size: int, subtrees: Subtrees) -> list[bytes]:
 
 
 def consistency_proof(old: int, new: int, subtrees: Subtrees) -> list[bytes]:
-    """Return the hashes that show that a tree of `new` entries begins with the tree of its first `old`; old <= new."""
+    """Return the hashes that show that a tree of `new` entries begins with that of its first `old`; 0 <= old <= new."""
     proof: list[bytes] = []
-    first, end, whole = 0, new, True  # whole: the old tree's root is the verifier's own
-    if old in {0, new}:
-        return proof
-    while old != end:
+    first, end, whole = 0, new, True  # whole: the verifier has this part's root, as it is the old tree's
+    while old and old != end:
         middle = first + _split(end - first)
         if old <= middle:
             proof.append(_range_root(middle, end, subtrees))

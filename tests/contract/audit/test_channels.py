@@ -62,7 +62,9 @@ BY_THE_API = {
 LOOKING = {
     *("serve", "status", "monitor", "demo", "settings", "crl verify", "credentials list", "share list", "clock show"),
     *("backup verify", "restore", "migrate"),  # the last two record themselves once they are done
-    *(f"log {each}" for each in ("key", "verify", "prove", "check", "witness")),  # the last one records itself
+    *(
+        f"log {each}" for each in ("key", "verify", "prove", "check", "request", "witness")
+    ),  # the last one records itself
     *(f"audit {each}" for each in ("tail", "search", "verify", "key")),
     *(f"{kind} {each}" for kind in ("principal", "role", "oidc-provider") for each in ("list", "show")),
     *("principal policy get", "role policy get", "role trust get"),

@@ -134,6 +134,14 @@ def test_copy_needs_its_key(home: Home, run: Run, tmp_path: Path) -> None:
     assert "no copy of a journal" in str(result.exception)
 
 
+def test_huge_file_of_somebody_else_is_not_read(home: Home, run: Run) -> None:
+    with (home.journal / "checkpoint").open("ab") as file:
+        file.truncate(1 << 40)
+    result = run("log", "verify", str(home.journal), "--key", key_of(run))
+    assert result.exit_code == 1
+    assert "has more than" in str(result.exception)
+
+
 def test_home_without_journal_has_nothing_to_verify(run: Run) -> None:
     result = run("log", "verify")
     assert result.exit_code == 1
@@ -182,6 +190,9 @@ def test_certificate_that_the_journal_lacks_is_not_proved(home: Home, run: Run) 
     assert result.exit_code == 1
     assert "no certificate with the serial number" in str(result.exception)
     assert run("log", "prove", "not hex").exit_code == 2
+    assert run("log", "prove", home.serial, "--ca", "not an ARN").exit_code == 2
+    other = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-0000-0000-0000-000000000000"
+    assert run("log", "prove", home.serial, "--ca", other).exit_code == 1
 
 
 def test_other_home_witnesses_the_journal(
@@ -208,6 +219,21 @@ def test_other_home_witnesses_the_journal(
     assert "has not cosigned" in str(run(*checked).exception)
     run("log", "prove", home.serial, "--out", "proof", "--checkpoint", "by-witness")
     assert " cosigned it at 20" in run(*checked).stdout
+
+
+def test_witness_without_a_copy_gets_a_request(home: Home, run: Run, tmp_path: Path) -> None:
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "witness.key"], check=True, cwd=tmp_path)
+    cosign = ("log", "witness", "request", "cosigned", "--key", key_of(run), "--key-file", "witness.key")
+    assert run("log", "request", "request").exit_code == 0
+    assert "first one of this witness" in run(*cosign).stdout
+    more(home)
+    assert run("log", "request", "request", "--since", "cosigned").exit_code == 0
+    assert "continues the last one" in run(*cosign).stdout
+    result = run(*cosign)  # the same request, which continues the checkpoint before
+    assert result.exit_code == 1
+    assert "It is not cosigned" in str(result.exception)
+    result = run("log", "witness", "certificate.pem", *cosign[3:])
+    assert "neither a copy of a journal nor a request" in str(result.exception)
 
 
 def test_proof_leads_to_a_cosigned_checkpoint(home: Home, run: Run, tmp_path: Path) -> None:

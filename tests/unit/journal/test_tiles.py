@@ -50,6 +50,13 @@ def test_entry_that_is_too_long_is_refused() -> None:
         tiles.encode_bundle([b"e" * 65_536])
 
 
-def test_damaged_tile_is_refused() -> None:
-    with pytest.raises(JournalError, match="ends within a hash"):
-        tiles.decode_tile(b"h" * 63)
+def test_bundle_of_too_many_entries_is_refused() -> None:
+    assert len(tiles.decode_bundle(b"\0\0" * 256)) == 256
+    with pytest.raises(JournalError, match="more than 256 entries"):
+        tiles.decode_bundle(b"\0\0" * 257)
+
+
+@pytest.mark.parametrize("octets", [1, 63, 65, 257 * 32])
+def test_damaged_tile_is_refused(octets: int) -> None:
+    with pytest.raises(JournalError, match=f"has {octets} bytes"):
+        tiles.decode_tile(b"h" * octets)

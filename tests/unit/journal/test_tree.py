@@ -85,6 +85,11 @@ def test_each_tree_is_consistent_with_each_later_one_and_no_other() -> None:
             assert not proof or not tree.is_consistent(old, old_root, new, new_root, proof[:-1]), (old, new)
 
 
+def test_nothing_has_to_be_proved_about_the_empty_tree() -> None:
+    assert tree.consistency_proof(0, 7, subtree) == []
+    assert tree.consistency_proof(7, 7, subtree) == []
+
+
 @pytest.mark.parametrize("name", VECTORS["inclusion"])
 def test_inclusion_is_judged_as_by_transparency_dev(name: str) -> None:
     index, size, root, entry_hash, proof, is_wrong = VECTORS["inclusion"][name]
