@@ -137,6 +137,16 @@ class Settings:
     audit_days: str = _setting(
         "SIGNET_AUDIT_DAYS", "400", "days that the audit record is kept with SIGNET_STATE=dynamodb, 1 to 9999"
     )
+    log: str = _setting(
+        "SIGNET_LOG",
+        "files",
+        "where `signet serve` logs: files in SIGNET_DATA with warnings on standard error too, or all on standard error",
+        choices=("files", "stderr"),
+    )
+    log_file_megabytes: str = _setting(
+        "SIGNET_LOG_FILE_MEGABYTES", "16", "size at which a file of the log is full, 1 to 1000"
+    )
+    log_files: str = _setting("SIGNET_LOG_FILES", "4", "files of the log that are kept, 2 to 1000")
     log_level: str = _setting(
         "SIGNET_LOG_LEVEL", "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -250,6 +260,8 @@ _RULES = (
     ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
     ("audit_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
     ("audit_files", r"[0-9]{1,5}", "a number from 2 to 10000"),
+    ("log_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
+    ("log_files", r"[0-9]{1,4}", "a number from 2 to 1000"),
     ("audit_days", r"[0-9]{1,4}", "a number from 1 to 9999"),
 )
 _RANGES = (
@@ -258,6 +270,8 @@ _RANGES = (
     ("ocsp_signatures", 10, 100_000),
     ("audit_file_megabytes", 1, 1000),
     ("audit_files", 2, 10_000),
+    ("log_file_megabytes", 1, 1000),
+    ("log_files", 2, 1000),
     ("audit_days", 1, 9999),
 )
 

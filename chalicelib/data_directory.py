@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-_FILES = ("signet.db", "signet.db-wal", "signet.db-shm", "signet.db.lock", "signet.db.open", "server.lock", "ocsp.log")
+_FILES = (
+    "signet.db",
+    "signet.db-wal",
+    "signet.db-shm",
+    "signet.db.lock",
+    "signet.db.open",
+    "server.lock",
+    "ocsp.log",
+    "signet.log",
+)
 _KEYS = ("keys", "keys/lock", "keys/wrapping.key", "keys/passphrase.check")
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import queue
 import sys
+import threading
 import time
 from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 METRICS_NAMESPACE = "Signet"
 LOGGER = logging.getLogger("signet")
 OCSP_LOGGER = LOGGER.getChild("ocsp")  # anybody can cause its lines
-_OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 3
+_OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 4
+_MOST_WAITING, _CLOSE_SECONDS = 1_000, 1.0
 
 
 class JsonFormatter(logging.Formatter):
@@ -46,21 +50,102 @@ class JsonFormatter(logging.Formatter):
 
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Send Signet's log to a stream (standard error by default), one JSON object per line."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    LOGGER.handlers[:] = [handler]
+    _send_to([logging.StreamHandler(stream or sys.stderr)], level)
+
+
+def configure_server(
+    level: str, directory: Path, stream: TextIO, *, to_files: bool, most_bytes: int, most: int
+) -> None:
+    """Send the log of a server to files, the oldest of which are overwritten, or to a stream that never delays it.
+
+    The lines of other libraries go there, too. Lines about OCSP signatures have files of their own.
+
+    Args:
+        level: the lowest that is logged.
+        directory: of the files.
+        stream: standard error; beside files it gets warnings and errors alone.
+        to_files: to files; otherwise the stream gets all lines.
+        most_bytes: of a file.
+        most: files.
+    """
+    trickle = Trickle(stream)
+    handlers: list[logging.Handler] = [trickle]
+    if to_files:
+        trickle.setLevel(logging.WARNING)
+        handlers.append(RotatingFiles(directory / "signet.log", most_bytes, most))
+    _send_to(handlers, level)
+    logging.getLogger().handlers[:] = handlers
+    OCSP_LOGGER.handlers[:] = [RotatingFiles(directory / "ocsp.log", _OCSP_FILE_BYTES, _OCSP_FILES)]
+    OCSP_LOGGER.propagate = False
+
+
+def _send_to(handlers: list[logging.Handler], level: str) -> None:
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter())
+    LOGGER.handlers[:] = handlers
     LOGGER.setLevel(level)
     LOGGER.propagate = False
 
 
-def keep_ocsp_apart(path: Path) -> None:
-    """Write the lines about OCSP signatures to files of their own, the oldest of which are overwritten."""
-    handler = RotatingFileHandler(
-        path, maxBytes=_OCSP_FILE_BYTES, backupCount=_OCSP_FILES, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(JsonFormatter())
-    OCSP_LOGGER.handlers[:] = [handler]
-    OCSP_LOGGER.propagate = False
+class RotatingFiles(RotatingFileHandler):
+    """Files for their owner alone. A line is in the kernel when the call returns; a full disk stops no request."""
+
+    def __init__(self, path: Path, most_bytes: int, most: int) -> None:
+        super().__init__(path, maxBytes=most_bytes, backupCount=most - 1, encoding="utf-8", delay=True)
+        self.setFormatter(JsonFormatter())
+
+    def _open(self) -> Any:
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class names it
+        """Lose the line: the health check tells of the disk."""
+
+
+class Trickle(logging.Handler):
+    """Writes lines to a stream in a thread of its own; what a stuck or closed stream does not take is counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream, self._lines = stream, queue.Queue[logging.LogRecord](_MOST_WAITING)
+        self._dropped = 0
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Let the thread write a record, if fewer than 1,000 wait."""
+        try:
+            self._lines.put_nowait(record)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Wait a second at most until every line is written."""
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        while self._lines.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.01)
+        super().close()
+
+    def _run(self) -> None:
+        while True:
+            record = self._lines.get()
+            try:
+                self._write(record)
+                if dropped := self._dropped:
+                    lost = {"data": {"count": dropped}}
+                    self._write(
+                        LOGGER.makeRecord("signet", logging.WARNING, "", 0, "log_lines_dropped", (), None, extra=lost)
+                    )
+                    self._dropped -= dropped
+            except (OSError, ValueError):  # ValueError: it is closed
+                self._dropped += 1
+            finally:
+                self._lines.task_done()
+
+    def _write(self, record: logging.LogRecord) -> None:
+        self._stream.write(self.format(record) + "\n")
+        self._stream.flush()
 
 
 def log(event: str, level: int = logging.INFO, **data: object) -> None:

@@ -28,8 +28,14 @@ def serve() -> None:
     rt = runtime.from_env(prepare=migrate.of_laptop)
     if rt.settings.state == "sqlite":  # the server's lock is in the same directory
         rt = replace(rt, server=secrets.token_hex(8))
-    logs.configure(rt.settings.log_level)
-    logs.keep_ocsp_apart(rt.settings.data_path / "ocsp.log")
+    logs.configure_server(
+        rt.settings.log_level,
+        rt.settings.data_path,
+        sys.stderr,
+        to_files=rt.settings.log == "files",
+        most_bytes=int(rt.settings.log_file_megabytes) * 1_000_000,
+        most=int(rt.settings.log_files),
+    )
     access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from dataclasses import replace
@@ -18,6 +19,7 @@ from chalicelib import logs
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
 from tests.support.console_steps import arn_of, issue, revoke, root
+from tests.support.server_log import server_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,19 +178,10 @@ def test_refused_signatures_are_one_line_a_minute(
     assert [record.getMessage() for record in caplog.records].count("ocsp_signatures_refused") == 1
 
 
-def test_ocsp_signatures_have_a_log_of_their_own(
-    tmp_path: Path, asker: Asker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_ocsp_signatures_have_a_log_of_their_own(tmp_path: Path, asker: Asker) -> None:
     path = tmp_path / "ocsp.log"
-    logs.keep_ocsp_apart(path)
-    caplog.set_level(logging.INFO, logger="signet")
-    try:
+    with server_log(tmp_path, io.StringIO()):
         asker.about(asker.issue())
-    finally:
-        for handler in logs.OCSP_LOGGER.handlers:
-            handler.close()
-        logs.OCSP_LOGGER.handlers.clear()
-        logs.OCSP_LOGGER.propagate = True
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["event"], line["phase"], line["purpose"]) for line in lines] == [
         ("signature", "before", "OCSP"),

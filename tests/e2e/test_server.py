@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import configparser
+import fcntl
 import http.client
 import json
 import os
@@ -208,6 +209,31 @@ def test_half_sent_requests_neither_delay_the_end_nor_break_it(tmp_path: Path) -
     log = (tmp_path / "server.log").read_text()
     assert "panic" not in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(("end", "log"), [("stuck", "stderr"), ("closed", "files")])
+def test_log_that_nobody_reads_stops_no_issuing(tmp_path: Path, end: str, log: str) -> None:
+    """This pipe holds 4 KB, and each certificate logs 1 to 2 KB."""
+    home = Home(tmp_path / "home", SIGNET_LOG=log, SIGNET_LOG_LEVEL="DEBUG")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    home.stderr = writer
+    home.start()
+    os.close(writer)
+    if end == "closed":
+        os.close(reader)
+    client = home.client()
+    arn = active_root(client)
+    issued = {serial_of(issue(client, arn)) for _ in range(10)}
+    assert home.stop(signal.SIGTERM) == 0
+    if end == "stuck":
+        os.close(reader)
+    if log == "files":
+        lines = [json.loads(line) for line in (tmp_path / "home" / "signet.log").read_text().splitlines()]
+        signed = {line.get("serial") for line in lines if (line["event"], line.get("phase")) == ("signature", "after")}
+        assert issued <= signed
+    found = home.signet("audit", "verify")
+    assert found.returncode == 0
 
 
 def test_server_prints_lines_to_paste_that_work(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Home:
             **settings,
         }
         self.process: subprocess.Popen[str] | None = None
+        self.stderr: int | None = None  # a descriptor, instead of server.log
         self._exports: dict[str, str] = {}
 
     @property
@@ -62,13 +63,13 @@ class Home:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        with (self.data.parent / "server.log").open("a") as log:
+        with (self.data.parent / "server.log").open("a") as file:
             self.process = subprocess.Popen(
                 [BIN / "signet", "serve"],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=file if self.stderr is None else self.stderr,
                 text=True,
             )
         deadline = time.monotonic() + START_SECONDS
