@@ -147,6 +147,9 @@ class Settings:
         "SIGNET_LOG_FILE_MEGABYTES", "16", "size at which a file of the log is full, 1 to 1000"
     )
     log_files: str = _setting("SIGNET_LOG_FILES", "4", "files of the log that are kept, 2 to 1000")
+    clock_url: str = _setting(
+        "SIGNET_CLOCK_URL", "", "https URL with whose Date header `signet doctor` compares the clock; default: none"
+    )
     log_level: str = _setting(
         "SIGNET_LOG_LEVEL", "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -250,6 +253,7 @@ _RULES = (
     ("account_id", r"[0-9]{12}", "12 digits"),
     ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
     ("hosts", r"\*|([A-Za-z0-9_.-]{1,253}(,[A-Za-z0-9_.-]{1,253})*)?", "host names with commas between them, or *"),
+    ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),

@@ -24,6 +24,7 @@ from chalicelib.cli import (
     credentials,
     crl,
     demo,
+    doctor,
     environment,
     log,
     migrate,
@@ -88,6 +89,7 @@ for command in (
     backup.backup,
     backup.restore,
     migrate.migrate,
+    doctor.doctor,
     reconcile.reconcile,
     settings.settings,
 ):

@@ -18,7 +18,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from chalicelib import files, reconcile
+from chalicelib import doctor, files, reconcile
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
 from chalicelib.local.scheduler import Scheduler
@@ -60,6 +60,8 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     with locked(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
+        if reason := doctor.at_start(rt):
+            raise ServeError(reason)
         scheduler, sequencing = Scheduler(app, rt), Sequencing(rt)
         application = Application(rt, Gateway(app))
         sys.setswitchinterval(_SWITCH_SECONDS)

@@ -141,11 +141,20 @@ class SqliteTable:
         with self._errors():
             self._connection().execute(f"PRAGMA user_version = {schema:d}")
 
+    def damage(self) -> str:
+        """Compare the pages of the database; returns the first difference, or nothing."""
+        try:
+            (row,) = self._connection().execute("PRAGMA integrity_check(1)").fetchall()
+        except sqlite3.Error as error:
+            return str(error)
+        return "" if row == ("ok",) else str(row[0]).splitlines()[-1]
+
     def close(self) -> None:
         """Close the database; the next call opens it again. So does the end of the process."""
-        self._local.__dict__.clear()
-        if mark := self._marks.pop(os.getpid(), None):
-            mark.close()
+        with self._writing:
+            self._local = threading.local()
+            if mark := self._marks.pop(os.getpid(), None):
+                mark.close()
 
     def size(self) -> int:
         """Return the number of items."""

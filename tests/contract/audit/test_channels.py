@@ -60,7 +60,18 @@ BY_THE_API = {
 
 # Commands that change nothing here and reveal no secret; `demo` has a home of its own, `serve` records its calls.
 LOOKING = {
-    *("serve", "status", "monitor", "demo", "settings", "crl verify", "credentials list", "share list", "clock show"),
+    *(
+        "serve",
+        "status",
+        "doctor",
+        "monitor",
+        "demo",
+        "settings",
+        "crl verify",
+        "credentials list",
+        "share list",
+        "clock show",
+    ),
     *("backup verify", "restore", "migrate"),  # the last two record themselves once they are done
     *(
         f"log {each}" for each in ("key", "verify", "prove", "check", "request", "witness")
