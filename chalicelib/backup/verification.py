@@ -17,7 +17,7 @@ from chalicelib.ca import iterate
 from chalicelib.crl import verification as crl_verification
 from chalicelib.keystore import KeyStoreError
 from chalicelib.pki.x509 import keys
-from chalicelib.store import StoreError
+from chalicelib.store import StoreError, checked
 from chalicelib.store.sqlite import SqliteTable
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _restored(source: Path, directory: Path, settings: Settings, passphrase: str
     problems = list(_database(directory / archive.DATABASE))
     if problems:
         return Report(manifest=manifest, authorities=0, access_keys=0, crls=0, problems=tuple(problems))
+    checked.remember(directory / archive.DATABASE)
     table = SqliteTable(directory / archive.DATABASE, migrating=True)
     try:
         migrations.run(table)

@@ -56,6 +56,8 @@ def serve() -> None:
 
     server.serve(rt, signet_app.app, ready)
     rt.audit.publish()
+    if rt.settings.state == "sqlite":
+        rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)  # see `server.serve`

@@ -210,7 +210,7 @@ class SqliteTable:
                 raise RecordError(_other_schema(self._path, schema))
             if os.getpid() not in self._marks:
                 mark = self._marks[os.getpid()] = wal_mark.WalMark(self._path, connection)
-                weakref.finalize(self, mark.close)
+                weakref.finalize(self, mark.close, wait=False)
         return connection
 
     @contextmanager

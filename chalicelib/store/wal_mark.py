@@ -12,6 +12,7 @@ Source: SQLite, "Write-Ahead Logging", sections 2.2 and 4.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import sqlite3
@@ -24,7 +25,7 @@ from chalicelib.store import RecordError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LEFT: list[sqlite3.Connection] = []  # open until the process ends, so that the log stays
+_LEFT: list[WalMark] = []  # open until the process ends, so that the log stays
 
 
 def check(database: Path) -> None:
@@ -65,27 +66,31 @@ class WalMark:
             files.sync_directory(mark.parent)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
-    def close(self) -> None:
-        """Remove the mark if no other process has written, and nobody reads; close the connection."""
+    def close(self, *, wait: bool = True) -> None:
+        """Remove the mark if no other process has written, and nobody reads; close the connection.
+
+        Args:
+            wait: for others that open or close the database at this moment. The collector of garbage must not: it may
+                have interrupted one of them. What it cannot close is closed at the end of the process.
+        """
         if self._is_closed or os.getpid() != self._process:
             return
-        self._is_closed = True
         try:
-            is_done = self._removed()
+            self._is_closed = self._removed(wait=wait)
         except (OSError, sqlite3.Error):  # the directory may be gone
-            is_done = not self._database.exists()
-        if is_done:
-            self._connection.close()
-        else:
-            _LEFT.append(self._connection)
+            self._is_closed = not self._database.exists()
+        if not self._is_closed:
+            _LEFT.append(self)
+            return
+        self._connection.close()
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _removed(self) -> bool:
+    def _removed(self, *, wait: bool) -> bool:
         """Remove the mark; True if nobody needs this process's connection any more."""
         mark = _beside(self._database, ".open")
-        with files.locked(lock_of(self._database), wait=False):
+        with files.locked(lock_of(self._database), wait=wait):
             if not mark.exists():
                 return True
             descriptor = os.open(mark, os.O_RDWR) if self._descriptor is None else self._descriptor
@@ -104,6 +109,12 @@ class WalMark:
         if not is_busy:
             files.remove(mark)
         return not is_busy
+
+
+@atexit.register
+def _close_left() -> None:
+    for mark in [*_LEFT]:
+        mark.close()
 
 
 def _beside(database: Path, suffix: str) -> Path:

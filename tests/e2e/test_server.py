@@ -186,8 +186,13 @@ def test_port_in_use_is_refused_in_one_sentence(home: Home, tmp_path: Path) -> N
 def test_server_stops_cleanly(tmp_path: Path, number: int) -> None:
     home = Home(tmp_path / "home")
     home.start()
+    home.client().list_certificate_authorities()
+    home.signet("status")  # another process opens and closes the database meanwhile
     assert home.stop(number) == 0
     assert "Traceback" not in (tmp_path / "server.log").read_text()
+    assert not (home.data / "signet.db.open").exists()
+    log = home.data / "signet.db-wal"
+    assert not log.exists() or not log.stat().st_size
 
 
 def test_half_sent_requests_neither_delay_the_end_nor_break_it(tmp_path: Path) -> None:
