@@ -80,6 +80,11 @@ class Settings:
     backup_passphrase: str = _setting(
         "SIGNET_BACKUP_PASSPHRASE", "", "passphrase that encrypts the files of `signet backup`", secret=True
     )
+    backups: str = _setting(
+        "SIGNET_BACKUPS", "", "directory into which `signet serve` makes backups; default: it makes none"
+    )
+    backup_hours: str = _setting("SIGNET_BACKUP_HOURS", "24", "hours from one of these backups to the next, 1 to 8760")
+    backups_kept: str = _setting("SIGNET_BACKUPS_KEPT", "7", "how many of these backups are kept, 1 to 1000")
     kms_secrets_key: str = _setting(
         "SIGNET_KMS_SECRETS_KEY",
         "alias/signet-secrets",
@@ -223,8 +228,16 @@ class Settings:
             _check_passphrase(name, getattr(self, name))
         self._check_pairs()
 
+    def chosen(self) -> dict[str, str]:
+        """The settings that differ from their defaults, by their variables; secrets are left out."""
+        public = [entry for entry in fields(self) if not entry.metadata["secret"]]
+        values = {str(entry.metadata["variable"]): (getattr(self, entry.name), entry.default) for entry in public}
+        return {variable: value for variable, (value, default) in values.items() if value != default}
+
     def _check_pairs(self) -> None:
         """Raise `SettingsError` for settings that do not go together."""
+        if self.backups and not self.backup_passphrase:
+            raise SettingsError("SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.")
         if self.callers == "iam" and self.state == "sqlite":
             raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
         for name in ("public_url", "ocsp_url"):
@@ -266,6 +279,8 @@ _RULES = (
     ("audit_files", r"[0-9]{1,5}", "a number from 2 to 10000"),
     ("log_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
     ("log_files", r"[0-9]{1,4}", "a number from 2 to 1000"),
+    ("backup_hours", r"[0-9]{1,4}", "a number of hours from 1 to 8760"),
+    ("backups_kept", r"[0-9]{1,4}", "a number of backups from 1 to 1000"),
     ("audit_days", r"[0-9]{1,4}", "a number from 1 to 9999"),
 )
 _RANGES = (
@@ -277,6 +292,8 @@ _RANGES = (
     ("log_file_megabytes", 1, 1000),
     ("log_files", 2, 1000),
     ("audit_days", 1, 9999),
+    ("backup_hours", 1, 8760),
+    ("backups_kept", 1, 1000),
 )
 
 

@@ -19,11 +19,13 @@ from chalicelib import __version__, files
 from chalicelib.backup import BackupError
 from chalicelib.backup.sealed_file import SealedReader, SealedWriter
 from chalicelib.store.sqlite import SqliteTable
+from chalicelib.store.table import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from chalicelib.config import Settings
     from chalicelib.runtime import Runtime
 
     Progress = Callable[[int], None]
@@ -72,6 +74,13 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
     finally:
         temporary.unlink(missing_ok=True)
     return manifest
+
+
+def passphrase_of(settings: Settings) -> str:
+    """Return the passphrase of backups; `BackupError` if it is not set."""
+    if not settings.backup_passphrase:
+        raise BackupError("Set SIGNET_BACKUP_PASSPHRASE: it encrypts the backup.")
+    return settings.backup_passphrase
 
 
 def table_of(rt: Runtime) -> SqliteTable:
@@ -141,6 +150,8 @@ def _manifest(rt: Runtime, hashes: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "created_at": rt.now().isoformat(),
         "account_id": rt.settings.account_id,
         "region": rt.settings.region,
+        "schema": SCHEMA,
+        "settings": rt.settings.chosen(),
         "journal": {"entries": head.size, "root": head.root},
         "files": hashes,
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import reconcile, runtime
-from chalicelib.backup import BackupError, archive, verification
+from chalicelib.backup import archive, verification
 from chalicelib.cli.recorded import recorded, recording_it
 from chalicelib.config import Settings
 
@@ -44,7 +44,7 @@ def backup() -> None:
 def create(name: str) -> None:
     """Write the backup."""
     rt, file = runtime.from_env(), Path(name)
-    passphrase = _passphrase(rt.settings)
+    passphrase = archive.passphrase_of(rt.settings)
     total = sum(path.stat().st_size for path in rt.settings.data_path.rglob("*") if path.is_file())
     with _progress("Backing up", total) as progress:
         manifest = archive.write(rt, file, passphrase, progress)
@@ -57,7 +57,7 @@ def verify(file: Path) -> None:
     """Open a backup in a scratch directory, and check all that it holds; exit code 1 if something is wrong."""
     settings = Settings.from_env()
     with _progress("Verifying", _size_of(file)) as progress:
-        report = verification.verify(file, settings, _passphrase(settings), progress)
+        report = verification.verify(file, settings, archive.passphrase_of(settings), progress)
     _print(report)
     for problem in report.problems:
         click.echo(problem, err=True)
@@ -71,7 +71,7 @@ def restore(file: Path) -> None:
     """Restore a backup as the data directory (SIGNET_DATA), which must not exist or must be empty."""
     settings = Settings.from_env()
     with _progress("Restoring", _size_of(file)) as progress:
-        report = verification.restore(file, settings, _passphrase(settings), progress)
+        report = verification.restore(file, settings, archive.passphrase_of(settings), progress)
     _print(report)
     rt = runtime.from_env()
     with recording_it(rt, "RestoreBackup", settings.account_id, {"created_at": report.manifest["created_at"]}):
@@ -85,12 +85,8 @@ def _print(report: Report) -> None:
         f"Backup of {report.manifest['created_at']} by Signet {report.manifest['version']}: "
         f"{report.authorities} CAs, {report.access_keys} access keys, {report.crls} CRLs."
     )
-
-
-def _passphrase(settings: Settings) -> str:
-    if not settings.backup_passphrase:
-        raise BackupError("Set SIGNET_BACKUP_PASSPHRASE: it encrypts the backup.")
-    return settings.backup_passphrase
+    for variable, value in report.manifest.get("settings", {}).items():
+        click.echo(f"  {variable}={value}")
 
 
 def _size_of(file: Path) -> int:

@@ -36,6 +36,7 @@ CHECKS = (
     Check("clock", records.clock_on_record, is_quick=True),
     Check("parts", records.parts, is_quick=True),
     Check("journal", records.journal, is_quick=True),
+    Check("backups", records.backups, is_quick=True),
     Check("database pages", integrity.whole),
     Check("time of others", records.clock_of_others),
     Check("secrets", records.secrets),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chalicelib import clock, migrations
 from chalicelib.access import access_keys
+from chalicelib.backup import schedule
 from chalicelib.ca import iterate
 from chalicelib.crl import verification
 from chalicelib.doctor.findings import Finding
@@ -84,6 +86,21 @@ def journal(rt: Runtime) -> Iterator[Finding]:
     """Find a database and a journal that do not go together."""
     if difference := rt.journal.difference(rt.now()):
         yield Finding(difference.reason, difference.remedy)
+
+
+def backups(rt: Runtime) -> Iterator[Finding]:
+    """Find out whether the schedule makes its backups, and whether they would be lost with the data."""
+    settings = rt.settings
+    if not settings.backups:
+        return
+    age, due = schedule.age(settings, rt.now()), timedelta(hours=int(settings.backup_hours))
+    if age is not None and age > 2 * due:
+        yield Finding(
+            f"The last backup in {settings.backups} is {int(age / timedelta(hours=1))} hours old.",
+            "look for `backup_failed` in the log",
+        )
+    if Path(settings.backups).absolute().is_relative_to(settings.data_path.absolute()):
+        yield Finding("The backups are in SIGNET_DATA, and are lost with it.", "set SIGNET_BACKUPS to another disk")
 
 
 def secrets(rt: Runtime) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import logs
+from chalicelib.backup import schedule
 from chalicelib.monitor import health
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ MONITOR = "monitor"
 APART = {MONITOR, "sequence_journal"}  # in threads of their own
 TICK_SECONDS = 5.0  # on AWS the rules fire every minute
 MONITOR_SECONDS = 60.0
+BACKUP_SECONDS = 60.0  # between two looks at whether a backup is due
 MONITOR_SHARE = 0.1  # of the time at most: a round over thousands of CAs makes the next one wait
 
 
@@ -33,11 +35,13 @@ class Scheduler:
         self._stopping = threading.Event()
         self._schedules = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._monitor = threading.Thread(target=self._run_monitor, name="scheduled-monitor", daemon=True)
+        self._backups = threading.Thread(target=self._run_backups, name="scheduled-backups", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
         self._schedules.start()
         self._monitor.start()
+        self._backups.start()
 
     def stop(self) -> None:
         """Stop after the running handler, and wait for that; a round of the monitor is abandoned."""
@@ -56,6 +60,10 @@ class Scheduler:
             started = time.monotonic()
             self._invoke(MONITOR)
             seconds = max(MONITOR_SECONDS, (time.monotonic() - started) / MONITOR_SHARE)
+
+    def _run_backups(self) -> None:
+        while not self._stopping.wait(BACKUP_SECONDS):
+            self._run_once("backup", lambda: schedule.run(self._rt))
 
     def tick(self) -> None:
         """Look at the health, and invoke every scheduled handler once, except those apart."""
