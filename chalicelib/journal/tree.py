@@ -113,13 +113,13 @@ def _left_siblings(number: int, last: int, count: int) -> list[bool] | None:
         None if the path has another length.
     """
     sides: list[bool] = []
-    while last and len(sides) < count:
+    while last:
         is_left = bool(number & 1) or number == last
         while is_left and number and not number & 1:  # the node has no sibling until here
             number, last = number >> 1, last >> 1
         sides.append(is_left)
         number, last = number >> 1, last >> 1
-    return sides if not last and len(sides) == count else None
+    return sides if len(sides) == count else None
 
 
 def _split(length: int) -> int:
