@@ -73,8 +73,8 @@ def consistency_proof(old: int, new: int, subtrees: Subtrees) -> list[bytes]:
 
 def is_included(entry_hash: bytes, index: int, size: int, proof: Sequence[bytes], expected: bytes) -> bool:
     """True if the proof leads from an entry's hash to the expected root. RFC 9162 section 2.1.3.2."""
-    sides = _left_siblings(index, size - 1, len(proof)) if 0 <= index < size else None
-    if sides is None or any(len(each) != HASH_BYTES for each in (entry_hash, *proof)):
+    sides = _left_siblings(index, size - 1) if 0 <= index < size else None
+    if sides is None or len(sides) != len(proof) or any(len(each) != HASH_BYTES for each in (entry_hash, *proof)):
         return False
     found = entry_hash
     for is_left, sibling in zip(sides, proof, strict=True):
@@ -91,8 +91,8 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: S
     number, last = old - 1, new - 1
     while number & 1:
         number, last = number >> 1, last >> 1
-    sides = _left_siblings(number, last, len(hashes) - 1) if hashes else None
-    if sides is None or any(len(each) != HASH_BYTES for each in hashes):
+    sides = _left_siblings(number, last)
+    if len(hashes) != len(sides) + 1 or any(len(each) != HASH_BYTES for each in hashes):
         return False
     old_found = new_found = hashes[0]
     for is_left, sibling in zip(sides, hashes[1:], strict=True):
@@ -101,16 +101,12 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: S
     return (old_found, new_found) == (old_root, new_root)
 
 
-def _left_siblings(number: int, last: int, count: int) -> list[bool] | None:
-    """Tell of each hash of a proof if it is to the left of the path from a node to the root.
+def _left_siblings(number: int, last: int) -> list[bool]:
+    """Tell of each sibling on the path from a node to the root if it is to the left.
 
     Args:
         number: of the node, at its height.
         last: number of the last node at this height.
-        count: of the proof's hashes.
-
-    Returns:
-        None if the path has another length.
     """
     sides: list[bool] = []
     while last:
@@ -119,7 +115,7 @@ def _left_siblings(number: int, last: int, count: int) -> list[bool] | None:
             number, last = number >> 1, last >> 1
         sides.append(is_left)
         number, last = number >> 1, last >> 1
-    return sides if len(sides) == count else None
+    return sides
 
 
 def _split(length: int) -> int:
