@@ -71,6 +71,12 @@ class Settings:
         "directory of the journal, or its bucket (SIGNET_BUCKETS=s3); default: journal in SIGNET_DATA, or "
         "signet-journal-ACCOUNT-REGION",
     )
+    journal_sync: str = _setting(
+        "SIGNET_JOURNAL_SYNC",
+        "interval",
+        "when a change is in the journal: within its interval, or always before the change is answered",
+        choices=("interval", "always"),
+    )
     key_passphrase: str = _setting(
         "SIGNET_KEY_PASSPHRASE",
         "",
@@ -190,6 +196,11 @@ class Settings:
     def journal_path(self) -> Path:
         """The directory of the journal, with SIGNET_BUCKETS=directory."""
         return Path(self.journal) if self.journal else self.data_path / "journal"
+
+    @property
+    def has_journal_apart(self) -> bool:
+        """False if a copy of the data directory has the journal, too: then it knows no more than the database."""
+        return self.buckets == "s3" or not self.journal_path.resolve().is_relative_to(self.data_path.resolve())
 
     @property
     def journal_bucket(self) -> str:

@@ -76,11 +76,14 @@ class Entry:
         self.answered(shown, [arn for name, arn in (shown or {}).items() if name.endswith("Arn")])
 
     def end(self, noted: Mapping[str, Any], error: Exception | None) -> None:
-        """Record how the call ended.
+        """Record how the call ended; with SIGNET_JOURNAL_SYNC=always, once the journal has what it changed.
 
         Raises:
             AuditError: it cannot be recorded.
+            JournalError, BucketError: the journal cannot be written.
         """
+        if self.changes and self._rt.settings.journal_sync == "always":
+            self._rt.journal.sequence(self._rt.now())
         outcome = "allowed" if error is None else _outcome_of(error)
         if not self.changes and self._rt.settings.audit == "changes" and outcome != "denied":
             return

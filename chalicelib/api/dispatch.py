@@ -11,6 +11,7 @@ from chalicelib.access import access_keys, authorization, conditions, role_sessi
 from chalicelib.api import constraints, iam_callers, model, protocols, sigv4, throttling
 from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
+from chalicelib.journal import JournalError
 from chalicelib.journal.journal import NotServingError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
 from chalicelib.operations import (
@@ -262,6 +263,6 @@ def outage(error: Exception, request_id: str) -> errors.ApiError:
     logs.log_exception("request_failed", request_id=request_id)
     if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)
-    if isinstance(error, AuditError | StoreError | KeyStoreError | BucketError):
+    if isinstance(error, AuditError | StoreError | KeyStoreError | BucketError | JournalError):
         return errors.ServiceUnavailable("A part of the service does not answer; try again.", retry_after_seconds=1)
     return errors.InternalFailure("An internal failure occurred.")

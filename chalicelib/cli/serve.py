@@ -15,6 +15,11 @@ from chalicelib.access import access_keys
 from chalicelib.cli import migrate
 from chalicelib.local import server
 
+_BESIDE = (
+    "Warning: the journal is in the data directory. Whoever restores a copy of that restores both, and what happened "
+    "since is forgotten. Set SIGNET_JOURNAL to a directory on another disk."
+)
+
 
 @click.command()
 def serve() -> None:
@@ -38,6 +43,9 @@ def serve() -> None:
     )
     access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
+
+    if not rt.settings.has_journal_apart:
+        click.echo(_BESIDE, err=True)
 
     def ready() -> None:
         settings = rt.settings

@@ -49,9 +49,12 @@ def status(*, as_json: bool) -> None:
 
 
 def _show(rt: Runtime, *, as_json: bool) -> None:
+    head = rt.store.journal_head()
     cas = [describe(rt, ca) for ca in sorted(iterate.every_authority(rt), key=_order)]
     if as_json:
-        click.echo(json.dumps({"Clock": clock.notice(rt), "CertificateAuthorities": cas}, indent=2, default=str))
+        journal = {"Entries": head.size, "PublishedAt": head.published_at}
+        answer = {"Clock": clock.notice(rt), "Journal": journal, "CertificateAuthorities": cas}
+        click.echo(json.dumps(answer, indent=2, default=str))
         return
     if not cas:
         click.echo("There is no CA yet.")
@@ -60,6 +63,7 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
     for ca in cas:
         if ca["Crl"] and ca["Crl"]["LastError"]:
             click.echo(f"{ca['Arn']}: CRL failed {ca['Crl']['Failures']} times: {ca['Crl']['LastError']}")
+    click.echo(f"Journal: {head.size:,} entries, last checkpoint {_time(head.published_at)}.")
 
 
 def _order(ca: CertificateAuthority) -> tuple[str, datetime, str]:

@@ -11,6 +11,7 @@ from chalicelib import logs
 from chalicelib.buckets import BucketError
 from chalicelib.journal import JournalError, comparison, forward, sequencer
 from chalicelib.journal.comparison import Difference
+from chalicelib.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +35,11 @@ class Journal:
 
     Attributes:
         log: the log.
+        failure: why the last run of the sequencer failed; empty if it did not.
     """
 
     def __init__(self, store: TableStore, log: Log) -> None:
-        self._store, self.log = store, log
+        self._store, self.log, self.failure = store, log, ""
         self._turn = threading.Lock()
         self._known: tuple[Difference | None, datetime] | None = None
 
@@ -62,10 +64,13 @@ class Journal:
         """
         with self._turn:
             try:
-                return sequencer.sequence(self._store, self.log, now=now)
-            except JournalError:
+                head = sequencer.sequence(self._store, self.log, now=now)
+            except (JournalError, BucketError, StoreError) as error:
+                self.failure = str(error)
                 self._known = None  # compare again
                 raise
+            self.failure = ""
+            return head
 
     def difference(self, now: datetime) -> Difference | None:
         """Return why the database and the journal do not go together, as seen in the last seconds; None if they do."""

@@ -27,11 +27,11 @@ KNOWN_FOR = timedelta(seconds=10)
 STALLED = timedelta(seconds=60)
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 _SEALED_FOR = "health"
-_LOOK = ("health",)
+_LOOK, JOURNAL = ("health",), ("journal",)  # what `Runtime.known` has: problems, and the head of the journal
 
 
 class Problem(NamedTuple):
-    """A part that cannot do its work: its setting's name (state, keys, buckets, disk), the reason and the remedy."""
+    """A part that cannot do its work (state, keys, buckets, disk, journal), the reason and the remedy."""
 
     part: str
     reason: str
@@ -103,4 +103,19 @@ def _disk(rt: Runtime) -> Iterator[Problem]:
         yield Problem("disk", f"{free // 1024**2} MB are free below {data}.", "free some space on its file system")
 
 
-_PROBES: tuple[Callable[[Runtime], Iterator[Problem]], ...] = (_state, _keys, _buckets, _disk)
+def _journal(rt: Runtime) -> Iterator[Problem]:
+    try:
+        found = rt.journal.difference(rt.now())
+        head = rt.store.journal_head()
+    except StoreError:  # a problem of the state
+        return
+    published_at = head.published_at.isoformat() if head.published_at else None
+    rt.known[JOURNAL] = ({"entries": head.size, "published_at": published_at}, rt.now())
+    if found is not None:
+        yield Problem("journal", found.reason, found.remedy)
+    elif rt.journal.failure:
+        where = rt.settings.journal_bucket if rt.settings.buckets == "s3" else rt.settings.journal_path
+        yield Problem("journal", rt.journal.failure, f"see that {where} can be read and written")
+
+
+_PROBES: tuple[Callable[[Runtime], Iterator[Problem]], ...] = (_state, _keys, _buckets, _disk, _journal)

@@ -163,12 +163,13 @@ _SPANS: tuple[tuple[Callable[[Filters], object], Callable[[Filters], Span]], ...
 )
 
 
-def shown(record: Certificate, now: datetime) -> Match | None:
-    """A certificate with its state and contents; None if its record holds neither."""
-    der = record.certificate_der or record.tbs_der
-    if der is None:
-        return None
-    summary = summaries.of_certificate(der) if record.certificate_der else summaries.of_tbs(der)
+def shown(record: Certificate, now: datetime) -> Match:
+    """A certificate with its state and contents; without names where the bytes were lost with a database."""
+    summary = summaries.NO_NAMES
+    if record.certificate_der:
+        summary = summaries.of_certificate(record.certificate_der)
+    elif record.tbs_der:
+        summary = summaries.of_tbs(record.tbs_der)
     return Match(record, state_of(record, now), summary)
 
 
@@ -177,7 +178,7 @@ def _match(record: Certificate, filters: Filters, now: datetime) -> Match | None
     if filters.state not in {None, state_of(record, now)} or not all(holds(record, filters) for holds in _OF_RECORDS):
         return None
     match = shown(record, now)
-    return match if match and all(holds(match.summary, filters) for holds in _OF_SUMMARIES) else None
+    return match if all(holds(match.summary, filters) for holds in _OF_SUMMARIES) else None
 
 
 def _is(value: str, wanted: str) -> bool:

@@ -74,7 +74,11 @@ def show_of_account(visit: Visit) -> WireResponse:
     """The calls that concern the account, the newest first."""
     values = _listed(visit, "activity", "")
     status = 422 if values["problems"] else 200
-    values |= {"journal": visit.rt.store.journal_head(), "verified": visit.rt.store.get_journal_verification()}
+    values |= {
+        "journal": visit.rt.store.journal_head(),
+        "difference": visit.rt.journal.difference(visit.rt.now()),
+        "verified": visit.rt.store.get_journal_verification(),
+    }
     return render.page(visit, "activity.html", title="Activity", section=SECTION, status=status, **values)
 
 

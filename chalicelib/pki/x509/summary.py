@@ -34,6 +34,9 @@ class Summary:
     alternative_names: tuple[str, ...]
 
 
+NO_NAMES = Summary(subject="", subject_values=(), alternative_names=())
+
+
 def of_certificate(certificate_der: bytes) -> Summary:
     """Summarize a certificate of version 3."""
     return of_tbs(next(iter(der.read(certificate_der).children())).der)

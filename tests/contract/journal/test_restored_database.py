@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,12 +15,17 @@ import app as signet_app
 from chalicelib import logs, reconcile
 from chalicelib.access import access_keys, principals
 from chalicelib.crl.publication import publish_due_crls
+from chalicelib.identities import ADMINISTRATOR
 from chalicelib.journal import JournalError
 from chalicelib.journal.journal import NotServingError
-from chalicelib.runtime import from_settings
+from chalicelib.monitor import health
+from chalicelib.operations import search
+from chalicelib.runtime import Caller, from_settings
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION, csr
 from tests.support.client import client_for
+from tests.support.console_authority_steps import path_of
+from tests.support.console_browser import Browser
 from tests.support.restored_homes import copy_of, ocsp_status, restored
 from tests.support.revocations import number, published
 
@@ -129,6 +135,30 @@ def test_certificate_without_its_bytes_says_so(home: Restored) -> None:
     assert caught.value.response["Error"]["Code"] == "RequestFailedException"
 
 
+def test_certificate_without_its_bytes_is_listed_and_shown(home: Restored) -> None:
+    reconcile.bring_forward(home.rt)
+    serial = int(home.token_answer[-32:], 16)
+    caller = Caller(account_id=home.rt.settings.account_id, access_key_id="", principal=ADMINISTRATOR)
+    found, _ = search.search_certificates(home.rt, caller, home.arn, search.Filters(serial_number=serial))
+    assert [(match.state, match.summary.subject) for match in found] == [("ISSUED", "")]
+    browser = Browser(home.rt)
+    browser.sign_in()
+    page = browser.get(path_of(home.arn, f"/certificates/{home.token_answer[-32:]}"))
+    assert page.status == 200
+    assert "lost with the database" in page.text
+
+
+def test_difference_is_a_problem_of_the_journal_for_health_and_status(home: Restored) -> None:
+    problems = health.look(home.rt)
+    assert [problem.part for problem in problems] == ["journal"]
+    assert "signet reconcile --journal" in problems[0].remedy
+    browser = Browser(home.rt)
+    browser.sign_in()
+    assert "Nothing is signed" in browser.get("/console/activity").text
+    reconcile.bring_forward(home.rt)
+    assert health.look(home.rt) == ()
+
+
 def test_number_continues_above_the_journal_s_where_the_bucket_is_lost_too(home: Restored, clock: Clock) -> None:
     rt = home.rt
     reconcile.bring_forward(rt)
@@ -150,6 +180,30 @@ def test_bringing_forward_twice_and_running_on_repeats_nothing(home: Restored, c
     kinds = [entry[:40] for entry in rt.journal.log.entries(before.size, head.size)]
     assert sum(b'"kind":"reserved"' in kind for kind in kinds) == 1
     assert not any(b'"kind":"revoked"' in kind for kind in kinds)
+
+
+def test_change_is_answered_once_the_journal_has_it_if_that_is_set(rt: Runtime, acm_pca: Any) -> None:
+    always = replace(rt, settings=replace(rt.settings, journal_sync="always"))
+    client = client_for(always)
+    arn = active_root(client)
+    for _ in range(2):
+        serial = issue(client, arn)[-32:]
+        revoke(client, arn, serial, "SUPERSEDED")
+        head = rt.store.journal_head()
+        entries = [json.loads(entry) for entry in rt.journal.log.entries(0, head.size)]
+        kinds = [entry["kind"] for entry in entries if entry.get("serial") == serial]
+        assert kinds == ["reserved", "issued", "revoked"]
+
+
+def test_change_that_the_journal_does_not_take_is_no_success_if_that_is_set(rt: Runtime, acm_pca: Any) -> None:
+    always = replace(rt, settings=replace(rt.settings, journal_sync="always"))
+    client = client_for(always)
+    arn = active_root(client)
+    rt.settings.journal_path.rename(rt.settings.journal_path.with_name("away"))
+    rt.settings.journal_path.write_bytes(b"a file")
+    with pytest.raises(ClientError) as caught:
+        issue(client, arn)
+    assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
 
 
 # journals that were changed
