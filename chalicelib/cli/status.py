@@ -60,10 +60,10 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
         click.echo("There is no CA yet.")
         return
     click.echo(table(_COLUMNS, [_row(ca) for ca in cas]))
+    click.echo(f"Journal: {head.size:,} entries, last checkpoint {_time(head.published_at)}.")
     for ca in cas:
         if ca["Crl"] and ca["Crl"]["LastError"]:
             click.echo(f"{ca['Arn']}: CRL failed {ca['Crl']['Failures']} times: {ca['Crl']['LastError']}")
-    click.echo(f"Journal: {head.size:,} entries, last checkpoint {_time(head.published_at)}.")
 
 
 def _order(ca: CertificateAuthority) -> tuple[str, datetime, str]:

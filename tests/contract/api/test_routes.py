@@ -34,7 +34,7 @@ def test_health_says_version_and_adapters_and_nothing_secret(acm_pca: Any, rt: A
     found = json.loads(body)
     assert status == 200
     assert headers["Content-Type"] == "application/json"
-    assert found.keys() == {"status", "version", "adapters", "failing", "clock"}
+    assert found.keys() == {"status", "version", "adapters", "failing", "journal", "clock"}
     assert found["adapters"] == {each: getattr(rt.settings, each) for each in ("state", "buckets", "keys")}
 
 

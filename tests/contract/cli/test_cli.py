@@ -50,7 +50,11 @@ def run(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
 def test_status_of_an_empty_home(run: Callable[..., Result]) -> None:
     assert run("status").output == "There is no CA yet.\n"
-    assert json.loads(run("status", "--json").output) == {"Clock": "", "CertificateAuthorities": []}
+    assert json.loads(run("status", "--json").output) == {
+        "Clock": "",
+        "Journal": {"Entries": 0, "PublishedAt": None},
+        "CertificateAuthorities": [],
+    }
 
 
 def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runtime) -> None:
@@ -67,7 +71,8 @@ def test_status_shows_each_ca_and_its_crl(run: Callable[..., Result], home: Runt
     assert run("crl", "publish").output.startswith(f"published: {root}: number ")
     assert "There is no CRL" in run("crl", "rebuild", f"{root[:-4]}0000").output
     assert "is not the ARN of a certificate authority" in run("crl", "rebuild", "x").output
-    heading, first, second = run("status").output.splitlines()
+    heading, first, second, journal = run("status").output.splitlines()
+    assert re.fullmatch(r"Journal: [0-9]+ entries, last checkpoint .*", journal)
     assert heading.split()[:4] == ["Name", "Type", "Status", "Issued"]
     assert first.startswith("first\\u{2028}line")  # hidden characters do not reach the terminal
     assert first.split()[1:5] == ["ROOT", "ACTIVE", "3", "0"]
