@@ -91,6 +91,9 @@ class Settings:
     )
     backup_hours: str = _setting("SIGNET_BACKUP_HOURS", "24", "hours from one of these backups to the next, 1 to 8760")
     backups_kept: str = _setting("SIGNET_BACKUPS_KEPT", "7", "how many of these backups are kept, 1 to 1000")
+    backup_kms_key: str = _setting(
+        "SIGNET_BACKUP_KMS_KEY", "", "KMS key that encrypts backups in the place of a passphrase; default: none"
+    )
     kms_secrets_key: str = _setting(
         "SIGNET_KMS_SECRETS_KEY",
         "alias/signet-secrets",
@@ -247,7 +250,7 @@ class Settings:
 
     def _check_pairs(self) -> None:
         """Raise `SettingsError` for settings that do not go together."""
-        if self.backups and not self.backup_passphrase:
+        if self.backups and not (self.backup_passphrase or self.backup_kms_key):
             raise SettingsError("SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.")
         if self.callers == "iam" and self.state == "sqlite":
             raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")

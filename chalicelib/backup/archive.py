@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from chalicelib.config import Settings
+    from chalicelib.backup.locks import Lock
     from chalicelib.runtime import Runtime
 
     Progress = Callable[[int], None]
@@ -36,13 +36,13 @@ _LOCKS = frozenset({"lock"})
 _PIECE_BYTES = 1 << 20
 
 
-def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambda _: None) -> dict[str, Any]:
+def write(rt: Runtime, target: Path, lock: Lock, progress: Progress = lambda _: None) -> dict[str, Any]:
     """Write a backup of the home while it may be in use, and return its manifest.
 
     Args:
         rt: the runtime; only homes with a data directory have such backups.
         target: the file; it appears once it is complete, and replaces nothing.
-        passphrase: encrypts the file.
+        lock: encrypts the file.
         progress: is told how many bytes have been read.
 
     Raises:
@@ -58,7 +58,7 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
         with temporary.open("xb") as file:
             files.claim(file)
             temporary.chmod(0o600)
-            sealed = SealedWriter(file, passphrase)
+            sealed = SealedWriter(file, lock)
             with tarfile.open(fileobj=cast("IO[bytes]", sealed), mode="w|") as tar, _snapshot(rt) as snapshot:
                 for name, path in (*_files(data, _BEFORE), (DATABASE, snapshot), *_files(data, _AFTER)):
                     with suppress(FileNotFoundError):  # removed meanwhile: a deleted CA's key, a rotated file
@@ -74,13 +74,6 @@ def write(rt: Runtime, target: Path, passphrase: str, progress: Progress = lambd
     finally:
         temporary.unlink(missing_ok=True)
     return manifest
-
-
-def passphrase_of(settings: Settings) -> str:
-    """Return the passphrase of backups; `BackupError` if it is not set."""
-    if not settings.backup_passphrase:
-        raise BackupError("Set SIGNET_BACKUP_PASSPHRASE: it encrypts the backup.")
-    return settings.backup_passphrase
 
 
 def table_of(rt: Runtime) -> SqliteTable:
@@ -157,7 +150,7 @@ def _manifest(rt: Runtime, hashes: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def read(source: Path, target: Path, passphrase: str, progress: Progress = lambda _: None) -> dict[str, Any]:
+def read(source: Path, target: Path, lock: Lock, progress: Progress = lambda _: None) -> dict[str, Any]:
     """Write the contents of a backup into an empty directory, and return the manifest.
 
     Raises:
@@ -167,7 +160,7 @@ def read(source: Path, target: Path, passphrase: str, progress: Progress = lambd
     manifest: dict[str, Any] | None = None
     try:
         with source.open("rb") as file:
-            sealed = SealedReader(file, passphrase)
+            sealed = SealedReader(file, lock)
             with tarfile.open(fileobj=cast("IO[bytes]", sealed), mode="r|") as tar:  # it reads, and nothing else
                 for info in tar:
                     content = tar.extractfile(info)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import files, logs
 from chalicelib.backup import BackupError, archive
+from chalicelib.backup.locks import lock_of
 
 if TYPE_CHECKING:
     from chalicelib.config import Settings
@@ -52,7 +53,7 @@ def run(rt: Runtime) -> Path | None:
     path = Path(settings.backups) / f"signet-{now.strftime(_TIME)}.backup"
     try:
         files.make_directory(path.parent)
-        manifest = archive.write(rt, path, archive.passphrase_of(settings))
+        manifest = archive.write(rt, path, lock_of(settings))
         too_many = made(settings)[: -int(settings.backups_kept)]
         for old in too_many:
             files.remove(old.path)

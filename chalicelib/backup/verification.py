@@ -23,6 +23,7 @@ from chalicelib.store.sqlite import SqliteTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from chalicelib.backup.locks import Lock
     from chalicelib.config import Settings
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
@@ -39,17 +40,17 @@ class Report:
     problems: tuple[str, ...]
 
 
-def verify(source: Path, settings: Settings, passphrase: str, progress: archive.Progress) -> Report:
+def verify(source: Path, settings: Settings, lock: Lock, progress: archive.Progress) -> Report:
     """Open a backup in a directory of its own, which is removed afterwards, and check what it holds.
 
     Raises:
         BackupError: it cannot be opened.
     """
     with _scratch(None) as directory:
-        return _restored(source, directory, settings, passphrase, progress)
+        return _restored(source, directory, settings, lock, progress)
 
 
-def restore(source: Path, settings: Settings, passphrase: str, progress: archive.Progress) -> Report:
+def restore(source: Path, settings: Settings, lock: Lock, progress: archive.Progress) -> Report:
     """Restore a backup as the data directory of the settings, which must not exist, or must be empty.
 
     Raises:
@@ -62,7 +63,7 @@ def restore(source: Path, settings: Settings, passphrase: str, progress: archive
         )
     data.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(data.parent) as directory:
-        report = _restored(source, directory, settings, passphrase, progress)
+        report = _restored(source, directory, settings, lock, progress)
         if report.problems:
             raise BackupError(f"The backup is damaged: {report.problems[0]}")
         if data.exists():
@@ -80,8 +81,8 @@ def _scratch(parent: Path | None) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _restored(source: Path, directory: Path, settings: Settings, passphrase: str, progress: archive.Progress) -> Report:
-    manifest = archive.read(source, directory, passphrase, progress)
+def _restored(source: Path, directory: Path, settings: Settings, lock: Lock, progress: archive.Progress) -> Report:
+    manifest = archive.read(source, directory, lock, progress)
     problems = list(_database(directory / archive.DATABASE))
     if problems:
         return Report(manifest=manifest, authorities=0, access_keys=0, crls=0, problems=tuple(problems))

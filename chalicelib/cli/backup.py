@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chalicelib import reconcile, runtime
-from chalicelib.backup import archive, verification
+from chalicelib.backup import archive, places, verification
+from chalicelib.backup.locks import lock_of
 from chalicelib.cli.recorded import recorded, recording_it
 from chalicelib.config import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from chalicelib.backup.verification import Report
 
@@ -34,30 +35,33 @@ class _FileOrVerify(click.Group):
 def backup() -> None:
     """Back this home up to FILE while it is served, or verify such a file.
 
-    SIGNET_BACKUP_PASSPHRASE encrypts it. Without it, nobody opens the backup.
+    FILE may be an object in S3, s3://bucket/key. SIGNET_BACKUP_PASSPHRASE or the key of KMS SIGNET_BACKUP_KMS_KEY
+    encrypts it. Without that, nobody opens the backup.
     """
 
 
 @backup.command(hidden=True)
-@click.argument("name", metavar="FILE")
-@recorded("CreateBackup", "name")
-def create(name: str) -> None:
+@click.argument("place", metavar="FILE")
+@recorded("CreateBackup", "place")
+def create(place: str) -> None:
     """Write the backup."""
-    rt, file = runtime.from_env(), Path(name)
-    passphrase = archive.passphrase_of(rt.settings)
+    rt = runtime.from_env()
+    lock = lock_of(rt.settings)
     total = sum(path.stat().st_size for path in rt.settings.data_path.rglob("*") if path.is_file())
-    with _progress("Backing up", total) as progress:
-        manifest = archive.write(rt, file, passphrase, progress)
-    click.echo(f"Wrote {file}: {len(manifest['files'])} files, {file.stat().st_size:,} bytes.")
+    with places.written(place, rt.settings) as file:
+        with _progress("Backing up", total) as progress:
+            manifest = archive.write(rt, file, lock, progress)
+        size = file.stat().st_size
+    click.echo(f"Wrote {place}: {len(manifest['files'])} files, {size:,} bytes.")
 
 
 @backup.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def verify(file: Path) -> None:
+@click.argument("place", metavar="FILE")
+def verify(place: str) -> None:
     """Open a backup in a scratch directory, and check all that it holds; exit code 1 if something is wrong."""
     settings = Settings.from_env()
-    with _progress("Verifying", _size_of(file)) as progress:
-        report = verification.verify(file, settings, archive.passphrase_of(settings), progress)
+    with places.read(place, settings) as file, _progress("Verifying", _size_of(file)) as progress:
+        report = verification.verify(file, settings, lock_of(settings), progress)
     _print(report)
     for problem in report.problems:
         click.echo(problem, err=True)
@@ -66,12 +70,12 @@ def verify(file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def restore(file: Path) -> None:
+@click.argument("place", metavar="FILE")
+def restore(place: str) -> None:
     """Restore a backup as the data directory (SIGNET_DATA), which must not exist or must be empty."""
     settings = Settings.from_env()
-    with _progress("Restoring", _size_of(file)) as progress:
-        report = verification.restore(file, settings, archive.passphrase_of(settings), progress)
+    with places.read(place, settings) as file, _progress("Restoring", _size_of(file)) as progress:
+        report = verification.restore(file, settings, lock_of(settings), progress)
     _print(report)
     rt = runtime.from_env()
     with recording_it(rt, "RestoreBackup", settings.account_id, {"created_at": report.manifest["created_at"]}):

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from chalicelib.access import access_keys
 from chalicelib.backup import BackupError, archive, sealed_file, verification
+from chalicelib.backup.locks import Passphrase
 from chalicelib.cli import signet
 from chalicelib.config import Settings
 from chalicelib.crl import publication
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.laptop
 PASSPHRASE = "correct horse battery staple"
+LOCK = Passphrase(PASSPHRASE)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passphrases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derive keys at the least cost, except in one test."""
+    if "restored" not in request.node.name:
+        monkeypatch.setattr("chalicelib.backup.locks._SCRYPT", {"n": 2, "r": 8, "p": 1})
 
 
 @pytest.fixture
@@ -105,8 +114,8 @@ def test_backup_under_load_is_consistent(home: tuple[Runtime, str, str], tmp_pat
     try:
         for number in range(3):
             file = tmp_path / f"backup-{number}"
-            archive.write(rt, file, PASSPHRASE)
-            assert verification.verify(file, rt.settings, PASSPHRASE, lambda _: None).problems == ()
+            archive.write(rt, file, LOCK)
+            assert verification.verify(file, rt.settings, LOCK, lambda _: None).problems == ()
     finally:
         stopping.set()
         for writer in writers:
@@ -132,17 +141,17 @@ def test_backup_that_was_altered_is_refused(
 def test_backup_that_was_cut_off_is_refused(home: tuple[Runtime, str, str], tmp_path: Path, cut: int) -> None:
     rt, _, _ = home
     (rt.settings.data_path / "buckets" / "large").write_bytes(b"x" * (3 << 20))
-    archive.write(rt, tmp_path / "backup", PASSPHRASE)
+    archive.write(rt, tmp_path / "backup", LOCK)
     content = (tmp_path / "backup").read_bytes()
     (tmp_path / "cut").write_bytes(content[:cut])
     with pytest.raises(BackupError):
-        verification.verify(tmp_path / "cut", rt.settings, PASSPHRASE, lambda _: None)
+        verification.verify(tmp_path / "cut", rt.settings, LOCK, lambda _: None)
 
 
 def test_whole_pieces_cannot_be_left_out_or_moved(tmp_path: Path) -> None:
     piece = sealed_file._PIECE_BYTES + 16
     with (tmp_path / "sealed").open("wb") as file:
-        writer = sealed_file.SealedWriter(file, PASSPHRASE)
+        writer = sealed_file.SealedWriter(file, LOCK)
         for number in range(4):
             writer.write(bytes((number,)) * (1 << 20))
         writer.close()
@@ -156,7 +165,7 @@ def test_whole_pieces_cannot_be_left_out_or_moved(tmp_path: Path) -> None:
 
 
 def drain(file: Any) -> None:
-    reader = sealed_file.SealedReader(file, PASSPHRASE)
+    reader = sealed_file.SealedReader(file, LOCK)
     while reader.read(1 << 20):
         pass
 
@@ -165,7 +174,7 @@ def test_another_passphrase_opens_nothing(home: tuple[Runtime, str, str], run: R
     rt, _, _ = home
     run("backup", str(tmp_path / "backup"))
     with pytest.raises(BackupError, match="the passphrase is wrong"):
-        verification.verify(tmp_path / "backup", rt.settings, PASSPHRASE + "x", lambda _: None)
+        verification.verify(tmp_path / "backup", rt.settings, Passphrase(PASSPHRASE + "x"), lambda _: None)
 
 
 def test_passphrase_is_required(home: tuple[Runtime, str, str], run: Run, tmp_path: Path, monkeypatch: Any) -> None:
@@ -188,13 +197,11 @@ def test_restore_replaces_nothing(home: tuple[Runtime, str, str], run: Run, tmp_
 def test_lost_key_is_found_by_the_verification(home: tuple[Runtime, str, str], tmp_path: Path) -> None:
     rt, arn, _ = home
     (rt.settings.data_path / "keys" / f"{arn[-36:]}.key").unlink()
-    archive.write(rt, tmp_path / "backup", PASSPHRASE)
-    report = verification.verify(tmp_path / "backup", rt.settings, PASSPHRASE, lambda _: None)
+    archive.write(rt, tmp_path / "backup", LOCK)
+    report = verification.verify(tmp_path / "backup", rt.settings, LOCK, lambda _: None)
     assert [problem for problem in report.problems if f"The key of {arn} does not open" in problem]
     with pytest.raises(BackupError, match="damaged"):
-        verification.restore(
-            tmp_path / "backup", replace(rt.settings, data=str(tmp_path / "x")), PASSPHRASE, lambda _: None
-        )
+        verification.restore(tmp_path / "backup", replace(rt.settings, data=str(tmp_path / "x")), LOCK, lambda _: None)
     assert not (tmp_path / "x").exists()
 
 
@@ -203,7 +210,7 @@ def test_home_with_a_passphrase_needs_it_for_verification(tmp_path: Path) -> Non
     rt = from_settings(settings)
     active_root(client_for(rt))
     access_keys.ensure_root_key(rt)
-    archive.write(rt, tmp_path / "backup", PASSPHRASE)
-    assert verification.verify(tmp_path / "backup", settings, PASSPHRASE, lambda _: None).problems == ()
+    archive.write(rt, tmp_path / "backup", LOCK)
+    assert verification.verify(tmp_path / "backup", settings, LOCK, lambda _: None).problems == ()
     other = replace(settings, key_passphrase="another horse")
-    assert verification.verify(tmp_path / "backup", other, PASSPHRASE, lambda _: None).problems
+    assert verification.verify(tmp_path / "backup", other, LOCK, lambda _: None).problems

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.access import access_keys
 from chalicelib.backup import archive, schedule, verification
+from chalicelib.backup.locks import Passphrase
 from chalicelib.config import Settings, SettingsError
 from chalicelib.doctor import records
 from chalicelib.runtime import Runtime, from_settings
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.laptop
 PASSPHRASE = "correct horse battery staple"
+LOCK = Passphrase(PASSPHRASE)
 
 
 @pytest.fixture
 def rt(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Runtime:
-    monkeypatch.setattr(
-        "chalicelib.backup.sealed_file._SCRYPT", {"n": 2, "r": 8, "p": 1}
-    )  # another test has the real cost
+    monkeypatch.setattr("chalicelib.backup.locks._SCRYPT", {"n": 2, "r": 8, "p": 1})  # another test has the real cost
     settings = Settings(
         data=str(tmp_path / "data"),
         backups=str(tmp_path / "backups"),
@@ -46,7 +46,7 @@ def names(rt: Runtime) -> list[str]:
 def test_backups_are_made_when_due_and_the_newest_are_kept(rt: Runtime, clock: Clock) -> None:
     first = schedule.run(rt)
     assert first is not None
-    assert verification.verify(first, rt.settings, PASSPHRASE, lambda _: None).problems == ()
+    assert verification.verify(first, rt.settings, LOCK, lambda _: None).problems == ()
     clock.forward(hours=5)
     assert schedule.run(rt) is None
     (first.parent / "signet-note.backup").write_text("mine")
@@ -99,7 +99,7 @@ def test_doctor_finds_late_backups_and_those_beside_the_data(rt: Runtime, clock:
 
 
 def test_backup_has_the_settings_without_the_secrets(rt: Runtime, tmp_path: Path) -> None:
-    manifest = archive.write(rt, tmp_path / "backup", PASSPHRASE)
+    manifest = archive.write(rt, tmp_path / "backup", LOCK)
     assert manifest["settings"] == {
         "SIGNET_DATA": f"{tmp_path}/data",
         "SIGNET_BACKUPS": f"{tmp_path}/backups",
