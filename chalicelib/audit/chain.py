@@ -92,6 +92,11 @@ def link_of(line: bytes) -> Link:
     return Link(record["chain"], record["sequence"], sha256_of(line))
 
 
+def follows(record: Mapping[str, Any], last: Link) -> bool:
+    """Tell whether a record is the one after `last`."""
+    return (record["chain"], record["sequence"], record["previous"]) == (last.chain, last.sequence + 1, last.sha256)
+
+
 def record_of(line: bytes) -> dict[str, Any]:
     """Read a line; raises `BrokenError` if it is not a record."""
     try:
@@ -197,7 +202,7 @@ class _Reader:
         details = record.get("additionalEventData") or {}
         if last is None:
             self._begin(record, details)
-        elif (record["chain"], record["sequence"], record["previous"]) != (last.chain, last.sequence + 1, last.sha256):
+        elif not follows(record, last):
             raise BrokenError(
                 f"record {record['sequence']} does not follow record {last.sequence}: "
                 "a record was changed, moved, added or removed"
@@ -235,7 +240,9 @@ class _Reader:
                 f"when record {record['sequence']} was written, the records did not reach the published head {lost}"
             )
         cut = details.get("cutBytes")
-        self.notes.append(f"Record {record['sequence']} says that {cut} bytes of an incomplete line were cut off.")
+        self.notes.append(
+            f"Record {record['sequence']} says that {cut} bytes behind the last whole record were cut off."
+        )
 
     def _compare(self, link: Link) -> None:
         if self._expected.get(link.sequence, link.sha256) != link.sha256:

@@ -154,15 +154,22 @@ class FileTrail:
         found = json_files.files_of(self._directory)
         if not found:
             return self._begun(self._first_link(), 0, now)
-        line, end = json_files.last_line(found[-1])
         if found[-1].name != json_files.CURRENT:  # a process died while it rotated
+            line, _ = json_files.last_line(found[-1])
             return self._begun(chain.link_of(line), self._deletable(found), now)
+        link, end = self._end_of(found[-1])
         if not end and len(found) > 1:  # or before it wrote the first line
             (self._directory / json_files.CURRENT).unlink()
             return self._opened(now)
-        link = chain.link_of(line) if end else self._first_link()
-        tail = self._tail_of(end, link)
-        return self._repaired(tail, now)
+        return self._repaired(self._tail_of(end, link or self._first_link()), now)
+
+    def _end_of(self, current: Path) -> tuple[Link | None, int]:
+        """Return the last record to go on from, and where it ends; what was published and is damaged stays."""
+        link, end = json_files.whole_records(current, self._heads())
+        if link and not any(_is_beyond(head.link, link) for head in self._heads()):
+            return link, end
+        line, end = json_files.last_line(current)
+        return (chain.link_of(line), end) if end else (None, 0)
 
     def _first_link(self) -> Link:
         """Begin another chain, of which nothing is flushed yet."""
@@ -175,28 +182,24 @@ class FileTrail:
         return _Tail(descriptor, os.fstat(descriptor.number).st_ino, size, link)
 
     def _repaired(self, tail: _Tail, now: datetime) -> _Tail:
-        """Cut off an incomplete last line, and record that, and which records are missing by the published heads."""
+        """Cut off what is behind the last record; record that, and which records are missing by the published heads."""
         size = os.fstat(tail.descriptor.number).st_size
-        lost = max(
-            (head.link.sequence for head in self._heads(tail.link) if _is_beyond(head.link, tail.link)), default=0
-        )
+        lost = max((head.link.sequence for head in self._heads() if _is_beyond(head.link, tail.link)), default=0)
         if size == tail.size and not lost:
             return tail
         os.lseek(tail.descriptor.number, tail.size, os.SEEK_SET)
-        cut = os.read(tail.descriptor.number, chain.MOST_BYTES)
+        cut = os.read(tail.descriptor.number, size - tail.size)
         os.ftruncate(tail.descriptor.number, tail.size)
         details: dict[str, Any] = {"cutBytes": size - tail.size, "cutSha256": hashlib.sha256(cut).hexdigest()}
         event = self._own_event(chain.REPAIR, now, details | ({"lostThrough": lost} if lost else {}))
         logs.log("audit_repaired", cut_bytes=size - tail.size, lost_through=lost)
         return self._write(tail, chain.line_of(event, tail.link))
 
-    def _heads(self, link: Link) -> list[Head]:
-        """The published heads of a chain that are signed."""
+    def _heads(self) -> list[Head]:
+        """The published heads that are signed."""
         own = json_files.read_head(self._directory)
         heads = [*([own] if own else []), *map(chain.published, self._store.list_audit_heads())]
-        return [
-            head for head in heads if head.link.chain == link.chain and chain.is_signed(self._signer.public_key, head)
-        ]
+        return [head for head in heads if chain.is_signed(self._signer.public_key, head)]
 
     # rotating
 
@@ -220,6 +223,7 @@ class FileTrail:
         event = chain.beginning(event, link, deleted_through, self._signer.key)
         tail = self._write(tail, chain.line_of(event, link))
         json_files.fsync(tail.descriptor.number)
+        self._write_head(chain.sign(self._signer.key, tail.link))
         files.sync_directory(self._directory)
         for path in json_files.files_of(self._directory)[:-1]:
             if json_files.first_of(path) <= deleted_through:
@@ -267,6 +271,8 @@ class FileTrail:
             descriptor = os.open(self._directory / json_files.HEAD, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 os.pwrite(descriptor, json_files.head_bytes(head), 0)
+                if present is None:  # an older head does for a record that goes on, and none does not
+                    json_files.fsync(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -312,4 +318,6 @@ class FileTrail:
 
 def _is_beyond(head: Link, last: Link) -> bool:
     """Tell whether a head says that a chain has had more records, or another one in the place of the last."""
-    return head.sequence > last.sequence or (head.sequence == last.sequence and head.sha256 != last.sha256)
+    return head.chain == last.chain and (
+        head.sequence > last.sequence or (head.sequence == last.sequence and head.sha256 != last.sha256)
+    )

@@ -11,7 +11,7 @@ from chalicelib.audit import AuditError, Found, chain
 from chalicelib.audit.chain import Head, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 CURRENT, HEAD = "audit.jsonl", "head.json"
@@ -77,6 +77,30 @@ def last_line(path: Path) -> tuple[bytes, int]:
         if line.endswith(b"\n"):
             return line, offset + len(line)
     return b"", 0
+
+
+def whole_records(path: Path, heads: Iterable[Head]) -> tuple[Link | None, int]:
+    """Return the last record that follows without a gap from the last published head, and the offset at which it ends.
+
+    A loss of power may leave gaps among the records behind a head, because those may not have been on the disk.
+    """
+    published = {head.link.chain: head.link.sequence for head in sorted(heads, key=lambda head: head.link.sequence)}
+    end = next((offset for offset, line in backwards(path, path.stat().st_size) if _is_among(line, published)), 0)
+    last: Link | None = None
+    with path.open("rb") as file:
+        file.seek(end)
+        for line in iter(lambda: file.readline(chain.MOST_BYTES), b""):
+            record = _complete(line)
+            if record is None or (last and not chain.follows(record, last)):
+                break
+            last, end = chain.link_of(line), end + len(line)
+    return last, end
+
+
+def _is_among(line: bytes, published: Mapping[str, int]) -> bool:
+    """Tell whether a record is among those that a published head is about."""
+    record = _complete(line)
+    return record is not None and int(record["sequence"]) <= published.get(str(record["chain"]), 0)
 
 
 def backwards(path: Path, end: int) -> Iterator[tuple[int, bytes]]:

@@ -131,7 +131,7 @@ def test_an_incomplete_last_line_is_cut_off_and_that_is_recorded(of_files: Trail
     fill(of_files.process(), 2, 3)
     verdict = of_files.process().verify(START)
     assert verdict.problems == ()
-    assert verdict.notes == (f"Record 5 says that {len(torn)} bytes of an incomplete line were cut off.",)
+    assert verdict.notes == (f"Record 5 says that {len(torn)} bytes behind the last whole record were cut off.",)
 
 
 def test_a_process_that_died_while_it_rotated_leaves_a_record_that_goes_on(of_files: Trails) -> None:
@@ -146,12 +146,37 @@ def test_a_process_that_died_while_it_rotated_leaves_a_record_that_goes_on(of_fi
     assert verify(of_files) == ()
 
 
-def test_a_damaged_last_record_stops_writing(of_files: Trails) -> None:
+@pytest.mark.parametrize("lost", [4, 5])
+def test_records_that_were_not_on_the_disk_when_the_power_went_leave_no_gap(of_files: Trails, lost: int) -> None:
+    """A disk may keep later writes and lose earlier ones; the first record that this process wrote was published."""
     fill(of_files.process(), 3)
-    with (of_files.directory / json_files.CURRENT).open("ab") as file:
-        file.write(b"damaged\n")
+    path, head = (of_files.directory / name for name in (json_files.CURRENT, json_files.HEAD))
+    published = head.read_bytes()
+    writing = of_files.process()
+    for number in range(3, 6):
+        writing.append(event(f"event {number}"), now=START, durable=True)()
+    head.write_bytes(published)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[lost + 1] = bytes(len(lines[lost + 1]))
+    path.write_bytes(b"".join(lines))
+    assert verify(of_files)
+    fill(of_files.process(), 2, 6)
+    verdict = of_files.process().verify(START)
+    assert verdict.problems == ()
+    assert verdict.records == lost + 1 + 3  # with the one that begins the file, and that of the repair
+    cut = sum(map(len, lines[lost + 1 :]))
+    assert verdict.notes == (f"Record {lost + 2} says that {cut} bytes behind the last whole record were cut off.",)
+
+
+def test_a_damaged_record_that_was_published_stops_writing(of_files: Trails) -> None:
+    fill(of_files.process(), 3)
+    path = of_files.directory / json_files.CURRENT
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, b"x" * (len(last) - 1) + b"\n"]))
+    before = path.read_bytes()
     with pytest.raises(AuditError, match="it is not JSON"):
         fill(of_files.process(), 1)
+    assert path.read_bytes() == before
 
 
 def test_a_symbolic_link_is_not_followed(of_files: Trails, tmp_path: Path) -> None:
