@@ -1,7 +1,7 @@
 """A mark beside the database while its write-ahead log may hold writes that the database file lacks.
 
 SQLite opens a database whose log was deleted without a word, and the writes in the log are gone. So a process makes the
-mark after its first commit, before that returns. Whoever closes the database last moves the log into the database file
+mark after its first commit, before that returns. Whoever closes the database last copies the log into the database file
 and removes the mark. A mark without a log therefore means lost writes.
 
 Each process that has written holds a shared lock on the mark, which ends with the process. SQLite removes the log when
@@ -104,8 +104,11 @@ class WalMark:
                     os.close(descriptor)
 
     def _emptied(self, mark: Path) -> bool:
-        """Move the log into the database, and then remove the mark; False if somebody reads the log."""
-        (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        """Copy the log into the database, and then remove the mark; False if somebody reads the log.
+
+        The log stays: a mark without a log would mean lost writes, and the power may go before the mark does.
+        """
+        (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
         if not is_busy:
             files.remove(mark)
         return not is_busy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib import files
 from chalicelib.store import RecordError
 from chalicelib.store.sqlite import SqliteTable
 from chalicelib.store.table import Key, Put
@@ -86,6 +88,24 @@ def test_log_of_a_killed_process_is_used(path: Path) -> None:
     assert table.get(Key("A", "2")) is not None
     table.close()
     assert beside(path) == set()
+
+
+def test_process_that_ends_while_it_closes_the_database_leaves_no_mark_without_a_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost, so the next start must not say so."""
+    table = SqliteTable(path)
+    table.write(Put({"pk": "A", "sk": "1"}))
+    left = path.parent / "left"
+
+    def cut(mark: Path) -> None:
+        shutil.copytree(path.parent, left)
+        mark.unlink()
+
+    monkeypatch.setattr(files, "remove", cut)
+    table.close()
+    assert (left / "signet.db.open").exists()
+    assert SqliteTable(left / "signet.db").get(Key("A", "1")) is not None
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
