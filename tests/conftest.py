@@ -218,7 +218,7 @@ def acm_pca(rt: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much the fault runs, the interleavings, the simulation and the fuzzer covered."""
+    """Say how much the fault runs, the interleavings, the simulation, the fuzzer and the power cuts covered."""
     passed = terminalreporter.stats.get("passed", [])
     counted = [dict(each.user_properties) for each in passed if each.when == "call" and each.user_properties]
     runs = sum(int(each.get("fault runs", 0)) for each in counted)
@@ -228,6 +228,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if schedules := sum(int(each.get("schedules", 0)) for each in counted):
         terminalreporter.write_line(f"interleavings: {schedules} schedules, 0 breaches")
     for each in counted:
-        for name in ("simulation", "fuzz"):
+        for name in ("simulation", "fuzz", "power cuts"):
             if name in each:
                 terminalreporter.write_line(f"{name}: {each[name]}")

@@ -1,0 +1,68 @@
+"""The shim, built and preloaded into processes; faults are set while these run."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from errno import EIO
+from functools import cache
+from mmap import mmap
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SOURCE = Path(__file__).parent / "shim.c"
+KINDS = {"read": 1, "write": 2, "sync": 4, "open": 8, "name": 16}
+_FAULT = struct.Struct("<5i236s")
+COMPILER = shutil.which("cc")
+
+
+@cache
+def library() -> Path:
+    """Build the shim once for each process."""
+    built = Path(mkdtemp(prefix="signet-shim-")) / "shim.so"
+    assert COMPILER is not None
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl", "-lpthread"], check=True)
+    return built
+
+
+class Shim:
+    """What the processes of one home are started with.
+
+    Attributes:
+        record: what they did.
+    """
+
+    def __init__(self, root: Path, work: Path) -> None:
+        self.root, self.record, self._fault = root, work / "record", work / "fault"
+        self._fault.write_bytes(bytes(_FAULT.size))
+        with self._fault.open("r+b") as file:
+            self._mapped = mmap(file.fileno(), _FAULT.size)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of such a process."""
+        return {
+            "LD_PRELOAD": str(library()),
+            "SHIM_ROOT": str(self.root),
+            "SHIM_TRACE": str(self.record),
+            "SHIM_FAULT": str(self._fault),
+        }
+
+    def position(self) -> int:
+        """The size of the record: what happened until now is before it."""
+        return self.record.stat().st_size
+
+    def fail(self, kinds: Sequence[str], match: str, *, error: int = EIO, skip: int = 0, count: int = -1) -> None:
+        """Let calls about paths with this text fail, after `skip` others; all from then on, or `count`."""
+        self._mapped[:] = _FAULT.pack(sum(KINDS[kind] for kind in kinds), error, skip, count, 0, match.encode())
+
+    def mend(self) -> int:
+        """Let no call fail any more; returns how many did."""
+        hits = int(_FAULT.unpack(self._mapped[:])[4])
+        self._mapped[:] = bytes(_FAULT.size)
+        return hits
