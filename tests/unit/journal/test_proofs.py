@@ -103,6 +103,12 @@ def test_witness_must_have_cosigned() -> None:
     assert check_proof(cosigned.encode(), str(VERIFIER)) == (7, entry(7))
 
 
+def test_key_of_the_log_is_no_witness() -> None:
+    own = VerifierKey(VERIFIER.name, COSIGNATURE, VERIFIER.public_key)
+    with pytest.raises(JournalError, match="own key is no witness"):
+        proofs.verify(proof_of(7), VERIFIER, [own])
+
+
 @pytest.mark.parametrize(
     "content",
     [
