@@ -208,10 +208,9 @@ class _Forward:
         state = None if arn is None else self._plain.get_crl_state(arns.crl_arn(arn, entry.get("partition", "")))
         if state is None or state.crl_number >= entry["number"]:
             return False
+        self._plain.schedule_crl(state.crl_arn, due_at=self._now)  # first: with its number it is done
         same = ((Clause("crl_number", "=", state.crl_number),),)
-        is_done = self._written([Update(items.crl_key(state.crl_arn), same, {"crl_number": entry["number"]})])
-        self._plain.schedule_crl(state.crl_arn, due_at=self._now)
-        return is_done
+        return self._written([Update(items.crl_key(state.crl_arn), same, {"crl_number": entry["number"]})])
 
     # CAs, and who may do what
 
