@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,12 +72,25 @@ def verify(place: str) -> None:
 
 @click.command()
 @click.argument("place", metavar="FILE")
-def restore(place: str) -> None:
-    """Restore a backup as the data directory (SIGNET_DATA), which must not exist or must be empty."""
+@click.option(
+    "--journal",
+    type=click.Path(exists=True, file_okay=False),
+    help="The journal of the lost home, which is newer than that in the backup; without it SIGNET_JOURNAL is used.",
+)
+def restore(place: str, journal: str | None) -> None:
+    """Restore a backup as the data directory (SIGNET_DATA), which must not exist or must be empty.
+
+    What the journal has and the backup has not is known afterwards: revocations, serial numbers, what was deleted.
+    """
     settings = Settings.from_env()
+    if journal is not None and settings.has_journal_apart:
+        raise click.UsageError("SIGNET_JOURNAL names the journal already: give --journal without it.")
     with places.read(place, settings) as file, _progress("Restoring", _size_of(file)) as progress:
         report = verification.restore(file, settings, lock_of(settings), progress)
     _print(report)
+    if journal is not None:
+        shutil.rmtree(settings.journal_path, ignore_errors=True)
+        shutil.copytree(journal, settings.journal_path)
     rt = runtime.from_env()
     with recording_it(rt, "RestoreBackup", settings.account_id, {"created_at": report.manifest["created_at"]}):
         known = reconcile.bring_forward(rt).entries  # after the first record of the restored home

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -266,15 +267,18 @@ def test_unknown_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> No
 
 
 def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """Eight writers, a kill at a random moment, a restart: what was answered is there, and every record ends."""
+    """Eight writers, a kill at a random moment, a restart: what was answered is there, and every record ends.
+
+    A copy of the database from before all but the first of these learns it from the journal.
+    """
     import random
 
-    home = Home(tmp_path / "home", SIGNET_PENDING_SECONDS="30")
+    home = Home(tmp_path / "home", SIGNET_PENDING_SECONDS="30", SIGNET_JOURNAL=str(tmp_path / "journal"))
     home.start()
     arn = active_root(home.client())
     issued: list[str] = []
     revoked: list[str] = []
-    chance = random.Random(7)
+    chance, copy = random.Random(7), b""
     for _ in range(6):
         stopping = threading.Event()
         threads = [
@@ -287,6 +291,7 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
         stopping.set()
         for thread in threads:
             thread.join()
+        copy = copy or database_of(home)
         home.start()
     client = home.client()
     assert len(issued) > 20
@@ -294,15 +299,39 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
     for certificate_arn in issued:
         answer = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=certificate_arn)
         assert answer["Certificate"]
+    all_are_revoked(client, arn, revoked)
+    assert len(set(issued)) == len(issued)
+    issue(client, arn)
+    home.stop()
+    for name in ("signet.db-wal", "signet.db-shm"):
+        (home.data / name).unlink(missing_ok=True)
+    (home.data / "signet.db").write_bytes(copy)
+    home.start()
+    lost = 0
+    for certificate_arn in issued:
+        try:
+            client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=certificate_arn)
+        except client.exceptions.RequestFailedException as error:
+            lost += "lost with the database" in str(error)
+    assert 0 < lost < len(issued)
+    all_are_revoked(client, arn, revoked)
+    issue(client, arn)
+    home.stop()
+
+
+def database_of(home: Home) -> bytes:
+    """The database, as a backup has it."""
+    with sqlite3.connect(home.data / "signet.db") as source:
+        return source.serialize()
+
+
+def all_are_revoked(client: Any, arn: str, revoked: list[str]) -> None:
     for certificate_arn in revoked:
         serial = certificate_arn.rsplit("/", 1)[1]
         with pytest.raises(client.exceptions.RequestAlreadyProcessedException):
             client.revoke_certificate(
                 CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED"
             )
-    assert len(set(issued)) == len(issued)
-    issue(client, arn)
-    home.stop()
 
 
 def _write(client: Any, arn: str, issued: list[str], revoked: list[str], stopping: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,27 @@ def test_home_is_backed_up_verified_and_restored(home: tuple[Runtime, str, str],
     assert run("audit", "verify", data="other").exit_code == 0
     assert not list(tmp_path.glob("**/.tmp-*"))
     assert not list(tmp_path.glob("**/.signet-restoring-*"))
+
+
+def test_restored_home_learns_from_the_journal_of_the_lost_one(
+    home: tuple[Runtime, str, str], run: Run, tmp_path: Path
+) -> None:
+    rt, arn, _ = home
+    file = tmp_path / "backup"
+    rt.journal.run(rt.now())
+    assert run("backup", str(file)).exit_code == 0
+    client = client_for(rt)
+    serial = serial_of(issue(client, arn))
+    client.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    rt.journal.run(rt.now())
+    restored = run("restore", str(file), "--journal", str(rt.settings.journal_path), data="other")
+    assert restored.exit_code == 0, restored.output
+    assert re.search(r"The journal had [0-9]+ later entries", restored.output)
+    record = from_settings(Settings(data=str(tmp_path / "other"))).store.get_certificate(
+        arn, int(serial.replace(":", ""), 16)
+    )
+    assert record is not None
+    assert record.revoked_at is not None
 
 
 def test_nothing_of_the_home_is_readable_in_the_file(home: tuple[Runtime, str, str], run: Run, tmp_path: Path) -> None:

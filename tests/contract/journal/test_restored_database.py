@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
 import app as signet_app
 from chalicelib import logs, reconcile
 from chalicelib.access import access_keys, principals
+from chalicelib.cli import signet
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.journal import JournalError
@@ -229,8 +232,6 @@ def again(rt: Runtime) -> Runtime:
 def test_journal_that_was_changed_stops_all_signing_until_somebody_accepts_it(
     running: tuple[Runtime, str], change: str, tmp_path: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import shutil
-
     rt, arn = running
     path = rt.settings.journal_path
     if change == "truncated":
@@ -281,3 +282,38 @@ def test_home_that_had_no_journal_begins_one_with_all_that_it_has(rt: Runtime, a
     for kind in ("issued", "revoked", "access-key", "crl", "item"):
         assert f'"kind":"{kind}"'.encode() in entries
     assert head.listed_to is None
+
+
+def test_process_that_runs_on_notices_a_restore_within_half_a_minute(
+    running: tuple[Runtime, str], clock: Clock
+) -> None:
+    rt, arn = running
+    issue(client_for(rt), arn)
+    store: Any = rt.store
+    store.adopt_journal(store.journal_head(), size=1, root=rt.journal.log.root_at(1).hex())
+    clock.forward(seconds=31)
+    with pytest.raises(ClientError, match="lacks"):
+        issue(client_for(rt), arn)
+    with pytest.raises(NotServingError):
+        rt.journal.run(rt.now())
+    assert reconcile.run_journal(rt, seconds=50)["lacked"] > 0
+    issue(client_for(rt), arn)
+
+
+def test_command_brings_forward_and_tells_what_it_did(
+    home: Restored, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setenv("SIGNET_DATA", home.rt.settings.data)
+    told = CliRunner().invoke(signet, ["reconcile", "--journal"])
+    assert told.exit_code == 0, told.output
+    assert f"revoked: {SINCE} brought back" in told.output
+    assert "have the same" in told.output
+    assert CliRunner().invoke(signet, ["reconcile", "--accept-fork"]).exit_code == 2
+    shutil.rmtree(home.rt.settings.journal_path)
+    refused = CliRunner().invoke(signet, ["reconcile", "--journal"])
+    assert refused.exit_code == 1
+    assert "The journal is lost" in refused.output
+    accepted = CliRunner().invoke(signet, ["reconcile", "--journal", "--accept-fork"])
+    assert accepted.exit_code == 0, accepted.output
+    names = [found.record["eventName"] for found in home.rt.audit.newest("000000000000", now=clock())]
+    assert {"AcceptJournal", "BringForward", "ReconcileJournal"} <= set(names)
