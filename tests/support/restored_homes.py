@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Copy:
 
 
 def copy_of(rt: Runtime) -> Copy:
-    with sqlite3.connect(rt.settings.data_path / "signet.db") as source:
+    with closing(sqlite3.connect(rt.settings.data_path / "signet.db")) as source:
         database = source.serialize()
     journal = rt.settings.data_path.with_name("copied-journal")
     shutil.rmtree(journal, ignore_errors=True)
@@ -44,6 +45,8 @@ def restored(rt: Runtime, copy: Copy, *, with_journal: bool) -> Runtime:
     rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
     path.with_name("restored.db").write_bytes(copy.database)
     path.with_name("restored.db").replace(path)
+    for beside in ("signet.db-wal", "signet.db-shm"):  # SQLite would apply the present log to the copy
+        path.with_name(beside).unlink(missing_ok=True)
     if with_journal:
         shutil.rmtree(rt.settings.journal_path, ignore_errors=True)
         if copy.journal.is_dir():
