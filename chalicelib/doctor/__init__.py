@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import logs
-from chalicelib.doctor import files, integrity, records
+from chalicelib.doctor import chains, files, integrity, records
 from chalicelib.doctor.findings import Finding
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ CHECKS = (
     Check("journal", records.journal, is_quick=True),
     Check("backups", records.backups, is_quick=True),
     Check("database pages", integrity.whole),
+    Check("audit record", chains.audit),
+    Check("journal entries", chains.journal),
     Check("time of others", records.clock_of_others),
     Check("secrets", records.secrets),
     Check("CA keys", records.ca_keys),
