@@ -21,7 +21,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants power-cuts lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants disk-faults lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +68,8 @@ pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictu
 fuzz: $(VENV)/dev.stamp ## send 500,000 hostile requests; SEED=n replays one, CASES=n says how many
 	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
-power-cuts: $(VENV)/dev.stamp ## cut the power of a server under load at 300 moments; fails if anything acknowledged is lost
-	$(BIN)/pytest --whole tests/faults/test_power_cuts.py
+disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 calls, damage every file of a home, and let its disk fail
+	$(BIN)/pytest --whole tests/faults/test_power_cuts.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
 
 mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
 	$(BIN)/python -m tests.mutation

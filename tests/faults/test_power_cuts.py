@@ -78,7 +78,7 @@ def test_server_starts_after_a_power_cut_and_its_records_verify(
     request: pytest.FixtureRequest, recorded: tuple[Shim, Acknowledged], tmp_path: Path
 ) -> None:
     if not request.config.getoption("--whole"):
-        pytest.skip("each start takes seconds: make power-cuts")
+        pytest.skip("each start takes seconds: make disk-faults")
     shim, seen = recorded
     for label, data, position in homes_after_cuts(shim, list(events(shim.record)), 10, tmp_path, seed=2):
         home = Home(data)

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from chalicelib import arn as arns
-from chalicelib import reconcile, runtime
+from chalicelib import doctor, reconcile, runtime
 from chalicelib.audit.events import Actor, event
 from chalicelib.audit.notes import Origin
 from chalicelib.cli import signet
-from chalicelib.crl import publication
+from chalicelib.config import SettingsError
+from chalicelib.crl import publication, repair
 from chalicelib.errors import ApiError
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates
@@ -38,7 +39,7 @@ CALLER = Caller(account_id=ACCOUNT, access_key_id="AKIATEST", principal=ADMINIST
 
 @contextmanager
 def started(home: Path) -> Iterator[Runtime]:
-    """Start as `signet serve` does, a minute later: with reconciliation and the schedule's publication of CRLs.
+    """Start as `signet serve` does, a minute later: with reconciliation, the monitor's repairs and the schedule's CRLs.
 
     Raises:
         SettingsError: the home refuses to start.
@@ -47,8 +48,12 @@ def started(home: Path) -> Iterator[Runtime]:
         patch.setenv("SIGNET_DATA", str(home))
         patch.setenv("SIGNET_PENDING_SECONDS", str(PENDING_SECONDS))
         rt = runtime.from_env()
+    if reason := doctor.at_start(rt):
+        raise SettingsError(reason)
     rt = replace(rt, now=lambda: runtime.system_clock() + timedelta(seconds=2 * PENDING_SECONDS))
     try:
+        authorities = rt.store.list_certificate_authorities(ACCOUNT, limit=100)
+        repair.repair(rt, [ca.arn for ca in authorities])  # as the monitor does where clients get no right CRL
         for _ in range(2):
             reconcile.reconcile(rt)
             publication.publish_due_crls(rt, seconds=60)
