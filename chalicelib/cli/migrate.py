@@ -57,5 +57,5 @@ def _with_bar(table: migrations.Table) -> int:
 
     length = table.size() * (SCHEMA - migrations.state_of(table).schema) if isinstance(table, SqliteTable) else None
     bar: Any
-    with click.progressbar(length=length, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with click.progressbar((), length=length, show_pos=True, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         return migrations.run(table, show)

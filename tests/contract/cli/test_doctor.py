@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import doctor
+from chalicelib import doctor, migrations
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication
@@ -25,6 +25,7 @@ from chalicelib.runtime import Runtime, from_settings
 from chalicelib.store.table import SCHEMA
 from tests.support.authority_steps import active_root, issue
 from tests.support.client import client_for
+from tests.support.localstack_home import make_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +209,15 @@ def test_clock_is_compared_with_that_of_a_url(
         server.shutdown()
         server.server_close()
     assert problems == ([f"The clock is {expected} that of {url}."] if expected else [])
+
+
+def test_home_on_aws_is_checked_as_well(tmp_path: Path, aws: None) -> None:
+    settings = Settings(data=str(tmp_path / "none"), state="dynamodb", buckets="s3", keys="kms")
+    make_state(settings.table)
+    rt = from_settings(settings)
+    access_keys.ensure_root_key(rt)
+    (finding,) = [finding for _, findings in doctor.examine(rt) for finding in findings]
+    assert finding == (f"The records are of schema 1, and this version writes {SCHEMA}.", "run `signet migrate`", None)
+    migrations.run(rt.store.table.inner)  # type: ignore[attr-defined]  # the store over a table
+    assert [finding for _, findings in doctor.examine(rt) for finding in findings] == []
+    assert not (tmp_path / "none").exists()

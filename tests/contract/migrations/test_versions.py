@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -29,6 +31,7 @@ from chalicelib.store.sqlite import SqliteTable
 from chalicelib.store.table import SCHEMA, VERSION, Key, Put
 from tests.support.authority_steps import issue, serial_of
 from tests.support.client import client_for
+from tests.support.localstack_home import make_state
 from tests.support.rest import Rest
 from tests.support.version_homes import HOMES, LATEST, NAMES, unpack
 
@@ -136,6 +139,32 @@ def test_migration_that_was_stopped_anywhere_goes_on(tmp_path: Path) -> None:
             return
 
 
+def killed_after(pages: int, data: Path) -> None:
+    """Migrate in a process that is killed once it has seen so many pages."""
+    steps = count(1)
+
+    def step(*_: object) -> None:
+        if next(steps) == pages:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        migrations.run(table_of(data), step)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_migration_that_is_killed_goes_on(tmp_path: Path) -> None:
+    whole, _ = unpack(EARLIEST, tmp_path / "whole")
+    migrations.run(table_of(whole))
+    for pages in (1, 9, 17):
+        data, _ = unpack(EARLIEST, tmp_path / str(pages))
+        killed_after(pages, data)
+        assert migrations.state_of(table_of(data)).schema < SCHEMA
+        migrations.run(table_of(data))
+        assert contents(data) == contents(whole)
+
+
 def test_migrated_home_is_not_touched_again(tmp_path: Path) -> None:
     data, _ = unpack(LATEST, tmp_path)
     assert of_laptop(Settings(data=str(data))) == SCHEMA - 1
@@ -184,6 +213,17 @@ def test_commands_refuse_records_of_an_earlier_version_in_one_sentence(
     assert f"The records are of schema {SCHEMA}: 4 migrations were applied." in migrated.output
     assert CliRunner().invoke(signet, ["status"]).exit_code == 0
     assert "MigrateState" in CliRunner().invoke(signet, ["audit", "tail"]).output
+
+
+def test_command_migrates_the_table_of_dynamodb(tmp_path: Path, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"DATA": str(tmp_path / "none"), "STATE": "dynamodb", "BUCKETS": "s3", "KEYS": "kms"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"SIGNET_{name}", value)
+    make_state("signet")
+    for applied in (SCHEMA - 1, 0):
+        migrated = CliRunner().invoke(signet, ["migrate"])
+        assert migrated.exit_code == 0, migrated.output
+        assert f"The records are of schema {SCHEMA}: {applied} migrations were applied." in migrated.output
 
 
 @pytest.mark.parametrize("command", ["migrate", "status"])
