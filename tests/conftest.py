@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import uuid
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -147,8 +148,9 @@ def rt(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch
     if not request.config.getoption("--localstack"):
         return replace(from_settings(Settings(data=data)), now=clock)
     own_account(request.getfixturevalue("localstack"), monkeypatch)
-    settings = Settings(data=data, state="dynamodb", buckets="s3", keys="kms")
-    make_state(settings.table)
+    journal = f"signet-journal-{uuid.uuid4()}"  # names of buckets are unique among all accounts
+    settings = Settings(data=data, state="dynamodb", buckets="s3", keys="kms", journal=journal)
+    make_state(settings.table, journal)
     return replace(from_settings(settings), now=clock, buckets=OpenBuckets(settings.region))
 
 

@@ -158,9 +158,9 @@ class Account:
         self._data, self._clock, self._url = data, clock, url
         self.calls: dict[str, list[Call]] = defaultdict(list)
         self.operations: dict[str, set[str]] = defaultdict(set)
-        make_state("signet")
+        make_state("signet", JOURNAL_BUCKET)
         s3 = boto3.session.Session().client("s3", region_name=REGION)
-        for bucket in (CRL_BUCKET, REPORT_BUCKET, JOURNAL_BUCKET):
+        for bucket in (CRL_BUCKET, REPORT_BUCKET):
             make_bucket(s3, bucket)
 
     def process(self, function: str, **settings: str) -> Runtime:
