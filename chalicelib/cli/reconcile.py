@@ -36,7 +36,7 @@ def reconcile(*, journal: bool, accept_fork: bool) -> None:
     difference = rt.journal.difference(rt.now())
     if difference is not None and accept_fork:
         with recording_it(rt, "AcceptJournal", rt.settings.account_id, {"reason": difference.reason}):
-            rt.journal.accept()
+            rt.journal.accept(rt.now())
         click.echo(f"Accepted: {difference.reason}")
         difference = rt.journal.difference(rt.now())
     if difference is not None:

@@ -89,6 +89,20 @@ def _decoded(content: bytes) -> Entry:
         raise JournalError(str(error)) from error
 
 
+def learn(plain: TableStore, log: Log, *, now: datetime) -> Report:
+    """Apply what only grows of all that a log has: serial numbers, revocations, tokens, CRL numbers, deleted keys.
+
+    For a log that does not go on from what the database knows: what its records say as a whole may be of another home.
+    Parameters and exceptions as of `bring_forward`.
+    """
+    checkpoint = log.checkpoint()
+    run = _Forward(plain, now)
+    for first in range(0, checkpoint.size if checkpoint else 0, WINDOW):
+        window = log.entries(first, min(first + WINDOW, checkpoint.size)) if checkpoint else ()
+        run.apply([entry for entry in map(_decoded, window) if entry["kind"] in _GROWING])
+    return run.report
+
+
 class _Forward:
     """Applies entries, window by window."""
 
@@ -297,6 +311,9 @@ _AFTERWARDS: dict[str, Callable[[_Forward, Entry], bool]] = {
     "revoked": _Forward.revocation,
     "crl": _Forward.crl,
 }
+
+
+_GROWING = frozenset({"reserved", "issued", "access-key-gone", *_AFTERWARDS})
 
 
 def _every(plain: TableStore, account_id: str) -> Iterator[CertificateAuthority]:

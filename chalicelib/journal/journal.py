@@ -114,8 +114,10 @@ class Journal:
             self._known = None
         return report
 
-    def accept(self) -> None:
+    def accept(self, now: datetime) -> None:
         """Go on from the log as it is, whatever the database knew of it; an entry and a list of everything follow.
+
+        The database learns the revocations and serial numbers of the log first, so that nothing is forgotten.
 
         Raises:
             JournalError: the log is damaged: nothing can be appended to it.
@@ -124,5 +126,6 @@ class Journal:
         with self._turn:
             checkpoint = self.log.checkpoint()
             size, root = (checkpoint.size, checkpoint.root.hex()) if checkpoint else (0, "")
+            forward.learn(self._store.unjournaled(), self.log, now=now)
             self._store.adopt_journal(self._store.journal_head(), size=size, root=root, accepted=True)
             self._known = None

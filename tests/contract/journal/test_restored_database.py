@@ -259,9 +259,9 @@ def test_journal_that_was_changed_stops_all_signing_until_somebody_accepts_it(
         ocsp_status(rt, arn, f"{leaf.serial_number:032x}")
     if change == "another":
         with pytest.raises(JournalError):
-            rt.journal.accept()
+            rt.journal.accept(rt.now())
         shutil.rmtree(path)
-    rt.journal.accept()
+    rt.journal.accept(rt.now())
     issue(client_for(rt), arn)
     clock.forward(seconds=1)
     head = rt.journal.run(rt.now())
@@ -317,3 +317,20 @@ def test_command_brings_forward_and_tells_what_it_did(
     assert accepted.exit_code == 0, accepted.output
     names = [found.record["eventName"] for found in home.rt.audit.newest("000000000000", now=clock())]
     assert {"AcceptJournal", "BringForward", "ReconcileJournal"} <= set(names)
+
+
+def test_accepted_journal_of_another_history_forgets_none_of_its_revocations(
+    home: Restored, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two copies of one home went on: the database of one of them meets the journal of the other."""
+    rt, store = home.rt, home.rt.store
+    head = store.journal_head()
+    here: Any = store
+    here.adopt_journal(head, size=head.size, root="ab" * 32)
+    clock.forward(seconds=31)
+    assert "rewritten" in str(rt.journal.difference(clock()))
+    assert reconcile.bring_forward(rt).entries == 0
+    rt.journal.accept(clock())
+    assert {ocsp_status(rt, home.arn, serial)[0] for serial in home.revoked} == {"REVOKED"}
+    assert rt.store.get_access_key(home.deleted_key) is None
+    assert rt.journal.run(clock()).listed_to is None

@@ -13,16 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from chalicelib.buckets import BucketError
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.journal import sequencer
+from chalicelib.journal.journal import Journal
+from chalicelib.journal.log import Log
 from chalicelib.store import journal_entries
 from chalicelib.store.journaled import JournaledTable
 from tests.support.authority_steps import active_root, fetch, issue, serial_of
+from tests.support.ports import Port, fail
+from tests.support.revocations import published, serials
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
+    from tests.faults.world import Clock
 
 STORE = Path(journal_entries.__file__).parent
 
@@ -148,8 +155,6 @@ def test_checkpoint_of_another_key_stops_the_sequencer(rt: Runtime, acm_pca: Any
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from chalicelib.journal import JournalError
-    from chalicelib.journal.journal import Journal
-    from chalicelib.journal.log import Log
     from tests.support.journals import FixedKey
 
     active_root(acm_pca)
@@ -160,3 +165,23 @@ def test_checkpoint_of_another_key_stops_the_sequencer(rt: Runtime, acm_pca: Any
     with pytest.raises(JournalError):
         Journal(rt.journal._store, other).sequence(rt.now())
     assert replace(rt.store.journal_head(), assigned=()).size == rt.journal.log.checkpoint().size  # type: ignore[union-attr]  # there is one
+
+
+def test_crl_with_new_revocations_waits_for_the_journal(rt: Runtime, acm_pca: Any, clock: Clock) -> None:
+    arn = active_root(acm_pca)
+    serial = serial_of(issue(acm_pca, arn))
+    publish_due_crls(rt, seconds=60)
+    acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
+    before = published(rt, arn)
+    log = rt.journal.log
+    full: Any = Port(log._buckets, put=fail(BucketError("full")))
+    out = replace(rt, journal=Journal(rt.journal._store, Log(full, log._bucket, log._signer)))
+    (outcome,) = publish_due_crls(out, seconds=60)
+    assert (outcome.result, "full" in outcome.error) == ("failed", True)
+    assert published(rt, arn).fingerprint(SHA256()) == before.fingerprint(SHA256())
+    clock.forward(seconds=60)
+    (outcome,) = publish_due_crls(rt, seconds=60)
+    assert outcome.result == "published"
+    assert serials(published(rt, arn)) == {int(serial.replace(":", ""), 16)}
+    head = rt.store.journal_head()
+    assert any(b'"kind":"revoked"' in entry for entry in log.entries(0, head.size))
