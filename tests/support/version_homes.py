@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HOMES = sorted((ROOT / "tests" / "data" / "versions").glob("*.tar.gz"))
 NAMES = [path.name.removesuffix(".tar.gz") for path in HOMES]
-LATEST = HOMES[-1]
+LAST_OF_SCHEMA_1 = next(path for path in HOMES if "5ba0ee8" in path.name)
 
 
 def unpack(archive: Path, target: Path) -> tuple[Path, dict[str, Any]]:

@@ -33,7 +33,7 @@ from tests.support.authority_steps import issue, serial_of
 from tests.support.client import client_for
 from tests.support.localstack_home import make_state
 from tests.support.rest import Rest
-from tests.support.version_homes import HOMES, LATEST, NAMES, unpack
+from tests.support.version_homes import HOMES, LAST_OF_SCHEMA_1, NAMES, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,9 @@ def contents(data: Path) -> list[tuple[Any, ...]]:
 def upgraded(archive: Path, tmp_path: Path, clock: Clock) -> tuple[Runtime, dict[str, Any]]:
     data, facts = unpack(archive, tmp_path)
     settings = Settings(data=str(data))
-    assert of_laptop(settings) == SCHEMA - 1
+    with closing(sqlite3.connect(data / "signet.db")) as connection:
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    assert of_laptop(settings) == SCHEMA - schema
     clock.now = PAST
     return replace(from_settings(settings), now=clock), facts
 
@@ -166,7 +168,7 @@ def test_migration_that_is_killed_goes_on(tmp_path: Path) -> None:
 
 
 def test_migrated_home_is_not_touched_again(tmp_path: Path) -> None:
-    data, _ = unpack(LATEST, tmp_path)
+    data, _ = unpack(LAST_OF_SCHEMA_1, tmp_path)
     assert of_laptop(Settings(data=str(data))) == SCHEMA - 1
     before = contents(data)
     assert of_laptop(Settings(data=str(data))) == 0
@@ -200,7 +202,7 @@ def test_items_of_dynamodb_are_migrated_in_place(tmp_path: Path, aws: None) -> N
 def test_commands_refuse_records_of_an_earlier_version_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, _ = unpack(LATEST, tmp_path)
+    data, _ = unpack(LAST_OF_SCHEMA_1, tmp_path)
     monkeypatch.setenv("SIGNET_DATA", str(data))
     before = contents(data)
     refused = CliRunner().invoke(signet, ["status"])
@@ -230,7 +232,7 @@ def test_command_migrates_the_table_of_dynamodb(tmp_path: Path, aws: None, monke
 def test_database_of_a_later_version_is_refused_in_one_sentence(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, _ = unpack(LATEST, tmp_path)
+    data, _ = unpack(LAST_OF_SCHEMA_1, tmp_path)
     with closing(sqlite3.connect(data / "signet.db")) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     monkeypatch.setenv("SIGNET_DATA", str(data))
