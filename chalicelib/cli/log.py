@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from chalicelib import arn as arns
 from chalicelib import files, runtime
 from chalicelib.cli.recorded import recording_it
+from chalicelib.config import Settings
 from chalicelib.journal import JournalError, checkpoints, comparison, issuances, notes, proofs, verification
 from chalicelib.journal import witness as witnesses
 from chalicelib.journal.log import CHECKPOINT, tree_of
@@ -170,11 +171,12 @@ def prove(serial: str, ca_arn: str | None, at: Path | None, out: Path | None) ->
 @log.command()
 @click.argument("proof", type=_EXISTING)
 @click.argument("certificate", type=_EXISTING)
-@click.option("--key", type=_Key(), help="Verifier key of the journal, or a file that has it.")
+@click.option("--key", type=_Key(), help="Verifier key of the journal, or a file that has it; default: this home's.")
 @click.option("--witness", "by", type=_Key(), multiple=True, help="Key of a witness that must have cosigned.")
 def check(proof: Path, certificate: Path, key: VerifierKey | None, by: tuple[VerifierKey, ...]) -> None:
-    """Check a PROOF that a CERTIFICATE is in a journal; this needs no home and no network."""
+    """Check a PROOF that a CERTIFICATE is in a journal; with --key this needs no home and no network."""
     claim = proofs.parse(_content(proof))
+    key = key or _key_of_home()
     if key is None:
         claimed = printable(claim.claimed_key)
         raise JournalError(
@@ -258,6 +260,13 @@ def _copy(path: Path, key: VerifierKey) -> _Published:
         raise JournalError(f"{path} has no file '{CHECKPOINT}': it is no copy of a journal.")
     checkpoint = checkpoints.parse(content, key)
     return _Published(key, checkpoint, tree_of(checkpoint, read))
+
+
+def _key_of_home() -> VerifierKey | None:
+    """Return the key of this home's journal; None if there is no home, which this does not make."""
+    settings = Settings.from_env()
+    is_used = settings.state != "sqlite" or (settings.data_path / "signet.db").exists()
+    return runtime.from_env().journal.log.verifier_key if is_used else None
 
 
 def _default_since(rt: Runtime) -> Path | None:

@@ -155,6 +155,7 @@ def test_certificate_is_proved_to_whoever_has_the_key(
     key, ca = key_of(run), ["--ca", home.arn] if with_ca else []
     result = run("log", "prove", home.serial, *ca, "--out", "proof")
     assert result.stdout.startswith("Wrote proof: entry ")
+    assert run("log", "check", "proof", str(home.pem)).exit_code == 0  # in the home, whose key it has
     monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "nothing"))
     result = run("log", "check", "proof", str(home.pem), "--key", key)
     assert (result.exit_code, result.stderr) == (0, "")
