@@ -21,7 +21,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl flood clients-test fuzz mutants disk-faults lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas flood clients-test fuzz mutants disk-faults lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server 
 
 bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries, compared with OpenSSL
 	$(BIN)/python -m tests.bench.crl
+
+bench-cas: $(VENV)/dev.stamp ## measure a home with a thousand CAs
+	$(BIN)/python -m tests.bench.many_authorities 1000
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py

@@ -191,7 +191,8 @@ def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run
 
     rt = runtime()
     # A slow CRL server must not delay the OCSP checks, and vice versa.
-    watches = [partial(crl_watch.watch_crls, rt), partial(ocsp_watch.watch_ocsp, rt)]
+    seconds = rounds.seconds_of(rt)
+    watches = [partial(watch, rt, seconds=seconds) for watch in (crl_watch.watch_crls, ocsp_watch.watch_ocsp)]
     crls, responders = rounds.together(watches, threads=2)
     problems = sum(bool(check.problem) for check in (*crls, *responders))
     damaged = repair.repair(rt, {check.ca_arn for check in crls if check.problem})

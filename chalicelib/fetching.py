@@ -36,8 +36,8 @@ class FetchError(OSError):
 class Deadline:
     """A moment by which something has to have ended."""
 
-    def __init__(self, seconds: float, within: Deadline | None = None) -> None:
-        self._ends = time.monotonic() + (seconds if within is None else min(seconds, max(within.seconds, 0)))
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
 
     @property
     def seconds(self) -> float:
@@ -158,6 +158,9 @@ def _connected(host: str, port: int, may: Allowed, deadline: Deadline) -> socket
 
 def _resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
     """The addresses of a host, once each; the system's resolver knows no deadline, so it runs beside."""
+    if hosts.is_literal(host):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return [(family, address) for family, _, _, _, address in found]
     answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def resolve() -> None:

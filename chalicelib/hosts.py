@@ -25,6 +25,15 @@ def is_host_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and not ends_in_number(text)
 
 
+def is_literal(text: str) -> bool:
+    """Return whether a text is an IP address, which needs no resolver."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def ends_in_number(text: str) -> bool:
     """Return whether a name is an address to browsers, or none at all: its last label is a number, as in `0x7f.1`."""
     last = text.removesuffix(".").rpartition(".")[2]

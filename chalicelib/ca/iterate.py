@@ -25,9 +25,8 @@ def every_authority(rt: Runtime) -> Iterator[CertificateAuthority]:
         yield from of_account(rt, account)
 
 
-def of_account(rt: Runtime, account_id: str) -> Iterator[CertificateAuthority]:
-    """All CAs of an account, read in pages."""
-    after: str | None = None
+def of_account(rt: Runtime, account_id: str, *, after: str | None = None) -> Iterator[CertificateAuthority]:
+    """All CAs of an account, or those after a CA id, by id; read in pages."""
     while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
         yield from page
         after = page[-1].arn.rsplit("/", 1)[1]

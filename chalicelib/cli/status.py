@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from datetime import UTC, datetime
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,12 +22,13 @@ from chalicelib.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from chalicelib.crl.freshness import Freshness
     from chalicelib.records import CertificateAuthority, DistributionPoint
     from chalicelib.runtime import Runtime
 
+_LAST = 10  # certificates whose mean time is shown
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _COLUMNS = ("Name", "Type", "Status", "Issued", "Failed", "Time", "Revoked", "CRL", "Next update", "Next run", "ARN")
 
 
@@ -50,7 +53,7 @@ def status(*, as_json: bool) -> None:
 
 def _show(rt: Runtime, *, as_json: bool) -> None:
     head = rt.store.journal_head()
-    cas = [describe(rt, ca) for ca in sorted(iterate.every_authority(rt), key=_order)]
+    cas = describe_all(rt)
     if as_json:
         journal = {"Entries": head.size, "PublishedAt": head.published_at}
         answer = {"Clock": clock.notice(rt), "Journal": journal, "CertificateAuthorities": cas}
@@ -66,23 +69,29 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
             click.echo(f"{ca['Arn']}: CRL failed {ca['Crl']['Failures']} times: {ca['Crl']['LastError']}")
 
 
+def describe_all(rt: Runtime) -> list[dict[str, Any]]:
+    """Describe every CA, by account and age."""
+    pending = Counter(arn.split("/certificate/")[0] for arn in rt.store.iter_due("PENDING", since=None, now=_EVER))
+    authorities = sorted(iterate.every_authority(rt), key=_order)
+    crls = freshness.of_authorities(rt, authorities)
+    return [_describe(rt, ca, crls[ca.arn], pending[ca.arn]) for ca in authorities]
+
+
 def _order(ca: CertificateAuthority) -> tuple[str, datetime, str]:
     return arns.parse_ca_arn(ca.arn).account_id, ca.created_at, ca.arn
 
 
-def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
+def _describe(rt: Runtime, ca: CertificateAuthority, crls: Sequence[Freshness], pending: int) -> dict[str, Any]:
     """A CA for programs: members are named as the API names them, times are datetimes.
 
-    "Freshness" is that of the worst CRL, as the console shows it; "Crl" is that CRL, or None without one.
+    "Freshness" is that of the worst CRL, as the console shows it; "Crl" is that CRL, or None without one. "Time" is the
+    mean of the last certificates, in milliseconds.
     """
-    certificates, seconds = Counter[str](), 0.0
-    for record in rt.store.list_certificates(ca.arn):
-        certificates[record.status] += 1
-        if record.issued_at is not None:
-            seconds += (record.issued_at - record.reserved_at).total_seconds()
-        certificates["REVOKED"] += record.revoked_at is not None
+    counts = rt.store.count_of(ca.arn)
+    issued = counts.reserved - counts.failed - pending
+    last = rt.store.last_certificates(ca.arn, limit=_LAST)
+    seconds = [(record.issued_at - record.reserved_at).total_seconds() for record in last if record.issued_at]
     subject = names.encode_subject(ca.configuration["Subject"])
-    crls = freshness.of_authority(rt, ca)
     return {
         "Arn": ca.arn,
         "Name": dict(ca.tags).get("Name"),
@@ -90,11 +99,11 @@ def describe(rt: Runtime, ca: CertificateAuthority) -> dict[str, Any]:
         "Type": ca.type,
         "Status": ca_state.status_of(ca, rt.now()),
         "NotAfter": ca_state.issuer_of(ca).not_after if ca.certificate_der else None,
-        "Certificates": {name: certificates[name] for name in ("ISSUED", "PENDING", "FAILED", "REVOKED")},
+        "Certificates": {"ISSUED": issued, "PENDING": pending, "FAILED": counts.failed, "REVOKED": counts.revoked},
         "Metrics": {
-            "Success": certificates["ISSUED"],
-            "Failure": certificates["FAILED"],
-            "Time": round(1000 * seconds / certificates["ISSUED"], 1) if certificates["ISSUED"] else None,
+            "Success": issued,
+            "Failure": counts.failed,
+            "Time": round(1000 * fmean(seconds), 1) if seconds else None,
         },
         "Freshness": freshness.WORDS[freshness.worst_condition(ca, crls)],
         "Crl": _crl(crls, distribution_points.in_use(ca, rt.now())) if crls else None,

@@ -12,6 +12,7 @@ import http.client
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -41,9 +42,9 @@ VISIBLE_WITHIN = timedelta(minutes=2)  # two runs of the schedule
 _LAST = 1_000  # revocations of each CA are looked for
 
 
-def watch_crls(rt: Runtime) -> list[Sighting]:
+def watch_crls(rt: Runtime, *, seconds: float = inf) -> list[Sighting]:
     """Look at every CRL; report as metrics how old the oldest is and how many have a problem."""
-    sightings = rounds.watch_all(rt, partial(_watch, rt))
+    sightings = rounds.watch_all(rt, partial(_watch, rt), "crls", seconds=seconds)
     for sighting in sightings:
         if sighting.problem:
             logs.log("crl_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)

@@ -11,6 +11,7 @@ import hashlib
 import http.client
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -43,9 +44,9 @@ _REVOKED = 4  # certificates of each CA
 _TYPE = "application/ocsp-request"
 
 
-def watch_ocsp(rt: Runtime) -> list[Sighting]:
+def watch_ocsp(rt: Runtime, *, seconds: float = inf) -> list[Sighting]:
     """Ask every OCSP URL of every CA about some certificates; report as a metric how many have a problem."""
-    sightings = rounds.watch_all(rt, partial(_watch, rt))
+    sightings = rounds.watch_all(rt, partial(_watch, rt), "ocsp", seconds=seconds)
     for sighting in sightings:
         if sighting.problem:
             logs.log("ocsp_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)

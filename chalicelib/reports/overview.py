@@ -80,9 +80,18 @@ class Attention(NamedTuple):
 class CrlAge(NamedTuple):
     """The worst CRL of a CA."""
 
-    ca_arn: str
-    name: str
+    ca: CertificateAuthority
     crl: Freshness
+
+    @property
+    def ca_arn(self) -> str:
+        """The ARN of the CA."""
+        return self.ca.arn
+
+    @property
+    def name(self) -> str:
+        """The name of the CA, decoded only for those that are shown."""
+        return ca_state.name_of(self.ca)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +142,7 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
 def _crl_ages(rt: Runtime, cas: list[CertificateAuthority]) -> dict[str, CrlAge]:
     """By the ARN of each CA whose CRLs are published, the worst one."""
     crls = freshness.of_authorities(rt, cas)
-    ages = {ca.arn: CrlAge(ca.arn, ca_state.name_of(ca), crls[ca.arn][0]) for ca in cas if crls[ca.arn]}
+    ages = {ca.arn: CrlAge(ca, crls[ca.arn][0]) for ca in cas if crls[ca.arn]}
     return {arn: age for arn, age in ages.items() if age.crl.condition != "NOT_PUBLISHED"}
 
 
@@ -146,20 +155,23 @@ def _last_reports(rt: Runtime, account_id: str) -> dict[str, AuditReport]:
 def _of_authority(
     ca: CertificateAuthority, age: CrlAge | None, report: AuditReport | None, now: datetime
 ) -> Iterator[Attention]:
-    status, name = ca_state.status_of(ca, now), ca_state.name_of(ca)
+    status = ca_state.status_of(ca, now)
+
+    def attention(kind: str, text: str, at: datetime | None) -> Attention:
+        return Attention(kind, text, ca.arn, ca_state.name_of(ca), at)
+
     if status == "PENDING_CERTIFICATE":
         text = "Pending certificate: install it to activate this CA."
-        yield Attention("CA_PENDING_CERTIFICATE", text, ca.arn, name, ca.created_at)
+        yield attention("CA_PENDING_CERTIFICATE", text, ca.created_at)
     if status in {"ACTIVE", "DISABLED"}:
         not_after = ca_state.issuer_of(ca).not_after
         if not_after is not None and not_after - now <= CA_EXPIRES_WITHIN:
-            yield Attention("CA_EXPIRES", f"The CA expires on {not_after:%Y-%m-%d}.", ca.arn, name, not_after)
+            yield attention("CA_EXPIRES", f"The CA expires on {not_after:%Y-%m-%d}.", not_after)
     if age is not None and age.crl.condition in _CRL_TEXTS:
         condition, state = age.crl.condition, age.crl.state
-        yield Attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), ca.arn, name, state.next_update)
+        yield attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), state.next_update)
     if report is not None and report.status == "FAILED":
-        text = f"The last audit report failed: {report.failure}"
-        yield Attention("AUDIT_REPORT_FAILED", text, ca.arn, name, report.created_at)
+        yield attention("AUDIT_REPORT_FAILED", f"The last audit report failed: {report.failure}", report.created_at)
 
 
 def _of_clock(notice: str) -> Iterator[Attention]:

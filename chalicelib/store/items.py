@@ -330,6 +330,11 @@ def due(kind: str, at: datetime | None, arn: str, shard: int = 0) -> dict[str, s
     return {"due_pk": due_partition(kind, shard), "due_sk": f"{micros(at):020d}#{arn}"}
 
 
+def failed_partition(ca_arn: str) -> str:
+    """The index partition that counts a CA's FAILED certificates; nobody waits for them."""
+    return f"FAILED#{ca_id_of(ca_arn)}"
+
+
 def due_partition(kind: str, shard: int) -> str:
     """One of the partitions of the index `due`."""
     return f"{kind}#{shard % DUE_SHARDS[kind]}"

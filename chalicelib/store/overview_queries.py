@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.records import AuditReport, Certificate, Revocation
+
+
+class CertificateCounts(NamedTuple):
+    """The certificates of a CA: those whose serial numbers were ever reserved, and some of these."""
+
+    reserved: int
+    failed: int
+    revoked: int
 
 
 class OverviewQueries(Protocol):
@@ -23,6 +31,10 @@ class OverviewQueries(Protocol):
             one count fewer than there are edges. "issued" and "expires" count reservations, including FAILED ones. The
             cost does not grow with the number of CAs.
         """
+        ...
+
+    def count_of(self, ca_arn: str) -> CertificateCounts:
+        """Count the certificates of a CA in index entries; the cost hardly grows with their number."""
         ...
 
     def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:

@@ -94,7 +94,11 @@ class Certificates(Base):
 
     def fail_certificate(self, certificate: Certificate, failure: str) -> None:
         key = items.certificate_key(certificate.ca_arn, certificate.serial_number)
-        self._write_certificate(certificate, Update(key, _PENDING, {"status": "FAILED", "failure": failure}, _DUE))
+        counted: dict[str, Value] = {
+            "due_pk": items.failed_partition(certificate.ca_arn),
+            "due_sk": f"{items.micros(certificate.reserved_at):020d}#{certificate.arn}",
+        }
+        self._write_certificate(certificate, Update(key, _PENDING, {"status": "FAILED", "failure": failure, **counted}))
 
     def _write_certificate(self, certificate: Certificate, write: Write) -> None:
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
 from chalicelib.store import SEPARATOR, items, search_value
+from chalicelib.store.overview_queries import CertificateCounts
 from chalicelib.store.table import Index, Put
 from chalicelib.store.table_base import Base
 
@@ -46,6 +47,17 @@ class Search(Base):
     ) -> list[int]:
         pks = [items.counted_partition(kind, account_id, shard) for shard in range(items.COUNT_SHARDS)]
         return self.table.count(_COUNTED[kind], pks, [f"{items.micros(edge):020d}" for edge in edges])
+
+    def count_of(self, ca_arn: str) -> CertificateCounts:
+        shards = range(items.LIST_SHARDS)
+        reserved = [items.list_partition(ca_arn, shard) for shard in shards]
+        revoked = [items.revoked_partition(ca_arn, shard) for shard in shards]
+        everything = ["0", _LAST]  # sort keys begin with a time
+        return CertificateCounts(
+            reserved=sum(self.table.count("list", reserved, everything)),
+            failed=sum(self.table.count("due", [items.failed_partition(ca_arn)], everything)),
+            revoked=sum(self.table.count("list", revoked, everything)),
+        )
 
     def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:
         kind, excluded = f"expires{SEPARATOR}", arns.serial_hex(beside)

@@ -57,6 +57,19 @@ def test_counts_are_of_all_authorities_of_an_account(
     assert len(many) == len(SERIALS)
 
 
+def test_counts_of_a_ca_are_those_of_its_records(
+    store: TableStore, ca: CertificateAuthority, many: list[Certificate]
+) -> None:
+    store.reserve_certificate_authority(authority(2), None, now=START)
+    store.reserve_certificate(certificate(authority(2), 7), authority(2), None, now=START)
+    for record in many:
+        if record.status == "PENDING" and record.serial_number != SERIALS[0]:
+            store.fail_certificate(record, "It failed.")
+    assert store.count_of(ca.arn) == (20, 3, 7)
+    assert store.count_of(authority(2).arn) == (1, 0, 0)
+    assert store.list_due("PENDING", now=at(days=99), limit=9) == [many[0].arn, certificate(authority(2), 7).arn]
+
+
 def test_last_ones_come_first(store: TableStore, ca: CertificateAuthority, many: list[Certificate]) -> None:
     newest = [record.serial_number for record in reversed(many)]
     assert [each.serial_number for each in store.last_certificates(ca.arn, limit=5)] == newest[:5]
