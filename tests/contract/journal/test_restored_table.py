@@ -6,6 +6,7 @@ replace those of the table.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,9 @@ BOTH = CRL_CONFIGURATION | {"OcspConfiguration": {"Enabled": True, "OcspCustomCn
 def rt(request: pytest.FixtureRequest, aws: None, tmp_path: Path, clock: Clock) -> Runtime:
     """A home with state, buckets and journal on AWS; moto's KMS does not sign what Signet lets it sign."""
     keys = "kms" if request.config.getoption("--localstack") else "software"
-    settings = Settings(data=str(tmp_path / "home"), state="dynamodb", buckets="s3", keys=keys)
-    make_state(settings.table)
+    journal = f"signet-drill-{os.urandom(8).hex()}"
+    settings = Settings(data=str(tmp_path / "home"), state="dynamodb", buckets="s3", keys=keys, journal=journal)
+    make_state(settings.table, journal)
     return process(settings, clock)
 
 

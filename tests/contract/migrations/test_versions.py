@@ -221,7 +221,7 @@ def test_command_migrates_the_table_of_dynamodb(tmp_path: Path, aws: None, monke
     settings = {"DATA": str(tmp_path / "none"), "STATE": "dynamodb", "BUCKETS": "s3", "KEYS": "kms"}
     for name, value in settings.items():
         monkeypatch.setenv(f"SIGNET_{name}", value)
-    make_state("signet")
+    make_state("signet", Settings().journal_bucket)
     for applied in (SCHEMA - 1, 0):
         migrated = CliRunner().invoke(signet, ["migrate"])
         assert migrated.exit_code == 0, migrated.output
