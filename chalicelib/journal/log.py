@@ -62,7 +62,7 @@ class Log:
     def __init__(self, buckets: Buckets, bucket: str, signer: LogKey) -> None:
         self._buckets, self._bucket, self._signer = buckets, bucket, signer
         self._known = _Head(None, None, TileTree(self._read, 0))
-        self._written: dict[str, bytes] = {}  # the partial tiles and the partial bundle of the last checkpoint
+        self._trusted: dict[str, bytes] = {}  # partial tiles and the partial bundle, as verified or written
 
     @cached_property
     def verifier_key(self) -> VerifierKey:
@@ -141,21 +141,22 @@ class Log:
         found = self._buckets.get(self._bucket, CHECKPOINT)
         if (found.etag if found else None) == self._known.etag:
             return self._known
-        self._written = {}
+        self._trusted = {}
         checkpoint = checkpoints.parse(found.body, self.verifier_key) if found else None
         tile_tree = tree_of(checkpoint, self._read) if checkpoint else TileTree(self._read, 0)
         self._known = _Head(found.etag if found else None, checkpoint, tile_tree)
         return self._known
 
     def _publish(self, head: _Head, entries: Sequence[bytes], now: datetime) -> Checkpoint:
-        partial, full = {}, set()
+        partial, full = dict(head.tree.last_tiles()), set()
         for path, content in head.tree.extended(entries):
             self._write(path, content)
             if tiles.is_partial(path):
                 partial[path] = content
             else:
                 full.add(path)
-        self._written = partial
+        # What is signed comes from memory: the bucket may have other tiles by now than those that were verified.
+        self._trusted = partial
         tile_tree = TileTree(self._read, head.tree.size + len(entries))
         name = self.verifier_key.name
         checkpoint = checkpoints.sign(name, tile_tree.size, tile_tree.root, key=self._signer.key, now=now)
@@ -179,8 +180,8 @@ class Log:
         return self._buckets.put(self._bucket, path, content, expected_etag=etag, content_type=content_type)
 
     def _read(self, path: str) -> bytes | None:
-        if path in self._written:
-            return self._written[path]
+        if path in self._trusted:
+            return self._trusted[path]
         found = self._buckets.get(self._bucket, path)
         return found.body if found else None
 

@@ -76,6 +76,12 @@ class TileTree:
                     added.append(tree.complete_root(tile))
             level += 1
 
+    def last_tiles(self) -> Iterator[tuple[str, bytes]]:
+        """Yield path and content of the partial tiles, from memory."""
+        for level, hashes in self._last.items():
+            if hashes:
+                yield tiles.tile_path(level, self.size >> HEIGHT * (level + 1), len(hashes)), b"".join(hashes)
+
     def begun(self) -> Iterator[str]:
         """Yield the paths that the last bundle and the last tiles will have once they are full."""
         for level, hashes in self._last.items():

@@ -178,6 +178,16 @@ def test_process_reads_a_journal_that_was_replaced_meanwhile(log: Log, buckets: 
     assert list(log.entries(0, 300)) == other
 
 
+def test_nothing_is_signed_that_was_put_into_the_bucket_meanwhile(log: Log, buckets: Any) -> None:
+    """What an append leaves as it is has been verified before: it is not read again."""
+    log.append(0, entries(0, 300), now=START)
+    for path in ("tile/1/000.p/1", "tile/0/001.p/44"):
+        put(buckets, path, b"\1" * len(content(buckets, path)))
+    assert log.append(300, entries(300, 301), now=START).root == root_of(entries(0, 301))
+    put(buckets, "tile/1/000.p/1", b"\1" * 32)
+    assert log.append(301, entries(301, 302), now=START).root == root_of(entries(0, 302))
+
+
 def test_checkpoint_of_another_key_is_refused(log: Log, buckets: Any) -> None:
     log.append(0, entries(0, 3), now=START)
     with pytest.raises(JournalError, match="another log"):
