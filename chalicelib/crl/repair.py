@@ -54,7 +54,9 @@ def _repair(rt: Runtime, ca: CertificateAuthority) -> Iterator[Damage]:
         if state is None or not state.published_number or _is_in_work(state, now):
             continue
         found = objects.read(rt, ca, arns.split_crl_arn(crl_arn)[1], now)
-        damages = [Damage(ca.arn, f"{each.point.bucket}/{each.point.key}", _problem(each, state)) for each in found]
+        damages = [
+            Damage(ca.arn, f"{each.point.bucket}/{each.point.key}", _problem(each, state, now)) for each in found
+        ]
         if any(damage.problem for damage in damages):
             rt.store.schedule_crl(crl_arn, due_at=now)
             yield from (damage for damage in damages if damage.problem)
@@ -65,13 +67,13 @@ def _is_in_work(state: CrlState, now: datetime) -> bool:
     return (state.lease_until is not None and state.lease_until > now) or bool(state.failures)
 
 
-def _problem(found: CrlObject, state: CrlState) -> str:
+def _problem(found: CrlObject, state: CrlState, now: datetime) -> str:
     if found.error:
         return ""  # nobody knows; the bucket's problem is reported where it is written
-    if found.etag is None:
-        return "It is gone."
     if found.crl is None:
-        return "It is not a CRL of this CA."
+        return "It is gone." if found.etag is None else "It is not a CRL of this CA."
+    if found.crl.this_update > now:
+        return f"Its thisUpdate {found.crl.this_update:%Y-%m-%dT%H:%M:%SZ} lies in the future: the clock ran ahead."
     if found.crl.number < state.published_number:
         return f"Its number is {found.crl.number}, although {state.published_number} was published."
     if found.crl.number > state.published_number:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +89,28 @@ def test_older_crl_put_back_is_replaced(rt: Runtime, acm_pca: Any, clock: Clock)
     publish_due_crls(rt, seconds=60)
     crl = x509.load_der_x509_crl(file_of(rt, arn).read_bytes())
     assert crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+
+def test_crl_of_the_future_is_replaced_even_if_nobody_noticed_the_clock(
+    rt: Runtime, acm_pca: Any, clock: Clock
+) -> None:
+    """Such as after another process published it."""
+    arn = active_root(acm_pca)
+    revoke(acm_pca, arn)
+    mark = rt.store.get_clock_mark()
+    assert mark is not None
+    clock.forward(days=40)
+    publish_due_crls(rt, seconds=60)
+    clock.forward(days=-40)
+    seen = rt.store.get_clock_mark()
+    assert seen is not None
+    rt.store.put_clock_mark(replace(mark, version=seen.version))
+    rt.known.clear()
+    assert publish_due_crls(rt, seconds=60) == []
+    (damage,) = repair.repair(rt, [arn])
+    assert "lies in the future: the clock ran ahead" in damage.problem
+    assert [outcome.result for outcome in publish_due_crls(rt, seconds=60)] == ["published"]
+    assert repair.repair(rt, [arn]) == []
 
 
 def test_crl_that_is_well_stays(rt: Runtime, acm_pca: Any, clock: Clock) -> None:
