@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -42,6 +43,19 @@ def test_note_is_signed_as_go_signs_it() -> None:
     key = Ed25519PrivateKey.from_private_bytes(PETER_SEED)
     assert notes.sign(PETER_TEXT, "PeterNeumann", key) == PETER_LINE
     assert str(VerifierKey("PeterNeumann", SIGNATURE, key.public_key().public_bytes_raw())) == PETER_KEY
+
+
+def test_id_of_a_witness_s_key_is_computed_as_specified() -> None:
+    """C2SP tlog-cosignature, "Format": the type is 4."""
+    expected = sha256(b"witness.example\n\x04" + WITNESS_KEY.public_key).digest()[:4]
+    assert WITNESS_KEY.key_id == expected
+
+
+def test_verifier_key_may_have_a_plus_sign_in_its_base64() -> None:
+    keys = (VerifierKey("log.example", SIGNATURE, bytes([number]) * 32) for number in range(256))
+    texts = [(key, str(key)) for key in keys if str(key).count("+") > 2]
+    assert texts
+    assert [notes.parse_verifier_key(text) for _, text in texts] == [key for key, _ in texts]
 
 
 def test_changed_text_is_refused() -> None:
