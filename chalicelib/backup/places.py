@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.aws import CircuitBreaker, Limits
-from chalicelib.backup import BackupError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from chalicelib.config import Settings
-
-_LIMITS = Limits(answer_seconds=60, tries=3)
-_OBJECT = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f]{1,1024})", re.ASCII)
 
 
 @contextmanager
@@ -33,13 +23,13 @@ def written(place: str, settings: Settings) -> Iterator[Path]:
     if not place.startswith("s3:"):
         yield Path(place)
         return
-    name = _object(place)
-    if _exists(name, settings):
-        raise BackupError(f"{place} exists already.")
+    from chalicelib.backup import s3_objects
+
+    s3_objects.check_absent(place, settings.region)
     with tempfile.TemporaryDirectory(prefix=".signet-backup-", dir=settings.data_path) as directory:
         file = Path(directory) / "backup"
         yield file
-        _call(place, settings, lambda s3: s3.upload_file(str(file), **name))
+        s3_objects.upload(file, place, settings.region)
 
 
 @contextmanager
@@ -48,39 +38,9 @@ def read(place: str, settings: Settings) -> Iterator[Path]:
     if not place.startswith("s3:"):
         yield Path(place)
         return
-    name = _object(place)
+    from chalicelib.backup import s3_objects
+
     with tempfile.TemporaryDirectory(prefix=".signet-backup-") as directory:
         file = Path(directory) / "backup"
-        _call(place, settings, lambda s3: s3.download_file(**name, Filename=str(file)))
+        s3_objects.download(place, file, settings.region)
         yield file
-
-
-def _object(place: str) -> dict[str, str]:
-    match = _OBJECT.fullmatch(place)
-    if match is None:
-        raise BackupError(f"{place[:200]!r} is not the name of an object, such as s3://bucket/key.")
-    return {"Bucket": match[1], "Key": match[2]}
-
-
-def _exists(name: dict[str, str], settings: Settings) -> bool:
-    try:
-        _client(settings).head_object(**name)
-    except (BotoCoreError, ClientError):  # the upload says what is wrong, if something is
-        return False
-    return True
-
-
-def _call(place: str, settings: Settings, call: Callable[[Any], Any]) -> None:
-    try:
-        call(_client(settings))
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        raise BackupError(f"S3 refuses {place}: {code}.") from error
-    except S3UploadFailedError as error:
-        raise BackupError(f"S3 refuses {place}: {error}") from error
-    except BotoCoreError as error:
-        raise BackupError(f"S3 does not answer: {type(error).__name__}.") from error
-
-
-def _client(settings: Settings) -> Any:
-    return CircuitBreaker().client("s3", settings.region, _LIMITS)

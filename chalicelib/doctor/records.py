@@ -6,8 +6,6 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from chalicelib import clock, migrations
 from chalicelib.access import access_keys
@@ -63,6 +61,9 @@ def clock_of_others(rt: Runtime) -> Iterator[Finding]:
     url = rt.settings.clock_url
     if not url:
         return
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     before = rt.now()
     try:
         with urlopen(Request(url, method="HEAD"), timeout=_SECONDS) as answer:  # noqa: S310  the setting allows https alone
