@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.backup import schedule
+from chalicelib.journal.journal import NotServingError
 from chalicelib.monitor import health
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Scheduler:
         """Run one of them; a failure is logged and stops no other one."""
         try:
             run()
+        except NotServingError:
+            return  # logged when it began, and told by the health
         except Exception:  # noqa: BLE001  the next run is the retry
             logs.log_exception("schedule_failed", schedule=name)
 
