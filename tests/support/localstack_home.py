@@ -18,6 +18,7 @@ from localstack_client.session import Session
 
 from chalicelib.buckets.names import check_bucket_name
 from chalicelib.buckets.s3 import S3Buckets
+from chalicelib.config import Settings
 from chalicelib.store.dynamodb import create_table
 from tests.support.builders import CRL_CONFIGURATION
 from tests.support.home import ROOT, Home, free_port
@@ -158,7 +159,7 @@ def own_account(localstack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the account that it was made in
 
 
-def make_state(table: str, journal: str) -> None:
+def make_state(table: str, journal: str = Settings().journal_bucket) -> None:
     """The table, the key of secrets and the bucket of the journal, as `infrastructure/state.yaml` has them."""
     create_table(boto3.session.Session().client("dynamodb", region_name=REGION), table)
     make_secrets_key()
