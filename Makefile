@@ -21,7 +21,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas flood clients-test fuzz mutants disk-faults lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas flood clients-test fuzz mutants disk-faults soak lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictu
 
 fuzz: $(VENV)/dev.stamp ## send 500,000 hostile requests; SEED=n replays one, CASES=n says how many
 	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+soak: $(VENV)/dev.stamp ## serve 16 clients for 30 minutes, or MINUTES=n; fails if memory, descriptors, logs or times grow
+	$(BIN)/python -m tests.bench.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 calls, damage every file of a home, and let its disk fail
 	$(BIN)/pytest --whole tests/faults/test_power_cuts.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
