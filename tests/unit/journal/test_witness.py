@@ -123,6 +123,8 @@ def test_request_has_the_form_of_the_specification() -> None:
     assert lines[0] == "old 3"
     assert [len(line) for line in lines[1:5]] == [44] * 4  # a log of 5 that continues one of 3: RFC 9162 section 2.1.5
     assert lines[5:7] == ["", KEY.name]
+    first = witness.request(signed(content), tree_of(content), None).encode()
+    assert first == b"old 0\n\n" + signed(content).content
 
 
 def test_checkpoint_that_this_witness_has_not_cosigned_is_no_beginning() -> None:
