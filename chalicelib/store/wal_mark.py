@@ -97,7 +97,10 @@ class WalMark:
             try:
                 with suppress(BlockingIOError):
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return self._emptied(mark)
+                    try:
+                        return self._emptied(mark)
+                    finally:
+                        fcntl.flock(descriptor, fcntl.LOCK_SH)  # who writes next does not wait for this process
                 return True
             finally:
                 if self._descriptor is None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +109,22 @@ def test_process_that_ends_while_it_closes_the_database_leaves_no_mark_without_a
     table.close()
     assert (left / "signet.db.open").exists()
     assert SqliteTable(left / "signet.db").get(Key("A", "1")) is not None
+
+
+def test_close_that_meets_a_reader_stops_nobody_who_writes(path: Path) -> None:
+    table = SqliteTable(path)
+    table.write(Put({"pk": "A", "sk": "1"}))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM items").fetchall()
+        table.write(Put({"pk": "A", "sk": "2"}))
+        table._connection().execute("PRAGMA busy_timeout = 0")
+        table.close()
+        other = threading.Thread(target=lambda: SqliteTable(path).write(Put({"pk": "A", "sk": "3"})), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+    assert SqliteTable(path).get(Key("A", "3")) is not None
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
