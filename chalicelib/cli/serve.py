@@ -44,11 +44,10 @@ def serve() -> None:
     access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
 
-    if not rt.settings.has_journal_apart:
-        click.echo(_BESIDE, err=True)
-
     def ready() -> None:
         settings = rt.settings
+        if not settings.has_journal_apart:
+            click.echo(_BESIDE, err=True)
         variables = "".join(
             f"{name}={value} "
             for name, value, default in (
