@@ -62,6 +62,13 @@ def test_threat_model_names_tests_that_exist() -> None:
             assert f"\ndef {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
 
 
+def test_assurance_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)(?:::(test_[a-z0-9_]+))?`", (ROOT / "docs/assurance.md").read_text())
+    assert len(named) > 50
+    for path, name in named:
+        assert f"\ndef {name}" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
 DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")])
 # What begins a path, from the root of the repository.
 ROOTS = r"app\.py|(?:\.chalice|\.ci|chalicelib|docs|infrastructure|localstack|requirements|tests|tools)/"
