@@ -147,7 +147,7 @@ def set_active(rt: Runtime, key: AccessKey, *, active: bool) -> None:
 def note_use(rt: Runtime, access_key_id: str) -> None:
     """Record that an access key was used, at most once in `NOTED_EVERY` and process; failing to do so has no effect."""
     now, noted = rt.now(), rt.noted_uses.get(access_key_id)
-    if noted is not None and now - noted < NOTED_EVERY:
+    if noted is not None and timedelta(0) <= now - noted < NOTED_EVERY:
         return
     if len(rt.noted_uses) >= _MOST_NOTED:
         rt.noted_uses.clear()

@@ -19,11 +19,15 @@ class Windows(Base):
     """How often something happened within a minute."""
 
     def count_in_window(self, name: str, times: int, *, now: datetime) -> tuple[datetime, int]:
-        key, before = items.window_key(name), items.micros(now - WINDOW)
+        key, before, after = items.window_key(name), items.micros(now - WINDOW), items.micros(now + WINDOW)
         ttl = int(now.timestamp()) + _KEPT_SECONDS
         first: Item = {"pk": key.pk, "sk": key.sk, "began_at": items.micros(now), "times": times, "ttl": ttl}
-        add = Update(key, ((Clause("began_at", ">", before),),), added={"times": times})
-        begin = Put(first, (*ABSENT, (Clause("began_at", "<=", before),)))
+        lasts = (
+            Clause("began_at", ">", before),
+            Clause("began_at", "<=", after),
+        )  # a clock that ran ahead began others
+        add = Update(key, (lasts,), added={"times": times})
+        begin = Put(first, (*ABSENT, (Clause("began_at", "<=", before),), (Clause("began_at", ">", after),)))
         for write in (add, begin, add):  # the last one if another process has just begun
             try:
                 self.table.write(write)

@@ -66,6 +66,13 @@ def test_use_is_noted_once_in_ten_minutes(rt: Runtime, acm_pca: Any, made: Any, 
     assert stored(rt, made).last_used_at == clock()
 
 
+def test_use_is_noted_after_a_clock_that_ran_ahead(rt: Runtime, acm_pca: Any, made: Any, clock: Any) -> None:
+    for days in (40, -40):
+        clock.forward(days=days)
+        client(rt, made).list_certificate_authorities()
+        assert stored(rt, made).last_used_at == clock()
+
+
 def test_use_of_the_console_is_noted(rt: Runtime, made: Any, clock: Any) -> None:
     browser = Browser(rt)
     browser.sign_in(made)

@@ -20,6 +20,12 @@ def test_count_begins_again_after_a_minute(store: TableStore) -> None:
     assert store.count_in_window("a", 3, now=at(seconds=60)) == (at(seconds=60), 3)
 
 
+def test_count_of_a_clock_that_ran_ahead_begins_again(store: TableStore) -> None:
+    store.count_in_window("a", 10, now=at(days=40))
+    assert store.count_in_window("a", 3, now=at()) == (at(), 3)
+    assert store.count_in_window("a", 3, now=at(seconds=-59)) == (at(), 6)  # the difference between two machines
+
+
 def test_nothing_that_is_added_at_once_is_lost(store: TableStore) -> None:
     store.count_in_window("a", 1, now=at())
     with ThreadPoolExecutor(8) as pool:
