@@ -7,12 +7,16 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -25,7 +29,6 @@ from tests.support.home import BIN, ROOT, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 
@@ -312,9 +315,12 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
 
 
 def database_of(home: Home) -> bytes:
-    """The database, as a backup has it."""
-    with sqlite3.connect(home.data / "signet.db") as source:
-        return source.serialize()
+    """The database, as a backup has it; another program that closes the home's would look as if its log were lost."""
+    with tempfile.TemporaryDirectory() as directory:
+        for path in home.data.glob("signet.db*"):
+            shutil.copy(path, directory)
+        with closing(sqlite3.connect(Path(directory) / "signet.db")) as source:
+            return source.serialize()
 
 
 def all_are_revoked(client: Any, arn: str, revoked: list[str]) -> None:
