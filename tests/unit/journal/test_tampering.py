@@ -113,6 +113,13 @@ def test_log_that_was_written_again_by_anybody_else_has_another_root() -> None:
         assert problems(written(edited(ENTRIES, at))) == ["another root"]
 
 
+def test_entry_that_was_changed_with_its_tile_is_found() -> None:
+    """Bundle and tile agree; the tile above, or the root, has the hash of the former one."""
+    for at in range(0, SIZE, 50):
+        content = edited(ENTRIES, at)
+        assert problems(OBJECTS | {path: each for path, each in written(content).items() if "tile/1/" not in path}), at
+
+
 def test_each_lost_object_and_each_flipped_octet_of_a_tile_is_found() -> None:
     for path, content in OBJECTS.items():
         assert problems({name: each for name, each in OBJECTS.items() if name != path}), path
