@@ -83,12 +83,12 @@ def serials(*parts: Entries) -> list[bytes]:
 def _serials(entries: Entries) -> list[bytes]:
     """List the serial numbers, each behind an octet with its length.
 
-    A pattern finds them; if it leaves octets over, the entries are parsed.
+    A pattern finds them; if it leaves octets over, or a serial number looks like a reason, the entries are parsed.
     """
     usual: list[bytes] = _USUAL.findall(*entries)
     reasons = entries.buffer.count(_REASON, entries.begin, entries.end)
     octets = sum(map(len, usual)) + len(usual) * _USUAL_OCTETS + reasons * (len(_REASON) + 1)
-    if octets == entries.end - entries.begin:
+    if octets == entries.end - entries.begin and _REASON not in b"".join(usual):
         return usual
     return [_with_length(serial) for serial, _ in split(entries)]
 

@@ -64,6 +64,16 @@ def test_serials_are_those_that_a_reader_of_each_entry_finds(entries: list[bytes
     assert b"".join(each for _, each in crl_entries.split(there)) == there.buffer
 
 
+def test_serials_that_look_like_reasons_hide_no_entry() -> None:
+    """Each of these is counted as a reason that is not there; together they are as long as the entry of 2051."""
+    reason = b"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"
+    alike = [int.from_bytes(bytes([number]) + reason) for number in (1, 2)]
+    late = crl_tbs.encode_entry(1 << 48, LATE, "UNSPECIFIED")
+    assert len(late) == 2 * (len(reason) + 1)
+    there = joined(*(entry(each, "UNSPECIFIED") for each in alike), late)
+    assert crl_entries.serials(there) == [*map(content, alike), content(1 << 48)]
+
+
 def test_entries_with_something_between_them_are_refused() -> None:
     for broken in (b"\x30\x00", b"\x02\x01\x01", entry(1)[:-1]):
         with pytest.raises(DerError):
