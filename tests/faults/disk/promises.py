@@ -56,6 +56,7 @@ def started(home: Path) -> Iterator[Runtime]:
         repair.repair(rt, [ca.arn for ca in authorities])  # as the monitor does where clients get no right CRL
         for _ in range(2):
             reconcile.reconcile(rt)
+            rt.journal.sequence(rt.now())
             publication.publish_due_crls(rt, seconds=60)
         yield rt
     finally:
