@@ -20,7 +20,7 @@ from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.issuing.specification import Specification
-from chalicelib.pki.x509 import csr, keys
+from chalicelib.pki.x509 import csr, keys, signed
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
 from chalicelib.store import CompromisedKeyError, ConflictError, StoreError, TokenMismatchError
@@ -325,6 +325,10 @@ def get_certificate(
         )
     if record.status == "PENDING" or record.certificate_der is None:
         raise errors.RequestInProgressException("The certificate is being issued; try again.")
+    if ca.certificate_der and not signed.verifies_certificate(state.issuer_of(ca).public_key, record.certificate_der):
+        raise errors.RequestFailedException(
+            "The record of the certificate is damaged: its signature does not verify. Restore a backup of the database."
+        )
     response: shapes.GetCertificateResponse = {"Certificate": pem.encode(record.certificate_der)}
     if not is_root_certificate(record) and ca.certificate_der is not None:
         response["CertificateChain"] = pem.encode_all((ca.certificate_der, *ca.chain_der))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 
 from chalicelib.pki.asn1 import der
-from chalicelib.pki.errors import SignatureError
+from chalicelib.pki.errors import DerError, SignatureError
 from chalicelib.pki.x509 import algorithms
 
 if TYPE_CHECKING:
@@ -45,3 +45,15 @@ def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes | memoryv
     except InvalidSignature:
         return False
     return True
+
+
+def verifies_certificate(public_key: PublicKeyTypes, certificate_der: bytes) -> bool:
+    """Verify the signature of a certificate that a key of the API should have signed."""
+    kinds = (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+    try:
+        tbs, identifier, signature = der.fields(der.parse(certificate_der), "A certificate", *kinds)
+    except DerError:
+        return False
+    named = {algorithm.identifier_der: name for name, algorithm in algorithms.SIGNING_ALGORITHMS.items()}
+    name = named.get(identifier.der)
+    return name is not None and verifies(public_key, signature.content[1:], tbs.der, name)

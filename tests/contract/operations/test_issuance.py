@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from chalicelib import errors
+from chalicelib.operations import certificates
 from tests.support.authority_steps import (
     DAYS_30,
     ROOT_TEMPLATE,
@@ -20,7 +23,8 @@ from tests.support.authority_steps import (
     serial_of,
     status,
 )
-from tests.support.builders import GUIDE_CONFIGURATION, csr, name, pem, root_certificate
+from tests.support.builders import CALLER, GUIDE_CONFIGURATION, csr, name, pem, root_certificate
+from tests.support.ports import Port
 from tests.support.refusals import refusal
 
 TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
@@ -245,3 +249,19 @@ def test_signing_algorithm_of_the_request_signs(acm_pca: Any, signing_algorithm:
     leaf = fetch(acm_pca, arn, issue(acm_pca, arn, SigningAlgorithm=signing_algorithm))
     assert leaf.signature_hash_algorithm is not None
     assert leaf.signature_hash_algorithm.name.upper() == signing_algorithm[:6]
+
+
+def test_certificate_that_is_not_as_its_ca_signed_it_is_not_given_out(acm_pca: Any, rt: Any) -> None:
+    """A disk may change any octet of a record."""
+    arn = active_root(acm_pca)
+    issued = issue(acm_pca, arn)
+    record = rt.store.get_certificate(arn, int(serial_of(issued), 16))
+    for position in (4, 10, 200, len(record.certificate_der) - 1):
+        octets = bytearray(record.certificate_der)
+        octets[position] ^= 1
+        damaged: Any = Port(
+            rt.store, get_certificate=lambda *_, der=bytes(octets): replace(record, certificate_der=der)
+        )
+        request: Any = {"CertificateAuthorityArn": arn, "CertificateArn": issued}
+        with pytest.raises(errors.RequestFailedException, match="its signature does not verify"):
+            certificates.get_certificate(replace(rt, store=damaged), CALLER, request)

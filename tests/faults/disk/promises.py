@@ -96,7 +96,7 @@ def _certificate(rt: Runtime, arn: str, pem: str) -> Iterator[str]:
         answer = certificates.get_certificate(rt, CALLER, request)["Certificate"]
     except ApiError as error:
         if error.code != "RequestFailedException" or pem:
-            yield f"{arn} is lost: {error.code}"
+            yield f"{arn} is lost: {error.code}: {error}"
         return
     if pem and answer != pem:
         yield f"{arn} is another certificate"
