@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib import clock as clocks
 from chalicelib.crl.folding import LEASE, Folding
 from chalicelib.crl.publication import publish_crl, publish_due_crls
 from chalicelib.pki.crl import entries as crl_entries
@@ -78,3 +79,26 @@ def test_gate_requires_those_new_entries_that_the_crl_shows(acm_pca: Any, rt: Ru
     shown = [crl_segments.shown(segment, ends[1]).entries for segment in segments]
     assert required == set(crl_entries.serials(*shown))
     assert len(required) == 2
+
+
+def test_certificate_that_expired_at_the_time_of_a_crl_is_in_the_next_one(
+    acm_pca: Any, rt: Runtime, clock: Clock
+) -> None:
+    """RFC 5280 section 3.3: one CRL beyond notAfter; a CRL of the same second is not beyond it."""
+    arn = active_root(acm_pca)
+    issue(acm_pca, arn)
+    end = clock() + timedelta(days=2)
+    made = issue(acm_pca, arn, Validity={"Type": "ABSOLUTE", "Value": int(end.timestamp())})
+    revoke(acm_pca, arn, made)
+    publish_due_crls(rt, seconds=60)
+    listed = []
+    for moment in (end + timedelta(hours=1), end + timedelta(hours=2), end + timedelta(hours=3)):
+        clock.now = moment
+        clocks.accept(rt)
+        rt.store.schedule_crl(arn, due_at=clock())
+        assert [outcome.result for outcome in publish_due_crls(rt, seconds=60)] == ["published"]
+        listed.append(
+            (published(rt, arn).last_update_utc - end, int(serial_of(made), 16) in serials(published(rt, arn)))
+        )
+    hour = timedelta(hours=1)
+    assert listed == [(0 * hour, True), (hour, True), (2 * hour, False)]

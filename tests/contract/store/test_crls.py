@@ -109,6 +109,15 @@ def test_publication_that_missed_an_older_address_counts_as_a_failure(
     assert (found.failures, found.last_error) == (0, None)
 
 
+def test_crl_that_is_not_scheduled_is_not_reserved(store: TableStore, ca: CertificateAuthority) -> None:
+    """As that of a CA that is no longer served; whatever makes it due lets it be reserved again."""
+    ca = started(store, ca)
+    complete(store, reserve(store, ca), None)
+    assert reserve(store, ca, at(days=9)) is None
+    store.schedule_crl(ca.arn, due_at=at(days=9))
+    assert reserve(store, ca, at(days=9)) is not None
+
+
 def test_lease_of_a_clock_that_was_ahead_holds_nothing(store: TableStore, ca: CertificateAuthority) -> None:
     """By more than a lease: one that is ahead by less is respected. Who took it has lost it at the next write."""
     started(store, ca)
