@@ -71,6 +71,13 @@ VALIDITIES: dict[str, tuple[dict[str, Any], str | None]] = {
         {"validity_not_before": {"Type": "ABSOLUTE", "Value": int(START.timestamp()) + 40 * 86400}},
         "ends before",
     ),
+    "ends as it begins": (
+        {
+            "validity": {"Type": "ABSOLUTE", "Value": int(START.timestamp()) + 86400},
+            "validity_not_before": {"Type": "ABSOLUTE", "Value": int(START.timestamp()) + 86400},
+        },
+        "ends before",
+    ),
     "past": ({"validity": {"Type": "END_DATE", "Value": 20000101000000}}, "past"),
     "last century": ({"validity": {"Type": "END_DATE", "Value": 500101000000}}, "past"),
     "end date of 13 digits": ({"validity": {"Type": "END_DATE", "Value": 1234567890123}}, "not a time"),
