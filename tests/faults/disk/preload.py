@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import struct
 import subprocess
@@ -24,7 +25,9 @@ COMPILER = shutil.which("cc")
 @cache
 def library() -> Path:
     """Build the shim once for each process."""
-    built = Path(mkdtemp(prefix="signet-shim-")) / "shim.so"
+    directory = mkdtemp(prefix="signet-shim-")
+    atexit.register(shutil.rmtree, directory)
+    built = Path(directory) / "shim.so"
     assert COMPILER is not None
     subprocess.run([COMPILER, "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl", "-lpthread"], check=True)
     return built
