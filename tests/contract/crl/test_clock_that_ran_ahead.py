@@ -196,7 +196,8 @@ def _dies(*_: Any, **__: Any) -> None:
 
 def test_responder_that_a_wrong_clock_certified_is_replaced_at_once(acm_pca: Any, rt: Runtime, clock: Clock) -> None:
     rt = replace(rt, settings=replace(rt.settings, ocsp_signer="delegated"))
-    arn = active_root(acm_pca, RevocationConfiguration={"OcspConfiguration": {"Enabled": True}})
+    ocsp = {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}
+    arn = active_root(acm_pca, RevocationConfiguration={"OcspConfiguration": ocsp})
     issue(acm_pca, arn)
     schedules(rt)
     clock.now += 40 * DAY
