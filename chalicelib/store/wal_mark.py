@@ -25,6 +25,7 @@ from chalicelib.store import RecordError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_BUSY_MILLISECONDS = 30_000
 _LEFT: list[WalMark] = []  # open until the process ends, so that the log stays
 
 
@@ -98,7 +99,7 @@ class WalMark:
                 with suppress(BlockingIOError):
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     try:
-                        return self._emptied(mark)
+                        return self._emptied(mark, wait=wait)
                     finally:
                         fcntl.flock(descriptor, fcntl.LOCK_SH)  # who writes next does not wait for this process
                 return True
@@ -106,11 +107,12 @@ class WalMark:
                 if self._descriptor is None:
                     os.close(descriptor)
 
-    def _emptied(self, mark: Path) -> bool:
-        """Copy the log into the database, and then remove the mark; False if somebody reads the log.
+    def _emptied(self, mark: Path, *, wait: bool) -> bool:
+        """Copy the log into the database, and then remove the mark; False if somebody uses the database.
 
         The log stays: a mark without a log would mean lost writes, and the power may go before the mark does.
         """
+        self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS if wait else 0}")
         (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
         if not is_busy:
             files.remove(mark)

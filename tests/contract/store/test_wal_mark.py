@@ -127,6 +127,20 @@ def test_close_that_meets_a_reader_stops_nobody_who_writes(path: Path) -> None:
     assert SqliteTable(path).get(Key("A", "3")) is not None
 
 
+def test_collector_of_garbage_waits_for_no_transaction(path: Path) -> None:
+    """It may have interrupted the very thread whose transaction it would wait for."""
+    table = SqliteTable(path)
+    table.write(Put({"pk": "A", "sk": "1"}))
+    (mark,) = table._marks.values()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        mark.close(wait=False)
+        assert mark._connection.execute("PRAGMA busy_timeout").fetchone() == (0,)
+        assert path.with_name("signet.db.open").exists()
+    mark.close()
+    assert not path.with_name("signet.db.open").exists()
+
+
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 def test_lost_log_of_a_killed_process_is_missed(path: Path, how: str) -> None:
     process = Process(path)
