@@ -163,7 +163,8 @@ def test_missing_crl_is_a_problem_and_a_metric(rt: Any, arn: str, caplog: pytest
             return getattr(rt.store, name)
 
         def list_certificate_authorities(self, account: str, *, limit: int, after: str | None = None) -> Any:
-            return [] if after else [replace(ca, distribution_points=elsewhere, revocation_configuration=OFF)]
+            is_listed = after is None or after < arn.rsplit("/", 1)[1]
+            return [replace(ca, distribution_points=elsewhere, revocation_configuration=OFF)] if is_listed else []
 
     caplog.set_level(logging.INFO, logger="signet")
     logs.LOGGER.addHandler(caplog.handler)
