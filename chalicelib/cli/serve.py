@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import click
@@ -47,7 +48,8 @@ def serve() -> None:
     def ready() -> None:
         settings = rt.settings
         if not settings.has_journal_apart:
-            click.echo(_BESIDE, err=True)
+            with suppress(OSError):  # nobody may read it
+                click.echo(_BESIDE, err=True)
         variables = "".join(
             f"{name}={value} "
             for name, value, default in (
