@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import logs
@@ -18,10 +18,10 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from chalicelib.runtime import Runtime
 
+EVER = datetime(9999, 1, 1, tzinfo=UTC)  # later than whatever is due
 DECIDERS = ("crls", "records", "reports")  # `crl.rescheduling`, `reconcile`, `reports.audit_report_writer`
 STEP_BACK = timedelta(minutes=1)  # less is a correction, or the difference between two machines
 JUMP = timedelta(days=1)

@@ -45,7 +45,7 @@ def problem_of(data: Path) -> str:
 
 
 def has_database(data: Path) -> bool:
-    """Tell whether a directory has a database; an empty file is none."""
+    """Tell whether a directory has a database; an empty file does not count."""
     database = data / "signet.db"
     return database.exists() and bool(database.stat().st_size)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _LIMIT = 1000
 _MOST_TOLD = 20  # of what is lost, in the audit record; the log has all
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _due(rt: Runtime, kind: DueKind, age: int, *, undecided: bool) -> list[str]:
     now = clock.settled(rt) if kind == "PURGE" else rt.now()
     due = rt.store.list_due(kind, now=now - age * timedelta(seconds=int(rt.settings.pending_seconds)), limit=_LIMIT)
     if undecided and age:  # begun by a clock that ran ahead
-        due += rt.store.iter_due(kind, since=now + clock.STEP_BACK, now=_EVER)
+        due += rt.store.iter_due(kind, since=now + clock.STEP_BACK, now=clock.EVER)
     return due
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib import logs
 from chalicelib.access import authorization, sharing
 from chalicelib.ca import state
+from chalicelib.store import authorities_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -27,9 +28,7 @@ def every_authority(rt: Runtime) -> Iterator[CertificateAuthority]:
 
 def of_account(rt: Runtime, account_id: str, *, after: str | None = None) -> Iterator[CertificateAuthority]:
     """All CAs of an account, or those after a CA id, by id; read in pages."""
-    while page := rt.store.list_certificate_authorities(account_id, limit=_PAGE, after=after):
-        yield from page
-        after = page[-1].arn.rsplit("/", 1)[1]
+    return authorities_of(rt.store, account_id, after=after)
 
 
 def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Iterator[CertificateAuthority]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chalicelib import clock, logs
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib.records import CrlState
     from chalicelib.runtime import Runtime
 
 _BATCH = 100
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def after_the_clock_went_back(rt: Runtime) -> int:
@@ -23,7 +23,7 @@ def after_the_clock_went_back(rt: Runtime) -> int:
     if not clock.is_undecided(rt, "crls"):
         return 0
     now, count = rt.now(), 0
-    waiting = list(rt.store.iter_due("CRL", since=now, now=_EVER))
+    waiting = list(rt.store.iter_due("CRL", since=now, now=clock.EVER))
     for begin in range(0, len(waiting), _BATCH):
         for state in rt.store.get_crl_states(waiting[begin : begin + _BATCH]):
             if _is_put_off(state, now):

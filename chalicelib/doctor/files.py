@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from functools import partial
@@ -14,7 +13,6 @@ from chalicelib.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from chalicelib.runtime import Runtime
 
@@ -54,14 +52,7 @@ def leftovers(rt: Runtime) -> Iterator[Finding]:
     """Find temporary files whose writers were killed."""
     data = rt.settings.data_path
     scratch = list(data.absolute().parent.glob(f"{_SCRATCH}*")) if data.exists() else []
-    for path in (*_temporary(data), *scratch):
+    for path in (*data.rglob(f"{durable.TEMPORARY}*"), *scratch):
         if rt.now().timestamp() - path.lstat().st_mtime > _LEFT_AFTER_SECONDS:
             remove = partial(shutil.rmtree, path) if path.is_dir() else partial(path.unlink, missing_ok=True)
             yield Finding(f"{path} was left by a program that was killed.", f"remove {path}", remove)
-
-
-def _temporary(data: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(data):
-        for name in sorted(names):
-            if name.startswith(durable.TEMPORARY):
-                yield data.__class__(directory, name)

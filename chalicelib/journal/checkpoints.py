@@ -60,7 +60,7 @@ def parse(content: bytes, key: VerifierKey) -> Checkpoint:
         key: of the log, whose name is the log's origin.
 
     Raises:
-        JournalError: it is none, is of another log, or is not signed with this key.
+        JournalError: it is not a checkpoint, is of another log, or is not signed with this key.
     """
     note = notes.parse(content)
     lines = note.text.split("\n")

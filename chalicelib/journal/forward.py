@@ -16,7 +16,7 @@ from chalicelib import arn as arns
 from chalicelib.journal import JournalError
 from chalicelib.pki.crl import tbs as crl_tbs
 from chalicelib.records import Certificate, CertificateAuthority, CrlState, OcspResponder, Revocation
-from chalicelib.store import ConflictError, items, journal_entries
+from chalicelib.store import ConflictError, authorities_of, items, journal_entries, journal_items
 from chalicelib.store.table import ABSENT, PRESENT, Clause, ConditionFailedError, Delete, Key, Put, Update
 from chalicelib.store.table_search import entries as search_entries
 
@@ -111,7 +111,7 @@ class _Forward:
         self._arns = {
             arns.parse_ca_arn(ca.arn).ca_id: ca.arn
             for account_id in plain.list_accounts()
-            for ca in _every(plain, account_id)
+            for ca in authorities_of(plain, account_id)
         }
         self.report = Report()
 
@@ -133,7 +133,7 @@ class _Forward:
         """Remove what waits in the restored outbox and is in the journal already."""
         for pending in self._plain.list_outbox(limit=10 * WINDOW):
             if window.issuperset(pending.entries):
-                self._table.write(Delete(items.outbox_key(pending.name)))
+                self._table.write(Delete(journal_items.outbox_key(pending.name)))
 
     def _arn_of(self, entry: Entry) -> str | None:
         arn = self._arns.get(entry["ca"])
@@ -314,13 +314,6 @@ _AFTERWARDS: dict[str, Callable[[_Forward, Entry], bool]] = {
 
 
 _GROWING = frozenset({"reserved", "issued", "access-key-gone", *_AFTERWARDS})
-
-
-def _every(plain: TableStore, account_id: str) -> Iterator[CertificateAuthority]:
-    after: str | None = None
-    while page := plain.list_certificate_authorities(account_id, limit=100, after=after):
-        yield from page
-        after = arns.parse_ca_arn(page[-1].arn).ca_id
 
 
 def _order(item: Item) -> tuple[int, int]:

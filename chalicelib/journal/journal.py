@@ -67,7 +67,8 @@ class Journal:
                 head = sequencer.sequence(self._store, self.log, now=now)
             except (JournalError, BucketError, StoreError) as error:
                 self.failure = str(error)
-                self._known = None  # compare again
+                if self._known:
+                    self._known = self._known[0], now - KNOWN_FOR  # compare again
                 raise
             self.failure = ""
             return head
@@ -75,10 +76,12 @@ class Journal:
     def difference(self, now: datetime) -> Difference | None:
         """Return why the database and the journal do not go together, as seen in the last seconds; None if they do."""
         known = self._known
-        if known is None or abs(now - known[1]) >= KNOWN_FOR:
+        if not _is_fresh(known, now):
             with self._turn:
-                known = self._known = (self._compared(known[0] if known else None, is_first=known is None), now)
-        return known[0]
+                known = self._known  # another thread may have compared meanwhile
+                if not _is_fresh(known, now):
+                    known = self._known = (self._compared(known[0] if known else None, is_first=known is None), now)
+        return known[0] if known else None
 
     def _compared(self, before: Difference | None, *, is_first: bool) -> Difference | None:
         """Compare; a journal that cannot be read stops a process that has never compared."""
@@ -129,3 +132,7 @@ class Journal:
             forward.learn(self._store.unjournaled(), self.log, now=now)
             self._store.adopt_journal(self._store.journal_head(), size=size, root=root, accepted=True)
             self._known = None
+
+
+def _is_fresh(known: tuple[Difference | None, datetime] | None, now: datetime) -> bool:
+    return known is not None and abs(now - known[1]) < KNOWN_FOR

@@ -84,7 +84,7 @@ class Scheduler:
         try:
             run()
         except NotServingError:
-            return  # logged when it began, and told by the health
+            return  # logged when it began; the health check names it
         except Exception:  # noqa: BLE001  the next run is the retry
             logs.log_exception("schedule_failed", schedule=name)
 

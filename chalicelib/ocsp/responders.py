@@ -15,12 +15,12 @@ import base64
 import uuid
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib import errors, logs
+from chalicelib import clock, errors, logs
 from chalicelib.ca import signing, state
 from chalicelib.identities import SIGNET
 from chalicelib.pki.asn1 import oids, pem
@@ -43,7 +43,6 @@ ANSWERS_FOR = timedelta(hours=12)
 _LIFE = timedelta(days=30)
 _SHORT_LIFE = timedelta(days=6)  # a CA in SHORT_LIVED_CERTIFICATE mode issues for at most seven days
 _LEAST = timedelta(minutes=1)
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _RETRY = timedelta(hours=1)
 _NULL = base64.b64encode(b"\x05\x00").decode()
 
@@ -133,7 +132,7 @@ def rotate(rt: Runtime, ca_arn: str, issue: Issue) -> bool:
 def after_the_clock_went_back(rt: Runtime) -> None:
     """Make every responder due that a clock that ran ahead certified or put off; the old key may be gone."""
     now = rt.now()
-    for ca_arn in list(rt.store.iter_due("RESPONDER", since=now, now=_EVER)):
+    for ca_arn in list(rt.store.iter_due("RESPONDER", since=now, now=clock.EVER)):
         responder = rt.store.get_responder(ca_arn)
         if responder is not None and _is_put_off(responder, now):
             with suppress(ConflictError):  # its certificate was revoked, or another run renews it: it is due

@@ -1,7 +1,7 @@
 """The store port: all state that Signet records, and every way to change it.
 
 Each method is one conditional write, one transaction of at most 100 items, or a query that no single busy CA turns into
-a hot partition (docs/architecture.md lists keys and costs). Callers pass the time: a store reads no clock.
+a hot partition (docs/state.md lists keys and costs). Callers pass the time: a store reads no clock.
 
 This package holds the port, the store written once over a table (`table_*.py`), and the tables' drivers: SQLite and
 DynamoDB. It does not decide anything about certificates or CRLs: that belongs to `operations` and the services.
@@ -79,6 +79,7 @@ class TooManySharesError(Exception):
     """The owner's policies name an account as often as they may; the text is the account."""
 
 
+_AUTHORITIES = 100  # in a page
 WINDOW = timedelta(minutes=1)  # in which `count_in_window` counts
 SEPARATOR = "\x1f"  # between the parts of a position; sorts before every character that names may contain
 
@@ -396,3 +397,10 @@ class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecor
     def iter_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
         """Yield the ARNs that became due after `since`, without a limit; pages are read as they are consumed."""
         ...
+
+
+def authorities_of(store: Store, account_id: str, *, after: str | None = None) -> Iterator[CertificateAuthority]:
+    """Yield the CAs of an account, or those after a CA id, by id; read in pages."""
+    while page := store.list_certificate_authorities(account_id, limit=_AUTHORITIES, after=after):
+        yield from page
+        after = page[-1].arn.rsplit("/", 1)[1]

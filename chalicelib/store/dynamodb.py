@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store import table as tables
-from chalicelib.store.items import OUTBOX_SHARDS
+from chalicelib.store.journal_items import OUTBOX_SHARDS
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, VERSION, Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore

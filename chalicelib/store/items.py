@@ -1,4 +1,4 @@
-"""The items of the table: keys and index attributes of every kind, as listed in docs/architecture.md."""
+"""The items of the table: keys and index attributes of every kind, as listed in docs/state.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.identities import ConsoleSession
@@ -33,7 +32,6 @@ LIST_SHARDS = 16
 FIND_SHARDS = 16
 COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
-OUTBOX_SHARDS = 8
 DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
 _ENTITIES: dict[type[Any], str] = {Role: "ROLES", OidcProvider: "OIDC-PROVIDERS", TokenKey: "TOKEN-KEYS"}
 
@@ -202,8 +200,6 @@ def entities_partition(kind: type[Any], account_id: str) -> str:
     return f"{_ENTITIES[kind]}#{account_id}"
 
 
-JOURNAL_HEAD = Key("JOURNAL", "HEAD")
-JOURNAL_VERIFICATION = Key("JOURNAL", "VERIFIED")
 AUDIT_HEADS = "AUDITHEADS"
 
 
@@ -232,32 +228,6 @@ def audit_head_item(head: AuditHead) -> Item:
     """Item of the head of a chain of audit records."""
     item = to_item(head, Key(AUDIT_HEADS, head.chain))
     return item if head.expires_at is None else item | {"ttl": int(head.expires_at.timestamp())}
-
-
-def outbox_partitions() -> list[str]:
-    """All partitions of the outbox."""
-    return [f"OUTBOX#{shard}" for shard in range(OUTBOX_SHARDS)]
-
-
-def outbox_item(shard: int, number: int, random: int, entries: Sequence[bytes]) -> Item:
-    """Item of the outbox with the entries of one write; `number` orders it, and `random` makes it differ."""
-    return {"pk": f"OUTBOX#{shard}", "sk": f"{number:020d}#{random:08x}", "entries": b"\n".join(entries)}
-
-
-def outbox_entries(item: Item) -> tuple[bytes, ...]:
-    """The entries of an item of the outbox."""
-    return tuple(bytes(item["entries"]).split(b"\n"))  # type: ignore[arg-type]  # as `outbox_item` made it
-
-
-def outbox_name(item: Item) -> str:
-    """The name of an item of the outbox."""
-    return f"{str(item['pk']).removeprefix('OUTBOX#')}#{item['sk']!s}"
-
-
-def outbox_key(name: str) -> Key:
-    """Key of the item of the outbox with a name."""
-    shard, sk = name.split("#", 1)
-    return Key(f"OUTBOX#{shard}", sk)
 
 
 def find_partition(ca_arn: str, serial_number: int) -> str:

@@ -195,7 +195,7 @@ def decode(content: bytes) -> Entry:
     """Read an entry.
 
     Raises:
-        ValueError: it is none, or a later release wrote it.
+        ValueError: it is not an entry, or a later release wrote it.
     """
     entry: Entry = json.loads(content)
     is_known = isinstance(entry, dict) and entry.get("v") == VERSION and isinstance(entry.get("kind"), str)

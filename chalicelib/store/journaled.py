@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.store import items, journal_entries
+from chalicelib.store import journal_entries, journal_items
 from chalicelib.store.table import Put
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class JournaledTable:
     def pending(self, entries: Sequence[bytes]) -> Put:
         """Return the write that adds entries to the outbox."""
         random = secrets.randbits(32)
-        return Put(items.outbox_item(random % self._shards, self._next(), random, entries))
+        return Put(journal_items.outbox_item(random % self._shards, self._next(), random, entries))
 
     def _next(self) -> int:
         """A number above the last one of this process, so that what follows from a write comes after it."""

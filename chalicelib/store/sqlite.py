@@ -58,7 +58,7 @@ class SqliteTable:
 
     def __init__(self, path: Path, *, page: int = table.PAGE, migrating: bool = False) -> None:
         self._path, self._page, self._migrating = path, page, migrating
-        self._local, self._turn = threading.local(), threading.Lock()
+        self._local = threading.local()
         self._writing = threading.Lock()
         self._marks: dict[int, wal_mark.WalMark] = {}
 

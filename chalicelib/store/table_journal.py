@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from chalicelib.records import JournalHead, JournalVerification, Pending
-from chalicelib.store import ConflictError, items, journal_entries
+from chalicelib.store import ConflictError, items, journal_entries, journal_items
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import ABSENT, PRESENT, Check, ConditionFailedError, Delete, Key, Put
 from chalicelib.store.table_base import MOST_WRITES, Base, version_is
@@ -29,20 +29,23 @@ class Journal(Base):
     """Entries that are pending, and where the journal ends."""
 
     def journal_head(self) -> JournalHead:
-        item = self.table.get(items.JOURNAL_HEAD)
+        item = self.table.get(journal_items.HEAD)
         return JournalHead() if item is None else items.from_item(JournalHead, item)
 
     def get_journal_verification(self) -> JournalVerification | None:
-        item = self.table.get(items.JOURNAL_VERIFICATION)
+        item = self.table.get(journal_items.VERIFICATION)
         return None if item is None else items.from_item(JournalVerification, item)
 
     def put_journal_verification(self, verification: JournalVerification) -> None:
-        self.table.write(Put(items.to_item(verification, items.JOURNAL_VERIFICATION)))
+        self.table.write(Put(items.to_item(verification, journal_items.VERIFICATION)))
 
     def list_outbox(self, *, limit: int) -> list[Pending]:
-        shards = [self.table.query(pk, limit=limit) for pk in items.outbox_partitions()]
+        shards = [self.table.query(pk, limit=limit) for pk in journal_items.outbox_partitions()]
         oldest = heapq.merge(*shards, key=lambda item: str(item["sk"]))
-        return [Pending(items.outbox_name(item), items.outbox_entries(item)) for item in islice(oldest, limit)]
+        return [
+            Pending(journal_items.outbox_name(item), journal_items.outbox_entries(item))
+            for item in islice(oldest, limit)
+        ]
 
     def assign_outbox(self, head: JournalHead, pending: Sequence[Pending]) -> JournalHead:
         waiting = sum(len(each.entries) for each in pending)
@@ -53,7 +56,7 @@ class Journal(Base):
         found = [self.table.get(key) for key in _keys(head)]
         if None in found:
             raise ConflictError("The entries are in the journal already.")
-        return [entry for item in found if item is not None for entry in items.outbox_entries(item)]
+        return [entry for item in found if item is not None for entry in journal_items.outbox_entries(item)]
 
     def confirm_outbox(self, head: JournalHead, *, size: int, root: str, at: datetime) -> JournalHead:
         done = replace(head, size=size, root=root, published_at=at, waiting=0, confirmed=True)
@@ -103,7 +106,7 @@ class Journal(Base):
 
     def _put(self, old: JournalHead, new: JournalHead, others: Sequence[Write] = ()) -> JournalHead:
         new = replace(new, version=old.version + 1, listed_to=new.listed_to if old.version else "")
-        item = items.to_item(new, items.JOURNAL_HEAD)
+        item = items.to_item(new, journal_items.HEAD)
         try:
             self.table.write(Put(item, version_is(old.version) if old.version else ABSENT), *others)
         except ConditionFailedError as error:
@@ -112,7 +115,7 @@ class Journal(Base):
 
 
 def _keys(head: JournalHead) -> list[Key]:
-    return [items.outbox_key(name) for name in head.assigned]
+    return [journal_items.outbox_key(name) for name in head.assigned]
 
 
 def _unchanged(item: Item) -> Condition:

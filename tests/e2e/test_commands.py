@@ -21,19 +21,9 @@ from tests.support.authority_steps import active_root, fetch, issue, serial_of
 from tests.support.home import BIN, Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    made = Home(tmp_path_factory.mktemp("commands") / "home")
-    made.start()
-    yield made
-    if made.process is not None:
-        made.stop()
 
 
 def test_profile_is_added_beside_a_person_s_own(home: Home, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -27,19 +27,7 @@ from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import csr
 from tests.support.home import BIN, ROOT, Home
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    made = Home(tmp_path_factory.mktemp("server") / "home")
-    made.start()
-    yield made
-    if made.process is not None:
-        made.stop()
 
 
 def post(home: Home, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, dict[str, Any]]:

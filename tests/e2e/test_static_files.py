@@ -10,20 +10,11 @@ import pytest
 
 from chalicelib.console import static_files
 from chalicelib.local.compression import accepts_gzip
-from tests.support.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    made = Home(tmp_path_factory.mktemp("static") / "home")
-    made.start()
-    yield made
-    made.stop()
 
 
 def get(home: Home, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:

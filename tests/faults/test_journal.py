@@ -17,7 +17,7 @@ from chalicelib.journal import forward, sequencer
 from chalicelib.journal.journal import Journal
 from chalicelib.journal.log import Log
 from chalicelib.records import CrlState
-from chalicelib.store import ConflictError, StoreError, items
+from chalicelib.store import ConflictError, StoreError, journal_items
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table_store import TableStore
 from tests.faults.fault_ports import FAULTS, Faults, FaultyPort, ProcessDiedError
@@ -209,7 +209,7 @@ def revoked(store: TableStore, serial_number: int) -> None:
 
 def state_of(home: Home) -> dict[Any, Any]:
     """All items; not how often the head was written, and a CRL was made due."""
-    found = {key: item for key, item in home.table.items.items() if key != items.JOURNAL_HEAD}
+    found = {key: item for key, item in home.table.items.items() if key != journal_items.HEAD}
     return {key: {name: item[name] for name in item if name != "revision"} for key, item in found.items()}
 
 

@@ -111,6 +111,7 @@ SIGNING_ALGORITHMS: dict[str, SigningAlgorithm] = {
     "ML_DSA_65": _ml_dsa("ML_DSA_65", "2.16.840.1.101.3.4.3.18"),
     "ML_DSA_87": _ml_dsa("ML_DSA_87", "2.16.840.1.101.3.4.3.19"),
 }
+NAMES_BY_IDENTIFIER = {algorithm.identifier_der: name for name, algorithm in SIGNING_ALGORITHMS.items()}
 
 
 def valid_signing_algorithms(key_algorithm: str) -> tuple[str, ...]:

@@ -178,10 +178,10 @@ def _key_lines(public_key: PublicKeyTypes) -> Iterable[Line]:
 
 def signature_algorithm(identifier: Element) -> str:
     """The API's name of an AlgorithmIdentifier, or its object identifier."""
-    known = algorithms.SIGNING_ALGORITHMS.items()
+    if exact := algorithms.NAMES_BY_IDENTIFIER.get(identifier.der):
+        return exact
     oid = der.oid_text(next(iter(identifier.children())))
-    exact = [name for name, algorithm in known if algorithm.identifier_der == identifier.der]
-    names_of_oid = exact or [name for name, algorithm in known if algorithm.oid == oid]
+    names_of_oid = [name for name, algorithm in algorithms.SIGNING_ALGORITHMS.items() if algorithm.oid == oid]
     return names_of_oid[0] if len(names_of_oid) == 1 else oid
 
 

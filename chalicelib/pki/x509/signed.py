@@ -54,6 +54,5 @@ def verifies_certificate(public_key: PublicKeyTypes, certificate_der: bytes) -> 
         tbs, identifier, signature = der.fields(der.parse(certificate_der), "A certificate", *kinds)
     except DerError:
         return False
-    named = {algorithm.identifier_der: name for name, algorithm in algorithms.SIGNING_ALGORITHMS.items()}
-    name = named.get(identifier.der)
+    name = algorithms.NAMES_BY_IDENTIFIER.get(identifier.der)
     return name is not None and verifies(public_key, signature.content[1:], tbs.der, name)
