@@ -209,6 +209,7 @@ HEAVY = {
 }
 
 
+@pytest.mark.no_cover  # measures CPU time
 @pytest.mark.parametrize("content", HEAVY.values(), ids=HEAVY)
 def test_multipart_takes_linear_time(content: bytes) -> None:
     started = time.process_time()
@@ -217,6 +218,7 @@ def test_multipart_takes_linear_time(content: bytes) -> None:
     assert time.process_time() - started < CPU_SECONDS
 
 
+@pytest.mark.no_cover  # measures CPU time
 @pytest.mark.parametrize("content", [b"%", b"a=%41", b"%E9", b"&", b"=", b"+", b"a=b&"])
 def test_urlencoded_form_takes_little_time(content: bytes) -> None:
     most = body.MOST_URLENCODED_BYTES
@@ -255,6 +257,7 @@ HEAVY_COOKIES = {
 }
 
 
+@pytest.mark.no_cover  # measures CPU time
 @pytest.mark.parametrize("cookie", HEAVY_COOKIES.values(), ids=HEAVY_COOKIES)
 def test_cookies_take_linear_time(cookie: str) -> None:
     started = time.process_time()

@@ -197,6 +197,7 @@ def test_brackets_are_no_wildcards() -> None:
     assert conditions.is_like("a?c\n*", "abc\nd")
 
 
+@pytest.mark.no_cover  # measures CPU time
 def test_time_of_a_policy_is_bounded() -> None:
     """As many patterns as a policy may have, as long as the longest resource policy lets them be."""
     values = [f"*a?{number}{'*a' * 35}" for number in range(policy_documents.MAX_VALUES - 2)]
@@ -209,6 +210,7 @@ def test_time_of_a_policy_is_bounded() -> None:
     assert time.process_time() - began < 1
 
 
+@pytest.mark.no_cover  # measures CPU time
 @pytest.mark.parametrize("pattern", ["*a" * 5000, "a*" * 5000 + "b", "?*" * 5000, "*?a" * 3000])
 def test_time_of_a_match_is_bounded(pattern: str) -> None:
     began = time.process_time()

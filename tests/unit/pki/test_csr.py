@@ -38,6 +38,7 @@ def test_hostile_corpus_has_at_least_100_cases() -> None:
     assert len(HOSTILE) >= 100
 
 
+@pytest.mark.no_cover  # measures CPU time
 @pytest.mark.parametrize("build", [pytest.param(build, id=case) for case, build in HOSTILE.items()])
 def test_parse_csr_hostile_is_refused(build: Callable[[], bytes]) -> None:
     text = build()
