@@ -93,7 +93,7 @@ def _console(**segments: str) -> Response:
     return _response(pages.answer(runtime(), request, tuple(segments.values())))
 
 
-# A page's path has up to five segments; `chalicelib/console/pages.py` has the table of pages.
+# A page's path has up to five segments; `chalicelib/console/table.py` lists the pages.
 for _depth in range(6):
     _path = "/console" + "".join(f"/{{segment_{number}}}" for number in range(_depth))
     app.route(_path, methods=["GET", "HEAD", "POST"], content_types=[], name=f"console_{_depth}")(_console)

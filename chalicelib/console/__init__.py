@@ -1,6 +1,6 @@
 """The console: pages for people, rendered on the server, over the same operations that the API calls.
 
-`pages.PAGES` lists every page: method, path and view. A view takes a `web.Visit` and returns `render.page` or
+`table.PAGES` lists every page: method, path and view. A view takes a `web.Visit` and returns `render.page` or
 `web.redirect`. It acts through `visit.client`, so that rates, constraints and policies apply as for the API. To add a
 page, add a row, a view in `views/`, and a template that extends `page.html`; `render.SECTIONS` is the menu.
 

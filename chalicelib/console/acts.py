@@ -35,7 +35,7 @@ class Act(NamedTuple):
     shown: tuple[str, ...] = ()
 
 
-# By path, as `pages.PAGES` has it.
+# By path, as `table.PAGES` has it.
 ACTS = {
     "sign-out": Act(SIGNED_OUT),
     "cas/{ca_id}/revocation/publish": Act("RequestCrlPublication"),

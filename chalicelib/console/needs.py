@@ -28,7 +28,7 @@ _IMPORT, _UPDATE = "ImportCertificateAuthorityCertificate", "UpdateCertificateAu
 _CSR, _GET, _ISSUE = "GetCertificateAuthorityCsr", "GetCertificate", "IssueCertificate"
 _REPORT, _SEARCH = "DescribeCertificateAuthorityAuditReport", "SearchCertificates"
 _RECORD = "ReadAuditRecord"  # Signet's own: no operation of the API shows the audit record
-# By method and path, as `pages.PAGES` has them: operations, all of which must be allowed; services that a page uses act
+# By method and path, as `table.PAGES` has them: operations, all of which must be allowed; services that a page uses act
 # as the first one. "IssueCertificate" needs some template, or the one behind its "/".
 NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", ""): (),

@@ -1,14 +1,13 @@
-"""Every page of the console, one row each, and the one way in: session, token, view, errors.
+"""The one way to a page of the console: session, token, view, errors.
 
-A page of a CA is its owner's alone unless its row says otherwise. What the policy of a CA does not allow is refused in
-words, before the operation would refuse it as if there were no such CA.
+What the policy of a CA does not allow is refused in words, before the operation would refuse it as if there were no
+such CA.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import errors
@@ -19,204 +18,22 @@ from chalicelib.audit import notes
 from chalicelib.console import acts, needs, render, sessions, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.views import (
-    activity,
-    authorities,
-    authority,
-    certificate,
-    certificate_files,
-    certificate_search,
-    identity_policies,
-    install,
-    issue,
-    lifecycle,
-    other_accounts,
-    overview,
-    principals,
-    reports,
-    revocation,
-    sharing,
-    sign_in,
-    static,
-    tags,
-    wizard,
-    you,
-)
+from chalicelib.console.table import find
+from chalicelib.console.views import other_accounts, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.api.sigv4 import WireRequest
+    from chalicelib.console.table import Page
     from chalicelib.console.web import Visit
     from chalicelib.runtime import Runtime
-
-
-class Others(NamedTuple):
-    """The page for a CA of another account.
-
-    Attributes:
-        needs: operations that the CA's policy has to allow, all of them.
-        view: None where it is that of the account's own CAs.
-    """
-
-    needs: tuple[str, ...]
-    view: Callable[[Visit], WireResponse] | None = None
-
-
-class Page(NamedTuple):
-    """A row of the table.
-
-    Attributes:
-        path: behind `/console`; `{name}` is a segment that `SEGMENTS` describes.
-        view: answers a visit.
-        others: None where a CA of another account has no such page.
-        public: nobody has to be signed in.
-        fresh: the visitor has to have signed in lately.
-    """
-
-    method: str
-    path: str
-    view: Callable[[Visit], WireResponse]
-    others: Others | None = None
-    public: bool = False
-    fresh: bool = False
-
-
-# The patterns of named segments; a path with any other segment is not found.
-SEGMENTS = {
-    "ca_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "report_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "file": r"[a-z-]{1,20}\.pem",
-    "draft": r"[0-9a-f]{16}",
-    "step": r"[a-z]{1,20}",
-    "name": r"[a-z.-]{1,40}",
-    "serial": r"[0-9a-f]{32}",
-}
-_DESCRIBE, _GET, _ISSUE = "DescribeCertificateAuthority", "GetCertificate", "IssueCertificate"
-_CA_CERTIFICATE, _REVOKE = "GetCertificateAuthorityCertificate", "RevokeCertificate"
-# The first row that fits answers.
-PAGES: tuple[Page, ...] = (
-    Page("GET", "static/{name}", static.static_file, public=True),
-    Page("GET", "static/vendor/{name}", static.static_file, public=True),
-    Page("GET", "sign-in", sign_in.sign_in_form, public=True),
-    Page("POST", "sign-in", sign_in.sign_in, public=True),
-    Page("GET", "link", sign_in.follow_link, public=True),
-    Page("POST", "sign-out", sign_in.sign_out),
-    Page("GET", "", authorities.home),
-    Page("GET", "you", you.show),
-    Page("GET", "activity", activity.show_of_account),
-    Page("GET", "activity/record", activity.show_record),
-    Page("GET", "principals", principals.list_all),
-    Page("GET", "principals/create", principals.create_form),
-    Page("POST", "principals/create", principals.create),
-    Page("GET", "principal", principals.show),
-    Page("GET", "principal/policy", identity_policies.edit),
-    Page("POST", "principal/policy", identity_policies.save),
-    Page("POST", "principal/policy/preview", identity_policies.preview),
-    Page("POST", "principal/policy/remove", identity_policies.remove),
-    Page("POST", "principal/key", principals.create_key),
-    Page("POST", "principal/key/switch", principals.switch_key),
-    Page("GET", "principal/key/delete", principals.confirm_key_deletion, fresh=True),
-    Page("POST", "principal/key/delete", principals.delete_key, fresh=True),
-    Page("GET", "principal/delete", principals.confirm_deletion, fresh=True),
-    Page("POST", "principal/delete", principals.delete, fresh=True),
-    Page("GET", "role", principals.show_role),
-    Page("GET", "overview", overview.overview),
-    Page("GET", "hierarchy", overview.show_hierarchy),
-    Page("GET", "certificates", certificate_search.choose_authority),
-    Page("GET", "cas", authorities.list_authorities),
-    Page("GET", "cas/create", wizard.begin),
-    Page("GET", "cas/create/{draft}/{step}", wizard.show_step),
-    Page("POST", "cas/create/{draft}/{step}", wizard.take_step),
-    Page("GET", "cas/midpoint", wizard.midpoint),
-    Page("GET", "cas/{ca_id}", authority.show_overview, Others((_DESCRIBE,), other_accounts.show_overview)),
-    Page("GET", "cas/{ca_id}/created", wizard.created),
-    Page("GET", "cas/{ca_id}/csr", install.show_csr),
-    Page("GET", "cas/{ca_id}/csr.pem", install.download_csr),
-    Page("GET", "cas/{ca_id}/install", install.install_form),
-    Page("POST", "cas/{ca_id}/install", install.install_pasted),
-    Page("POST", "cas/{ca_id}/install-own", install.install_own),
-    Page("POST", "cas/{ca_id}/install-signed", install.install_signed),
-    Page("POST", "cas/{ca_id}/disable", lifecycle.disable),
-    Page("POST", "cas/{ca_id}/enable", lifecycle.enable),
-    Page("GET", "cas/{ca_id}/delete", lifecycle.confirm_deletion, fresh=True),
-    Page("POST", "cas/{ca_id}/delete", lifecycle.delete, fresh=True),
-    Page("POST", "cas/{ca_id}/restore", lifecycle.restore),
-    Page("GET", "cas/{ca_id}/certificate", authority.show_certificate, Others((_DESCRIBE, _CA_CERTIFICATE))),
-    Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate, Others((_CA_CERTIFICATE,))),
-    Page("GET", "cas/{ca_id}/revocation", revocation.show),
-    Page("POST", "cas/{ca_id}/revocation/publish", revocation.publish),
-    Page("GET", "cas/{ca_id}/revocation/edit", revocation.edit),
-    Page("POST", "cas/{ca_id}/revocation/edit", revocation.save),
-    Page("GET", "cas/{ca_id}/tags", tags.show, Others((_DESCRIBE, "ListTags"), other_accounts.show_tags)),
-    Page("POST", "cas/{ca_id}/tags", tags.save),
-    Page("POST", "cas/{ca_id}/tags/remove", tags.remove),
-    Page(
-        "GET",
-        "cas/{ca_id}/sharing",
-        sharing.show,
-        Others((_DESCRIBE, "ListPermissions"), other_accounts.show_permissions),
-    ),
-    Page("POST", "cas/{ca_id}/sharing/permit", sharing.permit),
-    Page("POST", "cas/{ca_id}/sharing/forbid", sharing.forbid),
-    Page("POST", "cas/{ca_id}/sharing/policy", sharing.share),
-    Page("POST", "cas/{ca_id}/sharing/unshare", sharing.unshare),
-    Page("GET", "cas/{ca_id}/reports", reports.show),
-    Page("POST", "cas/{ca_id}/reports", reports.request_report),
-    Page("GET", "cas/{ca_id}/report", reports.report_row),
-    Page("GET", "cas/{ca_id}/reports/{report_id}", reports.download),
-    Page("GET", "cas/{ca_id}/activity", activity.show_of_authority),
-    Page("GET", "cas/{ca_id}/activity/record", activity.show_record),
-    Page(
-        "GET",
-        "cas/{ca_id}/certificates",
-        certificate_search.list_certificates,
-        Others((_DESCRIBE,), other_accounts.find_certificate),
-    ),
-    Page(
-        "GET",
-        "cas/{ca_id}/certificates/{serial}",
-        certificate.show_certificate,
-        Others((_GET,), other_accounts.show_certificate),
-    ),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/pem", certificate_files.download_certificate, Others((_GET,))),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/chain", certificate_files.download_chain, Others((_GET,))),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/proof", certificate_files.download_proof, Others((_GET,))),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/full", certificate_files.show_full, Others((_GET,))),
-    Page("GET", "cas/{ca_id}/certificates/{serial}/binary", certificate_files.show_binary, Others((_GET,))),
-    Page(
-        "GET",
-        "cas/{ca_id}/certificates/{serial}/revoke",
-        certificate.revoke_form,
-        Others((_REVOKE,), other_accounts.revoke_form),
-    ),
-    Page(
-        "POST",
-        "cas/{ca_id}/certificates/{serial}/revoke",
-        certificate.revoke,
-        Others((_REVOKE,), other_accounts.revoke),
-    ),
-    Page("GET", "cas/{ca_id}/issue", issue.issue_form, Others((_DESCRIBE, _ISSUE))),
-    Page("POST", "cas/{ca_id}/issue", issue.preview, Others((_DESCRIBE, _ISSUE))),
-    Page("POST", "cas/{ca_id}/issue/csr", issue.show_csr, Others((_ISSUE,))),
-    Page("GET", "cas/{ca_id}/issue/{draft}", issue.show_preview, Others((_DESCRIBE, _ISSUE))),
-    Page("POST", "cas/{ca_id}/issue/{draft}", issue.issue, Others((_DESCRIBE, _ISSUE))),
-)
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", path)
-    named = [f"(?P<{name}>{SEGMENTS[name]})" for name in parts[1::2]]
-    literal = [re.escape(part) for part in parts[::2]]
-    return re.compile("".join(map("".join, zip(literal, [*named, ""], strict=True))), re.ASCII)
-
 
 _FOREIGN = (
     "This form did not come from a page of this console, or the page is too old. Go back, reload it, and try again."
 )
 _OTHER_METHOD = "This address belongs to a form, or to a page without one. Go to the page that links to it."
-_PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
@@ -344,10 +161,3 @@ def _may(visit: Visit, path: str, method: str, arn: str) -> bool:
             needs.is_allowed(visit.rt, visit.caller, need, resource) for need in needed
         )
     return visit.known[key]
-
-
-def find(path: str) -> tuple[list[Page], dict[str, str]]:
-    """The pages of a path behind `/console`, of each method the first, and the path's named segments."""
-    matches = [(page, match) for page, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
-    pages = {page.method: page for page, _ in reversed(matches)}
-    return list(pages.values()), matches[0][1].groupdict() if matches else {}

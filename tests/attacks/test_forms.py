@@ -13,7 +13,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.access import access_keys
 from chalicelib.api.sigv4 import WireRequest
-from chalicelib.console import pages, sessions, web
+from chalicelib.console import sessions, table, web
 from chalicelib.console.forms import body, multipart
 from tests.support.console_browser import ORIGIN, Browser
 from tests.support.console_steps import create, signed_in
@@ -77,7 +77,7 @@ def test_public_page_reads_urlencoded_forms_alone(rt: Any, parsed: list[WireRequ
     assert parsed == []
 
 
-@pytest.mark.parametrize("page", [each.path for each in pages.PAGES if each.public and each.method == "POST"])
+@pytest.mark.parametrize("page", [each.path for each in table.PAGES if each.public and each.method == "POST"])
 def test_public_page_reads_8_kilobytes_at_most(rt: Any, parsed: list[WireRequest], page: str) -> None:
     browser = Browser(rt)
     form = browser.get("/console/sign-in").form("sign-in")

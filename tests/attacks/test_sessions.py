@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import reconcile
 from chalicelib.access import access_keys
-from chalicelib.console import pages, sessions
+from chalicelib.console import sessions, table
 from tests.support.console_browser import Browser
 from tests.support.console_steps import create, root, signed_in
 
@@ -85,7 +85,7 @@ def test_session_that_is_changed_at_the_same_moment_lives(
 
 # deleting
 
-FRESH = [page for page in pages.PAGES if page.fresh]
+FRESH = [page for page in table.PAGES if page.fresh]
 
 
 def test_deleting_asks_who_is_there(rt: Any, clock: Clock) -> None:
@@ -125,7 +125,7 @@ def test_link_makes_a_fresh_session(rt: Any, clock: Clock) -> None:
 
 
 def test_every_page_that_deletes_for_good_is_fresh() -> None:
-    deletes = {(page.method, page.path) for page in pages.PAGES if page.path.endswith("/delete")}
+    deletes = {(page.method, page.path) for page in table.PAGES if page.path.endswith("/delete")}
     assert deletes == {(page.method, page.path) for page in FRESH}
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 
 from chalicelib.access import resource_policy
-from chalicelib.console import pages, sessions
+from chalicelib.console import sessions, table
 from tests.browser import furnished
 from tests.browser.screen import DESKTOP, PHONE, sign_in, visitor
 from tests.support.authority_steps import active_root, issue, serial_of
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.support.home import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-SHOWN = [row for row in pages.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
-FORMS = [row for row in pages.PAGES if row.method == "POST"]
+SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
+FORMS = [row for row in table.PAGES if row.method == "POST"]
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
   .filter((each) => ["serious", "critical"].includes(each.impact))
@@ -110,19 +110,19 @@ def look(page: Page, address: str) -> Seen:
     return Seen(answer.status, links, read["forms"], faults, width)
 
 
-def row_of(address: str, method: str = "GET") -> pages.Page:
-    found, _ = pages.find(urlsplit(address).path.removeprefix("/console").strip("/"))
+def row_of(address: str, method: str = "GET") -> table.Page:
+    found, _ = table.find(urlsplit(address).path.removeprefix("/console").strip("/"))
     return next(page for page in found if page.method == method)
 
 
-def of_row(site: dict[str, Seen], row: pages.Page) -> dict[str, Seen]:
+def of_row(site: dict[str, Seen], row: table.Page) -> dict[str, Seen]:
     found = {address: seen for address, seen in site.items() if row_of(address) is row}
     assert found or row.path == "sign-in", "no page leads to it"
     return found
 
 
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path or "-")
-def test_page_is_reached_by_links_and_is_for_everybody(site: dict[str, Seen], row: pages.Page) -> None:
+def test_page_is_reached_by_links_and_is_for_everybody(site: dict[str, Seen], row: table.Page) -> None:
     found = of_row(site, row)
     assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
     assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}
@@ -148,7 +148,7 @@ def test_page_of_a_shared_ca_is_for_everybody(chromium: Browser, home: Home) -> 
                 found[address] = look(page, address)
                 waiting += found[address].links
     assert {row_of(address).path for address in found} >= {
-        row.path for row in pages.PAGES if row.others and row.method == "GET" and "{draft}" not in row.path
+        row.path for row in table.PAGES if row.others and row.method == "GET" and "{draft}" not in row.path
     }
     assert {address: seen.status for address, seen in found.items() if seen.status != 200} == {}
     assert {address: seen.faults for address, seen in found.items() if seen.faults} == {}

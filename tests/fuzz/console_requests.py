@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from chalicelib.console import fields, pages
+from chalicelib.console import fields, table
 from tests.fuzz import mutation
 from tests.fuzz.target import HOST, Request, latin, one_line
 
@@ -19,8 +19,8 @@ _STEPS = ("type", "subject", "key", "revocation", "tags", "permissions", "review
 _FILES = ("certificate.pem", "chain.pem", "console.css", "htmx.min.js")
 # What would end the session or the CA that all requests need.
 _NOT = {"sign-out", "cas/{ca_id}/disable", "cas/{ca_id}/delete"}
-FORMS = [page.path for page in pages.PAGES if page.method == "POST" and page.path not in _NOT]
-PAGES = [page.path for page in pages.PAGES if page.method == "GET"]
+FORMS = [page.path for page in table.PAGES if page.method == "POST" and page.path not in _NOT]
+PAGES = [page.path for page in table.PAGES if page.method == "GET"]
 QUERY = "q=leaf&status=ISSUED&sort=-expires&token=x&days=7&more&page=2&template=EndEntityCertificate&format=PDF"
 FIELDS = [*fields.FIELDS, "key.0", "value.0", "key.99", "go", "next", "confirm", "window", "access_key_id"]
 VALUES = (

@@ -19,7 +19,7 @@ from chalicelib.audit import AuditError
 from chalicelib.audit.file_trail import FileTrail
 from chalicelib.cli import signet
 from chalicelib.config import Settings
-from chalicelib.console import acts, pages
+from chalicelib.console import acts, table
 from chalicelib.crl import publication
 from chalicelib.reports import audit_report_writer
 from chalicelib.runtime import from_settings
@@ -248,7 +248,7 @@ def test_failed_attempts_to_sign_in_are_counted(rt: Runtime, clock: Clock) -> No
 
 
 def test_every_form_acts_by_the_api_or_is_recorded_by_name() -> None:
-    forms = {page.path for page in pages.PAGES if page.method == "POST"}
+    forms = {page.path for page in table.PAGES if page.method == "POST"}
     assert forms - BY_THE_API == set(acts.ACTS)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.access import access_keys, presets, principals
 from chalicelib.api import dispatch
-from chalicelib.console import needs, pages
+from chalicelib.console import needs, table
 from tests.support.authority_steps import active_root, issue, serial_of, status
 from tests.support.console_browser import Browser
 
@@ -40,7 +40,7 @@ def test_key_that_may_do_nothing_sees_nothing(rt: Runtime, acm_pca: Any) -> None
     assert (begun.status, begun.url.endswith("/console/you")) == (200, True)
     refused = browser.get("/console/overview")
     assert "is not authorized to perform: acm-pca:ListCertificateAuthorities" in refused.text
-    for page in pages.PAGES:
+    for page in table.PAGES:
         if page.public or page.path in BY_ITSELF:
             continue
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": browser.origin}
@@ -83,7 +83,7 @@ def test_session_ends_when_its_access_key_expires(rt: Runtime, clock: Any) -> No
 
 
 def test_needs_are_operations_of_pages_that_exist() -> None:
-    known = {(page.method, page.path) for page in pages.PAGES}
+    known = {(page.method, page.path) for page in table.PAGES}
     assert needs.NEEDS.keys() <= known
     named = {need.partition("/")[0] for every in needs.NEEDS.values() for need in every}
     assert named <= {*dispatch.OPERATIONS, "ReadAuditRecord", "SearchCertificates"}

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chalicelib.api import dispatch
-from chalicelib.console import pages
+from chalicelib.console import table
 from chalicelib.crl import publication
 from tests.support.builders import CRL_CONFIGURATION, csr
 from tests.support.console_pages import SAMPLES
@@ -98,7 +98,7 @@ def furnish(rt: Any) -> dict[str, str]:
 def addresses(named: dict[str, str]) -> list[str]:
     """Every page that is read, of a furnished CA."""
     known = SAMPLES | named
-    paths = [page.path for page in pages.PAGES if page.method == "GET" and not page.public]
+    paths = [page.path for page in table.PAGES if page.method == "GET" and not page.public]
     return [re.sub(r"\{(\w+)\}", lambda match: known[match[1]], path) for path in paths]
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from chalicelib.access import access_keys, presets, principals, resource_policy
-from chalicelib.console import pages
+from chalicelib.console import table
 from tests.support.builders import csr
 from tests.support.console_steps import arn_of, create, issue, root, signed_in
 
@@ -91,8 +91,8 @@ def forms(answers: list[Answer]) -> list[tuple[str, dict[str, str]]]:
 def test_form_without_a_field_is_no_failure_of_ours(browser: Browser, rt: Any) -> None:
     """A radio button that is not chosen is not sent (HTML, "constructing the entry list"); strangers send anything."""
     found = forms(visited(browser, rt))
-    asked = {page.path for url, _ in found for page in pages.find(urlsplit(url).path.removeprefix("/console/"))[0]}
-    assert {page.path for page in pages.PAGES if page.method == "POST"} <= asked
+    asked = {page.path for url, _ in found for page in table.find(urlsplit(url).path.removeprefix("/console/"))[0]}
+    assert {page.path for page in table.PAGES if page.method == "POST"} <= asked
     for url, fields in found:
         token = {"token": fields["token"]}
         without = [{name: value for name, value in fields.items() if name != left} for left in fields]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 import pytest
 
 from chalicelib.api import throttling
-from chalicelib.console import pages
+from chalicelib.console import table
 from tests.support.builders import csr
 from tests.support.console_pages import SAMPLES
 from tests.support.console_steps import arn_of, issue, root, signed_in
@@ -93,7 +93,7 @@ def test_ca_of_a_page_is_loaded_once(browser: Browser, rt: Any, cost: Cost) -> N
     arn, named = arn_of(ca_id), SAMPLES | {"ca_id": ca_id, "serial": issue(rt, ca_id)}
     cost.reset()
     described = 0
-    for row in pages.PAGES:
+    for row in table.PAGES:
         if row.method == "GET" and "{ca_id}" in row.path:
             path = row.path.format(**named)
             for _ in visits(browser, "GET", f"/console/{path}"):

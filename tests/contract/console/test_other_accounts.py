@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from chalicelib.access import access_keys
-from chalicelib.console import pages
+from chalicelib.console import table
 from chalicelib.console.views import authorities
 from chalicelib.crl import publication
 from chalicelib.identities import ADMINISTRATOR
@@ -34,7 +34,7 @@ from tests.support.console_steps import (
 
 pytestmark = pytest.mark.laptop
 LEAF_TEMPLATE = "EndEntityCertificate"
-OWNERS_ALONE = [row for row in pages.PAGES if "{ca_id}" in row.path and row.others is None]
+OWNERS_ALONE = [row for row in table.PAGES if "{ca_id}" in row.path and row.others is None]
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_pages_of_a_shared_ca_show_what_the_operations_say(browser: Browser, rt:
 
 
 @pytest.mark.parametrize("row", OWNERS_ALONE, ids=lambda row: f"{row.method} {row.path}")
-def test_page_of_the_owner_alone_says_so(browser: Browser, rt: Any, row: pages.Page) -> None:
+def test_page_of_the_owner_alone_says_so(browser: Browser, rt: Any, row: table.Page) -> None:
     ca = share(rt, root(rt, {"CommonName": "Shared Root"}, Tags=[{"Key": "Name", "Value": "Secret name"}]))
     serial = issue(rt, ca, csr("secret.example.com"))
     names = {"ca_id": ca, "serial": serial, "report_id": ca}

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.access import access_keys, oidc_providers, presets, principals
-from chalicelib.console import needs, pages
+from chalicelib.console import needs, table
 from tests.support.authority_steps import issue as issue_leaf
 from tests.support.client import client_for
 from tests.support.console_browser import Browser
@@ -286,7 +286,7 @@ def test_nobody_but_the_administrator_opens_a_page_of_principals(rt: Any, policy
     browser = Browser(rt)
     browser.sign_in(access_keys.create_access_key(rt, ACCOUNT, principal="king"))
     token = browser.get("/console/you").form("sign-out")["fields"]
-    rows = [page for page in pages.PAGES if needs.MANAGE_ACCESS in needs.of_page(page.method, page.path)]
+    rows = [page for page in table.PAGES if needs.MANAGE_ACCESS in needs.of_page(page.method, page.path)]
     assert len(rows) == 15
     for page in rows:
         address = f"/console/{page.path}?name=king&policy=all"
@@ -299,7 +299,7 @@ def test_nobody_but_the_administrator_opens_a_page_of_principals(rt: Any, policy
 
 def test_every_view_of_principals_is_the_administrator_s() -> None:
     views = {"chalicelib.console.views.principals", "chalicelib.console.views.identity_policies"}
-    for page in pages.PAGES:
+    for page in table.PAGES:
         managed = needs.of_page(page.method, page.path) == (needs.MANAGE_ACCESS,)
         assert managed == (page.view.__module__ in views), page.path
 

@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib import reconcile
 from chalicelib.access import access_keys
-from chalicelib.console import pages, sessions, static_files, web
+from chalicelib.console import sessions, static_files, table, web
 from tests.support.console_browser import ORIGIN, Browser
 from tests.support.console_pages import CA_ID, SAMPLES
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.laptop  # the store's suite keeps sessions on LocalStac
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def address(page: pages.Page) -> str:
+def address(page: table.Page) -> str:
     path = re.sub(r"\{(\w+)\}", lambda match: SAMPLES.get(match[1], "x"), page.path)
     return f"/console/{path}".rstrip("/")
 
@@ -192,11 +192,11 @@ def test_link_signs_in_once_and_for_a_minute(rt: Any, clock: Clock) -> None:
     assert urlsplit(Browser(rt, {sessions.COOKIE: unused}).get("/console/cas").url).path == "/console/sign-in"
 
 
-FORMS = [page for page in pages.PAGES if page.method == "POST"]
+FORMS = [page for page in table.PAGES if page.method == "POST"]
 
 
 @pytest.mark.parametrize("page", FORMS, ids=lambda page: page.path)
-def test_form_of_others_is_refused(browser: Browser, page: pages.Page) -> None:
+def test_form_of_others_is_refused(browser: Browser, page: table.Page) -> None:
     browser.sign_in()
     browser.get("/console/sign-in")
     mine = sessions.form_token(browser.cookies[sessions.VISITOR_COOKIE if page.public else sessions.COOKIE])
@@ -229,9 +229,9 @@ def test_htmx_may_send_the_token_in_a_header(browser: Browser) -> None:
     assert browser.request("POST", "/console/sign-out", b"", **headers).status == 303
 
 
-@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: f"{page.method} {page.path}")
+@pytest.mark.parametrize("page", table.PAGES, ids=lambda page: f"{page.method} {page.path}")
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_every_answer_has_the_headers(browser: Browser, page: pages.Page, *, signed_in: bool) -> None:
+def test_every_answer_has_the_headers(browser: Browser, page: table.Page, *, signed_in: bool) -> None:
     if signed_in:
         browser.sign_in()
     answer = browser.request(page.method, address(page))

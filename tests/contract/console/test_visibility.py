@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 
 from chalicelib.access import access_keys, presets, principals
-from chalicelib.console import needs, pages
+from chalicelib.console import needs, table
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser
 from tests.support.console_steps import arn_of, create, issue, revoke, root, subordinate
@@ -92,7 +92,7 @@ def crawl(browser: Browser, starts: Sequence[str]) -> dict[tuple[str, str], Answ
 
 def templates(seen: dict[tuple[str, str], Answer]) -> set[tuple[str, str]]:
     """The rows of the table of pages that were visited."""
-    found = [(method, pages.find(path.partition("/console")[2].strip("/"))[0]) for method, path in seen]
+    found = [(method, table.find(path.partition("/console")[2].strip("/"))[0]) for method, path in seen]
     return {(method, page.path) for method, candidates in found for page in candidates if page.method == method}
 
 
@@ -154,7 +154,7 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     browser.sign_in()
     seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))
     never = {"static/{name}", "static/vendor/{name}", "link", "sign-in"}
-    missing = {page.path for page in pages.PAGES} - {path for _, path in seen} - never
+    missing = {page.path for page in table.PAGES} - {path for _, path in seen} - never
     # Of a CA that is DISABLED or DELETED, of a draft, of a report, or what only a script loads.
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
                        "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report", "cas/{ca_id}/reports/{report_id}",
@@ -169,7 +169,7 @@ def test_administrator_of_the_api_is_not_offered_principals(rt: Any, made: Home)
     assert not [path for _, path in seen if path.startswith("principal")]
 
 
-ROWS = [page for page in pages.PAGES if not page.public and needs.of_page(page.method, page.path)]
+ROWS = [page for page in table.PAGES if not page.public and needs.of_page(page.method, page.path)]
 ROWS = [page for page in ROWS if needs.MANAGE_ACCESS not in needs.of_page(page.method, page.path)]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import pytest
 
 from chalicelib.access import access_keys, principals
-from chalicelib.console import pages
+from chalicelib.console import table
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import certificate_search, overview
 from tests.support.builders import csr
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.laptop
 MOST_BYTES = 200_000
 CAS, NAMES = 150, 450
 COMPANY = {"Organization": "Example Corporation International", "OrganizationalUnit": "Infrastructure"}
-SHOWN = [row for row in pages.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
+SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
 
 
 class Home(NamedTuple):

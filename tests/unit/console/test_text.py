@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from chalicelib.api.sigv4 import WireRequest
-from chalicelib.console import pages, render, sessions, static_files
+from chalicelib.console import render, sessions, static_files, table
 from chalicelib.console.commands import command
 from chalicelib.console.forms import body as form_body
 from chalicelib.errors import ValidationException
@@ -101,7 +101,7 @@ def test_cookie_that_is_no_id_is_none(cookie: str) -> None:
 
 
 def test_menu_leads_to_pages_and_templates_are_used() -> None:
-    gets = {page.path for page in pages.PAGES if page.method == "GET"}
+    gets = {page.path for page in table.PAGES if page.method == "GET"}
     assert {path for _, path, _ in render.SECTIONS} <= gets
     for name in render.environment().list_templates():
         render.environment().get_template(name)  # it compiles
