@@ -31,10 +31,10 @@ run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_
 
 test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests
 	$(MAKE) --no-print-directory -j 3 lint types layers
-	$(BIN)/pytest $(PARALLEL) --durations=10
+	$(BIN)/pytest $(PARALLEL) --durations=10 $(if $(COVERAGE),--cov --cov-report=term)
 
-coverage: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure the branch coverage of the quick tests; less than 95 % fails
-	$(BIN)/pytest $(PARALLEL) -m 'not slow' --cov --cov-report=term tests/attacks tests/contract tests/property tests/unit
+coverage: ## `make test`, which then measures the branch coverage of the quick tests; less than 95 % fails
+	$(MAKE) --no-print-directory test COVERAGE=yes
 
 lint: $(VENV)/dev.stamp ## check formatting and lint rules
 	$(BIN)/ruff format --check .
@@ -50,8 +50,8 @@ types: $(VENV)/dev.stamp ## check static types
 layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
-fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow
-	$(BIN)/pytest $(PARALLEL) -m 'not slow' tests/unit tests/contract tests/property
+fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow, and without DynamoDB
+	$(BIN)/pytest $(PARALLEL) -m 'not slow' -k 'not dynamodb' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

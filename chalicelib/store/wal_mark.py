@@ -25,7 +25,7 @@ from chalicelib.store import RecordError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BUSY_MILLISECONDS = 30_000
+_BUSY_MILLISECONDS = 2_000  # others that open or close the database wait for this process
 _LEFT: list[WalMark] = []  # open until the process ends, so that the log stays
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from chalicelib.audit import Trail
     from tests.faults.interleaving import Step
 
 STALL = timedelta(seconds=60)  # longer than a lease
@@ -48,18 +49,20 @@ class MemoryWorld(World):
 
     table: MemoryTable = field(default_factory=MemoryTable)
     objects: MemoryBuckets = field(default_factory=MemoryBuckets)
+    audit: Trail | None = None  # of all copies, because each would read it anew
 
     def start(self) -> None:
         settings = Settings(data=str(self.home))
         keys = SoftwareKeyStore(self.home / "keys", passphrase=None)
         store = TableStore(self.table)
+        self.audit = self.audit or from_settings(settings).audit
         self.bare = Runtime(
             settings=settings,
             store=store,
             keys=keys,
             buckets=self.objects,
             events=LogEvents(),
-            audit=from_settings(settings).audit,
+            audit=self.audit,
             journal=Journal(store, Log(self.objects, "log", Signer(store, keys))),
             now=self.clock,
         )
@@ -67,7 +70,7 @@ class MemoryWorld(World):
 
     def copy(self) -> MemoryWorld:
         table, objects = MemoryTable(self.table.items), MemoryBuckets(self.objects.objects)
-        return MemoryWorld(self.home, clock=Clock(self.clock.now), table=table, objects=objects)
+        return MemoryWorld(self.home, clock=Clock(self.clock.now), table=table, objects=objects, audit=self.audit)
 
     def process(self, pause: Callable[[], None], *, whole_calls: bool = False, ahead: timedelta = STALL * 0) -> Runtime:
         """A process of its own on this world, which lets others come before each call of a port.

@@ -8,8 +8,6 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tools import sbom
 
@@ -40,6 +38,9 @@ def document(tmp_path: Path) -> Any:
 
 
 def test_document_is_valid_by_the_schema(tmp_path: Path) -> None:
+    from cyclonedx.schema import SchemaVersion  # imported here: it takes seconds, in each process that collects tests
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = sbom.sbom(package(tmp_path))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 

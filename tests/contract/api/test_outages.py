@@ -81,13 +81,13 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
     server.close()
 
 
-def keys() -> kms.KmsKeyStore:
-    return kms.KmsKeyStore(REGION, secrets_key="alias/signet-secrets", limits=SHORT, creation_limits=ONCE)
+def keys(limits: Limits = SHORT, creation_limits: Limits = ONCE) -> kms.KmsKeyStore:
+    return kms.KmsKeyStore(REGION, secrets_key="alias/signet-secrets", limits=limits, creation_limits=creation_limits)
 
 
-def with_kms(rt: Runtime) -> Runtime:
+def with_kms(rt: Runtime, **limits: Limits) -> Runtime:
     """The runtime with CA keys in KMS; secrets stay where they are, so that requests are verified."""
-    made: Any = keys()
+    made: Any = keys(**limits)
     made.seal, made.unseal = rt.keys.seal, rt.keys.unseal
     return replace(rt, keys=made)
 
@@ -160,7 +160,7 @@ def test_creation_while_kms_hangs_is_refused_and_closed_later(
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-    later = with_kms(rt)  # KMS answers again
+    later = with_kms(rt, limits=kms.LIMITS, creation_limits=kms.CREATION_LIMITS)  # KMS answers again
     later.keys.create_key(left[0].arn, "EC_prime256v1")  # the call that nobody heard the answer of
     assert reconcile(later).creations_failed == 1
     described = acm_pca.describe_certificate_authority(CertificateAuthorityArn=left[0].arn)["CertificateAuthority"]

@@ -119,6 +119,7 @@ def decoded(codec: ModuleType, operation: str, body: bytes) -> dict[str, Any] | 
     return members
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", GOOD)
 def test_member_is_decoded_the_same_by_both_codecs_whatever_it_holds(acm_pca: Any, operation: str) -> None:
     """All that `test_model_members` does to the members by JSON."""

@@ -119,6 +119,7 @@ def test_nothing_of_the_home_is_readable_in_the_file(home: tuple[Runtime, str, s
     assert b"SQLite" not in content
 
 
+@pytest.mark.slow
 def test_backup_under_load_is_consistent(home: tuple[Runtime, str, str], tmp_path: Path) -> None:
     """Writers go on meanwhile; whatever moment the copy shows, its parts fit."""
     rt, arn, _ = home

@@ -173,6 +173,7 @@ ROWS = [page for page in table.PAGES if not page.public and needs.of_page(page.m
 ROWS = [page for page in ROWS if needs.MANAGE_ACCESS not in needs.of_page(page.method, page.path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ROWS, ids=lambda page: f"{page.method} {page.path}")
 def test_page_needs_what_it_uses(rt: Any, made: Home, page: Any) -> None:
     """With the operations of the table alone nothing is refused; without any one of them everything is."""

@@ -97,6 +97,7 @@ def loaded(browser: Browser, page: Answer) -> int:
     return len(page.body) + sum(len(part.body) for part in parts)
 
 
+@pytest.mark.slow
 def test_first_load_of_every_page_is_bounded(home: Home) -> None:
     found = {address: home.browser.get(f"/console/{address}") for address in addresses(home)}
     assert len(found) > len(SHOWN)
