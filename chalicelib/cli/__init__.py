@@ -26,6 +26,7 @@ from chalicelib.cli import (
     demo,
     doctor,
     environment,
+    issue,
     log,
     migrate,
     monitor,
@@ -37,6 +38,7 @@ from chalicelib.cli import (
     settings,
     shares,
     status,
+    trust,
 )
 from chalicelib.config import SettingsError
 from chalicelib.errors import ApiError
@@ -79,6 +81,8 @@ for command in (
     monitor.monitor,
     clock.clock,
     demo.demo,
+    issue.issue,
+    trust.trust,
     principals.principal,
     roles.role,
     oidc_providers.oidc_provider,

@@ -85,6 +85,7 @@ _URI = re.compile(
     r"(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+",
     re.ASCII,
 )
+_URN = re.compile("(?i:urn|tag|mailto|sip|sips):", re.ASCII)  # the usual schemes without an authority
 
 
 def is_host_name(text: str) -> bool:
@@ -100,6 +101,15 @@ def is_mail_address(text: str) -> bool:
 
 def _ia5(member: Element) -> str:
     return names.decode_string(der.IA5_STRING, member.content)
+
+
+def kind_of(text: str) -> str:
+    """Return the API's name of the kind of name that a text looks like; it may still be malformed."""
+    if "://" in text or _URN.match(text):
+        return KINDS[URI]
+    if "@" in text:
+        return KINDS[MAIL]
+    return KINDS[IP if hosts.is_literal(text) else DNS]
 
 
 def _check_dns(member: Element) -> None:

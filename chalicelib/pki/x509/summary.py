@@ -6,6 +6,7 @@ Source: RFC 5280 section 4.1; RFC 2253 for names.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,3 +83,9 @@ _TEXTS: dict[int, Callable[[Element], str]] = {
     general_names.DIRECTORY: lambda member: names.rfc2253(member.content),
     general_names.REGISTERED_ID: lambda member: der.oid_text(der.read(der.tlv(der.OID, member.content))),
 }
+
+
+def file_stem(name: str, otherwise: str = "certificate") -> str:
+    """The beginning of the names of a certificate's files: its host or another name, safe in any directory."""
+    stem = re.sub(r"[^A-Za-z0-9._@-]+", "_", name.replace("*", "_wildcard"), flags=re.ASCII).lstrip(".-")[:100]
+    return stem if re.search("[A-Za-z0-9]", stem) else otherwise

@@ -79,6 +79,7 @@ LOOKING = {
     *(f"audit {each}" for each in ("tail", "search", "verify", "key")),
     *(f"{kind} {each}" for kind in ("principal", "role", "oidc-provider") for each in ("list", "show")),
     *("principal policy get", "role policy get", "role trust get"),
+    *("trust list", "trust root"),
 }
 
 # the command

@@ -1,0 +1,153 @@
+"""`signet issue`: key, CSR, certificate, chain and PKCS #12 in one go; the key is made here, and only files have it."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from chalicelib import arn as arns
+from chalicelib import runtime
+from chalicelib.access import access_keys
+from chalicelib.api.client import Client
+from chalicelib.ca import state
+from chalicelib.cli import accounts, authorities, issued_files, new_keys
+from chalicelib.cli.recorded import recorded
+from chalicelib.identities import ADMINISTRATOR
+from chalicelib.operations import certificates
+from chalicelib.pki.asn1 import oids
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.pki.x509 import summary
+from chalicelib.printable import printable
+from chalicelib.runtime import Caller
+
+if TYPE_CHECKING:
+    from chalicelib.pki.issuing.templates import Template
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+    from chalicelib.shapes import GetCertificateResponse
+
+_DAYS, _SHORT_LIVED_DAYS = 90, 7
+_NAMELESS = (
+    "warning: the certificate has no subject alternative name, so TLS clients accept it for no host. "
+    "Name the host: `signet issue www.example.com`, or `--san www.example.com`."
+)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--san", "others", multiple=True, metavar="NAME", help="Another host, IP address, email address or URI.")
+@authorities.option
+@click.option("--template", default=certificates.DEFAULT_TEMPLATE, show_default=True, help="A certificate template.")
+@click.option("--days", type=click.IntRange(1, 99999), help="Validity; default: 90, or 7 by a short-lived CA.")
+@click.option("--key-algorithm", type=click.Choice(list(new_keys.KEYS)), default="EC_prime256v1", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Directory; default: .")
+@click.option("--p12", is_flag=True, help="Write PKCS #12, too; you are asked for its password.")
+@click.option("--p12-password-file", type=click.File(), help="Its first line is the password; - is standard input.")
+@click.option("--force", is_flag=True, help="Replace files of the same names.")
+@accounts.option
+@recorded("IssueWithNewKey", "name", "others", "ca_name", "template")
+def issue(  # noqa: PLR0917  click gives one argument for each option
+    name: str,
+    others: tuple[str, ...],
+    ca_name: str | None,
+    template: str,
+    days: int | None,
+    key_algorithm: str,
+    out: Path,
+    p12: bool,  # noqa: FBT001
+    p12_password_file: IO[str] | None,
+    force: bool,  # noqa: FBT001
+    account_id: str | None,
+) -> None:
+    """Make a key and a certificate for NAME: a host, an IP address, an email address, a URI, or any other name.
+
+    The files are NAME-key.pem, NAME-csr.pem, NAME.pem, NAME-chain.pem (the CAs above), NAME-fullchain.pem (both, for
+    servers) and, with --p12, NAME.p12. Nobody else can read those with the key.
+    """
+    rt = runtime.from_env()
+    is_server = oids.SERVER_AUTH in _template(template).extended_key_usage
+    caller = _administrator(rt, accounts.account_of(rt, account_id))
+    ca = authorities.chosen(rt, caller.account_id, ca_name)
+    password = _password(p12_password_file) if p12 or p12_password_file else ""
+    alternatives = new_keys.alternative_names(name, others, is_server=is_server)
+    key = new_keys.KEYS[key_algorithm]()
+    csr = new_keys.csr(key, name, alternatives)
+    stem = summary.file_stem(name)
+    endings = ("-key.pem", "-csr.pem", ".pem", "-chain.pem", "-fullchain.pem", *((".p12",) if password else ()))
+    with issued_files.staged(out, [stem + ending for ending in endings], replace=force) as files:
+        files.add(f"{stem}-key.pem", new_keys.private_pem(key), secret=True)
+        files.add(f"{stem}-csr.pem", csr)
+        arn, answer = _issued(Client(rt, caller), ca, csr, template.removesuffix("/V1"), _days(ca, days))
+        with issued_files.complaining_of(arn):
+            for ending, content in _public(answer).items():
+                files.add(stem + ending, content)
+            if password:
+                secret = new_keys.p12(key, answer["Certificate"], answer.get("CertificateChain", ""), name, password)
+                files.add(f"{stem}.p12", secret, secret=True)
+            paths = files.publish()
+    click.echo("\n  ".join((f"{printable(state.name_of(ca))} issued {arn}:", *map(str, paths))))
+    if is_server and not alternatives:
+        click.echo(_NAMELESS, err=True)
+
+
+def _template(text: str) -> Template:
+    """The template of a name, which may come with its version."""
+    template = TEMPLATES.get(text.removesuffix("/V1"))
+    if template is None:
+        raise click.BadParameter(f"There is no template '{printable(text)}'.", param_hint="--template")
+    return template
+
+
+def _administrator(rt: Runtime, account_id: str) -> Caller:
+    """The administrator of an account, by the root access key of this home."""
+    access_key_id = access_keys.ensure_root_key(rt).access_key_id
+    return Caller(account_id=account_id, access_key_id=access_key_id, principal=ADMINISTRATOR)
+
+
+def _password(file: IO[str] | None) -> str:
+    """The password of the PKCS #12 file: from a file, or typed twice; others could read arguments and variables."""
+    if file is None and not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for the password: use --p12-password-file.")
+    if file is None:
+        return str(click.prompt("Password of the PKCS #12 file", hide_input=True, confirmation_prompt=True))
+    password = file.readline().rstrip("\r\n")
+    if not password:
+        raise click.UsageError("The first line of the password's file is empty.")
+    return password
+
+
+def _days(ca: CertificateAuthority, days: int | None) -> int:
+    is_short_lived = ca.usage_mode == "SHORT_LIVED_CERTIFICATE"
+    return days or (_SHORT_LIVED_DAYS if is_short_lived else _DAYS)
+
+
+def _issued(
+    client: Client, ca: CertificateAuthority, csr: bytes, template: str, days: int
+) -> tuple[str, GetCertificateResponse]:
+    """Issue a certificate by the API: its ARN, and what GetCertificate answers.
+
+    Raises:
+        ApiError: the API refuses it.
+    """
+    request = {
+        "CertificateAuthorityArn": ca.arn,
+        "Csr": csr,
+        "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
+        "TemplateArn": str(arns.TemplateArn(arns.parse_ca_arn(ca.arn).partition, template)),
+        "Validity": {"Type": "DAYS", "Value": days},
+        "IdempotencyToken": secrets.token_hex(18),
+    }
+    arn = client.call("IssueCertificate", **request)["CertificateArn"]
+    return arn, client.call("GetCertificate", CertificateAuthorityArn=ca.arn, CertificateArn=arn)
+
+
+def _public(answer: GetCertificateResponse) -> dict[str, bytes]:
+    """The files that anybody may read, by the ends of their names."""
+    certificate, chain = answer["Certificate"] + "\n", answer.get("CertificateChain", "")
+    chain = chain and chain + "\n"
+    texts = {".pem": certificate, "-chain.pem": chain, "-fullchain.pem": certificate + chain}
+    return {ending: text.encode() for ending, text in texts.items()}

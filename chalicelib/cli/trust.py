@@ -1,0 +1,180 @@
+"""`signet trust`: make the programs of this machine trust a root, and undo that."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chalicelib import runtime
+from chalicelib.ca import iterate, state
+from chalicelib.cli import accounts, authorities, trust_stores
+from chalicelib.cli.recorded import recorded
+from chalicelib.cli.status import table
+from chalicelib.pki.asn1 import pem
+from chalicelib.pki.x509 import names
+from chalicelib.pki.x509.reading import parse_certificate
+from chalicelib.printable import printable
+from chalicelib.trust import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from chalicelib.cli.trust_stores import Place
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.trust import Words
+
+_MEANING = "Programs that use these stores will accept every certificate of this root and of the CAs below it."
+
+
+@click.group()
+def trust() -> None:
+    """Trust in the roots of this home: by the system, by browsers and by Java on this machine."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose a root and stores, and those about consent."""
+    directory = click.Path(exists=True, file_okay=False, path_type=Path)
+    kinds = click.Choice(trust_stores.KINDS)
+    for option in (
+        accounts.option,
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--print", "only_print", is_flag=True, help="Print the commands, and run none."),
+        click.option("--nss", "databases", type=directory, multiple=True, help="A further NSS database; repeatable."),
+        click.option("--store", "kinds", type=kinds, multiple=True, help="Default: all of this machine; repeatable."),
+        _ca_option,
+    ):
+        command = option(command)
+    return command
+
+
+_ca_option = click.option("--ca", "ca_name", metavar="CA", help="A CA below the root, or the root: ARN, id or name.")
+
+
+@trust.command()
+@_options
+@recorded("InstallTrust", "ca_name", "kinds")
+def install(  # noqa: PLR0917  click gives one argument for each option
+    ca_name: str | None,
+    kinds: tuple[str, ...],
+    databases: tuple[Path, ...],
+    only_print: bool,  # noqa: FBT001
+    yes: bool,  # noqa: FBT001
+    account_id: str | None,
+) -> None:
+    """Make this machine trust a root: shows the commands, and asks before it runs them."""
+    root = _root(ca_name, account_id)
+    places = trust_stores.on_this_machine(kinds, databases)
+    commands = [(place, place.store.install) for place in places if place.holds(root) is not True]
+    _change(root, commands, _MEANING, only_print=only_print, yes=yes)
+
+
+@trust.command()
+@_options
+@recorded("RemoveTrust", "ca_name", "kinds")
+def remove(  # noqa: PLR0917  click gives one argument for each option
+    ca_name: str | None,
+    kinds: tuple[str, ...],
+    databases: tuple[Path, ...],
+    only_print: bool,  # noqa: FBT001
+    yes: bool,  # noqa: FBT001
+    account_id: str | None,
+) -> None:
+    """Undo `signet trust install`: shows the commands, and asks before it runs them."""
+    root = _root(ca_name, account_id)
+    places = trust_stores.on_this_machine(kinds, databases)
+    commands = [(place, place.store.remove) for place in places if place.holds(root) is not False]
+    _change(root, commands, "Programs will refuse its certificates.", only_print=only_print, yes=yes)
+
+
+@trust.command("list")
+@_ca_option
+@accounts.option
+def list_(ca_name: str | None, account_id: str | None) -> None:
+    """Show which stores of this machine have a root."""
+    root = _root(ca_name, account_id)
+    places = trust_stores.on_this_machine((), ())
+    words = {True: "trusted", False: "not trusted", None: "unknown: this store tells nobody"}
+    click.echo(_described(root))
+    click.echo(table(("Store", "Root"), [(place.title, words[place.holds(root)]) for place in places]))
+
+
+@trust.command("root")
+@_ca_option
+@accounts.option
+def root_(ca_name: str | None, account_id: str | None) -> None:
+    """Print the certificate of a root in PEM."""
+    click.echo(pem.encode(_root(ca_name, account_id).der))
+
+
+def _root(ca_name: str | None, account_id: str | None) -> Root:
+    """The root above a CA, or the only root of the home's CAs.
+
+    Raises:
+        ClickException: there is none, or more than one.
+    """
+    rt = runtime.from_env()
+    account = accounts.account_of(rt, account_id)
+    if ca_name is None:
+        fitting = [ca for ca in iterate.of_account(rt, account) if state.status_of(ca, rt.now()) == "ACTIVE"]
+        fitting = list({_top(ca): ca for ca in fitting}.values())
+        about = "is active, or each has another root"
+    else:
+        fitting, about = authorities.named(rt, account, ca_name), f"is called '{printable(ca_name)}'"
+    top = _top(authorities.only(fitting, about))
+    if not top or not parse_certificate(top).is_self_issued:
+        raise click.ClickException("The CA has no certificate yet, or its chain ends below the root.")
+    return Root(top)
+
+
+def _top(ca: CertificateAuthority) -> bytes:
+    """The last certificate of a CA's chain; empty if it has none."""
+    return (ca.certificate_der or b"", *ca.chain_der)[-1]
+
+
+def _change(
+    root: Root, changes: Sequence[tuple[Place, Sequence[Words]]], meaning: str, *, only_print: bool, yes: bool
+) -> None:
+    """Show commands, ask, and run them.
+
+    Raises:
+        ClickException: nobody agrees, or a command fails.
+    """
+    click.echo(_described(root))
+    if not changes:
+        click.echo("Nothing has to change: no store of this machine is concerned.")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        file = f"{root.label}.pem" if only_print else str(Path(directory, f"{root.label}.pem"))
+        commands = [(place.title, place.commands(templates, root, file)) for place, templates in changes]
+        for title, lines in commands:
+            click.echo("\n".join((f"# {title}", *map(shlex.join, lines))))
+        if only_print:
+            click.echo(f"{root.label}.pem is what `signet trust root` prints.", err=True)
+            return
+        _agree(meaning, yes=yes)
+        Path(file).write_text(pem.encode(root.der) + "\n")
+        for title, lines in commands:
+            trust_stores.run_all(lines)
+            click.echo(f"{title}: done")
+
+
+def _described(root: Root) -> str:
+    certificate = parse_certificate(root.der)
+    digest = hashlib.sha256(root.der).hexdigest().upper()
+    spelled = ":".join(digest[start : start + 2] for start in range(0, len(digest), 2))
+    subject = printable(names.rfc2253(certificate.subject_der))
+    return f"Root {subject}, until {certificate.not_after:%Y-%m-%d}, SHA-256\n  {spelled}"
+
+
+def _agree(meaning: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for consent: use --yes, or --print to see the commands.")
+    click.confirm(f"{meaning} Run these commands?", abort=True)
