@@ -74,7 +74,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "cas/{ca_id}/certificates/{serial}"): (_GET, _READ),
     **{
         ("GET", f"cas/{{ca_id}}/certificates/{{serial}}/{file}"): (_GET,)
-        for file in ("pem", "chain", "full", "binary", "proof")
+        for file in ("pem", "chain", "fullchain", "full", "binary", "proof")
     },
     ("GET", "cas/{ca_id}/certificates/{serial}/revoke"): ("RevokeCertificate", _GET, _READ),
     ("POST", "cas/{ca_id}/certificates/{serial}/revoke"): ("RevokeCertificate", _GET, _READ),

@@ -169,6 +169,12 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("GET", "cas/{ca_id}/certificates/{serial}/pem", certificate_files.download_certificate, Others((_GET,))),
     Page("GET", "cas/{ca_id}/certificates/{serial}/chain", certificate_files.download_chain, Others((_GET,))),
+    Page(
+        "GET",
+        "cas/{ca_id}/certificates/{serial}/fullchain",
+        certificate_files.download_full_chain,
+        Others((_GET,)),
+    ),
     Page("GET", "cas/{ca_id}/certificates/{serial}/proof", certificate_files.download_proof, Others((_GET,))),
     Page("GET", "cas/{ca_id}/certificates/{serial}/full", certificate_files.show_full, Others((_GET,))),
     Page("GET", "cas/{ca_id}/certificates/{serial}/binary", certificate_files.show_binary, Others((_GET,))),

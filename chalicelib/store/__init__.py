@@ -140,6 +140,10 @@ class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecor
         """
         ...
 
+    def authority_with_key(self, key_sha256: str) -> str | None:
+        """Return the ARN of the CA, of any account, that has a public key; None if no CA has it."""
+        ...
+
     def list_certificate_authorities(
         self, account_id: str, *, limit: int, after: str | None = None
     ) -> list[CertificateAuthority]:

@@ -62,6 +62,10 @@ class Authorities(Base):
             return None
         return self._remember(ca)
 
+    def authority_with_key(self, key_sha256: str) -> str | None:
+        item = self.table.get(items.ca_key(key_sha256))
+        return None if item is None else str(item["arn"])
+
     def list_certificate_authorities(
         self, account_id: str, *, limit: int, after: str | None = None
     ) -> list[CertificateAuthority]:

@@ -86,7 +86,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         return render.page(visit, "certificate_status.html", title="", status_now=status_now, **common)
     request = certificate_files.request(visit)
     try:
-        parts, unreadable = certificate_files.decoded_parts(visit.client.call("GetCertificate", **request)), ""
+        parts, unreadable = certificate_files.decoded_parts(visit, visit.client.call("GetCertificate", **request)), ""
     except errors.ApiError as error:
         parts, unreadable = {}, error.reason
     return render.page(

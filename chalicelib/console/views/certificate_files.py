@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import errors
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
+from chalicelib.console.parts import certificate_story
 from chalicelib.journal import issuances
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display, summary
@@ -38,10 +39,15 @@ def get(visit: Visit) -> GetCertificateResponse:
     return visit.client.call("GetCertificate", **request(visit))
 
 
-def decoded_parts(answer: GetCertificateResponse) -> dict[str, Any]:
-    """The certificate and its chain, decoded, for `certificate_decoded.html`."""
-    first, *chain = ders_of(answer)
-    return {"decoded": display.of_certificate(first), "chain": [display.of_certificate(der) for der in chain]}
+def decoded_parts(visit: Visit, answer: GetCertificateResponse) -> dict[str, Any]:
+    """The certificate in words and decoded, and its chain, for the templates of its page and of its files."""
+    ders = ders_of(answer)
+    return {
+        "story": certificate_story.of_certificate(ders[0], visit.rt.now(), visit.named["serial"]),
+        "links": certificate_story.chain_of(visit, ders),
+        "decoded": display.of_certificate(ders[0]),
+        "chain": [display.of_certificate(der) for der in ders[1:]],
+    }
 
 
 def ders_of(answer: GetCertificateResponse) -> list[bytes]:
@@ -50,15 +56,33 @@ def ders_of(answer: GetCertificateResponse) -> list[bytes]:
     return [der for _, der in pem.blocks(text.encode())]
 
 
+# Which of the certificate and the CAs above it are in a download, by the end of its name.
+_PARTS = {"": slice(0, 1), "-chain": slice(1, None), "-fullchain": slice(None)}
+
+
 def download_certificate(visit: Visit) -> WireResponse:
     """The certificate in PEM."""
-    return web.download(get(visit)["Certificate"] + "\n", f"{visit.named['serial']}.pem")
+    return _download(visit, "")
 
 
 def download_chain(visit: Visit) -> WireResponse:
+    """The CAs above the certificate in PEM, up to the root."""
+    return _download(visit, "-chain")
+
+
+def download_full_chain(visit: Visit) -> WireResponse:
     """The certificate with the CAs above it in PEM, in the order that servers expect."""
+    return _download(visit, "-fullchain")
+
+
+def _download(visit: Visit, ending: str) -> WireResponse:
+    """A file that is named by the certificate's host, and by what it holds."""
     ders = ders_of(get(visit))
-    return web.download(display.full_chain(ders[0], ders[1:]), f"{visit.named['serial']}.chain.pem")
+    chosen = ders[_PARTS[ending]]
+    if not chosen:
+        raise web.NotFoundError
+    stem = certificate_story.of_certificate(ders[0], visit.rt.now(), visit.named["serial"]).stem
+    return web.download(pem.encode_all(chosen) + "\n", f"{stem}{ending}.pem")
 
 
 def download_proof(visit: Visit) -> WireResponse:
@@ -82,8 +106,9 @@ def download_proof(visit: Visit) -> WireResponse:
 def show_full(visit: Visit) -> WireResponse:
     """Every name and value, and the PEM."""
     answer = get(visit)
-    parts = decoded_parts(answer)
-    return _page(visit, "certificate_full.html", ders_of(answer)[0], pem=answer["Certificate"], **parts)
+    ders = ders_of(answer)
+    decoded = display.of_certificate(ders[0])
+    return _page(visit, "certificate_full.html", ders[0], pem=answer["Certificate"], decoded=decoded)
 
 
 def show_binary(visit: Visit) -> WireResponse:
@@ -98,7 +123,8 @@ def show_binary(visit: Visit) -> WireResponse:
     }
     addresses = {name: f"data:{kind};base64,{base64.b64encode(body).decode()}" for name, (kind, body) in files.items()}
     names = [section for section in display.of_certificate(ders[0]) if section.title in {"Issuer", "Subject"}]
-    return _page(visit, "certificate_binary.html", ders[0], files=addresses, names=names)
+    stem = certificate_story.of_certificate(ders[0], visit.rt.now(), visit.named["serial"]).stem
+    return _page(visit, "certificate_binary.html", ders[0], files=addresses, names=names, stem=stem)
 
 
 def _page(visit: Visit, template: str, certificate_der: bytes, **values: Any) -> WireResponse:

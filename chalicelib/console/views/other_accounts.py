@@ -84,7 +84,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         section=certificate.SECTION,
         commands=(command("GetCertificate", certificate_files.request(visit)),),
         note=notes.take(visit),
-        **certificate_files.decoded_parts(certificate_files.get(visit)),
+        **certificate_files.decoded_parts(visit, certificate_files.get(visit)),
         **_names(visit),
     )
 

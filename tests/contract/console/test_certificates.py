@@ -236,19 +236,41 @@ def test_certificate_is_shown_with_its_chain_and_files(browser: Browser, rt: Any
         assert said in page.text
     assert ":".join(re.findall("..", serial.upper())).removeprefix("00:") in page.text
     files = {each["download"]: each["href"] for _, each in page.elements if "download" in each}
-    assert set(files) == {f"{serial}{end}" for end in (".pem", ".chain.pem", ".tlog-proof")}
-    pem_file = browser.get(urljoin(page.url, files[f"{serial}.pem"]))
-    assert x509.load_pem_x509_certificate(pem_file.body) == leaf
-    assert pem_file.headers["Content-Disposition"] == f'attachment; filename="{serial}.pem"'
-    whole = browser.get(urljoin(page.url, files[f"{serial}.chain.pem"])).body
-    assert x509.load_pem_x509_certificates(whole) == [leaf, *chain]
+    host = "leaf.example.com"
+    held = {f"{host}.pem": [leaf], f"{host}-chain.pem": chain, f"{host}-fullchain.pem": [leaf, *chain]}
+    assert set(files) == {*held, f"{serial}.tlog-proof"}
+    for name, certificates in held.items():
+        file = browser.get(urljoin(page.url, files[name]))
+        assert x509.load_pem_x509_certificates(file.body) == certificates
+        assert file.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     binary = browser.get(f"/console/cas/{ca}/certificates/{serial}/binary")
     files = {each["download"]: each["href"] for _, each in binary.elements if "download" in each}
-    assert set(files) == {f"{serial}{end}" for end in (".der", ".p7b")}
-    der = base64.b64decode(files[f"{serial}.der"].removeprefix("data:application/pkix-cert;base64,"))
+    assert set(files) == {f"{host}{end}" for end in (".der", ".p7b")}
+    der = base64.b64decode(files[f"{host}.der"].removeprefix("data:application/pkix-cert;base64,"))
     assert der == leaf.public_bytes(Encoding.DER)
-    bundle = base64.b64decode(files[f"{serial}.p7b"].removeprefix("data:application/x-pkcs7-certificates;base64,"))
+    bundle = base64.b64decode(files[f"{host}.p7b"].removeprefix("data:application/x-pkcs7-certificates;base64,"))
     assert set(pkcs7.load_der_pkcs7_certificates(bundle)) == {leaf, *chain}
+
+
+def test_page_says_what_a_certificate_is_how_long_it_lasts_and_who_is_above_it(
+    browser: Browser, rt: Any, clock: Clock
+) -> None:
+    top = root(rt, {"CommonName": "Top"})
+    ca = subordinate(rt, top, {"CommonName": "Middle"})
+    serial = issue(rt, ca, csr("leaf.example.com"))
+    address = f"/console/cas/{ca}/certificates/{serial}"
+    page = browser.get(address)
+    lead = re.sub("<[^>]+>", "", re.findall('<p class="lead">(.*?)</p>', page.text, re.DOTALL)[0])
+    assert lead == "A certificate for TLS servers and clients, issued by Middle. 30 days left"
+    drawn = re.findall(r'<ol class="chain".*?</ol>', page.text, re.DOTALL)[0]
+    assert re.findall("<bdi>([^<]*)</bdi>", drawn) == ["leaf.example.com", "Middle", "Top"]
+    assert [urljoin(page.url, path) for path in re.findall('href="([^"]+)"', drawn)] == [
+        urljoin(page.url, f"/console/cas/{each}") for each in (ca, top)
+    ]
+    clock.forward(days=25)
+    assert '<span class="badge warn">5 days left</span>' in signed_in(rt).get(address).text
+    clock.forward(days=7)
+    assert '<span class="badge bad">expired 2 days ago</span>' in signed_in(rt).get(address).text
 
 
 def test_what_a_page_leaves_out_is_told_and_stands_in_full_elsewhere(browser: Browser, rt: Any) -> None:

@@ -58,6 +58,14 @@ def test_update_is_conditional_on_the_version(store: TableStore, ca: Certificate
     assert (found.status, found.version, found.issuing_epoch) == ("CREATING", 2, 1)
 
 
+def test_authority_is_found_by_its_key_until_it_is_purged(store: TableStore, ca: CertificateAuthority) -> None:
+    assert store.authority_with_key("ab" * 32) is None
+    keyed = store.update_certificate_authority(ca, replace(ca, key_sha256="ab" * 32))
+    assert store.authority_with_key("ab" * 32) == ca.arn
+    store.purge_certificate_authority(keyed)
+    assert store.authority_with_key("ab" * 32) is None
+
+
 def test_list_pages_in_order_and_stays_in_the_account(store: TableStore) -> None:
     for number in (3, 1, 2):
         store.reserve_certificate_authority(authority(number), None, now=START)
