@@ -48,6 +48,10 @@ class Search(Base):
         pks = [items.counted_partition(kind, account_id, shard) for shard in range(items.COUNT_SHARDS)]
         return self.table.count(_COUNTED[kind], pks, [f"{items.micros(edge):020d}" for edge in edges])
 
+    def count_issued(self, ca_arns: Sequence[str], since: datetime, until: datetime) -> int:
+        pks = [items.list_partition(arn, shard) for arn in ca_arns for shard in range(items.LIST_SHARDS)]
+        return sum(self.table.count("list", pks, [f"{items.micros(edge):020d}" for edge in (since, until)]))
+
     def count_of(self, ca_arn: str) -> CertificateCounts:
         shards = range(items.LIST_SHARDS)
         reserved = [items.list_partition(ca_arn, shard) for shard in shards]
