@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Rate, Request, Response
@@ -146,7 +147,20 @@ def ocsp(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
     return ocsp_http.function_url(runtime(opens_keys=False), event)
 
 
+def _noted(run: Callable[[CloudWatchEvent], dict[str, Any]]) -> Callable[[CloudWatchEvent], dict[str, Any]]:
+    """A schedule whose last run is on record."""
+
+    @wraps(run)
+    def noted(event: CloudWatchEvent) -> dict[str, Any]:
+        from chalicelib import schedules
+
+        return schedules.noted(runtime(), run.__name__, lambda: run(event))
+
+    return noted
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="publish_crls")
+@_noted
 def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
     """Publish the CRLs that are due."""
     from chalicelib.crl import publication
@@ -156,6 +170,7 @@ def publish_crls(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  eac
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="reconcile")
+@_noted
 def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
     """Finish or undo what a crash left unfinished."""
     from dataclasses import asdict
@@ -166,6 +181,7 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each r
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sequence_journal")
+@_noted
 def sequence_journal(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is pending
     """Bring a restored database forward, and make what is pending part of the journal."""
     from chalicelib import reconcile as reconciliation
@@ -174,6 +190,7 @@ def sequence_journal(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001 
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="write_audit_reports")
+@_noted
 def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
     """Write the audit reports that are due."""
     from chalicelib.reports import audit_report_writer
@@ -182,6 +199,7 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
+@_noted
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run checks everything
     """Check CRLs and OCSP from outside, for the alarms; published CRLs that are damaged become due."""
     from functools import partial

@@ -117,7 +117,31 @@ class TokenKey:
     version: int = 1
 
 
-Entity = Role | OidcProvider | TokenKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """The last run of a schedule of a home, to within `schedules.NOTED_EVERY`; it belongs to no account.
+
+    Attributes:
+        name: of the schedule.
+        began_at: the beginning of the run.
+        ended_at: its end.
+        failure: the kind of the error that ended it, and its text; empty: it succeeded.
+        failures: how many runs in a row have failed.
+        succeeded_at: the end of the last run that succeeded; None: there is none on record.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str = ""
+    name: str
+    began_at: datetime
+    ended_at: datetime
+    failure: str = ""
+    failures: int = 0
+    succeeded_at: datetime | None = None
+    version: int = 1
+
+
+Entity = Role | OidcProvider | TokenKey | ScheduledRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,8 @@ class Runtime:
         rate_tokens: tokens left and the time of that count, by account and operation; see `rates`.
         windows: requests of principals, and certificates of one CSR, in this minute; see `access.limits`.
         refused: how many requests were refused before anybody was authenticated, by reason and source; see `recording`.
-        known: policies that were read a moment ago, the last look at this process's health, and when that was; see
-            `access.principals` and `monitor.health`.
+        known: policies that were read a moment ago, the last look at this process's health, last runs of schedules, and
+            when that was; see `access.principals`, `monitor.health` and `schedules`.
         noted_uses: when the use of an access key was last recorded; see `access.access_keys`.
         issuers: keys of OIDC issuers, by the id of the provider; see `access.oidc_keys`.
     """

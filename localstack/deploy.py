@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 STAGE, STACK, REGION = "localstack", "signet-state", "us-east-1"
 OCSP_FUNCTION, OCSP_ID = "signet-localstack-ocsp", "signet-ocsp"
 DEPLOYED = ("app.py", "chalicelib", "requirements.txt", ".chalice")
-NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
+NOT_DEPLOYED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "images", "venv")
 
 
 def main() -> None:

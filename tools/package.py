@@ -20,7 +20,7 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("app.py", "chalicelib", "requirements.txt", ".chalice")
-NOT_PACKAGED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "venv")
+NOT_PACKAGED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "images", "venv")
 TEMPLATES = ("state.yaml", "operations.yaml")
 RUNTIMES_SINCE: tuple[int, ...] = (3, 12)
 MOST_BYTES = 10_000_000
@@ -30,10 +30,13 @@ REQUIRED = (
     "chalicelib/api/acm-pca.json",
     "chalicelib/console/static/console.css",
     "chalicelib/console/static/vendor/pico.fluid.classless.min.css",
+    "chalicelib/console/documents/console.md",
     "chalicelib/console/templates/page.html",
+    "chalicelib/reports/prices.json",
     "cbor2/__init__.py",
     "cryptography/__init__.py",
     "jinja2/__init__.py",
+    "markdown_it/__init__.py",
 )
 BIN = Path(sys.executable).parent
 

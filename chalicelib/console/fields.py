@@ -19,7 +19,7 @@ class Field(NamedTuple):
         member: the end of the path of the request's member that the field becomes; empty if there is none.
         hint: the help below the field.
         rule: the lengths and the pattern that the model requires, in one sentence; empty where a general one will do.
-        docs: the section of docs/console.md that explains the form.
+        docs: the page of the help that explains the field, and its section: "console#every-day".
         numbered: the form has rows of the field, named "key.0", "key.1" and so on.
     """
 
@@ -27,20 +27,20 @@ class Field(NamedTuple):
     member: tuple[str, ...] = ()
     hint: str = ""
     rule: str = ""
-    docs: str = "every-day"
+    docs: str = "console#every-day"
     numbered: bool = False
 
 
-def _wizard(label: str, *member: str, hint: str = "", rule: str = "") -> Field:
-    return Field(label, member, hint, rule, "a-first-ca")
+def _wizard(label: str, *member: str, hint: str = "", rule: str = "", docs: str = "console#a-first-ca") -> Field:
+    return Field(label, member, hint, rule, docs)
 
 
-def _crl(label: str, *member: str, hint: str = "", rule: str = "") -> Field:
-    return _wizard(label, "CrlConfiguration", *member, hint=hint, rule=rule)
+def _crl(label: str, *member: str, hint: str = "", rule: str = "", docs: str = "crl#distribution-points") -> Field:
+    return _wizard(label, "CrlConfiguration", *member, hint=hint, rule=rule, docs=docs)
 
 
-def _principal(label: str, hint: str = "") -> Field:
-    return Field(label, (), hint, docs="principals")
+def _principal(label: str, hint: str = "", docs: str = "console#principals") -> Field:
+    return Field(label, (), hint, docs=docs)
 
 
 _TAG_CHARACTERS = "letters, digits, spaces and the characters _ . : / = + - @."
@@ -90,25 +90,28 @@ FIELDS: dict[str, Field] = {
             "one / between."
         ),
     ),
-    "days": _crl("Validity in days", "ExpirationInDays", hint="2 to 7 is usual for CRLs on the network."),
+    "days": _crl(
+        "Validity in days", "ExpirationInDays", hint="2 to 7 is usual for CRLs on the network.", docs="crl#freshness"
+    ),
     "acl": _crl(
         "Read access to the CRL",
         "S3ObjectAcl",
         hint="With S3 Block Public Access, let the bucket's owner decide, and serve the CRL another way.",
     ),
-    "partitioned": _crl("Partitioned CRL", "CrlType"),
+    "partitioned": _crl("Partitioned CRL", "CrlType", docs="crl#partitions"),
     "omit": _crl(
         "Leave the distribution point out of certificates",
         "CrlDistributionPointExtensionConfiguration",
         "OmitExtension",
     ),
-    "ocsp": _wizard("OCSP", "OcspConfiguration", "Enabled"),
+    "ocsp": _wizard("OCSP", "OcspConfiguration", "Enabled", docs="ocsp#responses"),
     "ocsp_cname": _wizard(
         "Custom OCSP name",
         "OcspConfiguration",
         "OcspCustomCname",
         hint="A host name of yours that leads here; certificates then show it.",
         rule=_HOST,
+        docs="ocsp#transport",
     ),
     "key": Field(
         "Key",
@@ -124,26 +127,34 @@ FIELDS: dict[str, Field] = {
         "Certificate",
         ("Certificate",),
         "In PEM, as your CA issued it for the CSR of this CA; or PKCS #7 (.p7b), which may include the chain.",
-        docs="a-first-ca",
+        docs="console#a-first-ca",
     ),
     "chain": Field(
         "Certificate chain",
         ("CertificateChain",),
         "In PEM, from the CA that signed it up to the root.",
-        docs="a-first-ca",
+        docs="console#a-first-ca",
     ),
     "years": _wizard("Valid for (years)"),
     "path_length": _wizard("CAs allowed below it", hint="The path length of its certificate."),
     "parent": _wizard("CA that signs it"),
     "account": Field("Source account", ("SourceAccount",), rule="It must be 12 digits."),
-    "policy": Field("Policy (JSON)", ("Policy",)),
-    "format": Field("Format", ("AuditReportResponseFormat",)),
-    "report_bucket": Field("Bucket", ("S3BucketName",), "A private bucket of yours that Signet may write to.", _BUCKET),
+    "policy": Field("Policy (JSON)", ("Policy",), docs="access#resource-policies"),
+    "format": Field("Format", ("AuditReportResponseFormat",), docs="compatibility#audit-reports"),
+    "report_bucket": Field(
+        "Bucket",
+        ("S3BucketName",),
+        "A private bucket of yours that Signet may write to.",
+        _BUCKET,
+        "compatibility#audit-reports",
+    ),
     "window": Field("Keep restorable for", ("PermanentDeletionTimeInDays",)),
     # of certificates
-    "csr": Field("CSR", ("Csr",), "In PEM. It is decoded as soon as you leave the field."),
-    "template": Field("Template", ("TemplateArn",)),
-    "other_template": Field("Other template", ("TemplateArn",)),
+    "csr": Field(
+        "CSR", ("Csr",), "In PEM. It is decoded as soon as you leave the field.", docs="certificate-profiles#csrs"
+    ),
+    "template": Field("Template", ("TemplateArn",), docs="certificate-profiles"),
+    "other_template": Field("Other template", ("TemplateArn",), docs="certificate-profiles"),
     "amount": Field("Valid for", ("Validity", "Value"), "Counted from the moment of issuance."),
     "unit": Field("Unit", ("Validity", "Type")),
     "end": Field("Last day", (), "For “until a date”: until the end of that day, in UTC."),
@@ -156,20 +167,22 @@ FIELDS: dict[str, Field] = {
     "expires_from": Field("Expires from"),
     "expires_to": Field("Expires until"),
     # of activity
-    "operation": Field("Operation", (), "Such as IssueCertificate."),
-    "actor": Field("Who", (), "A principal's name or ARN, or an access key ID."),
+    "operation": Field("Operation", (), "Such as IssueCertificate.", docs="audit#what-is-recorded"),
+    "actor": Field("Who", (), "A principal's name or ARN, or an access key ID.", docs="audit#a-record"),
     "outcome": Field("Outcome"),
     "happened_from": Field("From"),
     "happened_to": Field("Until"),
     # of access
-    "ca": Field("Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="your-access"),
+    "ca": Field(
+        "Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="console#your-access"
+    ),
     "principal_name": _principal("Name", "1 to 64 letters, digits or any of + = , . @ _ -"),
     "description": _principal("Description", "Who or what it is, for the list."),
-    "preset": _principal("What it may do"),
+    "preset": _principal("What it may do", docs="access#presets"),
     "expires_in": _principal("Expires after (days)", "Empty: it never expires."),
     "key_description": _principal("Description", "What the key is for."),
     "policy_name": _principal("Name of the policy", "1 to 64 letters, digits or any of + = , . @ _ -"),
-    "document": _principal("Policy (JSON)", "As IAM writes identity policies."),
+    "document": _principal("Policy (JSON)", "As IAM writes identity policies.", "access#policies"),
     "confirm": _principal("Name of the principal", "Enter it to confirm the deletion."),
 }
 
@@ -184,6 +197,11 @@ def label_of(name: str) -> str:
 def hint_of(name: str) -> str:
     """The help below a field; empty if it has none."""
     return FIELDS[name].hint if name in FIELDS else ""
+
+
+def docs_of(name: str) -> str:
+    """The page of the help about a field, with its section; empty for unknown names."""
+    return FIELDS[name].docs if name in FIELDS else ""
 
 
 def field_of(member: Member) -> str:

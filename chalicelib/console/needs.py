@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 MANAGE_ACCESS = "signet:ManageAccess"  # no policy grants it: principals and keys are the administrator's alone
+MANAGE_HOME = "signet:ManageHome"  # settings and health are those of all accounts: the home's administrator sees them
+_NOT_HOME = (
+    "Settings and health of the home are shown to the administrator of its own account alone. Sign in with an access "
+    "key of that administrator."
+)
 _NOT_ADMINISTRATOR = (
     "Principals, access keys and policies are shown to the account's administrator alone. Sign in with an access key "
     "of the administrator."
 )
+_REFUSALS = {MANAGE_ACCESS: _NOT_ADMINISTRATOR, MANAGE_HOME: _NOT_HOME}
 _READ, _LIST, _CREATE = "DescribeCertificateAuthority", "ListCertificateAuthorities", "CreateCertificateAuthority"
 _IMPORT, _UPDATE = "ImportCertificateAuthorityCertificate", "UpdateCertificateAuthority"
 _CSR, _GET, _ISSUE = "GetCertificateAuthorityCsr", "GetCertificate", "IssueCertificate"
@@ -33,6 +39,8 @@ _RECORD = "ReadAuditRecord"  # Signet's own: no operation of the API shows the a
 NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", ""): (),
     ("GET", "you"): (),
+    ("GET", "help"): (),
+    ("GET", "help/{page}"): (),
     ("POST", "sign-out"): (),
     ("GET", "cas/create"): (_CREATE,),
     ("GET", "cas/create/{draft}/{step}"): (_CREATE,),
@@ -91,6 +99,8 @@ def of_page(method: str, path: str) -> tuple[str, ...]:
     """The operations that a page needs; other pages of a CA describe it, others of an account list its CAs."""
     if path.startswith(("principal", "role")):
         return (MANAGE_ACCESS,)
+    if path in {"settings", "health"}:
+        return (MANAGE_HOME,)
     return NEEDS.get((method, path), (_READ,) if path.startswith("cas/{ca_id}") else (_LIST,))
 
 
@@ -98,6 +108,8 @@ def is_allowed(rt: Runtime, caller: Caller, need: str, resource: str) -> bool:
     """Tell whether a caller may do an operation, as `NEEDS` names it, on a CA or on none."""
     if need == MANAGE_ACCESS:
         return caller.principal == ADMINISTRATOR
+    if need == MANAGE_HOME:
+        return caller.principal == ADMINISTRATOR and caller.account_id == rt.settings.account_id
     if need == _ISSUE:
         return any(sharing.templates_of(rt, caller, resource))
     operation, template_arn = _split(rt, need)
@@ -124,8 +136,8 @@ def check(visit: Visit, needs: tuple[str, ...]) -> None:
         return  # of a CA of another account, the table of pages says it
     resource = authority.arn if authority else authorization.NO_RESOURCE
     missing = next((need for need in needs if not is_allowed(visit.rt, visit.caller, need, resource)), "")
-    if missing == MANAGE_ACCESS:
-        raise errors.AccessDeniedException(_NOT_ADMINISTRATOR)
+    if missing in _REFUSALS:
+        raise errors.AccessDeniedException(_REFUSALS[missing])
     if missing:
         operation, template_arn = _split(visit.rt, missing)
         authorization.check(visit.rt, replace(visit.caller, operation=operation), resource, template_arn)

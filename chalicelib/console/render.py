@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup, escape
 
 from chalicelib.console import fields, static_files, text, web
@@ -17,6 +17,8 @@ from chalicelib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from jinja2.runtime import Context
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
@@ -31,6 +33,10 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("activity", "activity", "Activity"),
     ("principals", "principals", "Principals"),
     ("you", "you", "Your access"),
+    ("cost", "cost", "Cost"),
+    ("help", "help", "Help"),
+    ("health", "health", "Health"),
+    ("settings", "settings", "Settings"),
 )
 
 
@@ -50,7 +56,7 @@ def environment() -> Environment:
         "lines": _lines,
         "as_typed": _as_typed,
         "label": fields.label_of,
-        "hint": fields.hint_of,
+        "hint": _hint,
         "by_label": _by_label,
         "decoded_csr": _decoded_csr,
         "utc": text.utc,
@@ -71,6 +77,18 @@ def _lines(value: str) -> Markup:
 def _as_typed(value: str) -> Markup:
     """Text that was entered, back in its field: escaped for HTML, otherwise unchanged."""
     return escape(value)
+
+
+@pass_context
+def _hint(context: Context, name: str) -> Markup:
+    """The help below a field, with a link to its place in the documents; empty for unknown names."""
+    docs = fields.docs_of(name)
+    if not docs:
+        return Markup()
+    link = Markup(
+        '<a class="help" href="{}" target="_blank" rel="noopener">Help<span class="hidden"> on {}</span></a>'
+    ).format(context.resolve("link")(f"help/{docs}"), fields.label_of(name))
+    return Markup(" ").join(filter(None, (escape(fields.hint_of(name)), link)))
 
 
 def _by_label(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.console.views import (
     activity,
+    administration,
     authorities,
     authority,
     certificate,
     certificate_files,
     certificate_search,
+    cost,
+    guide,
     identity_policies,
     install,
     issue,
@@ -79,6 +82,7 @@ SEGMENTS = {
     "step": r"[a-z]{1,20}",
     "name": r"[a-z.-]{1,40}",
     "serial": r"[0-9a-f]{32}",
+    "page": r"[a-z0-9-]{1,80}",
 }
 _DESCRIBE, _GET, _ISSUE = "DescribeCertificateAuthority", "GetCertificate", "IssueCertificate"
 _CA_CERTIFICATE, _REVOKE = "GetCertificateAuthorityCertificate", "RevokeCertificate"
@@ -92,6 +96,11 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "sign-out", sign_in.sign_out),
     Page("GET", "", authorities.home),
     Page("GET", "you", you.show),
+    Page("GET", "cost", cost.show),
+    Page("GET", "help", guide.show_list),
+    Page("GET", "help/{page}", guide.show),
+    Page("GET", "health", administration.show_health),
+    Page("GET", "settings", administration.show_settings),
     Page("GET", "activity", activity.show_of_account),
     Page("GET", "activity/record", activity.show_record),
     Page("GET", "principals", principals.list_all),

@@ -132,6 +132,9 @@ _TIMES = (
     "settled_at",
     "jumped_from",
     "jumped_to",
+    "began_at",
+    "ended_at",
+    "succeeded_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 # Members whose attribute has another name, which stored records keep.

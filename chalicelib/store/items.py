@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
-from chalicelib.identities import OidcProvider, Role, TokenKey
+from chalicelib.identities import OidcProvider, Role, ScheduledRun, TokenKey
 from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
@@ -33,7 +33,12 @@ FIND_SHARDS = 16
 COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
 DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
-_ENTITIES: dict[type[Any], str] = {Role: "ROLES", OidcProvider: "OIDC-PROVIDERS", TokenKey: "TOKEN-KEYS"}
+_ENTITIES: dict[type[Any], str] = {
+    Role: "ROLES",
+    OidcProvider: "OIDC-PROVIDERS",
+    TokenKey: "TOKEN-KEYS",
+    ScheduledRun: "SCHEDULED-RUNS",
+}
 
 # keys
 

@@ -257,6 +257,7 @@ _WITHOUT_ENTRY = frozenset(
         "PROBE",
         "REPORTS",
         "RESPONDER",
+        "SCHEDULED-RUNS",
         "SCHEMA",
         "SEGMENTS",
         "SESSION",

@@ -19,6 +19,7 @@ SAMPLES = {
     "step": "type",
     "name": "console.css",
     "serial": "0" * 32,
+    "page": "console",
 }
 
 

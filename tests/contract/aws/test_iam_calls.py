@@ -105,8 +105,13 @@ _S3 = {
 
 def of_dynamodb(operation: str, given: dict[str, Any]) -> list[Call]:
     if operation == "TransactWriteItems":
-        kinds = {kind for each in given["TransactItems"] for kind in each}
-        return [(f"dynamodb:{_TRANSACTED[kind]}", TABLE, {}) for kind in sorted(kinds)]
+        keys: dict[str, set[str]] = defaultdict(set)
+        for kind, write in (pair for each in given["TransactItems"] for pair in each.items()):
+            keys[kind].add(write.get("Item", write.get("Key"))["pk"]["S"])
+        return [
+            (f"dynamodb:{_TRANSACTED[kind]}", TABLE, {"dynamodb:LeadingKeys": sorted(keys[kind])})
+            for kind in sorted(keys)
+        ]
     index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
     return [(f"dynamodb:{operation}", TABLE + index, {})]
 

@@ -80,7 +80,13 @@ def furnish_access(rt: Any) -> None:
 
 def addresses(home: Home) -> Iterator[str]:
     """Every page that there is, and more of those that are long."""
-    segments = {"ca_id": home.ca_id, "serial": home.serial, "report_id": home.ca_id, "file": "chain.pem"}
+    segments = {
+        "ca_id": home.ca_id,
+        "serial": home.serial,
+        "report_id": home.ca_id,
+        "file": "chain.pem",
+        "page": "threat-model",
+    }
     for row in SHOWN:
         steps = wizard_draft.STEPS if "{step}" in row.path else [""]
         yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)

@@ -133,6 +133,9 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:ScheduleKeyDeletion", KEY, OCSP_KEY)) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
     assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    noting = {"dynamodb:LeadingKeys": ["SCHEDULED-RUNS#"]}
+    assert who(("dynamodb:PutItem", TABLE, noting)) == set(FUNCTIONS) - {"ocsp"}
+    assert "monitor" not in who(("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ["SCHEDULED-RUNS#", "KEYS"]}))
     assert who(("dynamodb:Scan", TABLE, {})) == {"sequence_journal"}
     assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp", "sequence_journal"}
     appending = {"api_handler", "publish_crls", "reconcile", "sequence_journal"}

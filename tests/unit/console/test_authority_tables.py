@@ -147,12 +147,6 @@ def test_rule_of_a_field_states_the_limits_of_the_model() -> None:
         assert str(model.shape(shape)["max"]) in words, name
 
 
-def test_every_field_is_explained_in_the_guide() -> None:
-    guide = (CONSOLE.parent.parent / "docs" / "console.md").read_text()
-    sections = {title.lower().replace(" ", "-") for title in re.findall("^## (.*)$", guide, re.MULTILINE)}
-    assert {field.docs for field in fields.FIELDS.values()} <= sections
-
-
 OFF: dict[str, Any] = {"Enabled": False}
 CRL: dict[str, Any] = {"Enabled": True, "S3BucketName": "b"}
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
