@@ -21,7 +21,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas flood clients-test fuzz mutants disk-faults soak lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas bench-backup flood clients-test fuzz mutants disk-faults soak lock clean package localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server 
 
 bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries, compared with OpenSSL
 	$(BIN)/python -m tests.bench.crl
+
+bench-backup: $(VENV)/dev.stamp ## measure backup and restore of a home with 100,000 certificates
+	$(BIN)/python -m tests.bench.backup 100000
 
 bench-cas: $(VENV)/dev.stamp ## measure a home with a thousand CAs
 	$(BIN)/python -m tests.bench.many_authorities 1000

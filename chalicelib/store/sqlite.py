@@ -61,6 +61,7 @@ class SqliteTable:
         self._local = threading.local()
         self._writing = threading.Lock()
         self._marks: dict[int, wal_mark.WalMark] = {}
+        self._file: tuple[int, int] | None = None  # that all connections share: device and inode
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -77,6 +78,7 @@ class SqliteTable:
         """Make all writes or none."""
         with self._errors(), self._writing:
             connection = self._connection()
+            self._require_file()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 _apply(connection, writes)
@@ -152,7 +154,7 @@ class SqliteTable:
     def close(self) -> None:
         """Close the database; the next call opens it again. So does the end of the process."""
         with self._writing:
-            self._local = threading.local()
+            self._local, self._file = threading.local(), None
             if mark := self._marks.pop(os.getpid(), None):
                 mark.close()
 
@@ -197,6 +199,7 @@ class SqliteTable:
     def _open(self) -> sqlite3.Connection:
         files.make_directory(self._path.parent)
         with files.locked(wal_mark.lock_of(self._path)):  # SQLite does not queue changes to WAL
+            self._require_file()
             wal_mark.check(self._path)
             self._path.touch(mode=0o600, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
@@ -208,10 +211,16 @@ class SqliteTable:
             elif schema > SCHEMA or (schema < SCHEMA and not self._migrating):
                 connection.close()
                 raise RecordError(_other_schema(self._path, schema))
+            self._file = _identity(self._path)
             if os.getpid() not in self._marks:
                 mark = self._marks[os.getpid()] = wal_mark.WalMark(self._path, connection)
                 weakref.finalize(self, mark.close, wait=False)
         return connection
+
+    def _require_file(self) -> None:
+        """Refuse to go on with a file that another one has replaced: what is written to either would be lost."""
+        if self._file not in {None, _identity(self._path)}:
+            raise RecordError(f"{self._path} was deleted or replaced while Signet was using it: restart Signet.")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -219,6 +228,14 @@ class SqliteTable:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _schema_of(connection: sqlite3.Connection) -> int:

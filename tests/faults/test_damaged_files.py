@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 import app as signet_app
@@ -103,6 +106,30 @@ def findings(home: Path) -> list[dict[str, str]]:
     return json.loads(found.stdout) if found.exit_code else []
 
 
+def damaged(home: Path, name: str, damage: Callable[[bytearray], bytearray | None]) -> None:
+    content = damage(bytearray((home / name).read_bytes()))
+    (home / name).unlink() if content is None else (home / name).write_bytes(content)
+
+
+def used(client: Any, seen: Acknowledged) -> Acknowledged:
+    """Issue, fetch, and revoke a certificate of before and the new one; returns what clients know then."""
+    ((_, arn),) = seen.authorities
+    certificates, revocations, errors = list(seen.certificates), list(seen.revocations), list[str]()
+    revoked = {serial for _, _, serial in revocations}
+    try:
+        left = next(made for _, made, _ in certificates if int(serial_of(made), 16) not in revoked)
+        revoke(client, arn, left)
+        revocations.append((0, arn, int(serial_of(left), 16)))
+        made = issue(client, arn)
+        pem = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=made)["Certificate"]
+        certificates.append((0, made, pem))
+        revoke(client, arn, made)
+        revocations.append((0, arn, int(serial_of(made), 16)))
+    except ClientError as error:
+        errors.append(str(error))
+    return replace(seen, certificates=certificates, revocations=revocations, errors=errors)
+
+
 def is_of_witness(name: str, problem: str) -> bool:
     return any(name.startswith(prefix) and problem.startswith(text) for prefix, text in WITNESSES.items())
 
@@ -123,8 +150,7 @@ def test_damaged_file_changes_no_answer_without_a_word(
     for name, kind, damage in cases(sources[state], whole=request.config.getoption("--whole")):
         home = tmp_path / str(count)
         shutil.copytree(sources[state], home)
-        content = damage(bytearray((home / name).read_bytes()))
-        (home / name).unlink() if content is None else (home / name).write_bytes(content)
+        damaged(home, name, damage)
         shutil.copytree(home, home.with_name(f"{count}-doctor"))
         problems, refusal = outcome(home, seen)
         problems = [problem for problem in problems if NAMED not in problem]
@@ -138,3 +164,42 @@ def test_damaged_file_changes_no_answer_without_a_word(
         shutil.rmtree(home, ignore_errors=True)
     assert wrong == [], "\n".join(wrong)
     record_property("damaged files", f"{count}, of which {refused} were refused")
+
+
+def test_file_damaged_under_a_running_server_loses_nothing_without_a_word(
+    request: pytest.FixtureRequest,
+    homes: tuple[dict[str, Path], Acknowledged],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """What is acknowledged after the damage holds in the next server, or that does not start and says why."""
+    sources, before = homes
+    wrong, refused, count = list[str](), 0, 0
+    for name, kind, damage in cases(sources["stopped"], whole=request.config.getoption("--whole")):
+        if kind.startswith("byte"):
+            continue  # SQLite reads pages of its cache
+        home = tmp_path / str(count)
+        shutil.copytree(sources["stopped"], home)
+        monkeypatch.setenv("SIGNET_DATA", str(home))
+        rt = runtime.from_env()
+        signet_app.use_runtime(rt)
+        client = client_for(rt)
+        seen = used(client, before)
+        assert not seen.errors
+        damaged(home, name, damage)
+        with ThreadPoolExecutor() as threads:  # whose connections are new
+            seen = threads.submit(used, client, seen).result()
+        Scheduler(signet_app.app, rt).tick()
+        shutil.copytree(home, home.with_name(f"{count}-doctor"))
+        rt.store.table.close()  # type: ignore[attr-defined]  # the SQLite driver
+        problems, refusal = outcome(home, seen)
+        serious = [problem for problem in problems if NAMED not in problem and not is_of_witness(name, problem)]
+        if serious:
+            wrong.append(f"{name} {kind}: {serious} {seen.errors}")
+        if (problems or refusal) and not findings(home.with_name(f"{count}-doctor")):
+            wrong.append(f"{name} {kind}: the doctor finds nothing; {refusal or problems}")
+        count, refused = count + 1, refused + bool(refusal)
+        shutil.rmtree(home, ignore_errors=True)
+    assert wrong == [], "\n".join(wrong)
+    record_property("damaged files", f"{count} under a server, after which {refused} homes did not start")

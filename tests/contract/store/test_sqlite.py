@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from chalicelib import files
-from chalicelib.store import StoreError
-from chalicelib.store.sqlite import open_store
+from chalicelib.store import RecordError, StoreError
+from chalicelib.store.sqlite import SqliteTable, open_store
+from chalicelib.store.table import Key, Put
 from tests.support.builders import START
 from tests.support.store_records import ACCOUNT, authority, certificate, token
 
@@ -129,6 +132,23 @@ for number in range({first}, {first} + 100000):
     store.complete_certificate(record, b"der", issued_at=START)
     print(number, flush=True)
 """
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_file_that_disappears_from_under_a_process_takes_no_more_writes(tmp_path: Path, how: str) -> None:
+    """Neither the lost file nor a new and empty one."""
+    table = SqliteTable(tmp_path / "signet.db")
+    table.write(Put({"pk": "A", "sk": "1"}))
+    if how == "replaced":
+        shutil.copy(tmp_path / "signet.db", tmp_path / "copy")
+        (tmp_path / "copy").replace(tmp_path / "signet.db")
+    else:
+        (tmp_path / "signet.db").unlink()
+    with ThreadPoolExecutor() as threads, pytest.raises(RecordError, match=r"deleted or replaced .*: restart Signet"):
+        threads.submit(table.get, Key("A", "1")).result()  # on a connection of its own
+    with pytest.raises(RecordError, match=r"was deleted or replaced"):
+        table.write(Put({"pk": "A", "sk": "2"}))
+    assert (how == "replaced") == (tmp_path / "signet.db").exists()
 
 
 def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, path: Path) -> None:
