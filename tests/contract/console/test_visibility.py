@@ -78,8 +78,8 @@ def crawl(browser: Browser, starts: Sequence[str]) -> dict[tuple[str, str], Answ
     while waiting:
         method, address, origin = waiting.pop()
         path = urlsplit(address).path
-        if (method, path) in seen or "/console" not in path:
-            continue
+        if (method, path) in seen or "/console" not in path or "/console/help/" in path:
+            continue  # the documents are everybody's, and quote refusals; `test_guide.py` follows their links
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": browser.origin}
         answer = browser.get(address) if method == "GET" else browser.request(method, address, b"", **headers)
         assert not any(words in answer.text for words in REFUSED), (origin, method, address)
@@ -127,7 +127,7 @@ def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any,
 def test_issuer_sees_what_it_may_do(rt: Any, made: Home) -> None:
     browser = browser_of(rt, presets.policy_of("issuer", [arn_of(made.ca_id)], [TEMPLATE]))
     seen = crawl(browser, [""])
-    assert {path for _, path in templates(seen)} == {"", "you", "sign-out"}
+    assert {path for _, path in templates(seen)} == {"", "you", "help", "sign-out"}
     page = browser.get(f"/console/you?ca={arn_of(made.ca_id)}")
     assert "by EndEntityServerAuthCertificate" in page.text
     assert page.text.count("Allowed</span>") == 2
@@ -153,7 +153,7 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     browser = Browser(rt)
     browser.sign_in()
     seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))
-    never = {"static/{name}", "static/vendor/{name}", "link", "sign-in"}
+    never = {"static/{name}", "static/vendor/{name}", "link", "sign-in", "help/{page}"}
     missing = {page.path for page in table.PAGES} - {path for _, path in seen} - never
     # Of a CA that is DISABLED or DELETED, of a draft, of a report, or what only a script loads.
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
@@ -170,7 +170,8 @@ def test_administrator_of_the_api_is_not_offered_principals(rt: Any, made: Home)
 
 
 ROWS = [page for page in table.PAGES if not page.public and needs.of_page(page.method, page.path)]
-ROWS = [page for page in ROWS if needs.MANAGE_ACCESS not in needs.of_page(page.method, page.path)]
+BY_RANK = {needs.MANAGE_ACCESS, needs.MANAGE_HOME}  # no policy grants them
+ROWS = [page for page in ROWS if not BY_RANK.intersection(needs.of_page(page.method, page.path))]
 
 
 @pytest.mark.slow
