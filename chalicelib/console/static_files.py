@@ -12,7 +12,10 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
 }
-NAMES = ("vendor/pico.fluid.classless.min.css", "console.css", "vendor/htmx.min.js", "console.js", "icon.svg")
+NAMES = (
+    *("vendor/pico.fluid.classless.min.css", "console.css", "icon.svg"),
+    *("vendor/htmx.min.js", "console.js", "browser-key.js"),
+)
 
 
 @cache

@@ -36,8 +36,8 @@ class _Reader(HTMLParser):
                 fields[self._select] = found.get("value", "")
         chosen = found.get("type") not in {"radio", "checkbox"} or "checked" in found
         if tag == "textarea" and self.forms:
-            self._textarea = found["name"]
-            self.forms[-1]["fields"][self._textarea] = ""
+            self._textarea = found.get("name", "")
+            self.forms[-1]["fields"] |= {self._textarea: ""} if self._textarea else {}
         if tag == "input" and self.forms and "name" in found and chosen:
             self.forms[-1]["fields"][found["name"]] = found.get("value", "on")
 

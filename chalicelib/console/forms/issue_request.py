@@ -58,6 +58,8 @@ PURPOSES = {
     "EMAIL_PROTECTION": "email protection",
 }
 FIELDS = (
+    "renews",
+    "supersede",
     "csr",
     "template",
     "other_template",

@@ -32,6 +32,7 @@ NOTES = {
     "unshared": "The resource policy is removed.",
     "requested": "The audit report is requested. It will be ready in about a minute.",
     "issued": "The certificate is issued.",
+    "issued_beside": "The certificate is issued. The one that it replaces could not be revoked: revoke it on its page.",
     "revoked": "The certificate is revoked. You can see below when the CRL and OCSP show it.",
     "principal_created": "The principal is created. Give it an access key.",
     "principal_deleted": "The principal and its access keys are deleted.",

@@ -95,6 +95,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         title=certificate.summary.subject or "Certificate",
         commands=(command("GetCertificate", request),),
         status_now=status_now,
+        renewable=not certificates.is_root_certificate(certificate.record),
         note=notes.take(visit),
         unreadable=unreadable,
         **parts,

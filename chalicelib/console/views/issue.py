@@ -20,6 +20,8 @@ from chalicelib.console.forms import issue_request
 from chalicelib.console.forms.issue_request import IssueDraft
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.parts import authority_page, authority_rows, notes
+from chalicelib.console.views import certificate_renewal
+from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import display
 from chalicelib.pki.x509.extensions import Extension
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.web import Authority, Visit
-    from chalicelib.operations.explain import Explanation, PlannedExtension
+    from chalicelib.operations.explain import Explanation, PlannedCertificate, PlannedExtension
     from chalicelib.pki.x509.display import Section
 
 SECTION = "certificates"
@@ -51,9 +53,11 @@ class _Extension(NamedTuple):
 
 
 def issue_form(visit: Visit) -> WireResponse:
-    """The form; with the name of a draft in the query, as it was filled in."""
+    """The form; with a draft in the query as it was filled in, or as the certificate to renew was issued."""
     draft = _draft(visit, visit.query.get("draft", ""))
-    return _form(visit, draft.typed if draft else {}, {})
+    renewed = certificate_renewal.of_serial(visit, visit.query.get("renews", ""))
+    typed = certificate_renewal.typed_of(renewed) if renewed else {}
+    return _form(visit, draft.typed if draft else typed, {})
 
 
 def show_csr(visit: Visit) -> WireResponse:
@@ -90,6 +94,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         ca_id=visit.ca.ca_id,
         name=authority_rows.common_name(ca),
         typed=typed or defaults,
+        renewed=certificate_renewal.of_serial(visit, typed.get("renews", "")),
         problems=problems,
         form=issue_request,
         common=common,
@@ -149,12 +154,18 @@ def issue(visit: Visit) -> WireResponse:
     token = hashlib.sha256(f"console/issue/{name}".encode()).hexdigest()[:36]
     try:
         request = _request(visit.ca, draft.typed)
-        certificate_arn = visit.client.call("IssueCertificate", **request, IdempotencyToken=token)["CertificateArn"]
+        arn = certificate_renewal.issue_instead(
+            visit,
+            draft.typed.get("renews", ""),
+            lambda: visit.client.call("IssueCertificate", **request, IdempotencyToken=token)["CertificateArn"],
+        )
     except errors.ApiError as error:
         return _preview_page(visit, draft, error)
-    serial = certificate_arn.rsplit("/", 1)[1]
+    serial = arn.rsplit("/", 1)[1]
+    is_revoked = certificate_renewal.supersede(visit, draft.typed)
     _store(visit, name, replace(draft, issued=serial))
-    return notes.done(visit, authority_page.address(visit.ca.ca_id, f"certificates/{serial}"), "issued")
+    path = authority_page.address(visit.ca.ca_id, f"certificates/{serial}")
+    return notes.done(visit, path, "issued" if is_revoked else "issued_beside")
 
 
 def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None = None) -> WireResponse:
@@ -166,6 +177,8 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         raise
     except errors.ApiError as refusal:
         error = refusal
+    renewed = certificate_renewal.of_serial(visit, draft.typed.get("renews", ""))
+    plan = explanation["Plan"] if explanation else None
     return render.page(
         visit,
         "issue_preview.html",
@@ -177,12 +190,25 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         name=authority_rows.common_name(visit.ca.described),
         draft=visit.named["draft"],
         problem=f"{reason_of(error)} ({error.code})" if error else "",
-        plan=explanation["Plan"] if explanation else None,
+        plan=plan,
+        renewed=renewed,
+        difference=certificate_renewal.difference(renewed, plan, draft.typed["csr"]) if renewed and plan else None,
+        supersedes="supersede" in draft.typed,
+        nameless=plan is not None and not plan["SubjectAlternativeNames"] and _is_for_servers(plan),
         extensions=[_extension(planned) for planned in explanation["Plan"]["Extensions"]] if explanation else [],
         template_name=issue_request.template_of(draft.typed),
         # The policy is shown to the owner alone.
         may_issue=explanation["MayIssue"] if explanation and visit.ca.granted is None else [],
         csr=draft.typed["csr"],
+    )
+
+
+def _is_for_servers(plan: PlannedCertificate) -> bool:
+    server = der.oid(oids.SERVER_AUTH)
+    return any(
+        server in base64.b64decode(planned["Value"])
+        for planned in plan["Extensions"]
+        if planned["ObjectIdentifier"] == oids.EXTENDED_KEY_USAGE
     )
 
 
