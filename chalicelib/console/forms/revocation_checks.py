@@ -88,8 +88,8 @@ def _bucket_problem(rt: Runtime, account_id: str, typed: Typed, current: str) ->
         listed = list_buckets(rt, account_id)
         if is_new and bucket in listed:
             return field, f"The bucket {bucket} exists already: choose it from the list, or enter another name."
-        if not is_new and listed and bucket not in {*listed, current}:
-            return field, f"There is no bucket {bucket} here: choose one from the list."
+        if not is_new and _is_missing(rt, bucket, {*listed, current}):
+            return field, _missing_words(bucket, listed)
         if not is_new:
             alone = _normalized({"crl": "yes", "days": "7", "bucket": bucket, "acl": typed.get("acl", "")})
             revocation_configuration.check_bucket(rt, account_id, alone)
@@ -100,11 +100,29 @@ def _bucket_problem(rt: Runtime, account_id: str, typed: Typed, current: str) ->
     return field, ""
 
 
-def make_bucket(rt: Runtime, account_id: str, typed: Typed) -> Problems:
-    """Create the new bucket of an account, if the form asks for one; returns the problem if that fails."""
+def _is_missing(rt: Runtime, bucket: str, known: set[str]) -> bool:
+    """Whether a bucket does not exist; a directory is created at its first use, and S3 refuses what is missing."""
+    is_listed = bool(known - {""}) or rt.settings.buckets == "directory"
+    return is_listed and bucket not in known
+
+
+def _missing_words(bucket: str, listed: list[str]) -> str:
+    remedy = "choose one from the list" if listed else "choose “Yes” to create one"
+    return f"There is no bucket {bucket} here: {remedy}."
+
+
+def settle_bucket(rt: Runtime, account_id: str, typed: Typed, *, current: str = "") -> Problems:
+    """Create the new bucket of an account if it is to be created; an existing one must still be there.
+
+    Returns the problem that prevents it; arguments as for `problems_of`.
+    """
     bucket = bucket_of(typed)
-    if not bucket or typed.get("choice") != "new":
+    if not bucket:
         return {}
+    if typed.get("choice") != "new":
+        listed = list_buckets(rt, account_id)
+        missing = _is_missing(rt, bucket, {*listed, current})
+        return {"bucket": _missing_words(bucket, listed)} if missing else {}
     try:
         bucket_owners.check(rt, account_id, bucket)
         rt.buckets.create(bucket)
@@ -120,11 +138,13 @@ def make_bucket(rt: Runtime, account_id: str, typed: Typed) -> Problems:
 def shown(rt: Runtime, account_id: str, typed: Typed, problems: Problems, *, current: str = "") -> dict[str, Any]:
     """The values of `revocation_fields.html`; arguments as for `problems_of`."""
     refused = not {"bucket", "new_bucket"}.isdisjoint(problems)
+    buckets = sorted({*list_buckets(rt, account_id), *filter(None, [current])})
     touched = any(typed.get(name, DEFAULTS.get(name, "")) != DEFAULTS.get(name, "") for name in _ADVANCED)
     return {
         "acls": ACLS,
         "advanced": bool(current) or touched or not _ADVANCED.isdisjoint(problems),
-        "buckets": sorted({*list_buckets(rt, account_id), *filter(None, [current])}),
+        "buckets": buckets,
+        "selectable": bool(buckets) or rt.settings.buckets == "s3",  # where Signet may perhaps not list them
         "midpoint": midpoint_of(rt.now(), typed.get("days", "")),
         "policy": policy_of(rt, bucket_of(typed)) if refused else "",
         "ocsp_url": rt.settings.ocsp_base_url,

@@ -78,7 +78,7 @@ def save(visit: Visit) -> WireResponse:
     rt, account_id, typed = visit.rt, visit.caller.account_id, revocation_form.read(visit.form.fields)
     problems = revocation_checks.problems_of(rt, account_id, typed, current=_bucket(visit.ca))
     if not problems and visit.ca.described["Status"] in _EDITABLE:
-        problems = revocation_checks.make_bucket(rt, account_id, typed)
+        problems = revocation_checks.settle_bucket(rt, account_id, typed, current=_bucket(visit.ca))
     if problems:
         return _form(visit, typed, problems)
     configuration = revocation_form.configuration_of(typed)

@@ -152,7 +152,7 @@ def _create(visit: Visit, draft: WizardDraft) -> WireResponse:
     draft_id, client = visit.named["draft"], visit.client
     if draft.missing("review"):
         return web.redirect(visit, _address(draft_id, "review"))
-    if problems := revocation_checks.make_bucket(visit.rt, visit.caller.account_id, draft.typed("revocation")):
+    if problems := revocation_checks.settle_bucket(visit.rt, visit.caller.account_id, draft.typed("revocation")):
         return _refused(visit, "revocation", problems)
     try:
         arn = client.call(

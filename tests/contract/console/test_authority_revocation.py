@@ -292,7 +292,7 @@ def test_deleted_ca_keeps_its_settings_and_makes_no_bucket(browser: Browser, acm
 def s3(browser: Browser, aws: None) -> S3Buckets:
     """The console with buckets in S3."""
     buckets = S3Buckets("us-east-1")
-    browser.rt = replace(browser.rt, buckets=buckets)
+    browser.rt = replace(browser.rt, buckets=buckets, settings=replace(browser.rt.settings, buckets="s3"))
     return buckets
 
 
