@@ -54,6 +54,15 @@ def acm_pca() -> Response:
     return _acm_pca()
 
 
+@app.route("/", methods=["GET"])
+def root() -> Response:
+    """The console for browsers; clients of the API are told that it takes POST alone."""
+    from chalicelib.api import chalice_requests
+    from chalicelib.api import root as api_root
+
+    return _response(api_root.answer(chalice_requests.wire_request(_request())))
+
+
 @app.route("/service/{service}/operation/{operation}", methods=["POST"], content_types=[])
 def acm_pca_by_cbor(service: str, operation: str) -> Response:  # noqa: ARG001  dispatch reads the path, which is signed
     """AWS's API over CBOR, with the same table of operations."""

@@ -8,13 +8,20 @@ import secrets
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from chalicelib import logs, runtime
 from chalicelib.access import access_keys
-from chalicelib.cli import migrate
+from chalicelib.audit import AuditError
+from chalicelib.cli import console, migrate
+from chalicelib.cli.environment import endpoint
 from chalicelib.local import server
+from chalicelib.store import StoreError
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Runtime
 
 _BESIDE = (
     "Warning: the journal is in the data directory. Whoever restores a copy of that restores both, and what happened "
@@ -46,22 +53,10 @@ def serve() -> None:
     signet_app.use_runtime(rt)
 
     def ready() -> None:
-        settings = rt.settings
-        if not settings.has_journal_apart:
+        if not rt.settings.has_journal_apart:
             with suppress(OSError):  # nobody may read it
                 click.echo(_BESIDE, err=True)
-        variables = "".join(
-            f"{name}={value} "
-            for name, value, default in (
-                ("SIGNET_DATA", settings.data, ".signet"),
-                ("SIGNET_PORT", settings.port, "8000"),
-            )
-            if value != default
-        )
-        click.echo(f"Signet serves http://{server.ADDRESS}:{settings.port}. In another shell:")
-        click.echo(f'  eval "$({variables}.venv/bin/signet env)"')
-        click.echo("  aws acm-pca list-certificate-authorities")
-        click.echo(f"  {variables}.venv/bin/signet status")
+        click.echo(_banner(rt, _link(rt) if sys.stdout.isatty() else ""))
 
     server.serve(rt, signet_app.app, ready)
     rt.audit.publish()
@@ -70,3 +65,39 @@ def serve() -> None:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)  # see `server.serve`
+
+
+def _link(rt: Runtime) -> str:
+    """A link that signs in once, within a minute; empty if none can be made, which keeps no server from starting."""
+    if rt.settings.state != "sqlite":
+        return ""
+    try:
+        return console.make_link(rt)
+    except (AuditError, StoreError, click.ClickException):
+        return ""
+
+
+def _banner(rt: Runtime, link: str) -> str:
+    """What to do next.
+
+    Args:
+        rt: of the server.
+        link: signs in; only for a terminal, because what is redirected may end up in a file or a log.
+    """
+    settings = rt.settings
+    variables = "".join(
+        f"{name}={value} "
+        for name, value, default in (("SIGNET_DATA", settings.data, ".signet"), ("SIGNET_PORT", settings.port, "8000"))
+        if value != default
+    )
+    address = endpoint(settings)
+    lines = [
+        f"Signet serves the API at {address} and the console at {address}/console.",
+        *([f"Sign in to the console, once and within a minute: {link}"] if link else []),
+        "In another shell:",
+        f"  {variables}.venv/bin/signet console",
+        f'  eval "$({variables}.venv/bin/signet env)"',
+        "  aws acm-pca list-certificate-authorities",
+        f"  {variables}.venv/bin/signet status",
+    ]
+    return "\n".join(lines)
