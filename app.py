@@ -214,7 +214,7 @@ def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run
     from functools import partial
 
     from chalicelib.crl import repair
-    from chalicelib.monitor import crl_watch, ocsp_watch, rounds
+    from chalicelib.monitor import crl_watch, looks, ocsp_watch, rounds
 
     rt = runtime()
     # A slow CRL server must not delay the OCSP checks, and vice versa.
@@ -223,4 +223,5 @@ def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run
     crls, responders = rounds.together(watches, threads=2)
     problems = sum(bool(check.problem) for check in (*crls, *responders))
     damaged = repair.repair(rt, {check.ca_arn for check in crls if check.problem})
+    looks.record(rt, (*crls, *responders))
     return {"crls": len(crls), "responders": len(responders), "problems": problems, "damaged": len(damaged)}

@@ -167,7 +167,8 @@ def _resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]
         try:
             answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            answer.put(FetchError(f"{host} cannot be resolved: {error}"))
+            reason = getattr(error, "strerror", None) or error
+            answer.put(FetchError(f"{host} cannot be resolved: {reason}."))
 
     threading.Thread(target=resolve, name="resolver", daemon=True).start()
     try:

@@ -316,6 +316,42 @@ class ClockMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What the monitor last saw at a distribution point or an OCSP URL.
+
+    Attributes:
+        at: when it looked.
+        problem: the first thing that was wrong, in a sentence; empty if nothing was.
+        since: when it began to see the same.
+    """
+
+    url: str
+    at: datetime
+    problem: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachability:
+    """The monitor's last looks at the distribution points and OCSP URLs of a CA.
+
+    Attributes:
+        source: where the monitor looked from.
+        looked_at: when it last looked at any of them.
+        looks: those with a problem first, a bounded number.
+        others: how many more URLs it has seen, and nothing wrong at any of them.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    ca_arn: str
+    source: str
+    looked_at: datetime
+    looks: tuple[Look, ...] = ()
+    others: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditHead:
     """The signed head of a chain of audit records.
 

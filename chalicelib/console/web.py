@@ -177,6 +177,10 @@ class Visit:
         """The relative address of a page, named by its path behind `/console`."""
         return link_from(len(self.segments) + self.request.path.endswith("/"), path)
 
+    def beside(self, path: str) -> str:
+        """The relative address of what this server has beside the console, such as a CRL."""
+        return self.link().removesuffix(ROOT) + path
+
 
 def link_from(depth: int, path: str) -> str:
     """The relative address of a page, from one that lies so many segments behind `/console`."""

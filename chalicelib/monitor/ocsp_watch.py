@@ -63,10 +63,11 @@ def _watch(rt: Runtime, ca: CertificateAuthority, budget: Budget) -> Iterator[Si
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Sighting:
-    problem = ""
+    problem, asked = "", False
     may = fetching.allowed_by(rt.settings, by_operator=url == rt.settings.ocsp_base_url)
     fetch = partial(fetching.fetch, url, may, most=_MOST_BYTES, content_type=_TYPE)
     for record in _samples(rt, ca):
+        asked = True
         try:
             body = budget.spend(FETCH_SECONDS, partial(fetch, body=request_about(ca, record.serial_number)))
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
@@ -74,7 +75,7 @@ def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Si
             problem = problem_of(error)
         if problem:
             break
-    return Sighting(ca.arn, url, problem=problem)
+    return Sighting(ca.arn, url, problem=problem, asked=asked)
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from dataclasses import dataclass
 
 from chalicelib.crl.freshness import WORDS
@@ -17,6 +18,7 @@ class Sighting:
         life_used: how much of its validity the CRL has behind it, in percent.
         freshness: one of the words of `crl.freshness`; of OCSP always "fresh", for a late answer is a problem.
         problem: the first thing that is wrong with it; empty if nothing is.
+        asked: False if there was nothing to ask about: a CA without certificates.
     """
 
     ca_arn: str
@@ -25,6 +27,7 @@ class Sighting:
     life_used: float = 0.0
     freshness: str = WORDS["FRESH"]
     problem: str = ""
+    asked: bool = True
 
 
 def unread(ca_arn: str, problem: str) -> Sighting:
@@ -34,6 +37,12 @@ def unread(ca_arn: str, problem: str) -> Sighting:
 
 def problem_of(error: Exception) -> str:
     """Why a URL could not be fetched, or its answer not be read, in words."""
-    if isinstance(error, FetchError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, FetchError | TimeoutError):
+        words = str(error) if str(error).endswith(".") else "There was no answer in time."
+    elif isinstance(error, OSError):
+        words = f"No connection: {error.strerror or error}."
+    elif isinstance(error, http.client.HTTPException):
+        words = f"The answer is no HTTP response: {type(error).__name__}."
+    else:
+        words = f"What came cannot be read: {error}."
+    return words[:200]

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import clock
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
-from chalicelib.crl import freshness
+from chalicelib.crl import freshness, reachability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from chalicelib.crl.freshness import Freshness
+    from chalicelib.crl.reachability import Verdict
     from chalicelib.records import AuditReport, CertificateAuthority
     from chalicelib.runtime import Caller, Runtime
 
@@ -30,6 +31,8 @@ REPORTS = 100
 SEVERITIES = {
     "CRL_EXPIRED": "urgent",
     "CRL_FAILING": "urgent",
+    "CRL_UNUSABLE": "urgent",
+    "OCSP_UNUSABLE": "urgent",
     "CA_EXPIRES": "urgent",
     "CRL_OLD": "warning",
     "CRL_OVERDUE": "warning",
@@ -39,6 +42,8 @@ SEVERITIES = {
     "CA_PENDING_CERTIFICATE": "note",
 }
 _ORDER = list(SEVERITIES)
+_UNSEEN = ("NOT_YET", "NOT_LATELY")
+_WHAT = {"CRL": "CRL", "OCSP": "OCSP response"}
 _CRL_TEXTS = {
     "EXPIRED": "The CRL expired at {state.next_update:%Y-%m-%d %H:%M} UTC: clients refuse it.",
     "FAILING": "The CRL failed {state.failures} times: {state.last_error}",
@@ -78,10 +83,11 @@ class Attention(NamedTuple):
 
 
 class CrlAge(NamedTuple):
-    """The worst CRL of a CA."""
+    """The worst CRL of a CA, and what the monitor saw of that CA."""
 
     ca: CertificateAuthority
     crl: Freshness
+    verdicts: Sequence[Verdict] = ()
 
     @property
     def ca_arn(self) -> str:
@@ -104,6 +110,8 @@ class Overview:
         expiring: for each of the next `WEEKS` weeks, counted from now; revoked certificates are among them.
         attention: the most urgent first.
         crls: the worst CRL of each CA whose CRLs are published, the worst first.
+        urls: how many distribution points and OCSP URLs there are.
+        unseen: at how many of them the monitor has not looked lately.
     """
 
     authorities: int
@@ -112,6 +120,8 @@ class Overview:
     expiring: tuple[Bar, ...]
     attention: tuple[Attention, ...]
     crls: tuple[CrlAge, ...] = ()
+    urls: int = 0
+    unseen: int = 0
 
 
 def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
@@ -120,11 +130,13 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
     weeks = [now + number * WEEK for number in range(WEEKS + 1)]
-    crls = _crl_ages(rt, cas)
+    verdicts = reachability.of_authorities(rt, cas)
+    crls = _crl_ages(rt, cas, verdicts)
     reports = _last_reports(rt, caller.account_id)
     expiring = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
     looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in cas)
-    attention = [*looked_at, *_of_certificates(expiring[0]), *_of_clock(clock.notice(rt))]
+    unusable = chain.from_iterable(_of_verdicts(ca, crls.get(ca.arn), verdicts[ca.arn]) for ca in cas)
+    attention = [*looked_at, *unusable, *_of_certificates(expiring[0]), *_of_clock(clock.notice(rt))]
     return Overview(
         authorities=len(cas),
         issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
@@ -132,6 +144,8 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
         expiring=expiring,
         attention=tuple(sorted(attention, key=lambda item: (_ORDER.index(item.kind), item.at or now, item.ca_arn))),
         crls=tuple(sorted(crls.values(), key=lambda age: freshness.CONDITIONS.index(age.crl.condition))),
+        urls=sum(map(len, verdicts.values())),
+        unseen=sum(verdict.condition in _UNSEEN for of_one in verdicts.values() for verdict in of_one),
     )
 
 
@@ -139,10 +153,12 @@ def _bars(edges: list[datetime], counts: list[int]) -> tuple[Bar, ...]:
     return tuple(map(Bar, edges, counts))
 
 
-def _crl_ages(rt: Runtime, cas: list[CertificateAuthority]) -> dict[str, CrlAge]:
+def _crl_ages(
+    rt: Runtime, cas: list[CertificateAuthority], verdicts: Mapping[str, Sequence[Verdict]]
+) -> dict[str, CrlAge]:
     """By the ARN of each CA whose CRLs are published, the worst one."""
     crls = freshness.of_authorities(rt, cas)
-    ages = {ca.arn: CrlAge(ca, crls[ca.arn][0]) for ca in cas if crls[ca.arn]}
+    ages = {ca.arn: CrlAge(ca, crls[ca.arn][0], verdicts[ca.arn]) for ca in cas if crls[ca.arn]}
     return {arn: age for arn, age in ages.items() if age.crl.condition != "NOT_PUBLISHED"}
 
 
@@ -172,6 +188,17 @@ def _of_authority(
         yield attention(f"CRL_{condition}", _CRL_TEXTS[condition].format(state=state), state.next_update)
     if report is not None and report.status == "FAILED":
         yield attention("AUDIT_REPORT_FAILED", f"The last audit report failed: {report.failure}", report.created_at)
+
+
+def _of_verdicts(ca: CertificateAuthority, age: CrlAge | None, verdicts: Sequence[Verdict]) -> Iterator[Attention]:
+    """What clients do not get although it is published: the worst of each kind, with the number of others."""
+    kinds = ("CRL", "OCSP") if age is not None and age.crl.condition == "FRESH" else ("OCSP",)
+    for kind in kinds:
+        wrong = [verdict for verdict in verdicts if (verdict.kind, verdict.condition) == (kind, "WRONG")]
+        for verdict in wrong[:1]:
+            others = f" The same holds for {len(wrong) - 1} more." if len(wrong) > 1 else ""
+            text = f"Clients get no usable {_WHAT[kind]} from {verdict.url}: {verdict.problem}{others}"
+            yield Attention(f"{kind}_UNUSABLE", text, ca.arn, ca_state.name_of(ca), verdict.since)
 
 
 def _of_clock(notice: str) -> Iterator[Attention]:

@@ -18,6 +18,7 @@ from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.journal_records import JournalRecords
 from chalicelib.store.overview_queries import OverviewQueries
+from chalicelib.store.reachability_records import ReachabilityRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,7 +108,16 @@ class Span(NamedTuple):
     whole: bool = False
 
 
-class Store(AccessRecords, OverviewQueries, CrlRecords, AuditRecords, ClockRecords, JournalRecords, Protocol):
+class Store(
+    AccessRecords,
+    OverviewQueries,
+    CrlRecords,
+    AuditRecords,
+    ClockRecords,
+    JournalRecords,
+    ReachabilityRecords,
+    Protocol,
+):
     """All state that Signet records."""
 
     # certificate authorities

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
-from chalicelib.records import DistributionPoint, OcspUrl, Permission
+from chalicelib.records import DistributionPoint, Look, OcspUrl, Permission
 from chalicelib.store import RecordError
 
 if TYPE_CHECKING:
@@ -82,6 +82,14 @@ def _permission(principal: str, source_account: str, actions: list[str], created
     )
 
 
+def _looks(looks: tuple[Look, ...]) -> str:
+    return _json([[look.url, micros(look.at), look.problem, micros(look.since)] for look in looks])
+
+
+def _look(url: str, at: int, problem: str, since: int) -> Look:
+    return Look(url=url, at=moment(at), problem=problem, since=moment(since))
+
+
 def _serial(text: str) -> int:
     return int(text, 16)
 
@@ -108,6 +116,7 @@ _CODECS: dict[str, _Codec] = {
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
     "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),
+    "looks": (_looks, lambda text: tuple(_look(*row) for row in json.loads(text))),
     "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in json.loads(text))),
 }
 _TIMES = (
@@ -127,6 +136,7 @@ _TIMES = (
     "next_update",
     "expires_at",
     "last_used_at",
+    "looked_at",
     "due_at",
     "newest_at",
     "settled_at",

@@ -180,6 +180,11 @@ def sharing_key(owner: str) -> Key:
     return Key(f"SHARING#{owner}", "SHARING")
 
 
+def reachability_key(ca_arn: str) -> Key:
+    """Key of what the monitor last saw of a CA."""
+    return Key(f"REACHABILITY#{ca_id_of(ca_arn)}", "LOOKS")
+
+
 def report_key(ca_arn: str, report_id: str) -> Key:
     """Key of an audit report's record."""
     return Key(f"REPORTS#{ca_id_of(ca_arn)}", f"REPORT#{report_id}")

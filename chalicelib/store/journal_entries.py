@@ -255,6 +255,7 @@ _WITHOUT_ENTRY = frozenset(
         "NEW",
         "OUTBOX",
         "PROBE",
+        "REACHABILITY",
         "REPORTS",
         "RESPONDER",
         "SCHEDULED-RUNS",

@@ -89,7 +89,8 @@ class Authorities(Base):
         removals: list[Write] = [Delete(items.authority_key(ca.arn), version_is(ca.version)), *guards]
         removals += [Delete(items.issuer_key(key_hash, ca.arn)) for key_hash in ca.ocsp_key_hashes]
         removals += _key_taken(ca, replace(ca, key_sha256=None))
-        self._write_authority(ca, [*removals, Delete(items.crl_key(ca.arn)), Delete(items.responder_key(ca.arn))])
+        removals += [Delete(key(ca.arn)) for key in (items.crl_key, items.responder_key, items.reachability_key)]
+        self._write_authority(ca, removals)
         for partition in {"", *(point.partition for point in ca.distribution_points)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
             self.table.write(Delete(items.crl_key(crl_arn)))

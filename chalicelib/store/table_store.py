@@ -13,6 +13,7 @@ from chalicelib.store.table_journal import Journal
 from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_principals import Principals
+from chalicelib.store.table_reachability import Reachabilities
 from chalicelib.store.table_reports import AuditReports
 from chalicelib.store.table_search import Search
 from chalicelib.store.table_segments import Segments
@@ -33,6 +34,7 @@ class TableStore(
     Ocsp,
     Policies,
     Principals,
+    Reachabilities,
     AuditReports,
     Search,
     Segments,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.crl import reachability
 from chalicelib.identities import ADMINISTRATOR
+from chalicelib.monitor import looks
+from chalicelib.monitor.sightings import Sighting
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
@@ -90,6 +93,12 @@ def revoke(rt: Any, ca: str, serial: str) -> None:
         "RevocationReason": "SUPERSEDED",
     }
     revocation.revoke_certificate(rt, CALLER, request)
+
+
+def seen_well(rt: Any, arn: str) -> None:
+    """A round of the monitor that sees at each URL of a CA what clients need."""
+    verdicts = reachability.of_authority(rt, rt.store.get_certificate_authority(arn))
+    looks.record(rt, [Sighting(arn, verdict.url) for verdict in verdicts])
 
 
 def got(rt: Any, ca_id: str, serial: str) -> Any:

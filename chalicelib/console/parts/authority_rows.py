@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.ca import find
-from chalicelib.crl import freshness
+from chalicelib.console.parts import reachability as looks
+from chalicelib.crl import freshness, reachability
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.api.client import Client
+    from chalicelib.console.parts.reachability import Sign
     from chalicelib.console.web import Authority
     from chalicelib.crl.freshness import Freshness
+    from chalicelib.crl.reachability import Verdict
     from chalicelib.records import CertificateAuthority, CrlState
     from chalicelib.runtime import Runtime
     from chalicelib.shapes import CertificateAuthority as Description
@@ -49,20 +52,27 @@ _NOT_TOLD = Light("muted", "-", "its owner's")
 
 
 class AuthorityRow(NamedTuple):
-    """A CA in a list; the tags of a CA of another account, and with them its name, are not shown."""
+    """A CA in a list; the tags of a CA of another account, and with them its name, are not shown.
+
+    Attributes:
+        light: of its CRLs.
+        ocsp: what the monitor saw at its OCSP URLs; None without any.
+    """
 
     ca_id: str
     name: str
     common_name: str
     ca: Description
     light: Light
+    ocsp: Sign | None = None
 
 
 def row(rt: Runtime, ca: Authority) -> AuthorityRow:
     """The row for the CA of a page."""
     if ca.granted is not None:
         return row_of_other_account(ca.described)
-    return _row(ca.described, ca.record, freshness.of_authority(rt, ca.record))
+    crls, verdicts = freshness.of_authority(rt, ca.record), reachability.of_authority(rt, ca.record)
+    return _row(ca.described, ca.record, crls, verdicts)
 
 
 def row_of_other_account(description: Description) -> AuthorityRow:
@@ -74,15 +84,21 @@ def rows(client: Client, descriptions: Sequence[Description]) -> list[AuthorityR
     """A row for each of some CAs of the visitor's account."""
     rt = client.rt
     records = [find.find(rt, client.caller, description["Arn"]) for description in descriptions]
-    crls = freshness.of_authorities(rt, records)
+    crls, verdicts = freshness.of_authorities(rt, records), reachability.of_authorities(rt, records)
     return [
-        _row(description, record, crls[record.arn]) for description, record in zip(descriptions, records, strict=True)
+        _row(description, record, crls[record.arn], verdicts[record.arn])
+        for description, record in zip(descriptions, records, strict=True)
     ]
 
 
-def _row(description: Description, record: CertificateAuthority, crls: Sequence[Freshness]) -> AuthorityRow:
+def _row(
+    description: Description, record: CertificateAuthority, crls: Sequence[Freshness], verdicts: Sequence[Verdict]
+) -> AuthorityRow:
     name = dict(record.tags).get("Name") or ""
-    return AuthorityRow(_ca_id(description), name, common_name(description), description, _light(record, crls))
+    light = _light(record, crls, verdicts)
+    return AuthorityRow(
+        _ca_id(description), name, common_name(description), description, light, looks.sign_of(verdicts, "OCSP")
+    )
 
 
 def list_of_account(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:
@@ -115,9 +131,20 @@ def subject(description: Description) -> str:
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:
     """The freshness of a CA's CRLs: that of the worst one."""
-    return _light(ca, freshness.of_authority(rt, ca))
+    return _light(ca, freshness.of_authority(rt, ca), reachability.of_authority(rt, ca))
 
 
-def _light(ca: CertificateAuthority, crls: Sequence[Freshness]) -> Light:
-    light = LIGHTS[freshness.worst_condition(ca, crls)]
+def _light(ca: CertificateAuthority, crls: Sequence[Freshness], verdicts: Sequence[Verdict]) -> Light:
+    light = light_of(freshness.worst_condition(ca, crls), verdicts)
     return light._replace(state=crls[0].state) if crls else light
+
+
+def light_of(condition: str, verdicts: Sequence[Verdict]) -> Light:
+    """The light of CRLs: "fresh" only if the monitor saw at each distribution point what clients need.
+
+    Args:
+        condition: of the worst CRL, by what its publisher has recorded.
+        verdicts: on the URLs of the CA.
+    """
+    sign = looks.sign_of(verdicts, "CRL") or looks.NOT_YET
+    return LIGHTS[condition] if condition != "FRESH" or sign == looks.WORKS else Light(*sign)

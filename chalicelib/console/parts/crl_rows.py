@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.ca import state as ca_state
-from chalicelib.console.parts import authority_rows
+from chalicelib.console.parts import authority_rows, reachability
 from chalicelib.crl import distribution_points, freshness, revocation_configuration
+from chalicelib.crl import reachability as verdicts
 from chalicelib.ocsp import responders
 from chalicelib.pki.x509 import reading
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.console.parts.authority_rows import Light
-    from chalicelib.records import CertificateAuthority, CrlState
+    from chalicelib.console.parts.reachability import Seen
+    from chalicelib.console.web import Visit
+    from chalicelib.records import CertificateAuthority, CrlState, DistributionPoint
     from chalicelib.runtime import Runtime
 
 _SCHEDULE = (
@@ -37,6 +40,23 @@ _ADVICE = {
         "to publish them again."
     ),
 }
+_UNUSABLE = (
+    "This CRL is published, but a client that fetches it where certificates say gets none that it can use. The last "
+    "look says why. Check the DNS of the host name, and that it leads to this server or to the bucket."
+)
+
+
+class Address(NamedTuple):
+    """A distribution point.
+
+    Attributes:
+        own: the address of the same CRL at this server, or in the bucket: works whatever the URL leads to.
+        seen: what the monitor saw at the URL; None: nobody looks there.
+    """
+
+    url: str
+    own: str
+    seen: Seen | None
 
 
 class CrlRow(NamedTuple):
@@ -44,7 +64,7 @@ class CrlRow(NamedTuple):
 
     Attributes:
         partition: its id; empty for the complete CRL.
-        addresses: the URLs of its distribution points.
+        addresses: its distribution points.
         next_run: the time of the next publication; None if it is no longer published.
     """
 
@@ -52,21 +72,40 @@ class CrlRow(NamedTuple):
     partition: str
     state: CrlState
     advice: str
-    addresses: tuple[str, ...]
+    addresses: tuple[Address, ...]
     next_run: datetime | None
 
 
-def crls(rt: Runtime, ca: CertificateAuthority) -> list[CrlRow]:
-    """Every CRL of a CA, the worst first."""
+def crls(visit: Visit) -> list[CrlRow]:
+    """Every CRL of the CA of a page, the worst first."""
+    rt, ca = visit.rt, visit.ca.record
     points = distribution_points.in_use(ca, rt.now())
+    judged = {verdict.url: verdict for verdict in verdicts.of_authority(rt, ca) if verdict.kind == "CRL"}
     rows = []
     for crl in freshness.of_authority(rt, ca):
         _, partition = arns.split_crl_arn(crl.crl_arn)
-        urls = tuple(point.url for point in points if point.partition == partition)
-        light, advice = authority_rows.LIGHTS[crl.condition], _ADVICE.get(crl.condition, "")
+        of_crl = [point for point in points if point.partition == partition]
+        light = authority_rows.light_of(crl.condition, [judged[point.url] for point in of_crl if point.url in judged])
+        is_unusable = crl.condition == "FRESH" and light.tone == "bad"
         next_run = None if crl.condition == "NOT_PUBLISHED" else crl.state.next_crl_at
-        rows.append(CrlRow(light, partition, crl.state, advice, urls, next_run))
+        addresses = tuple(
+            Address(point.url, own_address(visit, point), _seen(judged.get(point.url))) for point in of_crl
+        )
+        advice = _UNUSABLE if is_unusable else _ADVICE.get(crl.condition, "")
+        rows.append(CrlRow(light, partition, crl.state, advice, addresses, next_run))
     return rows
+
+
+def own_address(visit: Visit, point: DistributionPoint) -> str:
+    """The address at which this home itself serves a CRL, relative where it is this server."""
+    if visit.rt.settings.buckets != "s3":
+        return visit.beside(f"{point.bucket}/{point.key}")
+    is_public = distribution_points.acl_of(visit.ca.record, point) == "PUBLIC_READ"
+    return visit.rt.buckets.object_url(point.bucket, point.key) if is_public else point.url
+
+
+def _seen(verdict: verdicts.Verdict | None) -> Seen | None:
+    return None if verdict is None else reachability.seen(verdict)
 
 
 class Ocsp(NamedTuple):

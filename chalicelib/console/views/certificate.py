@@ -9,7 +9,7 @@ from chalicelib.ca import state as ca_state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.parts import authority_page, authority_rows, notes
+from chalicelib.console.parts import authority_page, authority_rows, notes, reachability
 from chalicelib.console.views import certificate_files, certificate_search
 from chalicelib.monitor import certificate_status
 from chalicelib.ocsp import answers
@@ -81,9 +81,9 @@ def show_certificate(visit: Visit) -> WireResponse:
     """A certificate; or only its status, which the page asks for again until OCSP and CRL show a revocation."""
     certificate = _find(visit)
     status_now = certificate_status.status_of(visit.rt, visit.ca.record, certificate.record)
-    common = _common(visit, certificate)
+    common, looks = _common(visit, certificate), reachability.of_authority(visit.rt, visit.ca.record)
     if visit.query.get("part") == "status":
-        return render.page(visit, "certificate_status.html", title="", status_now=status_now, **common)
+        return render.page(visit, "certificate_status.html", title="", status_now=status_now, looks=looks, **common)
     request = certificate_files.request(visit)
     try:
         parts, unreadable = certificate_files.decoded_parts(visit, visit.client.call("GetCertificate", **request)), ""
@@ -96,6 +96,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         commands=(command("GetCertificate", request),),
         status_now=status_now,
         renewable=not certificates.is_root_certificate(certificate.record),
+        looks=looks,
         note=notes.take(visit),
         unreadable=unreadable,
         **parts,

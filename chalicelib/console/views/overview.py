@@ -9,7 +9,7 @@ from chalicelib import arn as arns
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import charts
-from chalicelib.console.parts.authority_rows import LIGHTS
+from chalicelib.console.parts.authority_rows import light_of
 from chalicelib.reports import overview as account_overview
 from chalicelib.reports.hierarchy import hierarchy
 
@@ -87,6 +87,8 @@ def overview(visit: Visit) -> WireResponse:
         most_crls=MOST_CRLS,
         most_crl_rows=MOST_CRL_ROWS,
         authorities=account.authorities,
+        urls=account.urls,
+        unseen=account.unseen,
         width=charts.WIDTH,
         height=charts.HEIGHT,
     )
@@ -132,7 +134,7 @@ def _crl_bar(age: CrlAge, now: datetime) -> CrlBar:
     used = 0.0
     if state.published_at is not None and state.next_update is not None:
         used = charts.Scale(state.published_at, state.next_update).at(now)
-    return CrlBar(age, age.ca_arn.rsplit("/", 1)[1], used, LIGHTS[age.crl.condition])
+    return CrlBar(age, age.ca_arn.rsplit("/", 1)[1], used, light_of(age.crl.condition, age.verdicts))
 
 
 def show_hierarchy(visit: Visit) -> WireResponse:

@@ -10,7 +10,7 @@ from chalicelib.ca import state
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, revocation_form
 from chalicelib.console.forms.refusals import problems_of
-from chalicelib.console.parts import authority_page, crl_rows
+from chalicelib.console.parts import authority_page, crl_rows, reachability
 from chalicelib.crl import publication
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _EDITABLE = ("PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED")
 def show(visit: Visit) -> WireResponse:
     """The condition of CRLs and OCSP, and the settings."""
     rt, ca, record = visit.rt, visit.ca.described, visit.ca.record
-    crls = crl_rows.crls(rt, record)
-    first = next((url for row in crls for url in row.addresses), "")
+    crls = crl_rows.crls(visit)
+    first = next((address.url for row in crls for address in row.addresses if address.url), "")
     read = (f"curl -s {shlex.quote(first)} \\\n  | openssl crl -inform DER -noout -text",) if first else ()
     return authority_page.show(
         visit,
@@ -39,6 +39,7 @@ def show(visit: Visit) -> WireResponse:
         settings=revocation_form.typed_of(ca["RevocationConfiguration"]),
         acls=revocation_form.ACLS,
         ocsp=crl_rows.ocsp(rt, record),
+        responders=[seen for seen in reachability.of_authority(rt, record) if seen.kind == "OCSP"],
         editable=ca["Status"] in _EDITABLE,
         publishable=bool(crls) and ca["Status"] in state.WITH_STATUS_SERVICE,
     )

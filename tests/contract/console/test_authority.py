@@ -317,6 +317,7 @@ def test_light_is_judged_in_one_place(browser: Browser, acm_pca: Any, clock: Clo
     for days in (0, 3.4, 0.15, 3.5):
         clock.forward(days=days)
         browser.sign_in()
+        console_steps.seen_well(browser.rt, arn)
         found = freshness.of_authority(browser.rt, authority(browser, arn))[0].condition
         word = {"FRESH": "fresh", "OLD": "old", "EXPIRED": "expired", "OVERDUE": "overdue"}[found]
         seen.append(found)

@@ -27,6 +27,7 @@ from tests.support.console_steps import (
     link_to,
     revoke,
     root,
+    seen_well,
     signed_in,
     subordinate,
 )
@@ -117,7 +118,7 @@ def test_what_needs_attention_comes_first_and_leads_there(browser: Browser, rt: 
 
 
 def test_nothing_to_attend_to_is_said(browser: Browser, rt: Any) -> None:
-    root(rt)
+    seen_well(rt, arn_of(root(rt)))
     assert "The CA here needs no attention." in browser.get("/console/overview").text
 
 
@@ -127,6 +128,7 @@ def test_crl_ages_are_shown(browser: Browser, rt: Any, clock: Clock) -> None:
     issue(rt, ca)
     clock.forward(days=1, hours=18)
     browser.sign_in()
+    seen_well(rt, arn_of(ca))
     part = figure(browser.get("/console/overview"), "crls")
     assert 'aria-label="25 percent of its validity used"' in part
     assert "Aging" in part

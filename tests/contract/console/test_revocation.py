@@ -32,7 +32,7 @@ def test_reasons_are_those_of_the_api() -> None:
 
 def says(text: str) -> list[str]:
     """The words of the badges of the status: the record's, that of OCSP, and that of the CRL."""
-    part = text.partition('id="status"')[2].partition("</section>")[0]
+    part = text.partition('id="status"')[2].partition("</section>")[0].partition("<dt>Distribution point</dt>")[0]
     return re.findall(r'class="badge [a-z]+"><span aria-hidden="true">.</span> ([^<]*)<', part)
 
 

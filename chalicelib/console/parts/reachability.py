@@ -1,0 +1,72 @@
+"""What the monitor last saw of a CA's distribution points and OCSP URLs, as every page shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.crl import reachability
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from chalicelib.crl.reachability import Verdict
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+# The tone, the icon and the word of each condition of a URL.
+_SIGNS = {
+    "WRONG": ("bad", "✕", "unusable"),
+    "NOT_LATELY": ("warn", "◐", "not looked at lately"),
+    "NOT_YET": ("muted", "○", "not looked at yet"),
+    "SEEN": ("good", "●", "works"),
+}
+
+
+class Sign(NamedTuple):
+    """The condition of one URL or of several: a tone for the colour, an icon, and a word that says the same."""
+
+    tone: str
+    icon: str
+    word: str
+
+
+class Seen(NamedTuple):
+    """The verdict on a URL.
+
+    Attributes:
+        sign: of its condition.
+        kind: "CRL" or "OCSP".
+        problem: what was wrong at the last look; empty if nothing was.
+        at: the last look; None: not yet.
+        since: when the monitor began to see the same.
+        source: where it looked from.
+    """
+
+    sign: Sign
+    kind: str
+    url: str
+    problem: str
+    at: datetime | None
+    since: datetime | None
+    source: str
+
+
+WORKS, NOT_YET = Sign(*_SIGNS["SEEN"]), Sign(*_SIGNS["NOT_YET"])
+
+
+def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Seen]:
+    """The verdict on each URL of a CA, the worst first; none where nobody publishes for the CA."""
+    return [seen(verdict) for verdict in reachability.of_authority(rt, ca)]
+
+
+def seen(verdict: Verdict) -> Seen:
+    """A verdict with its sign."""
+    sign = Sign(*_SIGNS[verdict.condition])
+    return Seen(sign, verdict.kind, verdict.url, verdict.problem, verdict.at, verdict.since, verdict.source)
+
+
+def sign_of(verdicts: Iterable[Verdict], kind: str) -> Sign | None:
+    """The sign of the worst verdict of a kind, "CRL" or "OCSP"; None without any."""
+    condition = reachability.worst(verdict for verdict in verdicts if verdict.kind == kind)
+    return Sign(*_SIGNS[condition]) if condition else None
