@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import files
 from chalicelib.store import RecordError, StoreError, table, wal_mark
+from chalicelib.store.group_commit import GroupCommit
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, VERSION, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
@@ -51,7 +52,7 @@ def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
 class SqliteTable:
     """A driver with one connection per thread; a write takes the file's write lock at its beginning.
 
-    SQLite polls for the file's lock, so the threads of a process queue for a lock of the process instead.
+    SQLite polls for the file's lock, so the threads of a process do not compete for it: they share transactions.
     """
 
     MOST_WRITES = 2000  # of a migration in one transaction
@@ -60,6 +61,7 @@ class SqliteTable:
         self._path, self._page, self._migrating = path, page, migrating
         self._local = threading.local()
         self._writing = threading.Lock()
+        self._commits: GroupCommit[tuple[Write, ...]] = GroupCommit()  # holds no reference to this table
         self._marks: dict[int, wal_mark.WalMark] = {}
         self._file: tuple[int, int] | None = None  # that all connections share: device and inode
 
@@ -76,18 +78,24 @@ class SqliteTable:
 
     def write(self, *writes: Write) -> None:
         """Make all writes or none."""
-        with self._errors(), self._writing:
+        with self._errors():
+            self._commits.run(self._commit, writes)
+
+    def _commit(self, transactions: Sequence[tuple[Write, ...]]) -> Sequence[Exception | None]:
+        """Make the writes of each transaction, or none if its conditions do not hold after those before it."""
+        with self._writing:
             connection = self._connection()
             self._require_file()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                _apply(connection, writes)
+                refusals = [_refusal(connection, writes) for writes in transactions]
                 connection.execute("COMMIT")
                 self._marks[os.getpid()].written()
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            return refusals
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition, read in pages."""
@@ -248,7 +256,8 @@ def _other_schema(path: Path, schema: int) -> str:
     return f"{path} is of schema {schema}, and this version of Signet reads schema {SCHEMA}: run `signet migrate`."
 
 
-def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
+def _refusal(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> ConditionFailedError | None:
+    """Make the writes if all their conditions hold; else none."""
     items = [_read(connection, write.key) if _needs_item(write) else None for write in writes]
     failed = {
         position: item
@@ -256,7 +265,7 @@ def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
         if not table.holds(write.condition, item)
     }
     if failed:
-        raise ConditionFailedError(failed)
+        return ConditionFailedError(failed)
     for write, item in zip(writes, items, strict=True):
         if isinstance(write, Put):
             _store(connection, write.item)
@@ -264,6 +273,7 @@ def _apply(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> None:
             _store(connection, write.apply(item or {"pk": write.key.pk, "sk": write.key.sk}))
         elif isinstance(write, Delete):
             connection.execute("DELETE FROM items WHERE pk = ? AND sk = ?", write.key)
+    return None
 
 
 def _needs_item(write: Write) -> bool:

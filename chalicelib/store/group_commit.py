@@ -1,0 +1,98 @@
+"""Group commit: threads that write at the same time share a transaction, which waits for the disk once.
+
+Whoever finds nobody writing leads: it commits what waits, and hands the lead to the first thread that came meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+Commit: TypeAlias = "Callable[[Sequence[T]], Sequence[Exception | None]]"
+MOST = 64  # requests in a transaction
+
+
+class _Request(Generic[T]):
+    """What a thread wants to be committed; the thread waits until it is woken, with an outcome or to lead."""
+
+    def __init__(self, content: T) -> None:
+        self.content, self.is_done = content, False
+        self.error: Exception | None = None
+        self._sleep = threading.Lock()
+        self._sleep.acquire()
+
+    def end(self, error: Exception | None) -> None:
+        self.is_done, self.error = True, error
+        self.wake()
+
+    def wake(self) -> None:
+        self._sleep.release()
+
+    def wait(self) -> None:
+        self._sleep.acquire()
+
+
+class GroupCommit(Generic[T]):
+    """A queue of requests in front of a function that commits several of them at once."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._waiting: list[_Request[T]] = []
+        self._is_led = False
+
+    def run(self, commit: Commit[T], content: T) -> None:
+        """Return after the commit of a request; raises why it was left out, or what its commit raises alone.
+
+        Args:
+            commit: commits requests in their order, each with regard to those before it. It returns why it left one
+                out; if it raises, it has committed nothing. All threads give the same function.
+            content: the request.
+        """
+        request = _Request(content)
+        with self._turn:
+            self._waiting.append(request)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            request.wait()
+        if not request.is_done:
+            self._lead(commit)
+        if request.error is not None:
+            raise request.error
+
+    def _lead(self, commit: Commit[T]) -> None:
+        """Commit what waits, beginning with the request of this thread."""
+        with self._turn:
+            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        errors: Sequence[Exception | None] | None = None
+        try:
+            errors = _committed(commit, group)
+        finally:  # whatever interrupts this thread, the others go on
+            with self._turn:
+                if errors is None:
+                    self._waiting = group[1:] + self._waiting
+                following = self._waiting[0] if self._waiting else None
+                self._is_led = following is not None
+            if following is not None:
+                following.wake()
+        for request, error in zip(group, errors, strict=True):
+            request.end(error)
+
+
+def _committed(commit: Commit[T], group: Sequence[_Request[T]]) -> Sequence[Exception | None]:
+    try:
+        return commit([request.content for request in group])
+    except Exception as error:  # noqa: BLE001  raised again by the threads that it concerns
+        return [error] if len(group) == 1 else [_alone(commit, request) for request in group]
+
+
+def _alone(commit: Commit[T], request: _Request[T]) -> Exception | None:
+    """Commit a request of a group that failed, so that it fails for its own reason or not at all."""
+    try:
+        (error,) = commit([request.content])
+    except Exception as raised:  # noqa: BLE001  see above
+        return raised
+    return error
