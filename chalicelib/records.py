@@ -88,6 +88,7 @@ class CertificateAuthority:
         key_sha256: hex SHA-256 of its public key, as `keys.key_sha256` computes it; no other CA has this key.
         csr_der: the CA's own CSR, made once.
         certificate_der, chain_der: the installed certificate, and its chain from its issuer to the root.
+        installed_at: when they were installed; None: before this was recorded.
         distribution_points: all that certificates of the CA have named, the newest last.
         ocsp_urls: all that certificates of the CA have named.
         ocsp_key_hashes: the hashes by which OCSP clients name its key, in hex; empty if OCSP was never on.
@@ -111,6 +112,7 @@ class CertificateAuthority:
     csr_der: bytes | None = None
     certificate_der: bytes | None = None
     chain_der: tuple[bytes, ...] = ()
+    installed_at: datetime | None = None
     failure_reason: str | None = None
     restorable_until: datetime | None = None
     status_before_deletion: StoredStatus | None = None
@@ -120,6 +122,23 @@ class CertificateAuthority:
     permissions: tuple[Permission, ...] = ()
     ocsp_key_hashes: tuple[str, ...] = ()
     responders_revoked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerCertificate:
+    """A certificate that a CA had before another one replaced it, with its chain.
+
+    Attributes:
+        version: the last version of the CA with this certificate; it tells the CA's former certificates apart.
+        installed_at, replaced_at: None where it was not recorded.
+    """
+
+    ca_arn: str
+    version: int
+    certificate_der: bytes
+    chain_der: tuple[bytes, ...] = ()
+    installed_at: datetime | None = None
+    replaced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,7 @@ FIELDS: dict[str, Field] = {
     "years": _wizard("Valid for (years)"),
     "path_length": _wizard("CAs allowed below it", hint="The path length of its certificate."),
     "parent": _wizard("CA that signs it"),
+    "confirm_ca": Field("Name of the CA", (), "Enter it, or the CA's ID, to confirm."),
     "account": Field("Source account", ("SourceAccount",), rule="It must be 12 digits."),
     "policy": Field("Policy (JSON)", ("Policy",), docs="access#resource-policies"),
     "format": Field("Format", ("AuditReportResponseFormat",), docs="compatibility#audit-reports"),

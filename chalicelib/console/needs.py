@@ -52,6 +52,8 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "cas/{ca_id}/install"): (_IMPORT, _READ),
     ("POST", "cas/{ca_id}/install-own"): (_IMPORT, _READ, _CSR, f"{_ISSUE}/RootCACertificate", _GET),
     ("POST", "cas/{ca_id}/install-signed"): (_IMPORT, _READ, _CSR),  # and what `install` asks of the CA above
+    **{(method, "cas/{ca_id}/renew"): (_IMPORT, _READ) for method in ("GET", "POST")},
+    ("GET", "cas/{ca_id}/former/{version}"): ("GetCertificateAuthorityCertificate",),
     ("POST", "cas/{ca_id}/disable"): (_UPDATE, _READ),
     ("POST", "cas/{ca_id}/enable"): (_UPDATE, _READ),
     ("GET", "cas/{ca_id}/delete"): ("DeleteCertificateAuthority", _READ),

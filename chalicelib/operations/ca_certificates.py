@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.ca import find, state
+from chalicelib.ca import find, replacement, state
 from chalicelib.crl import publication, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation
@@ -48,6 +48,8 @@ def import_certificate_authority_certificate(
 ) -> None:
     """Install the CA's certificate and chain, or its renewal; a DISABLED CA stays disabled.
 
+    AWS refuses no renewal for what it breaks below the CA, so it is logged and recorded as a warning.
+
     Raises:
         InvalidStateException: the CA is CREATING, FAILED or DELETED.
         MalformedCertificateException: something does not parse, or a field is invalid.
@@ -56,9 +58,11 @@ def import_certificate_authority_certificate(
             subordinate.
         ValidationException: basic constraints or path lengths do not hold.
     """
+    before: CertificateAuthority | None = None
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
-        now = rt.now()
+        nonlocal before
+        before, now = ca, rt.now()
         state.check_status(ca, now, _WITH_CSR, _NOT_IMPORTABLE)
         with as_api_errors():
             imported = installation.check_import(
@@ -71,6 +75,7 @@ def import_certificate_authority_certificate(
             if ca.certificate_der is not None:
                 installation.check_renewal(ca.certificate_der, imported.certificate_der)
         installed = replace(ca, certificate_der=imported.certificate_der, chain_der=imported.chain_der)
+        installed = installed if installed == ca else replace(installed, installed_at=now)
         installed = revocation_configuration.with_ocsp(installed)
         if state.status_of(ca, now) == "PENDING_CERTIFICATE":
             return replace(installed, status="ACTIVE", last_state_change_at=now)
@@ -80,6 +85,8 @@ def import_certificate_authority_certificate(
 
     ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change)
     publication.make_due(rt, ca)
+    if before is not None:
+        replacement.warn(rt, before, ca)
 
 
 def get_certificate_authority_certificate(

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import clock
-from chalicelib.ca import iterate
+from chalicelib.ca import chains, iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness, reachability
 
@@ -29,6 +29,7 @@ CA_EXPIRES_WITHIN = timedelta(days=30)
 REPORTS = 100
 # The kinds of what needs attention, each with its severity; the most urgent come first.
 SEVERITIES = {
+    "CHAIN_REFUSED": "urgent",
     "CRL_EXPIRED": "urgent",
     "CRL_FAILING": "urgent",
     "CRL_UNUSABLE": "urgent",
@@ -136,7 +137,8 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
     expiring = _bars(weeks, rt.store.count_certificates(caller.account_id, "expires", weeks))
     looked_at = chain.from_iterable(_of_authority(ca, crls.get(ca.arn), reports.get(ca.arn), now) for ca in cas)
     unusable = chain.from_iterable(_of_verdicts(ca, crls.get(ca.arn), verdicts[ca.arn]) for ca in cas)
-    attention = [*looked_at, *unusable, *_of_certificates(expiring[0]), *_of_clock(clock.notice(rt))]
+    of_all = (*_of_chains(cas, now), *_of_certificates(expiring[0]), *_of_clock(clock.notice(rt)))
+    attention = [*looked_at, *unusable, *of_all]
     return Overview(
         authorities=len(cas),
         issued=_bars(days, rt.store.count_certificates(caller.account_id, "issued", days)),
@@ -199,6 +201,16 @@ def _of_verdicts(ca: CertificateAuthority, age: CrlAge | None, verdicts: Sequenc
             others = f" The same holds for {len(wrong) - 1} more." if len(wrong) > 1 else ""
             text = f"Clients get no usable {_WHAT[kind]} from {verdict.url}: {verdict.problem}{others}"
             yield Attention(f"{kind}_UNUSABLE", text, ca.arn, ca_state.name_of(ca), verdict.since)
+
+
+def _of_chains(cas: list[CertificateAuthority], now: datetime) -> Iterator[Attention]:
+    """Yield the CAs whose chains clients refuse; an expired CA is not among them."""
+    index = chains.index(cas)
+    for ca in cas:
+        path = chains.installed(ca) if ca_state.status_of(ca, now) in {"ACTIVE", "DISABLED"} else ()
+        if path and (found := chains.problems(path, index, now)):
+            text = f"Its chain does not verify. {found[0]}"
+            yield Attention("CHAIN_REFUSED", text, ca.arn, ca_state.name_of(ca), path[0].not_after)
 
 
 def _of_clock(notice: str) -> Iterator[Attention]:

@@ -155,6 +155,16 @@ def compromised_key(account_id: str, key_sha256: str) -> Key:
     return Key(f"COMPROMISED#{account_id}#{key_sha256}", "KEY")
 
 
+def former_partition(ca_arn: str) -> str:
+    """The partition of the certificates that a CA had before."""
+    return f"FORMER#{ca_id_of(ca_arn)}"
+
+
+def former_key(ca_arn: str, version: int) -> Key:
+    """Key of a certificate that a CA had until a version, in their order."""
+    return Key(former_partition(ca_arn), f"{version:012d}")
+
+
 def responder_key(ca_arn: str) -> Key:
     """Key of a CA's OCSP responder."""
     return Key(f"RESPONDER#{ca_id_of(ca_arn)}", "RESPONDER")

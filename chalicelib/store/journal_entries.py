@@ -229,6 +229,7 @@ _KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
             "BUCKET",
             "CAKEY",
             "COMPROMISED",
+            "FORMER",
             "ISSUER",
             "OIDC-PROVIDERS",
             "POLICY",

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from chalicelib.records import AuditReport, Certificate, Revocation
+    from chalicelib.records import AuditReport, Certificate, FormerCertificate, Revocation
 
 
 class CertificateCounts(NamedTuple):
@@ -54,6 +54,14 @@ class OverviewQueries(Protocol):
 
     def last_revocations(self, ca_arn: str, *, limit: int) -> list[Revocation]:
         """Return the most recent revocations of a CA, newest first."""
+        ...
+
+    def former_certificates(self, ca_arn: str, *, limit: int) -> list[FormerCertificate]:
+        """Return the certificates that a CA had before, newest first."""
+        ...
+
+    def former_certificate(self, ca_arn: str, version: int) -> FormerCertificate | None:
+        """Return the certificate that a CA had until a version, or None."""
         ...
 
     def list_audit_reports(self, ca_arn: str, *, limit: int) -> list[AuditReport]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
-from chalicelib.records import CertificateAuthority, OcspResponder
+from chalicelib.records import CertificateAuthority, FormerCertificate, OcspResponder
 from chalicelib.store import ConflictError, KeyTakenError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Put
 from chalicelib.store.table_base import Base, check_fingerprint, token_write, version_is
@@ -91,11 +91,20 @@ class Authorities(Base):
         removals += _key_taken(ca, replace(ca, key_sha256=None))
         removals += [Delete(key(ca.arn)) for key in (items.crl_key, items.responder_key, items.reachability_key)]
         self._write_authority(ca, removals)
+        self._delete(map(items.key_of, self.table.query(items.former_partition(ca.arn))))
         for partition in {"", *(point.partition for point in ca.distribution_points)}:
             crl_arn = arns.crl_arn(ca.arn, partition)
             self.table.write(Delete(items.crl_key(crl_arn)))
             self.forget_crl_segments(crl_arn)
         self._cache.pop(ca.arn, None)
+
+    def former_certificates(self, ca_arn: str, *, limit: int) -> list[FormerCertificate]:
+        newest = self.table.last(None, items.former_partition(ca_arn), limit=limit)
+        return [items.from_item(FormerCertificate, item) for item in newest]
+
+    def former_certificate(self, ca_arn: str, version: int) -> FormerCertificate | None:
+        item = self.table.get(items.former_key(ca_arn, version))
+        return None if item is None else items.from_item(FormerCertificate, item)
 
     def end_crl(self, ca: CertificateAuthority, crl_arn: str) -> None:
         _, partition = arns.split_crl_arn(crl_arn)
@@ -120,6 +129,7 @@ class Authorities(Base):
 def replacement(old: CertificateAuthority, new: CertificateAuthority) -> list[Write]:
     """Writes that replace a CA, without its guards: the CA first, then what its keys lead to."""
     writes: list[Write] = [Put(items.authority_item(new), version_is(old.version)), *_key_taken(old, new)]
+    writes += _certificate_replaced(old, new)
     return writes if new.ocsp_key_hashes == old.ocsp_key_hashes else [*writes, *_ocsp_started(new)]
 
 
@@ -145,6 +155,21 @@ def _check_key_taken(error: ConditionFailedError, writes: list[Write]) -> None:
     """Raise `KeyTakenError` if a transaction failed because another CA has the key."""
     if any(writes[position].key.pk.startswith(items.ca_key("").pk) for position in error.items):
         raise KeyTakenError("The key belongs to another CA.") from error
+
+
+def _certificate_replaced(old: CertificateAuthority, new: CertificateAuthority) -> list[Write]:
+    """Keep the certificate that a CA had, and its chain, if it gets others."""
+    if old.certificate_der is None or (old.certificate_der, old.chain_der) == (new.certificate_der, new.chain_der):
+        return []
+    former = FormerCertificate(
+        ca_arn=old.arn,
+        version=old.version,
+        certificate_der=old.certificate_der,
+        chain_der=old.chain_der,
+        installed_at=old.installed_at,
+        replaced_at=new.installed_at,
+    )
+    return [Put(items.to_item(former, items.former_key(old.arn, old.version)))]
 
 
 def _ocsp_started(ca: CertificateAuthority) -> list[Write]:

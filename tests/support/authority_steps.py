@@ -62,6 +62,21 @@ def install_subordinate(client: Any, arn: str, *, now: Any, days: float = 3650, 
     return certificate
 
 
+def active_below(client: Any, parent: str, common_name: str, *, days: int, depth: int = 0) -> str:
+    """An ACTIVE subordinate that another CA here has signed."""
+    arn = create(client, CertificateAuthorityConfiguration=EC_CONFIGURATION | {"Subject": {"CommonName": common_name}})
+    request = client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"].encode()
+    template = f"arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen{depth}/V1"
+    issued = issue(client, parent, Csr=request, TemplateArn=template, Validity={"Type": "DAYS", "Value": days})
+    signed = client.get_certificate(CertificateAuthorityArn=parent, CertificateArn=issued)
+    client.import_certificate_authority_certificate(
+        CertificateAuthorityArn=arn,
+        Certificate=signed["Certificate"].encode(),
+        CertificateChain=signed["CertificateChain"].encode(),
+    )
+    return arn
+
+
 def issue(client: Any, arn: str, **more: Any) -> str:
     """Issue a leaf; returns its ARN."""
     request = {

@@ -20,6 +20,7 @@ SAMPLES = {
     "name": "console.css",
     "serial": "0" * 32,
     "page": "console",
+    "version": "1",
 }
 
 

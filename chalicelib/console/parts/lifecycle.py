@@ -40,6 +40,7 @@ CONSEQUENCES = {
 }
 # The statuses in which a root can sign its own certificate.
 _SIGNING_ITSELF = ("PENDING_CERTIFICATE", "ACTIVE", "EXPIRED")
+_RENEWABLE = ("ACTIVE", "DISABLED", "EXPIRED")
 AT_ONCE = ("CREATING", "FAILED")  # deleted without a time in which they can be restored
 
 
@@ -51,6 +52,11 @@ def signs_itself(kind: str, status: str) -> bool:
 def is_installable(kind: str, status: str) -> bool:
     """Tell whether a new certificate can be installed; a root has to be able to sign it."""
     return signs_itself(kind, status) if kind == "ROOT" else actions_of(status).csr
+
+
+def is_renewable(status: str) -> bool:
+    """Tell whether a CA has a certificate that another one can replace."""
+    return status in _RENEWABLE
 
 
 def actions_of(status: str) -> Actions:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.console import web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import authority_page, authority_rows, lifecycle
+from chalicelib.pki import paths
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import display
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
+    from chalicelib.pki.paths import Link
+    from chalicelib.records import FormerCertificate
+
+MOST_FORMER = 20
 
 
 def show_overview(visit: Visit) -> WireResponse:
@@ -46,7 +51,14 @@ def show_certificate(visit: Visit) -> WireResponse:
         certificates=[(display.of_certificate(der), pem.encode(der)) for der in certificates],
         files=[(name, label) for name, (label, _) in _FILES.items()][: None if len(certificates) > 1 else 1],
         binary_files=_binary_files(certificates),
+        former=_former(visit) if visit.ca.granted is None else [],
     )
+
+
+def _former(visit: Visit) -> list[tuple[FormerCertificate, Link]]:
+    """The certificates that the CA had before, the newest first."""
+    former = visit.rt.store.former_certificates(visit.ca.arn, limit=MOST_FORMER)
+    return [(each, paths.read(each.certificate_der)) for each in former]
 
 
 def _certificates(client: Client, ca_arn: str) -> list[bytes]:

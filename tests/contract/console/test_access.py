@@ -29,7 +29,7 @@ def signed_in(rt: Runtime, preset: str = "", **more: Any) -> Browser:
 def address(path: str, arn: str, issued: str) -> str:
     """A page of an active CA and its certificate."""
     named = {"ca_id": arn[-36:], "serial": serial_of(issued), "draft": "0" * 16, "step": "type"}
-    return f"/console/{path.format(**named, report_id=arn[-36:], file='ca.pem', name='x')}"
+    return f"/console/{path.format(**named, report_id=arn[-36:], file='ca.pem', name='x', version='1')}"
 
 
 def test_key_that_may_do_nothing_sees_nothing(rt: Runtime, acm_pca: Any) -> None:

@@ -35,7 +35,8 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
         ("sharing", "/policy", {"policy": json.dumps(policy(ca))}),
     ):
         browser.submit(browser.get(f"/console/cas/{ca}/{path}"), form, **fields)
-    own = [f"cas/{ca}{rest}" for rest in ("", "/revocation", "/revocation/edit", "/tags", "/sharing", "/reports")]
+    tabs = ("", "/renew", "/revocation", "/revocation/edit", "/tags", "/sharing", "/reports")
+    own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
     paths += [f"cas/{ca}/certificates/{serial}/revoke", *access_paths(rt)]
     found = [browser.get(f"/console/{path}") for path in paths]

@@ -53,7 +53,7 @@ def test_parent_that_may_not_sign_is_told_in_its_words(browser: Browser) -> None
         ({"parent": root, "path_length": "0", "years": "9"}, "validity"),
         ({"parent": root, "path_length": "0", "years": "x"}, "must be from 1 to 100 years"),
         ({"parent": root, "path_length": "9"}, "Choose a path length"),
-        ({"parent": other, "path_length": "0"}, "CA that signs it: Choose one of these."),
+        ({"parent": other, "path_length": "0"}, "CA that signs it: Only a root signs its own certificate."),
     ):
         refused = browser.submit(form, "install-signed", **fields)
         assert refused.status == 422

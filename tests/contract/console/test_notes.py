@@ -51,7 +51,6 @@ def test_ca_that_is_disabled_does_not_say_that_it_issues_once_it_has_a_new_certi
     top = root(rt)
     ca = subordinate(rt, top, {"CommonName": "Below"})
     browser.submit(browser.get(f"/console/cas/{ca}"), "/disable")
-    page = browser.get(f"/console/cas/{ca}/install")
-    assert note(browser.submit(page, "install-signed", parent=top, years="2")) == notes.NOTES["installed_only"]
-    browser.submit(browser.get(f"/console/cas/{ca}"), "/enable")
-    assert note(browser.submit(page, "install-signed", parent=top, years="1")) == notes.NOTES["installed"]
+    page = browser.submit(browser.get(f"/console/cas/{ca}/renew"), "/renew", go="preview")
+    assert note(browser.submit(page, "/renew", go="renew")) == notes.NOTES["renewed"]
+    assert notes.NOTES["renewed"].count("issue") == 0

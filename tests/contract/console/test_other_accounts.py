@@ -152,7 +152,7 @@ def test_pages_of_a_shared_ca_show_what_the_operations_say(browser: Browser, rt:
 def test_page_of_the_owner_alone_says_so(browser: Browser, rt: Any, row: table.Page) -> None:
     ca = share(rt, root(rt, {"CommonName": "Shared Root"}, Tags=[{"Key": "Name", "Value": "Secret name"}]))
     serial = issue(rt, ca, csr("secret.example.com"))
-    names = {"ca_id": ca, "serial": serial, "report_id": ca}
+    names = {"ca_id": ca, "serial": serial, "report_id": ca, "version": "1"}
     address = f"/console/{row.path.format(**names)}"
     before = rt.store.get_certificate_authority(arn_of(ca))
     token = browser.get("/console/cas").form("sign-out")["fields"]["token"]

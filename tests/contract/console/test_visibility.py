@@ -155,9 +155,10 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))
     never = {"static/{name}", "static/vendor/{name}", "link", "sign-in", "help/{page}"}
     missing = {page.path for page in table.PAGES} - {path for _, path in seen} - never
-    # Of a CA that is DISABLED or DELETED, of a draft, of a report, or what only a script loads.
+    # Of a CA that is DISABLED, DELETED or renewed, of a draft, of a report, or what only a script loads.
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
-                       "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report", "cas/{ca_id}/reports/{report_id}",
+                       "cas/{ca_id}/former/{version}", "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report",
+                       "cas/{ca_id}/reports/{report_id}",
                        "cas/{ca_id}/sharing/forbid", "cas/{ca_id}/sharing/unshare", "cas/{ca_id}/tags/remove",
                        "cas/midpoint"}  # fmt: skip
 
@@ -180,7 +181,7 @@ def test_page_needs_what_it_uses(rt: Any, made: Home, page: Any) -> None:
     """With the operations of the table alone nothing is refused; without any one of them everything is."""
     operations = {need.partition("/")[0] for need in needs.of_page(page.method, page.path)}
     named = {"ca_id": made.ca_id, "serial": made.serial, "report_id": made.ca_id, "draft": "0" * 16, "step": "type",
-             "file": "certificate.pem", "name": "x"}  # fmt: skip
+             "file": "certificate.pem", "name": "x", "version": "1"}  # fmt: skip
     address = f"/console/{page.path.format(**named)}"
 
     browser = browser_of(rt, allowing(*operations))

@@ -86,6 +86,7 @@ def addresses(home: Home) -> Iterator[str]:
         "report_id": home.ca_id,
         "file": "chain.pem",
         "page": "threat-model",
+        "version": "1",
     }
     for row in SHOWN:
         steps = wizard_draft.STEPS if "{step}" in row.path else [""]

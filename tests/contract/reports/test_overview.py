@@ -20,7 +20,14 @@ from chalicelib.reports.hierarchy import EXTERNAL, Node, hierarchy
 from chalicelib.reports.overview import overview
 from chalicelib.runtime import Caller
 from chalicelib.store.table_store import TableStore
-from tests.support.authority_steps import active_root, active_subordinate, create, install_subordinate, issue
+from tests.support.authority_steps import (
+    active_below,
+    active_root,
+    active_subordinate,
+    create,
+    install_subordinate,
+    issue,
+)
 from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate, sign_csr
 from tests.support.clock_steps import later
 from tests.support.revocations import revoke
@@ -119,6 +126,20 @@ def test_crl_that_nobody_makes_is_seen_ever_more_urgently(acm_pca: Any, rt: Any,
         (found,) = overview(rt, caller, clock()).attention
         assert (found.kind, found.ca_arn, found.name) == (kind, arn, "Test CA")
     publish_due_crls(rt, seconds=60)
+    assert overview(rt, caller, clock()).attention == ()
+
+
+def test_chain_that_does_not_verify_any_more_is_urgent(acm_pca: Any, rt: Any, caller: Caller, clock: Any) -> None:
+    """Above a CA, its parent gets a certificate that allows no CA below it."""
+    top = active_subordinate(acm_pca, now=clock(), days=1000)
+    install_subordinate(acm_pca, top, now=clock(), path_length=1, serial_number=3)
+    below = active_below(acm_pca, top, "Below", days=900)
+    assert overview(rt, caller, clock()).attention == ()
+    install_subordinate(acm_pca, top, now=clock(), path_length=0, serial_number=4)
+    (found,) = overview(rt, caller, clock()).attention
+    assert (found.kind, found.severity, found.ca_arn, found.name) == ("CHAIN_REFUSED", "urgent", below, "Below")
+    assert "“Test CA” allows 0 levels of CAs below it, and there are 1." in found.text
+    install_subordinate(acm_pca, top, now=clock(), path_length=1, serial_number=5)
     assert overview(rt, caller, clock()).attention == ()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.records import CertificateAuthority, DistributionPoint, OcspUrl
+from chalicelib.records import CertificateAuthority, DistributionPoint, FormerCertificate, OcspUrl
 from chalicelib.store import ConflictError, StaleAuthorityError, TokenMismatchError, items
 from tests.support.builders import START
 from tests.support.store_records import ACCOUNT, POINT, at, authority, certificate, token
@@ -34,6 +34,42 @@ def test_authority_is_read_as_it_was_written(store: TableStore, ca: CertificateA
     )
     assert store.update_certificate_authority(ca, full) == replace(full, version=2, issuing_epoch=2)
     assert store.get_certificate_authority(ca.arn) == replace(full, version=2, issuing_epoch=2)
+
+
+def test_certificate_that_is_replaced_becomes_a_former_one(store: TableStore, ca: CertificateAuthority) -> None:
+    first = store.update_certificate_authority(ca, replace(ca, certificate_der=b"1", installed_at=at(days=1)))
+    assert store.former_certificates(ca.arn, limit=9) == []
+    same = store.update_certificate_authority(first, replace(first, status="DISABLED"))
+    chain = store.update_certificate_authority(same, replace(same, chain_der=(b"2",), installed_at=at(days=2)))
+    store.update_certificate_authority(chain, replace(chain, certificate_der=b"3", installed_at=at(days=3)))
+    newest, oldest = store.former_certificates(ca.arn, limit=9)
+    assert newest == FormerCertificate(
+        ca_arn=ca.arn,
+        version=chain.version,
+        certificate_der=b"1",
+        chain_der=(b"2",),
+        installed_at=at(days=2),
+        replaced_at=at(days=3),
+    )
+    assert (oldest.version, oldest.chain_der, oldest.replaced_at) == (same.version, (), at(days=2))
+    assert store.former_certificates(ca.arn, limit=1) == [newest]
+    assert store.former_certificate(ca.arn, oldest.version) == oldest
+    assert store.former_certificate(ca.arn, 99) is None
+
+
+def test_conflict_leaves_no_former_certificate(store: TableStore, ca: CertificateAuthority) -> None:
+    first = store.update_certificate_authority(ca, replace(ca, certificate_der=b"1"))
+    store.update_certificate_authority(first, replace(first, status="DISABLED"))
+    with pytest.raises(ConflictError):
+        store.update_certificate_authority(first, replace(first, certificate_der=b"2"))
+    assert store.former_certificates(ca.arn, limit=9) == []
+
+
+def test_purge_removes_former_certificates(store: TableStore, ca: CertificateAuthority) -> None:
+    for number in range(3):
+        ca = store.update_certificate_authority(ca, replace(ca, certificate_der=b"%d" % number))
+    store.purge_certificate_authority(ca)
+    assert store.former_certificates(ca.arn, limit=9) == []
 
 
 def test_distribution_points_keep_the_names_of_stored_attributes() -> None:
