@@ -207,6 +207,15 @@ def write_audit_reports(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG0
     return {"results": [report.status for report in audit_report_writer.write_due_reports(runtime())]}
 
 
+@app.schedule(Rate(10, unit=Rate.MINUTES), name="remind")
+@_noted
+def remind(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run looks up what is due
+    """Send reminders of certificates and CAs that expire."""
+    from chalicelib.expiry import reminders
+
+    return dict(reminders.run(runtime(), seconds=SCHEDULE_SECONDS))
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="monitor")
 @_noted
 def monitor(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each run checks everything

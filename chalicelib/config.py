@@ -151,6 +151,20 @@ class Settings:
     audit_days: str = _setting(
         "SIGNET_AUDIT_DAYS", "400", "days that the audit record is kept with SIGNET_STATE=dynamodb, 1 to 9999"
     )
+    reminders: str = _setting(
+        "SIGNET_REMINDERS",
+        "30,14,7,1",
+        "days before the expiry of certificates and CAs at which reminders are sent, with commas between them, or none",
+    )
+    reminder_webhook: str = _setting(
+        "SIGNET_REMINDER_WEBHOOK", "", "URL to which reminders are posted, https unless on this machine", secret=True
+    )
+    reminder_secret: str = _setting(
+        "SIGNET_REMINDER_SECRET", "", "secret that signs what is posted to SIGNET_REMINDER_WEBHOOK", secret=True
+    )
+    reminder_topic: str = _setting(
+        "SIGNET_REMINDER_TOPIC", "", "ARN of the Amazon SNS topic on which reminders are published; default: none"
+    )
     log: str = _setting(
         "SIGNET_LOG",
         "files",
@@ -184,6 +198,11 @@ class Settings:
     def reaches_private_networks(self) -> bool:
         """True if the monitor may follow host names of CA configurations to private IP addresses."""
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
+
+    @property
+    def reminder_days(self) -> tuple[int, ...]:
+        """The thresholds of reminders, in days; none if there are no reminders."""
+        return () if self.reminders == "none" else tuple(int(number) for number in self.reminders.split(","))
 
     @property
     def host_names(self) -> list[str]:
@@ -238,7 +257,7 @@ class Settings:
         for name, least, most in _RANGES:
             if not least <= int(getattr(self, name)) <= most:
                 raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
-        for name in ("key_passphrase", "backup_passphrase"):
+        for name in ("key_passphrase", "backup_passphrase", "reminder_secret"):
             _check_passphrase(name, getattr(self, name))
         self._check_pairs()
 
@@ -252,6 +271,10 @@ class Settings:
         """Raise `SettingsError` for settings that do not go together."""
         if self.backups and not (self.backup_passphrase or self.backup_kms_key):
             raise SettingsError("SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.")
+        if self.reminder_webhook and not self.reminder_secret:
+            raise SettingsError(
+                "SIGNET_REMINDER_WEBHOOK is set, but not SIGNET_REMINDER_SECRET, which signs reminders."
+            )
         if self.callers == "iam" and self.state == "sqlite":
             raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
         for name in ("public_url", "ocsp_url"):
@@ -272,7 +295,9 @@ def _is_address(text: str) -> bool:
 
 
 def _refusal(name: str, value: str, rule: str) -> str:
-    return f"{variable_of(name)} is '{value}', but must be {rule}."
+    is_secret = next(bool(entry.metadata["secret"]) for entry in fields(Settings) if entry.name == name)
+    shown = "not valid" if is_secret else f"'{value}'"
+    return f"{variable_of(name)} is {shown}, but must be {rule}."
 
 
 _LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
@@ -280,6 +305,17 @@ _RULES = (
     ("account_id", r"[0-9]{12}", "12 digits"),
     ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
     ("hosts", r"\*|([A-Za-z0-9_.-]{1,253}(,[A-Za-z0-9_.-]{1,253})*)?", "host names with commas between them, or *"),
+    ("reminders", r"none|[1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){0,9}", "up to ten numbers of days from 1 to 999, or none"),
+    (
+        "reminder_webhook",
+        r"(https://[!-~]{1,1000}|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)?",
+        "an https URL, or an http URL of this machine",
+    ),
+    (
+        "reminder_topic",
+        r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?",
+        "the ARN of a topic of Amazon SNS",
+    ),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),

@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 from chalicelib import hosts
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from chalicelib.config import Settings
 
 _PORTS = {"http": 80, "https": 443}
@@ -92,6 +94,8 @@ def fetch(
     body: bytes | None = None,
     content_type: str = "",
     ca_pem: str = "",
+    headers: Mapping[str, str] | None = None,
+    accepted: Container[int] = (200,),
 ) -> bytes:
     """Fetch a URL as any client does, by POST if there is a body.
 
@@ -103,9 +107,11 @@ def fetch(
         body: what is sent.
         content_type: of the body.
         ca_pem: the certificates that an https server's has to chain to; empty: the system's.
+        headers: further ones of the request.
+        accepted: statuses that count as an answer.
 
     Raises:
-        OSError: there was no answer in time, or none with status 200, or it may not be asked for one.
+        OSError: there was no answer in time, or none with an accepted status, or it may not be asked for one.
         http.client.HTTPException: the answer is not HTTP.
         ValueError: the answer is too long, or the URL is none.
     """
@@ -113,16 +119,16 @@ def fetch(
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("It is no http or https URL.")
     port = parts.port or _PORTS[parts.scheme]
-    headers = {"User-Agent": _AGENT, "Host": parts.netloc, "Connection": "close"}
+    sent = {"User-Agent": _AGENT, "Host": parts.netloc, "Connection": "close", **(headers or {})}
     if content_type:
-        headers["Content-Type"] = content_type
+        sent["Content-Type"] = content_type
     with _connected(parts.hostname, port, may, deadline) as plain, _secured(plain, parts, deadline, ca_pem) as sock:
         connection = http.client.HTTPConnection(parts.hostname, port)
         connection.sock = _InTime(sock, deadline)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET" if body is None else "POST", target, body, headers)
+        connection.request("GET" if body is None else "POST", target, body, sent)
         response = connection.getresponse()
-        if response.status != 200:
+        if response.status not in accepted:
             raise FetchError(f"The URL answers with {response.status}.")
         return _content(response, most)
 

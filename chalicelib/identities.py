@@ -141,7 +141,35 @@ class ScheduledRun:
     version: int = 1
 
 
-Entity = Role | OidcProvider | TokenKey | ScheduledRun
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminding:
+    """What a channel has told an account of coming expiries; see `expiry.reminders`.
+
+    Attributes:
+        name: of the channel.
+        next_at: nothing happens before.
+        told_until: everything that crossed a threshold until then has been told; None: nothing has.
+        claimed_at: the delivery under way tells what crosses a threshold until then; None: none is under way.
+        delivery_id: of that delivery; empty for none.
+        attempts: how often it has been tried.
+        failure: why the last attempt failed.
+        delivered_at: when the last message was accepted.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    name: str
+    next_at: datetime
+    told_until: datetime | None = None
+    claimed_at: datetime | None = None
+    delivery_id: str = ""
+    attempts: int = 0
+    failure: str = ""
+    delivered_at: datetime | None = None
+    version: int = 1
+
+
+Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ SCHEDULES = {
     "reconcile": Schedule("Closes what a crash left open"),
     "sequence_journal": Schedule("Appends what is pending to the journal"),
     "write_audit_reports": Schedule("Writes the audit reports that are due"),
+    "remind": Schedule("Sends reminders of what expires", timedelta(minutes=10)),
     "monitor": Schedule("Fetches CRLs and queries OCSP as clients do"),
 }
 

@@ -26,6 +26,7 @@ LOG_BYTES = (
     7_500  # per certificate: the lines before and after its signature, its metrics, audit records, and Lambda's lines
 )
 RUNS = 5  # scheduled functions, each once a minute
+RARE_RUNS, RARE_MINUTES = 1, 10  # scheduled functions, and the minutes between their runs
 RUN_GB_SECONDS = Decimal("0.25")  # assumed: half a second at 512 MB
 RUN_READ_UNITS = 50  # per minute, for all runs together if nothing is due
 NOTED_UNITS, NOTED_MINUTES = 2, 5  # of the record of the last run; see `schedules.NOTED_EVERY`
@@ -77,7 +78,7 @@ def signet(authorities: int, certificates: int) -> Month:
     logged = LOG_BYTES / _GB * price["log_gb"]
     metric_hours = min(Decimal(certificates), Decimal(authorities * HOURS))  # metrics are billed by the hour
     return Month(
-        fixed=RUNS * MINUTES * run
+        fixed=(RUNS * MINUTES + RARE_RUNS * MINUTES // RARE_MINUTES) * run
         + MINUTES * RUN_READ_UNITS * price["table_read_unit"]
         + RUNS * MINUTES // NOTED_MINUTES * NOTED_UNITS * price["table_write_unit"]
         + ALARMS * price["alarm_month"]

@@ -147,6 +147,10 @@ _TIMES = (
     "began_at",
     "ended_at",
     "succeeded_at",
+    "next_at",
+    "told_until",
+    "claimed_at",
+    "delivered_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 # Members whose attribute has another name, which stored records keep.

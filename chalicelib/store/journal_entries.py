@@ -257,6 +257,7 @@ _WITHOUT_ENTRY = frozenset(
         "OUTBOX",
         "PROBE",
         "REACHABILITY",
+        "REMINDERS",
         "REPORTS",
         "RESPONDER",
         "SCHEDULED-RUNS",

@@ -37,6 +37,16 @@ class OverviewQueries(Protocol):
         """Count the certificates that some CAs reserved in a time, including FAILED ones; 16 counts for each CA."""
         ...
 
+    def list_expiring(
+        self, account_id: str, *, since: datetime, until: datetime, limit: int
+    ) -> list[tuple[datetime, str, int]]:
+        """Return the first certificates of an account that expire from `since` on and before `until`.
+
+        Returns:
+            expiry, CA id and serial number of each, by expiry, whatever its status.
+        """
+        ...
+
     def count_of(self, ca_arn: str) -> CertificateCounts:
         """Count the certificates of a CA in index entries; the cost hardly grows with their number."""
         ...

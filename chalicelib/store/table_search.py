@@ -52,6 +52,15 @@ class Search(Base):
         pks = [items.list_partition(arn, shard) for arn in ca_arns for shard in range(items.LIST_SHARDS)]
         return sum(self.table.count("list", pks, [f"{items.micros(edge):020d}" for edge in (since, until)]))
 
+    def list_expiring(
+        self, account_id: str, *, since: datetime, until: datetime, limit: int
+    ) -> list[tuple[datetime, str, int]]:
+        first, last = (f"{items.micros(edge):020d}" for edge in (since, until))  # no sort key is so short
+        shards = (items.counted_partition("expires", account_id, shard) for shard in range(items.COUNT_SHARDS))
+        pages = [self.table.query_index("list", pk, after=first, up_to=last, limit=limit) for pk in shards]
+        keys = (str(item["list_sk"]).split("#") for item in heapq.merge(*pages, key=lambda item: str(item["list_sk"])))
+        return [(items.moment(int(at)), ca_id, int(serial, 16)) for at, ca_id, serial in islice(keys, limit)]
+
     def count_of(self, ca_arn: str) -> CertificateCounts:
         shards = range(items.LIST_SHARDS)
         reserved = [items.list_partition(ca_arn, shard) for shard in shards]

@@ -14,7 +14,16 @@ from chalicelib.buckets.names import OWN_PREFIX
 from tests.support.home import ROOT
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
-FUNCTIONS = ("api_handler", "ocsp", "publish_crls", "reconcile", "sequence_journal", "write_audit_reports", "monitor")
+FUNCTIONS = (
+    "api_handler",
+    "ocsp",
+    "publish_crls",
+    "reconcile",
+    "sequence_journal",
+    "write_audit_reports",
+    "remind",
+    "monitor",
+)
 SCHEDULED = FUNCTIONS[2:]
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/signet"
@@ -24,6 +33,7 @@ CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::si
 JOURNAL = f"arn:aws:s3:::signet-journal-{ACCOUNT}-{REGION}"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
 OWN = f"arn:aws:s3:::{OWN_PREFIX}x"  # a bucket that is made at a caller's wish
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:signet-alarms"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
 OWN_KEY = {"aws:ResourceTag/signet": "ca-key"}
@@ -52,6 +62,8 @@ def holds(operator: str, key: str, wanted: Any, context: Context) -> bool:
         return bool((not found) == (wanted == "true"))
     if operator == "ForAllValues:StringEquals":
         return all(each in listed(wanted) for each in found)
+    if operator == "ForAllValues:StringLike":
+        return all(like(wanted, each) for each in found)
     if operator == "StringLike":
         return any(like(wanted, each) for each in found)
     assert operator in {"StringEquals", "ForAnyValue:StringEquals"}

@@ -11,6 +11,7 @@ from chalicelib import __version__, clock, schedules
 from chalicelib.backup import schedule as backups
 from chalicelib.config import Settings
 from chalicelib.console import render
+from chalicelib.expiry import channels, reminders
 from chalicelib.monitor import health
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def show_health(visit: Visit) -> WireResponse:
         journal=rt.store.journal_head(),
         verification=rt.store.get_journal_verification(),
         backups=_backups(rt),
+        reminders=reminders.states(rt, visit.caller.account_id),
+        channels=list(channels.chosen(rt.settings)) if rt.settings.reminder_days else [],
         disk=_disk(rt),
         clock=clock.notice(rt),
     )

@@ -122,7 +122,14 @@ def test_schedules_run_what_is_due(acm_pca: Any, rt: Any) -> None:
     serial = issue(acm_pca, arn).rsplit("/", 1)[1]
     acm_pca.revoke_certificate(CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED")
     handlers = scheduled_handlers(signet_app.app)
-    assert handlers.keys() == {"publish_crls", "reconcile", "sequence_journal", "write_audit_reports", "monitor"}
+    assert handlers.keys() == {
+        "publish_crls",
+        "reconcile",
+        "sequence_journal",
+        "write_audit_reports",
+        "remind",
+        "monitor",
+    }
     event = scheduled_event(rt, "publish_crls")
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
     assert event["time"] == START.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -29,6 +29,7 @@ from moto.server import ThreadedMotoServer
 
 import app as signet_app
 from chalicelib.config import Settings
+from chalicelib.events import topic
 from chalicelib.local.scheduler import scheduled_event
 from chalicelib.runtime import from_settings
 from chalicelib.store import items
@@ -85,7 +86,7 @@ STATUS_SERVICES = {
 BESIDES = {function: {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"} for function in FUNCTIONS}
 for _function in SCHEDULED:
     BESIDES[_function] |= {"sqs:SendMessage"}
-for _function in set(FUNCTIONS) - {"api_handler", "write_audit_reports"}:
+for _function in set(FUNCTIONS) - {"api_handler", "write_audit_reports", "remind"}:
     BESIDES[_function] |= {"s3:ListBucket"}
 
 NOWHERE = "*"  # AWS does not say what resource an alias is that leads to no key yet: only all of them are safe
@@ -152,6 +153,7 @@ ASKED: dict[str, Callable[[str, dict[str, Any]], list[Call]]] = {
     "s3": of_s3,
     "kms": of_kms,
     "events": lambda operation, given: [(f"events:{operation}", BUS + "default", given and {})],
+    "sns": lambda operation, given: [(f"sns:{operation}", given["TopicArn"], {})],
     "sts": lambda _operation, _given: [],  # GetCallerIdentity needs no permission
 }
 
@@ -179,6 +181,7 @@ class Account:
             self.operations[service].add(model.name)
             self.calls[function] += ASKED[service](model.name, params)
 
+        topic.client_in.cache_clear()
         of_audit = made.audit._signer._keys._client  # the journal's key is sealed by the same
         for client in (
             made.store.table._client,
@@ -186,6 +189,7 @@ class Account:
             made.events._client,
             made.keys._client,
             of_audit,
+            topic.client_in(REGION),
         ):
             client.meta.events.register("before-parameter-build", note)
         made.keys._creation_client.meta.events.register("before-parameter-build", note)
@@ -215,6 +219,7 @@ ADAPTERS = {
     "s3": "buckets/s3.py",
     "kms": "keystore/kms.py",
     "events": "events/eventbridge.py",
+    "sns": "events/topic.py",
 }
 BY_HAND = {"CreateTable", "UpdateTimeToLive"}  # where no template makes the table
 NOT_ALLOWED = {"DeleteObjects"}  # no role may remove anything of the journal, whose partial tiles therefore stay
@@ -343,12 +348,15 @@ def by_schedules(account: Account, clock: Clock) -> None:
     doomed = create(client)
     client.delete_certificate_authority(CertificateAuthorityArn=doomed, PermanentDeletionTimeInDays=7)
     later(account.process("who prepares"), clock, days=8)
-    for name in ("publish_crls", "reconcile", "sequence_journal", "monitor"):
-        rt = account.process(name, ocsp_signer="delegated")
+    sns = boto3.session.Session().client("sns", region_name=REGION)
+    reminding = {"reminder_topic": sns.create_topic(Name="signet-alarms")["TopicArn"]}
+    for name in ("publish_crls", "reconcile", "sequence_journal", "remind", "monitor"):
+        rt = account.process(name, ocsp_signer="delegated", **(reminding if name == "remind" else {}))
         if name == "monitor":
             boto3.client("s3", region_name=REGION).delete_object(Bucket=CRL_BUCKET, Key=f"crl/{fresh[-36:]}.crl")
         answer = getattr(signet_app, name)(scheduled_event(rt, name), None)
         assert "failed" not in answer.get("results", ())
         assert not answer.get("errors")
+        assert name != "remind" or answer == {"sent": 2, "failed": 0}
     restore(account, fresh)
     assert sequence(account)["lacked"] > 0

@@ -57,6 +57,21 @@ def test_counts_are_of_all_authorities_of_an_account(
     assert len(many) == len(SERIALS)
 
 
+def test_certificates_are_listed_by_expiry(
+    store: TableStore, ca: CertificateAuthority, many: list[Certificate]
+) -> None:
+    by_expiry = sorted((record.not_after, record.serial_number) for record in many)
+    first, last = by_expiry[2][0], by_expiry[12][0]
+    found = store.list_expiring(ACCOUNT, since=first, until=last, limit=99)
+    assert [(at, serial) for at, _, serial in found] == [each for each in by_expiry if first <= each[0] < last]
+    assert {ca_id for _, ca_id, _ in found} == {ca.arn.rsplit("/", 1)[1]}
+    assert store.list_expiring(ACCOUNT, since=first, until=last, limit=4) == found[:4]
+    assert store.count_certificates(ACCOUNT, "expires", [first, last]) == [len(found)]
+    assert store.list_expiring("999999999999", since=first, until=last, limit=4) == []
+    assert store.count_issued([ca.arn], START, at(days=3)) == 3
+    assert store.count_issued([], START, at(days=3)) == 0
+
+
 def test_counts_of_a_ca_are_those_of_its_records(
     store: TableStore, ca: CertificateAuthority, many: list[Certificate]
 ) -> None:

@@ -29,6 +29,7 @@ from tests.support.iam_judge import (
     SECRETS,
     TABLE,
     TAGS,
+    TOPIC,
     Call,
     allows,
     listed,
@@ -132,10 +133,12 @@ def test_only_those_who_sign_may_sign_and_only_readers_read() -> None:
     assert who(("kms:TagResource", KEY, OCSP_TAGS)) == {"reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, OCSP_KEY)) == {"api_handler", "reconcile"}
     assert who(("kms:ScheduleKeyDeletion", KEY, MADE_KEY)) == {"api_handler", "reconcile"}
-    assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp"}
+    assert who(("dynamodb:PutItem", TABLE, {})) == set(FUNCTIONS) - {"monitor", "ocsp", "remind"}
     noting = {"dynamodb:LeadingKeys": ["SCHEDULED-RUNS#"]}
     assert who(("dynamodb:PutItem", TABLE, noting)) == set(FUNCTIONS) - {"ocsp"}
-    assert "monitor" not in who(("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ["SCHEDULED-RUNS#", "KEYS"]}))
+    others = who(("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ["SCHEDULED-RUNS#", "KEYS"]}))
+    assert not others & {"monitor", "remind"}
+    assert who(("sns:Publish", TOPIC, {})) == {"remind"}
     assert who(("dynamodb:Scan", TABLE, {})) == {"sequence_journal"}
     assert who(("events:PutEvents", f"{BUS}default", {})) == set(FUNCTIONS) - {"monitor", "ocsp", "sequence_journal"}
     appending = {"api_handler", "publish_crls", "reconcile", "sequence_journal"}
