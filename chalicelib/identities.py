@@ -204,7 +204,6 @@ class ConsoleSession:
 
     Attributes:
         id_sha256: hex SHA-256 of the id, which only the browser stores.
-        drafts: the input of unfinished forms, by the draft's id.
         note: the path of the next page, and the message it will show; empty for none.
         version: grows by one with every write; an update is conditional on it.
     """
@@ -215,6 +214,25 @@ class ConsoleSession:
     created_at: datetime
     expires_at: datetime
     principal: str = ADMINISTRATOR
-    drafts: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleDraft:
+    """What a principal has entered into a form of the console and not used yet; no secret is among it.
+
+    Attributes:
+        draft_id: random; the address of the form names it.
+        content: what the form makes of it, as JSON.
+        expires_at: when it is forgotten unless it is changed again.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    principal: str
+    draft_id: str
+    content: dict[str, Any]
+    changed_at: datetime
+    expires_at: datetime
+    version: int = 0

@@ -38,6 +38,7 @@ class Reconciled:
     authorities_purged: int = 0
     responders_rotated: int = 0
     sessions_ended: int = 0
+    drafts_expired: int = 0
     errors: int = 0
 
 
@@ -183,6 +184,10 @@ def _end_session(rt: Runtime, id_sha256: str) -> bool:
     return rt.store.take_session(id_sha256) is not None
 
 
+def _expire_draft(rt: Runtime, name: str) -> bool:
+    return rt.store.expire_draft(name, now=rt.now())
+
+
 # Kind, how many times the patience must have passed, what closes a record, the counter, and the event that is recorded.
 _STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str, str], ...] = (
     ("PENDING", 1, _fail_certificate, "certificates_failed", "FailIssuance"),
@@ -190,4 +195,5 @@ _STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str, str], ...
     ("PURGE", 0, _purge, "authorities_purged", "PurgeCertificateAuthority"),
     ("RESPONDER", 0, _rotate, "responders_rotated", "RenewOcspResponder"),
     ("SESSION", 0, _end_session, "sessions_ended", ""),
+    ("DRAFT", 0, _expire_draft, "drafts_expired", ""),
 )

@@ -113,6 +113,8 @@ def delete(rt: Runtime, account_id: str, name: str) -> None:
     """Remove a principal and its access keys; raises `PrincipalError` if there is none of this name."""
     _stored(rt, account_id, name)
     rt.store.delete_principal(account_id, name)
+    for draft in rt.store.list_drafts(account_id, name):  # another principal of this name shall not see them
+        rt.store.delete_draft(draft)
     forget(rt, "principal", account_id, name)
 
 

@@ -39,6 +39,7 @@ _RECORD = "ReadAuditRecord"  # Signet's own: no operation of the API shows the a
 NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", ""): (),
     ("GET", "you"): (),
+    ("GET", "go-on/{draft}"): (),
     ("GET", "help"): (),
     ("GET", "help/{page}"): (),
     ("POST", "sign-out"): (),

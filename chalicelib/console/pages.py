@@ -15,11 +15,11 @@ from chalicelib.access import authorization
 from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
 from chalicelib.audit import notes
-from chalicelib.console import acts, needs, render, sessions, web
+from chalicelib.console import acts, needs, render, sessions, table, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.table import find
-from chalicelib.console.views import other_accounts, sign_in
+from chalicelib.console.views import interrupted, other_accounts, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +81,15 @@ def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
 
 
 def _missing(visit: Visit, candidates: list[Page]) -> WireResponse:
-    """The answer to a visit without a page: the candidates have other methods."""
+    """The answer to a visit without a page: the candidates have other methods.
+
+    The address of a form alone, as it remains in a browser after a refusal, leads to the page with that form.
+    """
     if not candidates:
         return render.error_page(visit, 404, "Not found", "There is no such page.")
+    if visit.request.method == "GET":
+        query = f"?{visit.request.query}" if visit.request.query else ""
+        return web.redirect(visit, table.page_of("/".join(visit.segments)) + query)
     methods = {"Allow": ", ".join(page.method for page in candidates)}
     return render.error_page(visit, 405, "Not this way", _OTHER_METHOD, headers=methods)
 
@@ -91,7 +97,7 @@ def _missing(visit: Visit, candidates: list[Page]) -> WireResponse:
 def _admitted(page: Page, visit: Visit) -> WireResponse:
     """The page, for those who may have it: signed in, and with a form that one of our pages sent."""
     if visit.session is None and not page.public:
-        return sign_in.to_sign_in(visit)
+        return interrupted.to_sign_in(visit, page.path, table.page_of("/".join(visit.segments)))
     if page.fresh and not sessions.is_fresh(visit.rt, visit.signed_in):
         return sign_in.to_sign_in_again(visit)
     needed = needs.of_page(page.method, page.path)

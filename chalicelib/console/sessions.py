@@ -15,7 +15,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from chalicelib.access import access_keys, role_sessions
@@ -25,7 +25,6 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
 
     from chalicelib.api.sigv4 import Secret, WireRequest
     from chalicelib.identities import AccessKey
@@ -38,7 +37,6 @@ IDLE = timedelta(minutes=30)  # without a page, a session ends
 FRESH = timedelta(minutes=10)  # for so long after signing in, something may be deleted
 _LONGER = timedelta(minutes=5)  # a session is written again when it has lost so much of its idle time
 LINK_LIFE = timedelta(seconds=60)
-MOST_DRAFTS = 8
 _ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _DUMMY_SECRET = "0" * 40
 _ATTEMPTS = 8
@@ -191,10 +189,36 @@ def is_fresh(rt: Runtime, session: ConsoleSession) -> bool:
     return timedelta(0) <= rt.now() - session.created_at < FRESH
 
 
+class Ended(NamedTuple):
+    """How a session ended.
+
+    Attributes:
+        why: "idle", "life", "key" or "gone"; empty if there was none.
+        session: as it was; None unless its access key may still be used.
+    """
+
+    why: str = ""
+    session: ConsoleSession | None = None
+
+
+def ended(rt: Runtime, session_id: str) -> Ended:
+    """How the session of an id ended that `find` finds no more; records of sessions remain for a day."""
+    session = rt.store.get_session(_hash("session", session_id)) if session_id else None
+    if session is None or session.created_at - role_sessions.SKEW > rt.now():
+        return Ended("gone" if session_id else "")
+    if _usable_key(rt, session) is None or session.expires_at > rt.now():
+        return Ended("key")
+    return Ended("life" if rt.now() >= session.created_at + LIFE else "idle", session)
+
+
 def _key_of(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
     """The access key of a session that has not ended, if it may still be used; none has begun in the future."""
     if not session.created_at - role_sessions.SKEW <= rt.now() < session.expires_at:
         return None
+    return _usable_key(rt, session)
+
+
+def _usable_key(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
     key = rt.store.get_access_key(session.access_key_id)
     if key is None or not _is_usable(rt, key):
         return None
@@ -204,26 +228,6 @@ def _key_of(rt: Runtime, session: ConsoleSession) -> AccessKey | None:
 def sign_out(rt: Runtime, session: ConsoleSession) -> None:
     """End a session."""
     rt.store.take_session(session.id_sha256)
-
-
-def change_draft(
-    rt: Runtime, session: ConsoleSession, draft_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
-    """Change a draft of a form; returns the draft afterwards.
-
-    `change` gets the stored draft, {} for a new one, and may run several times. New drafts push out the oldest.
-
-    Raises:
-        ConflictError: the session has ended.
-    """
-
-    def changed(current: ConsoleSession) -> ConsoleSession:
-        others = {name: value for name, value in current.drafts.items() if name != draft_id}
-        latest = dict(list(others.items())[-(MOST_DRAFTS - 1) :])
-        return replace(current, drafts=latest | {draft_id: change(current.drafts.get(draft_id, {}))})
-
-    draft: dict[str, Any] = _change(rt, session, changed).drafts[draft_id]
-    return draft
 
 
 def keep_note(rt: Runtime, session: ConsoleSession, note: str) -> None:

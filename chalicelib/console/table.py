@@ -20,6 +20,7 @@ from chalicelib.console.views import (
     guide,
     identity_policies,
     install,
+    interrupted,
     issue,
     lifecycle,
     other_accounts,
@@ -37,7 +38,7 @@ from chalicelib.console.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
@@ -97,6 +98,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "link", sign_in.follow_link, public=True),
     Page("POST", "sign-out", sign_in.sign_out),
     Page("GET", "", authorities.home),
+    Page("GET", "go-on/{draft}", interrupted.show),
     Page("GET", "you", you.show),
     Page("GET", "cost", cost.show),
     Page("GET", "help", guide.show_list),
@@ -227,3 +229,20 @@ def find(path: str) -> tuple[list[Page], dict[str, str]]:
     matches = [(page, match) for page, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
     pages = {page.method: page for page, _ in reversed(matches)}
     return list(pages.values()), matches[0][1].groupdict() if matches else {}
+
+
+# The pages with forms whose addresses are not below theirs.
+_FORMS = {"install-own": "install", "install-signed": "install"}
+
+
+def page_of(path: str) -> str:
+    """The path of the page at an address, or else of the nearest one above it, which has the form of that address."""
+    above, _, last = path.rpartition("/")
+    candidates = (path, f"{above}/{_FORMS.get(last, last)}", *_above(path))
+    return next((each for each in candidates if any(page.method == "GET" for page in find(each)[0])), "")
+
+
+def _above(path: str) -> Iterator[str]:
+    while path:
+        path = path.rpartition("/")[0]
+        yield path

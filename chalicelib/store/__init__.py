@@ -16,6 +16,7 @@ from chalicelib.store.access_records import AccessRecords
 from chalicelib.store.audit_records import AuditRecords
 from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
+from chalicelib.store.draft_records import DraftRecords
 from chalicelib.store.journal_records import JournalRecords
 from chalicelib.store.overview_queries import OverviewQueries
 from chalicelib.store.reachability_records import ReachabilityRecords
@@ -116,6 +117,7 @@ class Store(
     ClockRecords,
     JournalRecords,
     ReachabilityRecords,
+    DraftRecords,
     Protocol,
 ):
     """All state that Signet records."""
@@ -403,9 +405,10 @@ class Store(
         """Return up to `limit` ARNs that are due, longest overdue first; only due entries are read.
 
         CRL: CRLs (`arn.crl_arn`) by `next_crl_at`. PENDING: certificates by `reserved_at`. CREATING: CAs by
-        `created_at`. PURGE: DELETED CAs by `restorable_until`. REPORT: audit reports by `due_at`, as
-        `{CA ARN}/audit-report/{id}`. RESPONDER: CAs by their OCSP responder's `due_at`. SESSION: `id_sha256` of
-        sessions by `expires_at`. The index may lag slightly behind writes: read the record itself before acting.
+        `created_at`. PURGE: DELETED CAs by `restorable_until`. REPORT: audit reports by `due_at`, as `{CA ARN}/audit-
+        report/{id}`. RESPONDER: CAs by their OCSP responder's `due_at`. SESSION: `id_sha256` of sessions, a day after
+        `expires_at`. DRAFT: drafts by `expires_at`, named for `expire_draft`. The index may lag slightly behind writes:
+        read the record itself before acting.
         """
         ...
 

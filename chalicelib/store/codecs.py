@@ -102,7 +102,7 @@ _CODECS: dict[str, _Codec] = {
     "serial_number": (arns.serial_hex, _serial),
     "configuration": _AS_JSON,
     "revocation_configuration": _AS_JSON,
-    "drafts": _AS_JSON,
+    "content": _AS_JSON,
     "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
     "policies": (_json, lambda text: tuple((name, policy) for name, policy in json.loads(text))),
     "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
@@ -120,6 +120,7 @@ _CODECS: dict[str, _Codec] = {
     "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in json.loads(text))),
 }
 _TIMES = (
+    "changed_at",
     "created_at",
     "last_state_change_at",
     "restorable_until",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from chalicelib.store.table import Item, Key
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.identities import ConsoleSession
+    from chalicelib.identities import ConsoleDraft, ConsoleSession
     from chalicelib.records import (
         AuditHead,
         AuditReport,
@@ -32,7 +33,8 @@ LIST_SHARDS = 16
 FIND_SHARDS = 16
 COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
-DUE_SHARDS = {"PENDING": 8, "CRL": 1, "CREATING": 1, "PURGE": 1, "REPORT": 1, "RESPONDER": 1, "SESSION": 1}
+DUE_SHARDS = {"PENDING": 8} | dict.fromkeys(("CRL", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION", "DRAFT"), 1)
+SESSION_REMAINS = timedelta(days=1)  # after its end, to say why it ended and whose entries are kept
 _ENTITIES: dict[type[Any], str] = {
     Role: "ROLES",
     OidcProvider: "OIDC-PROVIDERS",
@@ -209,6 +211,11 @@ def last_report_key(ca_arn: str) -> Key:
 def session_key(id_sha256: str) -> Key:
     """Key of a console session."""
     return Key(f"SESSION#{id_sha256}", "SESSION")
+
+
+def draft_key(account_id: str, principal: str, draft_id: str = "") -> Key:
+    """Key of a console draft, in the partition of its principal."""
+    return Key(f"DRAFTS#{account_id}#{principal}", draft_id)
 
 
 def principals_partition(account_id: str) -> str:
@@ -388,6 +395,12 @@ def report_item(report: AuditReport) -> Item:
 
 
 def session_item(session: ConsoleSession) -> Item:
-    """Item of a console session: due when it expires."""
-    index = due("SESSION", session.expires_at, session.id_sha256)
+    """Item of a console session: due a while after it expires."""
+    index = due("SESSION", session.expires_at + SESSION_REMAINS, session.id_sha256)
     return to_item(session, session_key(session.id_sha256), **index)
+
+
+def draft_item(draft: ConsoleDraft) -> Item:
+    """Item of a console draft: due when it expires."""
+    key = draft_key(draft.account_id, draft.principal, draft.draft_id)
+    return to_item(draft, key, **due("DRAFT", draft.expires_at, f"{key.pk}#{key.sk}"))

@@ -249,6 +249,7 @@ _WITHOUT_ENTRY = frozenset(
         "AUDITKEY",
         "CLOCK",
         "COUNT",
+        "DRAFTS",
         "FIND",
         "GUARD",
         "JOURNAL",

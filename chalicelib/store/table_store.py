@@ -8,6 +8,7 @@ from chalicelib.store.table_buckets import BucketOwners
 from chalicelib.store.table_certificates import Certificates
 from chalicelib.store.table_clock import Clock
 from chalicelib.store.table_crls import Crls
+from chalicelib.store.table_drafts import Drafts
 from chalicelib.store.table_entities import Entities
 from chalicelib.store.table_journal import Journal
 from chalicelib.store.table_ocsp import Ocsp
@@ -29,6 +30,7 @@ class TableStore(
     Certificates,
     Clock,
     Crls,
+    Drafts,
     Entities,
     Journal,
     Ocsp,

@@ -11,6 +11,7 @@ import pytest
 from chalicelib import reconcile
 from chalicelib.access import access_keys
 from chalicelib.console import sessions, table
+from chalicelib.store import items
 from tests.support.console_browser import Browser
 from tests.support.console_steps import create, root, signed_in
 
@@ -31,6 +32,7 @@ def test_session_without_a_page_for_half_an_hour_ends(rt: Any, clock: Clock) -> 
     browser = signed_in(rt)
     clock.now += sessions.IDLE
     assert not is_signed_in(browser)
+    clock.now += items.SESSION_REMAINS
     assert reconcile.reconcile(rt).sessions_ended == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.access import access_keys, presets, principals
 from chalicelib.crl import reachability
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.monitor import looks
@@ -25,6 +26,14 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e\u200b=cmd
 def signed_in(rt: Any) -> Browser:
     browser = Browser(rt)
     browser.sign_in()
+    return browser
+
+
+def signed_in_as(rt: Any, name: str, preset: str = "administrator") -> Browser:
+    """A browser of another principal, made for it."""
+    principals.create(rt, CALLER.account_id, name, policies=((preset, presets.policy_of(preset)),))
+    browser = Browser(rt)
+    browser.sign_in(access_keys.create_access_key(rt, CALLER.account_id, principal=name))
     return browser
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import render, sessions, web
+from chalicelib.console import drafts, render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import issue_request
 from chalicelib.console.forms.issue_request import IssueDraft
@@ -223,11 +223,11 @@ def _extension(planned: PlannedExtension) -> _Extension:
 
 def _draft(visit: Visit, name: str) -> IssueDraft | None:
     """The preview with this name at this CA; None if there is none."""
-    return issue_request.decode(visit.signed_in.drafts.get(name), visit.ca.ca_id)
+    return issue_request.decode(drafts.find(visit.rt, visit.signed_in, name), visit.ca.ca_id)
 
 
 def _store(visit: Visit, name: str, draft: IssueDraft) -> None:
-    sessions.change_draft(visit.rt, visit.signed_in, name, lambda _: issue_request.encode(draft))
+    drafts.change(visit.rt, visit.signed_in, name, lambda _: issue_request.encode(draft))
 
 
 def _request(ca: Authority, typed: Typed) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.console import render, sessions, web
+from chalicelib.console import drafts, render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, wizard_checks, wizard_draft, wizard_review
 from chalicelib.console.forms.refusals import reason_of
@@ -92,11 +92,11 @@ def _address(draft_id: str, step: str) -> str:
 
 
 def _draft(visit: Visit) -> WizardDraft:
-    return wizard_draft.decode(visit.signed_in.drafts.get(visit.named["draft"]))
+    return wizard_draft.decode(drafts.find(visit.rt, visit.signed_in, visit.named["draft"]))
 
 
 def _change(visit: Visit, change: Callable[[WizardDraft], WizardDraft]) -> None:
-    sessions.change_draft(
+    drafts.change(
         visit.rt,
         visit.signed_in,
         visit.named["draft"],

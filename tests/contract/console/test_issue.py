@@ -20,7 +20,17 @@ from chalicelib.console.forms import issue_request
 from chalicelib.pki.issuing.templates import TEMPLATES
 from tests.support.builders import csr
 from tests.support.console_browser import ORIGIN, Answer, Browser
-from tests.support.console_steps import HOSTILE, arn_of, check_harmless, create, got, problems, root, signed_in
+from tests.support.console_steps import (
+    HOSTILE,
+    arn_of,
+    check_harmless,
+    create,
+    got,
+    problems,
+    root,
+    signed_in,
+    signed_in_as,
+)
 
 if TYPE_CHECKING:
     from tests.faults.world import Clock
@@ -168,10 +178,9 @@ def test_pressing_issue_twice_makes_one_certificate(browser: Browser, rt: Any, c
     assert again.url == first.url
     assert browser.get(page.url).url == first.url  # the way back leads to what was made
     # As when both requests are there at once: neither has seen that the other was done.
-    session = rt.store.get_session(sessions._hash("session", browser.cookies[sessions.COOKIE]))
-    name = page.url.rsplit("/", 1)[1]
-    undone = {key: value for key, value in session.drafts[name].items() if key != "issued"}
-    rt.store.update_session(session, replace(session, drafts=session.drafts | {name: undone}))
+    draft = rt.store.get_draft("000000000000", "administrator", page.url.rsplit("/", 1)[1])
+    undone = {key: value for key, value in draft.content.items() if key != "issued"}
+    rt.store.put_draft(replace(draft, content=undone))
     clock.forward(seconds=2)
     assert issue(browser, page).url == first.url
     assert len(certificates_of(rt, ca)) == 2  # with the root's own
@@ -182,12 +191,12 @@ def test_two_previews_make_two_certificates(browser: Browser, rt: Any) -> None:
     assert issue(browser, previewed(browser, ca)).url != issue(browser, previewed(browser, ca)).url
 
 
-@pytest.mark.parametrize("name", ["0" * 16, "another session's", "of another CA"])
+@pytest.mark.parametrize("name", ["0" * 16, "another principal's", "of another CA"])
 def test_nothing_is_issued_that_was_not_previewed_here(browser: Browser, rt: Any, name: str) -> None:
     ca, other = root(rt), root(rt)
     draft = name
-    if name == "another session's":
-        draft = previewed(signed_in(rt), ca).url.rsplit("/", 1)[1]
+    if name == "another principal's":
+        draft = previewed(signed_in_as(rt, "ops"), ca).url.rsplit("/", 1)[1]
     if name == "of another CA":
         draft = previewed(browser, other).url.rsplit("/", 1)[1]
     token = sessions.form_token(browser.cookies[sessions.COOKIE])

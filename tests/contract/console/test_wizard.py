@@ -10,18 +10,20 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import pytest
 
 from chalicelib.access import access_keys
-from chalicelib.console import sessions
+from chalicelib.console import drafts, sessions
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import authorities as authorities_view
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import creation
 from chalicelib.runtime import Caller
 from tests.support.console_browser import ORIGIN, Answer, Browser
-from tests.support.console_steps import pressed_by_enter, problems, signed_in
+from tests.support.console_steps import pressed_by_enter, problems, signed_in, signed_in_as
 from tests.support.console_wizard_steps import CRLS, SUBJECT, begin, create, described, go, step_of, to_review
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.faults.world import Clock
 
 HOSTILE = "<script>alert(1)</script>\u202e\x07'\"&{{777*13007}}"
 
@@ -295,12 +297,15 @@ def test_pressing_confirm_twice_makes_one_ca(browser: Browser) -> None:
     assert browser.get(page.url).url == again.url  # the way back leads to what was made
 
 
-def test_draft_is_of_its_session_alone(browser: Browser, rt: Any) -> None:
+def test_draft_is_of_its_principal_and_the_oldest_gives_way(browser: Browser, rt: Any, clock: Clock) -> None:
     page = go(browser, begin(browser), type="ROOT")
-    other = Browser(rt)
-    other.sign_in()
+    same = Browser(rt)
+    same.sign_in()
+    assert step_of(same.get(page.url)) == "subject"
+    other = signed_in_as(rt, "ops")
     assert step_of(other.get(page.url)) == "type"
-    for _ in range(sessions.MOST_DRAFTS + 2):
+    for _ in range(drafts.MOST + 2):
+        clock.forward(seconds=1)
         last = go(browser, begin(browser))
     assert step_of(browser.get(last.url)) == "subject"
     assert step_of(browser.get(page.url)) == "type"  # the oldest draft gave way

@@ -106,6 +106,7 @@ def test_records_that_changed_meanwhile_are_left_alone(acm_pca: Any, rt: Any, cl
     kept = create(acm_pca)
     lists = {
         "SESSION": ["gone"],
+        "DRAFT": ["DRAFTS#000000000000#ops#gone"],
         "PENDING": [issued],
         "CREATING": [arn, kept],
         "PURGE": [arn, arn[:-12] + "000000000000"],
