@@ -161,12 +161,21 @@ FIELDS: dict[str, Field] = {
     "end": Field("Last day", (), "For “until a date”: until the end of that day, in UTC."),
     **ALTERNATIVE_NAMES,
     "reason": Field("Reason", ("RevocationReason",)),
-    "subject": Field("Subject", (), "A value in it; end it with * to match the beginning."),
-    "san": Field("Subject alternative name", (), "A host name, address or email; end it with * likewise."),
     "serial": Field("Serial number", (), "Hexadecimal, with or without colons."),
+    # of lists of certificates
+    "q": Field(
+        "Search", (), "A name or its beginning, .example.com for its end, CN=…, a serial number, an IP, an ARN."
+    ),
     "state": Field("Status"),
+    "of": Field("CA"),
+    "requested_by": Field("Requested by", (), "An access key ID, or the name of a principal."),
+    "issued_from": Field("Issued from"),
+    "issued_to": Field("Issued until"),
     "expires_from": Field("Expires from"),
     "expires_to": Field("Expires until"),
+    "revoked_from": Field("Revoked from"),
+    "revoked_to": Field("Revoked until"),
+    "sort": Field("Order"),
     # of activity
     "operation": Field("Operation", (), "Such as IssueCertificate.", docs="audit#what-is-recorded"),
     "actor": Field("Who", (), "A principal's name or ARN, or an access key ID.", docs="audit#a-record"),

@@ -15,7 +15,7 @@ from chalicelib.console.views import (
     authority,
     certificate,
     certificate_files,
-    certificate_search,
+    certificate_list,
     cost,
     guide,
     identity_policies,
@@ -124,7 +124,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "role", principals.show_role),
     Page("GET", "overview", overview.overview),
     Page("GET", "hierarchy", overview.show_hierarchy),
-    Page("GET", "certificates", certificate_search.choose_authority),
+    Page("GET", "certificates", certificate_list.list_of_account),
     Page("GET", "cas", authorities.list_authorities),
     Page("GET", "cas/create", wizard.begin),
     Page("GET", "cas/create/{draft}/{step}", wizard.show_step),
@@ -174,7 +174,7 @@ PAGES: tuple[Page, ...] = (
     Page(
         "GET",
         "cas/{ca_id}/certificates",
-        certificate_search.list_certificates,
+        certificate_list.list_of_authority,
         Others((_DESCRIBE,), other_accounts.find_certificate),
     ),
     Page(

@@ -186,8 +186,13 @@ def _is(value: str, wanted: str) -> bool:
     return text.startswith(begins) if wanted.endswith("*") else text == begins
 
 
+def has_value(values: tuple[str, ...], wanted: str) -> bool:
+    """Tell whether one of some values is wanted, ignoring case; with a final "*", begins so."""
+    return any(_is(value, wanted) for value in values)
+
+
 def _any_is(values: tuple[str, ...], wanted: str | None) -> bool:
-    return wanted is None or any(_is(value, wanted) for value in values)
+    return wanted is None or has_value(values, wanted)
 
 
 def _is_first_entry(match: Match, filters: Filters, position: str) -> bool:

@@ -18,6 +18,7 @@ from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.draft_records import DraftRecords
 from chalicelib.store.journal_records import JournalRecords
+from chalicelib.store.listing_queries import ListingQueries
 from chalicelib.store.overview_queries import OverviewQueries
 from chalicelib.store.reachability_records import ReachabilityRecords
 
@@ -111,6 +112,7 @@ class Span(NamedTuple):
 
 class Store(
     AccessRecords,
+    ListingQueries,
     OverviewQueries,
     CrlRecords,
     AuditRecords,

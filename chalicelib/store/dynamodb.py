@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -89,6 +89,8 @@ class DynamoTable:
     """A table's driver with one client, created at the first call."""
 
     MOST_WRITES = 100  # in one transaction
+    MOST_COUNTED = 100_000  # for a page: entries of 0.2 KB, so 2,500 read units
+    MOST_PARTITIONS = 64 * 16  # for a page: a query for each
 
     def __init__(
         self,
@@ -201,13 +203,30 @@ class DynamoTable:
         span = _range(f"{index}_" if index else "", pk, "", up_to)
         return self._pages(limit, **span, **source, ScanIndexForward=False)
 
-    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+    def keys(
+        self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
+    ) -> list[Key]:
+        """List keys of several partitions at the same time; an index may lag behind writes."""
+        prefix = f"{index}_" if index else ""
+        source: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
+        source |= {"ProjectionExpression": f"{prefix}pk, {prefix}sk", "ScanIndexForward": not backwards}
+
+        def read(pk: str) -> list[Key]:
+            items = self._pages(limit + 2, **_between(prefix, pk, first or _NEXT, last), **source)  # both ends, too
+            return [Key(pk, sk) for item in items if first < (sk := str(item[f"{prefix}sk"])) < last]
+
+        with ThreadPoolExecutor(_COUNTERS) as pool:
+            return tables.in_order(chain.from_iterable(pool.map(read, pks)), backwards=backwards, limit=limit)
+
+    def count(
+        self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
+    ) -> list[int]:
         """Count each span of each partition: here if the partition's keys fit into one page, else by DynamoDB."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
-            counted = pool.map(lambda pk: self._count(index, pk, edges), pks)
+            counted = pool.map(lambda pk: self._count(index, pk, edges, most), pks)
             return [sum(numbers) for numbers in zip([0] * (len(edges) - 1), *counted, strict=True)]
 
-    def _count(self, index: Index | None, pk: str, edges: Sequence[str]) -> list[int]:
+    def _count(self, index: Index | None, pk: str, edges: Sequence[str], most: int | None) -> list[int]:
         name = f"{index}_sk" if index else "sk"
         fixed: dict[str, Any] = {"TableName": self._name, "Limit": self._page} | ({"IndexName": index} if index else {})
 
@@ -220,7 +239,7 @@ class DynamoTable:
             while True:
                 answer = ask(first, last, Select="COUNT", **behind)
                 total += int(answer["Count"])
-                if "LastEvaluatedKey" not in answer:
+                if "LastEvaluatedKey" not in answer or (most is not None and total >= most):
                     return total
                 behind = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 

@@ -36,6 +36,7 @@ class JournaledTable:
             nanoseconds: a clock, which only orders what is pending.
         """
         self.inner, self._shards, self._nanoseconds = inner, shards, nanoseconds
+        self.MOST_COUNTED, self.MOST_PARTITIONS = inner.MOST_COUNTED, inner.MOST_PARTITIONS
         self._last, self._turn = 0, threading.Lock()
 
     def write(self, *writes: Write) -> None:
@@ -80,9 +81,17 @@ class JournaledTable:
         """Yield the last items of a partition."""
         return self.inner.last(index, pk, up_to=up_to, limit=limit)
 
-    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+    def keys(
+        self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
+    ) -> list[Key]:
+        """List the keys of some partitions between two sort keys."""
+        return self.inner.keys(index, pks, first, last, backwards=backwards, limit=limit)
+
+    def count(
+        self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
+    ) -> list[int]:
         """Count the items of some partitions between edges."""
-        return self.inner.count(index, pks, edges)
+        return self.inner.count(index, pks, edges, most=most)
 
     def __getattr__(self, name: str) -> Any:
         """What only the driver has."""

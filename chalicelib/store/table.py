@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from chalicelib.store import RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Value = str | int | bytes
 Item = dict[str, Value]
@@ -71,6 +71,11 @@ def understood(item: Item) -> Item:
     if not isinstance(version, int) or version > SCHEMA:
         raise RecordError(f"The record {item['pk']!r} is of schema {version!r}, and this version reads up to {SCHEMA}.")
     return item
+
+
+def in_order(keys: Iterable[Key], *, backwards: bool, limit: int) -> list[Key]:
+    """Return the first keys in the order of their sort keys, or the last ones, the last first."""
+    return sorted(keys, key=lambda key: (key.sk, key.pk), reverse=backwards)[:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,15 @@ class ConditionFailedError(Exception):
 
 
 class Table(Protocol):
-    """The interface of a driver. Reads see every write that returned before; only indexes may lag."""
+    """The interface of a driver. Reads see every write that returned before; only indexes may lag.
+
+    Attributes:
+        MOST_COUNTED: what one page may count.
+        MOST_PARTITIONS: how many partitions one page may read.
+    """
+
+    MOST_COUNTED: int
+    MOST_PARTITIONS: int
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -172,13 +185,31 @@ class Table(Protocol):
         """Yield the last items of a partition up to a sort key, last one first; `index` None means the table's own."""
         ...
 
-    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+    def keys(
+        self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
+    ) -> list[Key]:
+        """List the keys of some partitions between two sort keys, both excluded, in the order of the sort keys.
+
+        Args:
+            index: the index of the partitions, whose keys are listed; None: the table itself.
+            pks: the partitions, listed together.
+            first: what the sort keys follow.
+            last: what they precede.
+            backwards: begin with the last one.
+            limit: of the answer; as many keys are read of each partition.
+        """
+        ...
+
+    def count(
+        self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
+    ) -> list[int]:
         """Count the items of some partitions between each edge and the next one.
 
         Args:
             index: the index of the partitions; None: the table itself.
             pks: the partitions, counted together.
             edges: values to compare sort keys with, ascending, none equal to a sort key.
+            most: stop counting a span of a partition there, or soon after; a smaller sum is exact.
 
         Returns:
             one count fewer than there are edges.

@@ -11,6 +11,7 @@ from chalicelib.store.table_crls import Crls
 from chalicelib.store.table_drafts import Drafts
 from chalicelib.store.table_entities import Entities
 from chalicelib.store.table_journal import Journal
+from chalicelib.store.table_listing import Listing
 from chalicelib.store.table_ocsp import Ocsp
 from chalicelib.store.table_policies import Policies
 from chalicelib.store.table_principals import Principals
@@ -33,6 +34,7 @@ class TableStore(
     Drafts,
     Entities,
     Journal,
+    Listing,
     Ocsp,
     Policies,
     Principals,

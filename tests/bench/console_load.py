@@ -23,8 +23,8 @@ FEW, MANY, VISITS = 100, 10_000, 40
 # A path, and what its page has to show.
 PAGES = {
     "list of certificates": ("cas/{ca_id}/certificates", 'rel="next"'),
-    "search by host name": ("cas/{ca_id}/certificates?san=host-7.example.com", "CN=host-7.example.com"),
-    "search by serial number": ("cas/{ca_id}/certificates?serial={serial}", "certificates/{serial}"),
+    "search by host name": ("cas/{ca_id}/certificates?q=host-7.example.com", "host-7.example.com</bdi>"),
+    "search by serial number": ("cas/{ca_id}/certificates?q={serial}", "certificates/{serial}"),
     "certificate": ("cas/{ca_id}/certificates/{serial}", "Status right now"),
     "CA": ("cas/{ca_id}", "Signing algorithm"),
     "list of CAs": ("cas", "certificate-authority/{ca_id}"),

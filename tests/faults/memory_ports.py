@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 
 from chalicelib.buckets import PreconditionFailedError, StoredObject
 from chalicelib.store import table
-from chalicelib.store.table import ConditionFailedError, Delete, Put, Update
+from chalicelib.store.table import ConditionFailedError, Delete, Key, Put, Update
 from tests.support.builders import START
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from chalicelib.store.table import Index, Item, Key, Write
+    from chalicelib.store.table import Index, Item, Write
 
 
 class MemoryTable:
     """A table of one process; items are never changed in place, so that a copy shares them."""
+
+    MOST_COUNTED, MOST_PARTITIONS = 10**9, 1600 * 16
 
     def __init__(self, items: Mapping[Key, Item] | None = None, *, page: int = table.PAGE) -> None:
         self.items, self._page = dict(items or {}), page
@@ -86,7 +88,18 @@ class MemoryTable:
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         yield from list(self._pages(f"{index}_" if index else "", pk, "", up_to, None))[: -limit - 1 : -1]
 
-    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
+    def keys(
+        self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
+    ) -> list[Key]:
+        prefix = f"{index}_" if index else ""
+        inside = (
+            Key(pk, str(item[f"{prefix}sk"])) for pk in pks for item in self._pages(prefix, pk, first, last, None)
+        )
+        return table.in_order((key for key in inside if key.sk < last), backwards=backwards, limit=limit)
+
+    def count(
+        self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
+    ) -> list[int]:
         prefix = f"{index}_" if index else ""
         found = [str(item[f"{prefix}sk"]) for pk in pks for item in self._pages(prefix, pk, "", None, None)]
         return [sum(first <= each < last for each in found) for first, last in pairwise(edges)]

@@ -9,8 +9,8 @@ from chalicelib.ca import state as ca_state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.parts import authority_page, authority_rows, notes, reachability
-from chalicelib.console.views import certificate_files, certificate_search
+from chalicelib.console.parts import authority_page, authority_rows, certificate_rows, notes, reachability
+from chalicelib.console.views import certificate_files
 from chalicelib.monitor import certificate_status
 from chalicelib.ocsp import answers
 from chalicelib.operations import certificates, revocation, search
@@ -70,7 +70,7 @@ def _common(visit: Visit, certificate: Match) -> dict[str, Any]:
         "serial": visit.named["serial"],
         "name": ca_state.name_of(visit.ca.record),
         "certificate": certificate,
-        "row": certificate_search.rows([certificate])[0],
+        "row": certificate_rows.rows([certificate])[0],
         "final": _final(visit.ca.record, certificate.record, visit.rt.now()),
         "reasons": REASONS,
         "section": SECTION,

@@ -34,6 +34,11 @@ class Summary:
     subject_values: tuple[str, ...]
     alternative_names: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The name by which people know it: the first subject alternative name, or else the subject."""
+        return self.alternative_names[0] if self.alternative_names else self.subject
+
 
 NO_NAMES = Summary(subject="", subject_values=(), alternative_names=())
 

@@ -1,4 +1,4 @@
-"""Certificates in the console: search and its pages, a certificate's page, its chain and files."""
+"""A certificate in the console: its page, its chain and files."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import base64
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from chalicelib.access import access_keys
-from chalicelib.console.views import certificate_search
 from tests.support.builders import csr
 from tests.support.console_browser import Browser
 from tests.support.console_steps import (
     HOSTILE,
     check_harmless,
-    create,
     got,
     issue,
-    link_to,
-    problems,
-    revoke,
     root,
     signed_in,
     subordinate,
@@ -43,182 +38,7 @@ def browser(rt: Any) -> Browser:
 
 def rows(text: str) -> list[str]:
     """The serial numbers of a page of results, in order."""
-    return re.findall(r'data-label="Subject"><a href="[^"]*/certificates/([0-9a-f]{32})"', text)
-
-
-# search
-
-
-def test_one_ca_needs_no_choice_and_several_do(browser: Browser, rt: Any) -> None:
-    only = root(rt, {"CommonName": "Only"})
-    assert urlsplit(browser.get("/console/certificates?san=x").url).path == f"/console/cas/{only}/certificates"
-    other = root(rt, {"CommonName": "Other"})
-    page = browser.get("/console/certificates?expires_to=2030-02-01&forged=1")
-    links = [each["href"] for tag, each in page.elements if tag == "a" and "certificates?" in each.get("href", "")]
-    assert {urljoin(page.url, each) for each in links} == {
-        f"http://127.0.0.1:8000/console/cas/{each}/certificates?expires_to=2030-02-01" for each in (only, other)
-    }
-    assert f"cas/{other}/issue" in page.text
-
-
-def test_choice_is_paged(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = {create(rt) for _ in range(3)}
-    monkeypatch.setattr(certificate_search, "CAS", 2)
-    first = browser.get("/console/certificates?san=x")
-    second = browser.get(urljoin(first.url, link_to(first, "next")))
-    seen = re.findall(r"cas/([0-9a-f-]{36})/certificates\?san=x", first.text + second.text)
-    assert set(seen) == made
-    assert browser.get("/console/certificates?next=forged").status == 400
-
-
-def test_certificates_are_found_by_what_is_in_them(browser: Browser, rt: Any, clock: Clock) -> None:
-    ca = root(rt)
-    first = issue(rt, ca, csr("first.example.com", dns_names=["a.example.com", "b.example.com"]))
-    clock.forward(seconds=1)
-    second = issue(rt, ca, csr("second.example.com"), "CodeSigningCertificate", {"Type": "DAYS", "Value": 60})
-    clock.forward(seconds=1)
-    third = issue(rt, ca, csr("third.example.com"), validity={"Type": "DAYS", "Value": 1})
-    revoke(rt, ca, second)
-    clock.forward(days=2)
-    browser.sign_in()  # the session has ended
-    cases: dict[str, list[str]] = {
-        "subject=first.example.com": [first],
-        "subject=SECOND*": [second],
-        "subject=absent": [],
-        "san=b.example.*": [first],
-        f"serial={first}": [first],
-        f"serial={':'.join(re.findall('..', first)).upper()}": [first],
-        "state=REVOKED": [second],
-        "state=EXPIRED": [third],
-        "template=CodeSigningCertificate": [second],
-        "expires_from=2030-01-31&expires_to=2030-01-31": [first],
-        "expires_from=2030-02-01&expires_to=2030-12-31": [second],
-        "expires_to=2030-01-01": [],
-        "subject=first*&state=REVOKED": [],
-        "subject=&state=": [],
-    }
-    for query, found in cases.items():
-        page = browser.get(f"/console/cas/{ca}/certificates?{query}")
-        assert page.status == 200
-        if query == "subject=&state=":
-            assert set(rows(page.text)) > {first, second, third}
-        else:
-            assert rows(page.text) == found, query
-    page = browser.get(f"/console/cas/{ca}/certificates?serial={first}")
-    for said in ("CN=first.example.com", "a.example.com", "b.example.com", "Issued", "EndEntityCertificate", first):
-        assert said in page.text
-    assert 'datetime="2030-01-31T12:00:00Z"' in page.text
-
-
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("serial=xyz", "serial"),
-        ("state=FINE", "state"),
-        ("template=../x", "template"),
-        ("expires_from=tomorrow", "expires_from"),
-        ("expires_to=2030-02-30", "expires_to"),
-        ("subject=*", "subject"),
-        ("san=" + "x" * 10_000, "san"),
-    ],
-)
-def test_what_cannot_be_searched_for_is_told_beside_its_field(
-    browser: Browser, rt: Any, query: str, field: str
-) -> None:
-    page = browser.get(f"/console/cas/{root(rt)}/certificates?{query}")
-    assert page.status == 422
-    assert set(problems(page)) == {field}
-    assert "It must be" in problems(page)[field]
-    assert rows(page.text) == []
-
-
-def test_pages_follow_one_another_and_keep_the_question(browser: Browser, rt: Any, clock: Clock) -> None:
-    ca, made = root(rt), []
-    for number in range(certificate_search.PAGE + 3):
-        clock.forward(seconds=1)
-        made.append(issue(rt, ca, csr(f"host{number}.example.com")))
-    page = browser.get(f"/console/cas/{ca}/certificates?template=EndEntityCertificate")
-    following = urljoin(page.url, link_to(page, "next"))
-    second = browser.get(following)
-    assert "template=EndEntityCertificate" in following
-    assert rows(page.text) + rows(second.text) == made
-    assert 'value="EndEntityCertificate" selected' in second.text
-    assert 'rel="next"' not in second.text
-    assert (
-        browser.get(page.url).text.count('data-label="Subject"') == certificate_search.PAGE
-    )  # the way back is an address
-    other = following.replace("template=EndEntityCertificate", "state=ISSUED")
-    for wrong in (other, f"/console/cas/{ca}/certificates?next=forged", following.replace(ca, root(rt))):
-        refused = browser.get(wrong)
-        assert refused.status == 400
-        assert "is not from this list" in refused.text
-
-
-def test_token_of_another_account_is_refused(browser: Browser, rt: Any) -> None:
-    ca = root(rt)
-    for _ in range(certificate_search.PAGE + 1):
-        issue(rt, ca)
-    following = link_to(browser.get(f"/console/cas/{ca}/certificates"), "next")
-    stranger = Browser(rt)
-    stranger.sign_in(access_keys.create_access_key(rt, "111122223333"))
-    answer = stranger.get(f"/console/cas/{ca}/{following.rsplit('/', 1)[1]}")
-    assert answer.status == 404
-    assert rows(answer.text) == []
-
-
-class Counting:
-    """A store that counts what is asked of it."""
-
-    def __init__(self, store: Any) -> None:
-        self.store, self.asked = store, 0
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.store, name)
-
-        def counted(*given: Any, **named: Any) -> Any:
-            self.asked += 1
-            return found(*given, **named)
-
-        return counted if callable(found) else found
-
-
-def test_reads_of_a_page_do_not_grow_with_the_certificates(browser: Browser, rt: Any) -> None:
-    ca, reads = root(rt), []
-    browser.rt = replace(rt, store=Counting(rt.store))
-    for more in (certificate_search.PAGE + 10, 120):
-        for number in range(more):
-            issue(rt, ca, csr(f"host{number}.example.com"))
-        browser.get(f"/console/cas/{ca}/certificates")  # what is cached, is
-        counts = []
-        for query in ("", "subject=host*", "template=EndEntityCertificate", "expires_from=2030-01-01"):
-            browser.rt.store.asked = 0
-            assert len(rows(browser.get(f"/console/cas/{ca}/certificates?{query}").text)) == certificate_search.PAGE
-            counts.append(browser.rt.store.asked)
-        reads.append(counts)
-    assert reads[0] == reads[1]
-
-
-def test_page_looks_at_a_bounded_number_of_certificates(
-    browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ca = root(rt)
-    for _ in range(5):
-        issue(rt, ca)
-    monkeypatch.setattr(certificate_search, "EXAMINED", 3)
-    page = browser.get(f"/console/cas/{ca}/certificates?state=FAILED")
-    assert "go on to the next page" in page.text
-    page = browser.get(urljoin(page.url, link_to(page, "next")))
-    page = browser.get(urljoin(page.url, link_to(page, "next")))
-    assert "There are no more certificates." in page.text
-
-
-def test_command_asks_the_api_for_the_same(browser: Browser, rt: Any) -> None:
-    ca = root(rt)
-    query = {"subject": "it's <b>", "expires_from": "2030-01-01"}
-    page = browser.get(f"/console/cas/{ca}/certificates?{urlencode(query)}")
-    (shown,) = (each["data-copy"] for _, each in page.elements if "curl" in each.get("data-copy", ""))
-    asked = urlencode({"expiresAfter": "2030-01-01T00:00:00Z", "subject": "it's <b>"}, quote_via=quote)
-    assert shown.endswith(f"'http://127.0.0.1:8000/certificate-authorities/{ca}/certificates?{asked}'")
+    return re.findall(r'data-label="Name"><a href="[^"]*/certificates/([0-9a-f]{32})"', text)
 
 
 # a certificate

@@ -118,7 +118,7 @@ def typed_pages(browser: Browser, ca_id: str) -> list[Answer]:
         page = browser.submit(page, page.url.rsplit("/", 1)[1], go="next", **fields)
     assert page.url.endswith("/review")
     found.append(page)
-    found.append(browser.get(f"/console/cas/{ca_id}/certificates?subject=a+b%27%24(touch+PWNED)*&state=ISSUED"))
+    found.append(browser.get(f"/console/cas/{ca_id}/certificates?q=CN%3Da+b%27%24(touch+PWNED)*&state=ISSUED"))
     form = browser.get(f"/console/cas/{ca_id}/issue")
     leaf = HOSTILE[1:64]  # no certificate may have the subject of its issuer
     names = {"template": "EndEntityCertificate_APIPassthrough", "CommonName": leaf, "dns": "a.example"}
@@ -157,7 +157,7 @@ def test_search_is_signed_by_curl_as_it_is_sent(browser: Browser, rt: Any, shell
     Source: AWS Signature Version 4, canonical query: a space is `%20`.
     """
     ca = root(rt)
-    page = browser.get(f"/console/cas/{ca}/certificates?subject=Example+CA%2F*&expires_from=2030-01-01")
+    page = browser.get(f"/console/cas/{ca}/certificates?q=CN%3DExample+CA%2F*&expires_from=2030-01-01")
     (command,) = (each for each in shown(page) if each.startswith("curl"))
     (call,) = shell.run(command)
     query = urlsplit(call[-1]).query

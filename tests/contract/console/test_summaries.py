@@ -43,7 +43,7 @@ REFUSED = {
     "report": ("reports", "/reports", {"report_bucket": "Bad_Bucket"}, "report_bucket", "Bucket: "),
     "certificate": ("install", "/install", {"certificate": "x"}, "certificate", "Certificate: "),
     "years": ("install", "/install-own", {"years": "0"}, "years", "Valid for (years): It must be from 1 to 100 years."),
-    "search": ("certificates?serial=x", "", {}, "serial", "Serial number: "),
+    "search": ("certificates?q=arn:x", "", {}, "q", "Search: "),
     "days": ("revocation/edit", "/edit", {"crl": "yes", "days": "0"}, "days", "Validity in days: "),
     "amount": ("issue", "/issue", {"csr": "x", "amount": "0"}, "amount", "Valid for: It must be a number"),
 }

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.access import access_keys, principals
 from chalicelib.console import table
 from chalicelib.console.forms import wizard_draft
-from chalicelib.console.views import certificate_search, overview
+from chalicelib.console.views import certificate_list, overview
 from tests.support.builders import csr
 from tests.support.console_steps import create, issue, revoke, root, signed_in, subordinate
 from tests.support.roles import OWNER, make_role
@@ -50,7 +50,7 @@ def home(rt: Any) -> Home:
         else:
             create(rt, "SUBORDINATE", subject)
     ca_id = subordinate(rt, top, COMPANY | {"CommonName": "Example Corporation Issuing CA X"})
-    for number in range(2 * certificate_search.PAGE):
+    for number in range(2 * certificate_list.PAGE):
         host = f"service-{number}.region-{number % 7}.example.com"
         revoke(rt, ca_id, issue(rt, ca_id, csr(host, dns_names=[host, f"www.{host}"])))
     names = [f"host-{number:03d}.production.eu-central-1.example.com" for number in range(NAMES)]

@@ -38,6 +38,7 @@ class Interleaved:
 
     def __init__(self, table: Table, interloper: Callable[[], object], before: int = 0) -> None:
         self._table, self._interloper, self._left = table, interloper, before
+        self.MOST_COUNTED, self.MOST_PARTITIONS = table.MOST_COUNTED, table.MOST_PARTITIONS
 
     def write(self, *writes: Write) -> None:
         if self._left == 0:
@@ -65,8 +66,15 @@ class Interleaved:
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         return self._table.last(index, pk, up_to=up_to, limit=limit)
 
-    def count(self, index: Index | None, pks: Sequence[str], edges: Sequence[str]) -> list[int]:
-        return self._table.count(index, pks, edges)
+    def keys(
+        self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
+    ) -> list[Key]:
+        return self._table.keys(index, pks, first, last, backwards=backwards, limit=limit)
+
+    def count(
+        self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
+    ) -> list[int]:
+        return self._table.count(index, pks, edges, most=most)
 
 
 def interrupted(store: TableStore, interloper: Callable[[], object], before: int = 0) -> TableStore:

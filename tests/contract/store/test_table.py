@@ -165,5 +165,36 @@ def test_count_is_by_span_over_all_partitions(table: Table) -> None:
     assert table.count(None, ["p"], edges) == [2, 1, 2]
     assert table.count("list", ["list-p", "list-q", "nothing"], edges) == [4, 2, 4]
     assert table.count("due", ["0", "1", "3"], edges) == [1, 1, 0]
+    assert table.count(None, ["p"], edges, most=5) == [2, 1, 2]
     assert table.count(None, [], edges) == [0, 0, 0]
     assert table.count(None, ["nothing"], ["a", "b"]) == [0]
+
+
+def test_count_stops_at_a_bound(store: TableStore, table: Table) -> None:
+    for number in range(9):
+        table.write(Put({"pk": "p", "sk": f"{number}"}), Put({"pk": "q", "sk": f"{number}"}))
+    assert table.count(None, ["p", "q"], ["/", ":"], most=10) == [18]
+    (least,) = table.count(None, ["p", "q"], ["/", ":"], most=4)
+    assert least >= 4
+
+
+@PAGED
+def test_keys_are_those_between_two_in_both_directions(table: Table) -> None:
+    for number, sk in enumerate(("a", "b", "b\x1f", "c", "c\U0001f600", "d")):
+        pk = "pq"[number % 2]
+        table.write(Put({"pk": pk, "sk": sk, "list_pk": f"list-{pk}", "list_sk": sk.upper()}))
+    table.write(Put({"pk": "r", "sk": "b"}))
+
+    def listed(first: str, last: str, limit: int = 9, *, backwards: bool = False) -> list[str]:
+        return [key.sk for key in table.keys(None, ["p", "q", "s"], first, last, backwards=backwards, limit=limit)]
+
+    assert listed("", "z") == ["a", "b", "b\x1f", "c", "c\U0001f600", "d"]
+    assert listed("a", "c\U0001f600") == ["b", "b\x1f", "c"]
+    assert listed("a", "d", 2) == ["b", "b\x1f"]
+    assert listed("a", "d", 2, backwards=True) == ["c\U0001f600", "c"]
+    assert listed("", "z", backwards=True)[-1] == "a"
+    assert listed("d", "z") == []
+    assert table.keys("list", ["list-p", "list-q"], "A", "C", limit=2) == [Key("list-q", "B"), Key("list-p", "B\x1f")]
+    assert table.keys(None, [], "", "z", limit=2) == []
+    many = [*(f"none-{number}" for number in range(200)), "p"]
+    assert table.keys(None, many, "", "b", limit=2) == [Key("p", "a")]
