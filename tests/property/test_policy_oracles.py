@@ -14,6 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from chalicelib.access import policy, policy_documents
 from chalicelib.access.conditions import facts_of
 from tests.support import policy_reference
@@ -41,6 +43,7 @@ def decided(case: Case) -> str:
     return "A" if decision.allowed else "D" if decision.statement else "N"
 
 
+@pytest.mark.slow
 def test_decisions_are_those_of_iam_simulate() -> None:
     assert hashlib.sha256(lines().encode()).hexdigest() == DIGEST
     recorded = (Path(__file__).parent / "iam_simulate.txt").read_text().replace("\n", "")
@@ -50,6 +53,7 @@ def test_decisions_are_those_of_iam_simulate() -> None:
     assert min(Counter(found).values()) > 900
 
 
+@pytest.mark.slow
 def test_decisions_are_those_of_the_reference() -> None:
     both = [*cases(SEED + 1, 1000), *odd_cases(SEED, 4500)]
     found = [decided(each) for each in both]

@@ -37,6 +37,7 @@ def document(tmp_path: Path) -> Any:
     return json.loads(sbom.sbom(package(tmp_path)))
 
 
+@pytest.mark.slow
 def test_document_is_valid_by_the_schema(tmp_path: Path) -> None:
     from cyclonedx.schema import SchemaVersion  # imported here: it takes seconds, in each process that collects tests
     from cyclonedx.validation.json import JsonStrictValidator

@@ -308,6 +308,7 @@ def test_a_session_of_a_role_is_recorded_with_its_name(rt: Runtime, acm_pca: Any
 # functions on AWS
 
 
+@pytest.mark.slow
 def test_functions_record_in_the_table_and_in_the_log(aws: None, tmp_path: Path, clock: Clock, acm_pca: Any) -> None:
     create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
     settings = Settings(data=str(tmp_path / "home"), state="dynamodb")
