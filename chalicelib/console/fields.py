@@ -160,6 +160,7 @@ FIELDS: dict[str, Field] = {
     "unit": Field("Unit", ("Validity", "Type")),
     "end": Field("Last day", (), "For “until a date”: until the end of that day, in UTC."),
     **ALTERNATIVE_NAMES,
+    "thing": Field("PEM, DER or base64"),
     "reason": Field("Reason", ("RevocationReason",)),
     "serial": Field("Serial number", (), "Hexadecimal, with or without colons."),
     # of lists of certificates

@@ -40,6 +40,8 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", ""): (),
     ("GET", "you"): (),
     ("GET", "go-on/{draft}"): (),
+    ("GET", "inspect"): (),
+    ("POST", "inspect"): (),
     ("GET", "help"): (),
     ("GET", "help/{page}"): (),
     ("POST", "sign-out"): (),

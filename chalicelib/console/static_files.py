@@ -14,7 +14,7 @@ TYPES = {
 }
 NAMES = (
     *("vendor/pico.fluid.classless.min.css", "console.css", "icon.svg"),
-    *("vendor/htmx.min.js", "console.js", "browser-key.js"),
+    *("vendor/htmx.min.js", "console.js", "browser-key.js", "drop.js"),
 )
 
 

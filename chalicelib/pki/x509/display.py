@@ -88,7 +88,7 @@ def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
             "Validity",
             (_time("Not before", certificate.not_before), _time("Not after", certificate.not_after)),
         ),
-        _key(certificate.public_key, certificate.spki_der),
+        public_key(certificate.public_key, certificate.spki_der),
         *map(of_extension, certificate.extensions.values()),
         fingerprints(certificate_der),
     )
@@ -112,7 +112,7 @@ def of_csr(encoded: bytes) -> tuple[Section, ...]:
             ),
         ),
         _name("Subject", request.subject_der),
-        _key(request.public_key, request.spki_der),
+        public_key(request.public_key, request.spki_der),
         *map(of_extension, request.extensions),
         fingerprints(request.der),
     )
@@ -148,9 +148,10 @@ def _attribute(attribute: Element) -> Line:
         return Line(_ATTRIBUTES.get(oid, oid), value.der.hex(), "hex")
 
 
-def _key(public_key: PublicKeyTypes, spki_der: bytes) -> Section:
+def public_key(key: PublicKeyTypes, spki_der: bytes) -> Section:
+    """Display a public key, with the SHA-256 of its encoding."""
     digest = hashlib.sha256(spki_der).digest()
-    lines = [*_key_lines(public_key), Line("SHA-256 of the key", colons(digest), "hex")]
+    lines = [*_key_lines(key), Line("SHA-256 of the key", colons(digest), "hex")]
     return Section("Public key", tuple(lines))
 
 

@@ -54,7 +54,7 @@ BY_THE_API = {
     *(f"cas/{{ca_id}}/{each}" for each in ("install", "install-own", "install-signed", "disable", "enable", "delete")),
     *(f"cas/{{ca_id}}/{each}" for each in ("restore", "revocation/edit", "tags", "tags/remove", "reports")),
     *(f"cas/{{ca_id}}/sharing/{each}" for each in ("permit", "forbid", "policy", "unshare")),
-    *("cas/{ca_id}/certificates/{serial}/revoke", "principal/policy/preview"),
+    *("cas/{ca_id}/certificates/{serial}/revoke", "principal/policy/preview", "inspect"),
 }
 
 

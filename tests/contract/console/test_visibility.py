@@ -107,14 +107,14 @@ CHANGING = ("cas/create", "install", "delete", "edit", "issue", "principal", "pu
 def test_reader_is_offered_what_it_may_read_and_nothing_else(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser_of(rt, presets.policy_of("read-only")), [""]))
     assert {("GET", path) for path in READING} <= seen
-    assert {path for method, path in seen if method == "POST"} == {"sign-out"}
+    assert {path for method, path in seen if method == "POST"} == {"sign-out", "inspect"}
     assert not [path for _, path in seen if any(words in path for words in CHANGING)]
 
 
 def test_auditor_can_ask_for_reports_and_change_nothing(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser_of(rt, presets.policy_of("auditor")), [""]))
     assert {("GET", path) for path in READING} <= seen
-    assert {path for method, path in seen if method == "POST"} == {"sign-out", "cas/{ca_id}/reports"}
+    assert {path for method, path in seen if method == "POST"} == {"sign-out", "inspect", "cas/{ca_id}/reports"}
 
 
 def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any, made: Home) -> None:
@@ -127,7 +127,7 @@ def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any,
 def test_issuer_sees_what_it_may_do(rt: Any, made: Home) -> None:
     browser = browser_of(rt, presets.policy_of("issuer", [arn_of(made.ca_id)], [TEMPLATE]))
     seen = crawl(browser, [""])
-    assert {path for _, path in templates(seen)} == {"", "you", "help", "sign-out"}
+    assert {path for _, path in templates(seen)} == {"", "you", "help", "inspect", "sign-out"}
     page = browser.get(f"/console/you?ca={arn_of(made.ca_id)}")
     assert "by EndEntityServerAuthCertificate" in page.text
     assert page.text.count("Allowed</span>") == 2
