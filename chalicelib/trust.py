@@ -7,6 +7,7 @@ NSS; Node.js CLI, NODE_EXTRA_CA_CERTS; OpenSSL, SSL_CERT_FILE.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from typing import NamedTuple
 
 Words = tuple[str, ...]
@@ -85,8 +86,8 @@ STORES: dict[str, Store] = {
     ),
     "nss": Store(
         "Firefox, and Chromium on Linux",
-        "For one database of NSS, that of a Firefox profile or ~/.pki/nssdb of Chromium; needs NSS's certutil (Debian: "
-        "libnss3-tools). Restart the browser afterwards.",
+        "For Chromium on Linux; for Firefox, with the directory of its profile (about:profiles) instead. Needs NSS's "
+        "certutil (Debian: libnss3-tools). Restart the browser afterwards.",
         (("certutil", "-A", "-d", "sql:{database}", "-n", "{label}", "-t", "C,,", "-a", "-i", "{file}"),),
         (("certutil", "-D", "-d", "sql:{database}", "-n", "{label}"),),
         ("certutil", "-L", "-d", "sql:{database}", "-n", "{label}"),
@@ -120,3 +121,13 @@ def filled(words: Words, root: Root, *, file: str, database: str = "") -> Words:
     """A command with its values, none of which holds a placeholder."""
     values = {"file": file, "label": root.label, "thumbprint": root.thumbprint, "database": database}
     return tuple(word.format(**values) for word in words)
+
+
+def line(store: Store, words: Words, root: Root, *, file: str) -> str:
+    """A command for a person, with the database of Chromium where one is needed."""
+    sudo = ("sudo",) if store.as_root else ()
+    return " ".join(map(_word, sudo + filled(words, root, file=file, database="$HOME/.pki/nssdb")))
+
+
+def _word(word: str) -> str:
+    return f'"{word}"' if "$HOME" in word else shlex.quote(word)

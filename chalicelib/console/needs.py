@@ -64,6 +64,8 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "cas/{ca_id}/restore"): ("RestoreCertificateAuthority", _READ),
     ("GET", "cas/{ca_id}/certificate"): ("GetCertificateAuthorityCertificate", _READ),
     ("GET", "cas/{ca_id}/certificate/{file}"): ("GetCertificateAuthorityCertificate",),
+    ("GET", "cas/{ca_id}/trust"): ("GetCertificateAuthorityCertificate", _READ),
+    ("GET", "cas/{ca_id}/trust/root.pem"): ("GetCertificateAuthorityCertificate",),
     ("POST", "cas/{ca_id}/revocation/publish"): (_UPDATE, _READ),
     ("GET", "cas/{ca_id}/revocation/edit"): (_UPDATE, _READ),
     ("POST", "cas/{ca_id}/revocation/edit"): (_UPDATE, _READ),

@@ -34,6 +34,7 @@ from chalicelib.console.views import (
     sign_in,
     static,
     tags,
+    trust,
     wizard,
     you,
 )
@@ -151,6 +152,8 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "cas/{ca_id}/restore", lifecycle.restore),
     Page("GET", "cas/{ca_id}/certificate", authority.show_certificate, Others((_DESCRIBE, _CA_CERTIFICATE))),
     Page("GET", "cas/{ca_id}/certificate/{file}", authority.download_certificate, Others((_CA_CERTIFICATE,))),
+    Page("GET", "cas/{ca_id}/trust", trust.show, Others((_DESCRIBE, _CA_CERTIFICATE))),
+    Page("GET", "cas/{ca_id}/trust/root.pem", trust.download, Others((_CA_CERTIFICATE,))),
     Page("GET", "cas/{ca_id}/revocation", revocation.show),
     Page("POST", "cas/{ca_id}/revocation/publish", revocation.publish),
     Page("GET", "cas/{ca_id}/revocation/edit", revocation.edit),
