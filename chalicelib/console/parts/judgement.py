@@ -64,12 +64,13 @@ def _certificate(visit: Visit, encoded: bytes, others: Sequence[bytes]) -> Judge
         *_key(visit, certificate.public_key),
     ]
     ca = _signer(visit, certificate.issuer_der, encoded)
-    if ca is not None and ca.certificate_der is not None:
-        findings += [_signed_by(visit, ca), _status(visit, ca, certificate)]
-        above = [] if ca.certificate_der == encoded else [ca.certificate_der, *ca.chain_der]
-    else:
-        above = _above(certificate, others)
+    above = _above(certificate, others)
+    if ca is None:
         findings.append(_signed_elsewhere(certificate, above))
+    else:
+        findings += [_signed_by(visit, ca), _status(visit, ca, certificate)]
+        if _path(visit, ca) and ca.certificate_der not in {None, encoded}:
+            above = [ca.certificate_der, *ca.chain_der]
     return Judgement(tuple(findings), tuple(certificate_story.chain_of(visit, [encoded, *above])))
 
 
@@ -179,9 +180,16 @@ def _is_own(visit: Visit, ca: CertificateAuthority) -> bool:
 
 
 def _signed_by(visit: Visit, ca: CertificateAuthority) -> Finding:
+    path = _path(visit, ca)
+    return Finding(
+        "good", f"The CA {state.name_of(ca)} signed it." if path else "A CA of this account signed it.", path
+    )
+
+
+def _path(visit: Visit, ca: CertificateAuthority) -> str:
+    """The page of a CA; empty if the visitor may not see it."""
     path = f"cas/{arns.parse_ca_arn(ca.arn).ca_id}"
-    name = state.name_of(ca)
-    return Finding("good", f"The CA {name} signed it.", path if visit.may(path) else "")
+    return path if visit.may(path) else ""
 
 
 def _signer(visit: Visit, issuer_der: bytes, signed_der: bytes) -> CertificateAuthority | None:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 ACCOUNT = "000000000000"
-BY_ITSELF = {"", "you", "cas/midpoint", "sign-out", "help", "help/{page}"}  # nothing of an account is in them
+BY_ITSELF = {
+    "",
+    "you",
+    "cas/midpoint",
+    "sign-out",
+    "help",
+    "help/{page}",
+    "inspect",
+}  # nothing of an account is in them
 
 
 def signed_in(rt: Runtime, preset: str = "", **more: Any) -> Browser:

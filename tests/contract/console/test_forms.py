@@ -38,7 +38,7 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     tabs = ("", "/renew", "/revocation", "/revocation/edit", "/tags", "/sharing", "/reports")
     own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
-    paths += [f"cas/{ca}/certificates/{serial}/revoke", *access_paths(rt)]
+    paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", *access_paths(rt)]
     found = [browser.get(f"/console/{path}") for path in paths]
     issuing = browser.get(f"/console/cas/{ca}/issue")
     found += [issuing, browser.submit(issuing, "/issue", csr=csr().decode())]

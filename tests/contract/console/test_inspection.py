@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, pkcs7
 
-from chalicelib.access import access_keys
+from chalicelib.access import access_keys, principals
 from chalicelib.crl import publication
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
@@ -77,6 +77,21 @@ def test_certificate_is_judged_with_its_chain_and_status(browser: Browser, rt: R
     assert re.findall("<bdi>([^<]*)</bdi>", drawn) == ["leaf.example.com", "Middle", "Top"]
     revoke(rt, ca, serial)
     assert findings(pasted(browser, certificate))[2] == "Revoked on 2030-01-01 12:00:00 UTC: superseded."
+
+
+def test_who_may_see_no_ca_learns_nothing_of_the_account(rt: Runtime) -> None:
+    ca = root(rt, {"CommonName": "Secret CA"}, Tags=[{"Key": "Name", "Value": "Secret name"}])
+    certificate = got(rt, ca, issue(rt, ca))["Certificate"]
+    principals.create(rt, "000000000000", "nobody")
+    nobody = Browser(rt)
+    nobody.sign_in(access_keys.create_access_key(rt, "000000000000", principal="nobody"))
+    page = pasted(nobody, certificate)
+    assert findings(page)[1:] == [
+        "A CA of this account signed it.",
+        "Its status is not shown: your access key may not read certificates of the CA.",
+    ]
+    assert "Secret name" not in page.text
+    assert f"cas/{ca}" not in page.text
 
 
 def test_chain_in_pem_or_pkcs7_is_taken_apart(browser: Browser, rt: Runtime) -> None:

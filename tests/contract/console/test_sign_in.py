@@ -313,7 +313,7 @@ def test_first_load_is_small_and_is_kept(browser: Browser) -> None:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         size += len(answer.body)
     assert size <= 200_000
-    of_some = {"vendor/htmx.min.js", "browser-key.js"}  # of pages that ask again by themselves, or make keys
+    of_some = {"vendor/htmx.min.js", "browser-key.js", "drop.js"}  # of pages that ask again, make keys or take files
     assert {urlsplit(url).path.rsplit("static/", 1)[1] for url in found} == set(static_files.NAMES) - of_some
 
 
