@@ -178,6 +178,7 @@ FIELDS: dict[str, Field] = {
     "revoked_to": Field("Revoked until"),
     "sort": Field("Order"),
     # of activity
+    "scope": Field("Show"),
     "operation": Field("Operation", (), "Such as IssueCertificate.", docs="audit#what-is-recorded"),
     "actor": Field("Who", (), "A principal's name or ARN, or an access key ID.", docs="audit#a-record"),
     "outcome": Field("Outcome"),

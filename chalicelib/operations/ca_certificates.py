@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.audit import notes
 from chalicelib.ca import find, replacement, state
 from chalicelib.crl import publication, revocation_configuration
 from chalicelib.operations.refusals import as_api_errors
@@ -86,7 +88,16 @@ def import_certificate_authority_certificate(
     ca = find.modify(rt, caller, request["CertificateAuthorityArn"], change)
     publication.make_due(rt, ca)
     if before is not None:
+        _note(before, ca)
         replacement.warn(rt, before, ca)
+
+
+def _note(before: CertificateAuthority, after: CertificateAuthority) -> None:
+    """Note for the record which certificate was installed, and which one it replaces."""
+    serials = {"serialNumber": arns.serial_hex(state.issuer_of(after).serial_number)}
+    if before.certificate_der not in {None, after.certificate_der}:
+        serials["replacedSerialNumber"] = arns.serial_hex(state.issuer_of(before).serial_number)
+    notes.note(**serials)
 
 
 def get_certificate_authority_certificate(

@@ -11,9 +11,10 @@ from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import signet_endpoints
 from chalicelib.audit import AuditError, search
+from chalicelib.ca import state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
-from chalicelib.console.parts import authority_page
+from chalicelib.console.parts import activity_words, authority_page
 from chalicelib.reports import activity
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ PAGE = 25
 EXAMINED = 2000  # records for a page, so that it comes soon
 _OTHER_CLOCKS = timedelta(minutes=15)
 _MOST_ENDED = 40
-FIELDS = ("operation", "actor", "outcome", "happened_from", "happened_to")
+FIELDS = ("scope", "operation", "actor", "outcome", "happened_from", "happened_to")
+SCOPES = {"": "Changes and refusals", "all": "Everything, reads as well"}
+LIVE_SECONDS = 15  # between two looks of the first page at what is new
 OUTCOMES = {
     "allowed": ("good", "●", "Allowed"),
     "denied": ("bad", "✕", "Denied"),
@@ -43,18 +46,23 @@ class Row(NamedTuple):
 
     Attributes:
         record: as it was written.
+        what: what it was to do, in words.
         at: the address of its page, behind that of the list.
         names: of the certificate, if one was issued.
-        ca_id, serial: of what it was about; empty for nothing.
+        ca_id, ca_name, serial: of what it was about; empty for nothing.
+        principal: who acted, if that is a principal of the visitor's account.
     """
 
     record: Mapping[str, Any]
+    what: str
     time: datetime
     outcome: tuple[str, str, str]
     at: str
     names: str = ""
     ca_id: str = ""
+    ca_name: str = ""
     serial: str = ""
+    principal: str = ""
 
 
 class Event(NamedTuple):
@@ -73,6 +81,8 @@ class Event(NamedTuple):
 def show_of_account(visit: Visit) -> WireResponse:
     """The calls that concern the account, the newest first."""
     values = _listed(visit, "activity", "")
+    if _is_part(visit):
+        return render.page(visit, "activity_rows.html", title="", **values, ca_id="")
     status = 422 if values["problems"] else 200
     values |= {
         "journal": visit.rt.store.journal_head(),
@@ -85,6 +95,8 @@ def show_of_account(visit: Visit) -> WireResponse:
 def show_of_authority(visit: Visit) -> WireResponse:
     """The calls about a CA, the newest first, and what happened before the record began."""
     values = _listed(visit, authority_page.address(visit.ca.ca_id, TAB), visit.ca.arn)
+    if _is_part(visit):
+        return render.page(visit, "activity_rows.html", title="", **values, ca_id=visit.ca.ca_id)
     is_whole = not values["following"] and not values["typed"] and not values["problems"]
     history = _events(activity.activity(visit.rt, visit.caller, visit.ca.arn)) if is_whole else ()
     begin = values.pop("oldest")
@@ -98,6 +110,11 @@ def show_of_authority(visit: Visit) -> WireResponse:
     )
 
 
+def _is_part(visit: Visit) -> bool:
+    """Tell whether a page asks for the list alone, as it does while it is open."""
+    return visit.query.get("part") == "list"
+
+
 def show_record(visit: Visit) -> WireResponse:
     """One record in full."""
     found = visit.rt.audit.get(visit.caller.account_id, visit.query.get("at", ""))
@@ -106,10 +123,10 @@ def show_record(visit: Visit) -> WireResponse:
     return render.page(
         visit,
         "activity_record.html",
-        title=str(found.record["eventName"]),
+        title=activity_words.of_record(found.record),
         section=SECTION,
         back=authority_page.address(visit.ca.ca_id, TAB) if visit.authority else "activity",
-        row=_row(found),
+        row=_row(visit, found),
         text=json.dumps(found.record, indent=2),
     )
 
@@ -130,8 +147,8 @@ def _listed(visit: Visit, path: str, ca_arn: str) -> dict[str, Any]:
     try:
         for number, found in enumerate([] if problems else _calls(visit, filters, ended), start=1):
             oldest = _time(found.record)
-            if filters.fit(found.record):
-                rows.append(_row(found))
+            if filters.fit(found.record) and _is_in_scope(typed, found.record):
+                rows.append(_row(visit, found))
             if len(rows) == PAGE or number == EXAMINED:
                 following = urlencode(typed | {"next": found.position, "ended": ",".join(list(ended)[-_MOST_ENDED:])})
                 break
@@ -142,12 +159,21 @@ def _listed(visit: Visit, path: str, ca_arn: str) -> dict[str, Any]:
         "typed": typed,
         "problems": problems,
         "outcomes": OUTCOMES,
+        "scopes": SCOPES,
+        "operations": activity_words.WORDS,
+        "live": 0 if "next" in visit.query or problems else LIVE_SECONDS,
         "rows": rows,
         "following": following,
         "first": "next" not in visit.query,
         "again": urlencode(typed),
         "oldest": oldest,
     }
+
+
+def _is_in_scope(typed: Mapping[str, str], record: Mapping[str, Any]) -> bool:
+    """Leave out reads that were allowed, unless the filters ask for them."""
+    asked_for = typed.get("scope") or typed.get("operation") or typed.get("outcome")
+    return bool(asked_for) or record.get("readOnly") is False or search.outcome_of(record) != "allowed"
 
 
 def _calls(visit: Visit, filters: search.Filters, ended: dict[str, None]) -> Iterator[Found]:
@@ -165,6 +191,8 @@ def _filters(typed: Mapping[str, str], ca_arn: str) -> tuple[search.Filters, dic
     since, until = (_day(typed, name, problems) for name in ("happened_from", "happened_to"))
     if typed.get("outcome", "") not in {"", *OUTCOMES}:
         problems["outcome"] = "It must be one of these."
+    if typed.get("scope", "") not in SCOPES:
+        problems["scope"] = "It must be one of these."
     return search.Filters(
         principal=typed.get("actor", ""),
         operation=typed.get("operation", ""),
@@ -186,20 +214,41 @@ def _day(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> datet
     return day
 
 
-def _row(found: Found) -> Row:
+def _row(visit: Visit, found: Found) -> Row:
     record = found.record
     details = record.get("additionalEventData") or {}
     named = [str(each.get("ARN", "")) for each in record.get("resources") or ()]
-    serial = next((arn.rpartition("/")[2] for arn in named if "/certificate/" in arn), "")
+    about = next((arn for arn in named if ":certificate-authority/" in arn), "")
     return Row(
         record,
+        activity_words.of_record(record),
         _time(record),
         OUTCOMES[search.outcome_of(record)],
         urlencode({"at": found.position}),
         ", ".join(map(str, details.get("certificateNames") or ())),
-        next((search.ca_id_of(arn) for arn in named if ":certificate-authority/" in arn), ""),
-        serial,
+        search.ca_id_of(about) if about else "",
+        _name_of(visit, about),
+        next((arn.rpartition("/")[2] for arn in named if "/certificate/" in arn), ""),
+        _principal(visit, record),
     )
+
+
+def _name_of(visit: Visit, arn: str) -> str:
+    """The name of the CA that an ARN names or is part of; its id if it is gone or another account's."""
+    ca_arn = arn.partition("/certificate/")[0]
+    try:
+        is_own = bool(arn) and arns.parse_ca_arn(ca_arn).account_id == visit.caller.account_id
+    except arns.ArnError:
+        return search.ca_id_of(arn)
+    ca = visit.rt.store.get_certificate_authority(ca_arn, cached=True) if is_own else None
+    return state.name_of(ca) if ca is not None else search.ca_id_of(arn)
+
+
+def _principal(visit: Visit, record: Mapping[str, Any]) -> str:
+    """The principal of the visitor's account that acted; empty for anybody else."""
+    who = record.get("userIdentity") or {}
+    is_own = who.get("type") == "IAMUser" and who.get("accountId") == visit.caller.account_id
+    return str(who.get("userName", "")) if is_own else ""
 
 
 def _time(record: Mapping[str, Any]) -> datetime:

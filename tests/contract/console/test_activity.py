@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -40,7 +41,7 @@ def browser(rt: Runtime) -> Browser:
 
 def operations(page: Answer) -> list[str]:
     """The operations of the list, from the top."""
-    return [piece.split(">")[2].partition("<")[0] for piece in page.text.split('data-label="Operation"')[1:]]
+    return re.findall(r'<small class="event">([^<]*)<', page.text)
 
 
 def links(page: Answer) -> Iterator[str]:
