@@ -9,6 +9,7 @@ Source: RFC 5280 sections 4.2.1 and 6.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.x509.extensions import Extension
     from chalicelib.pki.x509.name_constraints import NameConstraints
 
+_SKEW = timedelta(minutes=5)  # as for certificates that are installed
 _KEY_IDENTIFIER, _SERIAL_NUMBER = 0x80, 0x82  # in AuthorityKeyIdentifier
 
 
@@ -180,7 +182,7 @@ def problems(path: Path, at: datetime) -> list[str]:
 def _of_validity(certificate: Link, at: datetime) -> Iterator[str]:
     if certificate.not_after < at:
         yield f"The certificate of “{certificate.name}” expired on {certificate.not_after:%Y-%m-%d}."
-    if certificate.not_before > at:
+    if certificate.not_before > at + _SKEW:
         yield f"The certificate of “{certificate.name}” is not valid before {certificate.not_before:%Y-%m-%d}."
 
 

@@ -1,4 +1,8 @@
-"""Commands with which other programs sign the CSR of a subordinate CA, with the extensions that it needs."""
+"""Commands with which other programs sign the CSR of a subordinate CA, with the extensions that it needs.
+
+Source: openssl-x509(1) and x509v3_config(5); step's reference, "step certificate sign"; the API of Vault's PKI secrets
+engine, "Sign intermediate".
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,11 @@ from chalicelib.ca import chains
 if TYPE_CHECKING:
     from chalicelib.records import CertificateAuthority
 
-_DAYS = 3 * 365
-_DAY = timedelta(days=1)
+_DAYS, _DAY = 3 * 365, timedelta(days=1)
 
 
 class Signer(NamedTuple):
-    """A program that signs: its name, what it is told, and the way to the files to install."""
+    """A program that signs, its command, and where the certificate and its chain are afterwards."""
 
     name: str
     command: str
@@ -23,26 +26,23 @@ class Signer(NamedTuple):
 
 
 def of(ca: CertificateAuthority) -> list[Signer]:
-    """The commands for a subordinate; the certificate that it has decides path length and days, otherwise 0 and 1,095.
+    """The commands for a subordinate, with the path length and the days of the certificate that it has.
 
-    The files are those that OpenSSL's documentation uses: `parent.pem` and `parent.key` are of the CA that signs.
+    Without one, these are 0 and 1,095. The CA that signs has the files `parent.pem` and `parent.key`.
     """
     path = chains.installed(ca)
-    depth, days = 0, _DAYS
-    if path:
-        depth, days = path[0].path_length or 0, max((path[0].not_after - path[0].not_before) // _DAY, 1)
-    files = "certificate.pem is the certificate. The chain is parent.pem and every certificate above it, the root last."
-    return [
-        Signer("OpenSSL", _OPENSSL.format(depth=depth, days=days), files),
-        Signer("step", _STEP.format(depth=depth, hours=days * 24), files),
-        Signer(
-            "Vault", _VAULT.format(depth=depth, hours=days * 24), "chain.pem is the chain; the mount is called pki."
-        ),
-    ]
+    depth = path[0].path_length if path else 0
+    days = max((path[0].not_after - path[0].not_before) // _DAY, 1) if path else _DAYS
+    openssl = _OPENSSL.format(pathlen="" if depth is None else f", pathlen:{depth}", days=days)
+    vault = _VAULT.format(depth=-1 if depth is None else depth, hours=days * 24)
+    step = [] if depth is None else [Signer("step", _STEP.format(depth=depth, hours=days * 24), _FILES)]
+    return [Signer("OpenSSL", openssl, _FILES), *step, Signer("Vault", vault, _VAULT_FILES)]
 
 
+_FILES = "Install certificate.pem. Its chain is parent.pem, followed by every certificate above that, the root last."
+_VAULT_FILES = "Install certificate.pem with the chain chain.pem. The engine is mounted at pki."
 _OPENSSL = """cat > ca.ext <<'END'
-basicConstraints = critical, CA:TRUE, pathlen:{depth}
+basicConstraints = critical, CA:TRUE{pathlen}
 keyUsage = critical, digitalSignature, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid:always

@@ -17,6 +17,7 @@ from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, wizard_checks, wizard_draft, wizard_review
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.forms.wizard_draft import ORDER, STEPS, WizardDraft
+from chalicelib.console.parts import parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,5 +183,12 @@ def created(visit: Visit) -> WireResponse:
         section=SECTION,
         ca=ca,
         ca_id=visit.ca.ca_id,
+        parents=_parents(visit) if ca["Type"] != "ROOT" else [],
         commands=(command("GetCertificateAuthorityCsr", arn, "--output text > ca.csr"),),
     )
+
+
+def _parents(visit: Visit) -> list[parents.Parent]:
+    """The CAs that the visitor may let sign the new one."""
+    is_allowed = visit.may(f"cas/{visit.ca.ca_id}/install-signed", "POST")
+    return parents.offered(visit) if is_allowed else []
