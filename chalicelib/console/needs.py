@@ -57,6 +57,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "cas/{ca_id}/install-signed"): (_IMPORT, _READ, _CSR),  # and what `install` asks of the CA above
     **{(method, "cas/{ca_id}/renew"): (_IMPORT, _READ) for method in ("GET", "POST")},
     ("GET", "cas/{ca_id}/former/{version}"): ("GetCertificateAuthorityCertificate",),
+    ("GET", "cas/{ca_id}/disable"): (_UPDATE, _READ),
     ("POST", "cas/{ca_id}/disable"): (_UPDATE, _READ),
     ("POST", "cas/{ca_id}/enable"): (_UPDATE, _READ),
     ("GET", "cas/{ca_id}/delete"): ("DeleteCertificateAuthority", _READ),
@@ -74,8 +75,10 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "cas/{ca_id}/tags/remove"): ("UntagCertificateAuthority", "ListTags", _READ),
     ("GET", "cas/{ca_id}/sharing"): ("ListPermissions", _READ),
     ("POST", "cas/{ca_id}/sharing/permit"): ("CreatePermission", "ListPermissions", _READ),
+    ("GET", "cas/{ca_id}/sharing/forbid"): ("DeletePermission", "ListPermissions", _READ),
     ("POST", "cas/{ca_id}/sharing/forbid"): ("DeletePermission", "ListPermissions", _READ),
     ("POST", "cas/{ca_id}/sharing/policy"): ("PutPolicy", "GetPolicy", "ListPermissions", _READ),
+    ("GET", "cas/{ca_id}/sharing/unshare"): ("DeletePolicy", "GetPolicy", "ListPermissions", _READ),
     ("POST", "cas/{ca_id}/sharing/unshare"): ("DeletePolicy", "GetPolicy", "ListPermissions", _READ),
     ("GET", "cas/{ca_id}/reports"): (_REPORT, _READ),
     ("POST", "cas/{ca_id}/reports"): ("CreateCertificateAuthorityAuditReport", _REPORT, _READ),

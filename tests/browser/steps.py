@@ -66,7 +66,7 @@ def wizard(page: Page) -> None:
     page.locator("#value\\.0").fill("First")
     press(page, "Next")
     at(page, "Renewal permission")
-    expect(page.get_by_role("checkbox")).to_be_checked()
+    expect(page.get_by_role("checkbox")).not_to_be_checked()
     press(page, "Next")
     review_step(page)
 
@@ -153,7 +153,7 @@ def sign_by_openssl(ca: Authority) -> None:
 
 def install_by_paste(page: Page, ca: Authority) -> None:
     """First the wrong one, whose refusal stands beside its field; then the right one with its chain."""
-    at(page, "Install the CA certificate")
+    expect(page.get_by_role("heading", name="Install the CA certificate")).to_be_visible()
     certificate, chain = page.get_by_label("Certificate", exact=True), page.get_by_label("Certificate chain")
     certificate.fill((ca.work / "root.pem").read_text())
     press(page, "Install")
@@ -217,6 +217,8 @@ def crl_light(page: Page, ca: Authority) -> tuple[str, int]:
 
 def delete_and_restore(page: Page, ca: Authority) -> None:
     page.goto(f"cas/{ca.ca_id}")
+    follow(page, "Disable…")
+    expect(page.locator("main")).to_contain_text("It issues nothing until you enable it again")
     press(page, "Disable")
     expect(page.locator("main .badge").first).to_contain_text("Disabled")
     follow(page, "Delete…")

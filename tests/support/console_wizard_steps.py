@@ -25,13 +25,15 @@ def begin(browser: Browser) -> Answer:
     return browser.get("/console/cas/create")
 
 
-def to_review(browser: Browser, kind: str = "SUBORDINATE", name: str = "Example CA", **revocation: str) -> Answer:
+def to_review(
+    browser: Browser, kind: str = "SUBORDINATE", name: str = "Example CA", acm: str = "", **revocation: str
+) -> Answer:
     page = go(browser, begin(browser), type=kind)
     page = go(browser, page, **SUBJECT | {"CommonName": name})
     page = go(browser, page, algorithm="EC_prime256v1")
     page = go(browser, page, **revocation)
     page = go(browser, page, **{"key.0": "Name", "value.0": "First"})
-    return go(browser, page)
+    return go(browser, page, acm=acm)
 
 
 def create(browser: Browser, kind: str = "SUBORDINATE", name: str = "Example CA") -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ADVANCED = {"cname", "path", "days", "acl", "partitioned", "omit"}
 _SAMPLE_BUCKET = {"choice": "existing", "bucket": "sample"}
-_SAMPLES = {**_SAMPLE_BUCKET, "days": "7"}
+_SAMPLES = {**_SAMPLE_BUCKET, "days": "7", "acl": DEFAULTS["acl"]}
 
 
 def problems_of(rt: Runtime, account_id: str, typed: Typed, *, current: str = "") -> Problems:
@@ -41,7 +41,7 @@ def problems_of(rt: Runtime, account_id: str, typed: Typed, *, current: str = ""
 
     problems = every_problem(check, typed, {**_SAMPLES, "ocsp_cname": "sample.example"})
     if typed.get("crl"):
-        judged = {**typed, "acl": ""} if "acl" in problems else typed
+        judged = {**typed, "acl": DEFAULTS["acl"]} if "acl" in problems else typed
         field, words = _bucket_problem(rt, account_id, judged, current)
         problems |= {field: words} if words else {}
     return problems

@@ -41,7 +41,7 @@ def _crl_of(typed: Mapping[str, str]) -> dict[str, Any]:
         "Enabled": True,
         "ExpirationInDays": int(days) if re.fullmatch("[0-9]{1,9}", days, re.ASCII) else 0,
         "S3BucketName": bucket_of(typed),
-        "S3ObjectAcl": typed.get("acl") or DEFAULTS["acl"],
+        "S3ObjectAcl": typed.get("acl", ""),
     }
     crl |= {member: typed[name] for name, member in _TEXTS.items() if typed.get(name)}
     crl |= {"CrlType": "PARTITIONED"} if typed.get("partitioned") else {}

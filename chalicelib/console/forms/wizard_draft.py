@@ -57,7 +57,6 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "type": {"type": "SUBORDINATE"},
     "key": {"algorithm": DEFAULT_KEY},
     "revocation": revocation_form.DEFAULTS,
-    "permission": {"acm": "yes"},
 }
 
 

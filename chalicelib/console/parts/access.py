@@ -12,10 +12,12 @@ from chalicelib.access import access_keys, policy, policy_documents, principals
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.ca import iterate, state
-from chalicelib.console import web
+from chalicelib.console import render, web
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
+    from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.parts.confirmation import Question
     from chalicelib.console.web import Visit
     from chalicelib.identities import AccessKey, Principal
 
@@ -78,6 +80,13 @@ def key(visit: Visit) -> AccessKey:
     if found is None:
         raise web.NotFoundError
     return found
+
+
+def ask(visit: Visit, name: str, question: Question) -> WireResponse:
+    """A page that asks before something of a principal stops."""
+    return render.page(
+        visit, "principal_question.html", title=question.heading, section=SECTION, question=question, name=name
+    )
 
 
 def caller_of(visit: Visit, name: str) -> Caller:

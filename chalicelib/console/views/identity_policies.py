@@ -9,6 +9,7 @@ from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web
 from chalicelib.console.parts import access, notes, rights
+from chalicelib.console.parts.confirmation import Question
 from chalicelib.identities import ADMINISTRATOR
 
 if TYPE_CHECKING:
@@ -100,6 +101,27 @@ def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireRespon
         authorities=access.authorities(visit),
         typed={"ca": ca.typed} | typed,
         problems=problems,
+    )
+
+
+def confirm_removal(visit: Visit) -> WireResponse:
+    """Show what the removal stops, and ask for confirmation."""
+    principal, name = _principal(visit), visit.query.get("policy", "")
+    if name not in dict(principal.policies):
+        raise web.NotFoundError
+    return access.ask(
+        visit,
+        principal.name,
+        Question(
+            heading=f"Remove the policy {name}?",
+            consequences=(
+                "The principal may no longer do what this policy alone allows, and its access keys with it.",
+                "What the policy denies is no longer denied.",
+            ),
+            action=access.address(principal.name, "policy/remove", policy=name),
+            button="Remove",
+            back=access.address(principal.name),
+        ),
     )
 
 

@@ -15,8 +15,9 @@ from chalicelib.access import access_keys, oidc_providers, presets, principals, 
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
 from chalicelib.access.principals import PrincipalError
-from chalicelib.console import render, web
+from chalicelib.console import render, text, web
 from chalicelib.console.parts import access, notes, rights
+from chalicelib.console.parts.confirmation import Question
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.store import ConflictError
@@ -222,6 +223,28 @@ def create_key(visit: Visit) -> WireResponse:
         address=access.address(principal.name),
         made=made,
         expires_at=expires_at,
+    )
+
+
+def confirm_deactivation(visit: Visit) -> WireResponse:
+    """Show what the deactivation of an access key stops, and ask for confirmation."""
+    key = access.key(visit)
+    used = "has never been used" if key.last_used_at is None else f"was last used on {text.utc(key.last_used_at)}"
+    return access.ask(
+        visit,
+        key.principal,
+        Question(
+            heading=f"Deactivate the access key {key.access_key_id}?",
+            consequences=(
+                "Requests that are signed with it are refused until you activate it again.",
+                "Sessions of the console that were begun with it end.",
+                f"It {used}.",
+            ),
+            action=access.address(key.principal, "key/switch", key=key.access_key_id),
+            fields={"active": "no"},
+            button="Deactivate",
+            back=access.address(key.principal),
+        ),
     )
 
 

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 from chalicelib import errors
 from chalicelib.access import resource_policy
 from chalicelib.access import sharing as access_sharing
+from chalicelib.access.policy_documents import PolicyError, check_cost
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
+from chalicelib.console.parts.confirmation import Question
 from chalicelib.operations import permissions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
 TAB = "sharing"
+_CONFIRM = "Accounts lose access by this policy: confirm it below."
+_MOST_CHARACTERS = 20_480  # of a policy, by AWS's model
 _SAMPLE_ACCOUNT = "111122223333"
 
 
@@ -27,7 +33,7 @@ def show(visit: Visit) -> WireResponse:
     return _page(visit, {})
 
 
-def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
+def _page(visit: Visit, problems: dict[str, str], losses: tuple[str, ...] = ()) -> WireResponse:
     arn = visit.ca.arn
     listed = visit.client.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
     readable = visit.ca.allows("GetPolicy")
@@ -48,6 +54,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         policy=policy,
         shares=access_sharing.shares(policy, arn) if policy else [],
         example=_example(arn),
+        losses=losses,
         typed={"policy": policy or ""} | dict(visit.form.fields if problems else {}),
     )
 
@@ -95,10 +102,72 @@ def _permission(
     return authority_page.done(visit, TAB, note)
 
 
+def confirm_forbidding(visit: Visit) -> WireResponse:
+    """Show what the withdrawal stops, and ask for confirmation."""
+    account = visit.query.get("account", "")
+    return _question(
+        visit,
+        heading="Withdraw the permission of ACM?",
+        consequences=(
+            f"ACM of account {account or visit.caller.account_id} issues, gets and renews no certificates of this CA.",
+            "Certificates that it requested expire unless you grant the permission again in time.",
+        ),
+        action="sharing/forbid",
+        button="Withdraw",
+        fields={"account": account} if account else {},
+    )
+
+
+def confirm_unsharing(visit: Visit) -> WireResponse:
+    """Show who loses what without the policy, and ask for confirmation."""
+    policy = _policy(visit.client, visit.ca.arn)
+    return _question(
+        visit,
+        heading="Remove the resource policy?",
+        consequences=tuple(_losses(policy, "", visit.ca.arn)) or ("No account loses anything.",),
+        action="sharing/unshare",
+        button="Remove",
+    )
+
+
+def _question(visit: Visit, *, action: str, **values: Any) -> WireResponse:
+    back, path = (authority_page.address(visit.ca.ca_id, path) for path in (TAB, action))
+    question = Question(action=path, back=back, **values)
+    return authority_page.show(visit, "authority_question.html", TAB, question=question)
+
+
+def _losses(before: str | None, after: str, ca_arn: str) -> Iterator[str]:
+    """Yield the operations and templates that accounts lose, by the policy before and after, in sentences."""
+    left = {share.account_id: share for share in access_sharing.shares(after, ca_arn)} if after else {}
+    for share in access_sharing.shares(before, ca_arn) if before else ():
+        still = left.get(share.account_id)
+        lost = [name for name in share.operations if still is None or name not in still.operations]
+        templates = len(share.templates) - len(set(share.templates) & set(still.templates if still else ()))
+        account = "All accounts" if share.account_id == "*" else f"Account {share.account_id}"
+        if lost:
+            yield f"{account} can no longer use: {', '.join(lost)}."
+        elif templates:
+            yield f"{account} can no longer issue by {templates} of its templates."
+
+
+def _losses_of(visit: Visit, text: str) -> tuple[str, ...]:
+    """The losses by another policy; none if the visitor may not read the present one, or the new one is refused."""
+    if not visit.ca.allows("GetPolicy") or len(text) > _MOST_CHARACTERS:
+        return ()
+    try:
+        check_cost(resource_policy.parse(text, visit.ca.arn))
+        return tuple(_losses(_policy(visit.client, visit.ca.arn), text, visit.ca.arn))
+    except PolicyError:
+        return ()
+
+
 def share(visit: Visit) -> WireResponse:
     """Attach a policy."""
     text = visit.form.get("policy").replace("\r\n", "\n")
     try:
+        losses = () if visit.form.get("confirmed") else _losses_of(visit, text)
+        if losses:
+            return _page(visit, {"policy": _CONFIRM}, losses)
         visit.client.call("PutPolicy", ResourceArn=visit.ca.arn, Policy=text)
     except errors.ApiError as error:
         return _page(visit, problems_of(error, otherwise="policy"))

@@ -143,6 +143,10 @@ def _values(visit: Visit, step: str, draft: WizardDraft, problems: Problems, *, 
         "subject": {"names": wizard_draft.FIELDS["subject"]},
         "key": {"keys": wizard_draft.KEYS, "default_key": wizard_draft.DEFAULT_KEY},
         "tags": {"rows": min(tags + (3 if more else 1), wizard_draft.MOST_TAGS)},
+        "permission": {
+            "is_root": draft.typed("type").get("type") == "ROOT",
+            "on_aws": visit.rt.settings.state == "dynamodb",
+        },
         "review": {"rows": wizard_review.rows(draft)},
     }
     return values.get(step, {})

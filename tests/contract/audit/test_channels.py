@@ -51,8 +51,8 @@ BY_THE_API = {
         "cas/{ca_id}/issue/csr",
         "cas/{ca_id}/issue/{draft}",
     ),
-    *(f"cas/{{ca_id}}/{each}" for each in ("install", "install-own", "install-signed", "disable", "enable", "delete")),
-    *(f"cas/{{ca_id}}/{each}" for each in ("restore", "revocation/edit", "tags", "tags/remove", "reports")),
+    *(f"cas/{{ca_id}}/{each}" for each in ("install", "install-own", "install-signed", "renew", "disable", "enable")),
+    *(f"cas/{{ca_id}}/{each}" for each in ("delete", "restore", "revocation/edit", "tags", "tags/remove", "reports")),
     *(f"cas/{{ca_id}}/sharing/{each}" for each in ("permit", "forbid", "policy", "unshare")),
     *("cas/{ca_id}/certificates/{serial}/revoke", "principal/policy/preview", "inspect"),
 }

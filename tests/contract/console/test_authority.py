@@ -58,7 +58,7 @@ def tabs(page: Any) -> list[str]:
 
 def test_ca_is_disabled_and_enabled(browser: Browser, acm_pca: Any) -> None:
     arn = active_root(acm_pca)
-    page = browser.submit(page_of(browser, arn), "/disable")
+    page = browser.submit(page_of(browser, arn, "/disable"), "/disable")
     assert "issues nothing" in note(page)
     assert authority(browser, arn).status == "DISABLED"
     page = browser.submit(page, "/enable")
@@ -71,7 +71,7 @@ def test_active_ca_is_not_deleted_before_it_is_disabled(browser: Browser, acm_pc
     page = page_of(browser, arn, "/delete")
     assert "Disable it first" in page.text
     assert not [each for each in page.forms if each["action"].endswith("/delete")]
-    token = page.form("/disable")["fields"]["token"]
+    token = page.form("sign-out")["fields"]["token"]
     refused = browser.post(path_of(arn, "/delete"), {"token": token, "window": "7"})
     assert refused.status == 422
     assert "not in a valid state for deletion" in refused.text

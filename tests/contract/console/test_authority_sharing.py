@@ -117,7 +117,9 @@ def test_permission_is_given_and_taken_back(browser: Browser, acm_pca: Any) -> N
     assert "exists already" in problems(again)["account"]
     page = browser.submit(page, "/permit", account="111122223333")
     assert [each.source_account for each in authority(browser, arn).permissions] == [ACCOUNT, "111122223333"]
-    page = browser.submit(page, "/forbid")  # the first one's own form
+    asked = page_of(browser, arn, f"/sharing/forbid?account={ACCOUNT}")
+    assert f"ACM of account {ACCOUNT} issues, gets and renews no certificates of this CA." in asked.text
+    page = browser.submit(asked, "/forbid")
     assert note(page) == "The permission is withdrawn."
     assert [each.source_account for each in authority(browser, arn).permissions] == ["111122223333"]
 
@@ -156,8 +158,7 @@ def test_policy_is_attached_shown_and_removed(browser: Browser, acm_pca: Any) ->
     assert acm_pca.get_policy(ResourceArn=arn)["Policy"] == text
     assert text in unescape(page.text)
     assert "<script>alert" not in page.text
-    (button,) = (each["formaction"] for _, each in page.elements if "formaction" in each)
-    page = send(browser, page, button)
+    page = browser.submit(page_of(browser, arn, "/sharing/unshare"), "/unshare")
     assert note(page) == "The resource policy is removed."
     assert browser.rt.store.get_policy(arn) is None
 

@@ -35,7 +35,18 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
         ("sharing", "/policy", {"policy": json.dumps(policy(ca))}),
     ):
         browser.submit(browser.get(f"/console/cas/{ca}/{path}"), form, **fields)
-    tabs = ("", "/renew", "/revocation", "/revocation/edit", "/tags", "/sharing", "/reports")
+    tabs = (
+        "",
+        "/renew",
+        "/disable",
+        "/sharing/forbid",
+        "/sharing/unshare",
+        "/revocation",
+        "/revocation/edit",
+        "/tags",
+        "/sharing",
+        "/reports",
+    )
     own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
     paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", *access_paths(rt)]
@@ -47,8 +58,8 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
         found.append(page)
         page = browser.submit(page, page.url.rsplit("/", 1)[1], go="next", **fields)
     found.append(page)
-    page = browser.get(f"/console/cas/{disabled}")
-    found.append(browser.submit(page, "/disable"))
+    page = browser.get(f"/console/cas/{disabled}/disable")
+    found += [page, browser.submit(page, "/disable")]
     found.append(browser.get(f"/console/cas/{disabled}/delete"))
     browser.submit(found[-1], "/delete")
     return [*found, browser.get(f"/console/cas/{disabled}"), browser.get("/console/sign-in")]
@@ -58,7 +69,7 @@ def access_paths(rt: Any) -> list[str]:
     """The pages with forms of a principal that has a policy and an access key."""
     principals.create(rt, "0" * 12, "zed", policies=(("p", presets.policy_of("auditor")),))
     key = access_keys.create_access_key(rt, "0" * 12, principal="zed").access_key_id
-    pages_of = ("", "/policy", "/delete", "/key/delete")
+    pages_of = ("", "/policy", "/policy/remove", "/delete", "/key/delete", "/key/switch")
     return ["principals/create", *(f"principal{path}?name=zed&policy=p&key={key}" for path in pages_of)]
 
 

@@ -127,7 +127,7 @@ OF_A_CA: tuple[tuple[str, str, Fields, str], ...] = (
 def test_page_of_a_ca(browser: Browser, rt: Any, *, path: str, form: str, fields: Fields, field: str) -> None:
     ca_id = root(rt)
     if path == "delete":
-        browser.submit(browser.get(f"/console/cas/{ca_id}"), "/disable")
+        browser.submit(browser.get(f"/console/cas/{ca_id}/disable"), "/disable")
     check(browser.submit(browser.get(f"/console/cas/{ca_id}/{path}"), form, **fields), field)
 
 

@@ -23,7 +23,7 @@ def browser(rt: Any) -> Browser:
 
 def test_note_is_shown_once_on_the_page_that_follows(browser: Browser, rt: Any) -> None:
     ca, other = (root(rt, {"CommonName": name}) for name in ("One", "Other"))
-    form = browser.get(f"/console/cas/{ca}")
+    form = browser.get(f"/console/cas/{ca}/disable")
     answer = browser.request(
         "POST",
         f"/console/cas/{ca}/disable",
@@ -50,7 +50,7 @@ def test_ca_that_is_disabled_does_not_say_that_it_issues_once_it_has_a_new_certi
 ) -> None:
     top = root(rt)
     ca = subordinate(rt, top, {"CommonName": "Below"})
-    browser.submit(browser.get(f"/console/cas/{ca}"), "/disable")
+    browser.submit(browser.get(f"/console/cas/{ca}/disable"), "/disable")
     page = browser.submit(browser.get(f"/console/cas/{ca}/renew"), "/renew", go="preview")
     assert note(browser.submit(page, "/renew", go="renew")) == notes.NOTES["renewed"]
     assert notes.NOTES["renewed"].count("issue") == 0

@@ -110,7 +110,7 @@ def test_policy_is_previewed_saved_edited_and_removed(browser: Browser, rt: Any)
     assert dict(principals.find(rt, ACCOUNT, NAME).policies)["less"] == DENY
     again = browser.get(f"{form.url.partition('policy=')[0]}policy=less")
     assert DENY in again.text.replace("&#34;", '"')
-    removed = button(browser, saved, "principal/policy/remove")
+    removed = button(browser, link(browser, saved, "principal/policy/remove"), "principal/policy/remove")
     assert "The policy is removed." in removed.text
     assert [name for name, _ in principals.find(rt, ACCOUNT, NAME).policies] == ["less"]
 
@@ -190,7 +190,10 @@ def test_invalid_principal_comes_back_with_its_problem(
 def test_key_is_deactivated_activated_and_deleted(browser: Browser, rt: Any) -> None:
     created(browser, preset="administrator")
     key = access_keys.create_access_key(rt, ACCOUNT, principal=NAME)
-    off = button(browser, page_of(browser, NAME), "principal/key/switch")
+    asked = link(browser, page_of(browser, NAME), "principal/key/switch")
+    assert "has never been used" in asked.text
+    assert Browser(rt).sign_in(key).status == 200  # nothing was done by asking
+    off = button(browser, asked, "principal/key/switch")
     assert "The access key is deactivated" in off.text
     assert "Inactive</span>" in off.text
     assert Browser(rt).sign_in(key).status == 403
@@ -287,7 +290,7 @@ def test_nobody_but_the_administrator_opens_a_page_of_principals(rt: Any, policy
     browser.sign_in(access_keys.create_access_key(rt, ACCOUNT, principal="king"))
     token = browser.get("/console/you").form("sign-out")["fields"]
     rows = [page for page in table.PAGES if needs.MANAGE_ACCESS in needs.of_page(page.method, page.path)]
-    assert len(rows) == 15
+    assert len(rows) == 17
     for page in rows:
         address = f"/console/{page.path}?name=king&policy=all"
         more = {"principal_name": "x", "document": ALLOW_ALL, "policy_name": "all", "confirm": "king", "preset": ""}

@@ -45,7 +45,7 @@ def test_without_a_ca_there_is_the_introduction(browser: Browser) -> None:
 
 @pytest.mark.laptop  # there is an address for OCSP
 def test_wizard_makes_what_was_chosen(browser: Browser) -> None:
-    page = to_review(browser, **CRLS, ocsp="yes")
+    page = to_review(browser, acm="yes", **CRLS, ocsp="yes")
     for value in (*SUBJECT.values(), "Subordinate", "ECDSA P-256", "example-crls (will be created)", "5 days", "First"):
         assert value in page.text
     assert "example-crls" not in browser.rt.buckets.list_buckets()  # nothing exists before it is confirmed
@@ -79,8 +79,9 @@ def test_defaults_are_those_of_the_guide(browser: Browser) -> None:
     page = go(browser, go(browser, go(browser, page)))
     page = go(browser, page)
     assert step_of(page) == "review"
-    for value in ("Subordinate", "RSA 2048", "Disabled", "ACM may renew certificates of this CA"):
+    for value in ("Subordinate", "RSA 2048", "Disabled"):
         assert value in page.text
+    assert "ACM may renew certificates of this CA" not in page.text  # not as in the guide: nobody has to withdraw it
 
 
 def test_step_opens_when_those_before_it_are_done(browser: Browser) -> None:
