@@ -29,7 +29,7 @@ REQUIRED = (
     "app.py",
     "chalicelib/api/acm-pca.json",
     "chalicelib/console/static/console.css",
-    "chalicelib/console/static/vendor/pico.fluid.classless.min.css",
+    "chalicelib/console/static/pico.css",
     "chalicelib/console/documents/console.md",
     "chalicelib/console/templates/page.html",
     "chalicelib/reports/prices.json",

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.pki.x509 import issuer, names
 
@@ -58,9 +57,9 @@ def is_gone(ca: CertificateAuthority, now: datetime) -> bool:
 
 
 def name_of(ca: CertificateAuthority) -> str:
-    """The name for people: the tag Name, the common name, or else the CA's id."""
+    """The one name for people: the tag Name, the common name, or else the whole subject."""
     subject = names.encode_subject(ca.configuration["Subject"])
-    return dict(ca.tags).get("Name") or names.common_name(subject) or arns.parse_ca_arn(ca.arn).ca_id
+    return dict(ca.tags).get("Name") or names.common_name(subject) or names.rfc2253(subject)
 
 
 def check_status(ca: CertificateAuthority, now: datetime, statuses: Collection[str], refusal: str) -> None:

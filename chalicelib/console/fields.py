@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.pki.x509.display import LABELS
+
 if TYPE_CHECKING:
     from chalicelib.errors import Member
 
@@ -50,15 +52,19 @@ _HOST = "It must be a host name of at most 253 characters, such as pki.example.c
 
 # Attributes of a subject, in the order of the wizard; the form of issuing has some of them.
 SUBJECT = {
-    "Organization": _wizard("Organization (O)", "Subject", "Organization"),
-    "OrganizationalUnit": _wizard("Organizational unit (OU)", "Subject", "OrganizationalUnit"),
+    "Organization": _wizard(LABELS["Organization"], "Subject", "Organization"),
+    "OrganizationalUnit": _wizard(LABELS["OrganizationalUnit"], "Subject", "OrganizationalUnit"),
     "Country": _wizard(
-        "Country (C)", "Subject", "Country", hint="Two letters, such as US.", rule="It must be two letters, such as US."
+        LABELS["Country"],
+        "Subject",
+        "Country",
+        hint="Two letters, such as US.",
+        rule="It must be two letters, such as US.",
     ),
-    "State": _wizard("State or province (ST)", "Subject", "State"),
-    "Locality": _wizard("Locality (L)", "Subject", "Locality"),
+    "State": _wizard(LABELS["State"], "Subject", "State"),
+    "Locality": _wizard(LABELS["Locality"], "Subject", "Locality"),
     "CommonName": _wizard(
-        "Common name (CN)", "Subject", "CommonName", hint="What people will call it, such as Example Issuing CA 1."
+        LABELS["CommonName"], "Subject", "CommonName", hint="What people will call it, such as Example Issuing CA 1."
     ),
 }
 # Lists of subject alternative names, one name on a line or between commas.

@@ -45,6 +45,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "help"): (),
     ("GET", "help/{page}"): (),
     ("POST", "sign-out"): (),
+    ("POST", "theme"): (),
     ("GET", "cas/create"): (_CREATE,),
     ("GET", "cas/create/{draft}/{step}"): (_CREATE,),
     ("POST", "cas/create/{draft}/{step}"): (_CREATE,),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup, escape
 
-from chalicelib.console import fields, static_files, text, web
+from chalicelib.console import authority_frame, fields, severity, static_files, text, theme, web
 from chalicelib.pki.errors import PkiError
-from chalicelib.pki.x509 import display
+from chalicelib.pki.x509 import algorithms, display
 from chalicelib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -62,7 +62,15 @@ def environment() -> Environment:
         "decoded_csr": _decoded_csr,
         "utc": text.utc,
         "iso": text.iso,
+        "moment": text.moment,
+        "day": text.day,
+        "relative": text.relative,
+        "serial": text.serial,
+        "word": text.word,
+        "breaking": text.breaking,
+        "algorithm": lambda name: algorithms.LABELS.get(name, name),
     }
+    made.globals |= {"severity": severity}
     return made
 
 
@@ -94,7 +102,11 @@ def _hint(context: Context, name: str) -> Markup:
 
 def _by_label(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:
     """Lines of `pki.x509.display`, neighbours with the same label together."""
-    return [(label, [line.value for line in same]) for label, same in groupby(lines, key=lambda line: line.label)]
+    return [(label, [_shown(line) for line in same]) for label, same in groupby(lines, key=lambda line: line.label)]
+
+
+def _shown(line: Line) -> str:
+    return text.utc(text.moment(line.value)) if line.kind == "time" else line.value
 
 
 def _decoded_csr(csr: str) -> tuple[Section, ...]:
@@ -110,6 +122,7 @@ def page(
     template: str,
     *,
     title: str,
+    subtitle: str = "",
     section: str = "",
     commands: tuple[str, ...] = (),
     status: int = 200,
@@ -122,6 +135,7 @@ def page(
         visit: the request for the page.
         template: extends `page.html`.
         title: of the page; also its heading unless the template has another one.
+        subtitle: of the window, if it differs from the page's.
         section: of `SECTIONS`.
         commands: of the AWS CLI, which do the same.
         status: of the answer.
@@ -141,8 +155,14 @@ def page(
             region=settings.region,
             sections=SECTIONS,
             may=visit.may,
+            now=visit.rt.now(),
             section=section,
             title=title,
+            subtitle=subtitle,
+            ca_frame=lambda: authority_frame.of(visit, status),
+            theme=theme.of(visit.request),
+            themes=theme.THEMES,
+            this_page=theme.here(visit) if status in authority_frame.SHOWN else "",
             commands=commands,
             **values,
         )

@@ -49,10 +49,10 @@ def new_id() -> str:
 
 def id_in(request: WireRequest, cookie: str) -> str:
     """The id in a cookie of a request; empty if there is none."""
-    return next(filter(_ID.fullmatch, _cookies(request.headers, cookie)), "")
+    return next(filter(_ID.fullmatch, cookies(request.headers, cookie)), "")
 
 
-def _cookies(headers: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
+def cookies(headers: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
     """The values of a cookie, as often as a request has it, read in linear time.
 
     The reader of the library understands quotes and escapes, which no cookie of ours has, and takes quadratic time over

@@ -12,10 +12,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
 }
-NAMES = (
-    *("vendor/pico.fluid.classless.min.css", "console.css", "icon.svg"),
-    *("vendor/htmx.min.js", "console.js", "browser-key.js", "drop.js"),
-)
+NAMES = ("pico.css", "console.css", "icon.svg", "vendor/htmx.min.js", "console.js", "browser-key.js", "drop.js")
 
 
 @cache

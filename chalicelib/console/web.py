@@ -10,7 +10,7 @@ from chalicelib.access import authorization, sharing
 from chalicelib.api import throttling
 from chalicelib.api.client import Client
 from chalicelib.api.dispatch import WireResponse
-from chalicelib.ca import find
+from chalicelib.ca import find, state
 from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 
@@ -76,6 +76,14 @@ class Authority:
         if self.granted is not None:
             return self.granted.templates
         return frozenset(sharing.templates_of(self.rt, self.caller, self.arn))
+
+    @cached_property
+    def name(self) -> str:
+        """Its one name on all pages; of a CA whose description the visitor may not read, without its tags."""
+        if self.granted is None and self.allows(_DESCRIBE):
+            return state.name_of(self.record)
+        ca = self.rt.store.get_certificate_authority(self.arn, cached=True)
+        return state.name_of(replace(ca, tags=())) if ca else self.ca_id
 
     @cached_property
     def record(self) -> records.CertificateAuthority:

@@ -34,7 +34,7 @@ SEVERITIES = {
     "CRL_FAILING": "urgent",
     "CRL_UNUSABLE": "urgent",
     "OCSP_UNUSABLE": "urgent",
-    "CA_EXPIRES": "urgent",
+    "CA_EXPIRES": "warning",
     "CRL_OLD": "warning",
     "CRL_OVERDUE": "warning",
     "CLOCK_JUMPED": "warning",

@@ -60,7 +60,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.body.decode()
+        """The page, without the seams at which long words may break."""
+        return self.body.decode().replace("<wbr>", "")
 
     @property
     def elements(self) -> list[tuple[str, dict[str, str]]]:

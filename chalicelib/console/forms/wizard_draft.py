@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 DEFAULT_KEY = "RSA_2048"
 # The label of each key algorithm, and when to choose it.
-KEYS = {
-    "RSA_2048": ("RSA 2048", "Works everywhere; the right choice unless you know a reason for another one."),
-    "RSA_3072": ("RSA 3072", "128-bit security with RSA, if a policy asks for it."),
-    "RSA_4096": ("RSA 4096", "For a root that lives for decades and whose clients know only RSA; slower."),
-    "EC_prime256v1": ("ECDSA P-256", "Small and fast; every client of the last ten years knows it."),
-    "EC_secp384r1": ("ECDSA P-384", "If a policy (CNSA 1.0, for example) asks for 192-bit security."),
-    "EC_secp521r1": ("ECDSA P-521", "The largest curve; some clients refuse it."),
-    "ML_DSA_44": ("ML-DSA-44", "Post-quantum, category 2; only for clients that know RFC 9881."),
-    "ML_DSA_65": ("ML-DSA-65", "Post-quantum, category 3; only for clients that know RFC 9881."),
-    "ML_DSA_87": ("ML-DSA-87", "Post-quantum, category 5 (CNSA 2.0); only for clients that know RFC 9881."),
+_KEY_HINTS = {
+    "RSA_2048": "Works everywhere; the right choice unless you know a reason for another one.",
+    "RSA_3072": "128-bit security with RSA, if a policy asks for it.",
+    "RSA_4096": "For a root that lives for decades and whose clients know only RSA; slower.",
+    "EC_prime256v1": "Small and fast; every client of the last ten years knows it.",
+    "EC_secp384r1": "If a policy (CNSA 1.0, for example) asks for 192-bit security.",
+    "EC_secp521r1": "The largest curve; some clients refuse it.",
+    "ML_DSA_44": "Post-quantum, category 2; only for clients that know RFC 9881.",
+    "ML_DSA_65": "Post-quantum, category 3; only for clients that know RFC 9881.",
+    "ML_DSA_87": "Post-quantum, category 5 (CNSA 2.0); only for clients that know RFC 9881.",
 }
+KEYS = {name: (algorithms.LABELS[name], hint) for name, hint in _KEY_HINTS.items()}
 _SIGNING = {
     "EC_secp384r1": "SHA384WITHECDSA",
     "EC_secp521r1": "SHA512WITHECDSA",

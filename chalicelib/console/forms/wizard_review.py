@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.console import text
 from chalicelib.console.commands import command
 from chalicelib.console.fields import SUBJECT, label_of
 from chalicelib.console.forms import revocation_form, wizard_draft
@@ -11,8 +12,6 @@ from chalicelib.console.forms import revocation_form, wizard_draft
 if TYPE_CHECKING:
     from chalicelib.console.forms.refusals import Typed
     from chalicelib.console.forms.wizard_draft import WizardDraft
-
-_TYPES = {"ROOT": "Root", "SUBORDINATE": "Subordinate"}
 
 
 class Row(NamedTuple):
@@ -34,7 +33,7 @@ def rows(draft: WizardDraft) -> list[Row]:
     subject, tags = draft.typed("subject"), wizard_draft.tags_of(draft.typed("tags"))
     renews = draft.typed("permission").get("acm")
     return [
-        Row("type", label_of("type"), _TYPES.get(kind, kind)),
+        Row("type", label_of("type"), text.word(kind)),
         *(Row("subject", label_of(name), subject[name]) for name in SUBJECT if name in subject),
         Row("key", label_of("algorithm"), wizard_draft.KEYS.get(key, (key,))[0]),
         *(Row("revocation", label, value) for label, value in _revocation(draft.typed("revocation"))),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.ca import find
+from chalicelib import arn as arns
+from chalicelib.ca import find, state
+from chalicelib.console import severity
 from chalicelib.console.parts import reachability as looks
 from chalicelib.crl import freshness, reachability
 from chalicelib.pki.x509 import names
@@ -13,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.api.client import Client
-    from chalicelib.console.parts.reachability import Sign
-    from chalicelib.console.web import Authority
+    from chalicelib.console.severity import Sign
+    from chalicelib.console.web import Authority, Visit
     from chalicelib.crl.freshness import Freshness
     from chalicelib.crl.reachability import Verdict
     from chalicelib.records import CertificateAuthority, CrlState
@@ -35,26 +38,16 @@ class Light(NamedTuple):
     state: CrlState | None = None
 
 
-# The tone and the icon of each condition.
-_SIGNS = {
-    "EXPIRED": ("bad", "✕"),
-    "FAILING": ("bad", "✕"),
-    "OLD": ("warn", "◐"),
-    "OVERDUE": ("warn", "◐"),
-    "WAITING": ("muted", "○"),
-    "FRESH": ("good", "●"),
-    "NOT_PUBLISHED": ("muted", "◌"),
-    "NONE": ("muted", "○"),
-    "OFF": ("muted", "-"),
-}
-LIGHTS = {condition: Light(*signs, freshness.WORDS[condition]) for condition, signs in _SIGNS.items()}
-_NOT_TOLD = Light("muted", "-", "its owner's")
+LIGHTS = {condition: Light(*shown) for condition, shown in severity.CRL.items()}
+_NOT_TOLD = Light(*severity.sign("muted", "its owner's"))
 
 
 class AuthorityRow(NamedTuple):
-    """A CA in a list; the tags of a CA of another account, and with them its name, are not shown.
+    """A CA in a list.
 
     Attributes:
+        name: the CA's one name on all pages: its tag Name, its common name, or its subject. The tags of a CA of another
+            account are not shown.
         light: of its CRLs.
         ocsp: what the monitor saw at its OCSP URLs; None without any.
     """
@@ -77,7 +70,7 @@ def row(rt: Runtime, ca: Authority) -> AuthorityRow:
 
 def row_of_other_account(description: Description) -> AuthorityRow:
     """A row for a CA of another account, from its description alone."""
-    return AuthorityRow(_ca_id(description), "", common_name(description), description, _NOT_TOLD)
+    return AuthorityRow(_ca_id(description), common_name(description), common_name(description), description, _NOT_TOLD)
 
 
 def rows(client: Client, descriptions: Sequence[Description]) -> list[AuthorityRow]:
@@ -94,11 +87,8 @@ def rows(client: Client, descriptions: Sequence[Description]) -> list[AuthorityR
 def _row(
     description: Description, record: CertificateAuthority, crls: Sequence[Freshness], verdicts: Sequence[Verdict]
 ) -> AuthorityRow:
-    name = dict(record.tags).get("Name") or ""
-    light = _light(record, crls, verdicts)
-    return AuthorityRow(
-        _ca_id(description), name, common_name(description), description, light, looks.sign_of(verdicts, "OCSP")
-    )
+    light, ocsp = _light(record, crls, verdicts), looks.sign_of(verdicts, "OCSP")
+    return AuthorityRow(_ca_id(description), state.name_of(record), common_name(description), description, light, ocsp)
 
 
 def list_of_account(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:
@@ -127,6 +117,16 @@ def common_name(description: Description) -> str:
 def subject(description: Description) -> str:
     """The subject as RFC 2253 writes it."""
     return names.rfc2253(names.encode_subject(description["CertificateAuthorityConfiguration"]["Subject"]))
+
+
+def name_of(visit: Visit, arn: str) -> str:
+    """The name of a CA that something else is about; the id where the visitor may not read the CA's description."""
+    ca_id = arns.parse_ca_arn(arn).ca_id
+    ca = visit.rt.store.get_certificate_authority(arn, cached=True)
+    if ca is None or not visit.may(f"cas/{ca_id}", arn=arn):
+        return ca_id
+    is_own = arns.parse_ca_arn(arn).account_id == visit.signed_in.account_id
+    return state.name_of(ca if is_own else replace(ca, tags=()))
 
 
 def light(rt: Runtime, ca: CertificateAuthority) -> Light:

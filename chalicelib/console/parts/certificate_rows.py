@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.ca import state as ca_state
+from chalicelib.console import severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,13 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.operations.search import Match
     from chalicelib.runtime import Runtime
 
-STATES = {
-    "ISSUED": ("good", "●", "Issued"),
-    "REVOKED": ("bad", "✕", "Revoked"),
-    "EXPIRED": ("muted", "◌", "Expired"),
-    "PENDING": ("warn", "◐", "Being issued"),
-    "FAILED": ("bad", "✕", "Failed"),
-}
+STATES = severity.CERTIFICATE
 
 
 class CertificateRow(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
+from chalicelib.console.parts import authority_rows
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import keys, names, summary
 from chalicelib.pki.x509.reading import parse_certificate
@@ -48,7 +49,7 @@ class Link(NamedTuple):
     """A certificate of a chain.
 
     Attributes:
-        name: the common name, or else the first alternative name or the whole subject.
+        name: of the CA if it is here, or else the common name, the first alternative name or the whole subject.
         path: of the page of its CA behind `/console`; empty if the visitor has none.
     """
 
@@ -114,15 +115,13 @@ def chain_of(visit: Visit, ders: Sequence[bytes]) -> list[Link]:
 
 def _link(visit: Visit, certificate: ParsedCertificate) -> Link:
     constraints = certificate.basic_constraints
-    path = _path(visit, certificate) if constraints and constraints.is_ca else ""
-    name = names.common_name(certificate.subject_der) or name_of(certificate)
+    name, path = _authority(visit, certificate) if constraints and constraints.is_ca else ("", "")
+    name = name or names.common_name(certificate.subject_der) or name_of(certificate)
     return Link(name, kind_of(certificate), certificate.not_after, path)
 
 
-def _path(visit: Visit, certificate: ParsedCertificate) -> str:
-    """The page of the CA with the key of a certificate; empty if the visitor may not see it."""
+def _authority(visit: Visit, certificate: ParsedCertificate) -> tuple[str, str]:
+    """The name and the page of the CA with the key of a certificate; empty if the visitor may not see it."""
     arn = visit.rt.store.authority_with_key(keys.key_sha256(certificate.public_key))
-    if arn is None:
-        return ""
-    path = f"cas/{arns.parse_ca_arn(arn).ca_id}"
-    return path if visit.may(path, arn=arn) else ""
+    path = f"cas/{arns.parse_ca_arn(arn).ca_id}" if arn else ""
+    return (authority_rows.name_of(visit, arn), path) if arn and visit.may(path, arn=arn) else ("", "")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.ca import state as ca_state
+from chalicelib.console import severity
 from chalicelib.console.parts import authority_rows, reachability
 from chalicelib.crl import distribution_points, freshness, revocation_configuration
 from chalicelib.crl import reachability as verdicts
@@ -124,13 +125,15 @@ class Ocsp(NamedTuple):
     responder_until: datetime | None
 
 
-_ANSWERS = ("good", "●", "answers")
+_ANSWERS = severity.sign("good", "answers")
+_PENDING = (*severity.sign("muted", "pending"), "OCSP answers once the CA has its certificate.")
+_OFF = (*severity.sign("muted", "off"), "No certificate contains an OCSP URL.")
 # By whether OCSP is enabled, the CA is known to OCSP, and its status lets OCSP answer.
 _OCSP = {
     (True, True, True): (*_ANSWERS, "New certificates contain the URL below."),
-    (True, False, True): ("muted", "○", "pending", "OCSP answers once the CA has its certificate."),
-    (True, False, False): ("muted", "○", "pending", "OCSP answers once the CA has its certificate."),
-    (True, True, False): ("warn", "◐", "silent", "OCSP does not answer for a CA with this status."),
+    (True, False, True): _PENDING,
+    (True, False, False): _PENDING,
+    (True, True, False): (*severity.sign("warn", "silent"), "OCSP does not answer for a CA with this status."),
     (False, True, True): (
         *_ANSWERS,
         "OCSP is disabled for new certificates, but still answers for those that contain its URL.",
@@ -143,7 +146,7 @@ def ocsp(rt: Runtime, ca: CertificateAuthority) -> Ocsp:
     on = bool(ca.revocation_configuration["OcspConfiguration"]["Enabled"])
     answers = ca_state.status_of(ca, rt.now()) in ca_state.WITH_STATUS_SERVICE
     known = bool(ca.ocsp_key_hashes)
-    condition = _OCSP.get((on, known, answers), ("muted", "-", "off", "No certificate contains an OCSP URL."))
+    condition = _OCSP.get((on, known, answers), _OFF)
     responder = responders.usable(rt, ca, rt.now()) if known else None
     until = reading.parse_certificate(responder.certificate_der).not_after if responder else None
     return Ocsp(*condition, revocation_configuration.ocsp_url(rt, ca) or "", until)

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.console import severity
 from chalicelib.crl import reachability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from chalicelib.console.severity import Sign
     from chalicelib.crl.reachability import Verdict
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
-
-# The tone, the icon and the word of each condition of a URL.
-_SIGNS = {
-    "WRONG": ("bad", "✕", "unusable"),
-    "NOT_LATELY": ("warn", "◐", "not looked at lately"),
-    "NOT_YET": ("muted", "○", "not looked at yet"),
-    "SEEN": ("good", "●", "works"),
-}
-
-
-class Sign(NamedTuple):
-    """The condition of one URL or of several: a tone for the colour, an icon, and a word that says the same."""
-
-    tone: str
-    icon: str
-    word: str
 
 
 class Seen(NamedTuple):
@@ -52,7 +38,7 @@ class Seen(NamedTuple):
     source: str
 
 
-WORKS, NOT_YET = Sign(*_SIGNS["SEEN"]), Sign(*_SIGNS["NOT_YET"])
+WORKS, NOT_YET = severity.URL["SEEN"], severity.URL["NOT_YET"]
 
 
 def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Seen]:
@@ -62,11 +48,11 @@ def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Seen]:
 
 def seen(verdict: Verdict) -> Seen:
     """A verdict with its sign."""
-    sign = Sign(*_SIGNS[verdict.condition])
+    sign = severity.URL[verdict.condition]
     return Seen(sign, verdict.kind, verdict.url, verdict.problem, verdict.at, verdict.since, verdict.source)
 
 
 def sign_of(verdicts: Iterable[Verdict], kind: str) -> Sign | None:
     """The sign of the worst verdict of a kind, "CRL" or "OCSP"; None without any."""
     condition = reachability.worst(verdict for verdict in verdicts if verdict.kind == kind)
-    return Sign(*_SIGNS[condition]) if condition else None
+    return severity.URL[condition] if condition else None

@@ -19,6 +19,18 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// The theme changes at once; without this script, its form reloads the page.
+document.addEventListener("submit", (event) => {
+  const chosen = event.submitter;
+  if (chosen?.name !== "theme") return;
+  event.preventDefault();
+  fetch(event.target.action, { method: "POST", body: new URLSearchParams(new FormData(event.target, chosen)), redirect: "manual" });
+  const root = document.documentElement;
+  if (chosen.value) root.dataset.theme = chosen.value;
+  else delete root.dataset.theme;
+  for (const each of chosen.parentElement.children) each.ariaPressed = String(each === chosen);
+});
+
 // A link with the role of a button reacts to the space bar, too.
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || !event.target.matches("a[role=button]")) return;
@@ -26,16 +38,19 @@ document.addEventListener("keydown", (event) => {
   event.target.click();
 });
 
-// Beside each time in UTC, the same time in the reader's zone.
+// Each time in UTC tells the reader's own time, too: in its tooltip, and in a list of facts below it.
 const showLocal = (root) => {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
+    const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) + " local";
     time.dataset.local = "";
-    const local = document.createElement("span");
-    local.className = "local";
-    local.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) + " local";
-    time.append(" ", local);
+    time.title += ` · ${local}`;
+    if (time.parentElement.tagName !== "DD") continue;
+    const shown = document.createElement("span");
+    shown.className = "local";
+    shown.textContent = local;
+    time.append(" ", shown);
   }
 };
 

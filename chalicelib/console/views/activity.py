@@ -12,7 +12,7 @@ from chalicelib import errors
 from chalicelib.api import signet_endpoints
 from chalicelib.audit import AuditError, search
 from chalicelib.ca import state
-from chalicelib.console import render, web
+from chalicelib.console import render, severity, web
 from chalicelib.console.commands import command
 from chalicelib.console.parts import activity_words, authority_page
 from chalicelib.reports import activity
@@ -33,12 +33,7 @@ _MOST_ENDED = 40
 FIELDS = ("scope", "operation", "actor", "outcome", "happened_from", "happened_to")
 SCOPES = {"": "Changes and refusals", "all": "Everything, reads as well"}
 LIVE_SECONDS = 15  # between two looks of the first page at what is new
-OUTCOMES = {
-    "allowed": ("good", "●", "Allowed"),
-    "denied": ("bad", "✕", "Denied"),
-    "failed": ("warn", "◐", "Failed"),
-    "unfinished": ("warn", "◌", "Unfinished"),
-}
+OUTCOMES = severity.OUTCOME
 
 
 class Row(NamedTuple):

@@ -68,7 +68,7 @@ def _common(visit: Visit, certificate: Match) -> dict[str, Any]:
     return {
         "ca_id": visit.ca.ca_id,
         "serial": visit.named["serial"],
-        "name": ca_state.name_of(visit.ca.record),
+        "name": visit.ca.name,
         "certificate": certificate,
         "row": certificate_rows.rows([certificate])[0],
         "final": _final(visit.ca.record, certificate.record, visit.rt.now()),

@@ -19,7 +19,7 @@ from chalicelib.console.commands import command
 from chalicelib.console.forms import issue_request
 from chalicelib.console.forms.issue_request import IssueDraft
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.parts import authority_page, authority_rows, notes
+from chalicelib.console.parts import authority_page, notes
 from chalicelib.console.views import certificate_renewal
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
@@ -92,7 +92,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         commands=(command("IssueCertificate", request),) if ca["Status"] == "ACTIVE" else (),
         ca=ca,
         ca_id=visit.ca.ca_id,
-        name=authority_rows.common_name(ca),
+        name=visit.ca.name,
         typed=typed or defaults,
         renewed=certificate_renewal.of_serial(visit, typed.get("renews", "")),
         problems=problems,
@@ -187,7 +187,7 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         status=422 if error else 200,
         commands=(command("IssueCertificate", request | {"Csr": "fileb://request.csr.pem"}),),
         ca_id=visit.ca.ca_id,
-        name=authority_rows.common_name(visit.ca.described),
+        name=visit.ca.name,
         draft=visit.named["draft"],
         problem=f"{reason_of(error)} ({error.code})" if error else "",
         plan=plan,

@@ -106,6 +106,7 @@ def _confirmation(visit: Visit, problems: dict[str, str]) -> WireResponse:
         visit,
         "authority_delete.html",
         "",
+        subtitle="Delete",
         problems=problems,
         commands=(command("DeleteCertificateAuthority", request),),
         actions=lifecycle.actions_of(ca["Status"]),

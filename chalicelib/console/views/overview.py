@@ -6,16 +6,16 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.console import render, web
+from chalicelib.console import render, severity, web
 from chalicelib.console.commands import command
-from chalicelib.console.parts import charts
+from chalicelib.console.parts import certificate_story, charts
 from chalicelib.console.parts.authority_rows import light_of
 from chalicelib.reports import overview as account_overview
 from chalicelib.reports.hierarchy import hierarchy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.parts.authority_rows import Light
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from chalicelib.reports.hierarchy import Node
     from chalicelib.reports.overview import Attention, Bar, CrlAge
 
-_TONES = {"urgent": ("bad", "✕", "Urgent"), "warning": ("warn", "◐", "Warning"), "note": ("muted", "○", "Note")}
 MOST_CRLS, MOST_CRL_ROWS, MOST_ATTENTION = 12, 50, 30  # as bars, as rows of the table, and of items
 BRANCHES = 50  # of the hierarchy, on a page
-EXPIRES_SOON = account_overview.CA_EXPIRES_WITHIN
 
 
 class Figure(NamedTuple):
@@ -80,7 +78,9 @@ def overview(visit: Visit) -> WireResponse:
         title="Overview",
         section="overview",
         commands=(command("ListCertificateAuthorities"),),
-        attention=[(item, _TONES[item.severity], _link(visit, item)) for item in account.attention[:MOST_ATTENTION]],
+        attention=[
+            (item, severity.ATTENTION[item.severity], _link(visit, item)) for item in account.attention[:MOST_ATTENTION]
+        ],
         more_attention=len(account.attention) - MOST_ATTENTION,
         figures=_figures(account),
         crls=[_crl_bar(age, visit.rt.now()) for age in account.crls],
@@ -161,7 +161,6 @@ def show_hierarchy(visit: Visit) -> WireResponse:
         number=len(nodes),
         scale=scale,
         today=scale.at(now),
-        now=now,
     )
 
 
@@ -200,15 +199,5 @@ def _life(node: Node, now: datetime) -> tuple[str, str]:
     """The tone of a validity bar, and the word that says the same."""
     if node.not_after is None or node.not_before is None:
         return "muted", "no certificate yet"
-    if node.not_after < now:
-        return "bad", "expired"
-    if node.not_after - now <= EXPIRES_SOON:
-        return "warn", f"{_days(node.not_after - now)} left"
-    return "good", f"{_days(node.not_after - now)} left"
-
-
-def _days(left: timedelta) -> str:
-    days = left.days
-    if days >= 730:
-        return f"{days // 365} years"
-    return "1 day" if days == 1 else f"{days} days"
+    word, tone = certificate_story.left_of(node.not_before, node.not_after, now)
+    return tone, word

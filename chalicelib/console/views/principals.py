@@ -153,7 +153,6 @@ def _page(visit: Visit, problems: Problems) -> WireResponse:
         more_keys=len(keys) - MOST_KEYS,
         address=lambda path="", **more: access.address(principal.name, path, **more),
         own_key_id=visit.signed_in.access_key_id,
-        now=rt.now(),
         rights=rights.rights_of(rt, caller, ca.arn or rights.ALL_CAS),
         ca=ca,
         authorities=access.authorities(visit),

@@ -86,6 +86,7 @@ def _ml_dsa(family: str, oid: str) -> SigningAlgorithm:
     return SigningAlgorithm(family, oid, der.sequence(der.oid(oid)))
 
 
+_CURVES = {"EC_prime256v1": 256, "EC_secp384r1": 384, "EC_secp521r1": 521}
 KEY_ALGORITHMS: dict[str, KeyAlgorithm] = {
     "RSA_2048": KeyAlgorithm("RSA", rsa.RSAPublicKey, bits=2048),
     "RSA_3072": KeyAlgorithm("RSA", rsa.RSAPublicKey, bits=3072),
@@ -110,6 +111,15 @@ SIGNING_ALGORITHMS: dict[str, SigningAlgorithm] = {
     "ML_DSA_44": _ml_dsa("ML_DSA_44", "2.16.840.1.101.3.4.3.17"),
     "ML_DSA_65": _ml_dsa("ML_DSA_65", "2.16.840.1.101.3.4.3.18"),
     "ML_DSA_87": _ml_dsa("ML_DSA_87", "2.16.840.1.101.3.4.3.19"),
+}
+# The names that people read.
+LABELS = {
+    **{f"RSA_{bits}": f"RSA {bits}" for bits in (2048, 3072, 4096)},
+    **{name: f"ECDSA P-{size}" for name, size in _CURVES.items()},
+    **{f"ML_DSA_{number}": f"ML-DSA-{number}" for number in (44, 65, 87)},
+    **{f"SHA{size}WITHRSA": f"SHA-{size} with RSA" for size in (256, 384, 512)},
+    **{f"SHA{size}WITHRSA_PSS": f"SHA-{size} with RSA-PSS" for size in (256, 384, 512)},
+    **{f"SHA{size}WITHECDSA": f"SHA-{size} with ECDSA" for size in (256, 384, 512)},
 }
 NAMES_BY_IDENTIFIER = {algorithm.identifier_der: name for name, algorithm in SIGNING_ALGORITHMS.items()}
 

@@ -30,15 +30,31 @@ if TYPE_CHECKING:
     from chalicelib.pki.asn1.der import Element
     from chalicelib.pki.x509.extensions import Extension
 
-_ATTRIBUTES = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()} | {
-    oids.EMAIL_ADDRESS: "EmailAddress",
-    oids.DOMAIN_COMPONENT: "DomainComponent",
-    oids.USER_ID: "UserId",
-    oids.STREET_ADDRESS: "StreetAddress",
-    oids.POSTAL_CODE: "PostalCode",
-    oids.ORGANIZATION_IDENTIFIER: "OrganizationIdentifier",
+# Attributes of names as every page writes them: by the member of the API's subject, or by their OID.
+LABELS = {
+    "Country": "Country (C)",
+    "Organization": "Organization (O)",
+    "OrganizationalUnit": "Organizational unit (OU)",
+    "DistinguishedNameQualifier": "Distinguished name qualifier",
+    "State": "State or province (ST)",
+    "CommonName": "Common name (CN)",
+    "SerialNumber": "Serial number of the subject",
+    "Locality": "Locality (L)",
+    "Title": "Title",
+    "Surname": "Surname (SN)",
+    "GivenName": "Given name",
+    "Initials": "Initials",
+    "Pseudonym": "Pseudonym",
+    "GenerationQualifier": "Generation qualifier",
 }
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_ATTRIBUTES = {oid: LABELS[member] for member, oid in names.SUBJECT_MEMBERS.items()} | {
+    oids.EMAIL_ADDRESS: "Email address",
+    oids.DOMAIN_COMPONENT: "Domain component (DC)",
+    oids.USER_ID: "User id (UID)",
+    oids.STREET_ADDRESS: "Street address",
+    oids.POSTAL_CODE: "Postal code",
+    oids.ORGANIZATION_IDENTIFIER: "Organization identifier",
+}
 
 
 class Line(NamedTuple):
@@ -78,7 +94,7 @@ def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
             "Certificate",
             (
                 Line("Version", "3"),
-                Line("Serial number", arns.serial_pairs(certificate.serial_number).upper(), "hex"),
+                Line("Serial number", arns.serial_pairs(certificate.serial_number), "hex"),
                 Line("Signature algorithm", signature_algorithm(algorithm)),
             ),
         ),
@@ -156,34 +172,31 @@ def public_key(key: PublicKeyTypes, spki_der: bytes) -> Section:
 
 
 def _key_lines(public_key: PublicKeyTypes) -> Iterable[Line]:
-    if isinstance(public_key, rsa.RSAPublicKey):
-        numbers = public_key.public_numbers()
-        return (
-            Line("Algorithm", "RSA"),
-            Line("Size", f"{public_key.key_size} bits"),
-            Line("Exponent", hex(numbers.e) if numbers.e >= 1 << 64 else str(numbers.e)),
-        )
-    if isinstance(public_key, ec.EllipticCurvePublicKey):
-        curve = public_key.curve.name
-        named = f"{_CURVES[curve]} ({curve})" if curve in _CURVES else curve
-        return (
-            Line("Algorithm", "Elliptic curve"),
-            Line("Curve", named),
-            Line("Size", f"{public_key.key_size} bits"),
-        )
+    name = Line("Algorithm", _key_algorithm(public_key))
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        return (name,)
+    exponent = public_key.public_numbers().e
+    return (name, Line("Exponent", hex(exponent) if exponent >= 1 << 64 else str(exponent)))
+
+
+def _key_algorithm(public_key: PublicKeyTypes) -> str:
     known = algorithms.key_algorithm_of(public_key)
-    return (
-        Line("Algorithm", known.replace("_", "-") if known else type(public_key).__name__.removesuffix("PublicKey")),
-    )
+    if known is not None:
+        return algorithms.LABELS[known]
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return f"RSA {public_key.key_size}"
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return f"ECDSA {public_key.curve.name}"
+    return type(public_key).__name__.removesuffix("PublicKey")
 
 
 def signature_algorithm(identifier: Element) -> str:
-    """The API's name of an AlgorithmIdentifier, or its object identifier."""
+    """The name of an AlgorithmIdentifier, or its object identifier."""
     if exact := algorithms.NAMES_BY_IDENTIFIER.get(identifier.der):
-        return exact
+        return algorithms.LABELS[exact]
     oid = der.oid_text(next(iter(identifier.children())))
     names_of_oid = [name for name, algorithm in algorithms.SIGNING_ALGORITHMS.items() if algorithm.oid == oid]
-    return names_of_oid[0] if len(names_of_oid) == 1 else oid
+    return algorithms.LABELS[names_of_oid[0]] if len(names_of_oid) == 1 else oid
 
 
 def of_extension(extension: Extension) -> Section:

@@ -15,15 +15,9 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 ACCOUNT = "000000000000"
-BY_ITSELF = {
-    "",
-    "you",
-    "cas/midpoint",
-    "sign-out",
-    "help",
-    "help/{page}",
-    "inspect",
-}  # nothing of an account is in them
+BY_ITSELF = {  # nothing of an account is in them
+    *("", "you", "cas/midpoint", "sign-out", "theme", "help", "help/{page}", "inspect"),
+}
 
 
 def signed_in(rt: Runtime, preset: str = "", **more: Any) -> Browser:

@@ -333,8 +333,9 @@ def test_console_and_api_see_one_thing(browser: Browser, acm_pca: Any, clock: Cl
     found = facts(page_of(browser, arn))
     assert found["ARN"] == arn
     assert found["Serial number"] == shown["Serial"]
-    assert found["Expires"] == f"{shown['NotAfter']:%Y-%m-%d %H:%M:%S} UTC"
-    assert found["Signing algorithm"] == shown["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
+    assert found["Expires"] == f"{shown['NotAfter']:%Y-%m-%d %H:%M:%S} UTC in 10 years"
+    assert found["Signing algorithm"] == "SHA-256 with ECDSA"
+    assert shown["CertificateAuthorityConfiguration"]["SigningAlgorithm"] == "SHA256WITHECDSA"
 
 
 def test_parents_that_may_sign_are_offered_and_not_too_many(

@@ -107,14 +107,15 @@ CHANGING = ("cas/create", "install", "delete", "edit", "issue", "principal", "pu
 def test_reader_is_offered_what_it_may_read_and_nothing_else(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser_of(rt, presets.policy_of("read-only")), [""]))
     assert {("GET", path) for path in READING} <= seen
-    assert {path for method, path in seen if method == "POST"} == {"sign-out", "inspect"}
+    assert {path for method, path in seen if method == "POST"} == {"sign-out", "theme", "inspect"}
     assert not [path for _, path in seen if any(words in path for words in CHANGING)]
 
 
 def test_auditor_can_ask_for_reports_and_change_nothing(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser_of(rt, presets.policy_of("auditor")), [""]))
     assert {("GET", path) for path in READING} <= seen
-    assert {path for method, path in seen if method == "POST"} == {"sign-out", "inspect", "cas/{ca_id}/reports"}
+    posts = {path for method, path in seen if method == "POST"}
+    assert posts == {"sign-out", "theme", "inspect", "cas/{ca_id}/reports"}
 
 
 def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any, made: Home) -> None:
@@ -127,11 +128,11 @@ def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any,
 def test_issuer_sees_what_it_may_do(rt: Any, made: Home) -> None:
     browser = browser_of(rt, presets.policy_of("issuer", [arn_of(made.ca_id)], [TEMPLATE]))
     seen = crawl(browser, [""])
-    assert {path for _, path in templates(seen)} == {"", "you", "help", "inspect", "sign-out"}
+    assert {path for _, path in templates(seen)} == {"", "you", "help", "inspect", "sign-out", "theme"}
     page = browser.get(f"/console/you?ca={arn_of(made.ca_id)}")
     assert "by EndEntityServerAuthCertificate" in page.text
     assert page.text.count("Allowed</span>") == 2
-    assert page.text.count("Denied</span>") == 23
+    assert page.text.count("Not allowed</span>") == 23
 
 
 def test_issuer_that_may_read_issues_by_its_template(rt: Any, made: Home) -> None:

@@ -96,7 +96,7 @@ def test_what_needs_attention_comes_by_urgency(acm_pca: Any, rt: Any, caller: Ca
         ("AUDIT_REPORT_FAILED", failing),
         ("CA_PENDING_CERTIFICATE", pending),
     ]
-    assert [each.severity for each in found] == ["urgent", "urgent", "warning", "warning", "note"]
+    assert [each.severity for each in found] == ["urgent", "warning", "warning", "warning", "note"]
     assert found[0].text == "The CRL failed 1 times: no such bucket"
     assert found[2].text == "One certificate expires within 7 days."
     assert found[3].text == "The last audit report failed: no room"

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from chalicelib.api import model
-from chalicelib.console import fields
+from chalicelib.console import authority_frame, fields
 from chalicelib.console.forms import refusals, revocation_form
 from chalicelib.console.parts import authority_page, authority_rows, crl_rows, lifecycle, notes
 from chalicelib.crl import freshness, revocation_configuration
@@ -38,8 +38,8 @@ def test_every_state_of_a_ca_has_its_actions() -> None:
 
 
 def test_every_state_of_a_ca_has_its_first_page() -> None:
-    assert {state for tab in authority_page.TABS for state in tab.states} == STATES
-    assert set(authority_page.TABS[0].states) == STATES
+    assert {state for tab in authority_frame.TABS for state in tab.statuses} == STATES
+    assert set(authority_frame.TABS[0].statuses) == STATES
 
 
 def test_every_note_is_written_and_said() -> None:

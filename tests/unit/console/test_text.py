@@ -13,6 +13,7 @@ from chalicelib.console.commands import command
 from chalicelib.console.forms import body as form_body
 from chalicelib.errors import ValidationException
 from chalicelib.printable import printable, printable_lines
+from tools import trim_pico
 
 
 @pytest.mark.parametrize(
@@ -100,10 +101,16 @@ def test_cookie_that_is_no_id_is_none(cookie: str) -> None:
     assert not sessions.is_own_form(made, "", "")
 
 
+def test_style_sheet_is_pico_without_what_no_page_has() -> None:
+    assert trim_pico.TARGET.read_text("utf-8") == trim_pico.trimmed(trim_pico.SOURCE.read_text("utf-8"))
+    assert trim_pico.trimmed("a,kbd{b:c}@media x{kbd{d:e}dialog,i{f:g}}kbd{h:i}") == "a{b:c}@media x{i{f:g}}"
+
+
 def test_menu_leads_to_pages_and_templates_are_used() -> None:
     gets = {page.path for page in table.PAGES if page.method == "GET"}
     assert {path for _, path, _ in render.SECTIONS} <= gets
     for name in render.environment().list_templates():
         render.environment().get_template(name)  # it compiles
     files = {str(path.relative_to(static_files.DIRECTORY)) for path in static_files.DIRECTORY.rglob("*.*")}
+    files.remove("vendor/pico.fluid.classless.min.css")  # the source of pico.css
     assert set(static_files.NAMES) == {name for name in files if name.endswith((".js", ".css", ".svg"))}

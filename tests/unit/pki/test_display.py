@@ -67,10 +67,10 @@ def test_certificate_is_shown_whole_and_in_order() -> None:
     ]
     assert words(found, "Certificate") == [
         ("Version", "3", "text"),
-        ("Serial number", "AB:12", "hex"),
-        ("Signature algorithm", "SHA256WITHECDSA", "text"),
+        ("Serial number", "ab:12", "hex"),
+        ("Signature algorithm", "SHA-256 with ECDSA", "text"),
     ]
-    assert words(found, "Issuer") == [("Name", "CN=Issuer", "text"), ("CommonName", "Issuer", "text")]
+    assert words(found, "Issuer") == [("Name", "CN=Issuer", "text"), ("Common name (CN)", "Issuer", "text")]
     assert words(found, "Validity") == [
         ("Not before", "2030-01-01T12:00:00Z", "time"),
         ("Not after", "2030-01-31T12:00:00Z", "time"),
@@ -82,10 +82,10 @@ def test_certificate_is_shown_whole_and_in_order() -> None:
 
 
 KEYS = {
-    "RSA-2048": [("Algorithm", "RSA"), ("Size", "2048 bits"), ("Exponent", "65537")],
-    "P-256": [("Algorithm", "Elliptic curve"), ("Curve", "P-256 (secp256r1)"), ("Size", "256 bits")],
-    "P-521": [("Algorithm", "Elliptic curve"), ("Curve", "P-521 (secp521r1)"), ("Size", "521 bits")],
-    "K-256": [("Algorithm", "Elliptic curve"), ("Curve", "secp256k1"), ("Size", "256 bits")],
+    "RSA-2048": [("Algorithm", "RSA 2048"), ("Exponent", "65537")],
+    "P-256": [("Algorithm", "ECDSA P-256")],
+    "P-521": [("Algorithm", "ECDSA P-521")],
+    "K-256": [("Algorithm", "ECDSA secp256k1")],
     "Ed25519": [("Algorithm", "Ed25519")],
     "ML-DSA-65": [("Algorithm", "ML-DSA-65")],
 }
@@ -99,10 +99,10 @@ def test_key_is_named(kind: str) -> None:
 
 
 SIGNATURES: dict[str, tuple[dict[str, Any], str]] = {
-    "pkcs1": ({"key": forge.key("RSA-2048")}, "SHA256WITHRSA"),
+    "pkcs1": ({"key": forge.key("RSA-2048")}, "SHA-256 with RSA"),
     "pss": (
         {"key": forge.key("RSA-2048"), "rsa_padding": padding.PSS(padding.MGF1(hashes.SHA256()), 32)},
-        "SHA256WITHRSA_PSS",
+        "SHA-256 with RSA-PSS",
     ),
     "pss-of-others": (
         {"key": forge.key("RSA-2048"), "rsa_padding": padding.PSS(padding.MGF1(hashes.SHA256()), 20)},
@@ -271,7 +271,10 @@ def test_csr_is_shown_in_both_encodings() -> None:
     assert [each.title for each in found] == [
         *("Certificate request", "Subject", "Public key", "Subject alternative names", "Fingerprints")
     ]
-    assert words(found, "Subject") == [("Name", "CN=x.example.com", "text"), ("CommonName", "x.example.com", "text")]
+    assert words(found, "Subject") == [
+        ("Name", "CN=x.example.com", "text"),
+        ("Common name (CN)", "x.example.com", "text"),
+    ]
     assert words(found, "Subject alternative names") == [("DNS name", "a.example.com", "text")]
 
 
@@ -300,7 +303,7 @@ def test_hidden_characters_of_a_name_are_seen(case: str) -> None:
     """A page escapes what its language would take for itself; what nobody sees is made visible here."""
     text, shown = HOSTILE[case]
     found = display.of_certificate(certificate(subject=name(text)))
-    assert words(found, "Subject")[1] == ("CommonName", shown, "text")
+    assert words(found, "Subject")[1] == ("Common name (CN)", shown, "text")
     assert printable(text) == shown
     for line in section(found, "Subject").lines:
         assert not set(line.value) & {"\u202e", "\u200b", "\u2028", "\u2066", "\ue000"}
@@ -310,7 +313,7 @@ def test_hidden_characters_of_a_name_are_seen(case: str) -> None:
 def test_value_that_is_no_text_is_shown_as_it_is_encoded(content: bytes) -> None:
     found = display.of_certificate(with_subject(forge.common(content)))
     whole, value = words(found, "Subject")
-    assert value == ("CommonName", der.tlv(der.UTF8_STRING, content).hex(), "hex")
+    assert value == ("Common name (CN)", der.tlv(der.UTF8_STRING, content).hex(), "hex")
     assert all(character.isprintable() for character in whole[1])
 
 
