@@ -21,6 +21,12 @@ _ATTEMPTS = 8
 _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority/[^/]+")
 
 
+def arn_of(rt: Runtime, account_id: str, ca_id: str) -> str:
+    """The ARN of a CA of an account here, if there is one with this id."""
+    region = rt.settings.region
+    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
+
+
 def find(rt: Runtime, caller: Caller, arn: str, *, template_arn: str = "", cached_if: str = "") -> CertificateAuthority:
     """The CA, if policies let the caller do this operation on it (with this template).
 

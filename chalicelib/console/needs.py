@@ -90,6 +90,9 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "activity"): (_RECORD,),
     ("GET", "activity/record"): (_RECORD,),
     ("GET", "cas/{ca_id}/certificates"): (_SEARCH, _READ),
+    ("GET", "cas/{ca_id}/certificates/export"): (_SEARCH, _READ),
+    ("GET", "cas/{ca_id}/certificates/revoke"): ("RevokeCertificate", _GET, _READ),
+    ("POST", "cas/{ca_id}/certificates/revoke"): ("RevokeCertificate", _GET, _READ),
     ("GET", "cas/{ca_id}/certificates/{serial}"): (_GET, _READ),
     **{
         ("GET", f"cas/{{ca_id}}/certificates/{{serial}}/{file}"): (_GET,)

@@ -16,7 +16,7 @@ from chalicelib.operations.listing_question import ALWAYS, Between, asked
 from chalicelib.store.listing_queries import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from chalicelib.operations.listing_question import Asked, Question
     from chalicelib.operations.search import Match
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST = listing_search.MOST
 EXAMINED = 300  # certificates that a page of a longer list reads
 _CHUNK = 100
+_PART = EXAMINED - 1  # certificates of a page of everything
 _LAST = "last"
 _MOST_REVOKED = 500  # revocations that are read for a count
 _NOT_OF_LIST = "The NextToken is not from this list."
@@ -88,6 +89,21 @@ def certificates(rt: Runtime, caller: Caller, question: Question, token: str = "
         if entries is None
         else _read(ask, _Source(period.kind, entries), token, limit)
     )
+
+
+def everything(rt: Runtime, caller: Caller, question: Question, *, most: int) -> Iterator[Match]:
+    """Yield the certificates of a list, up to a number and as many pages as that takes of certificates without filters.
+
+    Raises: as `certificates` does.
+    """
+    token, left = "", most
+    for _ in range(-(-most // _PART)):
+        listed = certificates(rt, caller, question, token, limit=_PART)
+        yield from listed.matches[:left]
+        left -= len(listed.matches)
+        token = listed.following
+        if not token or left <= 0:
+            return
 
 
 def count(rt: Runtime, caller: Caller, question: Question) -> Count:

@@ -93,8 +93,7 @@ class Asked:
 
     def arn_of(self, ca_id: str) -> str:
         """The ARN of a CA of the caller's account, if there is such a CA."""
-        region = self.rt.settings.region
-        return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, self.caller.account_id, ca_id))
+        return find.arn_of(self.rt, self.caller.account_id, ca_id)
 
     def may_see(self, ca_id: str) -> bool:
         """Tell whether the caller may search in a CA; of the one CA of a question, `asked` has seen it."""

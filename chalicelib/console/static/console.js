@@ -54,7 +54,14 @@ const showLocal = (root) => {
   }
 };
 
+// A box in the head of a table checks those below it.
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all]")) return;
+  for (const box of event.target.form.querySelectorAll("tbody [type=checkbox]")) box.checked = event.target.checked;
+});
+
 document.addEventListener("DOMContentLoaded", () => {
+  for (const box of document.querySelectorAll("[data-all]")) box.hidden = false;
   showLocal(document);
   document.querySelector("[data-focus]")?.focus();
 });

@@ -38,7 +38,7 @@ REASONS = {
 }
 
 
-def _final(ca: CertificateAuthority, record: Certificate, now: datetime) -> str:
+def why_final(ca: CertificateAuthority, record: Certificate, now: datetime) -> str:
     """The reason why a certificate cannot be revoked; empty if it can."""
     if certificates.is_root_certificate(record):
         return "A root cannot revoke its own certificate: clients have to stop trusting it."
@@ -71,7 +71,7 @@ def _common(visit: Visit, certificate: Match) -> dict[str, Any]:
         "name": visit.ca.name,
         "certificate": certificate,
         "row": certificate_rows.rows([certificate])[0],
-        "final": _final(visit.ca.record, certificate.record, visit.rt.now()),
+        "final": why_final(visit.ca.record, certificate.record, visit.rt.now()),
         "reasons": REASONS,
         "section": SECTION,
     }

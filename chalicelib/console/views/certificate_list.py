@@ -18,6 +18,7 @@ from chalicelib.console.commands import command
 from chalicelib.console.forms import certificate_filters
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.parts import authority_page, authority_rows, certificate_rows
+from chalicelib.console.views import certificate_export
 from chalicelib.operations import listing, lookup
 from chalicelib.operations.listing import Count
 from chalicelib.operations.listing_question import NEWEST_FIRST
@@ -50,6 +51,7 @@ COLUMNS = {
     "issued": ("Issued", "-issued", "issued"),
     "expires": ("Expires", "expires", "-expires"),
 }
+_EXPORTS = {"csv": "CSV", "json": "JSON"}
 ORDERS = {
     "-issued": "the newest first",
     "issued": "the oldest first",
@@ -145,6 +147,11 @@ def _listed(visit: Visit, path: str, filters: Filters) -> dict[str, Any]:
         "templates": [(name, name) for name in sorted(TEMPLATES)],
         "more": not filters.typed.keys().isdisjoint(_MORE),
         "rows": rows,
+        "revocable": {row.serial for row in rows if row.certificate.state == "ISSUED" and _may_revoke(visit, row)},
+        "path": path,
+        "exports": [(label, urlencode({**filters.typed, "format": kind})) for kind, label in _EXPORTS.items()],
+        "export_most": certificate_export.MOST,
+        "revoke_all": urlencode({**filters.typed, "all": "1"}),
         "listed": listed,
         "is_filtered": bool(filters.typed.keys() - {"sort"}),
         "summary": _summary(listed, filters),
@@ -161,6 +168,10 @@ def _summary(listed: Listed, filters: Filters) -> str:
     if listed.order != filters.question.order:
         said += ": the list is too long for another order, unless filters make it shorter"
     return said[0].upper() + said[1:]
+
+
+def _may_revoke(visit: Visit, row: certificate_rows.CertificateRow) -> bool:
+    return visit.may(f"cas/{row.ca_id}/certificates/{row.serial}/revoke", "POST")
 
 
 def _address(here: str, typed: Mapping[str, str], **more: str) -> str:

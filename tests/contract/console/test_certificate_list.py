@@ -253,13 +253,15 @@ def test_pages_keep_the_question_and_refuse_tokens_of_others(
 
 
 class Counting:
-    """A store that counts what is asked of it."""
+    """A store that counts how often it is asked for certificates."""
 
     def __init__(self, store: Any) -> None:
         self.store, self.asked = store, 0
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.store, name)
+        if "certificates" not in name and "entries" not in name and "count" not in name:
+            return found
 
         def counted(*given: Any, **named: Any) -> Any:
             self.asked += 1
@@ -269,9 +271,10 @@ class Counting:
 
 
 def test_reads_of_a_page_do_not_grow_with_the_certificates(
-    browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, rt: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ca, reads = root(rt), []
+    clock.forward(seconds=1)  # its own certificate is not among the newest
     monkeypatch.setattr(listing, "MOST", 30)
     monkeypatch.setattr(certificate_list, "PAGE", 10)
     browser.rt = replace(rt, store=Counting(rt.store))
