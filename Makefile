@@ -142,11 +142,14 @@ $(VENV)/openssl.stamp: | $(VENV)/bin/python
 	@command -v openssl >/dev/null || { echo "The tests need the openssl command (Debian: apt-get install openssl)." >&2; exit 1; }
 	@touch $@
 
-# The browser of tests/browser, under any of its names; installed if apt-get can do it.
+# The browser of tests/browser, under any of its names, and the tool for its roots; installed if apt-get can do it.
 $(VENV)/chromium.stamp: | $(VENV)/bin/python
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
 		|| { echo "The tests of the console need Chromium (Debian: apt-get install chromium)." >&2; exit 1; }
+	@command -v certutil >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq libnss3-tools; } \
+		|| { echo "The tests of the console need NSS's certutil (Debian: apt-get install libnss3-tools)." >&2; exit 1; }
 	@touch $@
 
 $(LOCALSTACK)/bin/python $(AWS)/bin/python:

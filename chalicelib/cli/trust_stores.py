@@ -22,10 +22,14 @@ KINDS = (SYSTEM, NSS, JAVA)
 # The program that shows which of the system's stores this machine has.
 _SYSTEM_STORES = {"update-ca-certificates": "ca-certificates", "trust": "p11-kit", "security": "macos"}
 _SECONDS = 120
-_DATABASE = "cert9.db"
+_CHROMIUM, _OF_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge"), ".pki/nssdb"
+_NEW: tuple[Words, ...] = (
+    ("mkdir", "-p", "{database}"),
+    ("certutil", "-N", "-d", "sql:{database}", "--empty-password"),
+)
 # Where Firefox and Chromium have their databases, below the home directory.
 _DATABASES = (
-    ".pki/nssdb",
+    _OF_CHROMIUM,
     ".mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
@@ -65,16 +69,23 @@ def _system() -> list[Place]:
 
 
 def _nss(databases: Iterable[Path]) -> list[Place]:
-    home = Path.home()
-    usual = [path for pattern in _DATABASES for path in sorted(home.glob(pattern))]
-    without = [path for path in databases if not (path / _DATABASE).is_file()]
+    without = [path for path in databases if not _is_database(path)]
     if without:
         raise click.ClickException(f"{without[0]} is no NSS database: `certutil -N -d sql:{without[0]}` makes one.")
-    paths = dict.fromkeys(path for path in (*usual, *databases) if (path / _DATABASE).is_file())
-    if paths and not shutil.which("certutil"):
+    store, home = trust.STORES["nss"], Path.home()
+    usual = [path for pattern in _DATABASES for path in sorted(home.glob(pattern)) if _is_database(path)]
+    places = [Place(f"nss {path}", store, str(path)) for path in dict.fromkeys((*usual, *databases))]
+    first = home / _OF_CHROMIUM
+    if not _is_database(first) and any(map(shutil.which, _CHROMIUM)):  # it makes its database when it first needs one
+        places.append(Place(f"nss {first}", store._replace(install=(*_NEW, *store.install)), str(first)))
+    if places and not shutil.which("certutil"):
         click.echo("NSS's certutil is missing (Debian: libnss3-tools), so browsers are left out.", err=True)
         return []
-    return [Place(f"nss {path}", trust.STORES["nss"], str(path)) for path in paths]
+    return places
+
+
+def _is_database(path: Path) -> bool:
+    return (path / "cert9.db").is_file()
 
 
 def _java() -> list[Place]:
