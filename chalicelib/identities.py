@@ -169,7 +169,25 @@ class Reminding:
     version: int = 1
 
 
-Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarFeed:
+    """A secret address from which calendar programs read what expires in an account.
+
+    Attributes:
+        name: hex SHA-256 of the secret, which is stored nowhere.
+        principal: the feed tells what this principal may see.
+        version: always 1: a feed is made and deleted.
+    """
+
+    account_id: str
+    name: str
+    principal: str
+    created_at: datetime
+    description: str = ""
+    version: int = 1
+
+
+Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding | CalendarFeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ class Act(NamedTuple):
 ACTS = {
     "sign-out": Act(SIGNED_OUT),
     "cas/{ca_id}/revocation/publish": Act("RequestCrlPublication"),
+    "calendar/feeds": Act("CreateCalendarFeed", ("feed_description",)),
+    "calendar/feeds/revoke": Act("DeleteCalendarFeed", ("feed",)),
     "principals/create": Act("CreatePrincipal", ("principal_name", "preset")),
     "principal/policy": Act("PutPrincipalPolicy", ("name", "policy_name")),
     "principal/policy/remove": Act("DeletePrincipalPolicy", ("name", "policy")),

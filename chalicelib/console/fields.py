@@ -190,6 +190,8 @@ FIELDS: dict[str, Field] = {
     "outcome": Field("Outcome"),
     "happened_from": Field("From"),
     "happened_to": Field("Until"),
+    # of the calendar
+    "feed_description": Field("Description", (), "Where you use it, such as Team calendar.", docs="console#calendar"),
     # of access
     "ca": Field(
         "Certificate authority", (), "The ARN of a CA, to see what is allowed there.", docs="console#your-access"

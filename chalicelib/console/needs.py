@@ -42,6 +42,8 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "go-on/{draft}"): (),
     ("GET", "inspect"): (),
     ("POST", "inspect"): (),
+    ("POST", "calendar/feeds"): (_LIST, _SEARCH),
+    ("POST", "calendar/feeds/revoke"): (_LIST, _SEARCH),
     ("GET", "help"): (),
     ("GET", "help/{page}"): (),
     ("POST", "sign-out"): (),

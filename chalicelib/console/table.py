@@ -13,6 +13,7 @@ from chalicelib.console.views import (
     administration,
     authorities,
     authority,
+    calendar,
     certificate,
     certificate_export,
     certificate_files,
@@ -91,6 +92,8 @@ SEGMENTS = {
     "version": r"[0-9]{1,12}",
     "serial": r"[0-9a-f]{32}",
     "page": r"[a-z0-9-]{1,80}",
+    "account": r"[0-9]{12}",
+    "feed": r"[A-Za-z0-9_-]{43}\.ics",
 }
 _DESCRIBE, _GET, _ISSUE = "DescribeCertificateAuthority", "GetCertificate", "IssueCertificate"
 _CA_CERTIFICATE, _REVOKE = "GetCertificateAuthorityCertificate", "RevokeCertificate"
@@ -106,6 +109,10 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "", authorities.home),
     Page("GET", "go-on/{draft}", interrupted.show),
     Page("GET", "you", you.show),
+    Page("GET", "calendar", calendar.show),
+    Page("POST", "calendar/feeds", calendar.create_feed),
+    Page("POST", "calendar/feeds/revoke", calendar.revoke_feed),
+    Page("GET", "calendar/{account}/{feed}", calendar.read_feed, public=True),
     Page("GET", "cost", cost.show),
     Page("GET", "help", guide.show_list),
     Page("GET", "help/{page}", guide.show),

@@ -56,8 +56,19 @@ class Listing(NamedTuple):
     more: int
 
 
-def certificates(rt: Runtime, account_id: str, since: datetime, until: datetime, *, limit: int) -> Listing:
-    """The certificates of an account that expire from `since` on and before `until`, of the first `limit` entries."""
+def certificates(
+    rt: Runtime, account_id: str, since: datetime, until: datetime, *, limit: int, renewals: bool = True
+) -> Listing:
+    """The certificates of an account that expire from `since` on and before `until`, of the first `limit` entries.
+
+    Args:
+        rt: the runtime.
+        account_id: the account.
+        since: the earliest expiry.
+        until: after the last expiry.
+        limit: of index entries that are looked at.
+        renewals: leave out what is renewed, at the cost of some more reads for each certificate.
+    """
     entries = rt.store.list_expiring(account_id, since=since, until=until, limit=limit + 1)
     more = 0
     if len(entries) > limit:
@@ -68,7 +79,7 @@ def certificates(rt: Runtime, account_id: str, since: datetime, until: datetime,
     found = []
     for not_after, ca_id, serial_number in entries:
         ca_arn = str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
-        expiring = _looked_at(rt, ca_arn, serial_number, not_after, installed)
+        expiring = _looked_at(rt, ca_arn, serial_number, not_after, installed, renewals=renewals)
         found += [expiring] if expiring else []
     return Listing(found, more)
 
@@ -88,7 +99,13 @@ def _expiry_of(ca: CertificateAuthority) -> datetime | None:
 
 
 def _looked_at(
-    rt: Runtime, ca_arn: str, serial_number: int, not_after: datetime, installed: set[bytes | None]
+    rt: Runtime,
+    ca_arn: str,
+    serial_number: int,
+    not_after: datetime,
+    installed: set[bytes | None],
+    *,
+    renewals: bool,
 ) -> Expiring | None:
     """A certificate with its names; None if nobody has to act. A record that cannot be read hides no other one."""
     serial = arns.serial_hex(serial_number)
@@ -98,7 +115,7 @@ def _looked_at(
         if record is None or not _counts(record, installed):
             return None
         summary = summaries.of_certificate(record.certificate_der or b"")
-        if _is_renewed(rt, record, summary):
+        if renewals and _is_renewed(rt, record, summary):
             return None
     except Exception:  # noqa: BLE001  it expires all the same
         logs.log_exception("look_failed", certificate=arn)

@@ -229,6 +229,7 @@ _KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
             "BUCKET",
             "CAKEY",
             "COMPROMISED",
+            "FEEDS",
             "FORMER",
             "ISSUER",
             "OIDC-PROVIDERS",

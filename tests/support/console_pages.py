@@ -20,6 +20,8 @@ SAMPLES = {
     "name": "console.css",
     "serial": "0" * 32,
     "page": "console",
+    "account": "000000000000",
+    "feed": "0" * 43 + ".ics",
     "version": "1",
 }
 

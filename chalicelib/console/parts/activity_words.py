@@ -42,6 +42,8 @@ WORDS: dict[str, str] = {
     # the console
     "ConsoleLogin": "Sign in to the console",
     "ConsoleLogout": "Sign out of the console",
+    "CreateCalendarFeed": "Create a feed of the calendar",
+    "DeleteCalendarFeed": "Revoke a feed of the calendar",
     "RenewCertificate": "Renew a certificate",
     "RequestCrlPublication": "Publish CRLs now",
     "SwitchAccessKey": "Activate or deactivate an access key",
@@ -163,6 +165,7 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "UntagCertificateAuthority": _tags("Remove the tags"),
     "CreatePermission": _named("Grant a permission to", "principal"),
     "DeletePermission": _named("Withdraw the permission of", "principal"),
+    "CreateCalendarFeed": _named("Create the feed", "feed_description"),
     "CreatePrincipal": _named("Create the principal", "principal_name", "name"),
     "DeletePrincipal": _named("Delete the principal", "name"),
     "PutPrincipalPolicy": _policy("Save the policy"),

@@ -107,7 +107,7 @@ CHANGING = ("cas/create", "install", "delete", "edit", "issue", "principal", "pu
 def test_reader_is_offered_what_it_may_read_and_nothing_else(rt: Any, made: Home) -> None:
     seen = templates(crawl(browser_of(rt, presets.policy_of("read-only")), [""]))
     assert {("GET", path) for path in READING} <= seen
-    assert {path for method, path in seen if method == "POST"} == {"sign-out", "theme", "inspect"}
+    assert {path for method, path in seen if method == "POST"} == {"sign-out", "calendar/feeds", "theme", "inspect"}
     assert not [path for _, path in seen if any(words in path for words in CHANGING)]
 
 
@@ -115,7 +115,7 @@ def test_auditor_can_ask_for_reports_and_change_nothing(rt: Any, made: Home) -> 
     seen = templates(crawl(browser_of(rt, presets.policy_of("auditor")), [""]))
     assert {("GET", path) for path in READING} <= seen
     posts = {path for method, path in seen if method == "POST"}
-    assert posts == {"sign-out", "theme", "inspect", "cas/{ca_id}/reports"}
+    assert posts == {"sign-out", "theme", "inspect", "calendar/feeds", "cas/{ca_id}/reports"}
 
 
 def test_revoker_is_led_from_a_ca_to_the_revocation_of_its_certificates(rt: Any, made: Home) -> None:
@@ -154,12 +154,13 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     browser = Browser(rt)
     browser.sign_in()
     seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))
-    never = {"static/{name}", "static/vendor/{name}", "link", "sign-in", "help/{page}"}
+    never = {"static/{name}", "static/vendor/{name}", "link", "sign-in", "help/{page}", "calendar/{account}/{feed}"}
     missing = {page.path for page in table.PAGES} - {path for _, path in seen} - never
     # Of a CA that is DISABLED, DELETED or renewed, of a draft, of a report, or what only a script loads.
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
                        "cas/{ca_id}/former/{version}", "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report",
                        "cas/{ca_id}/reports/{report_id}",
+                       "calendar/feeds/revoke",
                        "cas/{ca_id}/sharing/forbid", "cas/{ca_id}/sharing/unshare", "cas/{ca_id}/tags/remove",
                        "cas/midpoint", "go-on/{draft}"}  # fmt: skip
 
