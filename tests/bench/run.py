@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.bench import console_load, crl_load, ocsp_load
+from tests.bench import console_load, console_pages, crl_load, ocsp_load
 from tests.support.authority_steps import active_root, issue
 from tests.support.builders import csr
 from tests.support.home import BIN, Home, free_port
@@ -97,7 +97,7 @@ def ocsp_over_http(work: Path) -> list[Row]:
     ]
 
 
-def console_pages(work: Path) -> list[Row]:
+def console_by_certificates(work: Path) -> list[Row]:
     """Pages of the console over HTTP; the peer is the same page with a hundredth of the certificates."""
     few, many = (console_load.measure(work, certificates) for certificates in (console_load.FEW, console_load.MANY))
     return [
@@ -110,6 +110,19 @@ def console_pages(work: Path) -> list[Row]:
         )
         for name, milliseconds in many.items()
     ]
+
+
+def pages_of_a_large_home(work: Path) -> list[Row]:
+    """Every page of the console with a million certificates in one CA and a thousand CAs; the peers are the limits."""
+    home = f"with {console_pages.CERTIFICATES:,} certificates and {console_pages.CAS:,} CAs"
+    limits = console_pages.MOST_MILLISECONDS, console_pages.MOST_BYTES
+    found = console_pages.measure(work)
+    times = [
+        row(f"console page {name} {home}, 95th percentile", each.p95, "ms", limits[0], more_is_better=False)
+        for name, each in found.items()
+    ]
+    heaviest = max(each.weight for each in found.values())
+    return [*times, row(f"heaviest console page {home}", heaviest, "bytes", limits[1], more_is_better=False)]
 
 
 def crl_of_many_entries(work: Path) -> list[Row]:
@@ -179,4 +192,4 @@ def report(*measures: Callable[[Path], list[Row]]) -> None:
 
 
 if __name__ == "__main__":
-    report(issue_over_http, ocsp_over_http, console_pages, crl_of_many_entries)
+    report(issue_over_http, ocsp_over_http, console_by_certificates, pages_of_a_large_home, crl_of_many_entries)

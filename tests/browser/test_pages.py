@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
@@ -22,9 +22,11 @@ from tests.support.roles import trust
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
     from tests.support.home import Home
+
+    Look = tuple[Literal["light", "dark"], ViewportSize, dict[str, list[str]]]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
@@ -33,6 +35,11 @@ AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
   .filter((each) => ["serious", "critical"].includes(each.impact))
   .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
+# Theme, size of the screen, and rules of axe-core (all, if none are named): a sample, and with `--whole` every one.
+LOOKS: tuple[Look, ...] = (("light", DESKTOP, {}), ("dark", DESKTOP, {"runOnly": ["color-contrast"]}))
+EVERY_LOOK: tuple[Look, ...] = tuple(
+    (scheme, {"width": width, "height": 900}, {}) for scheme in ("light", "dark") for width in (390, 1920)
+)
 GUEST = "444455556666"
 MOST_ALIKE = 5  # pages of a kind: the home has four CAs in different states, and a page for each record of its activity
 READ = """() => ({
@@ -50,7 +57,7 @@ class Seen:
     Attributes:
         links: and what htmx would fetch.
         forms: where those that change something are sent.
-        faults: serious and critical ones that axe-core found, in light and in dark.
+        faults: serious and critical ones that axe-core found, and screens that are too narrow for the page.
         width: that the page takes on a phone, in pixels.
     """
 
@@ -70,7 +77,9 @@ def window(chromium: Browser, home: Home) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def site(home: Home, window: Page, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+def site(
+    request: pytest.FixtureRequest, home: Home, window: Page, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Seen]:
     """The pages that links lead to, at most some of each kind, by their addresses."""
     trusts = tmp_path_factory.mktemp("role") / "trust.json"
     trusts.write_text(trust({"AWS": "000000000000"}))
@@ -87,21 +96,24 @@ def site(home: Home, window: Page, tmp_path_factory: pytest.TempPathFactory) -> 
         path = row_of(address).path
         alike[path] += 1
         if alike[path] <= MOST_ALIKE:
-            found[address] = look(window, address)
+            found[address] = look(window, address, whole=request.config.getoption("--whole"))
             waiting += found[address].links
     return found
 
 
-def look(page: Page, address: str) -> Seen:
+def look(page: Page, address: str, *, whole: bool = False) -> Seen:
     answer = page.request.get(address)
     if not answer.ok or not answer.text().startswith("<!DOCTYPE html>"):
         return Seen(answer.status)
-    page.emulate_media(color_scheme="light")
     page.goto(address)
     page.evaluate(AXE)
-    faults = page.evaluate(RUN_AXE, {})
-    page.emulate_media(color_scheme="dark")
-    faults += page.evaluate(RUN_AXE, {"runOnly": ["color-contrast"]})
+    faults = list[str]()
+    for scheme, size, rules in EVERY_LOOK if whole else LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        faults += [f"{scheme}, {size['width']} pixels: {each}" for each in page.evaluate(RUN_AXE, rules)]
+        if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
+            faults.append(f"It is wider than {size['width']} pixels.")
     page.set_viewport_size(PHONE)
     width = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size(DESKTOP)

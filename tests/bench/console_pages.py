@@ -1,0 +1,223 @@
+"""What every page of the console weighs and takes in a home with a million certificates in one CA and a thousand CAs.
+
+`python -m tests.bench.console_pages [CERTIFICATES CAS]` prints for each page the bytes of its first load, and the 50th
+and 95th percentile of its milliseconds over HTTP. The certificates are copies of one that was issued, written into the
+table as the store writes them, with other serial numbers, names and times.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin
+
+from chalicelib import arn as arns
+from chalicelib.access import access_keys
+from chalicelib.config import Settings
+from chalicelib.console import sessions, table
+from chalicelib.operations.search import terms_of
+from chalicelib.pki.x509 import summary
+from chalicelib.runtime import from_settings
+from chalicelib.store import items
+from chalicelib.store.sqlite import _INDEXED, _encode
+from chalicelib.store.table_search import entries
+from tests.support.builders import csr
+from tests.support.console_pages import SAMPLES
+from tests.support.console_steps import CALLER, arn_of, issue, revoke, root
+from tests.support.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chalicelib.records import Certificate
+    from chalicelib.runtime import Runtime
+    from chalicelib.store.table import Item
+
+CERTIFICATES, CAS, VISITS = 1_000_000, 1_000, 20
+MOST_BYTES, MOST_MILLISECONDS = 200_000, 150
+BATCH = 20_000
+# What the copies have instead: a host name and two times of a fixed length, and all but the last digit of the serial.
+HOST, HEX = "host-0000000.example.com", "a1b2c3d4e5f60718293a4b5c6d7e8f9"
+RESERVED, ENDS = (datetime(2001, 2, 3, 4, 5, 6, number, UTC) for number in (789012, 789013))
+NOT_PAGES = re.compile(r"static/|link$|.*(?:\.pem|/pem|/chain|/proof|\{file\}|\{report_id\}|\{draft\}.*)$")
+
+
+class Figures(NamedTuple):
+    """What a page took."""
+
+    weight: int
+    p50: float
+    p95: float
+
+
+def furnish(rt: Runtime, database: Path, certificates: int, cas: int) -> tuple[str, str]:
+    """Fill the home; returns the id of the CA that has the certificates, and the serial number of one."""
+    for number in range(cas - 1):
+        root(rt, {"CommonName": f"Example Root {number}"})
+    ca_id = root(rt, {"CommonName": "Example CA of many"})
+    sample = issue(rt, ca_id, csr(HOST, dns_names=[HOST]))
+    found = rt.store.get_certificate(arn_of(ca_id), int(sample, 16))
+    assert found is not None
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        for rows in _copies(found, certificates):
+            connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.commit()
+    serials = [issue(rt, ca_id, csr(f"last-{number}.example.com", dns_names=["a.example.com"])) for number in range(20)]
+    for serial in serials[::2]:
+        revoke(rt, ca_id, serial)
+    return ca_id, serials[-1]
+
+
+Row = tuple[str | bytes | None, ...]
+
+
+def _copies(certificate: Certificate, number: int) -> Iterator[list[Row]]:
+    models = [_model(certificate, shard) for shard in range(16)]
+    now = datetime.now(UTC)
+    rows: list[Row] = []
+    for each in range(number):
+        serial = f"{(each * 0x9E3779B97F4A7C15F39CC0605CEDC835) % (1 << 120):030x}"
+        at = now - timedelta(days=364) + each * timedelta(days=364) / number
+        others = (
+            (HEX, f"1{serial}"),
+            (HOST, f"host-{each:07}.example.com"),
+            (str(items.micros(RESERVED)), str(items.micros(at))),
+            (str(items.micros(ENDS)), str(items.micros(at + timedelta(days=365 + each % 30)))),
+        )
+        rows += [tuple(_instead(value, others) for value in row) for row in models[each % 16]]
+        if len(rows) >= BATCH:
+            yield rows
+            rows = []
+    yield rows
+
+
+def _instead(value: str | bytes | None, others: tuple[tuple[str, str], ...]) -> str | bytes | None:
+    for this, that in others:
+        if isinstance(value, bytes):
+            value = value.replace(this.encode(), that.encode())
+        elif value is not None:
+            value = value.replace(this, that)
+    return value
+
+
+def _model(certificate: Certificate, shard: int) -> list[Row]:
+    """The rows of a certificate with a serial number of a shard."""
+    serial = int(f"{HEX}{shard:x}", 16)
+    arn = f"{certificate.ca_arn}/certificate/{arns.serial_hex(serial)}"
+    times: Any = {"reserved_at": RESERVED, "issued_at": RESERVED, "not_before": RESERVED, "not_after": ENDS}
+    made = replace(certificate, arn=arn, serial_number=serial, **times)
+    item = {name: value for name, value in items.certificate_item(made).items() if name not in {"due_pk", "due_sk"}}
+    assert made.certificate_der is not None
+    terms = terms_of(summary.of_certificate(made.certificate_der))
+    puts: Any = [put for batch in entries(made, terms) for put in batch]
+    return [_row(each) for each in (item, *(put.item for put in puts))]
+
+
+def _row(item: Item) -> Row:
+    keys: Any = (item["pk"], item["sk"], *(item.get(name) for name in _INDEXED))
+    return (*keys, _encode(item))
+
+
+# the pages
+
+
+def addresses(ca_id: str, serial: str) -> dict[str, str]:
+    """The address of each page, by its path in the table; those of a record, a draft or a file are left out."""
+    named = SAMPLES | {"ca_id": ca_id, "serial": serial}
+    rows = [row.path for row in table.PAGES if row.method == "GET" and not NOT_PAGES.match(row.path)]
+    more = {
+        "certificates?q=host": "certificates?q=host-0500000.example.com",
+        "certificates?q=suffix": "certificates?q=.example.com",
+        "certificates?sort": "certificates?sort=expires",
+        "cas/{ca_id}/certificates?q=serial": f"cas/{ca_id}/certificates?q={serial}",
+        "principal": "principal?name=administrator",
+        "role": "you",
+    }
+    return {path: path.format(**named) for path in rows} | more
+
+
+class Visitor:
+    """One connection to the server of a home, signed in."""
+
+    def __init__(self, home: Home, link: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=120)
+        self.cookie = ""
+        _, headers, _ = self.get(f"link?once={link}")
+        self.cookie = headers["set-cookie"].partition(";")[0]
+        self._weights: dict[str, int] = {}
+
+    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of a page; the rates of the API make it wait."""
+        for _ in range(20):
+            self._connection.request("GET", f"/console/{path}", headers={"Cookie": self.cookie})
+            answer = self._connection.getresponse()
+            body = answer.read()
+            if b"Rate exceeded" not in body:
+                break
+            time.sleep(0.5)
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+
+    def weight(self, path: str, body: bytes) -> int:
+        """The bytes of a page with what it loads."""
+        loads = re.findall(r'<(?:link|script|img)[^>]*? (?:href|src)="([^"]*static/[^"]*)"', body.decode())
+        found = {urljoin(f"/console/{path}", each).removeprefix("/console/") for each in loads}
+        for each in found - self._weights.keys():
+            self._weights[each] = len(self.get(each)[2])
+        return len(body) + sum(self._weights[each] for each in found)
+
+    def visit(self, path: str) -> tuple[int, Figures]:
+        """The status of a page, and what it took."""
+        times, status, body = list[float](), 0, b""
+        for _ in range(VISITS):
+            begun = time.perf_counter()
+            status, _, body = self.get(path)
+            times.append(1000 * (time.perf_counter() - begun))
+        return status, Figures(
+            self.weight(path, body), statistics.median(times), statistics.quantiles(times, n=20, method="inclusive")[-1]
+        )
+
+
+def measure(work: Path, certificates: int = CERTIFICATES, cas: int = CAS) -> dict[str, Figures]:
+    """The figures of every page of a home."""
+    home = Home(work / "home")
+    rt = from_settings(Settings(data=str(home.data), port=str(home.port)))
+    key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
+    assert key is not None
+    ca_id, serial = furnish(rt, home.data / "signet.db", certificates, cas)
+    link = sessions.make_link(rt, key)
+    home.start()
+    try:
+        visitor = Visitor(home, link)
+        figures = {}
+        for name, path in addresses(ca_id, serial).items():
+            status, found = visitor.visit(path)
+            figures[name if status == 200 else f"{name} ({status})"] = found
+        return figures
+    finally:
+        home.stop()
+
+
+def main() -> None:
+    """Print the figures of every page, the slowest first."""
+    amounts = [int(each) for each in sys.argv[1:]] or [CERTIFICATES, CAS]
+    with tempfile.TemporaryDirectory() as work:
+        found = measure(Path(work), *amounts)
+    for name, (weight, p50, p95) in sorted(found.items(), key=lambda each: -each[1].p95):
+        over = " !" if p95 > MOST_MILLISECONDS or weight > MOST_BYTES else ""
+        print(f"{name:60} {weight:8,} bytes {p50:8.1f} ms {p95:8.1f} ms{over}")
+    print(json.dumps({"account": CALLER.account_id, "certificates": amounts[0], "cas": amounts[1]}))
+
+
+if __name__ == "__main__":
+    main()
