@@ -10,7 +10,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).resolve().parents[1] / "chalicelib" / "console" / "static"
 SOURCE, TARGET = STATIC / "vendor" / "pico.fluid.classless.min.css", STATIC / "pico.css"
-# Parts of selectors. A rule goes when each of its selectors has one of these.
+# Parts of selectors, unless they are negated. A rule goes when each of its selectors has one of these.
 UNUSED = re.compile(
     r":host|data-tooltip|dialog|progress|hgroup|blockquote|kbd|iframe|audio|video|canvas|\[dir=rtl\]|aria-busy|dropdown"
     r"|type=(?:range|color|reset|time|month|week|datetime-local)|role=(?:group|switch|link|search)|\[multiple\]|\bins\b"
@@ -42,7 +42,7 @@ def _rule(rule: str) -> str:
     if selector.startswith("@"):
         inner = trimmed(body.removesuffix("}"))
         return f"{selector}{{{inner}}}" if inner else ""
-    used = [each for each in _selectors(selector) if not UNUSED.search(each)]
+    used = [each for each in _selectors(selector) if not UNUSED.search(re.sub(r":not\([^)]*\)", "", each))]
     note = f"{comment}*/" if comment else ""
     return f"{note}{','.join(used)}{{{body}" if used else note
 
