@@ -41,4 +41,5 @@ def present(path: Path, index: Index) -> Path:
 
 def problems(path: Path, index: Index, now: datetime) -> list[str]:
     """The reasons why clients refuse the installed chain of a CA, or else the chain of the present certificates."""
-    return paths.problems(path, now) or paths.problems(present(path, index), now)
+    current = present(path, index)
+    return paths.problems(path, now) or (paths.problems(current, now) if current != path else [])

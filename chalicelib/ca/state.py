@@ -24,7 +24,7 @@ _MAY_EXPIRE = frozenset({"ACTIVE", "DISABLED"})
 WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)  # an overview looks at every CA of an account
 def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
     return issuer.issuer_of(certificate_der, chain_der)
 

@@ -188,19 +188,19 @@ def _of_validity(certificate: Link, at: datetime) -> Iterator[str]:
 
 def _of_position(certificate: Link, below: Path) -> Iterator[str]:
     """Yield what is wrong with a certificate above others, the last of which it signed."""
-    child, name = below[-1], certificate.name
+    child = below[-1]
     if not certificate.is_ca:
-        yield f"The certificate of “{name}” does not allow it to sign certificates."
+        yield f"The certificate of “{certificate.name}” does not allow it to sign certificates."
     if child.authority_key not in (None, certificate.key_identifier):
-        yield f"“{child.name}” names another key identifier for its issuer than “{name}” has."
+        yield f"“{child.name}” names another key identifier for its issuer than “{certificate.name}” has."
     if child.authority_serial not in (None, certificate.serial_number):
-        yield f"“{child.name}” names the certificate of “{name}” by another serial number."
+        yield f"“{child.name}” names the certificate of “{certificate.name}” by another serial number."
     number, most = sum(1 for link in below if link.is_ca and not link.is_self_issued), certificate.path_length
     if most is not None and number > most:
-        yield f"“{name}” allows {most} levels of CAs below it, and there are {number}."
+        yield f"“{certificate.name}” allows {most} levels of CAs below it, and there are {number}."
     for link in below:
         if certificate.purposes and link.purposes and link.purposes.isdisjoint(certificate.purposes):
-            yield f"“{name}” allows none of the purposes of “{link.name}”."
+            yield f"“{certificate.name}” allows none of the purposes of “{link.name}”."
     yield from _of_names(certificate, below)
 
 
