@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table_store import TableStore
 
 WINDOW = 2_000  # entries
-_TOGETHER = 24  # certificates in a transaction of 100 writes
+_WRITES = 4  # for a certificate, at most
 _OF_RESPONDER = "signet-ocsp"  # requests the certificates of OCSP responders
 _TEMPLATE = "template/"
 
@@ -151,7 +151,7 @@ class _Forward:
             if self._arn_of(entry) is not None:
                 merged.setdefault((entry["ca"], entry["serial"]), {})[entry["kind"]] = entry
         found = iter(merged.items())
-        while chunk := list(islice(found, _TOGETHER)):
+        while chunk := list(islice(found, self._table.MOST_WRITES // _WRITES)):
             while not self._written([write for _, known in chunk for write in self._certificate(known)]):
                 pass  # another process brings it forward, too
 

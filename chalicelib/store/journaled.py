@@ -37,6 +37,7 @@ class JournaledTable:
         """
         self.inner, self._shards, self._nanoseconds = inner, shards, nanoseconds
         self.MOST_COUNTED, self.MOST_PARTITIONS = inner.MOST_COUNTED, inner.MOST_PARTITIONS
+        self.MOST_WRITES = inner.MOST_WRITES
         self._last, self._turn = 0, threading.Lock()
 
     def write(self, *writes: Write) -> None:

@@ -58,7 +58,7 @@ class SqliteTable:
     SQLite polls for the file's lock, so the threads of a process do not compete for it: they share transactions.
     """
 
-    MOST_WRITES = 2000  # of a migration in one transaction
+    MOST_WRITES = 2000  # others of this process wait meanwhile
     MOST_COUNTED = 10**9  # exactly, for a page: counting reads an index at 50 million entries in a second
     MOST_PARTITIONS = 1600 * 16  # that one page reads
 

@@ -146,10 +146,12 @@ class Table(Protocol):
     Attributes:
         MOST_COUNTED: what one page may count.
         MOST_PARTITIONS: how many partitions one page may read.
+        MOST_WRITES: what one transaction may write; at least 100.
     """
 
     MOST_COUNTED: int
     MOST_PARTITIONS: int
+    MOST_WRITES: int
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
@@ -160,7 +162,7 @@ class Table(Protocol):
         ...
 
     def write(self, *writes: Write) -> None:
-        """Make all writes or none; at most 100.
+        """Make all writes or none; at most `MOST_WRITES`.
 
         Raises:
             ConditionFailedError: a condition does not hold; nothing was written.
