@@ -174,6 +174,10 @@ FIELDS: dict[str, Field] = {
         "Search", (), "A name or its beginning, .example.com for its end, CN=…, a serial number, an IP, an ARN."
     ),
     "state": Field("Status"),
+    # of the list of CAs
+    "status": Field("Status"),
+    "tag": Field("Tag", (), "A key, or key=value."),
+    "expires": Field("Expires"),
     "of": Field("CA"),
     "requested_by": Field("Requested by", (), "An access key ID, or the name of a principal."),
     "issued_from": Field("Issued from"),

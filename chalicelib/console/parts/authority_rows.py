@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib.ca import find, state
+from chalicelib.ca import state
 from chalicelib.console import severity
 from chalicelib.console.parts import reachability as looks
 from chalicelib.crl import freshness, reachability
+from chalicelib.operations import authorities
 from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
@@ -73,14 +74,11 @@ def row_of_other_account(description: Description) -> AuthorityRow:
     return AuthorityRow(_ca_id(description), common_name(description), common_name(description), description, _NOT_TOLD)
 
 
-def rows(client: Client, descriptions: Sequence[Description]) -> list[AuthorityRow]:
+def rows(rt: Runtime, records: Sequence[CertificateAuthority]) -> list[AuthorityRow]:
     """A row for each of some CAs of the visitor's account."""
-    rt = client.rt
-    records = [find.find(rt, client.caller, description["Arn"]) for description in descriptions]
     crls, verdicts = freshness.of_authorities(rt, records), reachability.of_authorities(rt, records)
     return [
-        _row(description, record, crls[record.arn], verdicts[record.arn])
-        for description, record in zip(descriptions, records, strict=True)
+        _row(authorities.describe(rt, record), record, crls[record.arn], verdicts[record.arn]) for record in records
     ]
 
 
@@ -89,13 +87,6 @@ def _row(
 ) -> AuthorityRow:
     light, ocsp = _light(record, crls, verdicts), looks.sign_of(verdicts, "OCSP")
     return AuthorityRow(_ca_id(description), state.name_of(record), common_name(description), description, light, ocsp)
-
-
-def list_of_account(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:
-    """A page of the account's CAs from the token of a page on, and the token of the next page."""
-    following = {"NextToken": token} if token else {}
-    answer = client.call("ListCertificateAuthorities", MaxResults=limit, **following)
-    return rows(client, answer["CertificateAuthorities"]), answer.get("NextToken")
 
 
 def list_of_other_accounts(client: Client, token: str | None, limit: int) -> tuple[list[AuthorityRow], str | None]:

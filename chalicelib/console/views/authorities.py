@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from chalicelib.console import render, web
+from chalicelib.api import signet_endpoints
+from chalicelib.ca import iterate
+from chalicelib.console import render, severity, text, web
 from chalicelib.console.commands import command
-from chalicelib.console.parts import authority_rows
+from chalicelib.console.forms import authority_filters
+from chalicelib.console.parts import authority_rows, sorting
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
@@ -14,6 +18,13 @@ if TYPE_CHECKING:
 
 SECTION = "authorities"
 PAGE = 20
+COLUMNS: sorting.Columns = {
+    "name": ("Name", "name", "-name"),
+    "type": ("Type", "type", "-type"),
+    "status": ("Status", "status", "-status"),
+    "expires": ("Expires", "expires", "-expires"),
+    "created": ("Created", "-created", "created"),
+}
 
 
 def home(visit: Visit) -> WireResponse:
@@ -23,11 +34,18 @@ def home(visit: Visit) -> WireResponse:
 
 def list_authorities(visit: Visit) -> WireResponse:
     """A page of the account's CAs, the first with those of other accounts; without any CA, the introduction."""
-    client, token, of_others = visit.client, visit.query.get("next"), visit.query.get("shared")
-    rows, following = ([], None) if of_others else authority_rows.list_of_account(client, token, PAGE)
-    others, others_following = ([], None) if token else authority_rows.list_of_other_accounts(client, of_others, PAGE)
-    is_first = not token and not of_others
-    if is_first and not (rows or following or others or others_following):
+    signet_endpoints.acting(visit.rt, visit.caller, "ListCertificateAuthorities")
+    typed, problems = authority_filters.read(visit.query)
+    of_others, token = visit.query.get("shared"), visit.query.get("page", "")
+    cas = [] if of_others or problems else list(iterate.of_account(visit.rt, visit.caller.account_id))
+    good = {name: value for name, value in typed.items() if name not in problems}
+    listed = authority_filters.listed(visit.rt, cas, good)
+    number = int(token) if re.fullmatch("[1-9][0-9]{0,5}", token, re.ASCII) else 1
+    is_first = number == 1 and not of_others and not typed
+    others, others_following = (
+        authority_rows.list_of_other_accounts(visit.client, of_others, PAGE) if of_others or is_first else ([], None)
+    )
+    if is_first and not (listed or others or others_following):
         return render.page(
             visit,
             "introduction.html",
@@ -38,15 +56,37 @@ def list_authorities(visit: Visit) -> WireResponse:
     commands = [command("ListCertificateAuthorities")]
     if others:
         commands.append(command("ListCertificateAuthorities", {"ResourceOwner": "OTHER_ACCOUNTS"}))
+    shown = listed[(number - 1) * PAGE : number * PAGE]
+    here, pages = visit.link("cas"), max(1, -(-len(listed) // PAGE))
     return render.page(
         visit,
         "authorities.html",
         title="Private certificate authorities",
         section=SECTION,
+        status=422 if problems else 200,
         commands=tuple(commands),
-        rows=rows,
-        next_token=following,
-        first=is_first,
+        here=here,
+        typed=typed,
+        problems=problems,
+        is_filtered=bool(typed.keys() - {"sort"}),
+        statuses=[(name, severity.AUTHORITY[name].word) for name in authority_filters.STATUSES],
+        types=[(name, text.word(name)) for name in authority_filters.TYPES],
+        expiries=list(authority_filters.EXPIRIES.items()),
+        columns=sorting.headings(here, typed, good.get("sort", authority_filters.ORDERS[0]), COLUMNS),
+        rows=authority_rows.rows(visit.rt, [row.ca for row in shown]),
+        total=len(listed),
+        number=number,
+        number_of_pages=pages,
+        pages=sorting.pages(
+            here,
+            typed,
+            (
+                ("first", "First page", "1" if number > 1 else ""),
+                ("prev", "Previous page", str(number - 1) if number > 1 else ""),
+                ("next", "Next page", str(number + 1) if number < pages else ""),
+                ("last", "Last page", str(pages) if number < pages else ""),
+            ),
+        ),
         of_account=not of_others,
         others=others,
         others_token=others_following,

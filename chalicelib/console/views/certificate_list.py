@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from chalicelib import errors
@@ -17,7 +17,7 @@ from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import certificate_filters
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.parts import authority_page, authority_rows, certificate_rows
+from chalicelib.console.parts import authority_page, authority_rows, certificate_rows, sorting
 from chalicelib.console.views import certificate_export
 from chalicelib.operations import listing, lookup
 from chalicelib.operations.listing import Count
@@ -25,8 +25,6 @@ from chalicelib.operations.listing_question import NEWEST_FIRST
 from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.certificate_filters import Filters
     from chalicelib.console.web import Visit
@@ -45,8 +43,7 @@ _PARAMETERS = {
     "issued_from": "issuedAfter",
     "expires_from": "expiresAfter",
 }
-# The columns that sort the list: the label, the order of the first click, and that of the next.
-COLUMNS = {
+COLUMNS: sorting.Columns = {
     "name": ("Name", "name", "-name"),
     "issued": ("Issued", "-issued", "issued"),
     "expires": ("Expires", "expires", "-expires"),
@@ -62,18 +59,6 @@ ORDERS = {
     "-revoked": "the last revocation first",
     "revoked": "the first revocation first",
 }
-
-
-class Sorting(NamedTuple):
-    """The heading of a column that sorts the list.
-
-    Attributes:
-        is_used: the list is sorted by it: "ascending" or "descending"; empty: it is not.
-    """
-
-    label: str
-    address: str
-    is_used: str
 
 
 def list_of_account(visit: Visit) -> WireResponse:
@@ -155,7 +140,7 @@ def _listed(visit: Visit, path: str, filters: Filters) -> dict[str, Any]:
         "listed": listed,
         "is_filtered": bool(filters.typed.keys() - {"sort"}),
         "summary": _summary(listed, filters),
-        "columns": _columns(here, filters, listed.order),
+        "columns": sorting.headings(here, filters.typed, listed.order, COLUMNS),
         "pages": _pages(here, filters, listed, token),
     }
 
@@ -174,35 +159,14 @@ def _may_revoke(visit: Visit, row: certificate_rows.CertificateRow) -> bool:
     return visit.may(f"cas/{row.ca_id}/certificates/{row.serial}/revoke", "POST")
 
 
-def _address(here: str, typed: Mapping[str, str], **more: str) -> str:
-    query = urlencode({**typed, **{name: value for name, value in more.items() if value}})
-    return f"{here}?{query}" if query else here
-
-
-def _columns(here: str, filters: Filters, order: str) -> dict[str, Sorting]:
-    used = order.removeprefix("-")
-    columns = {}
-    for name, (label, first, second) in COLUMNS.items():
-        direction = ("descending" if order.startswith("-") else "ascending") if name == used else ""
-        columns[name] = Sorting(
-            label, _address(here, filters.typed, sort=second if order == first else first), direction
-        )
-    return columns
-
-
 def _pages(here: str, filters: Filters, listed: Listed, token: str) -> list[tuple[str, str, str]]:
-    """Links to other pages: the relation, the label and the address."""
-    links = (
-        ("first", "First page", "" if not token else _address(here, filters.typed)),
+    places = (
+        ("first", "First page", token),
         ("prev", "Previous page", listed.previous),
         ("next", "Next page", listed.following),
         ("last", "Last page", listed.last),
     )
-    return [
-        (rel, label, place if rel == "first" else _address(here, filters.typed, page=place))
-        for rel, label, place in links
-        if place
-    ]
+    return sorting.pages(here, filters.typed, places)
 
 
 def _command(visit: Visit, filters: Filters) -> str:
