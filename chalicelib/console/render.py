@@ -144,6 +144,7 @@ def page(
         values: the variables of the template.
     """
     settings = visit.rt.settings
+    template = "commands_part.html" if web.asks_for_commands(visit) else template
     text_of = (
         environment()
         .get_template(template)

@@ -37,6 +37,7 @@ HEADERS = {
 STRICT_TRANSPORT_SECURITY = {"Strict-Transport-Security": "max-age=31536000"}
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 ROOT = "console"
+COMMANDS = "commands"  # the part of a page with commands of the AWS CLI
 _DESCRIBE = "DescribeCertificateAuthority"
 
 
@@ -217,6 +218,11 @@ def redirect(visit: Visit, path: str, headers: Mapping[str, str] | None = None) 
 def download(body: str | bytes, name: str, content_type: str = "application/x-pem-file") -> WireResponse:
     """A file to be saved under a name, which is made of letters, digits, '.' and '-'."""
     return answer(body, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def asks_for_commands(visit: Visit) -> bool:
+    """Tell whether a page asks for its commands alone, for the form in it as it is filled in now: see `ui.follow`."""
+    return visit.request.method == "GET" and visit.query.get("part") == COMMANDS
 
 
 class NotFoundError(Exception):

@@ -92,7 +92,8 @@ def refused(kind: type[PkiError], context: str) -> Iterator[None]:
     except kind:
         raise
     except PkiError as error:
-        reason = error.reason if error.member else str(error)
+        says_all = bool(error.member) or isinstance(error, DerError)
+        reason = error.reason if says_all else str(error)
         raise kind(f"{context} {error}", reason=reason, member=error.member) from error
 
 

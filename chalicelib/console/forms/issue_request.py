@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.web import Form
     from chalicelib.errors import ApiError
+    from chalicelib.pki.issuing.templates import Template
 
 # The usual templates: the label of each, and when to choose it.
 COMMON = {
@@ -41,6 +42,7 @@ _KINDS = {
     "_CSRPassthrough": "Extensions from the CSR",
     "": "Extensions from the template, names from the CSR",
 }
+_VALIDITY = {"amount", "unit", "end"}
 UNITS = {"DAYS": "days", "MONTHS": "months", "YEARS": "years", "END_DATE": "until a date"}
 SUBJECT = ("CommonName", "Organization", "OrganizationalUnit")
 # The member of GeneralName that each list of names becomes.
@@ -196,6 +198,27 @@ def _passthrough(typed: Typed) -> dict[str, Any]:
 
 def _listed(typed: Typed, name: str) -> list[str]:
     return [text for text in re.split(r"[\s,;]+", typed.get(name, "")) if text]
+
+
+def is_possible(template: Template, path_length: int | None, *, is_root: bool) -> bool:
+    """Tell whether a CA can issue by a template at all.
+
+    Args:
+        template: in question.
+        path_length: of the CA's own certificate; None: it sets no limit.
+        is_root: the CA is a root, which alone signs by templates for roots.
+    """
+    if template.is_root:
+        return is_root
+    below = template.path_length or 0
+    return not template.is_ca or path_length is None or below < path_length
+
+
+def without_problems(typed: Typed, defaults: Typed) -> dict[str, str]:
+    """The text of the form, with defaults or nothing for what has a problem; a validity counts as one."""
+    bad = set(problems_of(typed))
+    bad |= _VALIDITY if bad & _VALIDITY else set()
+    return {**defaults, **{name: text for name, text in typed.items() if name not in bad}}
 
 
 def beside_fields(typed: Typed, error: ApiError) -> Problems:

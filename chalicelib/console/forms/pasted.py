@@ -12,19 +12,26 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Form
 
 
+_SEVERAL = 2
+
+
 def read(form: Form, spki_der: bytes) -> tuple[bytes, bytes]:
-    """The certificate and its chain in PEM; out of PKCS #7, the certificate for a key and those above it.
+    """The certificate and its chain in PEM.
+
+    Out of several certificates in one field, or PKCS #7, come the certificate for a key and those above it, in order.
 
     Raises:
         PkiError: a file cannot be read, or has no certificate for this key.
     """
     certificate, chain = _content(form, "certificate"), _content(form, "chain")
-    if not (bundles.is_bundle(certificate) or bundles.is_bundle(chain)):
+    is_bundled = bundles.is_bundle(certificate) or bundles.is_bundle(chain)
+    if not is_bundled and certificate.count(b"-----BEGIN ") < _SEVERAL:
         return certificate, chain
     ders = [der for content in (certificate, chain) if content for der in _ders(content)]
     leaf = bundles.of_key(ders, spki_der)
     if leaf is None:
-        raise PkiError("None of the certificates in the PKCS #7 file is for the key of this CA.")
+        where = "in the PKCS #7 file" if is_bundled else "here"
+        raise PkiError(f"None of the certificates {where} is for the key of this CA.")
     return pem.encode(leaf).encode(), "\n".join(map(pem.encode, bundles.above(leaf, ders))).encode()
 
 

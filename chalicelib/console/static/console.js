@@ -1,6 +1,8 @@
 // Conveniences; every page works without them.
 "use strict";
 
+document.documentElement.classList.add("scripted"); // what needs a script is hidden without one
+
 const announce = (text) => {
   const region = document.querySelector(".announce");
   if (region) region.textContent = text;

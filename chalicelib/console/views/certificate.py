@@ -132,7 +132,8 @@ def _request(visit: Visit, reason: str) -> dict[str, str]:
 
 def _revoke_page(visit: Visit, certificate: Match, problem: str) -> WireResponse:
     rt, ca, common = visit.rt, visit.ca.record, _common(visit, certificate)
-    chosen = visit.form.get("reason") or "UNSPECIFIED"
+    asked = visit.form.get("reason") or (visit.query.get("reason", "") if web.asks_for_commands(visit) else "")
+    chosen = asked if asked in REASONS else "UNSPECIFIED"
     return render.page(
         visit,
         "revoke.html",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
 
 ROOT_YEARS, SUBORDINATE_YEARS, MOST_YEARS = "10", "3", 100
+_DEPTHS = ("0", "1", "2", "3")  # of the templates for subordinate CAs
 MOST_PARENTS = 100  # on a page
 _CSR_FILE = "--output text > ca.csr"
 
@@ -85,7 +86,7 @@ def install_signed(visit: Visit) -> WireResponse:
     parent = next((parent for parent in parents.offered(visit) if parent.ca_id == chosen), None)
     if parent is None:
         return _form(visit, {"parent": parents.refusal(visit, chosen) or "Choose one of these."})
-    if depth not in {"0", "1", "2", "3"}:
+    if depth not in _DEPTHS:
         return _form(visit, {"path_length": "Choose a path length from 0 to 3."})
     return _install_issued(visit, parent.arn, f"SubordinateCACertificate_PathLen{depth}", "signed")
 
@@ -126,6 +127,7 @@ def _form(visit: Visit, problems: dict[str, str]) -> WireResponse:
         is_root=is_root,
         parents=signers[:MOST_PARENTS],
         more_parents=len(signers) - MOST_PARENTS,
+        depths=[depth for depth in _DEPTHS if any(it.levels is None or int(depth) < it.levels for it in signers)],
         typed=visit.form.fields,
         root_years=ROOT_YEARS,
         subordinate_years=SUBORDINATE_YEARS,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.ca import state
 from chalicelib.console import drafts, render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import issue_request
@@ -23,6 +24,7 @@ from chalicelib.console.parts import authority_page, notes
 from chalicelib.console.views import certificate_renewal
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
+from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import display
 from chalicelib.pki.x509.extensions import Extension
 
@@ -54,6 +56,8 @@ class _Extension(NamedTuple):
 
 def issue_form(visit: Visit) -> WireResponse:
     """The form; with a draft in the query as it was filled in, or as the certificate to renew was issued."""
+    if web.asks_for_commands(visit):
+        return _form(visit, issue_request.read(web.Form(visit.query)), {})
     draft = _draft(visit, visit.query.get("draft", ""))
     renewed = certificate_renewal.of_serial(visit, visit.query.get("renews", ""))
     typed = certificate_renewal.typed_of(renewed) if renewed else {}
@@ -66,20 +70,24 @@ def show_csr(visit: Visit) -> WireResponse:
     try:
         display.of_csr(csr.encode("utf-8", "replace"))
     except PkiError as error:
-        problem = str(error) if csr else ""
+        problem = f"The CSR is refused. {error.reason}" if csr else ""
     return render.page(visit, "issue_csr.html", title="", csr=csr, problem=problem)
 
 
+def _offered(ca: Authority) -> frozenset[str]:
+    """The names of the templates that the visitor may issue by and that the CA's certificate lets it use."""
+    if ca.record.certificate_der is None:
+        return ca.templates
+    below, is_root = state.issuer_of(ca.record).path_length, ca.record.type == "ROOT"
+    return frozenset(
+        name for name in ca.templates if issue_request.is_possible(TEMPLATES[name], below, is_root=is_root)
+    )
+
+
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
-    arn, ca, templates = visit.ca.arn, visit.ca.described, visit.ca.templates
+    ca, templates = visit.ca.described, _offered(visit.ca)
     is_short_lived = ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE"
     defaults = issue_request.DEFAULTS | (issue_request.SHORT_LIVED if is_short_lived else {})
-    request = {
-        "CertificateAuthorityArn": arn,
-        "Csr": "fileb://request.csr.pem",
-        "SigningAlgorithm": ca["CertificateAuthorityConfiguration"]["SigningAlgorithm"],
-        "Validity": {"Type": "DAYS", "Value": int(defaults["amount"])},
-    }
     common = {name: row for name, row in issue_request.COMMON.items() if name in templates}
     if defaults["template"] not in common:
         defaults |= {"template": next(iter(common), issue_request.OTHER)}
@@ -89,7 +97,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         title="Issue a certificate",
         section=SECTION,
         status=422 if problems else 200,
-        commands=(command("IssueCertificate", request),) if ca["Status"] == "ACTIVE" else (),
+        commands=(_command(visit.ca, defaults, typed),) if ca["Status"] == "ACTIVE" else (),
         ca=ca,
         ca_id=visit.ca.ca_id,
         name=visit.ca.name,
@@ -102,6 +110,12 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
             title: [name for name in names if name in templates] for title, names in issue_request.groups().items()
         },
     )
+
+
+def _command(ca: Authority, defaults: Typed, typed: Typed) -> str:
+    """The command for the form as it is filled in; what has a problem counts with its default."""
+    shown = issue_request.without_problems(typed, defaults)
+    return command("IssueCertificate", _request(ca, {**shown, "csr": ""}) | {"Csr": "fileb://request.csr.pem"})
 
 
 # the preview

@@ -37,7 +37,12 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
     ca = visit.ca.described
     reports = audit_report_reader.last(visit.rt, visit.caller, ca["Arn"], limit=_SHOWN)
     request = {"CertificateAuthorityArn": ca["Arn"]}
-    wanted = request | {"S3BucketName": "BUCKET", "AuditReportResponseFormat": "CSV"}
+    filled = visit.query if web.asks_for_commands(visit) else visit.form.fields
+    bucket, kind = filled.get("report_bucket", "").strip(), filled.get("format", "")
+    wanted = request | {
+        "S3BucketName": bucket or "BUCKET",
+        "AuditReportResponseFormat": kind if kind in audit_format.WRITERS else "CSV",
+    }
     shown = [command("CreateCertificateAuthorityAuditReport", wanted)]
     if reports:
         asked = request | {"AuditReportId": reports[0].report_id}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.ca import state
+from chalicelib.console import web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import revocation_checks, revocation_form
 from chalicelib.console.forms.refusals import problems_of
@@ -53,11 +54,13 @@ def publish(visit: Visit) -> WireResponse:
 
 def edit(visit: Visit) -> WireResponse:
     """The form of the settings."""
+    if web.asks_for_commands(visit):
+        return _form(visit, revocation_form.read(visit.query), {})
     return _form(visit, revocation_form.typed_of(visit.ca.described["RevocationConfiguration"]), {})
 
 
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
-    configuration = visit.ca.described["RevocationConfiguration"]
+    configuration = revocation_form.configuration_of(typed)
     request = {"CertificateAuthorityArn": visit.ca.arn, "RevocationConfiguration": configuration}
     return authority_page.show(
         visit,

@@ -45,6 +45,9 @@ def show_step(visit: Visit) -> WireResponse:
     step, draft = _step(visit), _draft(visit)
     if draft.created:
         return web.redirect(visit, f"cas/{arns.parse_ca_arn(draft.created).ca_id}/created")
+    if web.asks_for_commands(visit):
+        typed = wizard_draft.read(step, visit.query)
+        return _page(visit, step, replace(draft, steps={**draft.steps, step: typed}), {})
     if missing := draft.missing(step):
         return web.redirect(visit, _address(visit.named["draft"], missing))
     return _page(visit, step, draft, draft.problems.get(step, {}))

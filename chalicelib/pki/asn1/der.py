@@ -17,6 +17,12 @@ UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 24
+# What is wrong, in words for whoever pasted it or chose the file.
+_CUT_OFF = "It is incomplete or damaged: its parts are longer than the whole. Copy all of it again."
+_DAMAGED = "It is damaged: a length in it makes no sense."
+_BER = "It is not strict DER: a length takes more octets than it needs. Convert it, for example with OpenSSL."
+_MORE = "Something follows its end. Remove what does not belong to it."
+_OTHER = "{what} is not where it must be: this is damaged, or something else than what belongs here."
 MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 
@@ -119,7 +125,7 @@ class Element(NamedTuple):
     def expect(self, tag: int, what: str) -> Element:
         """This element, if it has that tag."""
         if self.tag != tag:
-            raise DerError(f"{what} has tag 0x{self.tag:02x} instead of 0x{tag:02x}.")
+            raise DerError(f"{what} has tag 0x{self.tag:02x} instead of 0x{tag:02x}.", reason=_OTHER.format(what=what))
         return self
 
 
@@ -131,21 +137,21 @@ def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
     """
     limit = len(buffer) if limit is None else limit
     if limit - start < 2:
-        raise DerError("An element is cut off.")
+        raise DerError("An element is cut off.", reason=_CUT_OFF)
     tag, size, content_start = buffer[start], buffer[start + 1], start + 2
     if tag & 0x1F == 0x1F:
         raise DerError("A tag number above 30 is not used in certificates.")
     if size >= 0x80:
         count = size & 0x7F
         if not 1 <= count <= 4 or limit - content_start < count:
-            raise DerError("A length is indefinite, too large or cut off.")
+            raise DerError("A length is indefinite, too large or cut off.", reason=_DAMAGED)
         size = int.from_bytes(buffer[content_start : content_start + count])
         if size < 0x80 or size < 1 << (8 * (count - 1)):
-            raise DerError("A length is not encoded minimally.")
+            raise DerError("A length is not encoded minimally.", reason=_BER)
         content_start += count
     end = content_start + size
     if end > limit:
-        raise DerError("An element is longer than what holds it.")
+        raise DerError("An element is longer than what holds it.", reason=_CUT_OFF)
     return Element(buffer, tag, start, content_start, end)
 
 
@@ -157,7 +163,7 @@ def parse(buffer: bytes) -> Element:
     """
     root = read(buffer)
     if root.end != len(buffer):
-        raise DerError("Something follows the outermost element.")
+        raise DerError("Something follows the outermost element.", reason=_MORE)
     _check(root, 0)
     return root
 

@@ -15,6 +15,11 @@ from chalicelib.pki.errors import DerError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What is wrong, in words for whoever pasted it.
+_ALONE = "A line with -----BEGIN or -----END has something else in it: it must stand alone on its line."
+_UNMATCHED = "A line with -----BEGIN or -----END has no line that belongs to it."
+_NO_END = "The end is missing: the last line must begin with -----END."
+_NOT_BASE64 = "The text between -----BEGIN and -----END is damaged: characters are missing, or do not belong there."
 _BOUNDARY = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*")
 
 
@@ -31,7 +36,7 @@ def blocks(text: bytes) -> list[tuple[str, bytes]]:
         boundary = _BOUNDARY.fullmatch(line)
         if boundary is None:
             if b"-----BEGIN " in line or b"-----END " in line:
-                raise DerError("The boundary of a PEM block does not stand alone on its line.")
+                raise DerError("The boundary of a PEM block does not stand alone on its line.", reason=_ALONE)
             lines.append(line)
         elif boundary[1] == b"BEGIN" and label is None:
             label, lines = boundary[2], []
@@ -39,9 +44,9 @@ def blocks(text: bytes) -> list[tuple[str, bytes]]:
             complete.append((label.decode(), _decode(b"".join(lines))))
             label = None
         else:
-            raise DerError("The boundaries of a PEM block do not match.")
+            raise DerError("The boundaries of a PEM block do not match.", reason=_UNMATCHED)
     if label is not None:
-        raise DerError("A PEM block has no end.")
+        raise DerError("A PEM block has no end.", reason=_NO_END)
     return complete
 
 
@@ -51,9 +56,9 @@ def _decode(text: bytes) -> bytes:
     try:
         decoded = base64.b64decode(joined, validate=True)
     except binascii.Error as error:
-        raise DerError("A PEM block is not base64.") from error
+        raise DerError("A PEM block is not base64.", reason=_NOT_BASE64) from error
     if base64.b64encode(decoded) != joined:
-        raise DerError("A PEM block is not canonical base64.")
+        raise DerError("A PEM block is not canonical base64.", reason=_NOT_BASE64)
     return decoded
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 32768
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _ATTRIBUTES = 0xA0
+_ONE_CSR = "It must be one CSR in PEM: from -----BEGIN CERTIFICATE REQUEST----- to -----END CERTIFICATE REQUEST-----."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _single_block(text: bytes) -> bytes:
         raise DerError(f"It has more than {MAX_BYTES} bytes.")
     blocks = pem.blocks(text)
     if len(blocks) != 1 or blocks[0][0] not in _LABELS:
-        raise DerError("It must be exactly one PEM block with the label CERTIFICATE REQUEST.")
+        raise DerError("It must be exactly one PEM block with the label CERTIFICATE REQUEST.", reason=_ONE_CSR)
     return blocks[0][1]
 
 

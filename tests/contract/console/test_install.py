@@ -163,7 +163,7 @@ def test_pkcs7_without_the_certificate_of_the_ca_is_refused_in_words(browser: Br
         (others, "None of the certificates in the PKCS #7 file is for the key of this CA."),
         (others[:-40], "The PKCS #7 file cannot be read."),
         (b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----", "The PKCS #7 file cannot be read."),
-        (empty.replace(b"-----END", b"----END"), "A PEM block has no end."),
+        (empty.replace(b"-----END", b"----END"), "The end is missing: the last line must begin with -----END."),
     ):
         refused = uploaded(browser, ca_id, certificate=given)
         assert refused.status == 422

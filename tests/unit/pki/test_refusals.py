@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chalicelib.pki.asn1 import der
+from chalicelib.pki.asn1 import der, pem
 from chalicelib.pki.errors import ConstraintError, PkiError, refused, within
 from chalicelib.pki.issuing.templates import template_named
 from chalicelib.pki.x509 import csr as csrs
@@ -18,6 +18,9 @@ from chalicelib.pki.x509 import display, names
 from chalicelib.pki.x509.issuer import root_in_making
 from tests.support.builders import ROOT_KEY, START, csr
 from tests.support.planned_certificates import issuer, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Case = tuple[dict[str, Any], str, str]  # what deviates, the member as a dotted path, the reason
 PASSTHROUGH = "BlankEndEntityCertificate_APIPassthrough"
@@ -308,18 +311,48 @@ def test_refusal_of_a_plan_names_its_member(case: str) -> None:
     assert caught.value.reason == reason
 
 
+def csr_of(change: Callable[[bytes], bytes]) -> bytes:
+    """A CSR in PEM whose DER was changed."""
+    ((label, der),) = pem.blocks(csr())
+    return pem.encode(change(der), label).encode()
+
+
 def test_unknown_template_is_about_the_template() -> None:
     with pytest.raises(PkiError) as caught:
         template_named("Nothing")
     assert caught.value.member == ("TemplateArn",)
 
 
-@pytest.mark.parametrize("text", [b"x", csr().replace(b"M", b"*", 1), csr(key=rsa.generate_private_key(65537, 1024))])
-def test_refusal_of_a_csr_is_about_the_csr(text: bytes) -> None:
+@pytest.mark.parametrize(
+    ("text", "said", "reason"),
+    [
+        (b"x", "It must be exactly one PEM block with", "It must be one CSR in PEM: from -----BEGIN"),
+        (
+            csr().replace(b"M", b"*", 1),
+            "A PEM block is not base64.",
+            "The text between -----BEGIN and -----END is damaged",
+        ),
+        (csr().replace(b"-----END", b"----END"), "A PEM block has no end.", "The end is missing"),
+        (csr().replace(b"BEGIN", b"x -----BEGIN", 1), "The boundary of", "A line with -----BEGIN or -----END has"),
+        (csr_of(lambda der: der[:-9]), "An element is longer than what", "It is incomplete or damaged"),
+        (csr_of(lambda der: der + b"\x05\x00"), "Something follows the outermost", "Something follows its end."),
+        (
+            csr_of(lambda der: b"\x31" + der[1:]),
+            "A CSR has tag 0x31",
+            "A CSR is not where it must be",
+        ),
+        (csr_of(lambda der: b"\x30\x80" + der[4:]), "A length is indefinite", "a length in it makes no sense"),
+        (csr_of(lambda der: b"\x30\x83\x00" + der[2:]), "A length is not encoded minimally", "It is not strict DER"),
+        (csr(key=rsa.generate_private_key(65537, 1024)), "", ""),
+    ],
+)
+def test_refusal_of_a_csr_is_about_the_csr_and_in_words(text: bytes, said: str, reason: str) -> None:
+    """AWS's clients read what always was there; whoever pasted the CSR reads what to do."""
     with pytest.raises(PkiError) as caught:
         csrs.parse_csr(text)
     assert caught.value.member == ("Csr",)
-    assert str(caught.value) == f"The CSR is refused. {caught.value.reason}"
+    assert str(caught.value).startswith(f"The CSR is refused. {said or caught.value.reason}")
+    assert reason in caught.value.reason
     with pytest.raises(PkiError) as caught:
         display.of_csr(b"\x30\x00")
     assert caught.value.member == ("Csr",)
