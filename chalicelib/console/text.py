@@ -21,7 +21,7 @@ _WORDS = {
     "GENERAL_PURPOSE": "General purpose",
 }
 _LONG = 28  # characters that fit beside a label on a phone
-_SEAMS = re.compile(r"(?<=[/:@,&?])(?=.)|(?<=\w)(?=\.\w)|(?<=[0-9A-Fa-f]{8})(?=-[0-9A-Fa-f]{4}-)", re.ASCII)
+_SEAMS = re.compile(r"(?<=[/:@,&?_])(?=.)|(?<=\w)(?=\.\w)|(?<=[0-9A-Fa-f]{8})(?=-[0-9A-Fa-f]{4}-)", re.ASCII)
 
 
 def utc(moment: datetime) -> str:
