@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024
 MAX_ITEMS = 20
+MAX_CSRS = 2  # that are read: looking for the factors of a key takes a fraction of a second
 _MOST_ENTRIES = 20
 _ENUMERATED = 0x0A
 _TIMES = {der.UTC_TIME, der.GENERALIZED_TIME}
@@ -71,10 +72,17 @@ def items(content: bytes) -> list[Item]:
         raise PrivateKeyError
     if len(content) > MAX_BYTES:
         raise DerError(f"It has more than {MAX_BYTES // 1024} KB.")
-    found = [item for encoded in _encoded(content) for item in _items(encoded)]
-    if len(found) > MAX_ITEMS:
+    ders = [member for encoded in _encoded(content) for member in _unpacked(encoded)]
+    if len(ders) > MAX_ITEMS:
         raise DerError(f"It holds more than {MAX_ITEMS} things.")
-    return found
+    kinds = list(map(kind_of, ders))
+    unread = [place for place, kind in enumerate(kinds) if kind == "csr"][MAX_CSRS:]
+    return [
+        Item(kind, encoded, problem="Paste it alone: checking a CSR takes time.")
+        if place in unread
+        else _read(kind, encoded)
+        for place, (kind, encoded) in enumerate(zip(kinds, ders, strict=True))
+    ]
 
 
 def _encoded(content: bytes) -> list[bytes]:
@@ -89,18 +97,18 @@ def _encoded(content: bytes) -> list[bytes]:
         raise DerError("It is neither PEM nor DER nor base64.") from error
 
 
-def _items(encoded: bytes) -> list[Item]:
-    kind = kind_of(encoded)
-    if kind == "bundle":
-        try:
-            return [_read("certificate", certificate) for certificate in bundles.certificates(encoded)]
-        except PkiError as error:
-            return [Item("bundle", encoded, problem=str(error))]
-    return [_read(kind, encoded)]
+def _unpacked(encoded: bytes) -> list[bytes]:
+    """The certificates of a PKCS #7 file; anything else is alone."""
+    if kind_of(encoded) != "bundle":
+        return [encoded]
+    try:
+        return bundles.certificates(encoded)
+    except PkiError as error:
+        raise DerError(str(error)) from error
 
 
 def kind_of(encoded: bytes) -> str:
-    """The kind of a DER structure by its outline: "certificate", "csr", "crl", "key", "ocsp", "bundle" or "unknown".
+    """The kind of a DER structure by its outline: a key of `KINDS`, or "bundle" for PKCS #7.
 
     Raises:
         PrivateKeyError: it is a private key, encrypted or not, or a PKCS #12 file.
@@ -206,7 +214,6 @@ KINDS = {
     "crl": "Certificate revocation list (CRL)",
     "key": "Public key",
     "ocsp": "OCSP response",
-    "bundle": "PKCS #7",
     "unknown": "Unknown",
 }
 _READERS: dict[str, Callable[[bytes], tuple[Section, ...]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509 import ocsp
 
@@ -13,7 +14,7 @@ from chalicelib.console import text
 from chalicelib.console.parts import certificate_story
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import gate
-from chalicelib.pki.x509 import csr, keys, names, signed
+from chalicelib.pki.x509 import keys, names, signed
 from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _status(visit: Visit, ca: CertificateAuthority, certificate: ParsedCertifica
 
 
 def _csr(visit: Visit, encoded: bytes, _: Sequence[bytes]) -> Judgement:
-    findings = _key(visit, csr.parse_csr_der(encoded).public_key)
+    findings = _key(visit, x509.load_der_x509_csr(encoded).public_key())
     return Judgement((Finding("good", "It meets the rules for CSRs here, and its signature verifies."), *findings))
 
 

@@ -135,9 +135,9 @@ def issue_instead(visit: Visit, serial: str, issue: Callable[[], str]) -> str:
         return issue()
     old = f"{visit.ca.arn}/certificate/{serial}"
     with recording.operation(visit.rt, visit.caller, "RenewCertificate") as entry:
-        entry.begin({"CertificateArn": old}, [visit.ca.arn, old])
+        entry.begin({"certificateArn": old}, [visit.ca.arn, old])
         arn = issue()
-        entry.answered({"CertificateArn": arn}, [arn])
+        entry.answered({"certificateArn": arn}, [arn])
     return arn
 
 

@@ -76,8 +76,8 @@ def test_old_certificate_is_revoked_as_superseded_and_the_record_links_both(brow
     )
     (event,) = (event for event in ends(rt) if event["eventName"] == "RenewCertificate")
     old_arn, new_arn = (f"{arn_of(ca)}/certificate/{serial}" for serial in (old, new))
-    assert event["requestParameters"] == {"CertificateArn": old_arn}
-    assert event["responseElements"] == {"CertificateArn": new_arn}
+    assert event["requestParameters"] == {"certificateArn": old_arn}
+    assert event["responseElements"] == {"certificateArn": new_arn}
     assert {resource["ARN"] for resource in event["resources"]} >= {old_arn, new_arn}
 
 
