@@ -101,7 +101,7 @@ def effects(rt: Runtime, ca: CertificateAuthority, after: Path, now: datetime) -
         if effect is None and number < _COUNTED_CAS:
             found += _of_sample(rt, other, was, becomes, now)
         elif effect is not None:
-            counted = _certificates(rt, other.arn, effect.at or now) if number < _COUNTED_CAS else ""
+            counted = _certificates(rt, other.arn, effect.at, now) if number < _COUNTED_CAS else ""
             found.append(effect._replace(text=f"{effect.text}{counted}"))
     return [*found, *_of_issued(rt, ca, (before, after), old, now)]
 
@@ -131,21 +131,30 @@ def _of_levels(name: str, ca_arn: str, was: Path, becomes: Path) -> Effect | Non
     return Effect(name, ca_arn, text)
 
 
-def _certificates(rt: Runtime, ca_arn: str, after: datetime) -> str:
-    """The number of a CA's certificates that expire after a time, in a sentence; empty if there is none."""
-    span = Span("expires", f"{micros(after) + 1:020d}", _LAST)
+def _certificates(rt: Runtime, ca_arn: str, end: datetime | None, now: datetime) -> str:
+    """The number of a CA's certificates that are valid after its chain is, in a sentence; empty if there is none.
+
+    Args:
+        rt: the runtime.
+        ca_arn: of the CA.
+        end: when the chain stops verifying; None: at once.
+        now: the time.
+    """
+    span = Span("expires", f"{micros(end or now) + 1:020d}", _LAST)
     number = len(rt.store.find_certificates(ca_arn, span, limit=MOST_COUNTED))
     if not number:
         return ""
     more = " or more" if number == MOST_COUNTED else ""
-    counted = "One certificate is" if number == 1 else f"{number}{more} certificates are"
-    return f" {counted} valid for longer."
+    counted = "One certificate" if number == 1 else f"{number}{more} certificates"
+    if end is None:
+        return f" {counted} of it {'stops' if number == 1 else 'stop'} verifying with it."
+    return f" {counted} {'is' if number == 1 else 'are'} valid for longer."
 
 
 def _of_own(rt: Runtime, ca: CertificateAuthority, was: Path, becomes: Path, now: datetime) -> list[Effect]:
     """The effects on the certificates that the CA has issued."""
     found, end = [], paths.ends(becomes)
-    if end < paths.ends(was) and (counted := _certificates(rt, ca.arn, end)):
+    if end < paths.ends(was) and (counted := _certificates(rt, ca.arn, end, now)):
         text = f"What it has issued verifies only until {end:%Y-%m-%d}.{counted}"
         found.append(Effect(state.name_of(ca), ca.arn, text, end))
     return [*found, *_of_sample(rt, ca, was, becomes, now)]

@@ -48,6 +48,7 @@ class Link:
             certificate; None: it does not.
         path_length: how many CAs may follow below; None: any number.
         purposes: object identifiers of ExtendedKeyUsage; None: all purposes.
+        encoded: the certificate in DER; empty for a planned one.
     """
 
     identity: Identity
@@ -63,6 +64,7 @@ class Link:
     path_length: int | None
     purposes: frozenset[str] | None
     constraints: NameConstraints | None
+    encoded: bytes = b""
 
     @property
     def is_self_issued(self) -> bool:
@@ -102,6 +104,7 @@ def read(certificate_der: bytes) -> Link:
         serial_number=parsed.serial_number,
         validity=(parsed.not_before, parsed.not_after),
         extensions=tuple(parsed.extensions.values()),
+        encoded=certificate_der,
     )
 
 
@@ -112,6 +115,7 @@ def link(
     serial_number: int = 0,
     validity: tuple[datetime, datetime],
     extensions: tuple[Extension, ...],
+    encoded: bytes = b"",
 ) -> Link:
     """Make a link of the parts of a certificate.
 
@@ -138,6 +142,7 @@ def link(
         path_length=constraints.path_length if constraints else None,
         purposes=_purposes(values.get(oids.EXTENDED_KEY_USAGE)),
         constraints=parse_name_constraints(subtrees) if subtrees else None,
+        encoded=encoded,
     )
 
 
@@ -197,7 +202,8 @@ def _of_position(certificate: Link, below: Path) -> Iterator[str]:
         yield f"“{child.name}” names the certificate of “{certificate.name}” by another serial number."
     number, most = sum(1 for link in below if link.is_ca and not link.is_self_issued), certificate.path_length
     if most is not None and number > most:
-        yield f"“{certificate.name}” allows {most} levels of CAs below it, and there are {number}."
+        are = "is" if number == 1 else "are"
+        yield f"“{certificate.name}” allows {most} levels of CAs below it, and there {are} {number}."
     for link in below:
         if certificate.purposes and link.purposes and link.purposes.isdisjoint(certificate.purposes):
             yield f"“{certificate.name}” allows none of the purposes of “{link.name}”."

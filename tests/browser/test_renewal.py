@@ -53,11 +53,11 @@ def test_renewal_breaks_nothing_unless_it_is_confirmed(stranger: Page, home: Hom
         page.locator("a[href*='/former/']").click()
     assert x509.load_pem_x509_certificates(download.value.path().read_bytes())[0] == before
 
-    follow(page, "Renew this certificate")
+    follow(page, "Renew certificate")
     page.get_by_label("CAs allowed below it").select_option("0")
     page.get_by_role("region", name="A CA here signs it").get_by_role("button", name="Compare").click()
     expect(page.locator("main")).to_contain_text("Its path length gets smaller: 0 instead of 1.")
-    expect(page.locator("main")).to_contain_text("“Middle” allows 0 levels of CAs below it, and there are 1.")
+    expect(page.locator("main")).to_contain_text("“Middle” allows 0 levels of CAs below it, and there is 1.")
     press(page, "Renew")
     expect(page.locator("#confirm_ca-problem")).to_contain_text("Enter the name of the CA")
     assert certificate(client, middle) == after

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.ca import chains, replacement, state
+from chalicelib.ca import chains, iterate, replacement, state
 from chalicelib.console import web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import pasted, renewal_form
@@ -14,6 +15,7 @@ from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page, ca_signing, comparison, lifecycle, parents
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki import installation, paths
+from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import csr, display
 from chalicelib.pki.x509.extensions import Extension
@@ -123,13 +125,35 @@ def _planned(visit: Visit, present: Path) -> Planned:
         ApiError: an operation would refuse it.
     """
     typed = {name: visit.form.get(name) for name in _FIELDS if visit.form.get(name)}
-    planned = _pasted(visit, typed) if typed.get("way") == "pasted" else _signed(visit, typed, present)
+    ways = {"pasted": _pasted, "chain": _with_present_chain}
+    planned = ways.get(typed.get("way", ""), _signed)(visit, typed, present)
     if problems := paths.problems(planned.after, visit.rt.now()):
         raise _RefusedError({"": problems[0]})
     return planned
 
 
-def _pasted(visit: Visit, typed: Typed) -> Planned:
+def _with_present_chain(visit: Visit, typed: Typed, present: Path) -> Planned:
+    """The same certificate, below the certificates that the CAs above it have now."""
+    after = _present_chain(visit, present)
+    certificate, *above = (pem.encode(link.encoded).encode() for link in after)
+    return Planned(typed, after, lambda: _import(visit, certificate, b"\n".join(above)))
+
+
+def _present_chain(visit: Visit, present: Path) -> Path:
+    account_id = arns.parse_ca_arn(visit.ca.arn).account_id
+    return chains.present(present, chains.index(iterate.of_account(visit.rt, account_id)))
+
+
+def _import(visit: Visit, certificate: bytes, chain: bytes) -> None:
+    visit.client.call(
+        "ImportCertificateAuthorityCertificate",
+        CertificateAuthorityArn=visit.ca.arn,
+        Certificate=certificate,
+        **({"CertificateChain": chain} if chain else {}),
+    )
+
+
+def _pasted(visit: Visit, typed: Typed, _present: Path) -> Planned:
     record = visit.ca.record
     request = csr.parse_csr_der(record.csr_der or b"")
     try:
@@ -148,17 +172,9 @@ def _pasted(visit: Visit, typed: Typed) -> Planned:
         )
         installation.check_renewal(record.certificate_der or b"", imported.certificate_der)
 
-    def install() -> None:
-        visit.client.call(
-            "ImportCertificateAuthorityCertificate",
-            CertificateAuthorityArn=visit.ca.arn,
-            Certificate=certificate,
-            **({"CertificateChain": chain} if chain else {}),
-        )
-
     texts = {"certificate": certificate.decode("utf-8", "replace"), "chain": chain.decode("utf-8", "replace")}
     after = tuple(map(paths.read, (imported.certificate_der, *imported.chain_der)))
-    return Planned({**typed, **texts}, after, install)
+    return Planned({**typed, **texts}, after, lambda: _import(visit, certificate, chain))
 
 
 def _signed(visit: Visit, typed: Typed, present: Path) -> Planned:
@@ -225,6 +241,7 @@ def _form(visit: Visit, problems: Problems) -> WireResponse:
         is_issuer_here=bool(first and first.is_present),
         length=renewal_form.length_of(present[0].not_before, present[0].not_after),
         defaults=defaults,
+        is_chain_old=not is_root and _present_chain(visit, present) != present,
         typed=dict(visit.form.fields) if problems else {**defaults, **chosen},
         units=renewal_form.UNITS,
         depths=renewal_form.ROOT_DEPTHS if is_root else renewal_form.DEPTHS,

@@ -279,6 +279,21 @@ def test_restrictions_of_the_present_certificate_are_taken_over(browser: Browser
     assert own(rt, ca_id).constraints is not None
 
 
+def test_ca_below_a_renewed_one_gets_the_present_chain(browser: Browser, rt: Any, tree: Tree) -> None:
+    page = form(browser, tree.below)
+    assert "present chain" not in page.text
+    submitted(browser, compared(browser, tree.middle, amount="11"), go="renew")
+    before = chains.installed(record(rt, tree.below))
+    page = form(browser, tree.below)
+    assert "The same certificate with the present chain" in page.text
+    compare = browser.submit(page, "/renew", way="chain", go="preview")
+    assert "Nothing breaks" in compare.text
+    assert note(submitted(browser, compare, go="renew")).startswith("The certificate is renewed.")
+    after = chains.installed(record(rt, tree.below))
+    assert (after[0], after[1]) == (before[0], own(rt, tree.middle))
+    assert "present chain" not in form(browser, tree.below).text
+
+
 def test_root_keeps_its_path_length(browser: Browser, rt: Any) -> None:
     """By a template that has one; it is another one than that of roots without."""
     top = root(rt, {"CommonName": "Top"})

@@ -47,7 +47,7 @@ def test_certificate_that_breaks_a_chain_is_installed_with_warnings(
     assert any("One certificate is valid for longer." in words and words.startswith("Test CA: ") for words in found)
     (broken,) = (words for words in found if words.startswith("Below: "))
     assert broken.startswith(
-        "Below: Its chain no longer verifies. “Test CA” allows 0 levels of CAs below it, and there are 1."
+        "Below: Its chain no longer verifies. “Test CA” allows 0 levels of CAs below it, and there is 1."
     )
     (ended, *_) = (
         each.record["additionalEventData"]

@@ -138,7 +138,7 @@ def test_chain_that_does_not_verify_any_more_is_urgent(acm_pca: Any, rt: Any, ca
     install_subordinate(acm_pca, top, now=clock(), path_length=0, serial_number=4)
     (found,) = overview(rt, caller, clock()).attention
     assert (found.kind, found.severity, found.ca_arn, found.name) == ("CHAIN_REFUSED", "urgent", below, "Below")
-    assert "“Test CA” allows 0 levels of CAs below it, and there are 1." in found.text
+    assert "“Test CA” allows 0 levels of CAs below it, and there is 1." in found.text
     install_subordinate(acm_pca, top, now=clock(), path_length=1, serial_number=5)
     assert overview(rt, caller, clock()).attention == ()
 

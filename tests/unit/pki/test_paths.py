@@ -61,7 +61,7 @@ CASES: dict[str, tuple[tuple[paths.Link, ...], str]] = {
     "path length 0 above a leaf": ((LEAF, link("Middle", "Root", length(0)), ROOT), ""),
     "path length 0 above a CA": (
         (MIDDLE, link("Root", "Root", length(0))),
-        "“Root” allows 0 levels of CAs below it, and there are 1.",
+        "“Root” allows 0 levels of CAs below it, and there is 1.",
     ),
     "expired root": ((MIDDLE, link("Root", "Root", CA, days=0)), ""),
     "no CA": (
