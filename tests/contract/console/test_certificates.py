@@ -20,6 +20,7 @@ from tests.support.console_steps import (
     check_harmless,
     got,
     issue,
+    revoke,
     root,
     signed_in,
     subordinate,
@@ -91,6 +92,15 @@ def test_page_says_what_a_certificate_is_how_long_it_lasts_and_who_is_above_it(
     assert "</span> 5 days left</span>" in signed_in(rt).get(address).text
     clock.forward(days=7)
     assert "</span> expired 2 days ago</span>" in signed_in(rt).get(address).text
+
+
+def test_revoked_certificate_has_no_days_left(browser: Browser, rt: Any) -> None:
+    ca = root(rt, {"CommonName": "Top"})
+    serial = issue(rt, ca, csr("leaf.example.com"))
+    address = f"/console/cas/{ca}/certificates/{serial}"
+    assert "days left" in browser.get(address).text
+    revoke(rt, ca, serial)
+    assert "days left" not in browser.get(address).text
 
 
 def test_what_a_page_leaves_out_is_told_and_stands_in_full_elsewhere(browser: Browser, rt: Any) -> None:
