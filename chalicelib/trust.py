@@ -103,14 +103,14 @@ STORES: dict[str, Store] = {
     "node": Store(
         "Node.js",
         "In addition to the roots that Node.js has; in the environment of the program.",
-        (("export", "NODE_EXTRA_CA_CERTS={file}"),),
+        (("export", "NODE_EXTRA_CA_CERTS=$PWD/{file}"),),
         (("unset", "NODE_EXTRA_CA_CERTS"),),
     ),
     "python": Store(
         "Python",
         "Instead of all other roots, in the environment of the program: the first for ssl and httpx, the second for "
         "requests. On Linux, ssl uses the system's roots without it.",
-        (("export", "SSL_CERT_FILE={file}"), ("export", "REQUESTS_CA_BUNDLE={file}")),
+        (("export", "SSL_CERT_FILE=$PWD/{file}"), ("export", "REQUESTS_CA_BUNDLE=$PWD/{file}")),
         (("unset", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),),
     ),
     "curl": Store("curl", "For one call, without installing anything.", (("curl", "--cacert", "{file}", "https://…"),)),
@@ -130,4 +130,4 @@ def line(store: Store, words: Words, root: Root, *, file: str) -> str:
 
 
 def _word(word: str) -> str:
-    return f'"{word}"' if "$HOME" in word else shlex.quote(word)
+    return f'"{word}"' if "$" in word else shlex.quote(word)  # file names hold neither "$" nor quotes

@@ -39,7 +39,7 @@ TABS = (
         "CA certificate",
         _CERTIFIED,
         ("GetCertificateAuthorityCertificate",),
-        ("install", "renew", "csr"),
+        ("install", "renew", "csr", "trust"),
     ),
     Tab("certificates", "Certificates", (*_CERTIFIED, "DELETED"), ("GetCertificate", "RevokeCertificate"), ("issue",)),
     Tab("revocation", "Revocation"),

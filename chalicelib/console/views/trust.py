@@ -37,6 +37,7 @@ def show(visit: Visit) -> WireResponse:
         visit,
         "trust.html",
         "certificate",
+        subtitle="Trust its root",
         commands=(command("GetCertificateAuthorityCertificate", {"CertificateAuthorityArn": visit.ca.arn}),),
         root=certificate_story.chain_of(visit, [root.der])[0],
         is_root=certificate.is_self_issued,

@@ -45,7 +45,7 @@ def test_root_is_offered_with_the_commands_of_each_system(browser: Browser, rt: 
     label = trust.Root(certificate.public_bytes(Encoding.DER)).label
     place = f"/usr/local/share/ca-certificates/{label}.crt"
     assert ["sudo", "install", "-D", "-m", "644", "Example_s_Root.pem", place] in words
-    assert ["export", "NODE_EXTRA_CA_CERTS=Example_s_Root.pem"] in words
+    assert ["export", "NODE_EXTRA_CA_CERTS=$PWD/Example_s_Root.pem"] in words
     assert any(each[:3] == ["certutil", "-A", "-d"] and each[3] == "sql:$HOME/.pki/nssdb" for each in words)
 
 
