@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SUBJECT = {"Organization (O)": "Example Corp", "Country (C)": "US", "Common name (CN)": "Example Issuing CA"}
 BUCKET, CNAME, DAYS = "first-day-crls", "crl.example.com", "3"
+LIGHTS_OF_NOBODYS_NAME = {"not looked at yet", "unusable"}  # before and after the monitor's first look
 SEEN_MILLISECONDS = 100_000
 CA_EXTENSIONS = """basicConstraints=critical,CA:TRUE,pathlen:0
 keyUsage=critical,keyCertSign,cRLSign

@@ -125,8 +125,7 @@ def test_wizard_needs_no_script(chromium: Browser, home: Home) -> None:
             steps.at(page, title)
             steps.press(page, "Next")
         steps.press(page, "Confirm and create")
-        steps.follow(page, "You can also finish this later")
-        steps.follow(page, "Install the certificate")
+        steps.follow(page, "Install a self-signed certificate")
         steps.press(page, "Issue and install")
         expect(page.locator("main .badge").first).to_contain_text("Active")
         steps.press(page, "Sign out")
@@ -143,12 +142,13 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, home: Home) -> None:
 
 
 def test_every_identifier_is_copied_by_one_click(page: Page, home: Home) -> None:
-    create(home.client())
+    arn = create(home.client())
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("cas")
     for button in page.locator("main button.copy").all():
         button.click()
         expect(page.locator(".announce")).to_have_text("Copied")
         assert page.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-copy")
+    page.goto(f"cas/{arn[-36:]}")
     shown = page.locator("main .identifier").first
     assert shown.locator("code").inner_text() == shown.locator("button").get_attribute("data-copy")

@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
-from chalicelib.console import drafts, fields, render, sessions
+from chalicelib.console import drafts, fields, render, sessions, web
 from chalicelib.console.forms import body
 from chalicelib.console.views import sign_in
 from chalicelib.store import ConflictError
@@ -51,8 +51,9 @@ def to_sign_in(visit: Visit, path: str, back: str) -> WireResponse:
         back: the path of the page to return to.
     """
     ended = sessions.ended(visit.rt, sessions.id_in(visit.request, sessions.COOKIE))
-    if path in PARTS and ended.session is not None:
-        return render.page(visit, "session_ended_part.html", title="")
+    if ended.session is not None and (path in PARTS or web.asks_for_commands(visit)):
+        part = render.environment().get_template("session_ended_part.html")
+        return web.answer(part.render(of_commands=web.asks_for_commands(visit)))
     kept = _keep(visit, ended) if visit.request.method == "POST" and path in KEPT else ""
     return sign_in.to_sign_in(visit, f"go-on/{kept}" if kept else back, ended.why, kept=bool(kept))
 

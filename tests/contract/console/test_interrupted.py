@@ -209,7 +209,12 @@ def test_part_of_a_form_does_not_take_the_form_away(browser: Browser, rt: Any, c
     ca_id = root(rt)
     clock.forward(minutes=31)
     page = f"{ORIGIN}/console/cas/{ca_id}/issue"
-    for method, path in (("GET", "cas/midpoint?days=3"), ("POST", f"cas/{ca_id}/issue/csr")):
+    parts = (
+        ("GET", "cas/midpoint?days=3"),
+        ("POST", f"cas/{ca_id}/issue/csr"),
+        ("GET", f"cas/{ca_id}/issue?part=commands&amount=3"),
+    )
+    for method, path in parts:
         sent = {"HX-Request": "true", "HX-Current-URL": page}
         answer = browser.request(method, f"/console/{path}", b"", **sent)
         assert (answer.status, "HX-Redirect" in answer.headers) == (200, False)
