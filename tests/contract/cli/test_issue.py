@@ -7,10 +7,12 @@ import subprocess
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
+from chalicelib.cli import issued_files
 from chalicelib.config import Settings
 from chalicelib.pki.x509 import summary
 from chalicelib.runtime import Runtime, from_settings
@@ -162,6 +164,34 @@ def test_the_only_ca_that_is_above_no_other_issues(run: Run, home: Runtime, tmp_
     assert f"  Servers  {arn}" in two.output
     for name in ("Devices", devices, console_steps.arn_of(devices)):
         assert run("issue", "b.example.com", "--ca", name, "--force", "--out", str(tmp_path)).exit_code == 0
+
+
+def write_beside_another(directory: Path) -> None:
+    """Write two files, the second of which appears meanwhile."""
+    with (
+        issued_files.staged(directory, ["a.pem", "b.pem"], replace=False) as files,
+        issued_files.complaining_of("arn:x"),
+    ):
+        files.add("a.pem", b"a", secret=True)
+        files.add("b.pem", b"b")
+        (directory / "b.pem").write_text("appeared meanwhile")
+        files.publish()
+
+
+def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match=r"the key is gone: revoke arn:x\."):
+        write_beside_another(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b.pem": "appeared meanwhile"}
+
+
+def test_directory_that_cannot_be_written_is_refused_before_anything_is_issued(
+    run: Run, home: Runtime, root: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    before = len(list(home.store.list_certificates(console_steps.arn_of(root))))
+    refused = run("issue", "a.example.com", "--out", str(tmp_path / "file/below"))
+    assert (refused.exit_code, "cannot be written: Not a directory." in refused.output) == (1, True)
+    assert len(list(home.store.list_certificates(console_steps.arn_of(root)))) == before
 
 
 @pytest.mark.parametrize(
