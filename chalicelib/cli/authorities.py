@@ -29,23 +29,26 @@ def chosen(rt: Runtime, account_id: str, name: str | None) -> CertificateAuthori
         ClickException: there is none, or more than one.
     """
     if name is not None:
-        return only(named(rt, account_id, name), f"is called '{printable(name)}'")
-    return only(issuing(rt, iterate.of_account(rt, account_id)), "can issue certificates")
+        return named(rt, account_id, name)
+    fitting = issuing(rt, iterate.of_account(rt, account_id))
+    return only(fitting, "No CA of this home can issue certificates yet.", "More than one CA can issue certificates.")
 
 
-def named(rt: Runtime, account_id: str, name: str) -> list[CertificateAuthority]:
-    """Find the CAs of an account by ARN, id or name."""
-    return [ca for ca in iterate.of_account(rt, account_id) if name in _names_of(ca)]
+def named(rt: Runtime, account_id: str, name: str) -> CertificateAuthority:
+    """Find the CA of an account by its ARN, its id or its name; raises as `chosen`."""
+    fitting = [ca for ca in iterate.of_account(rt, account_id) if name in _names_of(ca)]
+    shown = f"'{printable(name)}'"
+    return only(fitting, f"No CA of this home is called {shown}.", f"More than one CA is called {shown}.")
 
 
-def only(fitting: Sequence[CertificateAuthority], about: str) -> CertificateAuthority:
-    """The only CA of a list; raises `ClickException`, which says what the list is about, if it is not the only one."""
+def only(fitting: Sequence[CertificateAuthority], none: str, several: str) -> CertificateAuthority:
+    """The only CA of a list; raises `ClickException` with the sentence about none or several of them."""
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise click.ClickException(f"No CA of this home {about}. `signet status` lists the CAs.")
+        raise click.ClickException(f"{none} `signet status` lists the CAs, and `signet console` makes one.")
     listed = "\n".join(f"  {printable(state.name_of(ca))}  {ca.arn}" for ca in fitting[:_MOST_LISTED])
-    raise click.ClickException(f"More than one CA {about}. Choose one with --ca:\n{listed}")
+    raise click.ClickException(f"{several} Choose one with --ca:\n{listed}")
 
 
 def issuing(rt: Runtime, authorities: Iterable[CertificateAuthority]) -> list[CertificateAuthority]:

@@ -120,13 +120,13 @@ def _root(ca_name: str | None, account_id: str | None) -> Root:
     """
     rt = runtime.from_env()
     account = accounts.account_of(rt, account_id)
-    if ca_name is None:
-        fitting = [ca for ca in iterate.of_account(rt, account) if state.status_of(ca, rt.now()) == "ACTIVE"]
-        fitting = list({_top(ca): ca for ca in fitting}.values())
-        about = "is active, or each has another root"
+    if ca_name is not None:
+        top = _top(authorities.named(rt, account, ca_name))
     else:
-        fitting, about = authorities.named(rt, account, ca_name), f"is called '{printable(ca_name)}'"
-    top = _top(authorities.only(fitting, about))
+        active = [ca for ca in iterate.of_account(rt, account) if state.status_of(ca, rt.now()) == "ACTIVE"]
+        by_root = {_top(ca): ca for ca in active}
+        several = "The CAs of this home have more than one root."
+        top = _top(authorities.only(list(by_root.values()), "No CA of this home is active yet.", several))
     if not top or not parse_certificate(top).is_self_issued:
         raise click.ClickException("The CA has no certificate yet, or its chain ends below the root.")
     return Root(top)

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import expect
 
-from tests.support.authority_steps import active_root
-from tests.support.builders import LEAF_KEY, csr
+from tests.support.authority_steps import active_root, create
+from tests.support.builders import LEAF_KEY, csr, pem, root_certificate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 CSR = csr("dropped.example.com", dns_names=["dropped.example.com"])
 DER = x509.load_pem_x509_csr(CSR).public_bytes(Encoding.DER)
+ROOT = root_certificate()
 KEY = LEAF_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 DROP = """(area, [name, content]) => {
   const octets = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -44,6 +45,12 @@ def test_files_become_the_text_of_fields_and_keys_are_refused_here(page: Page, h
         page.locator("#csr_file").set_input_files({"name": "a.csr", "mimeType": "", "buffer": content})
         expect(page.locator("#csr-decoded")).to_contain_text("dropped.example.com")
         expect(page.locator("#csr")).to_have_value(CSR.decode())
+    waiting = create(home.client()).rsplit("/", 1)[1]
+    page.goto(f"cas/{waiting}/install")
+    drop(page, "#certificate", "ca.cer", ROOT.public_bytes(Encoding.DER))
+    expect(page.locator("#certificate")).to_have_value(pem(ROOT).decode())
+    drop(page, "#chain", "chain.pem", pem(ROOT))
+    expect(page.locator("#chain")).to_have_value(pem(ROOT).decode())
     page.goto("inspect")
     drop(page, "#thing", "request.der", DER)
     page.get_by_role("button", name="Decode").click()

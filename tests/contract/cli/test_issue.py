@@ -153,7 +153,7 @@ def test_what_cannot_be_issued_is_refused_in_words(run: Run, tmp_path: Path, wor
 
 def test_the_only_ca_that_is_above_no_other_issues(run: Run, home: Runtime, tmp_path: Path) -> None:
     nobody = run("issue", "a.example.com", "--out", str(tmp_path))
-    assert "No CA of this home can issue certificates." in nobody.output
+    assert "No CA of this home can issue certificates yet." in nobody.output
     top = console_steps.root(home, {"CommonName": "Top"})
     servers = console_steps.subordinate(home, top, {"CommonName": "Servers"})
     arn = console_steps.arn_of(servers)

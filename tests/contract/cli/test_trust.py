@@ -52,7 +52,7 @@ def has_namespaces() -> bool:
 
 
 def test_root_of_any_ca_is_printed(run: Run, home: Runtime) -> None:
-    assert "No CA of this home is active" in run("trust", "root").output
+    assert "No CA of this home is active yet." in run("trust", "root").output
     top = console_steps.root(home, {"CommonName": "Top"})
     console_steps.subordinate(home, top, {"CommonName": "Servers"})
     printed = [run("trust", "root", *words).output for words in ((), ("--ca", "Servers"), ("--ca", top))]
