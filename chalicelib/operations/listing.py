@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors
 from chalicelib.operations import listing_search, paging
-from chalicelib.operations.listing_question import ALWAYS, Between, asked
+from chalicelib.operations.listing_question import ALWAYS, Between, Question, asked
 from chalicelib.store.listing_queries import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.operations.listing_question import Asked, Question
+    from chalicelib.operations.listing_question import Asked
     from chalicelib.operations.search import Match
     from chalicelib.runtime import Caller, Runtime
     from chalicelib.store.listing_queries import Entry, Time
@@ -113,7 +113,40 @@ def count(rt: Runtime, caller: Caller, question: Question) -> Count:
     entries = _whole(ask, period)
     if entries is None:
         return _count_of_walk(ask, period)
-    return Count(len(_matching(ask, entries) if _needs_records(ask, period.kind) else entries))
+    if not _needs_records(ask, period.kind):
+        return Count(len(entries))
+    others = _not_issued(ask) if ask.question.state == "ISSUED" and _is_of_state_alone(ask, period) else None
+    if others is not None:
+        return Count(sum((entry.ca_id, entry.serial) not in others for entry in entries))
+    return Count(len(_matching(ask, entries)))
+
+
+def next_to_expire(rt: Runtime, caller: Caller, *, limit: int) -> list[Match]:
+    """The certificates that expire next, without revoked ones, as far as a page examines them."""
+    ask = asked(rt, caller, Question(state="ISSUED"))
+    rows, _, _ = _rows(ask, Period(caller.account_id, "expires", ask.now), "", limit, backwards=False)
+    return [match for _, match in rows[:limit]]
+
+
+def _is_of_state_alone(ask: Asked, period: Period) -> bool:
+    """Tell whether nothing but the state narrows an index of expiry."""
+    return (
+        period.kind == "expires"
+        and ask.is_filtered_by_state_alone
+        and ask.question.issued == ask.question.revoked == ALWAYS
+    )
+
+
+def _not_issued(ask: Asked) -> set[tuple[str, str]] | None:
+    """The certificates that are revoked, by CA and serial number; None where keys do not tell which are not ISSUED."""
+    store, scope = ask.rt.store, ask.ca_arn or ask.caller.account_id
+    revoked = store.entries_by_time(Period(scope, "revoked"), limit=MOST + 1)
+    cas = [ask.arn_of(ca_id) for ca_id in ask.authorities()]
+    if len(revoked) > MOST or len(cas) > store.most_searched() or store.count_failed(cas):
+        return None
+    if store.list_due("PENDING", now=ask.now, limit=1):
+        return None
+    return {(entry.ca_id, entry.serial) for entry in revoked}
 
 
 # the index
@@ -293,7 +326,7 @@ def _count_of_walk(ask: Asked, period: Period) -> Count:
         return Count(number, "<")
     if not _needs_records(ask, period.kind):
         return Count(number, "=" if is_exact else ">")
-    if ask.question.state == "ISSUED" and ask.is_filtered_by_state_alone and period.kind == "expires":
+    if ask.question.state == "ISSUED" and _is_of_state_alone(ask, period):
         return _count_valid(ask, period, Count(number, "=" if is_exact else ">"))
     return Count(number, "<")
 

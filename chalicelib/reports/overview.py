@@ -14,6 +14,7 @@ from chalicelib import clock
 from chalicelib.ca import chains, iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness, reachability
+from chalicelib.reports import totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.crl.freshness import Freshness
     from chalicelib.crl.reachability import Verdict
     from chalicelib.records import AuditReport, CertificateAuthority
+    from chalicelib.reports.totals import Totals
     from chalicelib.runtime import Caller, Runtime
 
 DAYS, WEEKS, WEEK = 30, 12, timedelta(weeks=1)
@@ -113,6 +115,7 @@ class Overview:
         crls: the worst CRL of each CA whose CRLs are published, the worst first.
         urls: how many distribution points and OCSP URLs there are.
         unseen: at how many of them the monitor has not looked lately.
+        wrong: at how many of them clients do not get what they need.
     """
 
     authorities: int
@@ -123,11 +126,14 @@ class Overview:
     crls: tuple[CrlAge, ...] = ()
     urls: int = 0
     unseen: int = 0
+    wrong: int = 0
+    totals: Totals
 
 
 def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
     """The overview of the CAs of a caller's account."""
     cas = list(iterate.of_account(rt, caller.account_id))
+    now = now.replace(microsecond=0)  # so that an address holds it exactly
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS + 1)]
     weeks = [now + number * WEEK for number in range(WEEKS + 1)]
@@ -147,6 +153,8 @@ def overview(rt: Runtime, caller: Caller, now: datetime) -> Overview:
         attention=tuple(sorted(attention, key=lambda item: (_ORDER.index(item.kind), item.at or now, item.ca_arn))),
         crls=tuple(sorted(crls.values(), key=lambda age: freshness.CONDITIONS.index(age.crl.condition))),
         urls=sum(map(len, verdicts.values())),
+        wrong=sum(verdict.condition == "WRONG" for of_one in verdicts.values() for verdict in of_one),
+        totals=totals.totals(rt, caller, cas, now),
         unseen=sum(verdict.condition in _UNSEEN for of_one in verdicts.values() for verdict in of_one),
     )
 

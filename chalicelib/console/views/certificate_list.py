@@ -16,6 +16,7 @@ from chalicelib.ca import state as ca_state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms import certificate_filters
+from chalicelib.console.forms.certificate_filters import PERIODS
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.parts import authority_page, authority_rows, certificate_rows, sorting
 from chalicelib.console.views import certificate_export
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 SECTION = "certificates"
 PAGE, CAS = 25, 20
 MOST_CHOICES = 100  # of CAs in the form
-_MORE = ("template", "requested_by", "issued_from", "issued_to", "revoked_from", "revoked_to")  # folded filters
+_MORE = (
+    "template",
+    "requested_by",
+    *(f"{period}_{end}" for period in PERIODS for end in ("from", "to")),
+)  # folded filters
 _NOTHING = listing.Listed(matches=(), count=Count(0), order=NEWEST_FIRST)
 # The parameter of the API's search for each field that has one.
 _PARAMETERS = {

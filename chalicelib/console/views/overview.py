@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib import arn as arns
 from chalicelib.console import render, severity, web
 from chalicelib.console.commands import command
-from chalicelib.console.parts import certificate_story, charts
+from chalicelib.console.parts import certificate_story, charts, totals
 from chalicelib.console.parts.authority_rows import light_of
 from chalicelib.reports import overview as account_overview
 from chalicelib.reports.hierarchy import hierarchy
@@ -35,6 +35,7 @@ class Figure(NamedTuple):
     says: str
     unit: str
     chart: charts.Columns
+    paths: tuple[str, ...]
 
 
 class CrlBar(NamedTuple):
@@ -82,6 +83,8 @@ def overview(visit: Visit) -> WireResponse:
             (item, severity.ATTENTION[item.severity], _link(visit, item)) for item in account.attention[:MOST_ATTENTION]
         ],
         more_attention=len(account.attention) - MOST_ATTENTION,
+        tiles=totals.tiles(account),
+        next_expiries=account.totals.next_expiries,
         figures=_figures(account),
         crls=[_crl_bar(age, visit.rt.now()) for age in account.crls],
         most_crls=MOST_CRLS,
@@ -100,24 +103,17 @@ def _link(visit: Visit, attention: Attention) -> str:
         return f"cas/{attention.ca_arn.rsplit('/', 1)[1]}"
     if attention.kind == "CLOCK_JUMPED":
         return ""
-    now = visit.rt.now()
-    until = now + account_overview.WEEK
-    return f"certificates?expires_from={now:%Y-%m-%d}&expires_to={until:%Y-%m-%d}"
+    begins = attention.at or visit.rt.now()
+    return totals.of_period("expires", begins, begins + account_overview.WEEK)
 
 
 def _figures(account: account_overview.Overview) -> list[Figure]:
-    rows = (
-        ("issued", "Certificates issued", f"in the last {account_overview.DAYS} days", "Day", account.issued),
-        (
-            "expiring",
-            "Expiring certificates",
-            f"in the next {account_overview.WEEKS} weeks",
-            "Week from",
-            account.expiring,
-        ),
-        ("revoked", "Revocations", f"in the last {account_overview.DAYS} days", "Day", account.revoked),
-    )
-    return [_figure(*row) for row in rows]
+    days, weeks = f"in the last {account_overview.DAYS} days", f"in the next {account_overview.WEEKS} weeks"
+    return [
+        _figure("issued", "Certificates issued", days, "Day", account.issued),
+        _figure("expiring", "Expiring certificates", weeks, "Week from", account.expiring),
+        _figure("revoked", "Revocations", days, "Day", account.revoked),
+    ]
 
 
 def _figure(name: str, title: str, period: str, unit: str, bars: Sequence[Bar]) -> Figure:
@@ -126,7 +122,11 @@ def _figure(name: str, title: str, period: str, unit: str, bars: Sequence[Bar]) 
     if most.number:
         when = "on" if unit == "Day" else "in the week from"
         says += f"; peak {most.number:,} {when} {most.begins.day} {most.begins:%B}"
-    return Figure(name, title, says, unit, charts.columns([(f"{bar.begins:%Y-%m-%d}", bar.number) for bar in bars]))
+    chart = charts.columns([(f"{bar.begins:%Y-%m-%d}", bar.number) for bar in bars])
+    kind, length = ("expires" if name == "expiring" else name), bars[1].begins - bars[0].begins
+    return Figure(
+        name, title, says, unit, chart, tuple(totals.of_period(kind, bar.begins, bar.begins + length) for bar in bars)
+    )
 
 
 def _crl_bar(age: CrlAge, now: datetime) -> CrlBar:

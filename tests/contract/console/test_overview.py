@@ -13,6 +13,7 @@ from chalicelib.access import access_keys
 from chalicelib.console.parts import authority_rows
 from chalicelib.console.views import overview as overview_view
 from chalicelib.crl import freshness, publication
+from chalicelib.operations import listing
 from chalicelib.reports import overview
 from tests.support.authority_steps import active_subordinate
 from tests.support.builders import csr
@@ -48,7 +49,8 @@ def figure(page: Answer, name: str) -> str:
 
 
 def table(page: Answer, name: str) -> dict[str, int]:
-    found = re.findall(r'<tr><td>([0-9-]+)</td><td class="number">([0-9,]+)</td></tr>', figure(page, name))
+    cells = re.sub("</?a[^>]*>", "", figure(page, name))
+    found = re.findall(r'<tr><td>([0-9-]+)</td><td class="number">([0-9,]+)</td></tr>', cells)
     return {label: int(number.replace(",", "")) for label, number in found}
 
 
@@ -78,8 +80,79 @@ def test_charts_and_their_tables_say_the_same(browser: Browser, rt: Any, clock: 
     for name, rows in (("issued", issued), ("expiring", expiring), ("revoked", revoked)):
         bars = re.findall(r'<rect class="bar"[^>]*><title>([0-9-]+): ([0-9,]+)</title>', figure(page, name))
         assert {label: int(number) for label, number in bars} == {day: number for day, number in rows.items() if number}
-        assert f'role="img" aria-labelledby="{name}-title {name}-desc"' in figure(page, name)
+        assert f'role="group" aria-labelledby="{name}-title {name}-desc"' in figure(page, name)
     assert "5 in the last 30 days; peak 4 on 1 January" in page.text
+
+
+def numbers_and_lists(page: Answer) -> dict[str, tuple[str, str]]:
+    """Each figure that leads to a list of certificates: its name, what it says, and the address."""
+    found = {}
+    for label, address, said in re.findall(
+        r'<span class="label">([^<]+)</span>\s*<strong><a href="([^"]+)">([^<]+)</a>', page.text
+    ):
+        found[label] = (said, address)
+    for name in ("issued", "expiring", "revoked"):
+        part = figure(page, name)
+        for address, label, number in re.findall(r'<a href="([^"]+)" aria-label="([0-9-]+): ([0-9,]+)"', part):
+            found[f"{name} {label}"] = (number, address)
+        for label, address, number in re.findall(
+            r'<td>([0-9-]+)</td><td class="number"><a href="([^"]+)">([0-9,]+)', part
+        ):
+            assert found[f"{name} {label}"] == (number, address)
+    return {name: (said, urljoin(page.url, at.replace("&amp;", "&"))) for name, (said, at) in found.items()}
+
+
+def counted(browser: Browser, address: str) -> str:
+    """The count of a list."""
+    page = browser.get(address)
+    found = re.search(r'class="count" role="status">([^<]*?) (?:certificates?|CAs?)\b', page.text)
+    assert page.status == 200
+    assert found is not None, address
+    return found[1]
+
+
+@pytest.mark.parametrize("most", [2000, 2], ids=["read", "walked"])
+def test_each_figure_leads_to_a_list_of_as_many(
+    rt: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Also where some are revoked, expired and pending, and whatever part of a second it is."""
+    ca, other = root(rt), root(rt, {"CommonName": "Other"})
+    create(rt, subject={"CommonName": "Waiting"})
+    for number in range(4):
+        clock.forward(hours=7, seconds=0.25)
+        issue(rt, ca, csr(f"a{number}.example.com"), validity={"Type": "DAYS", "Value": 2 + 9 * number})
+        revoke(rt, other, issue(rt, other, csr(f"b{number}.example.com")))
+    later(rt, clock, days=3)
+    issue(rt, ca, csr("late.example.com"))
+    monkeypatch.setattr(listing, "MOST", most)
+    browser = signed_in(rt)
+    found = numbers_and_lists(browser.get("/console/overview"))
+    assert {said for name, (said, _) in found.items() if name == "Valid certificates"} == {"6"}
+    assert {said for name, (said, _) in found.items() if name == "Revoked certificates"} == {"4"}
+    assert len([name for name in found if name.startswith("issued ")]) == 3
+    assert len([name for name in found if name.startswith("expiring ")]) >= 4
+    addressed = {name: counted(browser, address) for name, (_, address) in found.items() if "answer" not in name}
+    assert addressed == {name: said for name, (said, _) in found.items() if "answer" not in name}
+    parts = re.findall(r'<a href="([^"]+)"><span class="badge[^>]*>.*?</span> ([^<]+)</span> ([0-9,]+)</a>',
+                       browser.get("/console/overview").text)  # fmt: skip
+    assert {word: number for _, word, number in parts} == {"Active": "2", "Pending certificate": "1"}
+    for address, _, number in parts:
+        assert counted(browser, urljoin("http://127.0.0.1:8000/console/overview", address)) == number
+
+
+def test_next_to_expire_are_certificates_and_cas_in_order(browser: Browser, rt: Any, clock: Clock) -> None:
+    short = root(rt, {"CommonName": "Short"}, years=1)
+    serials = [issue(rt, short, csr(f"n{days}"), validity={"Type": "DAYS", "Value": days}) for days in range(20, 6, -1)]
+    revoke(rt, short, serials[-1])
+    later(rt, clock, days=2)
+    browser = signed_in(rt)
+    part = browser.get("/console/overview").text.partition('id="expiries"')[2].partition("</section>")[0]
+    assert re.findall(r"certificates/([0-9a-f]{32})", part) == serials[-2:-12:-1]
+    later(rt, clock, days=355)
+    browser.sign_in()
+    part = browser.get("/console/overview").text.partition('id="expiries"')[2].partition("</section>")[0]
+    assert re.findall(r'data-label="What">(\w+)', part) == ["CA"]  # and not its certificate once more
+    assert "<bdi>Short</bdi>" in part
 
 
 def test_clock_that_jumped_is_named_and_leads_nowhere(browser: Browser, rt: Any, clock: Clock) -> None:
@@ -112,7 +185,7 @@ def test_what_needs_attention_comes_first_and_leads_there(browser: Browser, rt: 
         "/console/certificates",
         f"/console/cas/{waiting}",
     ]
-    assert "expires_from=2030-12-07&expires_to=2030-12-14" in links[2]
+    assert "expires_from=2030-12-07T12%3A00%3A00Z&expires_to=2030-12-14T12%3A00%3A00Z" in links[2]
     publication.publish_due_crls(rt, seconds=60)
     assert "The CRL expired" not in browser.get("/console/overview").text
 

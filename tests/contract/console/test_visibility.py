@@ -72,11 +72,16 @@ def offers(page: Answer) -> Iterator[tuple[str, str]]:
 
 
 def crawl(browser: Browser, starts: Sequence[str]) -> dict[tuple[str, str], Answer]:
-    """Every address of the console that pages offer, with its answer; a form is sent empty, and without its token."""
+    """Every address of the console that pages offer, with its answer; a form is sent empty, and without its token.
+
+    Of each path only the first address is visited; those of `starts` come first.
+    """
     waiting = [("GET", f"/console/{path}", "") for path in starts]
     seen: dict[tuple[str, str], Answer] = {}
+    first = len(waiting)
     while waiting:
-        method, address, origin = waiting.pop()
+        method, address, origin = waiting.pop(0 if first > 0 else -1)
+        first -= 1
         path = urlsplit(address).path
         if (method, path) in seen or "/console" not in path or "/console/help/" in path:
             continue  # the documents are everybody's, and quote refusals; `test_guide.py` follows their links
@@ -153,7 +158,8 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     access_keys.create_access_key(rt, ACCOUNT, principal="zed")
     browser = Browser(rt)
     browser.sign_in()
-    seen = templates(crawl(browser, ["", f"cas/{made.ca_id}/sharing"]))
+    starts = ["", f"cas/{made.ca_id}/sharing", "principal?name=zed", "certificates"]
+    seen = templates(crawl(browser, starts))
     never = {"static/{name}", "static/vendor/{name}", "link", "sign-in", "help/{page}", "calendar/{account}/{feed}"}
     missing = {page.path for page in table.PAGES} - {path for _, path in seen} - never
     # Of a CA that is DISABLED, DELETED or renewed, of a draft, of a report, or what only a script loads.
