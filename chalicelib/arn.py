@@ -14,6 +14,9 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({_UUID})", re.ASCII)
 _CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
 _TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([1-9][0-9]{0,3})", re.ASCII)
+_PRESET = re.compile(
+    r"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{12}):preset/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})", re.ASCII
+)
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/([\w+=,.@-]{1,64})", re.ASCII)
 _CRL = "/crl/"
 # Some clients drop a leading zero before they set the colons: then the first or the last group has one digit.
@@ -58,6 +61,19 @@ class TemplateArn:
 
     def __str__(self) -> str:
         return f"arn:{self.partition}:acm-pca:::template/{self.name}/V{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetArn:
+    """``arn:{partition}:acm-pca:{region}:{account}:preset/{name}``: an issuing preset of Signet."""
+
+    partition: str
+    region: str
+    account_id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:acm-pca:{self.region}:{self.account_id}:preset/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,19 @@ def parse_template_arn(text: str) -> TemplateArn:
     if match is None:
         raise ArnError(f"'{text}' is not the ARN of a certificate template")
     return TemplateArn(match[1], match[2], int(match[3]))
+
+
+def is_preset_arn(text: str) -> bool:
+    """Tell whether a text is meant as the ARN of an issuing preset."""
+    return ":preset/" in text
+
+
+def parse_preset_arn(text: str) -> PresetArn:
+    """Parse the ARN of an issuing preset, or raise `ArnError`."""
+    match = _PRESET.fullmatch(text)
+    if match is None:
+        raise ArnError(f"'{text}' is not the ARN of an issuing preset")
+    return PresetArn(*match.groups())
 
 
 def parse_role_arn(text: str) -> RoleArn:

@@ -187,7 +187,28 @@ class CalendarFeed:
     version: int = 1
 
 
-Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding | CalendarFeed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuingPreset:
+    """What a request may name in the place of a template.
+
+    Attributes:
+        template: the name of the template.
+        names: the patterns of the names policy; empty: every name.
+        days: the longest validity.
+        version: grows by one with every write; an update is conditional on it.
+    """
+
+    account_id: str
+    name: str
+    template: str
+    days: int
+    created_at: datetime
+    names: tuple[str, ...] = ()
+    description: str = ""
+    version: int = 1
+
+
+Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding | CalendarFeed | IssuingPreset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

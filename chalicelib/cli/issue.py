@@ -17,7 +17,7 @@ from chalicelib.ca import state
 from chalicelib.cli import accounts, authorities, issued_files, new_keys
 from chalicelib.cli.recorded import recorded
 from chalicelib.identities import ADMINISTRATOR
-from chalicelib.operations import certificates
+from chalicelib.operations import certificates, issuing_presets
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import summary
@@ -25,6 +25,7 @@ from chalicelib.printable import printable
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
+    from chalicelib.identities import IssuingPreset
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
@@ -41,7 +42,8 @@ _NAMELESS = (
 @click.argument("name")
 @click.option("--san", "others", multiple=True, metavar="NAME", help="Another host, IP address, email address or URI.")
 @authorities.option
-@click.option("--template", default=certificates.DEFAULT_TEMPLATE, show_default=True, help="A certificate template.")
+@click.option("--template", help=f"A certificate template; default: {certificates.DEFAULT_TEMPLATE}.")
+@click.option("--preset", "preset_name", metavar="NAME", help="An issuing preset, in the place of a template.")
 @click.option("--days", type=click.IntRange(1, 99999), help="Validity; default: 90, or 7 by a short-lived CA.")
 @click.option("--key-algorithm", type=click.Choice(list(new_keys.KEYS)), default="EC_prime256v1", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Directory; default: .")
@@ -49,12 +51,13 @@ _NAMELESS = (
 @click.option("--p12-password-file", type=click.File(), help="Its first line is the password; - is standard input.")
 @click.option("--force", is_flag=True, help="Replace files of the same names.")
 @accounts.option
-@recorded("IssueWithNewKey", "name", "others", "ca_name", "template")
+@recorded("IssueWithNewKey", "name", "others", "ca_name", "template", "preset_name")
 def issue(  # noqa: PLR0917  click gives one argument for each option
     name: str,
     others: tuple[str, ...],
     ca_name: str | None,
-    template: str,
+    template: str | None,
+    preset_name: str | None,
     days: int | None,
     key_algorithm: str,
     out: Path,
@@ -69,8 +72,10 @@ def issue(  # noqa: PLR0917  click gives one argument for each option
     servers) and, with --p12, NAME.p12. Nobody else can read those with the key.
     """
     rt = runtime.from_env()
-    is_server = oids.SERVER_AUTH in _template(template).extended_key_usage
     caller = _administrator(rt, accounts.account_of(rt, account_id))
+    preset = _preset(rt, caller.account_id, preset_name, template)
+    template = preset.template if preset else template or certificates.DEFAULT_TEMPLATE
+    is_server = oids.SERVER_AUTH in _template(template).extended_key_usage
     ca = authorities.chosen(rt, caller.account_id, ca_name)
     password = _password(p12_password_file) if p12 or p12_password_file else ""
     alternatives = new_keys.alternative_names(name, others, is_server=is_server)
@@ -81,7 +86,9 @@ def issue(  # noqa: PLR0917  click gives one argument for each option
     with issued_files.staged(out, [stem + ending for ending in endings], replace=force) as files:
         files.add(f"{stem}-key.pem", new_keys.private_pem(key), secret=True)
         files.add(f"{stem}-csr.pem", csr)
-        arn, answer = _issued(Client(rt, caller), ca, csr, template.removesuffix("/V1"), _days(ca, days))
+        template_arn = arns.TemplateArn(arns.parse_ca_arn(ca.arn).partition, template.removesuffix("/V1"))
+        named = issuing_presets.arn_of(rt, preset) if preset else str(template_arn)
+        arn, answer = _issued(Client(rt, caller), ca, csr, named, days or (preset.days if preset else _days(ca)))
         with issued_files.complaining_of(arn):
             for ending, content in _public(answer).items():
                 files.add(stem + ending, content)
@@ -102,6 +109,18 @@ def _template(text: str) -> Template:
     return template
 
 
+def _preset(rt: Runtime, account_id: str, name: str | None, template: str | None) -> IssuingPreset | None:
+    """The issuing preset that is named, if one is."""
+    if name is None:
+        return None
+    if template is not None:
+        raise click.UsageError("Give --template or --preset, not both: a preset has its template.")
+    preset = issuing_presets.named(rt, account_id, name)
+    if preset is None:
+        raise click.BadParameter(f"There is no issuing preset '{printable(name)}'.", param_hint="--preset")
+    return preset
+
+
 def _administrator(rt: Runtime, account_id: str) -> Caller:
     """The administrator of an account, by the root access key of this home."""
     access_key_id = access_keys.ensure_root_key(rt).access_key_id
@@ -120,13 +139,12 @@ def _password(file: IO[str] | None) -> str:
     return password
 
 
-def _days(ca: CertificateAuthority, days: int | None) -> int:
-    is_short_lived = ca.usage_mode == "SHORT_LIVED_CERTIFICATE"
-    return days or (_SHORT_LIVED_DAYS if is_short_lived else _DAYS)
+def _days(ca: CertificateAuthority) -> int:
+    return _SHORT_LIVED_DAYS if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _DAYS
 
 
 def _issued(
-    client: Client, ca: CertificateAuthority, csr: bytes, template: str, days: int
+    client: Client, ca: CertificateAuthority, csr: bytes, template_arn: str, days: int
 ) -> tuple[str, GetCertificateResponse]:
     """Issue a certificate by the API: its ARN, and what GetCertificate answers.
 
@@ -137,7 +155,7 @@ def _issued(
         "CertificateAuthorityArn": ca.arn,
         "Csr": csr,
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
-        "TemplateArn": str(arns.TemplateArn(arns.parse_ca_arn(ca.arn).partition, template)),
+        "TemplateArn": template_arn,
         "Validity": {"Type": "DAYS", "Value": days},
         "IdempotencyToken": secrets.token_hex(18),
     }

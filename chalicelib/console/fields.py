@@ -194,6 +194,18 @@ FIELDS: dict[str, Field] = {
     "outcome": Field("Outcome"),
     "happened_from": Field("From"),
     "happened_to": Field("Until"),
+    # of issuing presets
+    "issuing_preset": Field("Preset", (), "", docs="presets"),
+    "preset_name": Field("Name", (), "1 to 64 letters, digits or any of _ . -", docs="presets#fields"),
+    "preset_description": Field("Description", (), "When to use it.", docs="presets#fields"),
+    "preset_template": Field("Template", (), "Its policies hold for the preset, too.", docs="presets#fields"),
+    "preset_names": Field(
+        "Allowed names",
+        (),
+        "One on a line: www.example.com, *.example.com, 10.0.0.0/8, @example.com. Empty: every name.",
+        docs="presets#names",
+    ),
+    "preset_days": Field("Valid for at most (days)", (), "Requests may ask for less.", docs="presets#fields"),
     # of the calendar
     "feed_description": Field("Description", (), "Where you use it, such as Team calendar.", docs="console#calendar"),
     # of access

@@ -33,6 +33,7 @@ _READ, _LIST, _CREATE = "DescribeCertificateAuthority", "ListCertificateAuthorit
 _IMPORT, _UPDATE = "ImportCertificateAuthorityCertificate", "UpdateCertificateAuthority"
 _CSR, _GET, _ISSUE = "GetCertificateAuthorityCsr", "GetCertificate", "IssueCertificate"
 _REPORT, _SEARCH = "DescribeCertificateAuthorityAuditReport", "SearchCertificates"
+_PRESETS = "ManageIssuingPresets"  # Signet's own
 _RECORD = "ReadAuditRecord"  # Signet's own: no operation of the API shows the audit record
 # By method and path, as `table.PAGES` has them: operations, all of which must be allowed; services that a page uses act
 # as the first one. "IssueCertificate" needs some template, or the one behind its "/".
@@ -42,6 +43,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "go-on/{draft}"): (),
     ("GET", "inspect"): (),
     ("POST", "inspect"): (),
+    **dict.fromkeys((("GET", "presets"), ("POST", "presets"), ("POST", "presets/delete")), (_PRESETS,)),
     ("POST", "calendar/feeds"): (_LIST, _SEARCH),
     ("POST", "calendar/feeds/revoke"): (_LIST, _SEARCH),
     ("GET", "help"): (),

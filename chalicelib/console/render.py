@@ -30,6 +30,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("authorities", "cas", "Private CAs"),
     ("hierarchy", "hierarchy", "Hierarchy"),
     ("certificates", "certificates", "Certificates"),
+    ("presets", "presets", "Issuing presets"),
     ("calendar", "calendar", "Calendar"),
     ("activity", "activity", "Activity"),
     ("principals", "principals", "Principals"),

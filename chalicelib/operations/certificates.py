@@ -15,7 +15,7 @@ from chalicelib.audit import notes
 from chalicelib.audit.parameters import MOST_ELEMENTS, bounded
 from chalicelib.ca import events, find, signing, state, subjects
 from chalicelib.crl import distribution_points, publication, revocation_configuration
-from chalicelib.operations import idempotency, linting, search
+from chalicelib.operations import idempotency, issuing_presets, linting, search
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
@@ -27,6 +27,7 @@ from chalicelib.store import CompromisedKeyError, ConflictError, StoreError, Tok
 
 if TYPE_CHECKING:
     from chalicelib import shapes
+    from chalicelib.identities import IssuingPreset
     from chalicelib.pki.issuing.specification import Plan
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
@@ -53,6 +54,7 @@ class _Order(NamedTuple):
     template: Template
     template_arn: arns.TemplateArn
     csr: CertificateRequest
+    preset: IssuingPreset | None = None
 
 
 def issue_certificate(
@@ -67,14 +69,15 @@ def issue_certificate(
     Raises:
         ThrottlingException: the same CSR was issued too often within a minute, by setting.
         InvalidStateException: the CA may not issue in its status.
-        InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, or the token
-            was used with other parameters.
+        InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, the issuing
+            preset does not allow a name or the validity, or the token was used with other parameters.
         MalformedCSRException: the CSR does not parse, does not verify, or breaks a rule.
         ValidationException: the validity or the path length does not fit into the CA's.
 
     Source: RFC 5280 section 4; RFC 2986 section 4.2.
     """
     ca_arn = request["CertificateAuthorityArn"]
+    request, preset = issuing_presets.resolved(rt, caller, request)
     template_arn = _template_arn(rt, request)
     order: _Order | None = None
     first_crls: list[str] = []
@@ -82,7 +85,7 @@ def issue_certificate(
     for attempt in range(_ATTEMPTS):
         cached_if = "ACTIVE" if attempt == 0 else ""
         ca = find.find(rt, caller, ca_arn, template_arn=str(template_arn), cached_if=cached_if)
-        order = order or _parsed(rt, request, template_arn)
+        order = order or _parsed(rt, request, template_arn, preset)
         try:
             plan, point = _planned(rt, ca, order, take=True)
             window = window or _counted(rt, caller, ca, order)
@@ -118,9 +121,10 @@ def planned(
     rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest
 ) -> tuple[CertificateAuthority, str, Plan]:
     """Plan what a request would sign: the CA, the template's ARN and the plan; errors as in issuing."""
+    request, preset = issuing_presets.resolved(rt, caller, request)
     template_arn = _template_arn(rt, request)
     ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=str(template_arn))
-    order = _parsed(rt, request, template_arn)
+    order = _parsed(rt, request, template_arn, preset)
     plan, _ = _planned(rt, ca, order, take=False)
     if rt.store.is_compromised(arns.parse_ca_arn(ca.arn).account_id, keys.key_sha256(order.csr.public_key)):
         raise _compromised()
@@ -142,11 +146,17 @@ def _template_arn(rt: Runtime, request: shapes.IssueCertificateRequest) -> arns.
         raise errors.InvalidArnException(f"{error}.", member=("TemplateArn",)) from error
 
 
-def _parsed(rt: Runtime, request: shapes.IssueCertificateRequest, template_arn: arns.TemplateArn) -> _Order:
+def _parsed(
+    rt: Runtime,
+    request: shapes.IssueCertificateRequest,
+    template_arn: arns.TemplateArn,
+    preset: IssuingPreset | None,
+) -> _Order:
     if (template_arn.partition, template_arn.version) != (arns.partition_of(rt.settings.region), 1):
         raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.", member=("TemplateArn",))
     with as_api_errors():
-        return _Order(request, templates.template_named(template_arn.name), template_arn, csr.parse_csr(request["Csr"]))
+        template = templates.template_named(template_arn.name)
+        return _Order(request, template, template_arn, csr.parse_csr(request["Csr"]), preset)
 
 
 def _planned(
@@ -156,6 +166,7 @@ def _planned(
     issuer = _issuer_for(rt, ca, order)
     point = _distribution_point(rt, ca, order, take=take)
     plan = _plan(rt, ca, issuer, order, point)
+    issuing_presets.check(rt, order.preset, plan)
     with as_api_errors():
         subjects.check(rt, ca.arn, plan, is_ca=order.template.is_ca, take=take)
     return plan, point

@@ -111,6 +111,7 @@ _CODECS: dict[str, _Codec] = {
     "active": (int, bool),
     "confirmed": (int, bool),
     "assigned": (_json, lambda text: tuple(json.loads(text))),
+    "names": (_json, lambda text: tuple(json.loads(text))),
     "audiences": (_json, lambda text: tuple(json.loads(text))),
     "undecided": (_json, lambda text: tuple(json.loads(text))),
     "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
-from chalicelib.identities import CalendarFeed, OidcProvider, Reminding, Role, ScheduledRun, TokenKey
+from chalicelib.identities import CalendarFeed, IssuingPreset, OidcProvider, Reminding, Role, ScheduledRun, TokenKey
 from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
@@ -42,6 +42,7 @@ _ENTITIES: dict[type[Any], str] = {
     ScheduledRun: "SCHEDULED-RUNS",
     Reminding: "REMINDERS",
     CalendarFeed: "FEEDS",
+    IssuingPreset: "ISSUING-PRESETS",
 }
 
 # keys

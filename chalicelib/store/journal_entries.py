@@ -232,6 +232,7 @@ _KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
             "FEEDS",
             "FORMER",
             "ISSUER",
+            "ISSUING-PRESETS",
             "OIDC-PROVIDERS",
             "POLICY",
             "PRINCIPALS",

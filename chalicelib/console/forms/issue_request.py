@@ -60,6 +60,7 @@ PURPOSES = {
     "EMAIL_PROTECTION": "email protection",
 }
 FIELDS = (
+    "issuing_preset",
     "renews",
     "supersede",
     "csr",
@@ -139,7 +140,7 @@ def problems_of(typed: Typed) -> Problems:
         return problems
     if not typed.get("csr"):
         problems["csr"] = "Paste the CSR, or choose its file."
-    if template_of(typed) not in TEMPLATES:
+    if not typed.get("issuing_preset") and template_of(typed) not in TEMPLATES:
         problems["template"] = "Choose a template."
     if typed.get("unit") not in UNITS:
         problems["unit"] = "Choose one of these units."

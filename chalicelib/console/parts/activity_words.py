@@ -42,6 +42,8 @@ WORDS: dict[str, str] = {
     # the console
     "ConsoleLogin": "Sign in to the console",
     "ConsoleLogout": "Sign out of the console",
+    "SaveIssuingPreset": "Save an issuing preset",
+    "DeleteIssuingPreset": "Remove an issuing preset",
     "CreateCalendarFeed": "Create a feed of the calendar",
     "DeleteCalendarFeed": "Revoke a feed of the calendar",
     "RenewCertificate": "Renew a certificate",
@@ -165,6 +167,8 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "UntagCertificateAuthority": _tags("Remove the tags"),
     "CreatePermission": _named("Grant a permission to", "principal"),
     "DeletePermission": _named("Withdraw the permission of", "principal"),
+    "SaveIssuingPreset": _named("Save the issuing preset", "preset_name"),
+    "DeleteIssuingPreset": _named("Remove the issuing preset", "preset_name"),
     "CreateCalendarFeed": _named("Create the feed", "feed_description"),
     "CreatePrincipal": _named("Create the principal", "principal_name", "name"),
     "DeletePrincipal": _named("Delete the principal", "name"),

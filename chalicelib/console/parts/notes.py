@@ -35,6 +35,8 @@ NOTES = {
     "issued": "The certificate is issued.",
     "issued_beside": "The certificate is issued. The one that it replaces could not be revoked: revoke it on its page.",
     "revoked": "The certificate is revoked. You can see below when the CRL and OCSP show it.",
+    "preset_saved": "The preset is saved.",
+    "preset_deleted": "The preset is removed: requests that name it are refused.",
     "feed_revoked": "The feed is revoked: its address answers no more.",
     "principal_created": "The principal is created. Give it an access key.",
     "principal_deleted": "The principal and its access keys are deleted.",

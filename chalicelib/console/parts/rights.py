@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 ALL_CAS = authorization.NO_RESOURCE
-_OF_ACCOUNT = ("CreateCertificateAuthority", "ListCertificateAuthorities")  # about no CA
+_OF_ACCOUNT = ("CreateCertificateAuthority", "ListCertificateAuthorities", "ManageIssuingPresets")  # about no CA
 _OPERATIONS = (*sorted({*dispatch.OPERATIONS} - {*_OF_ACCOUNT}), "ReadAuditRecord", "SearchCertificates")
 _MOST_NAMED = 20
 

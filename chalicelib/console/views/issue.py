@@ -22,6 +22,7 @@ from chalicelib.console.forms.issue_request import IssueDraft
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.parts import authority_page, notes
 from chalicelib.console.views import certificate_renewal
+from chalicelib.operations import issuing_presets
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.issuing.templates import TEMPLATES
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.web import Authority, Visit
+    from chalicelib.identities import IssuingPreset
     from chalicelib.operations.explain import Explanation, PlannedCertificate, PlannedExtension
     from chalicelib.pki.x509.display import Section
 
@@ -60,7 +62,9 @@ def issue_form(visit: Visit) -> WireResponse:
         return _form(visit, issue_request.read(web.Form(visit.query)), {})
     draft = _draft(visit, visit.query.get("draft", ""))
     renewed = certificate_renewal.of_serial(visit, visit.query.get("renews", ""))
-    typed = certificate_renewal.typed_of(renewed) if renewed else {}
+    typed = (
+        certificate_renewal.typed_of(renewed) if renewed else _typed_of(_preset(visit, visit.query.get("preset", "")))
+    )
     return _form(visit, draft.typed if draft else typed, {})
 
 
@@ -84,10 +88,21 @@ def _offered(ca: Authority) -> frozenset[str]:
     )
 
 
+def _preset(visit: Visit, name: str) -> IssuingPreset | None:
+    """The preset with a name, if the visitor may issue by its template."""
+    preset = issuing_presets.named(visit.rt, visit.caller.account_id, name)
+    return preset if preset and preset.template in _offered(visit.ca) else None
+
+
+def _typed_of(preset: IssuingPreset | None) -> dict[str, str]:
+    return {"issuing_preset": preset.name, "amount": str(preset.days), "unit": "DAYS"} if preset else {}
+
+
 def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
     ca, templates = visit.ca.described, _offered(visit.ca)
     is_short_lived = ca["UsageMode"] == "SHORT_LIVED_CERTIFICATE"
     defaults = issue_request.DEFAULTS | (issue_request.SHORT_LIVED if is_short_lived else {})
+    preset = _preset(visit, typed.get("issuing_preset", ""))
     common = {name: row for name, row in issue_request.COMMON.items() if name in templates}
     if defaults["template"] not in common:
         defaults |= {"template": next(iter(common), issue_request.OTHER)}
@@ -104,6 +119,10 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         typed=typed or defaults,
         renewed=certificate_renewal.of_serial(visit, typed.get("renews", "")),
         problems=problems,
+        preset=preset,
+        presets=[
+            each for each in issuing_presets.of_account(visit.rt, visit.caller.account_id) if each.template in templates
+        ],
         form=issue_request,
         common=common,
         groups={
@@ -138,14 +157,16 @@ def _address(ca_id: str, draft_id: str) -> str:
 
 def _refusal(client: Client, ca: Authority, typed: Typed) -> Problems:
     """The problems for which IssueCertificate would refuse the form."""
+    field = "issuing_preset" if typed.get("issuing_preset") else "template"
     try:
         client.explain(**_request(ca, typed))
     except errors.ResourceNotFoundException:
         raise
     except errors.AccessDeniedException as error:
-        return {"template": error.message if ca.granted is None else _NOT_SHARED}
+        return {field: error.message if ca.granted is None else _NOT_SHARED}
     except errors.ApiError as error:
-        return issue_request.beside_fields(typed, error)
+        found = issue_request.beside_fields(typed, error)
+        return {field if name == "template" else name: text for name, text in found.items()}
     return {}
 
 
@@ -210,7 +231,7 @@ def _preview_page(visit: Visit, draft: IssueDraft, error: errors.ApiError | None
         supersedes="supersede" in draft.typed,
         nameless=plan is not None and not plan["SubjectAlternativeNames"] and _is_for_servers(plan),
         extensions=[_extension(planned) for planned in explanation["Plan"]["Extensions"]] if explanation else [],
-        template_name=issue_request.template_of(draft.typed),
+        template_name=plan["TemplateArn"].split("/")[1] if plan else issue_request.template_of(draft.typed),
         # The policy is shown to the owner alone.
         may_issue=explanation["MayIssue"] if explanation and visit.ca.granted is None else [],
         csr=draft.typed["csr"],
@@ -248,4 +269,7 @@ def _request(ca: Authority, typed: Typed) -> dict[str, Any]:
     algorithm = ca.described["CertificateAuthorityConfiguration"]["SigningAlgorithm"]
     partition = arns.parse_ca_arn(ca.arn).partition
     template_arn = str(arns.TemplateArn(partition, issue_request.template_of(typed)))
+    if typed.get("issuing_preset"):
+        region, account_id = ca.rt.settings.region, ca.caller.account_id
+        template_arn = str(arns.PresetArn(partition, region, account_id, typed["issuing_preset"]))
     return issue_request.request_of(typed, ca.arn, algorithm, template_arn)

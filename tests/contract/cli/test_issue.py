@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 
 from chalicelib.cli import issued_files
 from chalicelib.config import Settings
+from chalicelib.identities import IssuingPreset
+from chalicelib.operations import issuing_presets
 from chalicelib.pki.x509 import summary
 from chalicelib.runtime import Runtime, from_settings
 from tests.contract.audit.conftest import ends
@@ -208,3 +210,26 @@ def test_directory_that_cannot_be_written_is_refused_before_anything_is_issued(
 )
 def test_names_of_files_are_safe(name: str, stem: str) -> None:
     assert summary.file_stem(name) == stem
+
+
+@pytest.mark.usefixtures("root")
+def test_preset_gives_template_and_days_and_refuses_other_names(home: Runtime, run: Run, tmp_path: Path) -> None:
+    account_id = home.settings.account_id
+    preset = IssuingPreset(
+        account_id=account_id,
+        name="web",
+        template="EndEntityServerAuthCertificate",
+        days=20,
+        names=("*.example.com",),
+        created_at=home.now(),
+    )
+    issuing_presets.save(home, preset)
+    result = run("issue", "www.example.com", "--preset", "web", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    certificate = issued(tmp_path / "out", "www.example.com")
+    assert (certificate.not_valid_after_utc - home.now()).days in {19, 20}
+    refused = run("issue", "www.example.net", "--preset", "web", "--out", str(tmp_path / "out"))
+    assert refused.exit_code != 0
+    assert "does not allow the name 'www.example.net'" in str(refused.exception)
+    assert run("issue", "a.example.com", "--preset", "none").exit_code == 2
+    assert run("issue", "a.example.com", "--preset", "web", "--template", "EndEntityCertificate").exit_code == 2

@@ -88,4 +88,4 @@ def test_needs_are_operations_of_pages_that_exist() -> None:
     known = {(page.method, page.path) for page in table.PAGES}
     assert needs.NEEDS.keys() <= known
     named = {need.partition("/")[0] for every in needs.NEEDS.values() for need in every}
-    assert named <= {*dispatch.OPERATIONS, "ReadAuditRecord", "SearchCertificates"}
+    assert named <= {*dispatch.OPERATIONS, "ManageIssuingPresets", "ReadAuditRecord", "SearchCertificates"}

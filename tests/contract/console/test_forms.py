@@ -36,6 +36,7 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     ):
         browser.submit(browser.get(f"/console/cas/{ca}/{path}"), form, **fields)
     browser.submit(browser.get("/console/calendar"), "calendar/feeds")
+    browser.submit(browser.get("/console/presets"), "presets", preset_name="x")
     tabs = (
         "",
         "/renew",
@@ -50,7 +51,7 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     )
     own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
-    paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", "calendar", *access_paths(rt)]
+    paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", "calendar", "presets", *access_paths(rt)]
     found = [browser.get(f"/console/{path}") for path in paths]
     issuing = browser.get(f"/console/cas/{ca}/issue")
     found += [issuing, browser.submit(issuing, "/issue", csr=csr().decode())]

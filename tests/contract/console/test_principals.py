@@ -271,7 +271,7 @@ def test_administrator_is_shown_and_cannot_be_changed(browser: Browser, rt: Any)
     page = browser.get("/console/principal?name=administrator")
     assert "Nobody can change what the administrator may do." in page.text
     assert not [each for tag, each in page.elements if tag == "a" and "principal/delete" in each["href"]]
-    assert len(rights_in(page)) == 25
+    assert len(rights_in(page)) == 26
     token = page.form("sign-out")["fields"]
     for path in ("policy", "policy/preview", "policy/remove", "delete"):
         more = {"confirm": "administrator", "policy_name": "administrator", "document": DENY}

@@ -137,7 +137,7 @@ def test_issuer_sees_what_it_may_do(rt: Any, made: Home) -> None:
     page = browser.get(f"/console/you?ca={arn_of(made.ca_id)}")
     assert "by EndEntityServerAuthCertificate" in page.text
     assert page.text.count("Allowed</span>") == 2
-    assert page.text.count("Not allowed</span>") == 23
+    assert page.text.count("Not allowed</span>") == 24
 
 
 def test_issuer_that_may_read_issues_by_its_template(rt: Any, made: Home) -> None:
@@ -166,7 +166,7 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
                        "cas/{ca_id}/former/{version}", "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report",
                        "cas/{ca_id}/reports/{report_id}",
-                       "calendar/feeds/revoke",
+                       "calendar/feeds/revoke", "presets/delete",
                        "cas/{ca_id}/sharing/forbid", "cas/{ca_id}/sharing/unshare", "cas/{ca_id}/tags/remove",
                        "cas/midpoint", "go-on/{draft}"}  # fmt: skip
 
