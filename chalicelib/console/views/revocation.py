@@ -77,10 +77,20 @@ def _bucket(ca: Authority) -> str:
     return ca.described["RevocationConfiguration"]["CrlConfiguration"].get("S3BucketName", "")
 
 
+def _unconfirmed(visit: Visit, typed: Typed) -> Problems:
+    """The problem of settings that turn something off without a confirmation."""
+    before = revocation_form.typed_of(visit.ca.described["RevocationConfiguration"])
+    off = [label for name, label in (("crl", "CRLs"), ("ocsp", "OCSP")) if before.get(name) and not typed.get(name)]
+    if not off or visit.form.get("confirmed"):
+        return {}
+    return {"confirmed": f"Certificates that are issued from now on will not be covered by {' and '.join(off)}."}
+
+
 def save(visit: Visit) -> WireResponse:
     """Change the settings, if they have no problem."""
     rt, account_id, typed = visit.rt, visit.caller.account_id, revocation_form.read(visit.form.fields)
     problems = revocation_checks.problems_of(rt, account_id, typed, current=_bucket(visit.ca))
+    problems = problems or _unconfirmed(visit, typed)
     if not problems and visit.ca.described["Status"] in _EDITABLE:
         problems = revocation_checks.settle_bucket(rt, account_id, typed, current=_bucket(visit.ca))
     if problems:

@@ -216,7 +216,7 @@ def test_settings_are_changed_and_shown(browser: Browser, acm_pca: Any) -> None:
     assert omitted["CrlDistributionPointExtensionConfiguration"] == {"OmitExtension": True}
     edit(browser, arn)
     assert settings(browser, arn)["CrlConfiguration"] == omitted
-    edit(browser, arn, crl="", ocsp="")
+    edit(browser, arn, crl="", ocsp="", confirmed="yes")
     assert settings(browser, arn) == {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": False}}
     assert facts(page_of(browser, arn, "/revocation"))["CRL distribution"] == "Disabled"
 

@@ -97,6 +97,20 @@ def test_policy_that_takes_access_away_is_confirmed_and_one_that_gives_more_is_n
     assert OTHER not in rt.store.get_policy(arn_of(ca)).text
 
 
+def test_turning_crls_and_ocsp_off_is_confirmed(browser: Browser, rt: Any) -> None:
+    ca = root(rt)
+    page = page_of(browser, arn_of(ca), "/revocation/edit")
+    assert "confirmed" not in page.form("/edit")["fields"]
+    fields = {name: text for name, text in page.form("/edit")["fields"].items() if name not in {"crl", "ocsp"}}
+    refused = browser.post(page.url, fields)
+    assert problems(refused) == {
+        "confirmed": "Certificates that are issued from now on will not be covered by CRLs and OCSP."
+    }
+    assert record(rt, ca).revocation_configuration["CrlConfiguration"]["Enabled"]
+    assert note(browser.post(page.url, fields | {"confirmed": "yes"})) == "The revocation settings are saved."
+    assert not record(rt, ca).revocation_configuration["CrlConfiguration"]["Enabled"]
+
+
 @pytest.mark.parametrize("kind", ["ROOT", "SUBORDINATE"])
 def test_emptied_validity_is_refused_beside_its_field(browser: Browser, rt: Any, kind: str) -> None:
     """A root would else live for ten years."""
