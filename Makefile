@@ -63,7 +63,7 @@ clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients 
 	$(BIN)/python -m tests.clients.matrix
 
 pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictures in docs/images
-	$(BIN)/pytest tests/browser/test_pictures.py --pictures docs/images
+	$(BIN)/pytest tests/browser/test_pictures.py tests/browser/test_walk.py --pictures docs/images
 
 fuzz: $(VENV)/dev.stamp ## send 500,000 hostile requests; SEED=n replays one, CASES=n says how many
 	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))

@@ -25,6 +25,12 @@ PAGES = {
     "hierarchy": "hierarchy",
     "wizard": "cas/create/{draft}/revocation",
     "certificate": "cas/{ca_id}/certificates/{serial}",
+    "certificates": "certificates",
+    "issue": "cas/{ca_id}/issue",
+    "renewal": "cas/{ca_id}/renew",
+    "trust": "cas/{ca_id}/trust",
+    "calendar": "calendar",
+    "cost": "cost",
 }
 SIZE: ViewportSize = {"width": 1200, "height": 800}
 MOST_BYTES = 250_000  # of a picture: the repository keeps them
