@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import clock as looked_at
 from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.runtime import from_settings
 from tests.faults.world import Clock
 from tests.support.builders import csr
-from tests.support.console_steps import arn_of, create, issue, revoke, root, subordinate
+from tests.support.console_steps import arn_of, create, issue, revoke, root, seen_well, subordinate
 
 if TYPE_CHECKING:
     from tests.support.home import Home
@@ -44,6 +45,7 @@ def live_in(home: Home) -> LivedIn:
     revoked = ""
     for day in range(DAYS + 1):
         clock.forward(days=1)
+        looked_at.look(rt)
         for number in range(2 + day * 7 % 5 if clock.now.weekday() < 5 else day % 2):
             host = f"{SERVICES[(day + 3 * number) % len(SERVICES)]}.example.com"
             validity = {"Type": "DAYS", "Value": 20 + (day * 13 + number * 29) % 90}
@@ -53,4 +55,6 @@ def live_in(home: Home) -> LivedIn:
                 revoke(rt, issuer, serial)
                 revoked = serial if issuer == servers else revoked
     publication.publish_due_crls(rt, seconds=60)
+    for ca_id in (top, servers, devices):
+        seen_well(rt, arn_of(ca_id))
     return LivedIn(servers, revoked)
