@@ -31,7 +31,8 @@ def furnish(client: Any, page: Page) -> list[str]:
     """Fill the home of a client, and the session of a page; returns paths of what no page leads to."""
     root = active_root(client, Tags=[{"Key": "Name", "Value": "Root"}])
     subordinate, deleted, waiting = (create(client, RevocationConfiguration=CRL_CONFIGURATION) for _ in range(3))
-    install_subordinate(client, subordinate, now=datetime.now(UTC))
+    for serial_number in (2, 3):  # the second one replaces the first
+        install_subordinate(client, subordinate, now=datetime.now(UTC), serial_number=serial_number)
     client.update_certificate_authority(CertificateAuthorityArn=subordinate, Status="DISABLED")
     client.delete_certificate_authority(CertificateAuthorityArn=deleted, PermanentDeletionTimeInDays=7)
     actions = list(permissions.ACTIONS)
