@@ -71,7 +71,13 @@ def test_month_counts_by_day_and_leads_to_the_certificates(browser: Browser, rt:
         each["href"] for tag, each in page.elements if tag == "a" and f"expires_from={first}" in each.get("href", "")
     )
     assert link.endswith(f"certificates?expires_from={first}&expires_to={first}")
-    assert browser.get("/console/" + link.rsplit("/", 1)[1]).status == 200
+    listed = browser.get("/console/" + link.rsplit("/", 1)[1])
+    assert listed.status == 200
+    serials = {
+        record.not_after.date(): f"{record.serial_number:032x}" for record in rt.store.list_certificates(arn(rt, ca))
+    }
+    assert serials[(clock() + timedelta(days=10)).date()] in listed.text
+    assert serials[(clock() + timedelta(days=20)).date()] not in listed.text
     page = browser.get(f"/console/calendar?month={clock() + timedelta(days=365):%Y-%m}")
     assert any("Below" in text for text in days(page).values())
 
@@ -103,15 +109,13 @@ def test_feed_tells_what_expires_without_a_session(browser: Browser, rt: Any, cl
     assert found.keys() == {"CA Root, with comma expires", "Certificate www.example.com expires"}
     event = found["Certificate www.example.com expires"]
     assert event["UID"] == f"{serial}.{ca}@signet"
-    assert event["DTSTART"].dt == rt.store.last_certificates(event_arn(rt, ca), limit=2)[1].not_after.replace(
-        microsecond=0
-    )
+    assert event["DTSTART"].dt == rt.store.last_certificates(arn(rt, ca), limit=2)[1].not_after.replace(microsecond=0)
     clock.forward(hours=1)
     again = {str(event["SUMMARY"]): str(event["UID"]) for event in events(Browser(rt).get(path).text)}
     assert again == {name: str(event["UID"]) for name, event in found.items()}
 
 
-def event_arn(rt: Any, ca_id: str) -> str:
+def arn(rt: Any, ca_id: str) -> str:
     return f"arn:aws:acm-pca:us-east-1:{rt.settings.account_id}:certificate-authority/{ca_id}"
 
 
