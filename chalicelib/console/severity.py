@@ -76,6 +76,12 @@ ATTENTION = {
     "warning": sign("warn", "Warning"),
     "note": sign("muted", "Note"),
 }
+# What became of a certificate that was to be revoked with others.
+REVOCATION = {
+    "done": sign("good", "Now revoked"),
+    "before": sign("good", "Was revoked"),
+    "failed": sign("bad", "Not revoked"),
+}
 # What the monitor saw at a URL.
 URL = {
     "WRONG": sign("bad", "unusable"),

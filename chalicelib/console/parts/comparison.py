@@ -54,7 +54,7 @@ _FACTS: dict[str, Callable[[Path], str]] = {
     "Expires": lambda path: text.utc(path[0].not_after),
     "Length": _length,
     "Path length": _path_length,
-    "Serial number": lambda path: arns.serial_pairs(path[0].serial_number).upper() if path[0].serial_number else "new",
+    "Serial number": lambda path: arns.serial_pairs(path[0].serial_number) if path[0].serial_number else "new",
     "Serial numbers above it": lambda path: ", ".join(f"{link.serial_number:x}" for link in path[1:]) or "none",
     "Key identifier": lambda path: colons(path[0].key_identifier),
 }

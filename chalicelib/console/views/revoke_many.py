@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from chalicelib import errors
 from chalicelib.api import dispatch, signet_endpoints
 from chalicelib.ca import find
-from chalicelib.console import render
+from chalicelib.console import render, severity
 from chalicelib.console.forms import certificate_filters
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.parts import authority_page, certificate_rows
@@ -52,8 +52,7 @@ class Result(NamedTuple):
     text: str = ""
 
 
-_REVOKED, _BEFORE = ("good", "●", "Revoked"), ("good", "●", "Was revoked")
-_FAILED = ("bad", "✕", "Not revoked")
+_REVOKED, _BEFORE, _FAILED = (severity.REVOCATION[name] for name in ("done", "before", "failed"))
 
 
 def preview(visit: Visit) -> WireResponse:

@@ -52,7 +52,7 @@ def test_chosen_certificates_are_revoked_after_a_preview(browser: Browser, rt: A
     assert state(rt, ca, chosen) is None  # looking revokes nothing
     done = browser.submit(preview, "certificates/revoke", **{box(ca, chosen): "on", box(other, elsewhere): "on"},
                           reason="KEY_COMPROMISE")  # fmt: skip
-    assert results(done) == {chosen: "Revoked", elsewhere: "Revoked"}
+    assert results(done) == {chosen: "Now revoked", elsewhere: "Now revoked"}
     assert [state(rt, ca, chosen), state(rt, ca, kept), state(rt, other, elsewhere)] == [
         "KEY_COMPROMISE",
         None,
@@ -101,7 +101,7 @@ def test_what_cannot_be_revoked_is_left_out_with_its_reason(browser: Browser, rt
     assert "The certificate is revoked already" in preview.text
     sent = {box(ca, serial): "on" for serial in (own, good, "0" * 32)}
     done = browser.submit(preview, "certificates/revoke", **sent)
-    assert results(done) == {own: "Not revoked", good: "Revoked", "0" * 32: "Not revoked"}
+    assert results(done) == {own: "Not revoked", good: "Now revoked", "0" * 32: "Not revoked"}
     assert "Self-signed certificate can not be revoked" in done.text
     assert "1 of 3 are revoked" in done.text
     assert "Try 2 again" in done.text
@@ -115,11 +115,11 @@ def test_outage_ends_the_run_and_the_rest_can_be_tried_again(browser: Browser, r
     browser.rt = replace(rt, store=FailingOnce(rt.store))
     done = browser.submit(preview, "certificates/revoke", **boxes)
     found = results(done)
-    assert sorted(found.values()) == ["Not revoked", "Not revoked", "Revoked"]
+    assert sorted(found.values()) == ["Not revoked", "Not revoked", "Now revoked"]
     assert "Not tried, because an earlier one failed." in done.text
     browser.rt = rt
     again = browser.submit(done, "certificates/revoke")
-    assert set(results(again).values()) == {"Revoked"}
+    assert set(results(again).values()) == {"Now revoked"}
     assert {state(rt, ca, serial) for serial in serials} == {"UNSPECIFIED"}
 
 
@@ -155,5 +155,5 @@ def test_form_of_a_ca_revokes_none_of_another(browser: Browser, rt: Any) -> None
     boxes = {box(ca, serial): "on", box(other, elsewhere): "on"}
     preview = browser.get(f"/console/cas/{ca}/certificates/revoke?" + "&".join(f"{name}=on" for name in boxes))
     assert "One certificate would be revoked" in preview.text
-    assert results(browser.submit(preview, "certificates/revoke", **boxes)) == {serial: "Revoked"}
+    assert results(browser.submit(preview, "certificates/revoke", **boxes)) == {serial: "Now revoked"}
     assert state(rt, other, elsewhere) is None
