@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
@@ -21,6 +21,7 @@ from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from chalicelib.expiry.listing import Expiring
     from chalicelib.runtime import Runtime
@@ -120,8 +121,9 @@ def _text(rt: Runtime, account_id: str, now: datetime) -> str:
 
 def _events(rt: Runtime, account_id: str, now: datetime) -> Iterator[icalendar.Event]:
     since = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    for authority in listing.authorities(rt, account_id, since, datetime.max.replace(tzinfo=now.tzinfo)):
-        yield _event(authority, "CA")
+    for authority in listing.authorities(rt, account_id):
+        if authority.not_after >= since:
+            yield _event(authority, "CA")
     found, more = listing.certificates(rt, account_id, since, since + HORIZON, limit=LISTED, renewals=False)
     counted_from = since + HORIZON
     if more and found:

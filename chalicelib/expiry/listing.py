@@ -84,11 +84,11 @@ def certificates(
     return Listing(found, more)
 
 
-def authorities(rt: Runtime, account_id: str, since: datetime, until: datetime) -> Iterator[Expiring]:
-    """The CAs of an account whose certificates expire from `since` on and before `until`."""
+def authorities(rt: Runtime, account_id: str) -> Iterator[Expiring]:
+    """The CAs of an account that have a certificate, with its expiry."""
     for ca in iterate.of_account(rt, account_id):
         not_after = _expiry_of(ca)
-        if not_after is not None and since <= not_after < until:
+        if not_after is not None:
             yield Expiring("ca", ca.arn, ca.arn, ca_state.name_of(ca)[:_MOST_CHARACTERS], not_after)
 
 

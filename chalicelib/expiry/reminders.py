@@ -16,6 +16,7 @@ import time
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import logs
@@ -56,15 +57,15 @@ class Due(NamedTuple):
 
 def run(rt: Runtime, *, seconds: float) -> dict[str, int]:
     """Send what is due, for at most so many seconds; returns how many messages were sent, and how many failed."""
-    days, ends = rt.settings.reminder_days, time.monotonic() + seconds
-    results = {"sent": 0, "failed": 0}
-    if not days:
+    ends, results = time.monotonic() + seconds, {"sent": 0, "failed": 0}
+    if not rt.settings.reminder_days:
         return results
     for account_id in rt.store.list_accounts():
+        cas = cache(partial(_authorities, rt, account_id))
         for channel, send in channels.chosen(rt.settings).items():
             if time.monotonic() >= ends:
                 return results
-            result = _remind(rt, account_id, channel, send, days)
+            result = _remind(rt, account_id, channel, send, cas)
             if result:
                 results[result] += 1
     return results
@@ -98,15 +99,23 @@ def states(rt: Runtime, account_id: str) -> list[Reminding]:
 
 
 def _remind(
-    rt: Runtime, account_id: str, channel: str, send: Callable[[Runtime, Message], None], days: Sequence[int]
+    rt: Runtime,
+    account_id: str,
+    channel: str,
+    send: Callable[[Runtime, Message], None],
+    cas: Callable[[], list[Expiring]],
 ) -> str:
-    """Look at a channel, and send what is due: "sent" or "failed"; empty if there is nothing to do."""
+    """Look at a channel, and send what is due: "sent" or "failed"; empty if there is nothing to do.
+
+    `cas` reads the CAs of the account, once for all channels.
+    """
     now = rt.now()
     state = rt.store.get_entity(Reminding, account_id, channel) or _new(rt, account_id, channel)
     if state is None or now < state.next_at <= now + LONGEST_PAUSE:  # later: from a clock that ran ahead
         return ""
     at = state.claimed_at or max(now - LAG, state.told_until or now - LAG)
-    found = [due for window in windows(at, state.told_until, days) if (due := _due(rt, account_id, window))]
+    crossed = windows(at, state.told_until, rt.settings.reminder_days)
+    found = [due for window in crossed if (due := _due(rt, account_id, window, cas()))]
     try:
         if not found:
             rt.store.update_entity(state, _told(state, at, now))
@@ -159,9 +168,13 @@ def _told(state: Reminding, at: datetime, now: datetime) -> Reminding:
     return replace(state, told_until=at, claimed_at=None, delivery_id="", attempts=0, failure="", next_at=now + EVERY)
 
 
-def _due(rt: Runtime, account_id: str, window: Window) -> Due | None:
+def _authorities(rt: Runtime, account_id: str) -> list[Expiring]:
+    return list(listing.authorities(rt, account_id))
+
+
+def _due(rt: Runtime, account_id: str, window: Window, authorities: Sequence[Expiring]) -> Due | None:
     found, more = listing.certificates(rt, account_id, window.since, window.until, limit=LISTED)
-    cas = list(listing.authorities(rt, account_id, window.since, window.until))
+    cas = [ca for ca in authorities if window.since <= ca.not_after < window.until]
     return Due(window, [*cas, *found], more) if cas or found or more else None
 
 

@@ -120,7 +120,7 @@ def _weeks(visit: Visit, first: date, today: date) -> list[list[Day]]:
     account_id = visit.caller.account_id
     counts = dict(zip(days, visit.rt.store.count_certificates(account_id, "expires", edges), strict=True))
     cas: dict[date, list[Expiring]] = {}
-    for ca in listing.authorities(visit.rt, account_id, edges[0], edges[-1]):
+    for ca in listing.authorities(visit.rt, account_id):
         cas.setdefault(ca.not_after.date(), []).append(ca)
     return [[_day(day, counts[day], cas.get(day, []), first, today) for day in week] for week in weeks]
 

@@ -27,7 +27,7 @@ _PURPOSES = (
 def show(visit: Visit) -> WireResponse:
     """The bill of the account's month, line by line, with date and source of the prices."""
     rt = visit.rt
-    month, prices = bill.of_month(rt, visit.caller.account_id, rt.now()), costs.prices()
+    month, prices = bill.recent(rt, visit.caller.account_id), costs.prices()
     return render.page(
         visit,
         "cost.html",

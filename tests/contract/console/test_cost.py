@@ -25,3 +25,14 @@ def test_page_shows_the_bill_and_the_dates_of_the_prices(rt: Any, clock: Clock) 
         assert f"${amount:,.2f}" in page.text
     assert "<strong>$0.00</strong> to AWS" in page.text
     assert "as of 2025-07-01" in page.text
+
+
+def test_certificates_are_counted_once_in_five_minutes(rt: Any, clock: Clock) -> None:
+    ca, browser = root(rt), signed_in(rt)
+    before = browser.get("/console/cost").text
+    issue(rt, ca)
+    assert browser.get("/console/cost").text == before
+    clock.forward(minutes=5)
+    month = bill.of_month(rt, rt.settings.account_id, clock())
+    assert f"${month.total:,.2f}" in browser.get("/console/cost").text
+    assert f"${month.total:,.2f}" not in before
