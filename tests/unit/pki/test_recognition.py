@@ -36,8 +36,12 @@ def private_keys() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(("form", "key"), private_keys().items())
-def test_private_key_is_refused_in_each_form(form: str, key: bytes) -> None:
+KEYS = private_keys()
+
+
+@pytest.mark.parametrize("form", KEYS)
+def test_private_key_is_refused_in_each_form(form: str) -> None:
+    key = KEYS[form]
     label = "RSA PRIVATE KEY" if form.startswith("RSA") else "PRIVATE KEY"
     pem = f"-----BEGIN {label}-----\n{base64.encodebytes(key).decode()}-----END {label}-----\n".encode()
     certificate = ROOT.public_bytes(Encoding.PEM)
@@ -64,6 +68,7 @@ def test_private_key_in_openssh_form_is_refused() -> None:
         (base64.b64decode(b"".join(csr().splitlines()[1:-1])), "csr", "Certificate request"),
         (PUBLIC, "key", "Public key"),
     ],
+    ids=["certificate", "csr", "key"],
 )
 def test_each_encoding_is_recognized(encoded: bytes, kind: str, title: str) -> None:
     text = base64.encodebytes(encoded)
@@ -81,6 +86,7 @@ def test_each_encoding_is_recognized(encoded: bytes, kind: str, title: str) -> N
         (b"0" * (recognition.MAX_BYTES + 1), "more than 64 KB"),
         (ROOT.public_bytes(Encoding.PEM) * 21, "more than 20 things"),
     ],
+    ids=["words", "cut", "long", "many"],
 )
 def test_what_is_nothing_is_refused_in_words(content: bytes, words: str) -> None:
     with pytest.raises(DerError, match=words):
@@ -90,6 +96,7 @@ def test_what_is_nothing_is_refused_in_words(content: bytes, words: str) -> None
 @pytest.mark.parametrize(
     "content",
     [b"\x30\x00", b"\x30\x03\x02\x01\x01", b"\x30\x80", DER[:-1], DER.replace(b"\x02\x01\x02", b"\x02\x01\x05", 1)],
+    ids=["empty", "a number", "no length", "cut", "version 6"],
 )
 def test_damaged_der_has_a_problem_and_no_contents(content: bytes) -> None:
     (item,) = recognition.items(content)
