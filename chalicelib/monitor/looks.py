@@ -33,7 +33,7 @@ def record(rt: Runtime, sightings: Iterable[Sighting]) -> None:
     """Record what was seen of each CA; a CA that the round did not reach keeps its record."""
     of_authorities: dict[str, list[Sighting]] = {}
     for sighting in sightings:
-        if sighting.asked and sighting.url != sighting.ca_arn and sighting.problem != rounds.NO_TIME:
+        if sighting.url != sighting.ca_arn and sighting.problem != rounds.NO_TIME:
             of_authorities.setdefault(sighting.ca_arn, []).append(sighting)
     for ca_arn, seen in of_authorities.items():
         _record(rt, ca_arn, seen)

@@ -28,18 +28,20 @@ from chalicelib.crl import distribution_points
 from chalicelib.monitor import rounds
 from chalicelib.monitor.sightings import Sighting, problem_of
 from chalicelib.pki.x509 import algorithms
+from chalicelib.records import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from chalicelib.monitor.rounds import Budget
-    from chalicelib.records import Certificate, CertificateAuthority
+    from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
 VISIBLE_WITHIN = timedelta(seconds=5)
 FETCH_SECONDS = 5
 _MOST_BYTES = 256 * 1024
+_NO_SERIAL = 1
 _REVOKED = 4  # certificates of each CA
 _TYPE = "application/ocsp-request"
 
@@ -63,11 +65,10 @@ def _watch(rt: Runtime, ca: CertificateAuthority, budget: Budget) -> Iterator[Si
 
 
 def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Sighting:
-    problem, asked = "", False
+    problem = ""
     may = fetching.allowed_by(rt.settings, by_operator=url == rt.settings.ocsp_base_url)
     fetch = partial(fetching.fetch, url, may, most=_MOST_BYTES, content_type=_TYPE)
     for record in _samples(rt, ca):
-        asked = True
         try:
             body = budget.spend(FETCH_SECONDS, partial(fetch, body=request_about(ca, record.serial_number)))
             problem = judge(ca, record, ocsp.load_der_ocsp_response(body), rt.now())
@@ -75,16 +76,32 @@ def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Si
             problem = problem_of(error)
         if problem:
             break
-    return Sighting(ca.arn, url, problem=problem, asked=asked)
+    return Sighting(ca.arn, url, problem=problem)
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
-    """The certificate that was issued last, and those that were revoked last."""
-    yield from rt.store.last_certificates(ca.arn, limit=1)
+    """The certificate that was issued last, or else one that nobody has; and those that were revoked last."""
+    yield from rt.store.last_certificates(ca.arn, limit=1) or [_never_issued(ca, rt.now())]
     for revocation in rt.store.last_revocations(ca.arn, limit=_REVOKED):
         record = rt.store.get_certificate(ca.arn, revocation.serial_number)
         if record is not None:
             yield record
+
+
+def _never_issued(ca: CertificateAuthority, now: datetime) -> Certificate:
+    """A record for a serial number that no CA here gives out: they have 128 bits."""
+    return Certificate(
+        arn=f"{ca.arn}/certificate/{arns.serial_hex(_NO_SERIAL)}",
+        ca_arn=ca.arn,
+        serial_number=_NO_SERIAL,
+        status="FAILED",
+        template_arn="",
+        tbs_sha256="",
+        not_before=now,
+        not_after=now,
+        reserved_at=now,
+        requested_by="",
+    )
 
 
 def request_about(ca: CertificateAuthority, serial: int) -> bytes:

@@ -18,7 +18,6 @@ class Sighting:
         life_used: how much of its validity the CRL has behind it, in percent.
         freshness: one of the words of `crl.freshness`; of OCSP always "fresh", for a late answer is a problem.
         problem: the first thing that is wrong with it; empty if nothing is.
-        asked: False if there was nothing to ask about: a CA without certificates.
     """
 
     ca_arn: str
@@ -27,7 +26,6 @@ class Sighting:
     life_used: float = 0.0
     freshness: str = WORDS["FRESH"]
     problem: str = ""
-    asked: bool = True
 
 
 def unread(ca_arn: str, problem: str) -> Sighting:

@@ -57,6 +57,7 @@ def _page(visit: Visit, problems: dict[str, str]) -> WireResponse:
         waiting=any(report.status == "CREATING" for report in reports),
         requestable=ca["Status"] in audit_reports.STATES,
         buckets=revocation_checks.list_buckets(visit.rt, visit.caller.account_id),
+        creates=visit.rt.settings.buckets == "directory",
         formats=list(audit_format.WRITERS),
         typed=visit.form.fields,
     )

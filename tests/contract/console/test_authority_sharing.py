@@ -218,7 +218,7 @@ def test_report_is_asked_for_followed_and_downloaded(
     page = ask(browser, arn, file_format=file_format)
     assert "is requested" in note(page)
     (report,) = audit_report_reader.last(browser.rt, browser_caller(browser), arn, limit=9)
-    (poll,) = (each for _, each in page.elements if "hx-get" in each)
+    (poll,) = (each for _, each in page.elements if each.get("hx-trigger", "").startswith("every"))
     assert (poll["hx-trigger"], poll["hx-swap"]) == ("every 2s", "outerHTML")
     assert ">Reload</a>" in page.text
     row = browser.get(urljoin(page.url, poll["hx-get"]))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.crl import reachability
-from chalicelib.monitor import looks, ocsp_watch, rounds
+from chalicelib.monitor import looks, rounds
 from chalicelib.monitor.sightings import Sighting
-from tests.support.authority_steps import active_root, active_subordinate, issue
+from tests.support.authority_steps import active_root, issue
 from tests.support.builders import CRL_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -81,16 +81,11 @@ def test_record_that_would_say_the_same_is_written_every_five_minutes(rt: Any, a
     assert version(rt, arn) == 3
 
 
-def test_what_was_not_looked_at_keeps_its_record(rt: Any, arn: str, acm_pca: Any, clock: Clock) -> None:
+def test_what_was_not_looked_at_keeps_its_record(rt: Any, arn: str) -> None:
     see(rt, arn)
     skipped = [Sighting(arn, url, problem=rounds.NO_TIME) for url in urls(rt, arn)]
     looks.record(rt, [*skipped, Sighting(arn, arn, problem="unreadable")])
     assert version(rt, arn) == 1
-    without = active_subordinate(acm_pca, now=rt.now(), RevocationConfiguration=OCSP)
-    (nothing,) = [sighting for sighting in ocsp_watch.watch_ocsp(rt) if sighting.ca_arn == without]
-    assert not nothing.asked
-    looks.record(rt, [nothing])
-    assert conditions(rt, without) == {"OCSP": "NOT_YET"}
 
 
 @pytest.mark.parametrize(("wrong", "others"), [(0, 60), (5, 60), (60, 0)])

@@ -14,7 +14,7 @@ from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
 from chalicelib.pki import ocsp as codec
 from chalicelib.reconcile import reconcile
-from tests.support.authority_steps import active_root, issue, serial_of
+from tests.support.authority_steps import active_root, active_subordinate, issue, serial_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,15 @@ def test_right_responder_has_no_problem(watched: Any, arn: str) -> None:
 def test_ca_without_ocsp_is_not_watched(watched: Any, acm_pca: Any) -> None:
     active_root(acm_pca)
     assert ocsp_watch.watch_ocsp(watched) == []
+
+
+def test_ca_without_certificates_is_asked_about_a_number_that_nobody_has(
+    watched: Any, acm_pca: Any, answering: dict[str, Any]
+) -> None:
+    active_subordinate(acm_pca, now=watched.now(), RevocationConfiguration=ON)
+    assert problem(watched) == ""
+    answering["with"] = lambda _: codec.error("tryLater")
+    assert problem(watched) == "It answers TRY_LATER about 00000000000000000000000000000001."
 
 
 def test_responder_that_does_not_know_of_a_revocation(watched: Any, arn: str) -> None:
