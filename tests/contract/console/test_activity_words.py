@@ -102,6 +102,7 @@ def test_acts_of_the_console_and_of_commands_are_said_with_their_actors(
     assert by_command["From"] == "localhost cli"
     assert by_command["Who"]
     who = re.findall(r'data-label="Who"><a href="([^"]+)"', browser.get("/console/activity").text)
+    assert browser.get("/console/principal?name=administrator").status == 200
     assert {urljoin("http://x/console/activity", each) for each in who} == {
         "http://x/console/principal?name=administrator"
     }

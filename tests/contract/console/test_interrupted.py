@@ -194,9 +194,9 @@ def test_form_that_destroys_is_not_kept_and_leads_to_its_page(browser: Browser, 
     clock.forward(minutes=31)
     pages = {
         f"cas/{ca_id}/certificates/{serial}/revoke": f"cas/{ca_id}/certificates/{serial}/revoke",
-        f"cas/{ca_id}/disable": f"cas/{ca_id}",
+        f"cas/{ca_id}/enable": f"cas/{ca_id}",
         f"cas/{ca_id}/install-own": f"cas/{ca_id}/install",
-        f"cas/{ca_id}/sharing/unshare": f"cas/{ca_id}/sharing",
+        f"cas/{ca_id}/tags/remove": f"cas/{ca_id}/tags",
         "principal/key?name=ops": "principal?name=ops",
     }
     for path, back in pages.items():
