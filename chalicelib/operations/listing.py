@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from chalicelib.operations.listing_question import Asked
     from chalicelib.operations.search import Match
+    from chalicelib.records import Certificate
     from chalicelib.runtime import Caller, Runtime
     from chalicelib.store.listing_queries import Entry, Time
 
@@ -31,10 +33,10 @@ _LAST = "last"
 _MOST_REVOKED = 500  # revocations that are read for a count
 _NOT_OF_LIST = "The NextToken is not from this list."
 # Orders within what was read. A list is first in the order of its index, so that equal ones stay in it.
-_SORTED: dict[str, Callable[[Match], object]] = {
-    "issued": lambda match: match.record.reserved_at,
-    "expires": lambda match: match.record.not_after,
-    "name": lambda match: match.summary.name.casefold(),
+_SORTED: dict[str, Callable[[Asked, Certificate], object]] = {
+    "issued": lambda _, record: record.reserved_at,
+    "expires": lambda _, record: record.not_after,
+    "name": lambda ask, record: ask.shown(record).summary.name.casefold(),
 }
 
 
@@ -189,8 +191,8 @@ def _needs_records(ask: Asked, kind: Time | None) -> bool:
     return not ask.is_filtered_by_state_alone if is_state_of_index else ask.is_filtered
 
 
-def _matching(ask: Asked, entries: list[Entry]) -> list[Match]:
-    return [match for record in ask.records(entries) if (match := ask.match(record)) is not None]
+def _matching(ask: Asked, entries: list[Entry]) -> list[Certificate]:
+    return [record for record in ask.records(entries) if record is not None and ask.passes(record)]
 
 
 # lists that are read as a whole
@@ -218,7 +220,8 @@ def _read(ask: Asked, source: _Source, token: str, limit: int) -> Listed:
     wanted, is_reverse = order.removeprefix("-"), order.startswith("-")
     number = _number(token)
     if _needs_records(ask, kind) or wanted != (kind or "issued"):
-        matches = sorted(_matching(ask, entries), key=_SORTED[wanted], reverse=is_reverse)  # type: ignore[arg-type]  # comparable
+        by = partial(_SORTED[wanted], ask)
+        matches = sorted(_matching(ask, entries), key=by, reverse=is_reverse)  # type: ignore[arg-type]  # comparable
         total, shown = len(matches), matches[(number - 1) * limit : number * limit]
     else:
         entries = sorted(entries, key=lambda entry: entry.time, reverse=is_reverse)
@@ -229,7 +232,7 @@ def _read(ask: Asked, source: _Source, token: str, limit: int) -> Listed:
     if rest and not following:
         following = f"1.{paging.encode(ask.rt, ask.caller, _name(ask), rest)}"
     return Listed(
-        matches=tuple(shown),
+        matches=tuple(map(ask.shown, shown)),
         count=Count(total, ">" if rest or begin else "="),
         order=order,
         number=number,
@@ -310,8 +313,7 @@ def _rows(
         entries = ask.rt.store.entries_by_time(period, beyond=beyond, backwards=backwards, limit=size)
         seen = [entry for entry in entries if ask.may_see(entry.ca_id)]
         for entry, record in zip(seen, ask.records(seen), strict=True):
-            match = ask.match(record)
-            rows += [(entry.position, match)] if match else []
+            rows += [(entry.position, ask.shown(record))] if record is not None and ask.passes(record) else []
         examined += len(entries)
         beyond = entries[-1].position if entries else beyond
         if len(entries) < size or len(rows) > limit:

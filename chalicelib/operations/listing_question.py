@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import access_keys, authorization
-from chalicelib.ca import find, iterate
+from chalicelib.ca import find
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import lookup as lookups
 from chalicelib.operations import search
@@ -102,32 +102,32 @@ class Asked:
         return self.known[ca_id]
 
     def authorities(self) -> list[str]:
-        """The ids of the CAs that the question is about, in order; reads all CAs of an account."""
+        """The ids of the CAs that the question is about, in order."""
         if self.question.ca_id:
             return [self.question.ca_id]
-        cas = iterate.of_account(self.rt, self.caller.account_id)
-        return [ca_id for ca_id in (ca.arn.rsplit("/", 1)[1] for ca in cas) if self.may_see(ca_id)]
+        return [ca_id for ca_id in self.rt.store.list_authority_ids(self.caller.account_id) if self.may_see(ca_id)]
 
     def sees_all(self) -> bool:
         """Tell whether the caller may search in every CA that the question is about."""
         if self.question.ca_id or self.caller.principal == ADMINISTRATOR:
             return True
-        return all(self.may_see(ca.arn.rsplit("/", 1)[1]) for ca in iterate.of_account(self.rt, self.caller.account_id))
+        return all(map(self.may_see, self.rt.store.list_authority_ids(self.caller.account_id)))
 
     def records(self, entries: list[Entry]) -> list[Certificate | None]:
         """The certificates of entries."""
         return self.rt.store.get_certificates(entries, [self.arn_of(entry.ca_id) for entry in entries])
 
-    def match(self, record: Certificate | None) -> Match | None:
-        """The certificate, if it passes all filters; it is parsed only if its record does."""
+    def passes(self, record: Certificate | None) -> bool:
+        """Tell whether a certificate passes all filters; it is parsed only where its subject matters."""
         if record is None or not all(passes(self, record) for passes in _OF_RECORDS):
-            return None
-        match = search.shown(record, self.now)
-        return match if self._has_values(match) else None
-
-    def _has_values(self, match: Match) -> bool:
+            return False
         values = self.lookup.values if self.lookup else ()
-        return all(search.has_value(match.summary.subject_values, value) for value in values)
+        found = self.shown(record).summary.subject_values if values else ()
+        return all(search.has_value(found, value) for value in values)
+
+    def shown(self, record: Certificate) -> Match:
+        """The certificate with its contents."""
+        return search.shown(record, self.now)
 
     @property
     def is_filtered(self) -> bool:

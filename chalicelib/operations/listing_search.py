@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST = 2000  # certificates of a search's page
 SCANNED = 50_000  # index entries that it reads
 _SERIAL_DIGITS = 32
+_SHARDS = 4  # of the index of time, each of which is read so far
 
 
 class Found(NamedTuple):
@@ -113,9 +114,9 @@ def _serials(asked: Asked, lookup: Lookup) -> Callable[[str, int], Found]:
     period = Period(asked.ca_arn or asked.caller.account_id, "issued")
 
     def read(beyond: str, most: int) -> Found:
-        limit = min(most, SCANNED // 5)
+        limit = max(1, min(most, SCANNED // 2) // _SHARDS)
         entries = asked.rt.store.entries_by_time(period, beyond=beyond, backwards=True, limit=limit)
         fitting = [entry for entry in entries if lookup.has_serial(entry.serial) and asked.may_see(entry.ca_id)]
-        return Found(fitting, entries[-1].position if len(entries) == limit else "", len(entries))
+        return Found(fitting, entries[-1].position if len(entries) == limit else "", len(entries) * _SHARDS)
 
     return read

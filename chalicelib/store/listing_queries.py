@@ -71,6 +71,10 @@ class ListingQueries(Protocol):
         """
         ...
 
+    def list_authority_ids(self, account_id: str) -> list[str]:
+        """Return the ids of the CAs of an account, at most 10,000, in order; DELETED ones among them."""
+        ...
+
     def count_failed(self, ca_arns: Sequence[str]) -> int:
         """Count the certificates of some CAs that FAILED, at most of `most_searched` CAs."""
         ...

@@ -211,7 +211,7 @@ class Table(Protocol):
             index: the index of the partitions; None: the table itself.
             pks: the partitions, counted together.
             edges: values to compare sort keys with, ascending, none equal to a sort key.
-            most: stop counting a span of a partition there, or soon after; a smaller sum is exact.
+            most: stop counting a span there, or later; a smaller number is exact.
 
         Returns:
             one count fewer than there are edges.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Write
 
 _ACCOUNTS = "ACCOUNTS"
+_MOST_IDS = 10_000
 
 
 class Authorities(Base):
@@ -71,6 +72,10 @@ class Authorities(Base):
     ) -> list[CertificateAuthority]:
         page = self.table.query(f"ACCOUNT#{account_id}", after=f"CA#{after or ''}", limit=limit)
         return [items.from_item(CertificateAuthority, item) for item in page]
+
+    def list_authority_ids(self, account_id: str) -> list[str]:
+        keys = self.table.keys(None, [f"ACCOUNT#{account_id}"], "CA#", "CA#~", limit=_MOST_IDS)
+        return [key.sk.removeprefix("CA#") for key in keys]
 
     def list_accounts(self) -> list[str]:
         return [str(item["sk"]) for item in self.table.query(_ACCOUNTS)]

@@ -92,6 +92,13 @@ def test_count_says_if_there_are_more(store: TableStore, many: list[Certificate]
     assert store.count_by_time(period, most=len(many) - 1) == (len(many) - 1, False)
 
 
+def test_ids_of_cas_are_listed_without_reading_them(store: TableStore, many: list[Certificate]) -> None:
+    expected = sorted(authority(number).arn[-36:] for number in (1, 2))
+    assert store.list_authority_ids(ACCOUNT) == expected
+    assert store.list_authority_ids("999999999999") == []
+    assert many
+
+
 def test_failed_certificates_are_counted(store: TableStore, ca: CertificateAuthority) -> None:
     record = certificate(ca, 7)
     store.reserve_certificate(record, ca, None, now=START)

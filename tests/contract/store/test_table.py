@@ -173,7 +173,8 @@ def test_count_is_by_span_over_all_partitions(table: Table) -> None:
 def test_count_stops_at_a_bound(store: TableStore, table: Table) -> None:
     for number in range(9):
         table.write(Put({"pk": "p", "sk": f"{number}"}), Put({"pk": "q", "sk": f"{number}"}))
-    assert table.count(None, ["p", "q"], ["/", ":"], most=10) == [18]
+    assert table.count(None, ["p", "q"], ["/", ":"], most=19) == [18]
+    assert table.count(None, ["p", "q"], ["/", "3", ":"], most=19) == [6, 12]
     (least,) = table.count(None, ["p", "q"], ["/", ":"], most=4)
     assert least >= 4
 
