@@ -26,6 +26,13 @@ STEPS: dict[str, dict[str, str]] = {
     "permission": {"acm": "yes"},
 }
 
+PRESET = {
+    "preset_name": "web",
+    "preset_template": "EndEntityServerAuthCertificate",
+    "preset_names": "*.example.com",
+    "preset_days": "90",
+}
+
 
 def furnish(client: Any, page: Page) -> list[str]:
     """Fill the home of a client, and the session of a page; returns paths of what no page leads to."""
@@ -47,6 +54,9 @@ def furnish(client: Any, page: Page) -> list[str]:
     )["AuditReportId"]
     written = client.get_waiter("audit_report_created")
     written.wait(CertificateAuthorityArn=root, AuditReportId=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    page.goto("calendar")
+    assert send(page, "calendar/feeds", {"feed_description": "Team"}).ok
+    assert send(page, "presets", PRESET).ok
     base = f"cas/{root.rsplit('/', 1)[1]}"
     created = f"cas/{waiting.rsplit('/', 1)[1]}/created"
     return [created, f"{base}/report?id={report}", f"cas/create/{draft(page)}/review", preview(page, base)]

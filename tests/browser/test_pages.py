@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     Look = tuple[Literal["light", "dark"], ViewportSize, dict[str, list[str]]]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
+SHOWN = [
+    row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link", "calendar/"))
+]
 FORMS = [row for row in table.PAGES if row.method == "POST"]
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
