@@ -54,7 +54,8 @@ BY_THE_API = {
     *(f"cas/{{ca_id}}/{each}" for each in ("install", "install-own", "install-signed", "renew", "disable", "enable")),
     *(f"cas/{{ca_id}}/{each}" for each in ("delete", "restore", "revocation/edit", "tags", "tags/remove", "reports")),
     *(f"cas/{{ca_id}}/sharing/{each}" for each in ("permit", "forbid", "policy", "unshare")),
-    *("cas/{ca_id}/certificates/{serial}/revoke", "principal/policy/preview", "inspect"),
+    *("cas/{ca_id}/certificates/{serial}/revoke", "principal/policy/preview", "inspect", "theme"),
+    *("certificates/revoke", "cas/{ca_id}/certificates/revoke"),
 }
 
 

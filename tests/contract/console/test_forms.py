@@ -52,6 +52,7 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
     paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", "calendar", "presets", *access_paths(rt)]
+    paths += [f"{base}certificates/revoke?c.{ca}.{serial}=on" for base in ("", f"cas/{ca}/")]
     found = [browser.get(f"/console/{path}") for path in paths]
     issuing = browser.get(f"/console/cas/{ca}/issue")
     found += [issuing, browser.submit(issuing, "/issue", csr=csr().decode())]
