@@ -89,7 +89,6 @@ class DynamoTable:
     """A table's driver with one client, created at the first call."""
 
     MOST_WRITES = 100  # in one transaction
-    MOST_COUNTED = 100_000  # for a page: entries of 0.2 KB, so 2,500 read units
     MOST_PARTITIONS = 64 * 16  # for a page: a query for each
 
     def __init__(

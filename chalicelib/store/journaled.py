@@ -36,7 +36,7 @@ class JournaledTable:
             nanoseconds: a clock, which only orders what is pending.
         """
         self.inner, self._shards, self._nanoseconds = inner, shards, nanoseconds
-        self.MOST_COUNTED, self.MOST_PARTITIONS = inner.MOST_COUNTED, inner.MOST_PARTITIONS
+        self.MOST_PARTITIONS = inner.MOST_PARTITIONS
         self.MOST_WRITES = inner.MOST_WRITES
         self._last, self._turn = 0, threading.Lock()
 

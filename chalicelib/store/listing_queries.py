@@ -64,7 +64,7 @@ class ListingQueries(Protocol):
 
         Args:
             period: the certificates.
-            most: stop counting there, or soon after; None: at what the database counts at a bounded cost.
+            most: stop counting there, or soon after; None: at 100,000.
 
         Returns:
             the number, and whether it is exact; otherwise there are more.

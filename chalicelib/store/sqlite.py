@@ -63,7 +63,6 @@ class SqliteTable:
     """
 
     MOST_WRITES = 2000  # others of this process wait meanwhile
-    MOST_COUNTED = 100_000  # for a page: 10 milliseconds
     MOST_PARTITIONS = 1600 * 16  # that one page reads
 
     def __init__(self, path: Path, *, page: int = table.PAGE, migrating: bool = False) -> None:

@@ -144,12 +144,10 @@ class Table(Protocol):
     """The interface of a driver. Reads see every write that returned before; only indexes may lag.
 
     Attributes:
-        MOST_COUNTED: what one page may count.
         MOST_PARTITIONS: how many partitions one page may read.
         MOST_WRITES: what one transaction may write; at least 100.
     """
 
-    MOST_COUNTED: int
     MOST_PARTITIONS: int
     MOST_WRITES: int
 

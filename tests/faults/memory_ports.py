@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class MemoryTable:
     """A table of one process; items are never changed in place, so that a copy shares them."""
 
-    MOST_COUNTED, MOST_PARTITIONS, MOST_WRITES = 10**9, 1600 * 16, 100
+    MOST_PARTITIONS, MOST_WRITES = 1600 * 16, 100
 
     def __init__(self, items: Mapping[Key, Item] | None = None, *, page: int = table.PAGE) -> None:
         self.items, self._page = dict(items or {}), page

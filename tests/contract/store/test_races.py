@@ -38,7 +38,7 @@ class Interleaved:
 
     def __init__(self, table: Table, interloper: Callable[[], object], before: int = 0) -> None:
         self._table, self._interloper, self._left = table, interloper, before
-        self.MOST_COUNTED, self.MOST_PARTITIONS = table.MOST_COUNTED, table.MOST_PARTITIONS
+        self.MOST_PARTITIONS = table.MOST_PARTITIONS
         self.MOST_WRITES = table.MOST_WRITES
 
     def write(self, *writes: Write) -> None:
