@@ -58,8 +58,11 @@ def is_gone(ca: CertificateAuthority, now: datetime) -> bool:
 
 def name_of(ca: CertificateAuthority) -> str:
     """The one name for people: the tag Name, the common name, or else the whole subject."""
-    subject = names.encode_subject(ca.configuration["Subject"])
-    return dict(ca.tags).get("Name") or names.common_name(subject) or names.rfc2253(subject)
+    given = ca.configuration["Subject"]
+    if name := dict(ca.tags).get("Name") or given.get("CommonName"):
+        return str(name)
+    subject = names.encode_subject(given)
+    return names.common_name(subject) or names.rfc2253(subject)
 
 
 def check_status(ca: CertificateAuthority, now: datetime, statuses: Collection[str], refusal: str) -> None:
