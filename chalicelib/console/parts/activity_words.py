@@ -149,7 +149,7 @@ def _policy(words: str) -> Callable[[Values, Values], str]:
 
 
 def _switched(asked: Values, _: Values) -> str:
-    verb = "Activate" if asked.get("active") else "Deactivate"
+    verb = "Activate" if asked.get("active") == "yes" else "Deactivate"
     return f"{verb} the access key {asked.get('key', '')} of {asked.get('name', '?')}"
 
 

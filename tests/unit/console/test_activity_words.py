@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from chalicelib import reconcile
 from chalicelib.api import dispatch
 from chalicelib.console import acts
@@ -37,3 +39,10 @@ def test_words_differ_and_what_has_parameters_says_them() -> None:
     assert activity_words.of_record({"eventName": "Later"}) == "Later"
     for name in activity_words.WORDS:
         assert activity_words.of_record({"eventName": name})
+
+
+@pytest.mark.parametrize(("active", "verb"), [("yes", "Activate"), ("no", "Deactivate")])
+def test_switch_of_an_access_key_says_its_direction(active: str, verb: str) -> None:
+    asked = {"name": "ops", "key": "AKIDEXAMPLE", "active": active}  # as `acts.ACTS` records the form
+    said = activity_words.of_record({"eventName": "SwitchAccessKey", "requestParameters": asked})
+    assert said == f"{verb} the access key AKIDEXAMPLE of ops"
