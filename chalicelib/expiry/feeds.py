@@ -97,9 +97,11 @@ def read(rt: Runtime, account_id: str, secret: str) -> str | Rejected:
 
 
 def _may(rt: Runtime, feed: CalendarFeed) -> bool:
-    """True if the principal of a feed exists and may still see what the feed tells."""
-    if feed.principal != ADMINISTRATOR and rt.store.get_principal(feed.account_id, feed.principal) is None:
-        return False
+    """True if the principal that made a feed is still there, and may still see what the feed tells."""
+    if feed.principal != ADMINISTRATOR:
+        principal = rt.store.get_principal(feed.account_id, feed.principal)
+        if principal is None or principal.created_at > feed.created_at:  # another one of the same name
+            return False
     caller = Caller(account_id=feed.account_id, access_key_id="", principal=feed.principal)
     return all(
         authorization.decide(rt, replace(caller, operation=need), authorization.NO_RESOURCE).allowed for need in NEEDS
