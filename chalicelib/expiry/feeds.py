@@ -128,8 +128,9 @@ def _events(rt: Runtime, account_id: str, now: datetime) -> Iterator[icalendar.E
             yield _event(authority, "CA")
     found, more = listing.certificates(rt, account_id, since, since + HORIZON, limit=LISTED, renewals=False)
     counted_from = since + HORIZON
-    if more and found:
-        counted_from = found[-1].not_after.replace(hour=0, minute=0, second=0, microsecond=0)
+    if more:  # from the last day that is listed on; all that were looked at may be revoked
+        last = found[-1].not_after if found else since
+        counted_from = last.replace(hour=0, minute=0, second=0, microsecond=0)
     for certificate in found:
         if certificate.not_after < counted_from:
             yield _event(certificate, "Certificate")

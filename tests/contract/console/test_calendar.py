@@ -202,6 +202,17 @@ def test_many_certificates_are_counted_by_day(
     ]
 
 
+def test_revoked_certificates_hide_no_later_ones(browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "LISTED", 2)
+    ca = root(rt, {"CommonName": "Root"})
+    for number in (3, 3, 9):
+        serial = issue(rt, ca, csr(), validity={"Type": "DAYS", "Value": number})
+        if number == 3:
+            revoke(rt, ca, serial)
+    told = [str(event["SUMMARY"]) for event in events(Browser(rt).get(make_feed(browser)).text)]
+    assert sorted(told) == ["1 certificate expires", "2 certificates expire", "CA Root expires"]
+
+
 def test_account_has_a_bounded_number_of_feeds(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST", 1)
     make_feed(browser)
