@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 import pytest
 
@@ -158,7 +158,19 @@ def test_entries_are_seen_by_their_principal_alone(browser: Browser, rt: Any, cl
 
 
 @pytest.mark.parametrize(
-    "case", ["no cookie", "other cookie", "no token", "wrong token", "origin", "too long", "no form", "key", "late"]
+    "case",
+    [
+        "no cookie",
+        "other cookie",
+        "no token",
+        "wrong token",
+        "origin",
+        "too long",
+        "private key",
+        "no form",
+        "key",
+        "late",
+    ],
 )
 def test_what_is_not_proven_is_not_kept(browser: Browser, rt: Any, clock: Clock, case: str) -> None:
     ca_id = root(rt)
@@ -177,7 +189,8 @@ def test_what_is_not_proven_is_not_kept(browser: Browser, rt: Any, clock: Clock,
         clock.forward(days=2)
         reconcile.reconcile(rt)
     proof = {"no token": "", "wrong token": "0" * 64}.get(case, token)
-    value = "x" * interrupted.MOST_BYTES if case == "too long" else "x"
+    values = {"too long": "x" * interrupted.MOST_BYTES, "private key": "-----BEGIN EC PRIVATE KEY-----"}
+    value = quote(values.get(case, "x"))
     body = f"token={proof}&key=Team&value={value}".encode()
     answer = browser.request("POST", f"/console/cas/{ca_id}/tags", body, **headers)
     assert answer.status == 303
