@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.ca import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
@@ -19,6 +18,7 @@ STATUSES = ("ACTIVE", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "DELETED", "
 EXPIRIES = {"30": "within 30 days", "90": "within 90 days", "365": "within a year", "past": "in the past"}
 ORDERS = ("name", "-name", "type", "-type", "status", "-status", "expires", "-expires", "created", "-created")
 FIELDS = ("q", "status", "type", "tag", "expires", "sort")
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _CHOICES = {"status": STATUSES, "type": TYPES, "expires": tuple(EXPIRIES), "sort": ORDERS}
 
 
@@ -50,12 +50,12 @@ def listed(rt: Runtime, cas: Iterable[CertificateAuthority], typed: Mapping[str,
         row for row in rows if all(_PASSES[name](row, value, now) for name, value in typed.items() if name in _PASSES)
     ]
     order = typed.get("sort", ORDERS[0])
-    wanted, far = order.removeprefix("-"), now.replace(year=9999)
+    wanted = order.removeprefix("-")
     keys: dict[str, Callable[[Listed], object]] = {
         "name": lambda row: row.name.casefold(),
         "type": lambda row: row.ca.type,
         "status": lambda row: STATUSES.index(row.status),
-        "expires": lambda row: row.not_after or far,
+        "expires": lambda row: row.not_after or _NEVER,
         "created": lambda row: row.ca.created_at,
     }
     by_name = sorted(passing, key=lambda row: (row.name.casefold(), row.ca.arn))

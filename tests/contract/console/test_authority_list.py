@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -111,6 +112,12 @@ def test_pages_keep_filters_and_lead_to_both_ends(browser: Browser, rt: Any, mon
     (last,) = re.findall(r'<a href="([^"]*)">Last page', first.text)
     assert cas(browser.get(urljoin(first.url, last.replace("&amp;", "&")))) == cas(third)
     assert "There are no certificate authorities on this page." in browser.get("/console/cas?page=9").text
+
+
+def test_list_is_there_on_a_leap_day(rt: Any, clock: Clock) -> None:
+    clock.now = datetime(2032, 2, 29, 12, tzinfo=UTC)
+    expected = [root(rt), create(rt)]
+    assert cas(signed_in(rt).get("/console/cas?sort=expires")) == expected
 
 
 @pytest.mark.parametrize("query", ["status=FINE", "type=x", "expires=7", "sort=up"])
