@@ -62,12 +62,16 @@ class Listing(Base):
     def entries_by_time(self, period: Period, *, beyond: str = "", backwards: bool = False, limit: int) -> list[Entry]:
         source, pks, first, last = _bounds(period)
         first, last = (first, min(beyond or last, last)) if backwards else (max(beyond, first), last)
+        if first >= last:  # DynamoDB refuses such a span
+            return []
         keys = self.table.keys(source.where, pks, first, last, backwards=backwards, limit=limit)
         return [_entry_of_time(key, period.scope, source.prefix) for key in keys]
 
     def count_by_time(self, period: Period, *, most: int | None = None) -> tuple[int, bool]:
         source, pks, first, last = _bounds(period)
         bound = MOST_COUNTED if most is None else most
+        if first >= last:
+            return 0, True
         (number,) = self.table.count(source.where, pks, [first, last], most=bound + 1)
         return min(number, bound), number <= bound
 

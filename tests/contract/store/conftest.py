@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -32,7 +32,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> TableSto
     if kind == "memory":
         return TableStore(MemoryTable(page=size))
     create_table(boto3.session.Session().client("dynamodb", region_name="us-east-1"), "signet")
-    return open_dynamodb("signet", "us-east-1", page=size)
+    made = open_dynamodb("signet", "us-east-1", page=size)
+    table: Any = getattr(made.table, "inner", made.table)
+    table._client.meta.events.register("provide-client-params.dynamodb.Query", refuse_reversed)
+    return made
+
+
+def refuse_reversed(params: dict[str, Any], **_: Any) -> None:
+    """Refuse a span whose end is before its beginning, as DynamoDB does, and moto does not."""
+    values = params["ExpressionAttributeValues"]
+    for first, last in ((":first", ":last"), (":after", ":up_to")):
+        if first in values and last in values and values[first]["S"].encode() > values[last]["S"].encode():
+            raise AssertionError(f"The upper bound of BETWEEN is below the lower one: {values}")
 
 
 @pytest.fixture

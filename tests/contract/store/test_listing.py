@@ -73,6 +73,19 @@ def test_periods_are_walked_in_both_directions_from_any_position(
     assert store.count_by_time(Period(scope, kind)) == (len(expected), True)
 
 
+@pytest.mark.parametrize("kind", ["issued", "expires", "revoked"])
+def test_period_that_ends_before_it_begins_is_empty(store: TableStore, many: list[Certificate], kind: Kind) -> None:
+    """As the filters of a list may say it."""
+    for scope in (ACCOUNT, authority(1).arn):
+        for period in (Period(scope, kind, at(days=9), at(days=2)), Period(scope, kind, at(days=2), at(days=2))):
+            assert store.entries_by_time(period, limit=9) == []
+            assert store.entries_by_time(period, backwards=True, limit=9) == []
+            assert store.count_by_time(period, most=5) == store.count_by_time(period) == (0, True)
+        (first, *_) = store.entries_by_time(Period(scope, kind), limit=1)
+        later = Period(scope, kind, at(days=999))
+        assert store.entries_by_time(later, beyond=first.position, backwards=True, limit=9) == []
+
+
 def test_period_begins_and_ends_exactly(store: TableStore, many: list[Certificate]) -> None:
     for scope, expected in ((ACCOUNT, SERIALS[3:7]), (authority(1).arn, SERIALS[4:7:2])):
         period = Period(scope, "issued", at(days=3), at(days=7))
