@@ -2,7 +2,7 @@
 
 `www.example.com` allows that host name, `*.example.com` every host name below, `10.0.0.0/8` addresses, `@example.com`
 email addresses of that domain. An empty policy allows every name. A policy with patterns allows no name of another
-kind, such as a URI, and holds for the common name as well.
+kind, such as a URI, and holds for common names and email addresses in the subject as well.
 
 Source: RFC 5280 section 4.2.1.10 for what it means to be below a name.
 """
@@ -61,7 +61,7 @@ def first_refused(patterns: Sequence[str], plan: Plan) -> str:
 
 
 def _names(plan: Plan) -> Iterator[tuple[int, str]]:
-    """The kind and the text of each subject alternative name, and the common names as host names."""
+    """The kind and the text of each subject alternative name, and of the names that the subject holds."""
     extension = plan.extension(oids.SUBJECT_ALTERNATIVE_NAME)
     if extension is not None:
         for member in der.read(extension.extension.value_der).children():
@@ -69,6 +69,8 @@ def _names(plan: Plan) -> Iterator[tuple[int, str]]:
     for oid, text in names.parse_name(der.read(plan.subject_der)):
         if oid == oids.COMMON_NAME:
             yield _kind_of(text), text
+        elif oid == oids.EMAIL_ADDRESS:
+            yield general_names.MAIL, text
 
 
 def _kind_of(text: str) -> int:

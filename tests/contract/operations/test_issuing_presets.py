@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chalicelib.access import access_keys, principals
 from chalicelib.identities import IssuingPreset
@@ -18,7 +20,7 @@ from chalicelib.operations.issuing_presets import IssuingPresetError
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.issuing import names_policy
 from tests.support.authority_steps import active_root, fetch, issue
-from tests.support.builders import csr
+from tests.support.builders import LEAF_KEY, csr
 from tests.support.client import client_for
 
 if TYPE_CHECKING:
@@ -110,6 +112,19 @@ def test_name_that_the_policy_does_not_allow_is_refused(
 def test_common_name_has_to_match_as_well(acm_pca: Any, rt: Any, clock: Clock, arn: str, common_name: str) -> None:
     sent = request(x509.DNSName("www.example.com"), common_name=common_name)
     assert f"'{common_name}'" in refusal(acm_pca, arn, TemplateArn=save(rt, clock), Csr=sent)
+
+
+def test_email_address_in_the_subject_has_to_match_as_well(acm_pca: Any, rt: Any, clock: Clock, arn: str) -> None:
+    preset = save(rt, clock)
+    for address, allowed in (("ops@example.com", True), ("ops@other.example", False)):
+        attributes = [(NameOID.COMMON_NAME, "www.example.com"), (NameOID.EMAIL_ADDRESS, address)]
+        subject = x509.Name([x509.NameAttribute(oid, text) for oid, text in attributes])
+        made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(LEAF_KEY, hashes.SHA256())
+        sent = made.public_bytes(Encoding.PEM)
+        if allowed:
+            assert issue(acm_pca, arn, TemplateArn=preset, Csr=sent)
+        else:
+            assert f"'{address}'" in refusal(acm_pca, arn, TemplateArn=preset, Csr=sent)
 
 
 def test_names_passed_through_are_judged_as_well(acm_pca: Any, rt: Any, clock: Clock, arn: str) -> None:
