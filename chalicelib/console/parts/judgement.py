@@ -151,7 +151,9 @@ def _ocsp(visit: Visit, encoded: bytes, _: Sequence[bytes]) -> Judgement:
     response = ocsp.load_der_ocsp_response(encoded)
     if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         return Judgement((Finding("warn", "The responder gave no answer."),))
-    first = next(iter(response.responses))
+    first = next(iter(response.responses), None)
+    if first is None:
+        return Judgement((Finding("warn", "It tells of no certificate."),))
     is_over = first.next_update_utc is not None and first.next_update_utc < visit.rt.now()
     age = Finding("bad", "It has expired.") if is_over else Finding("good", "It has not expired.")
     arns_of = visit.rt.store.list_issuers(first.issuer_key_hash.hex())

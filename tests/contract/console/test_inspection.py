@@ -14,7 +14,7 @@ from chalicelib.access import access_keys, principals
 from chalicelib.crl import publication
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
-from chalicelib.pki.asn1 import pem
+from chalicelib.pki.asn1 import der, pem
 from tests.support.builders import LEAF_KEY, csr, root_certificate
 from tests.support.builders import pem as pem_of
 from tests.support.console_browser import ORIGIN, Browser
@@ -144,6 +144,15 @@ def test_csr_key_crl_and_ocsp_response_are_judged(browser: Browser, rt: Runtime)
     assert "<bdi>good</bdi>" in page.text
 
 
+def test_ocsp_response_without_a_certificate_is_shown(browser: Browser) -> None:
+    responder, produced = der.tlv(0xA2, der.tlv(der.OCTET_STRING, bytes(20))), b"20300101000000Z"
+    data = der.sequence(responder, der.tlv(der.GENERALIZED_TIME, produced), der.sequence())
+    basic = der.sequence(data, der.sequence(der.oid("1.2.840.10045.4.3.2")), der.bit_string(bytes(8)))
+    typed = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.1"), der.tlv(der.OCTET_STRING, basic))
+    page = pasted(browser, pem.encode(der.sequence(der.tlv(0x0A, b"\0"), der.tlv(0xA0, typed)), "OCSP RESPONSE"))
+    assert (page.status, findings(page)) == (200, ["It tells of no certificate."])
+
+
 def test_private_key_is_refused_and_nothing_of_it_shown(browser: Browser, rt: Runtime, tmp_path: Any) -> None:
     key = LEAF_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     body = key.split("\n")[1]
@@ -167,7 +176,7 @@ def test_nothing_and_nonsense_are_refused_and_names_do_nothing(browser: Browser,
 
 def test_damaged_and_foreign_things_do_not_fail(browser: Browser, rt: Runtime) -> None:
     root(rt)
-    der = root_certificate().public_bytes(Encoding.DER)
-    for position in range(0, len(der), 11):
-        damaged = der[:position] + bytes([der[position] ^ 0x15]) + der[position + 1 :]
+    good = root_certificate().public_bytes(Encoding.DER)
+    for position in range(0, len(good), 11):
+        damaged = good[:position] + bytes([good[position] ^ 0x15]) + good[position + 1 :]
         assert pasted(browser, pem.encode(damaged)).status in {200, 422}, position
