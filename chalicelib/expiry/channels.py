@@ -28,7 +28,7 @@ SOURCE = "aws.acm-pca"  # of the envelope, as of other events; EventBridge gets 
 SECONDS = 10.0
 _MOST_ANSWER = 65_536
 _ACCEPTED = range(200, 300)
-_MOST_TEXT = 200_000  # SNS takes 256 KB
+_MOST_TEXT = 200_000  # bytes; SNS takes 256 KB
 
 
 class DeliveryError(Exception):
@@ -116,7 +116,8 @@ def to_topic(rt: Runtime, message: Message) -> None:
 
     number = len(message.body["reminders"]) + sum(each["certificates"] for each in message.body["notListed"])
     subject = "Signet: one certificate or CA expires" if number == 1 else f"Signet: {number} certificates or CAs expire"
+    text = printable_lines(message.text).encode("utf-8", "replace")[:_MOST_TEXT].decode("utf-8", "ignore")
     try:
-        topic.publish(rt.settings.reminder_topic, subject, printable_lines(message.text)[:_MOST_TEXT])
+        topic.publish(rt.settings.reminder_topic, subject, text)
     except EventsError as error:
         raise DeliveryError(str(error)) from error

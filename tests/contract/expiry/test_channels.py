@@ -133,6 +133,11 @@ def test_topic_gets_text_without_hidden_characters(acm_pca: Any, rt: Any, clock:
     body = json.loads(got["Body"])
     assert body["Subject"] == "Signet: 2 certificates or CAs expire"
     assert "\u202e" not in body["Message"]
+    channels.to_topic(
+        replace(rt, settings=replace(rt.settings, reminder_topic=arn)), message._replace(text="名" * 100_000)
+    )
+    (got,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(got["Body"])["Message"] == "名" * 66_666
     elsewhere = replace(rt.settings, reminder_topic=arn.replace("signet-reminders", "signet-missing"))
     with pytest.raises(channels.DeliveryError, match="SNS refused Publish"):
         channels.to_topic(replace(rt, settings=elsewhere), message)
