@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({_UUID})", re.ASCII)
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({UUID})", re.ASCII)
 _CERTIFICATE = re.compile(rf"({_CA.pattern})/certificate/([0-9a-f]{{32}})", re.ASCII)
 _TEMPLATE = re.compile(r"arn:(aws[a-z-]*):acm-pca:::template/([A-Za-z0-9_]+)/V([1-9][0-9]{0,3})", re.ASCII)
 _PRESET = re.compile(

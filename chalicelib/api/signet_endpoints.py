@@ -17,6 +17,7 @@ from chalicelib import arn as arns
 from chalicelib import errors, recording
 from chalicelib.api import constraints, json_codec, protocols, throttling
 from chalicelib.api.dispatch import authenticate, respond
+from chalicelib.ca import find
 from chalicelib.operations import explain, search
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     caller = acting(rt, authenticate(rt, request), "SearchCertificates")
     with recording.operation(rt, caller, "SearchCertificates") as entry:
         values = _query(request.query)
-        arn = _arn(rt, caller, ca_id)
+        arn = find.arn_of(rt, caller.account_id, ca_id)
         entry.begin_operation({"CertificateAuthorityArn": arn, "Filters": sorted(values)})
         limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
         certificates, next_token = search.search_certificates(
@@ -59,7 +60,7 @@ def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
     caller = acting(rt, authenticate(rt, request), "IssueCertificate")
     with recording.operation(rt, caller, "ExplainIssuance") as entry:
         decoded = json_codec.decode("IssueCertificateRequest", request.body)
-        arn = _arn(rt, caller, ca_id)
+        arn = find.arn_of(rt, caller.account_id, ca_id)
         if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
             raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
         constraints.check("IssueCertificateRequest", decoded)
@@ -75,11 +76,6 @@ def acting(rt: Runtime, caller: Caller, operation: str) -> Caller:
     """
     throttling.take_token(rt, caller, operation)
     return replace(caller, operation=operation)
-
-
-def _arn(rt: Runtime, caller: Caller, ca_id: str) -> str:
-    region = rt.settings.region
-    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, ca_id))
 
 
 def _json(answer: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import names
+from chalicelib.pki.x509.display_extensions import colons
 from chalicelib.pki.x509.reading import parse_certificate
 from chalicelib.printable import printable
 from chalicelib.trust import Root
@@ -166,8 +167,7 @@ def _change(
 
 def _described(root: Root) -> str:
     certificate = parse_certificate(root.der)
-    digest = hashlib.sha256(root.der).hexdigest().upper()
-    spelled = ":".join(digest[start : start + 2] for start in range(0, len(digest), 2))
+    spelled = colons(hashlib.sha256(root.der).digest())
     subject = printable(names.rfc2253(certificate.subject_der))
     return f"Root {subject}, until {certificate.not_after:%Y-%m-%d}, SHA-256\n  {spelled}"
 

@@ -15,6 +15,7 @@ from chalicelib.access import authorization
 from chalicelib.access import sharing as access_sharing
 from chalicelib.api import dispatch
 from chalicelib.audit import notes
+from chalicelib.ca.find import arn_of
 from chalicelib.console import acts, needs, render, sessions, table, web
 from chalicelib.console.forms import body
 from chalicelib.console.forms.refusals import reason_of
@@ -126,17 +127,12 @@ def _with_authority(visit: Visit) -> Visit:
     if "ca_id" not in visit.named or visit.session is None:
         return visit
     rt, caller, ca_id = visit.rt, visit.caller, visit.named["ca_id"]
-    arn, granted = _arn_of(visit, ca_id), None
+    arn, granted = arn_of(rt, caller.account_id, ca_id), None
     if rt.store.get_certificate_authority(arn, cached=True) is None:
         other = access_sharing.arn_of_shared(rt, caller.account_id, ca_id)
         if other is not None:
             arn, granted = other, access_sharing.granted(rt, caller, other)
     return replace(visit, authority=web.Authority(rt, caller, arn, granted))
-
-
-def _arn_of(visit: Visit, ca_id: str) -> str:
-    region, account_id = visit.rt.settings.region, visit.signed_in.account_id
-    return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
 
 
 def _view(page: Page, visit: Visit) -> Callable[[Visit], WireResponse]:
@@ -157,7 +153,7 @@ def _may(visit: Visit, path: str, method: str, arn: str) -> bool:
     authority, ca_id = visit.authority, named.get("ca_id", "")
     if authority is not None and ca_id == authority.ca_id and authority.granted is not None:
         return page.others is not None and authority.granted.operations.issuperset(page.others.needs)
-    resource = arn or (_arn_of(visit, ca_id) if ca_id else authorization.NO_RESOURCE)
+    resource = arn or (arn_of(visit.rt, visit.signed_in.account_id, ca_id) if ca_id else authorization.NO_RESOURCE)
     key = method, page.path, resource
     if key not in visit.known:
         is_own = not arn or arns.parse_ca_arn(arn).account_id == visit.signed_in.account_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib.console.views import (
     activity,
     administration,
@@ -84,8 +85,8 @@ class Page(NamedTuple):
 
 # The patterns of named segments; a path with any other segment is not found.
 SEGMENTS = {
-    "ca_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "report_id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "ca_id": arns.UUID,
+    "report_id": arns.UUID,
     "file": r"[a-z-]{1,20}\.pem",
     "draft": r"[0-9a-f]{16}",
     "step": r"[a-z]{1,20}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import logs
-from chalicelib.ca import iterate
+from chalicelib.ca import find, iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.ocsp import responders
 from chalicelib.operations import search
@@ -75,10 +75,9 @@ def certificates(
         (number,) = rt.store.count_certificates(account_id, "expires", (since, until))
         entries, more = entries[:limit], number - limit
     installed = {ca.certificate_der for ca in iterate.of_account(rt, account_id)} if entries else set()
-    region = rt.settings.region
     found = []
     for not_after, ca_id, serial_number in entries:
-        ca_arn = str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
+        ca_arn = find.arn_of(rt, account_id, ca_id)
         expiring = _looked_at(rt, ca_arn, serial_number, not_after, installed, renewals=renewals)
         found += [expiring] if expiring else []
     return Listing(found, more)

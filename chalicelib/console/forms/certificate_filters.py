@@ -27,7 +27,6 @@ FIELDS = (
 )
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MOST_CHARACTERS = 1024
-_CA_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _KNOWN = {"state": search.STATES, "template": tuple(TEMPLATES), "sort": ORDERS}
 
 
@@ -102,7 +101,7 @@ def _ca_id(value: str) -> str:
     try:
         return arns.parse_ca_arn(value).ca_id
     except arns.ArnError as error:
-        if _CA_ID.fullmatch(value) is None:
+        if re.fullmatch(arns.UUID, value, re.ASCII) is None:
             raise ValueError("It must be the ARN of a CA.") from error
     return value
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
+from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import dispatch, signet_endpoints
 from chalicelib.ca import find
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SECTION = "certificates"
 MOST = 50  # certificates in a form
-_CHOSEN = re.compile(r"c\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{32})", re.ASCII)
+_CHOSEN = re.compile(rf"c\.({arns.UUID})\.([0-9a-f]{{32}})", re.ASCII)
 _NOT_ALLOWED = "You may not revoke certificates of this CA."
 _NOT_TRIED = "Not tried, because an earlier one failed."
 
@@ -135,8 +136,8 @@ def _matching(visit: Visit, question: Question) -> tuple[list[Match], bool]:
 def _records(visit: Visit, chosen: Iterable[tuple[str, str]]) -> list[Match]:
     """The certificates that were chosen and that the visitor may see."""
     seen = [(ca_id, serial) for ca_id, serial in chosen if visit.may(f"cas/{ca_id}/certificates/{serial}")]
-    arns = [_arn(visit, ca_id) for ca_id, _ in seen]
-    records = visit.rt.store.get_certificates([Entry("", ca_id, serial, "") for ca_id, serial in seen], arns)
+    ca_arns = [_arn(visit, ca_id) for ca_id, _ in seen]
+    records = visit.rt.store.get_certificates([Entry("", ca_id, serial, "") for ca_id, serial in seen], ca_arns)
     return [search.shown(record, visit.rt.now()) for record in records if record is not None]
 
 

@@ -139,7 +139,7 @@ def test_revoked_feed_answers_no_more(browser: Browser, rt: Any) -> None:
     assert browser.get("/console/calendar").text.count("calendar/feeds/revoke") == 0
 
 
-def test_feed_ends_with_its_principal_and_the_rights_of_it(rt: Any, clock: Clock) -> None:
+def test_feed_ends_with_the_rights_of_its_principal(rt: Any, clock: Clock) -> None:
     principals.create(rt, OWNER, "reader", policies=(("p", READING),))
     visitor = Browser(rt)
     visitor.sign_in(access_keys.create_access_key(rt, OWNER, principal="reader"))
