@@ -6,11 +6,12 @@ the nearest threshold; and the cost follows what expires, not how many certifica
 
 A delivery is taken by a conditional write before it is sent, so that of two schedulers one sends it. It is repeated,
 with growing pauses and under the same id, until the channel accepts it. One message names at most `LISTED` certificates
-for each threshold and counts the others.
+for each threshold, as many as fit into an event, and counts the others.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 LISTED = 50
+MOST_BYTES = 200_000  # of what a message names: EventBridge and SNS take 256 KB
 EVERY = timedelta(minutes=10)
 LEASE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -180,6 +182,7 @@ def _due(rt: Runtime, account_id: str, window: Window, authorities: Sequence[Exp
 
 def message(rt: Runtime, taken: Reminding, found: Sequence[Due]) -> Message:
     """The message about what is due: for programs, and as text for people."""
+    found = _fitting(found)
     body = {
         "version": 1,
         "id": taken.delivery_id,
@@ -194,6 +197,18 @@ def message(rt: Runtime, taken: Reminding, found: Sequence[Due]) -> Message:
         ],
     }
     return channels.Message(taken.delivery_id, taken.account_id, body, _text(rt, found))
+
+
+def _fitting(found: Sequence[Due]) -> list[Due]:
+    """What is due, with those only counted for whose names a message has no room: the last ones."""
+    left, made = MOST_BYTES, []
+    for due in found:
+        named = 0
+        for each in due.found:
+            left -= len(json.dumps(_reminder(due.window.days, each)))
+            named += left >= 0
+        made.append(due._replace(found=due.found[:named], more=due.more + len(due.found) - named))
+    return made
 
 
 def _reminder(days: int, expiring: Expiring) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chalicelib.config import Settings, SettingsError
 from chalicelib.events import EventsError
 from chalicelib.expiry import reminders
+from chalicelib.expiry.listing import Expiring
 from chalicelib.expiry.reminders import windows
 from chalicelib.identities import Reminding
 from tests.support.authority_steps import active_root, active_subordinate, fetch, install_subordinate, issue, serial_of
@@ -242,6 +244,18 @@ def test_flood_is_a_digest_of_bounded_length(
     clock.forward(hours=1)
     run(rt)
     assert bus.events == []
+
+
+def test_message_of_long_names_fits_into_an_event(rt: Any) -> None:
+    arn = f"arn:aws:acm-pca:us-east-1:{'0' * 12}:certificate-authority/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    names = tuple("名" * 200 for _ in range(10))
+    each = Expiring("certificate", f"{arn}/certificate/{'0' * 32}", arn, names[0], START, names, "0" * 32)
+    found = [reminders.Due(window, [each] * 50, 7) for window in windows(START, None, DAYS)]
+    made = reminders.message(rt, Reminding(account_id="0" * 12, name="events", next_at=START), found)
+    assert len(json.dumps(made.body)) < 256 * 1024 - 10_000  # for the envelope
+    assert made.body["reminders"]
+    counted = sum(entry["certificates"] for entry in made.body["notListed"])
+    assert len(made.body["reminders"]) + counted == len(DAYS) * (50 + 7)
 
 
 def test_responders_and_own_certificates_of_authorities_are_not_reminded_of(
