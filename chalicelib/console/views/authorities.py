@@ -46,13 +46,7 @@ def list_authorities(visit: Visit) -> WireResponse:
         authority_rows.list_of_other_accounts(visit.client, of_others, PAGE) if of_others or is_first else ([], None)
     )
     if is_first and not (listed or others or others_following):
-        return render.page(
-            visit,
-            "introduction.html",
-            title="Private certificate authority",
-            section=SECTION,
-            commands=(command("ListCertificateAuthorities"),),
-        )
+        return _introduction(visit)
     commands = [command("ListCertificateAuthorities")]
     if others:
         commands.append(command("ListCertificateAuthorities", {"ResourceOwner": "OTHER_ACCOUNTS"}))
@@ -77,17 +71,28 @@ def list_authorities(visit: Visit) -> WireResponse:
         total=len(listed),
         number=number,
         number_of_pages=pages,
-        pages=sorting.pages(
-            here,
-            typed,
-            (
-                ("first", "First page", "1" if number > 1 else ""),
-                ("prev", "Previous page", str(number - 1) if number > 1 else ""),
-                ("next", "Next page", str(number + 1) if number < pages else ""),
-                ("last", "Last page", str(pages) if number < pages else ""),
-            ),
-        ),
+        pages=sorting.pages(here, typed, _places(number, pages)),
         of_account=not of_others,
         others=others,
         others_token=others_following,
+    )
+
+
+def _introduction(visit: Visit) -> WireResponse:
+    return render.page(
+        visit,
+        "introduction.html",
+        title="Private certificate authority",
+        section=SECTION,
+        commands=(command("ListCertificateAuthorities"),),
+    )
+
+
+def _places(number: int, pages: int) -> tuple[tuple[str, str, str], ...]:
+    """Relation, label and number of the pages that one leads to."""
+    return (
+        ("first", "First page", "1" if number > 1 else ""),
+        ("prev", "Previous page", str(number - 1) if number > 1 else ""),
+        ("next", "Next page", str(number + 1) if number < pages else ""),
+        ("last", "Last page", str(pages) if number < pages else ""),
     )
