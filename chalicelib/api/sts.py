@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SERVICE = "sts"
 _VERSION = "2011-06-15"
-_FAILURES_A_SECOND, _FAILURES_AT_ONCE, _MOST_BUCKETS = 2, 50, 10_000
+_FAILURES = {"rate": 2.0, "most": 50.0}  # of a source
 
 
 class Rule(NamedTuple):
@@ -168,15 +168,16 @@ def _session(rt: Runtime, started: Started) -> dict[str, str | int | Members]:
 
 def _assume_role_with_web_identity(rt: Runtime, call: Call) -> Members:
     """Assume a role with a token; an address that sends many bad ones has to wait."""
-    failures = _failures(rt, call.request.source_ip)
-    if not rates.has_token(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now()):
+    source = hosts.network_of(call.request.source_ip)
+    failures = rates.of_source(rt.rate_tokens, "web-identity", source, **_FAILURES, now=rt.now())
+    if not rates.has_token(rt.rate_tokens, failures, **_FAILURES, now=rt.now()):
         raise errors.ThrottlingException("Too many tokens were refused; try again.", retry_after_seconds=1)
     wish = _wish(call.values)
     try:
         identity = _identity(rt, call, wish)
         started = _started(rt, call, wish, identity)
     except (errors.AccessDeniedException, errors.ExpiredIdentityToken, errors.InvalidIdentityToken):
-        rates.take(rt.rate_tokens, failures, rate=_FAILURES_A_SECOND, most=_FAILURES_AT_ONCE, now=rt.now())
+        rates.take(rt.rate_tokens, failures, **_FAILURES, now=rt.now())
         raise
     provider, claims = identity
     return _session(rt, started) | {
@@ -205,15 +206,6 @@ def _started(rt: Runtime, call: Call, wish: assuming.Wish, identity: web_identit
         started = web_identity.assume_role(rt, identity, wish, call.request.facts)
         entry.answered({"credentials": {"accessKeyId": started.credential.access_key_id}})
     return started
-
-
-def _failures(rt: Runtime, source: str) -> tuple[str, str]:
-    """Return the bucket that counts failures: the source's own, or a common one if there are many sources."""
-    bucket = ("web-identity", f"from {hosts.network_of(source)}")
-    if bucket not in rt.rate_tokens and len(rt.rate_tokens) >= _MOST_BUCKETS:
-        full = {"rate": _FAILURES_A_SECOND, "most": _FAILURES_AT_ONCE}
-        rates.forget_full(rt.rate_tokens, "web-identity", **full, now=rt.now())
-    return bucket if bucket in rt.rate_tokens or len(rt.rate_tokens) < _MOST_BUCKETS else ("web-identity", "others")
 
 
 def _get_caller_identity(rt: Runtime, call: Call) -> Members:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
-from chalicelib import rates
+from chalicelib import hosts, rates
 from chalicelib.access import authorization
 from chalicelib.expiry import icalendar, listing
 from chalicelib.identities import ADMINISTRATOR, CalendarFeed
@@ -32,8 +32,8 @@ LISTED = 100  # certificates that have events of their own; on later days they a
 HORIZON, COUNTED_DAYS = timedelta(days=400), 92
 CACHED = timedelta(minutes=5)
 REFRESHED = timedelta(hours=6)
-_GUESSES_A_SECOND, _GUESSES_AT_ONCE = 10, 50
-_READS_A_SECOND, _READS_AT_ONCE = 0.1, 10
+_GUESSES = {"rate": 10.0, "most": 50.0}  # of a source
+_READS = {"rate": 0.1, "most": 10.0}  # of a feed
 
 
 class Rejected(NamedTuple):
@@ -81,17 +81,17 @@ def revoke(rt: Runtime, caller: Caller, name: str) -> bool:
     return feed is not None
 
 
-def read(rt: Runtime, account_id: str, secret: str) -> str | Rejected:
-    """The calendar behind a secret address. A wrong secret costs one read, and only so many are tried in a second."""
+def read(rt: Runtime, account_id: str, secret: str, source_ip: str) -> str | Rejected:
+    """The calendar behind a secret address; a wrong secret costs one read, and a source may try only so many."""
     now = rt.now()
-    guesses = ("calendar", "guesses")
-    if not rates.has_token(rt.rate_tokens, guesses, rate=_GUESSES_A_SECOND, most=_GUESSES_AT_ONCE, now=now):
+    guesses = rates.of_source(rt.rate_tokens, "calendar-guess", hosts.network_of(source_ip), **_GUESSES, now=now)
+    if not rates.has_token(rt.rate_tokens, guesses, **_GUESSES, now=now):
         return Rejected(429, 1)
     feed = rt.store.get_entity(CalendarFeed, account_id, _hash(secret))
     if feed is None or not _may(rt, feed):
-        rates.take(rt.rate_tokens, guesses, rate=_GUESSES_A_SECOND, most=_GUESSES_AT_ONCE, now=now)
+        rates.take(rt.rate_tokens, guesses, **_GUESSES, now=now)
         return Rejected(404)
-    if not rates.take(rt.rate_tokens, ("calendar", feed.name), rate=_READS_A_SECOND, most=_READS_AT_ONCE, now=now):
+    if not rates.take(rt.rate_tokens, ("calendar", feed.name), **_READS, now=now):
         return Rejected(429, 10)
     return _text(rt, account_id, now)
 

@@ -69,7 +69,8 @@ def revoke_feed(visit: Visit) -> WireResponse:
 
 def read_feed(visit: Visit) -> WireResponse:
     """The calendar behind a secret address; nobody is signed in."""
-    found = feeds.read(visit.rt, visit.named["account"], visit.named["feed"].removesuffix(".ics"))
+    secret = visit.named["feed"].removesuffix(".ics")
+    found = feeds.read(visit.rt, visit.named["account"], secret, visit.request.source_ip)
     if isinstance(found, feeds.Rejected):
         wait = {"Retry-After": str(found.wait)} if found.wait else {}
         text = "Too many requests." if found.wait else "There is no such feed."

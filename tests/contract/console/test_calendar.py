@@ -185,6 +185,14 @@ def test_guesses_and_reads_are_bounded(browser: Browser, rt: Any, clock: Clock) 
     assert Browser(rt).get(path).headers["Retry-After"] == "10"
 
 
+def test_guesses_of_one_source_keep_no_other_from_a_feed(browser: Browser, rt: Any) -> None:
+    secret = make_feed(browser).rsplit("/", 1)[1].removesuffix(".ics")
+    for _ in range(60):
+        feeds.read(rt, OWNER, "A" * 43, "192.0.2.1")
+    assert feeds.read(rt, OWNER, secret, "192.0.2.1") == feeds.Rejected(429, 1)
+    assert isinstance(feeds.read(rt, OWNER, secret, "198.51.100.1"), str)
+
+
 def test_many_certificates_are_counted_by_day(
     browser: Browser, rt: Any, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
