@@ -56,7 +56,7 @@ def acm_pca() -> Response:
 
 @app.route("/", methods=["GET"])
 def root() -> Response:
-    """The console for browsers; clients of the API are told that it takes POST alone."""
+    """Redirect browsers to the console; tell API clients to use POST."""
     from chalicelib.api import chalice_requests
     from chalicelib.api import root as api_root
 

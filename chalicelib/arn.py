@@ -142,7 +142,7 @@ def parse_template_arn(text: str) -> TemplateArn:
 
 
 def is_preset_arn(text: str) -> bool:
-    """Tell whether a text is meant as the ARN of an issuing preset."""
+    """Tell whether a text looks like the ARN of an issuing preset."""
     return ":preset/" in text
 
 

@@ -154,13 +154,13 @@ class Settings:
     reminders: str = _setting(
         "SIGNET_REMINDERS",
         "30,14,7,1",
-        "days before the expiry of certificates and CAs at which reminders are sent, with commas between them, or none",
+        "days before the expiry of certificates and CAs at which reminders are sent, separated by commas, or none",
     )
     reminder_webhook: str = _setting(
         "SIGNET_REMINDER_WEBHOOK", "", "URL to which reminders are posted, https unless on this machine", secret=True
     )
     reminder_secret: str = _setting(
-        "SIGNET_REMINDER_SECRET", "", "secret that signs what is posted to SIGNET_REMINDER_WEBHOOK", secret=True
+        "SIGNET_REMINDER_SECRET", "", "secret that signs the messages to SIGNET_REMINDER_WEBHOOK", secret=True
     )
     reminder_topic: str = _setting(
         "SIGNET_REMINDER_TOPIC", "", "ARN of the Amazon SNS topic on which reminders are published; default: none"

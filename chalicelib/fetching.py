@@ -101,19 +101,19 @@ def fetch(
 
     Args:
         url: of scheme http or https.
-        may: where it may lead.
-        deadline: of the whole.
-        most: how long the answer may be, in bytes.
+        may: the addresses that it may lead to.
+        deadline: of the whole call.
+        most: the longest answer, in bytes.
         body: what is sent.
         content_type: of the body.
-        ca_pem: the certificates that an https server's has to chain to; empty: the system's.
-        headers: further ones of the request.
+        ca_pem: the roots of an https server's certificate; empty: the system's.
+        headers: further headers of the request.
         accepted: statuses that count as an answer.
 
     Raises:
-        OSError: there was no answer in time, or none with an accepted status, or it may not be asked for one.
+        OSError: there was no answer in time, or none with an accepted status, or the address is not allowed.
         http.client.HTTPException: the answer is not HTTP.
-        ValueError: the answer is too long, or the URL is none.
+        ValueError: the answer is too long, or the URL is malformed.
     """
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:

@@ -126,7 +126,7 @@ class ScheduledRun:
         began_at: the beginning of the run.
         ended_at: its end.
         failure: the kind of the error that ended it, and its text; empty: it succeeded.
-        failures: how many runs in a row have failed.
+        failures: the number of runs in a row that have failed.
         succeeded_at: the end of the last run that succeeded; None: there is none on record.
         version: grows by one with every write; an update is conditional on it.
     """
@@ -143,13 +143,13 @@ class ScheduledRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminding:
-    """What a channel has told an account of coming expiries; see `expiry.reminders`.
+    """The progress of a reminder channel in an account; see `expiry.reminders`.
 
     Attributes:
         name: of the channel.
-        next_at: nothing happens before.
-        told_until: everything that crossed a threshold until then has been told; None: nothing has.
-        claimed_at: the delivery under way tells what crosses a threshold until then; None: none is under way.
+        next_at: the channel rests until then.
+        told_until: the channel has everything that crossed a threshold until then; None: it has nothing.
+        claimed_at: the delivery under way covers thresholds crossed until then; None: none is under way.
         delivery_id: of that delivery; empty for none.
         attempts: how often it has been tried.
         failure: why the last attempt failed.
@@ -175,7 +175,7 @@ class CalendarFeed:
 
     Attributes:
         name: hex SHA-256 of the secret, which is stored nowhere.
-        principal: the feed tells what this principal may see.
+        principal: the feed shows what this principal may see.
         version: always 1: a feed is made and deleted.
     """
 
@@ -189,7 +189,7 @@ class CalendarFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuingPreset:
-    """What a request may name in the place of a template.
+    """An issuing preset, which a request may name instead of a template.
 
     Attributes:
         template: the name of the template.
@@ -259,12 +259,12 @@ class ConsoleSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleDraft:
-    """What a principal has entered into a form of the console and not used yet; no secret is among it.
+    """A principal's unused entries in a form of the console; they contain no secret.
 
     Attributes:
         draft_id: random; the address of the form names it.
-        content: what the form makes of it, as JSON.
-        expires_at: when it is forgotten unless it is changed again.
+        content: the entries, as the form writes them in JSON.
+        expires_at: its expiry, which each change postpones.
         version: grows by one with every write; an update is conditional on it.
     """
 

@@ -336,7 +336,7 @@ class ClockMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the monitor last saw at a distribution point or an OCSP URL.
+    """The monitor's last look at a distribution point or an OCSP URL.
 
     Attributes:
         at: when it looked.
@@ -358,7 +358,7 @@ class Reachability:
         source: where the monitor looked from.
         looked_at: when it last looked at any of them.
         looks: those with a problem first, a bounded number.
-        others: how many more URLs it has seen, and nothing wrong at any of them.
+        others: the number of further URLs, none of which had a problem.
         version: grows by one with every write; an update is conditional on it.
     """
 

@@ -41,9 +41,9 @@ class Schedule(NamedTuple):
 SCHEDULES = {
     "publish_crls": Schedule("Publishes the CRLs that are due"),
     "reconcile": Schedule("Closes what a crash left open"),
-    "sequence_journal": Schedule("Appends what is pending to the journal"),
-    "write_audit_reports": Schedule("Writes the audit reports that are due"),
-    "remind": Schedule("Sends reminders of what expires", timedelta(minutes=10)),
+    "sequence_journal": Schedule("Appends pending entries to the journal"),
+    "write_audit_reports": Schedule("Writes audit reports that are due"),
+    "remind": Schedule("Sends reminders before certificates and CAs expire", timedelta(minutes=10)),
     "monitor": Schedule("Fetches CRLs and queries OCSP as clients do"),
 }
 
@@ -95,7 +95,7 @@ def _note(rt: Runtime, name: str, began_at: datetime, failure: str) -> None:
     if is_news or abs(run.ended_at - written_at) >= NOTED_EVERY:
         try:
             run, written_at = _written(rt, run), run.ended_at
-        except (StoreError, ConflictError):  # another process has just noted one, or the health check names the reason
+        except (StoreError, ConflictError):  # another process was faster, or the health check has the reason
             logs.log("run_not_noted", schedule=name)
     else:
         run = _after(own, run)
@@ -112,7 +112,7 @@ def _written(rt: Runtime, run: ScheduledRun) -> ScheduledRun:
 
 
 def _after(before: ScheduledRun | None, run: ScheduledRun) -> ScheduledRun:
-    """The run with what it inherits from the one before."""
+    """The run, with the failures and the last success of the runs before."""
     if not run.failure:
         return replace(run, succeeded_at=run.ended_at)
     return replace(

@@ -1,4 +1,4 @@
-"""Commands that make programs trust a root, by where they look for roots: one table for the console and the command.
+"""Commands that make programs trust a root, by their stores of roots: one table for the console and the command.
 
 Source: update-ca-certificates(8), trust(1), security(1) of macOS, Microsoft's certutil, keytool of OpenJDK, certutil of
 NSS; Node.js CLI, NODE_EXTRA_CA_CERTS; OpenSSL, SSL_CERT_FILE.
@@ -15,7 +15,7 @@ _LOCAL = "/usr/local/share/ca-certificates/{label}.crt"
 
 
 class Root(NamedTuple):
-    """A root, in DER, and how its files and entries are called."""
+    """A root in DER, and the name of its files and entries."""
 
     der: bytes
 
@@ -37,7 +37,7 @@ class Store(NamedTuple):
         title: for whom it is.
         note: when to choose it, and what it needs.
         install, remove: commands; a word may hold `{file}`, `{label}`, `{thumbprint}` and `{database}`.
-        find: a command that succeeds if the root is there; none where nobody asks.
+        find: a command that succeeds if the root is there; empty if there is none.
         as_root: the commands need the rights of the system's administrator.
     """
 
@@ -80,7 +80,7 @@ STORES: dict[str, Store] = {
     ),
     "windows": Store(
         "Windows",
-        "In a prompt of the administrator; for Edge, Chrome, .NET, PowerShell and other programs.",
+        "In an administrator's prompt; for Edge, Chrome, .NET, PowerShell and other programs.",
         (("certutil", "-addstore", "-f", "Root", "{file}"),),
         (("certutil", "-delstore", "Root", "{thumbprint}"),),
     ),
@@ -94,7 +94,7 @@ STORES: dict[str, Store] = {
     ),
     "java": Store(
         "Java",
-        "For the Java whose keytool it is; its password is changeit unless somebody has changed it.",
+        "For the Java installation of this keytool; the password of its store is changeit unless somebody changed it.",
         (("keytool", "-importcert", "-noprompt", *_CACERTS, "-file", "{file}"),),
         (("keytool", "-delete", *_CACERTS),),
         ("keytool", "-list", *_CACERTS),
@@ -102,13 +102,13 @@ STORES: dict[str, Store] = {
     ),
     "node": Store(
         "Node.js",
-        "In addition to the roots that Node.js has; in the environment of the program.",
+        "Set it in the environment of the program; it adds to the roots that Node.js has.",
         (("export", "NODE_EXTRA_CA_CERTS=$PWD/{file}"),),
         (("unset", "NODE_EXTRA_CA_CERTS"),),
     ),
     "python": Store(
         "Python",
-        "Instead of all other roots, in the environment of the program: the first for ssl and httpx, the second for "
+        "In the environment of the program, instead of all other roots: the first for ssl and httpx, the second for "
         "requests. On Linux, ssl uses the system's roots without it.",
         (("export", "SSL_CERT_FILE=$PWD/{file}"), ("export", "REQUESTS_CA_BUNDLE=$PWD/{file}")),
         (("unset", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),),

@@ -113,7 +113,7 @@ def delete(rt: Runtime, account_id: str, name: str) -> None:
     """Remove a principal and its access keys; raises `PrincipalError` if there is none of this name."""
     _stored(rt, account_id, name)
     rt.store.delete_principal(account_id, name)
-    for draft in rt.store.list_drafts(account_id, name):  # another principal of this name shall not see them
+    for draft in rt.store.list_drafts(account_id, name):  # a later principal of this name must not see them
         rt.store.delete_draft(draft)
     forget(rt, "principal", account_id, name)
 

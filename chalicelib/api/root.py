@@ -1,4 +1,4 @@
-"""GET of the API's own address: a browser goes on to the console, and a client learns that the API takes POST alone."""
+"""GET of the API's own address: browsers go to the console, and clients learn that the API takes only POST."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMON = {"Cache-Control": "no-store", "Vary": "Accept"}
 
 
 def answer(request: WireRequest) -> WireResponse:
-    """Redirect whoever accepts HTML; refuse everybody else as any other method is refused."""
+    """Redirect clients that accept HTML; refuse all others, as any other method is refused."""
     if "text/html" in _accepted(request):
         # Relative, because a gateway may put a stage before the path.
         start = "" if request.path.endswith("/") else request.path.rpartition("/")[2] + "/"
@@ -34,7 +34,7 @@ def answer(request: WireRequest) -> WireResponse:
 
 
 def _accepted(request: WireRequest) -> Iterator[str]:
-    """Yield the media types that a request accepts by name, but those of quality 0 (RFC 9110 section 12.5.1)."""
+    """Yield the media types that a request accepts by name, except those of quality 0 (RFC 9110 section 12.5.1)."""
     for name, value in request.headers:
         for media_range in value.split(",") if name == "accept" else ():
             kind, *parameters = (part.strip().lower() for part in media_range.split(";"))

@@ -29,7 +29,7 @@ def index(cas: Iterable[CertificateAuthority]) -> Index:
 
 
 def present(path: Path, index: Index) -> Path:
-    """A path with the present certificate of each CA that is here; if one is above itself, the path ends there."""
+    """A path with the present certificate of each CA that is here; a loop ends it."""
     found, rest, seen = [path[0]], path[1:], {path[0].identity}
     while rest and rest[0].identity not in seen:
         above = index.get(rest[0].identity, rest)

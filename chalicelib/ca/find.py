@@ -22,7 +22,7 @@ _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority
 
 
 def arn_of(rt: Runtime, account_id: str, ca_id: str) -> str:
-    """The ARN of a CA of an account here, if there is one with this id."""
+    """The ARN of an account's CA with this id, if there is one."""
     region = rt.settings.region
     return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
 

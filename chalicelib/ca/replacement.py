@@ -1,6 +1,6 @@
-"""The effects of another certificate for a CA: the chains that it breaks or shortens.
+"""The effects of a new certificate for a CA: the chains that it breaks or shortens.
 
-The cost does not grow with the number of certificates: CAs are judged one by one, and what they have issued by the
+The cost does not grow with the number of certificates: each CA is judged by itself, its certificates by
 indexes and by a sample of the newest.
 """
 
@@ -52,14 +52,11 @@ class Effect(NamedTuple):
 
 
 def cautions(before: Path, after: Path) -> list[str]:
-    """The properties of a CA that another certificate takes away, in sentences."""
+    """The properties of a CA that a new certificate takes away, in sentences."""
     old, new = before[0], after[0]
     found = []
     if paths.ends(after) < paths.ends(before):
-        found.append(
-            f"Its life gets shorter: it expires on {paths.ends(after):%Y-%m-%d} instead of "
-            f"{paths.ends(before):%Y-%m-%d}."
-        )
+        found.append(f"It expires sooner: on {paths.ends(after):%Y-%m-%d} instead of {paths.ends(before):%Y-%m-%d}.")
     if new.path_length is not None and (old.path_length is None or new.path_length < old.path_length):
         instead = "any number" if old.path_length is None else old.path_length
         found.append(f"Its path length gets smaller: {new.path_length} instead of {instead}.")
@@ -76,7 +73,7 @@ def _restrictions(path: Path | list[Link]) -> list[object]:
 
 
 def effects(rt: Runtime, ca: CertificateAuthority, after: Path, now: datetime) -> list[Effect]:
-    """The chains that verify now and no longer, or less long, with another certificate of a CA.
+    """The chains that a new certificate of a CA breaks or shortens.
 
     Args:
         rt: the runtime.
@@ -120,19 +117,18 @@ def _of_path(name: str, ca_arn: str, was: Path, becomes: Path, now: datetime) ->
 
 
 def _of_levels(name: str, ca_arn: str, was: Path, becomes: Path) -> Effect | None:
-    """The effect on the CAs that may be below a CA; None if as many may."""
+    """The effect on the levels of CAs below a CA; None if none is lost."""
     before, after = paths.levels(was), paths.levels(becomes)
     if after is None or (before is not None and after >= before):
         return None
     own = becomes[0].path_length
-    text = (
-        f"It may have {'any number of' if own is None else own} levels of CAs below it, and its chain allows {after}."
-    )
+    allowed = "any number of" if own is None else own
+    text = f"It may have {allowed} levels of CAs below it, but its chain allows only {after}."
     return Effect(name, ca_arn, text)
 
 
 def _certificates(rt: Runtime, ca_arn: str, end: datetime | None, now: datetime) -> str:
-    """The number of a CA's certificates that are valid after its chain is, in a sentence; empty if there is none.
+    """The number of a CA's certificates that outlast its chain, in a sentence; empty if there is none.
 
     Args:
         rt: the runtime.
@@ -147,7 +143,7 @@ def _certificates(rt: Runtime, ca_arn: str, end: datetime | None, now: datetime)
     more = " or more" if number == MOST_COUNTED else ""
     counted = "One certificate" if number == 1 else f"{number}{more} certificates"
     if end is None:
-        return f" {counted} of it {'stops' if number == 1 else 'stop'} verifying with it."
+        return f" {counted} that it issued {'stops' if number == 1 else 'stop'} verifying with it."
     return f" {counted} {'is' if number == 1 else 'are'} valid for longer."
 
 
@@ -201,7 +197,7 @@ def _of_issued(
 
 
 def warn(rt: Runtime, old: CertificateAuthority, new: CertificateAuthority) -> None:
-    """Log and record what another certificate of a CA has done; an outage of the store keeps nobody from using it."""
+    """Log and record the effects of a CA's new certificate; an outage of the store does not undo the installation."""
     if old.certificate_der is None or (old.certificate_der, old.chain_der) == (new.certificate_der, new.chain_der):
         return
     now = rt.now()

@@ -57,7 +57,7 @@ def is_gone(ca: CertificateAuthority, now: datetime) -> bool:
 
 
 def name_of(ca: CertificateAuthority) -> str:
-    """The one name for people: the tag Name, the common name, or else the whole subject."""
+    """The name for people: the tag Name, the common name, or else the whole subject."""
     given = ca.configuration["Subject"]
     if name := dict(ca.tags).get("Name") or given.get("CommonName"):
         return str(name)

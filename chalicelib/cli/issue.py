@@ -1,4 +1,4 @@
-"""`signet issue`: key, CSR, certificate, chain and PKCS #12 in one go; the key is made here, and only files have it."""
+"""`signet issue`: key, CSR, certificate, chain and PKCS #12 with one command. Only its files hold the key."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ _NAMELESS = (
 @click.option("--san", "others", multiple=True, metavar="NAME", help="Another host, IP address, email address or URI.")
 @authorities.option
 @click.option("--template", help=f"A certificate template; default: {certificates.DEFAULT_TEMPLATE}.")
-@click.option("--preset", "preset_name", metavar="NAME", help="An issuing preset, in the place of a template.")
-@click.option("--days", type=click.IntRange(1, 99999), help="Validity; default: 90, or 7 by a short-lived CA.")
+@click.option("--preset", "preset_name", metavar="NAME", help="An issuing preset, instead of a template.")
+@click.option("--days", type=click.IntRange(1, 99999), help="Validity; default: 90, or 7 for a short-lived CA.")
 @click.option("--key-algorithm", type=click.Choice(list(new_keys.KEYS)), default="EC_prime256v1", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Directory; default: .")
-@click.option("--p12", is_flag=True, help="Write PKCS #12, too; you are asked for its password.")
-@click.option("--p12-password-file", type=click.File(), help="Its first line is the password; - is standard input.")
+@click.option("--p12", is_flag=True, help="Also write PKCS #12; prompts for its password.")
+@click.option("--p12-password-file", type=click.File(), help="The password is its first line; - is standard input.")
 @click.option("--force", is_flag=True, help="Replace files of the same names.")
 @accounts.option
 @recorded("IssueWithNewKey", "name", "others", "ca_name", "template", "preset_name")
@@ -102,7 +102,7 @@ def issue(  # noqa: PLR0917  click gives one argument for each option
 
 
 def _template(text: str) -> Template:
-    """The template of a name, which may come with its version."""
+    """The template with a name, which may include its version."""
     template = TEMPLATES.get(text.removesuffix("/V1"))
     if template is None:
         raise click.BadParameter(f"There is no template '{printable(text)}'.", param_hint="--template")
@@ -110,7 +110,7 @@ def _template(text: str) -> Template:
 
 
 def _preset(rt: Runtime, account_id: str, name: str | None, template: str | None) -> IssuingPreset | None:
-    """The issuing preset that is named, if one is."""
+    """The issuing preset with a name; None without a name."""
     if name is None:
         return None
     if template is not None:
@@ -135,7 +135,7 @@ def _password(file: IO[str] | None) -> str:
         return str(click.prompt("Password of the PKCS #12 file", hide_input=True, confirmation_prompt=True))
     password = file.readline().rstrip("\r\n")
     if not password:
-        raise click.UsageError("The first line of the password's file is empty.")
+        raise click.UsageError("The first line of the password file is empty.")
     return password
 
 
@@ -164,7 +164,7 @@ def _issued(
 
 
 def _public(answer: GetCertificateResponse) -> dict[str, bytes]:
-    """The files that anybody may read, by the ends of their names."""
+    """The files that anybody may read, by the suffixes of their names."""
     certificate, chain = answer["Certificate"] + "\n", answer.get("CertificateChain", "")
     chain = chain and chain + "\n"
     texts = {".pem": certificate, "-chain.pem": chain, "-fullchain.pem": certificate + chain}

@@ -1,4 +1,4 @@
-"""The files of a certificate with its key: all of them or none, and never over others unless that is wanted."""
+"""The files of a certificate with its key: all or none, and over existing ones only on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECRET, _PUBLIC = 0o600, 0o644
 class Files:
     """Files of one name that appear together, once all of them are complete.
 
-    They are written into a directory beside their places, which nobody else may enter.
+    They are first written into a directory beside them that nobody else may enter.
     """
 
     def __init__(self, directory: Path, stage: Path, *, replace: bool) -> None:
@@ -35,7 +35,7 @@ class Files:
         self._names.append(name)
 
     def publish(self) -> list[Path]:
-        """Give the files their names; if one cannot have its own, none has.
+        """Give all files their names, or none.
 
         Raises:
             OSError: a file of that name has appeared, or the directory cannot be written.
@@ -59,11 +59,11 @@ class Files:
 
 @contextmanager
 def staged(directory: Path, names: Sequence[str], *, replace: bool) -> Iterator[Files]:
-    """Begin to write files; what is not published is removed at the end.
+    """Begin to write files; those that are not published are removed at the end.
 
     Args:
         directory: where they will be; it is made if it is missing.
-        names: of all the files.
+        names: of all files.
         replace: files of these names may be replaced.
 
     Raises:
@@ -85,7 +85,7 @@ def staged(directory: Path, names: Sequence[str], *, replace: bool) -> Iterator[
 
 @contextmanager
 def complaining_of(arn: str) -> Iterator[None]:
-    """Say of a certificate that has been issued that its files could not be written."""
+    """Report a certificate that was issued but whose files could not be written."""
     try:
         yield
     except OSError as error:

@@ -39,7 +39,7 @@ _DIGESTS: dict[int, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     521: hashes.SHA512(),
 }
 _MOST_COMMON_NAME = 64  # characters: ub-common-name, RFC 5280 appendix A.1
-_P12_ROUNDS = 100_000  # .NET refuses files that cost it more than 600,000 in all; a file has three secrets
+_P12_ROUNDS = 100_000  # .NET refuses files with more than 600,000 iterations in all; a file has three secrets
 _KINDS = {
     "IpAddress": "an IP address",
     "UniformResourceIdentifier": "a URI",
@@ -52,8 +52,8 @@ def alternative_names(name: str, others: Iterable[str], *, is_server: bool) -> l
     """Write the subject alternative names of a certificate, each as a GeneralName in DER.
 
     Args:
-        name: one of them, unless it is no host name, or the certificate is not for a server and it looks like one.
-        others: further ones, each of the kind that it looks like.
+        name: becomes one of them, except a host in a certificate that is not for servers, and text that is no name.
+        others: further names, each of the kind that its form suggests.
         is_server: the certificate is for servers.
 
     Raises:
@@ -74,7 +74,7 @@ def _alternative_name(text: str) -> bytes:
 
 
 def csr(key: PrivateKey, name: str, alternatives: list[bytes]) -> bytes:
-    """Sign a CSR in PEM; a name that is too long for a common name is an alternative name only.
+    """Sign a CSR in PEM; a name that is too long for a common name is only a subject alternative name.
 
     Raises:
         UsageError: the name cannot be a common name, or there is no other.

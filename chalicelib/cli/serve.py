@@ -68,7 +68,7 @@ def serve() -> None:
 
 
 def _link(rt: Runtime) -> str:
-    """A link that signs in once, within a minute; empty if none can be made, which keeps no server from starting."""
+    """A link that signs in once, within a minute; empty if none can be made: the server starts all the same."""
     if rt.settings.state != "sqlite":
         return ""
     try:
@@ -82,7 +82,7 @@ def _banner(rt: Runtime, link: str) -> str:
 
     Args:
         rt: of the server.
-        link: signs in; only for a terminal, because what is redirected may end up in a file or a log.
+        link: signs in; only for a terminal, because redirected output may end up in a file or a log.
     """
     settings = rt.settings
     variables = "".join(

@@ -45,7 +45,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         accounts.option,
         click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--print", "only_print", is_flag=True, help="Print the commands, and run none."),
+        click.option("--print", "only_print", is_flag=True, help="Print the commands without running them."),
         click.option("--nss", "databases", type=directory, multiple=True, help="A further NSS database; repeatable."),
         click.option("--store", "kinds", type=kinds, multiple=True, help="Default: all of this machine; repeatable."),
         _ca_option,
@@ -100,7 +100,7 @@ def list_(ca_name: str | None, account_id: str | None) -> None:
     """Show which stores of this machine have a root."""
     root = _root(ca_name, account_id)
     places = trust_stores.on_this_machine((), ())
-    words = {True: "trusted", False: "not trusted", None: "unknown: this store tells nobody"}
+    words = {True: "trusted", False: "not trusted", None: "unknown: this store cannot be read"}
     click.echo(_described(root))
     click.echo(table(("Store", "Root"), [(place.title, words[place.holds(root)]) for place in places]))
 
@@ -148,7 +148,7 @@ def _change(
     """
     click.echo(_described(root))
     if not changes:
-        click.echo("Nothing has to change: no store of this machine is concerned.")
+        click.echo("Nothing has to change in the stores of this machine.")
         return
     with tempfile.TemporaryDirectory() as directory:
         file = f"{root.label}.pem" if only_print else str(Path(directory, f"{root.label}.pem"))

@@ -1,4 +1,4 @@
-"""The stores of roots on this machine: which there are, and running the commands that change them."""
+"""Stores of roots on this machine: finding them, and running the commands that change them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Place(NamedTuple):
     database: str = ""
 
     def commands(self, templates: Iterable[Words], root: Root, file: str) -> list[Words]:
-        """Fill in commands; those for the administrator are given to sudo, unless it is they who run this."""
+        """Fill in commands; those that need the administrator run by sudo, unless root runs this."""
         sudo = ("sudo",) if self.store.as_root and os.geteuid() != 0 else ()
         return [sudo + trust.filled(words, root, file=file, database=self.database) for words in templates]
 
@@ -76,7 +76,7 @@ def _nss(databases: Iterable[Path]) -> list[Place]:
     usual = [path for pattern in _DATABASES for path in sorted(home.glob(pattern)) if _is_database(path)]
     places = [Place(f"nss {path}", store, str(path)) for path in dict.fromkeys((*usual, *databases))]
     first = home / _OF_CHROMIUM
-    if not _is_database(first) and any(map(shutil.which, _CHROMIUM)):  # it makes its database when it first needs one
+    if not _is_database(first) and any(map(shutil.which, _CHROMIUM)):  # made by Chromium when needed
         places.append(Place(f"nss {first}", store._replace(install=(*_NEW, *store.install)), str(first)))
     if places and not shutil.which("certutil"):
         click.echo("NSS's certutil is missing (Debian: libnss3-tools), so browsers are left out.", err=True)

@@ -1,4 +1,4 @@
-"""What stays on all pages of a CA: its name, its status, and the tabs that lead to its pages."""
+"""The frame that all pages of a CA share: its name, its status, and the tabs that lead to its pages."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def of(visit: Visit, status: int) -> Frame | None:
 
 
 def _current(segments: tuple[str, ...], offered: list[Tab]) -> Tab:
-    """The tab that a page belongs to, by the segment behind the CA's id; the first one has what no other tab has."""
+    """The tab of a page, by the segment after the CA's id; the first tab has the pages of no other tab."""
     first = next(iter(segments[2:]), "")
     return next((tab for tab in offered if first in {tab.name, *tab.below}), TABS[0])
 

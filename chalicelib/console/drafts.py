@@ -40,7 +40,7 @@ def change(
         rt: the runtime.
         session: of the visitor.
         draft_id: of the draft, which need not exist.
-        changed: gets what is stored, {} for a new draft, and may run several times.
+        changed: gets the stored entries, {} for a new draft, and may run several times.
 
     Raises:
         ConflictError: it is changed by too many others at once.

@@ -21,7 +21,7 @@ class Field(NamedTuple):
         member: the end of the path of the request's member that the field becomes; empty if there is none.
         hint: the help below the field.
         rule: the lengths and the pattern that the model requires, in one sentence; empty where a general one will do.
-        docs: the page of the help that explains the field, and its section: "console#every-day".
+        docs: the page and section of the help that explain the field: "console#every-day".
         numbered: the form has rows of the field, named "key.0", "key.1" and so on.
     """
 
@@ -198,14 +198,14 @@ FIELDS: dict[str, Field] = {
     "issuing_preset": Field("Preset", (), "", docs="presets"),
     "preset_name": Field("Name", (), "1 to 64 letters, digits or any of _ . -", docs="presets#fields"),
     "preset_description": Field("Description", (), "When to use it.", docs="presets#fields"),
-    "preset_template": Field("Template", (), "Its policies hold for the preset, too.", docs="presets#fields"),
+    "preset_template": Field("Template", (), "Its policies apply to the preset, too.", docs="presets#fields"),
     "preset_names": Field(
         "Allowed names",
         (),
         "One on a line: www.example.com, *.example.com, 10.0.0.0/8, @example.com. Empty: every name.",
         docs="presets#names",
     ),
-    "preset_days": Field("Valid for at most (days)", (), "Requests may ask for less.", docs="presets#fields"),
+    "preset_days": Field("Valid for at most (days)", (), "A request may be for less.", docs="presets#fields"),
     # of the calendar
     "feed_description": Field("Description", (), "Where you use it, such as Team calendar.", docs="console#calendar"),
     # of access

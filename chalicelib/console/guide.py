@@ -1,6 +1,6 @@
 """The documents of `docs/` as HTML for the console: served offline, and rendered once in a process.
 
-Raw HTML and pictures of a document are left out, so nothing of it is markup that Markdown does not make. Headings have
+Raw HTML and pictures are left out, so all markup comes from Markdown. Headings have
 the anchors that GitHub gives them. Links between documents lead to their pages here.
 """
 
@@ -121,7 +121,7 @@ def _linked(tokens: Iterable[Token], path: PurePosixPath) -> Iterator[Token]:
 
 
 def _html(markup: str) -> Token:
-    """Markup of ours, which the rule that leaves HTML out does not see."""
+    """Our own markup, which the rule that leaves out HTML does not see."""
     return Token("markup", "", 0, content=markup)
 
 
@@ -139,7 +139,7 @@ def _with_links(children: Iterable[Token], path: PurePosixPath) -> Iterator[Toke
 
 
 def _address(target: str, path: PurePosixPath) -> str:
-    """Where a link of a document leads: to a page beside its own, or to the web; empty: nowhere here."""
+    """The target of a link in a document: a page beside it, or the web; empty if this server has no such page."""
     parts = urlsplit(target)
     if parts.scheme:
         return target if parts.scheme == "https" else ""

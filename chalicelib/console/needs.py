@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 MANAGE_ACCESS = "signet:ManageAccess"  # no policy grants it: principals and keys are the administrator's alone
-MANAGE_HOME = "signet:ManageHome"  # settings and health are those of all accounts: the home's administrator sees them
+MANAGE_HOME = "signet:ManageHome"  # for the home's administrator alone: settings and health concern all accounts
 _NOT_HOME = (
-    "Settings and health of the home are shown to the administrator of its own account alone. Sign in with an access "
-    "key of that administrator."
+    "Only the administrator of the home's own account sees its settings and health. Sign in with an access key of "
+    "that administrator."
 )
 _NOT_ADMINISTRATOR = (
     "Principals, access keys and policies are shown to the account's administrator alone. Sign in with an access key "

@@ -1,7 +1,6 @@
 """The one way to a page of the console: session, token, view, errors.
 
-What the policy of a CA does not allow is refused in words, before the operation would refuse it as if there were no
-such CA.
+It explains what a CA's policy does not allow; the operation alone would answer as if there were no such CA.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _FOREIGN = (
     "This form did not come from a page of this console, or the page is too old. Go back, reload it, and try again."
 )
-_OTHER_METHOD = "This address belongs to a form, or to a page without one. Go to the page that links to it."
+_OTHER_METHOD = "This address does not accept this kind of request. Go to the page that links to it."
 
 
 def answer(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> WireResponse:
@@ -84,7 +83,7 @@ def _arrived(visit: Visit) -> tuple[list[Page], Visit]:
 def _missing(visit: Visit, candidates: list[Page]) -> WireResponse:
     """The answer to a visit without a page: the candidates have other methods.
 
-    The address of a form alone, as it remains in a browser after a refusal, leads to the page with that form.
+    A form's own address, which a browser still shows after a refusal, redirects to the page with that form.
     """
     if not candidates:
         return render.error_page(visit, 404, "Not found", "There is no such page.")

@@ -190,7 +190,7 @@ def is_fresh(rt: Runtime, session: ConsoleSession) -> bool:
 
 
 class Ended(NamedTuple):
-    """How a session ended.
+    """The end of a session.
 
     Attributes:
         why: "idle", "life", "key" or "gone"; empty if there was none.
@@ -202,7 +202,7 @@ class Ended(NamedTuple):
 
 
 def ended(rt: Runtime, session_id: str) -> Ended:
-    """How the session of an id ended that `find` finds no more; records of sessions remain for a day."""
+    """The end of a session that `find` no longer finds; records of sessions remain for a day."""
     session = rt.store.get_session(_hash("session", session_id)) if session_id else None
     if session is None or session.created_at - role_sessions.SKEW > rt.now():
         return Ended("gone" if session_id else "")

@@ -1,8 +1,8 @@
-"""The severity of every state: one table for all pages, so that a colour means the same wherever it is.
+"""The severity of every state: one table for all pages, so that a colour means the same everywhere.
 
 A tone says whether somebody has to act. `good`: no, it works; `warn`: soon, or it waits for something; `bad`: now, it
-does not work, or clients refuse it; `muted`: no, it is not in use or says nothing. The icon follows from the tone, and
-the word says the same without colour.
+does not work, or clients refuse it; `muted`: no, it is not in use or unknown. The icon follows from the tone, and the
+word says the same without colour.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ ATTENTION = {
     "warning": sign("warn", "Warning"),
     "note": sign("muted", "Note"),
 }
-# What became of a certificate that was to be revoked with others.
+# The outcome for a certificate that was to be revoked with others.
 REVOCATION = {
     "done": sign("good", "Now revoked"),
     "before": sign("good", "Was revoked"),
     "failed": sign("bad", "Not revoked"),
 }
-# What the monitor saw at a URL.
+# The monitor's verdict on a URL.
 URL = {
     "WRONG": sign("bad", "unusable"),
     "NOT_LATELY": sign("warn", "not looked at lately"),

@@ -258,7 +258,7 @@ _PATTERNS = tuple((page, _pattern(page.path)) for page in PAGES)
 
 
 def find(path: str) -> tuple[list[Page], dict[str, str]]:
-    """The pages of a path behind `/console`, of each method the first, and the path's named segments."""
+    """The pages of a path behind `/console`, the first for each method, and the path's named segments."""
     matches = [(page, match) for page, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
     pages = {page.method: page for page, _ in reversed(matches)}
     return list(pages.values()), matches[0][1].groupdict() if matches else {}
@@ -269,7 +269,7 @@ _FORMS = {"install-own": "install", "install-signed": "install"}
 
 
 def page_of(path: str) -> str:
-    """The path of the page at an address, or else of the nearest one above it, which has the form of that address."""
+    """The path of the page at an address, or of the nearest page above it, which has the form for that address."""
     above, _, last = path.rpartition("/")
     candidates = (path, f"{above}/{_FORMS.get(last, last)}", *_above(path))
     return next((each for each in candidates if any(page.method == "GET" for page in find(each)[0])), "")

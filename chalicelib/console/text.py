@@ -1,4 +1,4 @@
-"""Values as every page writes them: times, serial numbers, words of the API, and the seams of long values."""
+"""Values as every page writes them: times, serial numbers, words of the API, and where long values may break."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chalicelib import arn as arns
 from chalicelib.printable import printable
 
 MINUTE, HOUR, DAY, YEAR = 60, 3600, 86_400, 365 * 86_400
-# Up to how many seconds a distance is told in a unit; below the first it is "now".
+# The seconds up to which a distance is given in a unit; below the first it is "now".
 _UNITS = ((HOUR, MINUTE, "minute"), (2 * DAY, HOUR, "hour"), (2 * YEAR, DAY, "day"), (None, YEAR, "year"))
-# Words of the API that are not plain once they are taken apart at "_"; those of algorithms are in `algorithms.LABELS`.
+# Words of the API that need more than a split at "_"; those of algorithms are in `algorithms.LABELS`.
 _WORDS = {
     "CERTIFICATE_AUTHORITY_COMPROMISE": "CA compromise",
     "A_A_COMPROMISE": "AA compromise",
@@ -40,7 +40,7 @@ def iso(moment: datetime) -> str:
 
 
 def moment(value: str) -> datetime:
-    """The time that ISO 8601 writes so."""
+    """Parse a time in ISO 8601."""
     return datetime.fromisoformat(value)
 
 
@@ -73,6 +73,6 @@ def word(name: str) -> str:
 
 
 def breaking(value: str) -> Markup:
-    """Text whose long words break only at their seams: a host name at dots, an ARN at colons, hex at bytes."""
+    """Text whose long words break only at separators: a host name at dots, an ARN at colons, hex at bytes."""
     words = printable(value).split(" ")
     return Markup(" ").join(word if len(word) <= _LONG else Markup("<wbr>").join(_SEAMS.split(word)) for word in words)

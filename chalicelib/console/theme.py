@@ -17,16 +17,16 @@ _SECONDS = 365 * 86_400
 
 
 def of(request: WireRequest) -> str:
-    """The theme that a browser asks for; empty: the system's."""
+    """The theme in a browser's cookie; empty: the system's."""
     return next((value for value in sessions.cookies(request.headers, COOKIE) if value in THEMES), "")
 
 
 def here(visit: Visit) -> str:
-    """The page of a visit, to come back to it: its path behind `/console`, with its query."""
+    """The page of a visit, to return to: its path behind `/console`, with its query."""
     return "/".join(visit.segments) + (f"?{visit.request.query}" if visit.request.query else "")
 
 
 def set_cookie(theme: str, *, secure: bool) -> dict[str, str]:
-    """The header that stores a theme in a browser for a year; the system's is no cookie."""
+    """The header that stores a theme in a browser for a year; the system's theme needs no cookie."""
     life, suffix = _SECONDS if theme else 0, "; Secure" if secure else ""
     return {"Set-Cookie": f"{COOKIE}={theme}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{suffix}"}

@@ -80,7 +80,7 @@ class Authority:
 
     @cached_property
     def name(self) -> str:
-        """Its one name on all pages; of a CA whose description the visitor may not read, without its tags."""
+        """Its name on all pages; without its tags if the visitor may not read its description."""
         if self.granted is None and self.allows(_DESCRIBE):
             return state.name_of(self.record)
         ca = self.rt.store.get_certificate_authority(self.arn, cached=True)
@@ -187,7 +187,7 @@ class Visit:
         return link_from(len(self.segments) + self.request.path.endswith("/"), path)
 
     def beside(self, path: str) -> str:
-        """The relative address of what this server has beside the console, such as a CRL."""
+        """The relative address of an object that this server has beside the console, such as a CRL."""
         return self.link().removesuffix(ROOT) + path
 
 
@@ -221,7 +221,7 @@ def download(body: str | bytes, name: str, content_type: str = "application/x-pe
 
 
 def asks_for_commands(visit: Visit) -> bool:
-    """Tell whether a page asks for its commands alone, for the form in it as it is filled in now: see `ui.follow`."""
+    """Tell whether a page reloads only its commands, for its form as it is filled in now: see `ui.follow`."""
     return visit.request.method == "GET" and visit.query.get("part") == COMMANDS
 
 

@@ -1,7 +1,7 @@
-"""Verdicts on distribution points and OCSP URLs: what the monitor last saw there, and how long ago.
+"""Verdicts on distribution points and OCSP URLs, from the monitor's last look at each and its age.
 
-What the publisher has recorded says nothing about clients: a host name may not resolve, and a proxy may serve an old
-CRL. So one rule, for the console and the overview, judges each URL by the monitor's last look alone.
+The publisher's records say nothing about clients: a host name may not resolve, and a proxy may serve an old CRL.
+So one rule, for the console and the overview, judges each URL by the monitor's last look alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 def of_authorities(rt: Runtime, cas: Sequence[CertificateAuthority]) -> dict[str, list[Verdict]]:
-    """By the ARN of each CA, the verdict on each of its URLs, the worst first; none if nobody publishes for the CA."""
+    """By the ARN of each CA, the verdict on each of its URLs, the worst first; none if nothing is published for it."""
     now = rt.now()
     urls = {ca.arn: list(_urls(rt, ca, now)) for ca in cas}
     records = rt.store.get_reachability([arn for arn, named in urls.items() if named])
@@ -64,7 +64,7 @@ def worst(verdicts: Iterable[Verdict]) -> str:
 
 
 def _urls(rt: Runtime, ca: CertificateAuthority, now: datetime) -> Iterator[tuple[str, str]]:
-    """The kind and the URL of everything that the monitor looks at."""
+    """The kind and the URL of each place that the monitor looks at."""
     if ca_state.has_status_service(ca, now):
         for url in dict.fromkeys(point.url for point in distribution_points.in_use(ca, now) if point.url):
             yield "CRL", url

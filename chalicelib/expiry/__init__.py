@@ -1,1 +1,1 @@
-"""What expires, and who is told: certificates and CAs by their expiry, reminders, the calendar and its feeds."""
+"""Expiry of certificates and CAs: lists, reminders and calendar feeds."""

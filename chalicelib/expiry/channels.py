@@ -1,7 +1,7 @@
 """The channels of reminders: the event port, a webhook, and a topic of Amazon SNS. Each accepts a message or raises.
 
 A webhook is the operator's own, by https, or by http on this machine. Its body is signed by HMAC-SHA256 with the secret
-that both sides share; the time is signed with it, so that nobody can send an old message again later.
+that both sides share; the signature covers the time, so that nobody can replay an old message later.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _MOST_TEXT = 200_000  # bytes; SNS takes 256 KB
 
 
 class DeliveryError(Exception):
-    """A channel has not accepted a message; the text says why, without the webhook's address."""
+    """A channel did not accept a message; the text says why, without the webhook's address."""
 
 
 class Message(NamedTuple):
-    """A message: `body` for programs, `text` for people, which holds names that others wrote."""
+    """A message: `body` for programs, `text` for people; both hold names that others wrote."""
 
     id: str
     account_id: str
@@ -102,7 +102,7 @@ def signature(secret: str, stamp: str, body: bytes) -> str:
 
 
 def allowed(url: str) -> fetching.Allowed:
-    """Where a webhook may lead: public and private addresses, and this machine only if the URL names it."""
+    """The addresses that a webhook may lead to: public, private, and this machine only if the URL names it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_here = host == "localhost" or (hosts.is_literal(host) and hosts.reach_of(host) == "loopback")

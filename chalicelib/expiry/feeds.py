@@ -1,6 +1,6 @@
 """Feeds of expiries as calendars, by secret addresses that need no session.
 
-A feed is a record under the SHA-256 of its secret, which is shown once. It may tell what its principal may: if the
+A feed is a record under the SHA-256 of its secret, which is shown once. It shows what its principal may see: if the
 principal is deleted, or loses the right to list CAs or to search certificates, the feed ends.
 """
 
@@ -37,7 +37,7 @@ _READS = {"rate": 0.1, "most": 10.0}  # of a feed
 
 
 class Rejected(NamedTuple):
-    """No feed for whoever asks: the status, and the seconds to wait, 0 for none."""
+    """A refusal: its status, and the seconds to wait; 0 for none."""
 
     status: int
     wait: int = 0
@@ -47,7 +47,7 @@ def create(rt: Runtime, caller: Caller, description: str) -> str:
     """Make a feed of a caller's principal; returns its secret: 43 characters of base64url.
 
     Raises:
-        ValueError: the account has as many feeds as it may.
+        ValueError: the account has too many feeds already.
     """
     if len(rt.store.list_entities(CalendarFeed, caller.account_id)) >= MOST:
         raise ValueError(f"An account may have {MOST} feeds: revoke one first.")
@@ -82,7 +82,7 @@ def revoke(rt: Runtime, caller: Caller, name: str) -> bool:
 
 
 def read(rt: Runtime, account_id: str, secret: str, source_ip: str) -> str | Rejected:
-    """The calendar behind a secret address; a wrong secret costs one read, and a source may try only so many."""
+    """The calendar behind a secret address. A wrong secret costs one read, and each source has few tries."""
     now = rt.now()
     guesses = rates.of_source(rt.rate_tokens, "calendar-guess", hosts.network_of(source_ip), **_GUESSES, now=now)
     if not rates.has_token(rt.rate_tokens, guesses, **_GUESSES, now=now):
@@ -97,10 +97,10 @@ def read(rt: Runtime, account_id: str, secret: str, source_ip: str) -> str | Rej
 
 
 def _may(rt: Runtime, feed: CalendarFeed) -> bool:
-    """True if the principal that made a feed is still there, and may still see what the feed tells."""
+    """True if the principal that made a feed still exists, and may still see its contents."""
     if feed.principal != ADMINISTRATOR:
         principal = rt.store.get_principal(feed.account_id, feed.principal)
-        if principal is None or principal.created_at > feed.created_at:  # another one of the same name
+        if principal is None or principal.created_at > feed.created_at:  # a later one with the same name
             return False
     caller = Caller(account_id=feed.account_id, access_key_id="", principal=feed.principal)
     return all(

@@ -22,7 +22,7 @@ class Event(NamedTuple):
     """An event.
 
     Attributes:
-        uid: stays the same for as long as it is the same event.
+        uid: the same in each rendering of the same event.
         starts: a moment in UTC, or a whole day.
         summary, description: text, of any characters.
     """

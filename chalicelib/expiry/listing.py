@@ -1,4 +1,4 @@
-"""What expires in a span of time: CAs, and certificates that are neither revoked nor renewed; read from an index.
+"""Expiries in a span of time: CAs, and certificates that are neither revoked nor renewed; read from an index.
 
 A certificate counts as renewed if its CA has issued another one with the same names that expires later.
 """
@@ -67,7 +67,7 @@ def certificates(
         since: the earliest expiry.
         until: after the last expiry.
         limit: of index entries that are looked at.
-        renewals: leave out what is renewed, at the cost of some more reads for each certificate.
+        renewals: leave out renewed certificates, at the cost of some more reads for each one.
     """
     entries = rt.store.list_expiring(account_id, since=since, until=until, limit=limit + 1)
     more = 0
@@ -106,7 +106,7 @@ def _looked_at(
     *,
     renewals: bool,
 ) -> Expiring | None:
-    """A certificate with its names; None if nobody has to act. A record that cannot be read hides no other one."""
+    """A certificate with its names; None if nobody has to act. An unreadable record does not hide the others."""
     serial = arns.serial_hex(serial_number)
     arn = f"{ca_arn}/certificate/{serial}"
     try:
@@ -125,7 +125,7 @@ def _looked_at(
 
 
 def _counts(record: Certificate, installed: set[bytes | None]) -> bool:
-    """False for what is revoked or was not issued, for responders, which Signet renews, and for CAs, told of as CAs."""
+    """False for revoked and unissued certificates, for responders, which Signet renews, and for CAs, listed as such."""
     return (
         record.status == "ISSUED"
         and record.revoked_at is None

@@ -1,10 +1,10 @@
-"""Reminders of what expires: some days before, once for each threshold, by every channel on its own.
+"""Reminders of expiries: some days before, once for each threshold, independently for every channel.
 
-A channel of an account has one record: until when everything has been told, and the delivery that is under way. A run
-takes what has crossed a threshold since then. So what was missed while nothing ran is told by the next run, once, for
-the nearest threshold; and the cost follows what expires, not how many certificates there are.
+A channel of an account has one record: the time up to which everything has been sent, and the delivery under way. A run
+takes what has crossed a threshold since then. So after a pause the next run sends what was missed, once, for the
+nearest threshold; and the cost follows what expires, not the number of certificates.
 
-A delivery is taken by a conditional write before it is sent, so that of two schedulers one sends it. It is repeated,
+A conditional write claims a delivery before it is sent, so that only one of two schedulers sends it. It is repeated,
 with growing pauses and under the same id, until the channel accepts it. One message names at most `LISTED` certificates
 for each threshold, as many as fit into an event, and counts the others.
 """
@@ -38,11 +38,11 @@ MOST_BYTES = 200_000  # of what a message names: EventBridge and SNS take 256 KB
 EVERY = timedelta(minutes=10)
 LEASE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
-LAG = timedelta(minutes=1)  # of the index, which may not have what was written just now
+LAG = timedelta(minutes=1)  # of the index behind the latest writes
 
 
 class Window(NamedTuple):
-    """What crosses a threshold: everything that expires from `since` on and before `until`."""
+    """A window of expiries that cross a threshold: from `since` on and before `until`."""
 
     days: int
     since: datetime
@@ -50,7 +50,7 @@ class Window(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What a window holds; `more` counts certificates that are not named."""
+    """The contents of a window; `more` counts certificates that are not named."""
 
     window: Window
     found: list[Expiring]
@@ -58,7 +58,7 @@ class Due(NamedTuple):
 
 
 def run(rt: Runtime, *, seconds: float) -> dict[str, int]:
-    """Send what is due, for at most so many seconds; returns how many messages were sent, and how many failed."""
+    """Send what is due, for a bounded number of seconds; returns the numbers of messages sent and failed."""
     ends, results = time.monotonic() + seconds, {"sent": 0, "failed": 0}
     if not rt.settings.reminder_days:
         return results
@@ -74,11 +74,11 @@ def run(rt: Runtime, *, seconds: float) -> dict[str, int]:
 
 
 def windows(at: datetime, told_until: datetime | None, days: Sequence[int]) -> list[Window]:
-    """What crosses a threshold between two times: each expiry in one window, that of its nearest threshold.
+    """The windows that cross a threshold between two times; each expiry is in one, that of its nearest threshold.
 
     Args:
         at: the later time.
-        told_until: the earlier time; None: there is none, and what is past a threshold already counts, once.
+        told_until: the earlier time; None: the first message, which covers what has already passed a threshold.
         days: thresholds.
     """
     made: list[Window] = []
@@ -113,7 +113,7 @@ def _remind(
     """
     now = rt.now()
     state = rt.store.get_entity(Reminding, account_id, channel) or _new(rt, account_id, channel)
-    if state is None or now < state.next_at <= now + LONGEST_PAUSE:  # later: from a clock that ran ahead
+    if state is None or now < state.next_at <= now + LONGEST_PAUSE:  # a later time comes from a clock that ran ahead
         return ""
     at = state.claimed_at or max(now - LAG, state.told_until or now - LAG)
     crossed = windows(at, state.told_until, rt.settings.reminder_days)
@@ -181,7 +181,7 @@ def _due(rt: Runtime, account_id: str, window: Window, authorities: Sequence[Exp
 
 
 def message(rt: Runtime, taken: Reminding, found: Sequence[Due]) -> Message:
-    """The message about what is due: for programs, and as text for people."""
+    """The message about the expiries that are due: for programs, and as text for people."""
     found = _fitting(found)
     body = {
         "version": 1,

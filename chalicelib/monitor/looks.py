@@ -1,7 +1,7 @@
-"""Recording what a round of the monitor saw, for whoever asks later: `crl.reachability` reads it.
+"""Recording what a round of the monitor saw; `crl.reachability` reads the records.
 
-A record is written when something changes, and otherwise every few minutes: a home with thousands of CAs pays for no
-write that says what the last one said.
+A record is written when something changes, else every few minutes, so that a home with thousands of CAs does not pay
+for writes without news.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MOST_LOOKS = 40  # in a record
 MOST_PROBLEM = 200  # characters
-AGAIN = timedelta(minutes=5)  # a record that says the same is written again after this time
-_FORGOTTEN = timedelta(hours=6)  # a URL that is looked at no more
-_KNOWN = "looks"  # in `Runtime.known`: what this process recorded last of a CA
+AGAIN = timedelta(minutes=5)  # after which an unchanged record is written again
+_FORGOTTEN = timedelta(hours=6)  # after which a URL that nobody looks at is dropped
+_KNOWN = "looks"  # in `Runtime.known`: this process's last record of a CA
 
 
 def record(rt: Runtime, sightings: Iterable[Sighting]) -> None:
@@ -45,7 +45,7 @@ def _record(rt: Runtime, ca_arn: str, seen: Sequence[Sighting]) -> None:
     if last == told and timedelta(0) <= now - at < AGAIN:
         return
     earlier = rt.store.get_reachability([ca_arn]).get(ca_arn)
-    with suppress(ConflictError):  # another process has looked at the same moment
+    with suppress(ConflictError):  # another process recorded its look at the same moment
         rt.store.put_reachability(_merged(ca_arn, earlier, seen, source_of(rt), now))
         rt.known[_KNOWN, ca_arn] = (told, now)
 

@@ -80,7 +80,7 @@ def _look(rt: Runtime, ca: CertificateAuthority, url: str, budget: Budget) -> Si
 
 
 def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
-    """The certificate that was issued last, or else one that nobody has; and those that were revoked last."""
+    """The last issued certificate, or else an unknown serial number; and the last revoked certificates."""
     yield from rt.store.last_certificates(ca.arn, limit=1) or [_never_issued(ca, rt.now())]
     for revocation in rt.store.last_revocations(ca.arn, limit=_REVOKED):
         record = rt.store.get_certificate(ca.arn, revocation.serial_number)
@@ -89,7 +89,7 @@ def _samples(rt: Runtime, ca: CertificateAuthority) -> Iterator[Certificate]:
 
 
 def _never_issued(ca: CertificateAuthority, now: datetime) -> Certificate:
-    """A record for a serial number that no CA here gives out: they have 128 bits."""
+    """A record for a serial number that no CA here issues: theirs have 128 bits."""
     return Certificate(
         arn=f"{ca.arn}/certificate/{arns.serial_hex(_NO_SERIAL)}",
         ca_arn=ca.arn,

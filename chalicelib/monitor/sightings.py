@@ -42,5 +42,5 @@ def problem_of(error: Exception) -> str:
     elif isinstance(error, http.client.HTTPException):
         words = f"The answer is no HTTP response: {type(error).__name__}."
     else:
-        words = f"What came cannot be read: {error}."
+        words = f"The answer cannot be read: {error}."
     return words[:200]

@@ -50,7 +50,7 @@ def import_certificate_authority_certificate(
 ) -> None:
     """Install the CA's certificate and chain, or its renewal; a DISABLED CA stays disabled.
 
-    AWS refuses no renewal for what it breaks below the CA, so it is logged and recorded as a warning.
+    AWS refuses no renewal because of broken chains below the CA, so they are only logged and recorded as warnings.
 
     Raises:
         InvalidStateException: the CA is CREATING, FAILED or DELETED.

@@ -1,4 +1,4 @@
-"""Issuing presets: a template, a names policy and a longest validity under a name, which requests name as template.
+"""Issuing presets: a template, a names policy and a longest validity under one name, which requests give as template.
 
 IssueCertificate takes the ARN of a preset where it takes that of a template, so that every AWS client can name one. The
 request is then one for the preset's template, in every respect: policies, idempotency, the record. The preset can only
@@ -83,7 +83,9 @@ def save(rt: Runtime, preset: IssuingPreset) -> IssuingPreset:
             return checked
         return rt.store.update_entity(before, replace(checked, created_at=before.created_at))
     except ConflictError as error:
-        raise IssuingPresetError("name", "Somebody has just saved a preset of this name: look at it again.") from error
+        raise IssuingPresetError(
+            "name", "Somebody has just saved a preset with this name: look at it again."
+        ) from error
 
 
 def delete(rt: Runtime, account_id: str, name: str) -> bool:
@@ -119,7 +121,7 @@ def resolved(
 
 
 def check(rt: Runtime, preset: IssuingPreset | None, plan: Plan) -> None:
-    """See that a certificate is what a preset allows.
+    """Check that a preset allows a certificate.
 
     Raises:
         InvalidArgsException: it has a name that the names policy does not allow, or is valid for longer.

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from chalicelib.store.listing_queries import Entry, Time
 
 MOST = listing_search.MOST
-EXAMINED = 300  # certificates that a page of a longer list reads
+EXAMINED = 300  # certificates read for a page of a longer list
 _CHUNK = 100
 _PART = EXAMINED - 1  # certificates of a page of everything
 _LAST = "last"
-_MOST_REVOKED = 500  # revocations that are read for a count
+_MOST_REVOKED = 500  # revocations read for a count
 _NOT_OF_LIST = "The NextToken is not from this list."
-# Orders within what was read. A list is first in the order of its index, so that equal ones stay in it.
+# Orders within the entries read. Sorting is stable, so equal entries stay in the order of their index.
 _SORTED: dict[str, Callable[[Asked, Certificate], object]] = {
     "issued": lambda _, record: record.reserved_at,
     "expires": lambda _, record: record.not_after,
@@ -41,10 +41,10 @@ _SORTED: dict[str, Callable[[Asked, Certificate], object]] = {
 
 
 class Count(NamedTuple):
-    """How many certificates a list has.
+    """The number of certificates in a list.
 
     Attributes:
-        sign: "=": exactly so many; ">": more; "<": at most so many.
+        sign: "=": exactly this number; ">": more; "<": at most this number.
     """
 
     number: int
@@ -58,7 +58,7 @@ class Listed:
     Attributes:
         number, pages: of this page, from 1, and of all; 0 where a list is walked.
         previous, following, last: tokens of other pages; empty: there is none. The first page has no token.
-        order: of the list, which may be another one than was wanted; "-revoked": the last revocation first.
+        order: of the list, perhaps not the requested one; "-revoked": the last revocation first.
         is_partial: there may be more matches than those counted; the following page looks for them.
     """
 
@@ -109,7 +109,7 @@ def everything(rt: Runtime, caller: Caller, question: Question, *, most: int) ->
 
 
 def count(rt: Runtime, caller: Caller, question: Question) -> Count:
-    """Count what a list without a text has, exactly as its pages say it."""
+    """Count a list without a text, as its pages do."""
     ask = asked(rt, caller, question)
     period = _period(ask)
     entries = _whole(ask, period)
@@ -124,7 +124,7 @@ def count(rt: Runtime, caller: Caller, question: Question) -> Count:
 
 
 def next_to_expire(rt: Runtime, caller: Caller, *, limit: int) -> list[Match]:
-    """The certificates that expire next, without revoked ones, as far as a page examines them."""
+    """The certificates that expire next, without revoked ones; it examines as many as a page does."""
     ask = asked(rt, caller, Question(state="ISSUED"))
     rows, _, _ = _rows(ask, Period(caller.account_id, "expires", ask.now), "", limit, backwards=False)
     return [match for _, match in rows[:limit]]
@@ -253,7 +253,7 @@ def _number(token: str) -> int:
 
 
 def _searched(ask: Asked, token: str, limit: int) -> Listed:
-    """A page of what a search finds."""
+    """A page of a search's results."""
     number, _, sealed = token.partition(".")
     begin = _position(ask, sealed) if sealed else ""
     entries, rest = listing_search.found(ask, ask.lookup, begin) if ask.lookup else ([], "")
@@ -291,7 +291,7 @@ def _walked(ask: Asked, period: Period, token: str, limit: int) -> Listed:
 
 
 def _order_of_walk(ask: Asked, period: Period) -> tuple[Period, str]:
-    """The index in whose order a list is walked: the wanted one, unless that would read all certificates for a few."""
+    """The index in whose order a list is walked: the requested one, unless it reads all certificates for a few."""
     wanted, sign = ask.question.order.removeprefix("-"), "-" if ask.question.order.startswith("-") else ""
     if wanted == period.kind:
         return period, ask.question.order
@@ -322,7 +322,7 @@ def _rows(
 
 
 def _count_of_walk(ask: Asked, period: Period) -> Count:
-    """The count of a list that is too long to read: exact if an index has it."""
+    """The count of a list that is too long to read: exact if an index tells it."""
     number, is_exact = ask.rt.store.count_by_time(period)
     if not ask.sees_all():
         return Count(number, "<")
@@ -334,7 +334,7 @@ def _count_of_walk(ask: Asked, period: Period) -> Count:
 
 
 def _count_valid(ask: Asked, period: Period, unexpired: Count) -> Count:
-    """The certificates that have not expired without those that are revoked or FAILED; a bound where these are many."""
+    """The count of valid certificates: not expired, revoked or FAILED; a bound if these are many."""
     of_all = period._replace(kind="revoked", begins=None, ends=None)
     revocations, _ = ask.rt.store.count_by_time(of_all)
     if revocations > _MOST_REVOKED:

@@ -1,4 +1,4 @@
-"""What a list of certificates shows: the question, the CAs that it is about, and the filters for records."""
+"""The question behind a list of certificates: its CAs, and its filters for records."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ ALWAYS = Between()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a list shows, and in which order.
+    """The contents and the order of a list.
 
     Attributes:
         ca_id: of the CA; empty: all CAs of the caller's account on which the caller may search.
-        text: what somebody looks for, as `lookup.read` takes it; empty: everything.
+        text: the text of the search box, which `lookup.read` reads; empty: everything.
         state: one of `search.STATES`, or empty.
         template: the name of a template, or empty.
         requested_by: an access key id, or the name of a principal, or empty.
@@ -131,7 +131,7 @@ class Asked:
 
     @property
     def is_filtered(self) -> bool:
-        """Tell whether records have to be read to know which are in the list, beside an index of time."""
+        """Tell whether the list needs records beside an index of time."""
         return bool(self.question.state) or not self.is_filtered_by_state_alone
 
     @property
@@ -157,7 +157,7 @@ def asked(rt: Runtime, caller: Caller, question: Question) -> Asked:
     Raises:
         AccessDeniedException: the caller may not search in its CA.
         ResourceNotFoundException: there is no such CA.
-        ValidationException: the text looks like an ARN and is none of a CA or certificate.
+        ValidationException: the text looks like an ARN, but is neither a CA's nor a certificate's.
     """
     lookup = _lookup(question.text)
     if lookup is not None and lookup.ca_id:

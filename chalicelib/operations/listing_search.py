@@ -40,7 +40,7 @@ def found(asked: Asked, lookup: Lookup, begin: str) -> tuple[list[Entry], str]:
 
     Args:
         asked: the question.
-        lookup: what is looked for.
+        lookup: the conditions.
         begin: where an earlier search stopped; empty: at the beginning.
 
     Returns:
@@ -64,7 +64,7 @@ def found(asked: Asked, lookup: Lookup, begin: str) -> tuple[list[Entry], str]:
 
 
 def _stages(asked: Asked, lookup: Lookup) -> Iterator[Callable[[str, int], Found]]:
-    """Yield what reads one index after the other: the names in many CAs at once, where their order allows it."""
+    """Yield the readers of one index after the other; names in many CAs are read at once if their order allows."""
     cas = asked.authorities()
     at_once = asked.rt.store.most_searched()
     chunks = [cas[begin : begin + at_once] for begin in range(0, len(cas), at_once)]

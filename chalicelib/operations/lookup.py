@@ -1,4 +1,4 @@
-"""What somebody looks for, read from the text that they enter or paste into one box. Pure.
+"""Interpreting the text of the search box. Pure.
 
 It is a name or the beginning of one; the end of host names, such as .example.com; a subject, or an attribute of it; a
 serial number or the beginning of one; an IP address; or the ARN of a CA or a certificate.
@@ -33,7 +33,7 @@ _ESCAPED = re.compile(rb"\\(?:([0-9a-fA-F]{2})|(.))", re.DOTALL)
 
 
 class Lookup(NamedTuple):
-    """What certificates have to have.
+    """Conditions on certificates.
 
     Attributes:
         spans: a name in one of these.
@@ -51,7 +51,7 @@ class Lookup(NamedTuple):
 
     @property
     def is_whole_serial(self) -> bool:
-        """Tell whether the serial number is too long for the beginning of another one."""
+        """Tell whether the serial number is complete: too long to be the beginning of another one."""
         return len(self.serial) >= _WHOLE_SERIAL
 
     def has_serial(self, serial: str) -> bool:
@@ -62,10 +62,10 @@ class Lookup(NamedTuple):
 
 
 def read(text: str) -> Lookup:
-    """Read what was entered.
+    """Read the text of the search box.
 
     Raises:
-        ValueError: it looks like an ARN and is none of these; the text says so.
+        ValueError: it looks like an ARN, but is neither a CA's nor a certificate's; the text says so.
     """
     text = text.strip()[:MOST_CHARACTERS]
     return next(lookup for reader in _READERS if (lookup := reader(text)) is not None)
@@ -84,7 +84,7 @@ def _arn(text: str) -> Lookup | None:
 
 
 def _subject(text: str) -> Lookup | None:
-    """Whatever a program prints as a subject: CN=a,O=b as RFC 2253, CN = a, O = b, or /O=b/CN=a."""
+    """A subject as programs print it: CN=a,O=b as in RFC 2253, CN = a, O = b, or /O=b/CN=a."""
     match = _SUBJECT.fullmatch(text)
     if match is None:
         return None

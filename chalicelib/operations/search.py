@@ -187,7 +187,7 @@ def _is(value: str, wanted: str) -> bool:
 
 
 def has_value(values: tuple[str, ...], wanted: str) -> bool:
-    """Tell whether one of some values is wanted, ignoring case; with a final "*", begins so."""
+    """Tell whether one of some values is the wanted one, ignoring case; with a final "*", whether it begins so."""
     return any(_is(value, wanted) for value in values)
 
 

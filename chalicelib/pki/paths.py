@@ -32,7 +32,7 @@ _KEY_IDENTIFIER, _SERIAL_NUMBER = 0x80, 0x82  # in AuthorityKeyIdentifier
 
 
 class Identity(NamedTuple):
-    """A subject and its key: what stays of a CA when its certificate is renewed."""
+    """A subject and its key: the part of a CA that a renewal leaves."""
 
     subject_der: bytes
     spki_der: bytes
@@ -151,7 +151,7 @@ def _key_identifier(value_der: bytes | None, spki_der: bytes) -> bytes:
 
 
 def _authority(value_der: bytes | None) -> dict[int, bytes]:
-    """The members of AuthorityKeyIdentifier by their tags; none where it is malformed, as installing tolerates."""
+    """The members of AuthorityKeyIdentifier by their tags; none if it is malformed, which installing tolerates."""
     try:
         return {} if value_der is None else {member.tag: member.content for member in der.read(value_der).children()}
     except PkiError:
@@ -192,7 +192,7 @@ def _of_validity(certificate: Link, at: datetime) -> Iterator[str]:
 
 
 def _of_position(certificate: Link, below: Path) -> Iterator[str]:
-    """Yield what is wrong with a certificate above others, the last of which it signed."""
+    """Yield the defects of a certificate above others, the last of which it signed."""
     child = below[-1]
     if not certificate.is_ca:
         yield f"The certificate of “{certificate.name}” does not allow it to sign certificates."

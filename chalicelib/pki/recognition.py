@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024
 MAX_ITEMS = 20
-MAX_CSRS = 2  # that are read: looking for the factors of a key takes a fraction of a second
+MAX_CSRS = 2  # that are read, because the search for weak keys takes a fraction of a second
 _MOST_ENTRIES = 20
 _ENUMERATED = 0x0A
 _TIMES = {der.UTC_TIME, der.GENERALIZED_TIME}
 PRIVATE = (
-    "This is a private key. Never paste one into a page: nothing of it was stored or logged here, but if you do not "
-    "trust the way that it took, revoke its certificate and make a new key."
+    "This is a private key. Never paste one into a page. Nothing of it was stored or logged here, but if anybody could "
+    "have seen it on its way, revoke its certificate and make a new key."
 )
 
 
 class PrivateKeyError(Exception):
-    """It holds a private key; the text says what to do, and holds nothing of the key."""
+    """The input holds a private key; the text says what to do, and holds nothing of the key."""
 
     def __init__(self) -> None:
         super().__init__(PRIVATE)
@@ -66,15 +66,15 @@ def items(content: bytes) -> list[Item]:
 
     Raises:
         PrivateKeyError: it holds a private key.
-        DerError: it is nothing of all this, is too long, or holds too much.
+        DerError: it is none of these, is too long, or holds too much.
     """
     if b"PRIVATE KEY" in content:
         raise PrivateKeyError
     if len(content) > MAX_BYTES:
-        raise DerError(f"It has more than {MAX_BYTES // 1024} KB.")
+        raise DerError(f"It is longer than {MAX_BYTES // 1024} KB.")
     ders = [member for encoded in _encoded(content) for member in _unpacked(encoded)]
     if len(ders) > MAX_ITEMS:
-        raise DerError(f"It holds more than {MAX_ITEMS} things.")
+        raise DerError(f"It contains more than {MAX_ITEMS} structures.")
     kinds = list(map(kind_of, ders))
     unread = [place for place, kind in enumerate(kinds) if kind == "csr"][MAX_CSRS:]
     return [
@@ -98,7 +98,7 @@ def _encoded(content: bytes) -> list[bytes]:
 
 
 def _unpacked(encoded: bytes) -> list[bytes]:
-    """The certificates of a PKCS #7 file; anything else is alone."""
+    """The certificates of a PKCS #7 file; anything else stands for itself."""
     if kind_of(encoded) != "bundle":
         return [encoded]
     try:
@@ -139,7 +139,7 @@ def _is_private(tags: tuple[int, ...]) -> bool:
 
 
 def _signed_kind(tags: tuple[int, ...]) -> str:
-    """The kind of what was signed, by the tags of its members: CRLs hold times, and CSRs end with attributes."""
+    """The kind of a signed structure, by the tags of its members: CRLs hold times, and CSRs end with attributes."""
     if _TIMES.intersection(tags):
         return "crl"
     return "csr" if tags == (der.INTEGER, der.SEQUENCE, der.SEQUENCE, 0xA0) else "certificate"
@@ -148,7 +148,7 @@ def _signed_kind(tags: tuple[int, ...]) -> str:
 def _read(kind: str, encoded: bytes) -> Item:
     read = _READERS.get(kind)
     if read is None:
-        return Item("unknown", encoded, problem="It is DER, but nothing that is known here.")
+        return Item("unknown", encoded, problem="It is DER, but of no kind that this page knows.")
     try:
         return Item(kind, encoded, read(encoded))
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, gate.CrlRefusedError) as error:

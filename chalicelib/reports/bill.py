@@ -1,4 +1,4 @@
-"""An account's present month: what AWS Private CA would charge for it, and what Signet's home costs."""
+"""The bill of an account's present month: at AWS Private CA, and for Signet's home."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Bill:
 
     @property
     def total(self) -> Decimal:
-        """What AWS Private CA charges at least, in US dollars."""
+        """The least that AWS Private CA charges, in US dollars."""
         return sum((charge.amount for charge in self.charges), Decimal())
 
     @property
     def most(self) -> Decimal:
-        """What AWS Private CA charges at most, in US dollars."""
+        """The most that AWS Private CA charges, in US dollars."""
         return self.total + (self.ocsp.amount if self.ocsp else 0)
 
 

@@ -86,7 +86,7 @@ class Attention(NamedTuple):
 
 
 class CrlAge(NamedTuple):
-    """The worst CRL of a CA, and what the monitor saw of that CA."""
+    """The worst CRL of a CA, and the monitor's verdicts on that CA."""
 
     ca: CertificateAuthority
     crl: Freshness
@@ -114,8 +114,8 @@ class Overview:
         attention: the most urgent first.
         crls: the worst CRL of each CA whose CRLs are published, the worst first.
         urls: how many distribution points and OCSP URLs there are.
-        unseen: at how many of them the monitor has not looked lately.
-        wrong: at how many of them clients do not get what they need.
+        unseen: how many of them the monitor has not looked at lately.
+        wrong: how many of them do not give clients what they need.
     """
 
     authorities: int
@@ -201,7 +201,7 @@ def _of_authority(
 
 
 def _of_verdicts(ca: CertificateAuthority, age: CrlAge | None, verdicts: Sequence[Verdict]) -> Iterator[Attention]:
-    """What clients do not get although it is published: the worst of each kind, with the number of others."""
+    """Published things that clients do not get: the worst of each kind, with the number of others."""
     kinds = ("CRL", "OCSP") if age is not None and age.crl.condition == "FRESH" else ("OCSP",)
     for kind in kinds:
         wrong = [verdict for verdict in verdicts if (verdict.kind, verdict.condition) == (kind, "WRONG")]

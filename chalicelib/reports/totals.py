@@ -39,10 +39,10 @@ class Expiry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """How much an account has, of what the caller may search.
+    """The totals of an account, as far as the caller may search.
 
     Attributes:
-        authorities: how many CAs have each status; none are gone.
+        authorities: how many CAs have each status, without those deleted for good.
         expiring: valid certificates that expire within `SOON`; the period is from `begins` to before `ends`.
         next_expiries: the next `NEXT`, in order.
     """

@@ -173,9 +173,9 @@ class Store(
     ) -> CertificateAuthority:
         """Replace a CA; return `new` with its version, and its issuing epoch where needed, incremented.
 
-        If it gets another certificate or chain, those that it had become a former certificate in the same transaction.
+        If the certificate or the chain changes, the old ones become a former certificate in the same transaction.
         The issuing epoch is incremented if status, certificate, chain, revocation configuration or distribution
-        points differ. A change of `key_sha256` lets go of the old key and takes the new one, in the same transaction.
+        points differ. A change of `key_sha256` releases the old key and takes the new one, in the same transaction.
 
         Raises:
             ConflictError: the CA is no longer at `old.version`.

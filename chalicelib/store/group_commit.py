@@ -1,6 +1,6 @@
 """Group commit: threads that write at the same time share a transaction, which waits for the disk once.
 
-Whoever finds nobody writing leads: it commits what waits, and hands the lead to the first thread that came meanwhile.
+A thread that finds no other one writing leads: it commits all waiting requests, then hands the lead to the next thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST = 64  # requests in a transaction
 
 
 class _Request(Generic[T]):
-    """What a thread wants to be committed; the thread waits until it is woken, with an outcome or to lead."""
+    """A thread's request; the thread waits until it is woken, with an outcome or to lead."""
 
     def __init__(self, content: T) -> None:
         self.content, self.is_done = content, False
@@ -45,11 +45,11 @@ class GroupCommit(Generic[T]):
         self._is_led = False
 
     def run(self, commit: Commit[T], content: T) -> None:
-        """Return after the commit of a request; raises why it was left out, or what its commit raises alone.
+        """Return after the commit of a request; raises the reason if it was left out, or what its own commit raises.
 
         Args:
-            commit: commits requests in their order, each with regard to those before it. It returns why it left one
-                out; if it raises, it has committed nothing. All threads give the same function.
+            commit: commits requests in their order, each after those before it. It returns for each the reason why it
+                left it out, or None; if it raises, it has committed nothing. All threads give the same function.
             content: the request.
         """
         request = _Request(content)
@@ -64,13 +64,13 @@ class GroupCommit(Generic[T]):
             raise request.error
 
     def _lead(self, commit: Commit[T]) -> None:
-        """Commit what waits, beginning with the request of this thread."""
+        """Commit all waiting requests, beginning with this thread's."""
         with self._turn:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         errors: Sequence[Exception | None] | None = None
         try:
             errors = _committed(commit, group)
-        finally:  # whatever interrupts this thread, the others go on
+        finally:  # if this thread is interrupted, the others go on
             with self._turn:
                 if errors is None:
                     self._waiting = group[1:] + self._waiting

@@ -34,7 +34,7 @@ FIND_SHARDS = 16
 COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
 DUE_SHARDS = {"PENDING": 8} | dict.fromkeys(("CRL", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION", "DRAFT"), 1)
-SESSION_REMAINS = timedelta(days=1)  # after its end, to say why it ended and whose entries are kept
+SESSION_REMAINS = timedelta(days=1)  # after its end, to tell why it ended and to whom late entries belong
 _ENTITIES: dict[type[Any], str] = {
     Role: "ROLES",
     OidcProvider: "OIDC-PROVIDERS",
@@ -161,12 +161,12 @@ def compromised_key(account_id: str, key_sha256: str) -> Key:
 
 
 def former_partition(ca_arn: str) -> str:
-    """The partition of the certificates that a CA had before."""
+    """The partition of a CA's former certificates."""
     return f"FORMER#{ca_id_of(ca_arn)}"
 
 
 def former_key(ca_arn: str, version: int) -> Key:
-    """Key of a certificate that a CA had until a version, in their order."""
+    """Key of the certificate that a CA had until a version; keys sort by version."""
     return Key(former_partition(ca_arn), f"{version:012d}")
 
 
@@ -196,7 +196,7 @@ def sharing_key(owner: str) -> Key:
 
 
 def reachability_key(ca_arn: str) -> Key:
-    """Key of what the monitor last saw of a CA."""
+    """Key of the monitor's last looks at a CA."""
     return Key(f"REACHABILITY#{ca_id_of(ca_arn)}", "LOOKS")
 
 

@@ -1,4 +1,4 @@
-"""Part of the store port: what the monitor last saw of each CA."""
+"""Part of the store port: the monitor's last looks at each CA."""
 
 from __future__ import annotations
 

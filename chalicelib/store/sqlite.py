@@ -143,7 +143,7 @@ class SqliteTable:
         with self._errors():
             connection = self._connection()
             rows = connection.execute(joined, (json.dumps(list(pks)), first, last, limit + 1)).fetchall()
-            if len(rows) > limit:  # in no order: the first ones of each partition are among the first of all
+            if len(rows) > limit:  # unordered: the first keys of each partition include the first keys of all
                 rows = []
                 for begin in range(0, len(pks), _MOST_PARTS):
                     parts = pks[begin : begin + _MOST_PARTS]
@@ -265,7 +265,7 @@ class SqliteTable:
         return connection
 
     def _require_file(self) -> None:
-        """Refuse to go on with a file that another one has replaced: what is written to either would be lost."""
+        """Refuse to go on if the file was replaced: writes to either file would be lost."""
         if self._file not in {None, _identity(self._path)}:
             raise RecordError(f"{self._path} was deleted or replaced while Signet was using it: restart Signet.")
 

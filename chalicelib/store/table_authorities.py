@@ -163,7 +163,7 @@ def _check_key_taken(error: ConditionFailedError, writes: list[Write]) -> None:
 
 
 def _certificate_replaced(old: CertificateAuthority, new: CertificateAuthority) -> list[Write]:
-    """Keep the certificate that a CA had, and its chain, if it gets others."""
+    """Keep the former certificate and chain of a CA that gets new ones."""
     if old.certificate_der is None or (old.certificate_der, old.chain_der) == (new.certificate_der, new.chain_der):
         return []
     former = FormerCertificate(

@@ -1,4 +1,4 @@
-"""What the monitor saw, in the table; `chalicelib.store.reachability_records` documents the methods."""
+"""The monitor's last looks, in the table; `chalicelib.store.reachability_records` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Reachabilities(Base):
         key = items.reachability_key(new.ca_arn)
         values = {name: value for name, value in items.to_item(new, key).items() if name not in key._fields}
         try:
-            self.table.write(Update(key, unchanged, values))  # which the monitor's role may do, unlike a Put
+            self.table.write(Update(key, unchanged, values))  # an update, which the monitor's role may do, unlike a put
         except ConditionFailedError as error:
             raise ConflictError("Another round has recorded what it saw.") from error
         return new

@@ -1,4 +1,4 @@
-"""Renewing a CA in Chromium, as an operator who takes what is offered, and as one who shortens a life."""
+"""Renewing a CA in Chromium, as an operator who accepts the defaults, and as one who shortens a validity."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_renewal_breaks_nothing_unless_it_is_confirmed(stranger: Page, home: Hom
     sign_in(page, home)
     page.goto(f"cas/{middle.rsplit('/', 1)[1]}")
     follow(page, "Renew certificate")
-    page.locator("main button[type=submit]").first.click()  # with what is offered
+    page.locator("main button[type=submit]").first.click()  # with the defaults
     expect(page.locator("main")).to_contain_text("Nothing breaks")
     press(page, "Renew")
     expect(page.get_by_role("status").first).to_contain_text("The certificate is renewed.")

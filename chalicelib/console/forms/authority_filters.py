@@ -36,14 +36,14 @@ class Listed(NamedTuple):
 
 
 def read(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The fields that are not empty, and the problems of those that say nothing known."""
+    """The fields that are not empty, and the problems of those with unknown values."""
     typed = {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
     wrong = (name for name, known in _CHOICES.items() if name in typed and typed[name] not in known)
     return typed, dict.fromkeys(wrong, "It must be one of these.")
 
 
 def listed(rt: Runtime, cas: Iterable[CertificateAuthority], typed: Mapping[str, str]) -> list[Listed]:
-    """The CAs that pass the filters, in order; those that are gone are in no list."""
+    """The CAs that pass the filters, in order; CAs deleted for good are left out."""
     now = rt.now()
     rows = (_row(ca, now) for ca in cas if not state.is_gone(ca, now))
     passing = [

@@ -31,7 +31,7 @@ _KNOWN = {"state": search.STATES, "template": tuple(TEMPLATES), "sort": ORDERS}
 
 
 class Filters(NamedTuple):
-    """What was entered.
+    """The entries of the form.
 
     Attributes:
         typed: the fields that are not empty.
@@ -97,7 +97,7 @@ def _text(value: str) -> str:
 
 
 def _ca_id(value: str) -> str:
-    """The id of a CA: that in its ARN, or the id alone."""
+    """The id of a CA, from its ARN or as it is."""
     try:
         return arns.parse_ca_arn(value).ca_id
     except arns.ArnError as error:
@@ -107,7 +107,7 @@ def _ca_id(value: str) -> str:
 
 
 def _moment(value: str, *, whole_days: bool) -> datetime:
-    """A time; a date is its begin in UTC, or its end."""
+    """A time; a date stands for its beginning in UTC, or its end."""
     try:
         if _DATE.fullmatch(value):
             return datetime.fromisoformat(f"{value}T00:00:00Z") + timedelta(days=int(whole_days))

@@ -207,7 +207,7 @@ def is_possible(template: Template, path_length: int | None, *, is_root: bool) -
     Args:
         template: in question.
         path_length: of the CA's own certificate; None: it sets no limit.
-        is_root: the CA is a root, which alone signs by templates for roots.
+        is_root: the CA is a root; only roots sign by templates for roots.
     """
     if template.is_root:
         return is_root
@@ -216,7 +216,7 @@ def is_possible(template: Template, path_length: int | None, *, is_root: bool) -
 
 
 def without_problems(typed: Typed, defaults: Typed) -> dict[str, str]:
-    """The text of the form, with defaults or nothing for what has a problem; a validity counts as one."""
+    """The text of the form, with a default or nothing for each field with a problem; a validity counts as one field."""
     bad = set(problems_of(typed))
     bad |= _VALIDITY if bad & _VALIDITY else set()
     return {**defaults, **{name: text for name, text in typed.items() if name not in bad}}

@@ -1,4 +1,4 @@
-"""A CA certificate and its chain out of a form: pasted, or in files of PEM, DER or PKCS #7."""
+"""A CA certificate and its chain from a form: pasted, or in files of PEM, DER or PKCS #7."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEVERAL = 2
 def read(form: Form, spki_der: bytes) -> tuple[bytes, bytes]:
     """The certificate and its chain in PEM.
 
-    Out of several certificates in one field, or PKCS #7, come the certificate for a key and those above it, in order.
+    From several certificates in one field, or PKCS #7, it takes the certificate for a key and those above it, in order.
 
     Raises:
         PkiError: a file cannot be read, or has no certificate for this key.

@@ -37,12 +37,12 @@ _WRITTEN = frozenset(
 
 
 def defaults(present: Link, now: datetime, until: datetime | None = None) -> dict[str, str]:
-    """The text of the form for the same length and the same path length.
+    """The text of the form, with the same validity and path length.
 
     Args:
         present: the certificate that the CA has.
         now: the time.
-        until: the end of the life of the CA that signs; a longer life becomes the days until then.
+        until: the expiry of the CA that signs; a longer validity becomes the days until then.
     """
     amount, unit = length_of(present.not_before, present.not_after)
     _, end = validity_period({"Type": unit, "Value": int(amount)}, None, now)
@@ -53,7 +53,7 @@ def defaults(present: Link, now: datetime, until: datetime | None = None) -> dic
 
 
 def length_of(not_before: datetime, not_after: datetime) -> tuple[str, str]:
-    """The length of a validity, which may be backdated, as an amount and a unit."""
+    """The length of a validity, perhaps backdated, as an amount and a unit."""
     for begins in (not_before + BACKDATED, not_before):
         months = (not_after.year - begins.year) * 12 + not_after.month - begins.month
         if months > 0 and validity_period({"Type": "MONTHS", "Value": months}, None, begins)[1] == not_after:
@@ -62,7 +62,7 @@ def length_of(not_before: datetime, not_after: datetime) -> tuple[str, str]:
 
 
 def problems_of(typed: Typed, depths: tuple[str, ...]) -> Problems:
-    """The problems of a form that no request can be made of; nothing that is empty has a default."""
+    """The problems that keep a form from becoming a request; an empty field has no default."""
     problems: Problems = {}
     amount = typed.get("amount", "")
     if re.fullmatch("[0-9]{1,5}", amount, re.ASCII) is None or int(amount) < 1:

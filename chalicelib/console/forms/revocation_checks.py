@@ -101,7 +101,7 @@ def _bucket_problem(rt: Runtime, account_id: str, typed: Typed, current: str) ->
 
 
 def _is_missing(rt: Runtime, bucket: str, known: set[str]) -> bool:
-    """Whether a bucket does not exist; a directory is created at its first use, and S3 refuses what is missing."""
+    """Tell whether a bucket is missing: S3 refuses a missing bucket, and a directory is created at its first use."""
     is_listed = bool(known - {""}) or rt.settings.buckets == "directory"
     return is_listed and bucket not in known
 
@@ -112,7 +112,7 @@ def _missing_words(bucket: str, listed: list[str]) -> str:
 
 
 def settle_bucket(rt: Runtime, account_id: str, typed: Typed, *, current: str = "") -> Problems:
-    """Create the new bucket of an account if it is to be created; an existing one must still be there.
+    """Create the new bucket of an account if the form says so; an existing bucket must still be there.
 
     Returns the problem that prevents it; arguments as for `problems_of`.
     """

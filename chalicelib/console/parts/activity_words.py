@@ -1,4 +1,4 @@
-"""Calls on record in words: what each was to do. The outcome beside it tells whether it did."""
+"""Calls on record in words: the purpose of each. The outcome beside it tells whether the call achieved that."""
 
 from __future__ import annotations
 
@@ -76,25 +76,25 @@ WORDS: dict[str, str] = {
     "CreateBackup": "Make a backup",
     "RestoreBackup": "Restore a backup",
     "IssueWithNewKey": "Issue a certificate with a new key",
-    "InstallTrust": "Let this machine trust a root",
-    "RemoveTrust": "Let this machine no longer trust a root",
+    "InstallTrust": "Trust a root on this machine",
+    "RemoveTrust": "Stop trusting a root on this machine",
     "MigrateState": "Migrate the records",
     "RebuildCrl": "Rebuild the entries of a CRL",
     "ReconcileJournal": "Compare the database with the journal",
     # schedules
-    "BringForward": "Bring the database forward by the journal",
+    "BringForward": "Bring the database forward from the journal",
     "FailCreation": "Close an interrupted creation of a CA",
     "FailIssuance": "Close an interrupted issuance",
     "PublishCrls": "Publish CRLs",
     "PurgeCertificateAuthority": "Destroy a deleted CA and its key",
     "RenewOcspResponder": "Renew the OCSP responder",
     "WriteAuditReport": "Write an audit report",
-    "RefuseUnauthenticated": "Refuse requests that nobody signed",
+    "RefuseUnauthenticated": "Refuse unsigned requests",
 }
 
 
 def of_record(record: Values) -> str:
-    """What a call on record was to do, with what its parameters tell; the event's name if that is unknown."""
+    """The purpose of a call on record, with details from its parameters; an unknown event's name."""
     name = str(record.get("eventName"))
     asked, details = record.get("requestParameters") or {}, record.get("additionalEventData") or {}
     says = _SAYING.get(name)
@@ -123,7 +123,7 @@ def _installed(_: Values, details: Values) -> str:
 
 
 def _named(words: str, *members: str) -> Callable[[Values, Values], str]:
-    """Words with the first of some parameters that there is."""
+    """Words with the first present one of some parameters."""
 
     def says(asked: Values, _: Values) -> str:
         named = next((asked[member] for member in members if asked.get(member)), "")
@@ -185,7 +185,7 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "DeleteRolePolicy": _policy("Remove the policy"),
     "PutRoleTrustPolicy": _named("Save the trust policy of the role", "name"),
     "AssumeRole": _named("Assume the role", "roleArn"),
-    "AssumeRoleWithWebIdentity": _named("Assume with an OIDC token the role", "roleArn"),
+    "AssumeRoleWithWebIdentity": _named("With an OIDC token, assume the role", "roleArn"),
     "AcceptShares": _named("Accept the CAs of account", "owner"),
     "RejectShares": _named("Reject the CAs of account", "owner"),
 }

@@ -34,7 +34,7 @@ def show(
         tab: the one it belongs to.
         subtitle: of the window, if the page is not the tab's own; by default the tab's label.
         commands: of the AWS CLI, that show or do the same.
-        problems: of what was typed, by the field; with any, the page is a refusal.
+        problems: of the entries, by field; with any, the page is a refusal.
         values: what the template names.
     """
     ca = visit.ca.described

@@ -111,7 +111,7 @@ def subject(description: Description) -> str:
 
 
 def name_of(visit: Visit, arn: str) -> str:
-    """The name of a CA that something else is about; the id where the visitor may not read the CA's description."""
+    """The name of a CA on another thing's page; the id where the visitor may not read the CA's description."""
     ca_id = arns.parse_ca_arn(arn).ca_id
     ca = visit.rt.store.get_certificate_authority(arn, cached=True)
     if ca is None or not visit.may(f"cas/{ca_id}", arn=arn):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
     from chalicelib.shapes import GetCertificateResponse
 
-_LOOKS, _LOOK_SECONDS = 15, 0.2  # for a certificate that another request is signing
+_LOOKS, _LOOK_SECONDS = 15, 0.2  # to wait for a certificate that another request is signing
 
 
 def csr_of(client: Client, arn: str) -> str:
@@ -35,7 +35,7 @@ def request(visit: Visit, issuer_arn: str, members: Mapping[str, Any]) -> dict[s
     Args:
         visit: to a page of the CA.
         issuer_arn: of the CA that signs.
-        members: what the form decides, with the name of a template in `TemplateArn`.
+        members: those that the form decides, with the name of a template in `TemplateArn`.
 
     Raises:
         ApiError: the visitor may not read the CSR or the CA that signs.
@@ -78,7 +78,7 @@ def issue_and_install(visit: Visit, asked: Mapping[str, Any]) -> None:
 
 
 def _signed(client: Client, ca_arn: str, certificate_arn: str) -> GetCertificateResponse:
-    """The certificate once it is signed, which may be the work of another request.
+    """The certificate once it is signed, perhaps by another request.
 
     Raises:
         RequestInProgressException: signing takes too long.

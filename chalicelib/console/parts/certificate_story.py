@@ -1,4 +1,4 @@
-"""A certificate in words: what it is for, how long it is still valid, and the CAs above it, with their pages."""
+"""A certificate in words: its purpose, the rest of its validity, and the CAs above it, with their pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
     from chalicelib.pki.x509.reading import ParsedCertificate
 
-# For what a certificate is, by the purposes of its ExtendedKeyUsage; the first row whose purposes it has.
+# The purpose of a certificate in words, by its ExtendedKeyUsage: the first row whose purposes it has.
 _PURPOSES = (
     ({oids.SERVER_AUTH, oids.CLIENT_AUTH}, "TLS servers and clients"),
     ({oids.SERVER_AUTH}, "TLS servers"),
@@ -49,7 +49,7 @@ class Link(NamedTuple):
     """A certificate of a chain.
 
     Attributes:
-        name: of the CA if it is here, or else the common name, the first alternative name or the whole subject.
+        name: of the CA if it is here, or else the common name, the first subject alternative name or the whole subject.
         path: of the page of its CA behind `/console`; empty if the visitor has none.
     """
 
@@ -74,7 +74,7 @@ def of_certificate(certificate_der: bytes, now: datetime, otherwise: str = "cert
 
 
 def kind_of(certificate: ParsedCertificate) -> str:
-    """What a certificate is, in words."""
+    """The kind of a certificate, in words."""
     constraints = certificate.basic_constraints
     if constraints and constraints.is_ca:
         return "The certificate of a root CA" if certificate.is_self_issued else "The certificate of a subordinate CA"
@@ -85,7 +85,7 @@ def kind_of(certificate: ParsedCertificate) -> str:
 
 
 def left_of(not_before: datetime, not_after: datetime, now: datetime) -> tuple[str, str]:
-    """How long a certificate is still valid, and the tone of that."""
+    """The rest of a certificate's validity in words, and its tone."""
     if now > not_after:
         return f"expired {_length(now - not_after)} ago", "bad"
     if now < not_before:
@@ -102,7 +102,7 @@ def _length(time: timedelta) -> str:
 
 
 def name_of(certificate: ParsedCertificate) -> str:
-    """The name for people and files: a host before the common name, which need not be one."""
+    """The name for people and files: a host comes before the common name, which may be any text."""
     described = summary.of_certificate(certificate.der)
     first = next(iter(described.alternative_names), "")
     return first or names.common_name(certificate.subject_der) or described.subject

@@ -42,8 +42,8 @@ _ADVICE = {
     ),
 }
 _UNUSABLE = (
-    "This CRL is published, but a client that fetches it where certificates say gets none that it can use. The last "
-    "look says why. Check the DNS of the host name, and that it leads to this server or to the bucket."
+    "This CRL is published, but clients get no usable CRL at the URL in certificates. The monitor's last look says "
+    "why. Check that the host name resolves, and that it leads to this server or to the bucket."
 )
 
 
@@ -51,7 +51,7 @@ class Address(NamedTuple):
     """A distribution point.
 
     Attributes:
-        own: the address of the same CRL at this server, or in the bucket: works whatever the URL leads to.
+        own: the address of the same CRL at this server or in the bucket; it works even if the URL leads elsewhere.
         seen: what the monitor saw at the URL; None: nobody looks there.
     """
 
@@ -98,7 +98,7 @@ def crls(visit: Visit) -> list[CrlRow]:
 
 
 def own_address(visit: Visit, point: DistributionPoint) -> str:
-    """The address at which this home itself serves a CRL, relative where it is this server."""
+    """The address at which this home serves a CRL, relative if this server does."""
     if visit.rt.settings.buckets != "s3":
         return visit.beside(f"{point.bucket}/{point.key}")
     is_public = distribution_points.acl_of(visit.ca.record, point) == "PUBLIC_READ"

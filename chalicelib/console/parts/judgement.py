@@ -1,4 +1,4 @@
-"""What the CAs of the visitor's account say about something that was pasted: who signed it, its status, its chain."""
+"""Judgement of something that was pasted, by the CAs of the visitor's account: its signer, its status, its chain."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Finding(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is known of something, and its chain, from it up to the root; empty if it has none."""
+    """The findings about a thing, and its chain up to the root; empty if it has none."""
 
     findings: tuple[Finding, ...]
     chain: tuple[Link, ...] = ()
 
 
 def of_item(visit: Visit, item: Item, others: Sequence[Item]) -> Judgement:
-    """Judge something that was recognized, with what was pasted beside it."""
+    """Judge something that was recognized, together with the rest of the paste."""
     judge = _JUDGES.get(item.kind)
     if judge is None or item.problem:
         return Judgement(())
@@ -76,7 +76,7 @@ def _certificate(visit: Visit, encoded: bytes, others: Sequence[bytes]) -> Judge
 
 
 def _above(certificate: ParsedCertificate, others: Sequence[bytes]) -> list[bytes]:
-    """The certificates above one among those that were pasted, each of which verifies the one below."""
+    """The pasted certificates above one, each of which verifies the one below."""
     waiting, chain = {other for other in others if other != certificate.der}, list[bytes]()
     while not certificate.is_self_issued:
         upper = next((other for other in waiting if _issued(parse_certificate(other), certificate)), None)
@@ -102,7 +102,7 @@ def _signed_elsewhere(certificate: ParsedCertificate, above: Sequence[bytes]) ->
 
 
 def _status(visit: Visit, ca: CertificateAuthority, certificate: ParsedCertificate) -> Finding:
-    """What the record of the CA says about a certificate, for those who may see it."""
+    """The findings from the CA's record of a certificate, for visitors who may see it."""
     path = f"cas/{arns.parse_ca_arn(ca.arn).ca_id}/certificates/{arns.serial_hex(certificate.serial_number)}"
     if not visit.may(path):
         return Finding("muted", "Its status is not shown: your access key may not read certificates of the CA.")
@@ -127,7 +127,7 @@ def _public_key(visit: Visit, encoded: bytes, _: Sequence[bytes]) -> Judgement:
 
 
 def _key(visit: Visit, key: PublicKeyTypes) -> Iterator[Finding]:
-    """What is known of a key: the CA that has it, and whether it is compromised."""
+    """The findings about a key: the CA that has it, and whether it is compromised."""
     digest = keys.key_sha256(key)
     arn = visit.rt.store.authority_with_key(digest)
     path = f"cas/{arns.parse_ca_arn(arn).ca_id}" if arn else ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NOTES = {
     "installed": "The certificate is installed. This certificate authority can issue certificates now.",
-    "renewed": "The certificate is renewed. The one that it replaced is below.",
+    "renewed": "The certificate is renewed. The former one is below.",
     "installed_only": "The certificate is installed. Enable this certificate authority to issue certificates.",
     "disabled": "The certificate authority is disabled: it issues nothing until you enable it again.",
     "enabled": "The certificate authority is enabled.",
@@ -37,7 +37,7 @@ NOTES = {
     "revoked": "The certificate is revoked. You can see below when the CRL and OCSP show it.",
     "preset_saved": "The preset is saved.",
     "preset_deleted": "The preset is removed: requests that name it are refused.",
-    "feed_revoked": "The feed is revoked: its address answers no more.",
+    "feed_revoked": "The feed is revoked: its address no longer works.",
     "principal_created": "The principal is created. Give it an access key.",
     "principal_deleted": "The principal and its access keys are deleted.",
     "policy_saved": "The policy is saved. Every process acts by it within 5 seconds.",

@@ -1,4 +1,4 @@
-"""The CAs that may sign the certificate of another one, the best first, and why the others may not."""
+"""The CAs that may sign the certificate of another one, the best first, and the reasons against the others."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Parent(NamedTuple):
 
 
 def offered(visit: Visit) -> list[Parent]:
-    """The CAs of the account that the visitor may let sign, the best first.
+    """The CAs of the account with which the visitor may sign, the best first.
 
     The one that has signed the present certificate comes first, then those with the most levels below them, and then
-    those that live longest.
+    those that expire last.
     """
     ca, now, cas, index = visit.ca.record, visit.rt.now(), *_account(visit)
     above = [link.identity for link in chains.installed(ca)[1:2]]
@@ -54,7 +54,7 @@ def offered(visit: Visit) -> list[Parent]:
 
 
 def refusal(visit: Visit, ca_id: str) -> str:
-    """The reason why a CA of the account may not sign, for a person who chose it; empty if it may."""
+    """The reason, for the visitor, why the chosen CA may not sign; empty if it may."""
     cas, index = _account(visit)
     other = next((other for other in cas if other.arn.rsplit("/", 1)[1] == ca_id), None)
     if other is None or not _may_sign(visit, other.arn):
@@ -68,7 +68,7 @@ def _account(visit: Visit) -> tuple[list[CertificateAuthority], Index]:
 
 
 def _refusal(ca: CertificateAuthority, other: CertificateAuthority, index: Index, now: datetime) -> str:
-    """The rule that keeps a CA from signing the certificate of another one; empty if none does."""
+    """The rule that keeps a CA from signing the certificate of another one; empty if there is none."""
     if other.arn == ca.arn:
         return "Only a root signs its own certificate."
     if state.status_of(other, now) != "ACTIVE":
@@ -88,7 +88,7 @@ def _is_below(ca: CertificateAuthority, path: Path) -> bool:
 
 
 def _may_sign(visit: Visit, arn: str) -> bool:
-    """Tell whether the visitor may let a CA sign certificates of CAs, and get them."""
+    """Tell whether the visitor may issue CA certificates with a CA, and get them."""
     issuer = web.Authority(visit.rt, visit.caller, arn)
     return (
         issuer.allows("DescribeCertificateAuthority")

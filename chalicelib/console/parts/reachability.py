@@ -1,4 +1,4 @@
-"""What the monitor last saw of a CA's distribution points and OCSP URLs, as every page shows it."""
+"""The monitor's last look at a CA's distribution points and OCSP URLs, as every page shows it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WORKS, NOT_YET = severity.URL["SEEN"], severity.URL["NOT_YET"]
 
 
 def of_authority(rt: Runtime, ca: CertificateAuthority) -> list[Seen]:
-    """The verdict on each URL of a CA, the worst first; none where nobody publishes for the CA."""
+    """The verdict on each URL of a CA, the worst first; none if nothing is published for the CA."""
     return [seen(verdict) for verdict in reachability.of_authority(rt, ca)]
 
 

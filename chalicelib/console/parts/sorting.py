@@ -25,7 +25,7 @@ class Sorting(NamedTuple):
 
 
 def address(here: str, typed: Mapping[str, str], **more: str) -> str:
-    """The address of a list with what was entered, and what else is not empty."""
+    """The address of a list with its entries and all further parameters that are not empty."""
     query = urlencode({**typed, **{name: value for name, value in more.items() if value}})
     return f"{here}?{query}" if query else here
 

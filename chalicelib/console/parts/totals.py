@@ -21,7 +21,7 @@ class Tile(NamedTuple):
     Attributes:
         says: the number in words.
         path: of the list.
-        parts: what it is made of: the sign and the number of each, and the path of its list.
+        parts: the figures that it adds up: the sign and the number of each, and the path of its list.
     """
 
     label: str
@@ -61,7 +61,7 @@ def tiles(account: Overview) -> list[Tile]:
 
 
 def words(count: Count) -> str:
-    """A count in words, with what is known of it where it is not exact."""
+    """A count in words; an inexact one says in which direction."""
     return {"=": "", ">": "more than ", "<": "at most "}[count.sign] + f"{count.number:,}"
 
 

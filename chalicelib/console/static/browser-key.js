@@ -1,5 +1,5 @@
-// A key that is made in the browser, with the CSR that it signs. The key never leaves the page but as a file.
-// Source: W3C Web Cryptography API; RFC 2986 for CSRs; RFC 5280 section 4.2.1.6 for alternative names; X.690 for DER.
+// A key that is made in the browser, with the CSR that it signs. The key leaves the page only as a file.
+// Source: W3C Web Cryptography API; RFC 2986 for CSRs; RFC 5280 section 4.2.1.6 for subject alternative names; X.690 for DER.
 "use strict";
 
 (() => {
@@ -128,7 +128,7 @@
     const typed = field("browser-key-name").value.trim();
     const names = [...new Set([...(isHost(typed) ? [typed] : []), ...named()])];
     const commonName = [...typed].length <= 64 ? typed : "";
-    if (!commonName && !names.length) throw new Error("Enter a common name or an alternative name.");
+    if (!commonName && !names.length) throw new Error("Enter a common name or a subject alternative name.");
     const algorithm = algorithms[field("browser-key-algorithm").value];
     const pair = await crypto.subtle.generateKey(algorithm.key, true, ["sign", "verify"]);
     const csr = await request(pair, algorithm, commonName, names);
@@ -144,7 +144,7 @@
     target.dispatchEvent(new Event("change", { bubbles: true }));
     status.textContent = names.length
       ? "The key is made, and its CSR is below. Save the key now: only this page has it, until you leave it."
-      : "The key is made. Its certificate will have no alternative name, so browsers will accept it for no host. Save the key now.";
+      : "The key is made. Its certificate will have no subject alternative name, so browsers will refuse it. Save the key now.";
     save.focus();
   };
   field("browser-key-make").addEventListener("click", async (event) => {

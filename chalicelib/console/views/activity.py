@@ -31,8 +31,8 @@ EXAMINED = 2000  # records for a page, so that it comes soon
 _OTHER_CLOCKS = timedelta(minutes=15)
 _MOST_ENDED = 40
 FIELDS = ("scope", "operation", "actor", "outcome", "happened_from", "happened_to")
-SCOPES = {"": "Changes and refusals", "all": "Everything, reads as well"}
-LIVE_SECONDS = 15  # between two looks of the first page at what is new
+SCOPES = {"": "Changes and refusals", "all": "Everything, including reads"}
+LIVE_SECONDS = 15  # between two reloads of the first page
 OUTCOMES = severity.OUTCOME
 
 
@@ -41,11 +41,11 @@ class Row(NamedTuple):
 
     Attributes:
         record: as it was written.
-        what: what it was to do, in words.
+        what: its purpose, in words.
         at: the address of its page, behind that of the list.
         names: of the certificate, if one was issued.
-        ca_id, ca_name, serial: of what it was about; empty for nothing.
-        principal: who acted, if that is a principal of the visitor's account.
+        ca_id, ca_name, serial: of the CA and the certificate that it was about; empty for none.
+        principal: that acted, if it belongs to the visitor's account.
     """
 
     record: Mapping[str, Any]
@@ -106,7 +106,7 @@ def show_of_authority(visit: Visit) -> WireResponse:
 
 
 def _is_part(visit: Visit) -> bool:
-    """Tell whether a page asks for the list alone, as it does while it is open."""
+    """Tell whether an open page reloads only its list."""
     return visit.query.get("part") == "list"
 
 

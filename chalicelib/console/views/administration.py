@@ -85,7 +85,7 @@ def _row(settings: Settings, name: str) -> Row:
 
 
 def show_health(visit: Visit) -> WireResponse:
-    """Parts, schedules, journal, backups and disk, as of now."""
+    """Show parts, schedules, journal, backups and disk, as of now."""
     rt = visit.rt
     problems = {problem.part: problem for problem in health.recent(rt)}
     return render.page(

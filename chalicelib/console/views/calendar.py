@@ -68,7 +68,7 @@ def revoke_feed(visit: Visit) -> WireResponse:
 
 
 def read_feed(visit: Visit) -> WireResponse:
-    """The calendar behind a secret address; nobody is signed in."""
+    """The calendar behind a secret address, without a session."""
     secret = visit.named["feed"].removesuffix(".ics")
     found = feeds.read(visit.rt, visit.named["account"], secret, visit.request.source_ip)
     if isinstance(found, feeds.Rejected):
@@ -132,7 +132,7 @@ def _day(day: date, number: int, cas: list[Expiring], first: date, today: date) 
 
 
 def _absolute(visit: Visit, path: str) -> str:
-    """The whole address of a page, as the visitor's browser reaches this server."""
+    """The full address of a page, as the visitor's browser reaches this server."""
     request = visit.request
     scheme = "https" if request.secure_transport or web.secure(request) else "http"
     stage = request.path.partition(f"/{web.ROOT}/")[0]

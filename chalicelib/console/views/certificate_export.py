@@ -46,7 +46,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def export(visit: Visit) -> WireResponse:
-    """The file; its name says so if it lacks some of the list."""
+    """The file; its name says if it lacks some of the list."""
     ca_id, kind = visit.authority.ca_id if visit.authority else "", visit.query.get("format", "")
     filters = certificate_filters.read(visit.query, ca_id)
     if kind not in _WRITERS or filters.problems:
@@ -61,7 +61,7 @@ def export(visit: Visit) -> WireResponse:
 
 
 def _bounded(lines: Iterator[str]) -> tuple[list[str], bool]:
-    """As many lines as a file may have, and whether these are all."""
+    """The lines of a file up to its limits, and whether these are all."""
     kept, size = list[str](), 0
     for line in lines:
         size += len(line.encode())
@@ -93,7 +93,7 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A cell that no spreadsheet computes."""
+    """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
         return text.iso(value)
     said = " ".join(value) if isinstance(value, list) else str(value)

@@ -76,7 +76,7 @@ def download_full_chain(visit: Visit) -> WireResponse:
 
 
 def _download(visit: Visit, ending: str) -> WireResponse:
-    """A file that is named by the certificate's host, and by what it holds."""
+    """A file named after the certificate's host and its own content."""
     ders = ders_of(get(visit))
     chosen = ders[_PARTS[ending]]
     if not chosen:

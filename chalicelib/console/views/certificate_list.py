@@ -151,12 +151,12 @@ def _listed(visit: Visit, path: str, filters: Filters) -> dict[str, Any]:
 
 
 def _summary(listed: Listed, filters: Filters) -> str:
-    """The count in words, and why the order is not the wanted one."""
+    """The count in words, and the reason if the list has another order than the chosen one."""
     word = {"=": "", ">": "more than ", "<": "at most "}[listed.count.sign]
     noun = "certificate" if listed.count == (1, "=") else "certificates"
     said = f"{word}{listed.count.number:,} {noun}, {ORDERS[listed.order]}"
     if listed.order != filters.question.order:
-        said += ": the list is too long for another order, unless filters make it shorter"
+        said += ": the list is too long for another order, unless filters shorten it"
     return said[0].upper() + said[1:]
 
 
@@ -192,7 +192,7 @@ def _command(visit: Visit, filters: Filters) -> str:
 
 
 def _name_or_serial(text: str) -> dict[str, str]:
-    """The parameter of the API's search that comes nearest to a text; it has none for endings."""
+    """The parameter of the API's search that comes nearest to a text; endings have none."""
     looked_for = lookup.Lookup()
     with suppress(ValueError):
         looked_for = lookup.read(text)

@@ -1,6 +1,6 @@
 """Renewing a certificate: the form of issuing with its names and terms, what would differ, and the link in the record.
 
-Signet stores no CSRs: the new certificate is for a key made in the browser, or for a CSR, perhaps that of before.
+Signet stores no CSRs: the new certificate is for a key made in the browser, or for a CSR, perhaps the former one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEMBERS = {oid: member for member, oid in names.SUBJECT_MEMBERS.items()}
 
 
 class Renewed(NamedTuple):
-    """A certificate that is to be renewed.
+    """A certificate to renew.
 
     Attributes:
         names: its subject alternative names.
@@ -51,7 +51,7 @@ class Renewed(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What would differ between a certificate and its renewal."""
+    """The differences between a certificate and its renewal."""
 
     subject: bool
     missing: tuple[str, ...]
@@ -60,7 +60,7 @@ class Difference(NamedTuple):
 
 
 def of_serial(visit: Visit, serial: str) -> Renewed | None:
-    """The certificate with a serial number at the CA of the page; None if the visitor may not see it, or cannot."""
+    """The certificate with a serial number at the page's CA; None if there is none, or the visitor may not see it."""
     if _SERIAL.fullmatch(serial) is None:
         return None
     arn = f"{visit.ca.arn}/certificate/{serial}"
@@ -95,7 +95,7 @@ def _renewed(serial: str, certificate: ParsedCertificate, template: str, *, can_
 
 
 def typed_of(renewed: Renewed) -> dict[str, str]:
-    """The form of issuing as the certificate was issued; names go into it where the template takes them from it."""
+    """The issue form as the certificate was issued; it has the names if the template takes them from the form."""
     is_common = renewed.template in issue_request.COMMON
     chosen = {"template": renewed.template if is_common else issue_request.OTHER, "other_template": renewed.template}
     typed = chosen | {"amount": str(renewed.days), "unit": "DAYS", "renews": renewed.serial}
@@ -121,7 +121,7 @@ def difference(renewed: Renewed, plan: PlannedCertificate, csr_pem: str) -> Diff
 
 
 def issue_instead(visit: Visit, serial: str, issue: Callable[[], str]) -> str:
-    """Issue a certificate, and record together which one it replaces, if it replaces one.
+    """Issue a certificate, and record which one it replaces, if any.
 
     Args:
         visit: of the form.

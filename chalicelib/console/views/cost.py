@@ -1,4 +1,4 @@
-"""What this month would cost at AWS Private CA, beside what it costs here."""
+"""The cost of this month at AWS Private CA, beside the cost here."""
 
 from __future__ import annotations
 

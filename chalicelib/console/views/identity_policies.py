@@ -115,8 +115,8 @@ def confirm_removal(visit: Visit) -> WireResponse:
         Question(
             heading=f"Remove the policy {name}?",
             consequences=(
-                "The principal may no longer do what this policy alone allows, and its access keys with it.",
-                "What the policy denies is no longer denied.",
+                "The principal and its access keys lose whatever only this policy allows.",
+                "The denials of this policy no longer apply.",
             ),
             action=access.address(principal.name, "policy/remove", policy=name),
             button="Remove",

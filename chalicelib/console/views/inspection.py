@@ -1,6 +1,6 @@
-"""What is this? Anything that is pasted or dropped, decoded, and judged against the CAs of the account.
+"""The page "What is this?": decodes a paste or a dropped file, and judges it against the CAs of the account.
 
-Nothing of it is stored, and the page does not show it again as it was pasted.
+It stores nothing, and never shows the paste itself again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOTHING = "Paste something, or choose a file."
 
 
 class Seen(NamedTuple):
-    """Something that was recognized, with what the CAs here say about it."""
+    """Something that was recognized, with its judgement by the CAs here."""
 
     item: Item
     title: str
@@ -40,7 +40,7 @@ def show(visit: Visit) -> WireResponse:
 
 
 def inspect(visit: Visit) -> WireResponse:
-    """The form, below what was pasted into it, decoded."""
+    """The form, below the decoded paste."""
     content = visit.form.files.get("thing_file") or visit.form.get("thing").encode("utf-8", "replace")
     if not content.strip():
         return _page(visit, [], _NOTHING)

@@ -46,7 +46,7 @@ def download_csr(visit: Visit) -> WireResponse:
 
 
 def install_form(visit: Visit) -> WireResponse:
-    """The ways to install a certificate for the CA; a certificate that it has is renewed on a page of its own."""
+    """The ways to install a CA's first certificate; renewal has a page of its own."""
     return _to_renewal(visit) or _form(visit, {})
 
 

@@ -1,8 +1,8 @@
-"""Sessions that ended: the reason, the way back, and what was entered into a form that was sent too late.
+"""Sessions that ended: the reason, the way back, and the entries of a form that was sent too late.
 
-A form of a session that has ended proves by its token that this browser was signed in, and the record of that session
-says as whom. So what it holds is kept as a draft of that principal, and nobody else sees it. Nothing is done with it
-before the principal has signed in again and sends it once more.
+The token of such a form proves that this browser was signed in, and the record of the session tells as whom. So the
+entries are kept as a draft of that principal, and nobody else sees them. Nothing happens with them until the principal
+has signed in again and sends them once more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Form, Visit
 
-# Forms with entries that are work to make again, by path: none takes a secret, and none destroys anything.
+# Forms whose entries are hard to repeat, by path: none takes a secret, and none destroys anything.
 KEPT = frozenset(
     {
         "cas/create/{draft}/{step}",
@@ -46,7 +46,7 @@ def to_sign_in(visit: Visit, path: str, back: str) -> WireResponse:
     """Sign in first, then go on.
 
     Args:
-        visit: of nobody who is signed in.
+        visit: without a session.
         path: of the page, as the table of pages has it.
         back: the path of the page to return to.
     """
@@ -87,13 +87,13 @@ def _own_form(visit: Visit) -> Form | None:
 
 
 def _texts(form: Form) -> dict[str, str]:
-    """Uploaded files of PEM, as if they had been pasted into the field beside them."""
+    """The text of uploaded PEM files, as if pasted into the fields beside them."""
     pem = {name: content for name, content in form.files.items() if content.isascii() and b"-----BEGIN" in content}
     return {name.removesuffix("_file"): content.decode("ascii") for name, content in pem.items()}
 
 
 def show(visit: Visit) -> WireResponse:
-    """What was entered before the session ended, to be sent or left."""
+    """Show the entries from before the session ended, to be sent or left."""
     content = drafts.find(visit.rt, visit.signed_in, visit.named["draft"])
     if "entries" not in content:
         return render.error_page(visit, 404, "Nothing is kept here", _NOT_KEPT)

@@ -57,7 +57,7 @@ class _Extension(NamedTuple):
 
 
 def issue_form(visit: Visit) -> WireResponse:
-    """The form; with a draft in the query as it was filled in, or as the certificate to renew was issued."""
+    """The form: empty, as a draft in the query filled it in, or as the certificate to renew was issued."""
     if web.asks_for_commands(visit):
         return _form(visit, issue_request.read(web.Form(visit.query)), {})
     draft = _draft(visit, visit.query.get("draft", ""))
@@ -79,7 +79,7 @@ def show_csr(visit: Visit) -> WireResponse:
 
 
 def _offered(ca: Authority) -> frozenset[str]:
-    """The names of the templates that the visitor may issue by and that the CA's certificate lets it use."""
+    """The names of the templates that the visitor may use and that the CA's certificate permits."""
     if ca.record.certificate_der is None:
         return ca.templates
     below, is_root = state.issuer_of(ca.record).path_length, ca.record.type == "ROOT"
@@ -132,7 +132,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
 
 
 def _command(ca: Authority, defaults: Typed, typed: Typed) -> str:
-    """The command for the form as it is filled in; what has a problem counts with its default."""
+    """The command for the form as it is filled in; a field with a problem has its default."""
     shown = issue_request.without_problems(typed, defaults)
     return command("IssueCertificate", _request(ca, {**shown, "csr": ""}) | {"Csr": "fileb://request.csr.pem"})
 

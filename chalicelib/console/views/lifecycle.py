@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _COUNTED = 20
 _DISABLED = (
     "It issues nothing until you enable it again; you can do that at any time.",
-    "Certificates that it has issued stay valid. Its CRLs are published, OCSP answers, and you can revoke.",
+    "Certificates that it has issued stay valid. CRLs and OCSP go on, and you can still revoke.",
 )
 _DEFAULT_DAYS = "30"
 
@@ -55,7 +55,7 @@ def confirm_disabling(visit: Visit) -> WireResponse:
 
 
 def _stopped(rt: Runtime, ca: CertificateAuthority) -> Iterator[str]:
-    """Yield what else a DISABLED CA stops, and what it does not."""
+    """Yield sentences about what else a DISABLED CA stops, and what goes on."""
     path, now = chains.installed(ca), rt.now()
     others = iterate.of_account(rt, arns.parse_ca_arn(ca.arn).account_id)
     below = sum(1 for other in others if path and other.arn != ca.arn and _is_below(path[0], other, now))

@@ -235,8 +235,8 @@ def confirm_deactivation(visit: Visit) -> WireResponse:
         Question(
             heading=f"Deactivate the access key {key.access_key_id}?",
             consequences=(
-                "Requests that are signed with it are refused until you activate it again.",
-                "Sessions of the console that were begun with it end.",
+                "Requests signed with it are refused until you activate it again.",
+                "Console sessions opened with it end.",
                 f"It {used}.",
             ),
             action=access.address(key.principal, "key/switch", key=key.access_key_id),

@@ -34,14 +34,14 @@ TAB = "certificate"
 MOST_PARENTS, MOST_EFFECTS = 100, 50  # on a page
 _FIELDS = ("way", "parent", "amount", "unit", "path_length", "certificate", "chain")
 _DESCRIBE = "DescribeCertificateAuthority"
-_STALE = "The certificate of this CA was replaced meanwhile. This is the comparison with the one that it has now."
+_STALE = "The certificate of this CA was replaced meanwhile. This page compares with the one that it has now."
 
 
 class Planned(NamedTuple):
     """The certificate that would replace the present one.
 
     Attributes:
-        typed: what it is made of, for the form that confirms it.
+        typed: the entries it is made of, for the form that confirms it.
         after: the certificate with its chain.
         install: makes it the CA's.
     """
@@ -52,7 +52,7 @@ class Planned(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """No certificate can be made of what was entered."""
+    """The entries make no certificate."""
 
     def __init__(self, problems: Problems) -> None:
         super().__init__()
@@ -60,12 +60,12 @@ class _RefusedError(Exception):
 
 
 def show(visit: Visit) -> WireResponse:
-    """The form, filled in with what the present certificate has."""
+    """The form, filled in from the present certificate."""
     return _form(visit, {}) if _present(visit) else _to_install(visit)
 
 
 def take(visit: Visit) -> WireResponse:
-    """Show the comparison; or renew, if that was the button and what gets worse is confirmed."""
+    """Show the comparison; or renew, if that was the button and the effects are confirmed."""
     present = _present(visit)
     if not present:
         return _to_install(visit)
@@ -102,7 +102,7 @@ def _in_fields(error: errors.ApiError) -> Problems:
 
 
 def _unconfirmed(visit: Visit, present: Path, *, needed: bool) -> Problems:
-    """The problems of a confirmation: another certificate meanwhile, or a name that was not entered."""
+    """The problems of a confirmation: the certificate was replaced meanwhile, or the name is missing."""
     if visit.form.get("present") != _serial(present):
         return {"": _STALE}
     if needed and visit.form.get("confirm_ca") not in {state.name_of(visit.ca.record).strip(), visit.ca.ca_id}:
@@ -118,7 +118,7 @@ def _serial(path: Path) -> str:
 
 
 def _planned(visit: Visit, present: Path) -> Planned:
-    """The certificate that was asked for.
+    """The requested certificate.
 
     Raises:
         _RefusedError: it cannot be made.

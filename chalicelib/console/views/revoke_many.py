@@ -1,7 +1,7 @@
-"""Revoking several certificates: those that were chosen in a list, or the first of those that match its filters.
+"""Revoking several certificates: those chosen in a list, or the first that match its filters.
 
-Each is revoked by RevokeCertificate, with an audit record of its own. What was revoked before stays as it is, so the
-form may be sent again.
+Each is revoked by RevokeCertificate, with an audit record of its own. Certificates revoked before stay as they are, so
+the form may be sent again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NOT_TRIED = "Not tried, because an earlier one failed."
 
 
 class Result(NamedTuple):
-    """What became of a certificate.
+    """The outcome for a certificate.
 
     Attributes:
         word: a badge: tone, icon and word.
@@ -57,7 +57,7 @@ _REVOKED, _BEFORE, _FAILED = (severity.REVOCATION[name] for name in ("done", "be
 
 
 def preview(visit: Visit) -> WireResponse:
-    """Show what would be revoked, what cannot be, and the form."""
+    """Show the certificates to revoke, those that cannot be revoked, and the form."""
     filters = certificate_filters.read(visit.query, _ca_id(visit))
     more = False
     if "all" in visit.query and not filters.problems:
@@ -83,7 +83,7 @@ def preview(visit: Visit) -> WireResponse:
 
 
 def revoke(visit: Visit) -> WireResponse:
-    """Revoke what the form names, and tell of each how it ended."""
+    """Revoke the certificates that the form names, and show the outcome for each."""
     reason = visit.form.get("reason")
     if reason not in certificate.REASONS:
         raise errors.ValidationException("Choose a reason.")
@@ -116,7 +116,7 @@ def _chosen(visit: Visit, fields: Mapping[str, str]) -> list[tuple[str, str]]:
     """The CA's id and the serial number of each certificate that is chosen in the list.
 
     Raises:
-        ValidationException: they are too many.
+        ValidationException: there are too many.
     """
     chosen = [(match[1], match[2]) for name in fields if (match := _CHOSEN.fullmatch(name))]
     chosen = [(ca_id, serial) for ca_id, serial in chosen if _ca_id(visit) in {"", ca_id}]

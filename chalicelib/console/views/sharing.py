@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
 
 TAB = "sharing"
-_CONFIRM = "Accounts lose access by this policy: confirm it below."
+_CONFIRM = "Accounts lose access with this policy: confirm it below."
 _MOST_CHARACTERS = 20_480  # of a policy, by AWS's model
 _SAMPLE_ACCOUNT = "111122223333"
 
@@ -109,7 +109,7 @@ def confirm_forbidding(visit: Visit) -> WireResponse:
         visit,
         heading="Withdraw the permission of ACM?",
         consequences=(
-            f"ACM of account {account or visit.caller.account_id} issues, gets and renews no certificates of this CA.",
+            f"ACM of account {account or visit.caller.account_id} can no longer issue, get or renew its certificates.",
             "Certificates that it requested expire unless you grant the permission again in time.",
         ),
         action="sharing/forbid",
@@ -119,7 +119,7 @@ def confirm_forbidding(visit: Visit) -> WireResponse:
 
 
 def confirm_unsharing(visit: Visit) -> WireResponse:
-    """Show who loses what without the policy, and ask for confirmation."""
+    """Show what each account loses without the policy, and ask for confirmation."""
     policy = _policy(visit.client, visit.ca.arn)
     return _question(
         visit,

@@ -20,7 +20,7 @@ _RETURN = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*(?:\?[A-Za-z0-9_.~%&=+-]*)?", r
 # By how a session ended: `sessions.Ended`, and signing out.
 WHY = {
     "idle": "Your session has ended: no page was opened for 30 minutes.",
-    "life": "Your session has ended: it lasts 8 hours.",
+    "life": "Your session has ended: sessions last 8 hours.",
     "key": "Your session has ended: its access key was deleted or deactivated, or has expired.",
     "gone": "Your session has ended.",
     "out": "You have signed out.",
@@ -36,7 +36,7 @@ def to_sign_in(visit: Visit, back: str, why: str, *, kept: bool) -> WireResponse
     """Sign in first, then go on.
 
     Args:
-        visit: of nobody who is signed in.
+        visit: without a session.
         back: the path of the page to go on with.
         why: how the visitor's session ended: a name in `WHY`; empty if there was none.
         kept: the visitor has sent a form, and its entries are kept.

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def choose(visit: Visit) -> WireResponse:
-    """Store the theme in a cookie, and go back to the page, if it is one that the visitor may see; else to the first.
+    """Store the theme in a cookie, and go back to the page, or to the first one if the visitor may not see it.
 
-    Whatever is not a theme chooses the system's.
+    An unknown theme means the system's.
     """
     chosen, (path, _, query) = visit.form.get("theme"), visit.form.get("back").partition("?")
     cookie = theme.set_cookie(chosen if chosen in theme.THEMES else "", secure=web.secure(visit.request))

@@ -1,4 +1,4 @@
-"""Trust in the root of a CA: its file, and the commands by which programs accept it."""
+"""Trust in the root of a CA: its file, and the commands that make programs accept it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Way(NamedTuple):
-    """How some programs come to trust the root, and how they forget it."""
+    """Commands that make some programs trust the root, and that undo it."""
 
     title: str
     note: str

@@ -196,6 +196,6 @@ def created(visit: Visit) -> WireResponse:
 
 
 def _parents(visit: Visit) -> list[parents.Parent]:
-    """The CAs that the visitor may let sign the new one."""
+    """The CAs with which the visitor may sign the new one."""
     is_allowed = visit.may(f"cas/{visit.ca.ca_id}/install-signed", "POST")
     return parents.offered(visit) if is_allowed else []

@@ -17,12 +17,12 @@ UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 24
-# What is wrong, in words for whoever pasted it or chose the file.
+# The defects in words for people who pasted it or chose the file.
 _CUT_OFF = "It is incomplete or damaged: its parts are longer than the whole. Copy all of it again."
 _DAMAGED = "It is damaged: a length in it makes no sense."
 _BER = "It is not strict DER: a length takes more octets than it needs. Convert it, for example with OpenSSL."
 _MORE = "Something follows its end. Remove what does not belong to it."
-_OTHER = "{what} is not where it must be: this is damaged, or something else than what belongs here."
+_OTHER = "{what} is not where it belongs: this is damaged, or something of another kind."
 MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 

@@ -15,9 +15,9 @@ from chalicelib.pki.errors import DerError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What is wrong, in words for whoever pasted it.
-_ALONE = "A line with -----BEGIN or -----END has something else in it: it must stand alone on its line."
-_UNMATCHED = "A line with -----BEGIN or -----END has no line that belongs to it."
+# The defects in words for people who pasted it.
+_ALONE = "A line with -----BEGIN or -----END has something else in it: nothing else may be on that line."
+_UNMATCHED = "A line with -----BEGIN or -----END has no counterpart: the two must name the same kind of block."
 _NO_END = "The end is missing: the last line must begin with -----END."
 _NOT_BASE64 = "The text between -----BEGIN and -----END is damaged: characters are missing, or do not belong there."
 _BOUNDARY = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*")

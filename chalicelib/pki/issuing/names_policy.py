@@ -4,7 +4,7 @@
 email addresses of that domain. An empty policy allows every name. A policy with patterns allows no name of another
 kind, such as a URI, and holds for common names and email addresses in the subject as well.
 
-Source: RFC 5280 section 4.2.1.10 for what it means to be below a name.
+Source: RFC 5280 section 4.2.1.10 for names below a name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parse(patterns: Sequence[str]) -> tuple[str, ...]:
     """Patterns in the form in which they are compared.
 
     Raises:
-        ArgumentError: one of them is none, or there are too many.
+        ArgumentError: a pattern is malformed, or there are too many.
     """
     if len(patterns) > MOST:
         raise ArgumentError(f"A names policy has at most {MOST} patterns.")
@@ -47,7 +47,7 @@ def _parsed(pattern: str) -> str:
     host = text.removeprefix("@") if text.startswith("@") else text.removeprefix("*.")
     if len(host) > 253 or _HOST.fullmatch(host) is None:
         raise ArgumentError(
-            f"'{pattern[:100]}' is no pattern: it must be such as www.example.com, *.example.com, 10.0.0.0/8 or "
+            f"'{pattern[:100]}' is not a pattern. Patterns look like www.example.com, *.example.com, 10.0.0.0/8 or "
             "@example.com."
         )
     return text

@@ -36,7 +36,7 @@ class Summary:
 
     @property
     def name(self) -> str:
-        """The name by which people know it: the first subject alternative name, or else the subject."""
+        """The name for people: the first subject alternative name, or else the subject."""
         return self.alternative_names[0] if self.alternative_names else self.subject
 
 

@@ -118,7 +118,7 @@ def test_permission_is_given_and_taken_back(browser: Browser, acm_pca: Any) -> N
     page = browser.submit(page, "/permit", account="111122223333")
     assert [each.source_account for each in authority(browser, arn).permissions] == [ACCOUNT, "111122223333"]
     asked = page_of(browser, arn, f"/sharing/forbid?account={ACCOUNT}")
-    assert f"ACM of account {ACCOUNT} issues, gets and renews no certificates of this CA." in asked.text
+    assert f"ACM of account {ACCOUNT} can no longer issue, get or renew its certificates." in asked.text
     page = browser.submit(asked, "/forbid")
     assert note(page) == "The permission is withdrawn."
     assert [each.source_account for each in authority(browser, arn).permissions] == ["111122223333"]

@@ -54,7 +54,7 @@ def tags_of(rt: Any, ca_id: str) -> dict[str, str]:
     ("why", "words"),
     [
         ("idle", "no page was opened for 30 minutes"),
-        ("life", "it lasts 8 hours"),
+        ("life", "sessions last 8 hours"),
         ("key", "its access key was deleted or deactivated"),
         ("gone", "Your session has ended."),
     ],

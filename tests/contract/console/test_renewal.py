@@ -114,7 +114,7 @@ def test_length_that_outlives_the_parent_becomes_the_days_that_are_left(
     page = browser.get(f"/console/cas/{tree.middle}/renew")
     found = first_form(page)
     assert found["unit"] == "DAYS"
-    assert "That is longer than its signer lives." in page.text
+    assert "That is longer than its signer is valid." in page.text
     done = submitted(browser, submitted(browser, page, go="preview"), go="renew")
     assert note(done).startswith("The certificate is renewed."), done.text
     assert own(rt, tree.middle).not_after <= own(rt, tree.top).not_after
@@ -122,7 +122,7 @@ def test_length_that_outlives_the_parent_becomes_the_days_that_are_left(
 
 def test_shorter_life_and_shorter_path_need_the_name(browser: Browser, rt: Any, tree: Tree) -> None:
     for ca_id, fields, words in (
-        (tree.top, YEAR, ["Its life gets shorter", "Middle", "its chain verifies only until"]),
+        (tree.top, YEAR, ["It expires sooner", "Middle", "its chain verifies only until"]),
         (tree.middle, {"path_length": "0"}, ["Its path length gets smaller: 0 instead of 1.", "no longer verifies"]),
         (tree.middle, {"parent": tree.other}, ["Another CA signs it: “A first root” instead of “Top”."]),
     ):
@@ -198,7 +198,7 @@ def test_renewal_by_an_offline_root_is_compared_too(browser: Browser, rt: Any, c
     before = record(rt, ca_id)
     page = form(browser, ca_id)
     compare = browser.submit(page, "/renew", way="pasted", go="preview", certificate=shorter, chain=chain)
-    assert "Its life gets shorter" in compare.text
+    assert "It expires sooner" in compare.text
     assert "Its path length gets smaller: 0 instead of 1." in compare.text
     assert record(rt, ca_id) == before
     garbage = browser.submit(page, "/renew", way="pasted", go="preview", certificate="x", chain=chain)

@@ -128,7 +128,7 @@ def test_what_else_may_be_wrong(watched: Any, arn: str, answering: dict[str, Any
     answering["with"] = lambda _: b""
     assert problem(watched) == "The URL answers with 503."
     answering["with"] = lambda _: b"no answer"
-    assert problem(watched).startswith("What came cannot be read: ")
+    assert problem(watched).startswith("The answer cannot be read: ")
     answering["with"] = lambda _: codec.error("tryLater")
     assert problem(watched).startswith("It answers TRY_LATER about ")
     answering["with"] = lambda body: _broken(right(body))

@@ -42,7 +42,7 @@ def test_certificate_that_breaks_a_chain_is_installed_with_warnings(
     install_subordinate(acm_pca, top, now=clock(), days=500, path_length=0, serial_number=4)
     assert status(acm_pca, top) == "ACTIVE"
     ((*found,),) = warnings()
-    assert found[0].startswith("Its life gets shorter: it expires on ")
+    assert found[0].startswith("It expires sooner: on ")
     assert found[1] == "Its path length gets smaller: 0 instead of 1."
     assert any("One certificate is valid for longer." in words and words.startswith("Test CA: ") for words in found)
     (broken,) = (words for words in found if words.startswith("Below: "))

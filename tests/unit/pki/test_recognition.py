@@ -83,8 +83,8 @@ def test_each_encoding_is_recognized(encoded: bytes, kind: str, title: str) -> N
     [
         (b"hello", "neither PEM nor DER nor base64"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "A PEM block has no end"),
-        (b"0" * (recognition.MAX_BYTES + 1), "more than 64 KB"),
-        (ROOT.public_bytes(Encoding.PEM) * 21, "more than 20 things"),
+        (b"0" * (recognition.MAX_BYTES + 1), "longer than 64 KB"),
+        (ROOT.public_bytes(Encoding.PEM) * 21, "more than 20 structures"),
     ],
     ids=["words", "cut", "long", "many"],
 )

@@ -339,7 +339,7 @@ def test_unknown_template_is_about_the_template() -> None:
         (
             csr_of(lambda der: b"\x31" + der[1:]),
             "A CSR has tag 0x31",
-            "A CSR is not where it must be",
+            "A CSR is not where it belongs",
         ),
         (csr_of(lambda der: b"\x30\x80" + der[4:]), "A length is indefinite", "a length in it makes no sense"),
         (csr_of(lambda der: b"\x30\x83\x00" + der[2:]), "A length is not encoded minimally", "It is not strict DER"),
