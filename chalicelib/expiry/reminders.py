@@ -200,7 +200,7 @@ def message(rt: Runtime, taken: Reminding, found: Sequence[Due]) -> Message:
 
 
 def _fitting(found: Sequence[Due]) -> list[Due]:
-    """What is due, with those only counted for whose names a message has no room: the last ones."""
+    """The due expiries that a message has room to name; the last ones are only counted."""
     left, made = MOST_BYTES, []
     for due in found:
         named = 0

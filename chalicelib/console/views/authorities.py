@@ -89,7 +89,7 @@ def _introduction(visit: Visit) -> WireResponse:
 
 
 def _places(number: int, pages: int) -> tuple[tuple[str, str, str], ...]:
-    """Relation, label and number of the pages that one leads to."""
+    """The relation, label and number of each page that a page links to."""
     return (
         ("first", "First page", "1" if number > 1 else ""),
         ("prev", "Previous page", str(number - 1) if number > 1 else ""),
