@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.console.forms import wizard_draft
 from chalicelib.operations import permissions
-from tests.support.authority_steps import active_root, create, install_subordinate, issue, serial_of
+from tests.support.authority_steps import activate_root, active_root, create, install_subordinate, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION, csr
 
 if TYPE_CHECKING:
@@ -57,9 +57,18 @@ def furnish(client: Any, page: Page) -> list[str]:
     page.goto("calendar")
     assert send(page, "calendar/feeds", {"feed_description": "Team"}).ok
     assert send(page, "presets", PRESET).ok
+    activate_root(client, root, years=11)  # so that it has a former certificate
     base = f"cas/{root.rsplit('/', 1)[1]}"
+    many = [f"{path}certificates/revoke?all=yes" for path in ("", f"{base}/")]
     created = f"cas/{waiting.rsplit('/', 1)[1]}/created"
-    return [created, f"{base}/report?id={report}", f"cas/create/{draft(page)}/review", preview(page, base)]
+    return [
+        *many,
+        created,
+        f"{base}/report?id={report}",
+        f"cas/create/{draft(page)}/review",
+        preview(page, base),
+        f"{base}/certificates",
+    ]
 
 
 def policy(ca_arn: str, statement: str = "1") -> str:
