@@ -40,7 +40,7 @@ ACTS = {
     "sign-out": Act(SIGNED_OUT),
     "cas/{ca_id}/revocation/publish": Act("RequestCrlPublication"),
     "presets": Act("SaveIssuingPreset", ("preset_name", "preset_template", "preset_names", "preset_days")),
-    "presets/delete": Act("DeleteIssuingPreset", ("preset_name",)),
+    "presets/remove": Act("DeleteIssuingPreset", ("preset_name",)),
     "calendar/feeds": Act("CreateCalendarFeed", ("feed_description",)),
     "calendar/feeds/revoke": Act("DeleteCalendarFeed", ("feed",)),
     "principals/create": Act("CreatePrincipal", ("principal_name", "preset")),

@@ -43,7 +43,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "go-on/{draft}"): (),
     ("GET", "inspect"): (),
     ("POST", "inspect"): (),
-    **dict.fromkeys((("GET", "presets"), ("POST", "presets"), ("POST", "presets/delete")), (_PRESETS,)),
+    **dict.fromkeys((("GET", "presets"), ("POST", "presets"), ("POST", "presets/remove")), (_PRESETS,)),
     ("POST", "calendar/feeds"): (_LIST, _SEARCH),
     ("POST", "calendar/feeds/revoke"): (_LIST, _SEARCH),
     ("GET", "help"): (),

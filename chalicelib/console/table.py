@@ -113,7 +113,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "you", you.show),
     Page("GET", "presets", issuing_presets.show),
     Page("POST", "presets", issuing_presets.save),
-    Page("POST", "presets/delete", issuing_presets.delete),
+    Page("POST", "presets/remove", issuing_presets.delete),
     Page("GET", "calendar", calendar.show),
     Page("POST", "calendar/feeds", calendar.create_feed),
     Page("POST", "calendar/feeds/revoke", calendar.revoke_feed),

@@ -20,7 +20,7 @@ CHANGING = ("Create CA", "Issue certificate", "Delete…", "Disable", "Edit sett
 READ = """() => ({
   text: document.body.innerText,
   links: [...document.links].filter((link) => !link.hasAttribute("download")).map((link) => link.href),
-  offers: [...document.querySelectorAll("a, button")].map((each) => each.innerText.trim()),
+  offers: [...document.querySelectorAll("a, button")].map((each) => (each.innerText ?? each.textContent).trim()),
 })"""
 
 

@@ -29,20 +29,22 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 TEMPLATES = Path(render.__file__).with_name("templates")
 ACCOUNT = "222222222222"
+HOSTILE_ACCOUNT = "222233334444"
 HARMLESS = "harmless"
 SUBJECT = ("CommonName", "Organization", "OrganizationalUnit", "Locality", "State")
 EACH = len(SUBJECT)
 PARAMETERS = ("next", "done", "back", "days", "id", "once")
 # What a document consists of: its elements in order, with the names of their attributes and where addresses lead to.
-# A text that is too long for its place is in an element more, or has a title; it is counted as if it were short.
+# A text that is too long for its place is in an element more, or has a title; it is counted as if it were short. Places
+# where a long word may break are not counted.
 SHAPE = """(document) => {
   const addresses = new Set(["href", "src", "action", "formaction", "data", "hx-get", "hx-post", "poster", "srcset"]);
   const origin = (value) => new URL(value, location).href.match("^[a-z]+:(//[^/]*)?")[0];
   const shown = ({name, value}) => addresses.has(name) ? `${name}=${origin(value)}` : name;
-  const cut = (each) => each.matches("bdi[title]") && each.attributes.length === 1 && !each.children.length;
+  const cut = (each) => each.matches("bdi[title]") && each.attributes.length === 1 && !each.querySelector(":not(wbr)");
   const folded = (each) =>
-    cut(each) || (each.matches("details.long") && !each.querySelector(":not(summary, bdi, small)"));
-  const walk = (each) => folded(each) ? ["BDI"] : [
+    cut(each) || (each.matches("details.long") && !each.querySelector(":not(summary, bdi, small, wbr)"));
+  const walk = (each) => (each.tagName === "WBR" && !each.attributes.length) ? [] : folded(each) ? ["BDI"] : [
     [each.tagName, ...[...each.attributes].map(shown).sort()].join(" "),
     ...[...each.children, ...(each.content?.children ?? [])].flatMap(walk),
   ];
@@ -119,28 +121,46 @@ def request(names: list[str]) -> bytes:
     return csr(names[0], extensions=[(x509.SubjectAlternativeName(alternatives), False)])
 
 
-@pytest.fixture(scope="module")
-def hostile(home: Home) -> list[Named]:
-    return furnish(home.client(), NAMES)
-
-
-@pytest.fixture(scope="module")
-def key(home: Home) -> dict[str, str]:
-    """That of another account, where everything is the same but harmless."""
-    printed = home.signet("credentials", "create", "--account-id", ACCOUNT).stdout
+def key_of(home: Home, account_id: str) -> dict[str, str]:
+    """An access key of an account that is not the home's own, which has more pages."""
+    printed = home.signet("credentials", "create", "--account-id", account_id).stdout
     return dict(line.split("=", 1) for line in printed.split())
 
 
 @pytest.fixture(scope="module")
-def harmless(home: Home, key: dict[str, str]) -> list[Named]:
-    names = {"aws_access_key_id": key["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": key["AWS_SECRET_ACCESS_KEY"]}
-    return furnish(home.client(**names), (HARMLESS,) * len(NAMES))
+def hostile_key(home: Home) -> dict[str, str]:
+    return key_of(home, HOSTILE_ACCOUNT)
 
 
 @pytest.fixture(scope="module")
-def window(chromium: Browser, home: Home, hostile: list[Named]) -> Iterator[Page]:
+def key(home: Home) -> dict[str, str]:
+    """That of an account where everything is the same but harmless."""
+    return key_of(home, ACCOUNT)
+
+
+def furnished_by(home: Home, key: dict[str, str], names: tuple[str, ...]) -> list[Named]:
+    secrets = {"aws_access_key_id": key["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": key["AWS_SECRET_ACCESS_KEY"]}
+    return furnish(home.client(**secrets), names)
+
+
+@pytest.fixture(scope="module")
+def hostile(home: Home, hostile_key: dict[str, str]) -> list[Named]:
+    return furnished_by(home, hostile_key, NAMES)
+
+
+@pytest.fixture(scope="module")
+def harmless(home: Home, key: dict[str, str]) -> list[Named]:
+    made = furnished_by(home, key, (HARMLESS,) * len(NAMES))
+    home.signet("monitor", check=False)  # else pages would differ by what it has seen by then
+    return made
+
+
+@pytest.fixture(scope="module")
+def window(
+    chromium: Browser, home: Home, hostile_key: dict[str, str], hostile: list[Named], harmless: list[Named]
+) -> Iterator[Page]:
     with visitor(chromium, home.console_url) as page:
-        sign_in(page, home)
+        sign_in(page, home, **hostile_key)
         yield page
 
 

@@ -45,7 +45,7 @@ def test_preset_is_saved_shown_changed_and_removed(browser: Browser, rt: Any) ->
     browser.submit(edit, "presets", preset_days="7")
     (preset,) = issuing_presets.of_account(rt, OWNER)
     assert (preset.days, preset.names) == (7, ("*.example.com",))
-    page = browser.submit(browser.get("/console/presets"), "presets/delete")
+    page = browser.submit(browser.get("/console/presets"), "presets/remove")
     assert "is removed" in page.text
     assert issuing_presets.of_account(rt, OWNER) == []
 

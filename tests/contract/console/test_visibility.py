@@ -166,7 +166,7 @@ def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     assert missing <= {"cas/{ca_id}/enable", "cas/{ca_id}/restore", "cas/{ca_id}/created", "cas/{ca_id}/install-own",
                        "cas/{ca_id}/former/{version}", "cas/{ca_id}/issue/{draft}", "cas/{ca_id}/report",
                        "cas/{ca_id}/reports/{report_id}",
-                       "calendar/feeds/revoke", "presets/delete",
+                       "calendar/feeds/revoke", "presets/remove",
                        "cas/{ca_id}/sharing/forbid", "cas/{ca_id}/sharing/unshare", "cas/{ca_id}/tags/remove",
                        "cas/midpoint", "go-on/{draft}"}  # fmt: skip
 
