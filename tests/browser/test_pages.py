@@ -37,13 +37,15 @@ AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
   .filter((each) => ["serious", "critical"].includes(each.impact))
   .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
-# Theme, size of the screen, and rules of axe-core (all, if none are named): a sample, and with `--whole` every one.
+# Theme, size of the screen, and rules of axe-core (all, if none are named): a sample, and with `--whole` every one. The
+# sample is of the first page of each kind.
 LOOKS: tuple[Look, ...] = (("light", DESKTOP, {}), ("dark", DESKTOP, {"runOnly": ["color-contrast"]}))
 EVERY_LOOK: tuple[Look, ...] = tuple(
     (scheme, {"width": width, "height": 900}, {}) for scheme in ("light", "dark") for width in (390, 1920)
 )
 UNLINKED = {"sign-in", "go-on/{draft}"}  # where the session is missing, and where it was missing
 GUEST = "444455556666"
+MOST_DOCUMENTS = 1  # pages of the help in a sample: they are long, and made by one renderer
 MOST_ALIKE = 5  # pages of a kind: the home has four CAs in different states, and a page for each record of its activity
 READ = """() => ({
   links: [...document.links].map((link) => link.href),
@@ -98,20 +100,21 @@ def site(
             continue
         path = row_of(address).path
         alike[path] += 1
-        if alike[path] <= MOST_ALIKE:
-            found[address] = look(window, address, whole=request.config.getoption("--whole"))
+        whole = request.config.getoption("--whole")
+        if alike[path] <= (MOST_DOCUMENTS if path == "help/{page}" and not whole else MOST_ALIKE):
+            found[address] = look(window, address, EVERY_LOOK if whole else LOOKS if alike[path] == 1 else ())
             waiting += found[address].links
     return found
 
 
-def look(page: Page, address: str, *, whole: bool = False) -> Seen:
+def look(page: Page, address: str, looks: Iterable[Look] = LOOKS) -> Seen:
     answer = page.request.get(address)
     if not answer.ok or not answer.text().startswith("<!DOCTYPE html>"):
         return Seen(answer.status)
     page.goto(address)
     page.evaluate(AXE)
     faults = list[str]()
-    for scheme, size, rules in EVERY_LOOK if whole else LOOKS:
+    for scheme, size, rules in looks:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
         faults += [f"{scheme}, {size['width']} pixels: {each}" for each in page.evaluate(RUN_AXE, rules)]
