@@ -59,6 +59,7 @@ def furnish(client: Any, page: Page) -> list[str]:
     assert send(page, "presets", PRESET).ok
     activate_root(client, root, years=11)  # so that it has a former certificate
     base = f"cas/{root.rsplit('/', 1)[1]}"
+    pending = f"cas/{create(client, 'ROOT').rsplit('/', 1)[1]}/install"
     many = [f"{path}certificates/revoke?all=yes" for path in ("", f"{base}/")]
     created = f"cas/{waiting.rsplit('/', 1)[1]}/created"
     return [
@@ -68,6 +69,7 @@ def furnish(client: Any, page: Page) -> list[str]:
         f"cas/create/{draft(page)}/review",
         preview(page, base),
         f"{base}/certificates",
+        pending,
     ]
 
 
