@@ -59,7 +59,8 @@ ODD = """(document, words) => [...document.querySelectorAll("*")].filter((each) 
   || [each.href, each.src, each.action].some((at) => typeof at === "string" && /^[a-z]+:/.test(at)
     && !at.startsWith("data:") && new URL(at).origin !== location.origin)
 ).map((each) => each.outerHTML.slice(0, 300))"""
-WORDS = sorted({word for file in TEMPLATES.iterdir() for word in re.findall("[A-Za-z][A-Za-z0-9-]*", file.read_text())})
+MARKUP = (*TEMPLATES.iterdir(), *TEMPLATES.parent.glob("*.py"))  # where elements and attributes are written
+WORDS = sorted({word for file in MARKUP for word in re.findall("[A-Za-z][A-Za-z0-9-]*", file.read_text())})
 FETCH = f"""async ([address, body, words]) => {{
   const headers = {{"Content-Type": "application/x-www-form-urlencoded"}};
   const answer = await fetch(address, body === null ? {{}} : {{method: "POST", body, headers}});
