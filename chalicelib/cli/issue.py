@@ -88,8 +88,10 @@ def issue(  # noqa: PLR0917  click gives one argument for each option
         files.add(f"{stem}-csr.pem", csr)
         template_arn = arns.TemplateArn(arns.parse_ca_arn(ca.arn).partition, template.removesuffix("/V1"))
         named = issuing_presets.arn_of(rt, preset) if preset else str(template_arn)
-        arn, answer = _issued(Client(rt, caller), ca, csr, named, days or (preset.days if preset else _days(ca)))
+        client = Client(rt, caller)
+        arn = _issued(client, ca, csr, named, days or (preset.days if preset else _days(ca)))
         with issued_files.complaining_of(arn):
+            answer = client.call("GetCertificate", CertificateAuthorityArn=ca.arn, CertificateArn=arn)
             for ending, content in _public(answer).items():
                 files.add(stem + ending, content)
             if password:
@@ -143,10 +145,8 @@ def _days(ca: CertificateAuthority) -> int:
     return _SHORT_LIVED_DAYS if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else _DAYS
 
 
-def _issued(
-    client: Client, ca: CertificateAuthority, csr: bytes, template_arn: str, days: int
-) -> tuple[str, GetCertificateResponse]:
-    """Issue a certificate by the API: its ARN, and what GetCertificate answers.
+def _issued(client: Client, ca: CertificateAuthority, csr: bytes, template_arn: str, days: int) -> str:
+    """Issue a certificate by the API; returns its ARN.
 
     Raises:
         ApiError: the API refuses it.
@@ -159,8 +159,7 @@ def _issued(
         "Validity": {"Type": "DAYS", "Value": days},
         "IdempotencyToken": secrets.token_hex(18),
     }
-    arn = client.call("IssueCertificate", **request)["CertificateArn"]
-    return arn, client.call("GetCertificate", CertificateAuthorityArn=ca.arn, CertificateArn=arn)
+    return client.call("IssueCertificate", **request)["CertificateArn"]
 
 
 def _public(answer: GetCertificateResponse) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""The files of a certificate with its key: all or none, and over existing ones only on request."""
+"""The files of a certificate with its key: all or none, unless they replace existing ones, which needs `--force`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib import files
+from chalicelib.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ class Files:
         self._names.append(name)
 
     def publish(self) -> list[Path]:
-        """Give all files their names, or none.
+        """Give all files their names, or none; where they replace others, a failure may leave some replaced.
 
         Raises:
             OSError: a file of that name has appeared, or the directory cannot be written.
@@ -85,10 +86,12 @@ def staged(directory: Path, names: Sequence[str], *, replace: bool) -> Iterator[
 
 @contextmanager
 def complaining_of(arn: str) -> Iterator[None]:
-    """Report a certificate that was issued but whose files could not be written."""
+    """Report a certificate that was issued but could not be fetched, or whose files could not be written."""
     try:
         yield
     except OSError as error:
-        raise click.ClickException(
-            f"The files could not be written ({error.strerror}), and the key is gone: revoke {arn}."
-        ) from error
+        reason = f"The files could not be written ({error.strerror})"
+        raise click.ClickException(f"{reason}, and the key is gone: revoke {arn}.") from error
+    except ApiError as error:
+        reason = f"The certificate could not be fetched ({error.message.rstrip('.')})"
+        raise click.ClickException(f"{reason}, and the key is gone: revoke {arn}.") from error

@@ -7,7 +7,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,11 +26,11 @@ from chalicelib.trust import Root
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chalicelib.cli.trust_stores import Place
     from chalicelib.records import CertificateAuthority
-    from chalicelib.trust import Words
+    from chalicelib.trust import Store, Words
 
-_MEANING = "Programs that use these stores will accept every certificate of this root and of the CAs below it."
+_TRUSTED = "Programs that use these stores will accept every certificate of this root and of the CAs below it."
+_NOT_TRUSTED = "Programs will refuse its certificates."
 
 
 @click.group()
@@ -60,37 +60,17 @@ _ca_option = click.option("--ca", "ca_name", metavar="CA", help="A CA below the 
 @trust.command()
 @_options
 @recorded("InstallTrust", "ca_name", "kinds")
-def install(  # noqa: PLR0917  click gives one argument for each option
-    ca_name: str | None,
-    kinds: tuple[str, ...],
-    databases: tuple[Path, ...],
-    only_print: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
-    account_id: str | None,
-) -> None:
+def install(**options: Any) -> None:
     """Make this machine trust a root: shows the commands, and asks before it runs them."""
-    root = _root(ca_name, account_id)
-    places = trust_stores.on_this_machine(kinds, databases)
-    commands = [(place, place.store.install) for place in places if place.holds(root) is not True]
-    _change(root, commands, _MEANING, only_print=only_print, yes=yes)
+    _change(lambda store: store.install, _TRUSTED, until=True, **options)
 
 
 @trust.command()
 @_options
 @recorded("RemoveTrust", "ca_name", "kinds")
-def remove(  # noqa: PLR0917  click gives one argument for each option
-    ca_name: str | None,
-    kinds: tuple[str, ...],
-    databases: tuple[Path, ...],
-    only_print: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
-    account_id: str | None,
-) -> None:
+def remove(**options: Any) -> None:
     """Undo `signet trust install`: shows the commands, and asks before it runs them."""
-    root = _root(ca_name, account_id)
-    places = trust_stores.on_this_machine(kinds, databases)
-    commands = [(place, place.store.remove) for place in places if place.holds(root) is not False]
-    _change(root, commands, "Programs will refuse its certificates.", only_print=only_print, yes=yes)
+    _change(lambda store: store.remove, _NOT_TRUSTED, until=False, **options)
 
 
 @trust.command("list")
@@ -139,20 +119,32 @@ def _top(ca: CertificateAuthority) -> bytes:
 
 
 def _change(
-    root: Root, changes: Sequence[tuple[Place, Sequence[Words]]], meaning: str, *, only_print: bool, yes: bool
+    templates: Callable[[Store], Sequence[Words]],
+    meaning: str,
+    *,
+    until: bool,
+    ca_name: str | None,
+    account_id: str | None,
+    kinds: tuple[str, ...],
+    databases: tuple[Path, ...],
+    only_print: bool,
+    yes: bool,
 ) -> None:
-    """Show commands, ask, and run them.
+    """Show the commands of each store, ask, and run them, until each trusts the root, or none does.
 
     Raises:
         ClickException: nobody agrees, or a command fails.
     """
+    root = _root(ca_name, account_id)
+    places = trust_stores.on_this_machine(kinds, databases)
+    changes = [(place, templates(place.store)) for place in places if place.holds(root) is not until]
     click.echo(_described(root))
     if not changes:
         click.echo("Nothing has to change in the stores of this machine.")
         return
     with tempfile.TemporaryDirectory() as directory:
         file = f"{root.label}.pem" if only_print else str(Path(directory, f"{root.label}.pem"))
-        commands = [(place.title, place.commands(templates, root, file)) for place, templates in changes]
+        commands = [(place.title, place.commands(words, root, file)) for place, words in changes]
         for title, lines in commands:
             click.echo("\n".join((f"# {title}", *map(shlex.join, lines))))
         if only_print:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LISTED = 50
 MOST_BYTES = 200_000  # of what a message names: EventBridge and SNS take 256 KB
-EVERY = timedelta(minutes=10)
+EVERY = timedelta(minutes=9)  # the schedule comes every ten, and not to the second
 LEASE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
 LAG = timedelta(minutes=1)  # of the index behind the latest writes

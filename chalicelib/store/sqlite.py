@@ -98,11 +98,14 @@ class SqliteTable:
             try:
                 refusals = [_refusal(connection, writes) for writes in transactions]
                 connection.execute("COMMIT")
-                self._marks[os.getpid()].written()
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            try:
+                self._marks[os.getpid()].written()
+            except OSError as error:  # not raised: what is committed must not be tried again
+                return [error] * len(refusals)
             return refusals
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:

@@ -80,5 +80,8 @@ def test_serial_begins_with_its_zeros_or_without_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["a:" * 5000, "\\" * 9000, "CN=" * 3000, "/" * 9000 + "=", "0" * 9000, "a" * 9000])
-def test_long_text_costs_little(text: str) -> None:
-    lookup.read(text)
+def test_long_text_is_cut_before_it_is_read(text: str) -> None:
+    found = lookup.read(text)
+    assert found == lookup.read(text[: lookup.MOST_CHARACTERS])
+    texts = (*(span.first for span in found.spans), found.ending, found.serial, *found.values)
+    assert max(map(len, texts)) <= lookup.MOST_CHARACTERS

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 
 from chalicelib.cli import issued_files
 from chalicelib.config import Settings
+from chalicelib.errors import ServiceUnavailable
 from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from chalicelib.pki.x509 import summary
@@ -184,6 +185,15 @@ def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match=r"the key is gone: revoke arn:x\."):
         write_beside_another(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b.pem": "appeared meanwhile"}
+
+
+def test_certificate_that_cannot_be_fetched_is_named() -> None:
+    outage = ServiceUnavailable("A part of the service does not answer.")
+    with (
+        pytest.raises(click.ClickException, match=r"fetched \(A part .* answer\), and the key is gone: revoke arn:x\."),
+        issued_files.complaining_of("arn:x"),
+    ):
+        raise outage
 
 
 def test_directory_that_cannot_be_written_is_refused_before_anything_is_issued(

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chalicelib import files
 from chalicelib.store import RecordError, StoreError
 from chalicelib.store.sqlite import SqliteTable, open_store
-from chalicelib.store.table import Key, Put
+from chalicelib.store.table import ABSENT, Key, Put
 from tests.support.builders import START
 from tests.support.store_records import ACCOUNT, authority, certificate, token
 
@@ -149,6 +152,34 @@ def test_file_that_disappears_from_under_a_process_takes_no_more_writes(tmp_path
     with pytest.raises(RecordError, match=r"was deleted or replaced"):
         table.write(Put({"pk": "A", "sk": "2"}))
     assert (how == "replaced") == (tmp_path / "signet.db").exists()
+
+
+class FailingMark:
+    """A mark of the log that cannot be made at first, because the disk is full for a moment."""
+
+    def __init__(self, failures: int) -> None:
+        self._failures = failures
+
+    def written(self) -> None:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_nothing_is_tried_again_once_it_is_committed(path: Path) -> None:
+    """Else a writer would learn that its own record is in its way."""
+    table: Any = SqliteTable(path)
+    table._connection()
+    table._marks[os.getpid()] = FailingMark(2)  # for the first writer, and then for the others together
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(4) as threads:
+        other.execute("BEGIN IMMEDIATE")
+        writers = [threads.submit(table.write, Put({"pk": "A", "sk": str(number)}, ABSENT)) for number in range(4)]
+        while len(table._commits._waiting) < 3:  # one leads, and waits for the other program
+            time.sleep(0.01)
+        other.execute("ROLLBACK")
+    assert {type(writer.exception()) for writer in writers} == {StoreError}
+    assert [item["sk"] for item in table.query("A")] == ["0", "1", "2", "3"]
+    del table._marks[os.getpid()]
 
 
 def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, path: Path) -> None:
