@@ -57,7 +57,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and 
 	$(BIN)/pytest tests/e2e
 
 simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000 CAs with failures, verified hourly by OpenSSL, and run deeper interleavings
-	$(BIN)/pytest --whole tests/simulation tests/faults/test_interleavings.py
+	$(BIN)/pytest --whole --timeout 0 tests/simulation tests/faults/test_interleavings.py
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients with good, revoked, expired and foreign certificates
 	$(BIN)/python -m tests.clients.matrix
@@ -72,7 +72,7 @@ soak: $(VENV)/dev.stamp ## serve 16 clients for 30 minutes, or MINUTES=n; fails 
 	$(BIN)/python -m tests.bench.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 calls, damage every file of a home, and let its disk fail
-	$(BIN)/pytest --whole tests/faults/test_power_cuts.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
+	$(BIN)/pytest --whole --timeout 0 tests/faults/test_power_cuts.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
 
 mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
 	$(BIN)/python -m tests.mutation

@@ -52,16 +52,14 @@ SHAPE = """(document) => {
   return walk(document.documentElement);
 }"""
 # What no template of the console has: its elements, attributes and addresses are ours or they are somebody's.
-ODD = """(document, words) => [...document.querySelectorAll("*")].filter((each) =>
-  !words.includes(each.tagName.toLowerCase())
-  || [...each.attributes].some(({name}) => !words.includes(name))
-  || each.matches("[class*=pwned], [id*=pwned], script:not([src*='static/']), a[href^=data]:not([download])")
+ODD = """(document) => [...document.querySelectorAll("*")].filter((each) =>
+  each.matches("[class*=pwned], [id*=pwned], script:not([src*='static/']), a[href^=data]:not([download])")
   || [each.href, each.src, each.action].some((at) => typeof at === "string" && /^[a-z]+:/.test(at)
     && !at.startsWith("data:") && new URL(at).origin !== location.origin)
 ).map((each) => each.outerHTML.slice(0, 300))"""
 MARKUP = (*TEMPLATES.iterdir(), *TEMPLATES.parent.glob("*.py"))  # where elements and attributes are written
-WORDS = sorted({word for file in MARKUP for word in re.findall("[A-Za-z][A-Za-z0-9-]*", file.read_text())})
-FETCH = f"""async ([address, body, words]) => {{
+WORDS = {word for file in MARKUP for word in re.findall("[A-Za-z][A-Za-z0-9-]*", file.read_text())}
+FETCH = f"""async ([address, body]) => {{
   const headers = {{"Content-Type": "application/x-www-form-urlencoded"}};
   const answer = await fetch(address, body === null ? {{}} : {{method: "POST", body, headers}});
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -69,7 +67,9 @@ FETCH = f"""async ([address, body, words]) => {{
   const typed = "textarea, input:is(:not([type]), [type=text], [type=search], [type=number], [type=date])";
   return {{
     status: answer.status, type: answer.headers.get("content-type"),
-    text: parsed.body.textContent, shape: ({SHAPE})(parsed), odd: ({ODD})(parsed, words),
+    text: parsed.body.textContent, shape: ({SHAPE})(parsed), odd: ({ODD})(parsed),
+    words: [...new Set([...parsed.querySelectorAll("*")].flatMap(
+      (each) => [each.tagName.toLowerCase(), ...each.getAttributeNames()]))],
     links: [...parsed.querySelectorAll("a[href], [hx-get]")].map(
       (each) => at(each.getAttribute("href") ?? each.getAttribute("hx-get"))),
     next: [...parsed.querySelectorAll("a[rel=next]")].map((each) => at(each.getAttribute("href"))),
@@ -84,7 +84,8 @@ FETCH = f"""async ([address, body, words]) => {{
 
 def fetch(page: Page, address: str, body: str | None = None) -> Any:
     """What the browser makes of a page, without showing it."""
-    return page.evaluate(FETCH, [urljoin(page.url, address), body, WORDS])
+    seen = page.evaluate(FETCH, [urljoin(page.url, address), body])
+    return seen | {"odd": seen["odd"] + sorted({*seen["words"]} - WORDS)}
 
 
 class Named(NamedTuple):

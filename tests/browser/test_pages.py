@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin
 
 import pytest
 
@@ -15,12 +14,13 @@ from chalicelib.access import resource_policy
 from chalicelib.console import sessions, table
 from tests.browser import furnished
 from tests.browser.screen import DESKTOP, PHONE, sign_in, visitor
+from tests.browser.walking import MOST_ALIKE, row_of, unseen
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import csr
 from tests.support.roles import trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
@@ -45,8 +45,6 @@ EVERY_LOOK: tuple[Look, ...] = tuple(
 )
 UNLINKED = {"sign-in", "go-on/{draft}"}  # where the session is missing, and where it was missing
 GUEST = "444455556666"
-MOST_DOCUMENTS = 1  # pages of the help in a sample: they are long, and made by one renderer
-MOST_ALIKE = 5  # pages of a kind: the home has four CAs in different states, and a page for each record of its activity
 READ = """() => ({
   links: [...document.links].map((link) => link.href),
   parts: [...document.querySelectorAll("[hx-get]")].map((each) => new URL(each.getAttribute("hx-get"), location).href),
@@ -92,27 +90,22 @@ def site(
     home.signet("principal", "create", "zed", "--preset", "read-only")
     home.signet("credentials", "create", "--principal", "zed")
     waiting = [urljoin(home.console_url, path) for path in ("cas", *furnished.furnish(home.client(), window))]
-    found: dict[str, Seen] = {}
-    alike = Counter[str]()
-    while waiting:
-        address = waiting.pop()
-        if not address.startswith(home.console_url[:-1]) or address in found:
-            continue
+    whole, found, kinds = request.config.getoption("--whole"), dict[str, Seen](), set[str]()
+    for address in unseen(home, waiting, help=MOST_ALIKE if whole else 1):  # documents are long, and alike
         path = row_of(address).path
-        alike[path] += 1
-        whole = request.config.getoption("--whole")
-        if alike[path] <= (MOST_DOCUMENTS if path == "help/{page}" and not whole else MOST_ALIKE):
-            found[address] = look(window, address, EVERY_LOOK if whole else LOOKS if alike[path] == 1 else ())
-            waiting += found[address].links
+        found[address] = look(window, address, EVERY_LOOK if whole else () if path in kinds else LOOKS)
+        kinds.add(path)
+        waiting += found[address].links
     return found
 
 
-def look(page: Page, address: str, looks: Iterable[Look] = LOOKS) -> Seen:
+def look(page: Page, address: str, looks: Sequence[Look]) -> Seen:
     answer = page.request.get(address)
     if not answer.ok or not answer.text().startswith("<!DOCTYPE html>"):
         return Seen(answer.status)
     page.goto(address)
-    page.evaluate(AXE)
+    if looks:
+        page.evaluate(AXE)
     faults = list[str]()
     for scheme, size, rules in looks:
         page.emulate_media(color_scheme=scheme)
@@ -126,11 +119,6 @@ def look(page: Page, address: str, looks: Iterable[Look] = LOOKS) -> Seen:
     read = page.evaluate(READ)
     links = [urldefrag(each).url for each in read["links"] + read["parts"]]
     return Seen(answer.status, links, read["forms"], faults, width)
-
-
-def row_of(address: str, method: str = "GET") -> table.Page:
-    found, _ = table.find(urlsplit(address).path.removeprefix("/console").strip("/"))
-    return next(page for page in found if page.method == method)
 
 
 def of_row(site: dict[str, Seen], row: table.Page) -> dict[str, Seen]:
@@ -160,10 +148,9 @@ def test_page_of_a_shared_ca_is_for_everybody(chromium: Browser, home: Home) -> 
     with visitor(chromium, home.console_url, reduced_motion="reduce") as page:
         sign_in(page, home, **key)
         waiting, found = [f"{base}/certificates/{issued.replace(':', '').zfill(32)}"], dict[str, Seen]()
-        while waiting:
-            address = waiting.pop()
-            if address.startswith(home.console_url[:-1]) and "/create" not in address and address not in found:
-                found[address] = look(page, address)
+        for address in unseen(home, waiting, help=1):
+            if "/create" not in address:
+                found[address] = look(page, address, () if row_of(address) in map(row_of, found) else LOOKS)
                 waiting += found[address].links
     assert {row_of(address).path for address in found} >= {
         row.path for row in table.PAGES if row.others and row.method == "GET" and "{draft}" not in row.path
