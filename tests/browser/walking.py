@@ -24,7 +24,7 @@ def unseen(home: Home, waiting: list[str], **most: int) -> Iterator[str]:
     """
     seen, alike = set[str](), Counter[str]()
     while waiting:
-        address = waiting.pop()
+        address = waiting.pop(0)  # nearest first: a CA before the filters of its certificates
         if not address.startswith(home.console_url[:-1]) or address in seen:
             continue
         seen.add(address)

@@ -85,8 +85,8 @@ def test_other_paths_and_methods_are_refused_in_aws_s_form(home: Home, method: s
 UNROUTED = [
     ("PUT", "/console", 405),
     ("DELETE", "/console/cas", 405),
-    ("GET", "/console/sign-out", 405),
-    ("HEAD", "/console/cas/00000000-0000-0000-0000-000000000000/sharing/permit", 405),
+    ("PUT", "/console/sign-out", 405),
+    ("PATCH", "/console/cas/00000000-0000-0000-0000-000000000000/sharing/permit", 405),
     ("PATCH", "/console/none", 404),
     ("GET", "/console/a/b/c/d/e/f/g", 404),
     ("GET", "/console/a/b/c/d/e/f/", 404),
@@ -230,9 +230,9 @@ def test_server_prints_lines_to_paste_that_work(tmp_path: Path) -> None:
     home.start()
     assert home.process is not None
     assert home.process.stdout is not None
-    lines = [home.process.stdout.readline().strip() for _ in range(4)]
-    script = "\n".join(lines[1:]).replace(".venv/bin/", f"{BIN}/")
-    environment = home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    lines = [home.process.stdout.readline() for _ in range(6)]
+    script = "".join(line for line in lines if line.startswith("  ")).replace(".venv/bin/", f"{BIN}/")
+    environment = home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}", "BROWSER": "true"}
     found = subprocess.run(
         ["bash", "-ec", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

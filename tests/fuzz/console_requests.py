@@ -38,7 +38,7 @@ def _fields(rng: Random, target: Target) -> list[tuple[str, str]]:
     return [("token", token), *typed] * rng.choice((1, 1, 1, 1, 1, 2, 30))
 
 
-def _path(rng: Random, target: Target, path: str) -> str:
+def path_of(rng: Random, target: Target, path: str) -> str:
     """A page's path with values for its segments: often of things that exist."""
     segments = {
         "ca_id": rng.choice((target.ca_id, target.ca_id, rng.choice(target.other_ids))),
@@ -48,6 +48,10 @@ def _path(rng: Random, target: Target, path: str) -> str:
         "report_id": rng.choice(target.other_ids),
         "file": rng.choice(_FILES),
         "name": rng.choice(_FILES),
+        "page": rng.choice(("crl", "ocsp", "none")),
+        "version": str(rng.randrange(3)),
+        "account": "000000000000",
+        "feed": f"{rng.randrange(8):043x}.ics",
     }
     made = "/console/" + re.sub(r"\{(\w+)\}", lambda found: segments[found[1]], path)
     return made.rstrip("/") if rng.random() < 0.95 else one_line(mutation.text(rng, made))
@@ -68,7 +72,7 @@ def urlencoded_forms(rng: Random, target: Target) -> Request:
     body = urlencode(_fields(rng, target), errors="replace").encode()
     if rng.random() < 0.4:
         body = mutation.octets(rng, body)
-    return form(target, _path(rng, target, rng.choice(FORMS)), "application/x-www-form-urlencoded", body)
+    return form(target, path_of(rng, target, rng.choice(FORMS)), "application/x-www-form-urlencoded", body)
 
 
 def multipart_forms(rng: Random, target: Target) -> Request:
@@ -82,7 +86,7 @@ def multipart_forms(rng: Random, target: Target) -> Request:
     body = ("".join(parts) + f"--{boundary}--\r\n").encode(errors="replace")
     if rng.random() < 0.5:
         body = mutation.octets(rng, body)
-    return form(target, _path(rng, target, rng.choice(FORMS)), f"multipart/form-data; boundary={boundary}", body)
+    return form(target, path_of(rng, target, rng.choice(FORMS)), f"multipart/form-data; boundary={boundary}", body)
 
 
 def cookies(rng: Random, target: Target) -> Request:
@@ -104,4 +108,4 @@ def read_pages(rng: Random, target: Target) -> Request:
     """Pages, with what their queries may say."""
     query = mutation.text(rng, QUERY) if rng.random() < 0.5 else "&".join(rng.sample(QUERY.split("&"), 3))
     headers = [("host", HOST), ("cookie", f"signet-session={target.session}")]
-    return Request("GET", _path(rng, target, rng.choice(PAGES)), one_line(query), headers, b"")
+    return Request("GET", path_of(rng, target, rng.choice(PAGES)), one_line(query), headers, b"")

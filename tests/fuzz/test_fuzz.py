@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.operations import explain
-from tests.fuzz import mutation, requests
+from tests.fuzz import console_requests, mutation, requests
 from tests.fuzz import run as fuzz
 from tests.fuzz.target import Answer, Target
 
@@ -85,3 +85,8 @@ def test_mutations_of_der_stay_readable_more_often_than_not() -> None:
         except IndexError:
             continue
     assert readable > 100
+
+
+def test_every_page_has_an_address_for_the_fuzzer(target: Target) -> None:
+    for path in console_requests.PAGES:
+        assert "{" not in console_requests.path_of(random.Random(0), target, path)

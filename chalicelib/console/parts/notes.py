@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOTES = {
     "installed": "The certificate is installed. This certificate authority can issue certificates now.",
+    "installed_before": "This certificate authority has a certificate. To replace it, renew it.",
     "renewed": "The certificate is renewed. The former one is below.",
     "installed_only": "The certificate is installed. Enable this certificate authority to issue certificates.",
     "disabled": "The certificate authority is disabled: it issues nothing until you enable it again.",

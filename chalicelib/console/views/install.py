@@ -47,19 +47,24 @@ def download_csr(visit: Visit) -> WireResponse:
 
 def install_form(visit: Visit) -> WireResponse:
     """The ways to install a CA's first certificate; renewal has a page of its own."""
-    return _to_renewal(visit) or _form(visit, {})
+    if _has_certificate(visit):
+        return web.redirect(visit, authority_page.address(visit.ca.ca_id, "renew"))
+    return _form(visit, {})
 
 
-def _to_renewal(visit: Visit) -> WireResponse | None:
-    """Go on to the page of renewal if the CA has a certificate."""
-    is_renewal = lifecycle.is_renewable(visit.ca.described["Status"])
-    return web.redirect(visit, authority_page.address(visit.ca.ca_id, "renew")) if is_renewal else None
+def _has_certificate(visit: Visit) -> bool:
+    return lifecycle.is_renewable(visit.ca.described["Status"])
+
+
+def _was_installed(visit: Visit) -> WireResponse:
+    """The answer to a form that came after the first certificate, as the second press of a button does."""
+    return authority_page.done(visit, "", "installed_before")
 
 
 def install_pasted(visit: Visit) -> WireResponse:
     """Install the certificate that was pasted or uploaded."""
-    if renewal := _to_renewal(visit):
-        return renewal
+    if _has_certificate(visit):
+        return _was_installed(visit)
     try:
         certificate, chain = pasted.read(visit.form, csr.parse_csr_der(visit.ca.record.csr_der or b"").spki_der)
         if not certificate:
@@ -75,13 +80,15 @@ def install_pasted(visit: Visit) -> WireResponse:
 
 def install_own(visit: Visit) -> WireResponse:
     """Let a root sign its own certificate, and install it."""
-    return _to_renewal(visit) or _install_issued(visit, visit.ca.arn, "RootCACertificate", "own")
+    if _has_certificate(visit):
+        return _was_installed(visit)
+    return _install_issued(visit, visit.ca.arn, "RootCACertificate", "own")
 
 
 def install_signed(visit: Visit) -> WireResponse:
     """Let a CA of the same account sign the certificate of a subordinate, and install it with its chain."""
-    if renewal := _to_renewal(visit):
-        return renewal
+    if _has_certificate(visit):
+        return _was_installed(visit)
     chosen, depth = visit.form.get("parent"), visit.form.get("path_length")
     parent = next((parent for parent in parents.offered(visit) if parent.ca_id == chosen), None)
     if parent is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import shutil
 import signal
@@ -17,12 +18,14 @@ import pytest
 from chalicelib import files
 from chalicelib.store import RecordError
 from chalicelib.store.sqlite import SqliteTable
-from chalicelib.store.table import Key, Put
+from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Key, Put
 from tests.support.home import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from chalicelib.store.table import Write
 
 CHILD = """
 import sys
@@ -72,6 +75,17 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 def beside(path: Path) -> set[str]:
     return {entry.name for entry in path.parent.iterdir()} - {"signet.db", "signet.db.lock"}
+
+
+@pytest.mark.parametrize("write", [Put({"pk": "A", "sk": "1"}, ABSENT), Delete(Key("B", "1"))], ids=["refused", "vain"])
+def test_write_that_changes_nothing_leaves_no_mark_without_a_log(path: Path, write: Write) -> None:
+    table = SqliteTable(path)
+    table.write(Put({"pk": "A", "sk": "1"}))
+    table.close()
+    with contextlib.suppress(ConditionFailedError):
+        table.write(write)
+    assert "signet.db.open" not in beside(path)
+    assert SqliteTable(path).get(Key("A", "1")) is not None
 
 
 def test_clean_end_leaves_no_log(path: Path) -> None:
