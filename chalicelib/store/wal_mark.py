@@ -7,7 +7,7 @@ and removes the mark. A mark without a log therefore means lost writes.
 Each process that has written holds a shared lock on the mark, which ends with the process. SQLite removes the log when
 its last connection is closed, so a process keeps one connection open until it removes the mark or ends.
 
-Source: SQLite, "Write-Ahead Logging", sections 2.2 and 4.
+Source: SQLite, "Write-Ahead Logging", sections 2.2 and 4; "Database File Format", section 4.1.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from chalicelib.store import RecordError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MAGIC = bytes.fromhex("377f06")  # the fourth byte is the byte order of the checksums
 _BUSY_MILLISECONDS = 2_000  # others that open or close the database wait for this process
 _LEFT: list[WalMark] = []  # open until the process ends, so that the log stays
 
@@ -35,12 +36,21 @@ def check(database: Path) -> None:
     Raises:
         RecordError: it was deleted or emptied.
     """
-    log, mark = _beside(database, "-wal"), _beside(database, ".open")
-    if mark.exists() and not (log.exists() and log.stat().st_size):
+    mark = _beside(database, ".open")
+    if mark.exists() and not _has_log(database):
         raise RecordError(
-            f"{log} is lost, and with it the last writes: restore {database.parent} from a backup. If another program "
+            f"{_beside(database, '-wal')} is lost, and with it the last writes: restore {database.parent} from a backup. If another program "
             f"has closed the database since Signet was killed, no write is lost: remove {mark}."
         )
+
+
+def _has_log(database: Path) -> bool:
+    """Whether the log begins as a log does; one that was emptied while a process wrote on begins with zeros."""
+    try:
+        with _beside(database, "-wal").open("rb") as log:
+            return log.read(len(_MAGIC)) == _MAGIC
+    except FileNotFoundError:
+        return False
 
 
 def lock_of(database: Path) -> Path:
@@ -110,8 +120,11 @@ class WalMark:
     def _emptied(self, mark: Path, *, wait: bool) -> bool:
         """Copy the log into the database, and then remove the mark; False if somebody uses the database.
 
-        The log stays: a mark without a log would mean lost writes, and the power may go before the mark does.
+        The log stays: a mark without a log would mean lost writes, and the power may go before the mark does. A log that
+        was emptied is not copied: it would overwrite the database with zeros.
         """
+        if not _has_log(self._database):
+            return False
         self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS if wait else 0}")
         (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
         if not is_busy:

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from chalicelib.access import access_keys, principals
 from chalicelib.ca import chains
+from chalicelib.console.parts import notes
 from chalicelib.operations import certificates
 from tests.support.builders import csr, pem, root_certificate, sign_csr
 from tests.support.console_authority_steps import note, page_of, problems
@@ -245,7 +246,8 @@ def test_install_pages_of_a_ca_with_a_certificate_lead_to_its_renewal(browser: B
     fields = first_form(form(browser, tree.middle))
     for action in ("install", "install-own", "install-signed"):
         went = browser.post(f"/console/cas/{tree.middle}/{action}", fields | {"years": "1", "parent": tree.other})
-        assert went.url.endswith("/renew")
+        assert went.url.endswith(f"/cas/{tree.middle}")
+        assert notes.NOTES["installed_before"] in went.text
     assert record(rt, tree.middle) == before
     waiting = create(rt, "SUBORDINATE", {"CommonName": "Waiting"})
     assert browser.get(f"/console/cas/{waiting}/renew").url.endswith("/install")

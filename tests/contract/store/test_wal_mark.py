@@ -171,6 +171,18 @@ def test_lost_log_of_a_killed_process_is_missed(path: Path, how: str) -> None:
     assert SqliteTable(path).get(Key("A", "2")) is None
 
 
+@pytest.mark.parametrize("how", ["killed", "ended"])
+def test_log_that_was_emptied_under_a_process_which_writes_on_is_missed(path: Path, how: str) -> None:
+    """Its first bytes are zeros then, and SQLite ignores it without a word."""
+    process = Process(path)
+    process.tell("1")
+    path.with_name("signet.db-wal").write_bytes(b"")
+    process.tell("2")
+    process.kill() if how == "killed" else process.end()
+    with pytest.raises(RecordError, match="is lost"):
+        SqliteTable(path).get(Key("A", "1"))
+
+
 def test_lost_log_is_missed_though_another_process_ended_well(path: Path) -> None:
     first, second = Process(path), Process(path)
     first.tell("1")
