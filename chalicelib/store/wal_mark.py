@@ -39,8 +39,9 @@ def check(database: Path) -> None:
     mark = _beside(database, ".open")
     if mark.exists() and not _has_log(database):
         raise RecordError(
-            f"{_beside(database, '-wal')} is lost, and with it the last writes: restore {database.parent} from a backup. If another program "
-            f"has closed the database since Signet was killed, no write is lost: remove {mark}."
+            f"{_beside(database, '-wal')} is lost, and with it the last writes: restore {database.parent} from a "
+            f"backup. If another program has closed the database since Signet was killed, no write is lost: remove "
+            f"{mark}."
         )
 
 
@@ -120,8 +121,8 @@ class WalMark:
     def _emptied(self, mark: Path, *, wait: bool) -> bool:
         """Copy the log into the database, and then remove the mark; False if somebody uses the database.
 
-        The log stays: a mark without a log would mean lost writes, and the power may go before the mark does. A log that
-        was emptied is not copied: it would overwrite the database with zeros.
+        The log stays: a mark without a log would mean lost writes, and the power may go before the mark does. An
+        emptied log is not copied: it would overwrite the database with zeros.
         """
         if not _has_log(self._database):
             return False

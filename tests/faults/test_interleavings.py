@@ -196,7 +196,7 @@ SCENARIOS = {
     "first-crl": Scenario(active_root, (issue, publish), 2, whole_calls=True, ahead=STALL),
     "first-crl-by-two": Scenario(active_root, (issue, issue), 2, whole_calls=True),
     "another-address": Scenario(moved, (issue, publish), 2, whole_calls=True),
-    "switched-on": Scenario(switched_on, (revoke, issue, publish), 2, whole_calls=True),
+    "switched-on": Scenario(switched_on, (revoke, issue, publish), 1, whole_calls=True),
     "renewal": Scenario(expired, (renew, publish), 2, whole_calls=True),
 }
 # What takes minutes, with `--whole`.
@@ -215,6 +215,7 @@ DEEPER = {
         due_in_partition, (publish, publish, revoke), 2, whole_calls=True, ahead=STALL
     ),
     "deeper-first-crl": Scenario(active_root, (issue, publish), 2, ahead=STALL),
+    "deeper-switched-on": Scenario(switched_on, (revoke, issue, publish), 2, whole_calls=True),
     "deeper-renewal": Scenario(expired, (renew, publish), 2),
     "deeper-another-address": Scenario(moved, (issue, publish, revoke), 2, whole_calls=True),
 }
