@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({UUID})", re.ASCII)
@@ -175,6 +176,7 @@ _PARTITIONS = {
 }
 
 
+@lru_cache(maxsize=64)
 def _partition(region: str) -> tuple[str, str]:
     return next(partition for prefix, partition in _PARTITIONS.items() if region.startswith(prefix))
 

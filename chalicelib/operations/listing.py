@@ -108,9 +108,9 @@ def everything(rt: Runtime, caller: Caller, question: Question, *, most: int) ->
             return
 
 
-def count(rt: Runtime, caller: Caller, question: Question) -> Count:
-    """Count a list without a text, as its pages do."""
-    ask = asked(rt, caller, question)
+def count(rt: Runtime, caller: Caller, question: Question, known: dict[str, bool] | None = None) -> Count:
+    """Count a list without a text, as its pages do; `known` as in `asked`."""
+    ask = asked(rt, caller, question, known)
     period = _period(ask)
     entries = _whole(ask, period)
     if entries is None:
@@ -123,9 +123,9 @@ def count(rt: Runtime, caller: Caller, question: Question) -> Count:
     return Count(len(_matching(ask, entries)))
 
 
-def next_to_expire(rt: Runtime, caller: Caller, *, limit: int) -> list[Match]:
+def next_to_expire(rt: Runtime, caller: Caller, known: dict[str, bool] | None = None, *, limit: int) -> list[Match]:
     """The certificates that expire next, without revoked ones; it examines as many as a page does."""
-    ask = asked(rt, caller, Question(state="ISSUED"))
+    ask = asked(rt, caller, Question(state="ISSUED"), known)
     rows, _, _ = _rows(ask, Period(caller.account_id, "expires", ask.now), "", limit, backwards=False)
     return [match for _, match in rows[:limit]]
 
@@ -313,7 +313,8 @@ def _rows(
         entries = ask.rt.store.entries_by_time(period, beyond=beyond, backwards=backwards, limit=size)
         seen = [entry for entry in entries if ask.may_see(entry.ca_id)]
         for entry, record in zip(seen, ask.records(seen), strict=True):
-            rows += [(entry.position, ask.shown(record))] if record is not None and ask.passes(record) else []
+            if record is not None and len(rows) <= limit and ask.passes(record):
+                rows.append((entry.position, ask.shown(record)))
         examined += len(entries)
         beyond = entries[-1].position if entries else beyond
         if len(entries) < size or len(rows) > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
@@ -84,7 +84,7 @@ class Asked:
     now: datetime
     lookup: Lookup | None = None
     requesters: frozenset[str] = frozenset()
-    known: dict[str, bool] = field(default_factory=dict)
+    known: dict[str, bool]
 
     @property
     def ca_arn(self) -> str:
@@ -151,8 +151,14 @@ _OF_RECORDS: tuple[Callable[[Asked, Certificate], bool], ...] = (
 )
 
 
-def asked(rt: Runtime, caller: Caller, question: Question) -> Asked:
+def asked(rt: Runtime, caller: Caller, question: Question, known: dict[str, bool] | None = None) -> Asked:
     """Read a question; the caller's operation is SearchCertificates.
+
+    Args:
+        rt: the runtime.
+        caller: who asks.
+        question: the question.
+        known: decisions that several questions of one visit share, by the id of a CA; this question adds its own.
 
     Raises:
         AccessDeniedException: the caller may not search in its CA.
@@ -166,7 +172,15 @@ def asked(rt: Runtime, caller: Caller, question: Question) -> Asked:
         lookup = lookup if other or lookup.serial else None
         lookup = lookups.Lookup() if other else lookup  # nothing is in both CAs
     requesters = _requesters(rt, caller, question.requested_by)
-    made = Asked(rt=rt, caller=caller, question=question, now=rt.now(), lookup=lookup, requesters=requesters)
+    made = Asked(
+        rt=rt,
+        caller=caller,
+        question=question,
+        now=rt.now(),
+        lookup=lookup,
+        requesters=requesters,
+        known={} if known is None else known,
+    )
     if question.ca_id:
         find.find(rt, caller, made.ca_arn)
         made.known[question.ca_id] = True

@@ -60,25 +60,27 @@ def totals(rt: Runtime, caller: Caller, cas: Sequence[CertificateAuthority], now
     """Count what an account with these CAs has; `now` is in whole seconds."""
     searching = replace(caller, operation="SearchCertificates")
     there = [ca for ca in cas if not ca_state.is_gone(ca, now)]
-    valid, soon = Question(state="ISSUED"), Between(now, now + SOON)
+    valid, soon, known = Question(state="ISSUED"), Between(now, now + SOON), dict[str, bool]()
     return Totals(
         authorities=Counter(ca_state.status_of(ca, now) for ca in there),
-        valid=listing.count(rt, searching, valid),
-        expiring=listing.count(rt, searching, replace(valid, expires=soon)),
-        revoked=listing.count(rt, searching, Question(state="REVOKED")),
+        valid=listing.count(rt, searching, valid, known),
+        expiring=listing.count(rt, searching, replace(valid, expires=soon), known),
+        revoked=listing.count(rt, searching, Question(state="REVOKED"), known),
         begins=now,
         ends=now + SOON,
-        next_expiries=_next(rt, searching, there, now),
+        next_expiries=_next(rt, searching, there, now, known),
     )
 
 
-def _next(rt: Runtime, caller: Caller, cas: Sequence[CertificateAuthority], now: datetime) -> tuple[Expiry, ...]:
+def _next(
+    rt: Runtime, caller: Caller, cas: Sequence[CertificateAuthority], now: datetime, known: dict[str, bool]
+) -> tuple[Expiry, ...]:
     """The next to expire; the certificate of a CA counts as the CA."""
     certified = [ca for ca in cas if ca_state.status_of(ca, now) in _CERTIFIED]
     own = {ca_state.issuer_of(ca).serial_number for ca in certified}
     leaves = [
         Expiry(record.not_after, match.summary.name, arns.parse_ca_arn(record.ca_arn).ca_id, arns.serial_hex(serial))
-        for match in listing.next_to_expire(rt, caller, limit=2 * NEXT)
+        for match in listing.next_to_expire(rt, caller, known, limit=2 * NEXT)
         if (serial := (record := match.record).serial_number) not in own
     ]
     ends = ((ca_state.issuer_of(ca).not_after, ca) for ca in certified)

@@ -94,6 +94,11 @@ def _serial(text: str) -> int:
     return int(text, 16)
 
 
+def _list(text: str) -> list[Any]:
+    found: list[Any] = [] if text == "[]" else json.loads(text)  # most are empty
+    return found
+
+
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 _AS_TIME: _Codec = (micros, moment)
 _AS_JSON: _Codec = (_json, json.loads)
@@ -103,22 +108,22 @@ _CODECS: dict[str, _Codec] = {
     "configuration": _AS_JSON,
     "revocation_configuration": _AS_JSON,
     "content": _AS_JSON,
-    "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in json.loads(text))),
-    "policies": (_json, lambda text: tuple((name, policy) for name, policy in json.loads(text))),
-    "tags": (_json, lambda text: tuple((key, value) for key, value in json.loads(text))),
-    "shared_with": (_json, lambda text: tuple(json.loads(text))),
+    "chain_der": (_join, lambda text: tuple(bytes.fromhex(part) for part in _list(text))),
+    "policies": (_json, lambda text: tuple((name, policy) for name, policy in _list(text))),
+    "tags": (_json, lambda text: tuple((key, value) for key, value in _list(text))),
+    "shared_with": (_json, lambda text: tuple(_list(text))),
     "shared_with_all": (int, bool),
     "active": (int, bool),
     "confirmed": (int, bool),
-    "assigned": (_json, lambda text: tuple(json.loads(text))),
-    "names": (_json, lambda text: tuple(json.loads(text))),
-    "audiences": (_json, lambda text: tuple(json.loads(text))),
-    "undecided": (_json, lambda text: tuple(json.loads(text))),
-    "ocsp_key_hashes": (_json, lambda text: tuple(json.loads(text))),
-    "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in json.loads(text))),
-    "distribution_points": (_points, lambda text: tuple(_point(row) for row in json.loads(text))),
-    "looks": (_looks, lambda text: tuple(_look(*row) for row in json.loads(text))),
-    "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in json.loads(text))),
+    "assigned": (_json, lambda text: tuple(_list(text))),
+    "names": (_json, lambda text: tuple(_list(text))),
+    "audiences": (_json, lambda text: tuple(_list(text))),
+    "undecided": (_json, lambda text: tuple(_list(text))),
+    "ocsp_key_hashes": (_json, lambda text: tuple(_list(text))),
+    "permissions": (_permissions, lambda text: tuple(_permission(*row) for row in _list(text))),
+    "distribution_points": (_points, lambda text: tuple(_point(row) for row in _list(text))),
+    "looks": (_looks, lambda text: tuple(_look(*row) for row in _list(text))),
+    "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in _list(text))),
 }
 _TIMES = (
     "changed_at",

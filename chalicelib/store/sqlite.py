@@ -148,6 +148,8 @@ class SqliteTable:
         )
         with self._errors():
             connection = self._connection()
+            if len(pks) == 1:
+                return [Key(*row) for row in connection.execute(part, (*pks, first, last, limit))]
             rows = connection.execute(joined, (json.dumps(list(pks)), first, last, limit + 1)).fetchall()
             if len(rows) > limit:  # unordered: the first keys of each partition include the first keys of all
                 rows = []
