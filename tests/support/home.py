@@ -50,6 +50,7 @@ class Home:
         self.process: subprocess.Popen[str] | None = None
         self.stderr: int | None = None  # a descriptor, instead of server.log
         self._exports: dict[str, str] = {}
+        self._clients: list[Any] = []
 
     @property
     def url(self) -> str:
@@ -90,6 +91,8 @@ class Home:
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.process = None
+        for client in self._clients:  # one that is used again connects again
+            client.close()
         return code
 
     def under_name(self, host: str, address: str, own: str) -> tuple[str, ...]:
@@ -150,7 +153,8 @@ class Home:
             "aws_secret_access_key": exports["AWS_SECRET_ACCESS_KEY"],
             "config": Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
         } | more
-        return boto3.session.Session().client("acm-pca", **arguments)
+        self._clients.append(boto3.session.Session().client("acm-pca", **arguments))
+        return self._clients[-1]
 
     def get(self, path: str) -> dict[str, Any]:
         """The answer to a signed GET of an extension."""
