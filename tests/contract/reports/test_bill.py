@@ -14,7 +14,7 @@ from tests.support.builders import CRL_CONFIGURATION
 if TYPE_CHECKING:
     from tests.faults.world import Clock
 
-OCSP = {"OcspConfiguration": {"Enabled": True}}
+OCSP = {"OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}}
 DAY = {"Type": "DAYS", "Value": 1}
 
 
