@@ -76,7 +76,12 @@ def time_facts(now: datetime) -> list[tuple[str, tuple[str, ...]]]:
 
 def time_text(moment: datetime) -> str:
     """A time as conditions compare it: in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second_text(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=64)  # a page asks for a thousand CAs at once
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def judge(condition: Condition, facts: Facts) -> Judgement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import resource
 import signal
@@ -67,6 +68,8 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)
         _allow_connections()
         reconcile.bring_forward(rt)
+        gc.collect()
+        gc.freeze()  # what the start has made stays; looking through it would stop an answer for 30 ms now and then
         # The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on
         # until then, and one that enters a finalized interpreter aborts the process.
         loop = asyncio.new_event_loop()

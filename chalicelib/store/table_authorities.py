@@ -57,7 +57,7 @@ class Authorities(Base):
         if cached and (known := self._cache.get(arn)) is not None:
             return known
         item = self.table.get(items.authority_key(arn))
-        ca = None if item is None else items.from_item(CertificateAuthority, item)
+        ca = None if item is None else self._authority(item)
         if ca is None or ca.arn != arn:
             self._cache.pop(arn, None)
             return None
@@ -71,7 +71,7 @@ class Authorities(Base):
         self, account_id: str, *, limit: int, after: str | None = None
     ) -> list[CertificateAuthority]:
         page = self.table.query(f"ACCOUNT#{account_id}", after=f"CA#{after or ''}", limit=limit)
-        return [items.from_item(CertificateAuthority, item) for item in page]
+        return [self._authority(item) for item in page]
 
     def list_authority_ids(self, account_id: str) -> list[str]:
         keys = self.table.keys(None, [f"ACCOUNT#{account_id}"], "CA#", "CA#~", limit=_MOST_IDS)
