@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 # Days, CAs (of which 10 are poisoned), revocations: by default what takes some seconds.
-SCALED = (6, 40, 100)
+SCALED = (5, 24, 70)
 WHOLE = (30, 1000, 3000)
 SHORT = (5, 16, 60)
 

@@ -47,36 +47,48 @@ def test_untouched_records_are_verified() -> None:
     assert verdict == (RECORDS, (), (), (LAST,))
 
 
-@pytest.mark.slow
-def test_each_deletion_is_found() -> None:
-    for at in range(RECORDS):
-        assert problems(LINES[:at] + LINES[at + 1 :]), at
+@pytest.fixture(scope="module")
+def some(request: pytest.FixtureRequest) -> tuple[list[bytes], Head]:
+    """Records of which each is changed in turn, and their head."""
+    lines, last = written(RECORDS if request.config.getoption("--whole") else 200)
+    return lines, chain.sign(KEY, last)
 
 
 @pytest.mark.slow
-def test_each_swap_of_neighbours_is_found() -> None:
-    for at in range(RECORDS - 1):
-        assert problems([*LINES[:at], LINES[at + 1], LINES[at], *LINES[at + 2 :]]), at
+def test_each_deletion_is_found(some: tuple[list[bytes], Head]) -> None:
+    lines, head = some
+    for at in range(len(lines)):
+        assert problems(lines[:at] + lines[at + 1 :], head), at
 
 
 @pytest.mark.slow
-def test_an_edit_of_each_record_is_found() -> None:
-    for at, line in enumerate(LINES):
+def test_each_swap_of_neighbours_is_found(some: tuple[list[bytes], Head]) -> None:
+    lines, head = some
+    for at in range(len(lines) - 1):
+        assert problems([*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]], head), at
+
+
+@pytest.mark.slow
+def test_an_edit_of_each_record_is_found(some: tuple[list[bytes], Head]) -> None:
+    lines, head = some
+    for at, line in enumerate(lines):
         edited = line.replace(b'"channel":"api"', b'"channel":"cli"')
         assert edited != line
-        assert problems([*LINES[:at], edited, *LINES[at + 1 :]]), at
+        assert problems([*lines[:at], edited, *lines[at + 1 :]], head), at
 
 
 @pytest.mark.slow
-def test_each_truncation_is_found() -> None:
-    for length in range(RECORDS):
-        assert problems(LINES[:length]), length
+def test_each_truncation_is_found(some: tuple[list[bytes], Head]) -> None:
+    lines, head = some
+    for length in range(len(lines)):
+        assert problems(lines[:length], head), length
 
 
 @pytest.mark.slow
-def test_each_doubled_record_is_found() -> None:
-    for at in range(RECORDS):
-        assert problems(LINES[: at + 1] + LINES[at:]), at
+def test_each_doubled_record_is_found(some: tuple[list[bytes], Head]) -> None:
+    lines, head = some
+    for at in range(len(lines)):
+        assert problems(lines[: at + 1] + lines[at:], head), at
 
 
 @pytest.mark.parametrize("at", [0, 6, 11])
