@@ -43,6 +43,8 @@ _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 # They start processes or run a scenario thousands of times; other tests cover the same lines in a fraction of the time.
 _WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation"}
+# Each of these fills a table of DynamoDB's, which takes seconds with moto: they meet LocalStack's.
+_LONG_LISTS = ("store/test_listing.py", "store/test_overview.py")
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
 
 
@@ -75,7 +77,8 @@ def _on_localstack(item: pytest.Item) -> bool:
 
 
 def _on_the_laptop(item: pytest.Item) -> bool:
-    return item.path.parent.name != "localstack"
+    is_long = item.path.as_posix().endswith(_LONG_LISTS) and "dynamodb" in item.name
+    return item.path.parent.name != "localstack" and not is_long
 
 
 @pytest.fixture(autouse=True, scope="session")
