@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -51,6 +52,7 @@ class Home:
         self.stderr: int | None = None  # a descriptor, instead of server.log
         self._exports: dict[str, str] = {}
         self._clients: list[Any] = []
+        atexit.register(self._kill)
 
     @property
     def url(self) -> str:
@@ -82,6 +84,11 @@ class Home:
                 assert self.process.poll() is None, (self.data.parent / "server.log").read_text()
                 time.sleep(0.05)
         raise AssertionError("the server does not answer")
+
+    def _kill(self) -> None:
+        """End a server that a failed test has left."""
+        if self.process is not None:
+            self.process.kill()
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal to the server and return its exit code."""
