@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CLIENTS, ROWS = 16, 10
+VALID_SECONDS = 180
 MEGABYTE = 1 << 20
 WAL_MEGABYTES = 64
 GROWTH = 1.25  # of memory and descriptors from the middle of the time to its end
@@ -72,7 +73,7 @@ class Soak:
         client, request, crl = self._home.client(), csr(), f"crl/{self._arn.rsplit('/', 1)[1]}.crl"
         while not self._stopping.is_set():
             number += 1
-            made = self._timed(lambda: issue(client, self._arn, Csr=request))
+            made = self._timed(lambda: issue(client, self._arn, Csr=request, Validity=_for_a_moment()))
             if made and number % 4 == 0:
                 self._timed(lambda made=made: fetch(client, self._arn, made), is_issue=False)  # type: ignore[misc]
             if made and number % 5 == 0:
@@ -117,6 +118,11 @@ class Soak:
             logs=_megabytes([*data.glob("*.log*"), *(data / "audit").glob("*")]),
             database=_megabytes([data / "signet.db"]),
         )
+
+
+def _for_a_moment() -> dict[str, Any]:
+    """A validity after which a revoked certificate leaves the CRL: otherwise the CRL grows, and memory with it."""
+    return {"Type": "ABSOLUTE", "Value": int(time.time()) + VALID_SECONDS}
 
 
 def _resident(process: int) -> float:
