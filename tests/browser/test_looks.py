@@ -128,7 +128,7 @@ def test_theme_holds_from_the_first_paint_with_script_and_without(
     assert window.evaluate(GROUND) == light
 
 
-@pytest.mark.parametrize("path", ["sign-in", "step", "tags", "search"])
+@pytest.mark.parametrize("path", ["sign-in", "step", "tags", "search", "issue"])
 def test_first_field_is_two_tabs_away(chromium: Browser, window: Page, home: Home, base: str, path: str) -> None:
     """The first leads to the link that skips what stands around the page; Enter; the second is in the field."""
     authority = base.partition("/certificates")[0]
