@@ -40,7 +40,7 @@ def check(database: Path) -> None:
     if mark.exists() and not _has_log(database):
         raise RecordError(
             f"{_beside(database, '-wal')} is lost, and with it the last writes: restore {database.parent} from a "
-            f"backup. If another program has closed the database since Signet was killed, no write is lost: remove "
+            "backup. If another program has closed the database since Signet was killed, no write is lost: remove "
             f"{mark}."
         )
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CLIENTS, ROWS = 16, 10
-REVOKED = 50  # one certificate in so many: the server's memory follows the CRL, which only grows in this time
 MEGABYTE = 1 << 20
 WAL_MEGABYTES = 64
 GROWTH = 1.25  # of memory and descriptors from the middle of the time to its end
@@ -76,7 +75,7 @@ class Soak:
             made = self._timed(lambda: issue(client, self._arn, Csr=request))
             if made and number % 4 == 0:
                 self._timed(lambda made=made: fetch(client, self._arn, made), is_issue=False)  # type: ignore[misc]
-            if made and number % REVOKED == 0:
+            if made and number % 5 == 0:
                 self._timed(lambda made=made: revoke(client, self._arn, made), is_issue=False)  # type: ignore[misc]
             if number % 10 == 0:
                 self._timed(

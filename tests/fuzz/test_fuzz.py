@@ -88,5 +88,5 @@ def test_mutations_of_der_stay_readable_more_often_than_not() -> None:
 
 
 def test_every_page_has_an_address_for_the_fuzzer(target: Target) -> None:
-    for path in console_requests.PAGES:
+    for path in (*console_requests.PAGES, *console_requests.FORMS):
         assert "{" not in console_requests.path_of(random.Random(0), target, path)
