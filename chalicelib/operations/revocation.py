@@ -34,10 +34,9 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
 
     Raises:
         InvalidStateException: the CA is neither ACTIVE nor DISABLED.
-        InvalidRequestException: the serial is not hexadecimal, names the CA's own self-signed certificate, or the
-            certificate has expired.
+        InvalidRequestException: the serial is not hexadecimal, or names a root's own certificate, in any status.
         ResourceNotFoundException: the CA has reserved no such serial number.
-        RequestAlreadyProcessedException: it is revoked already.
+        RequestAlreadyProcessedException: the certificate is revoked already, or has expired.
     """
     text = request["CertificateSerial"]
     try:
@@ -48,7 +47,7 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
             member=("CertificateSerial",),
         ) from error
     for _ in range(_ATTEMPTS):
-        ca = find.require(rt, caller, request["CertificateAuthorityArn"], STATES, _NOT_REVOKING)
+        ca = find.find(rt, caller, request["CertificateAuthorityArn"])
         record = _revocable(rt, ca, serial_number)
         revoked_at = rt.now()
         reason = request["RevocationReason"]
@@ -74,10 +73,13 @@ def revoke_certificate(rt: Runtime, caller: Caller, request: shapes.RevokeCertif
 
 
 def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Certificate:
-    root_serial = state.issuer_of(ca).serial_number if ca.type == "ROOT" else None
+    """The record of a certificate that may be revoked now; a root's own never may, whatever the CA's status."""
+    is_installed_root = ca.type == "ROOT" and ca.certificate_der is not None
+    root_serial = state.issuer_of(ca).serial_number if is_installed_root else None
     record = rt.store.get_certificate(ca.arn, serial_number) if serial_number < 1 << 128 else None
     if serial_number == root_serial or (record is not None and certificates.is_root_certificate(record)):
         raise errors.InvalidRequestException("Self-signed certificate can not be revoked")
+    state.check_status(ca, rt.now(), STATES, _NOT_REVOKING)
     if record is None:
         raise errors.ResourceNotFoundException(
             f"Could not find a certificate with serial {serial_number:x} of certificate authority {ca.arn}."
@@ -85,7 +87,9 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
     if record.revoked_at is not None:
         raise errors.RequestAlreadyProcessedException(f"The certificate {record.arn} is revoked already.")
     if record.not_after < rt.now():
-        raise errors.InvalidRequestException(f"The certificate {record.arn} has expired and cannot be revoked.")
+        raise errors.RequestAlreadyProcessedException(
+            f"The certificate {record.arn} has expired and cannot be revoked."
+        )
     return record
 
 

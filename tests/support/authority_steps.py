@@ -22,6 +22,16 @@ def create(client: Any, kind: str = "SUBORDINATE", **more: Any) -> str:
 
 def activate_root(client: Any, arn: str, *, years: int = 10, signing_algorithm: str = "SHA256WITHECDSA") -> str:
     """Let a root issue and install its own certificate; returns the certificate's ARN."""
+    issued = own_certificate(client, arn, years=years, signing_algorithm=signing_algorithm)
+    answer = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=issued)
+    client.import_certificate_authority_certificate(
+        CertificateAuthorityArn=arn, Certificate=answer["Certificate"].encode()
+    )
+    return issued
+
+
+def own_certificate(client: Any, arn: str, *, years: int = 10, signing_algorithm: str = "SHA256WITHECDSA") -> str:
+    """Let a root issue its own certificate; returns the certificate's ARN."""
     request = client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
     issued = client.issue_certificate(
         CertificateAuthorityArn=arn,
@@ -29,12 +39,8 @@ def activate_root(client: Any, arn: str, *, years: int = 10, signing_algorithm: 
         SigningAlgorithm=signing_algorithm,
         TemplateArn=ROOT_TEMPLATE,
         Validity={"Type": "YEARS", "Value": years},
-    )["CertificateArn"]
-    answer = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=issued)
-    client.import_certificate_authority_certificate(
-        CertificateAuthorityArn=arn, Certificate=answer["Certificate"].encode()
     )
-    return str(issued)
+    return str(issued["CertificateArn"])
 
 
 def active_root(client: Any, **more: Any) -> str:

@@ -11,7 +11,16 @@ from cryptography import x509
 
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.reconcile import reconcile
-from tests.support.authority_steps import active_root, fetch, issue, serial_of
+from tests.support.authority_steps import (
+    activate_root,
+    active_root,
+    create,
+    fetch,
+    issue,
+    own_certificate,
+    serial_of,
+    status,
+)
 from tests.support.refusals import refusal
 from tests.support.revocations import published, revoke, serials
 
@@ -106,19 +115,59 @@ def test_revoking_a_serial_that_is_none_is_refused(acm_pca: Any, case: str) -> N
     assert refusal(acm_pca.revoke_certificate, **request)[0] == code
 
 
-def test_root_cannot_revoke_itself(acm_pca: Any) -> None:
-    arn = active_root(acm_pca)
-    serial = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]["Serial"]
-    request = {"CertificateAuthorityArn": arn, "CertificateSerial": serial, "RevocationReason": "SUPERSEDED"}
-    code, message = refusal(acm_pca.revoke_certificate, **request)
-    assert (code, message) == ("InvalidRequestException", "Self-signed certificate can not be revoked")
+def _waiting(_client: Any, _arn: str, _clock: Any) -> str:
+    return "PENDING_CERTIFICATE"
 
 
-def test_expired_certificate_cannot_be_revoked(acm_pca: Any, clock: Any) -> None:
+def _installed(client: Any, arn: str, _clock: Any) -> str:
+    activate_root(client, arn)
+    return "ACTIVE"
+
+
+def _disabled(client: Any, arn: str, clock: Any) -> str:
+    _installed(client, arn, clock)
+    client.update_certificate_authority(CertificateAuthorityArn=arn, Status="DISABLED")
+    return "DISABLED"
+
+
+def _expired(client: Any, arn: str, clock: Any) -> str:
+    _installed(client, arn, clock)
+    clock.forward(days=3660)
+    return "EXPIRED"
+
+
+def _deleted(client: Any, arn: str, _clock: Any) -> str:
+    client.delete_certificate_authority(CertificateAuthorityArn=arn)
+    return "DELETED"
+
+
+@pytest.mark.parametrize("bring", [_waiting, _installed, _disabled, _expired, _deleted])
+def test_root_cannot_revoke_its_own_certificate_in_any_status(acm_pca: Any, clock: Any, bring: Any) -> None:
+    """Terraform destroys roots that were never installed, and tolerates this text alone (acmpca/certificate.go)."""
+    arn = create(acm_pca, "ROOT")
+    own = own_certificate(acm_pca, arn)
+    reached = bring(acm_pca, arn, clock)
+    assert status(acm_pca, arn) == reached
+    request = {"CertificateAuthorityArn": arn, "CertificateSerial": serial_of(own), "RevocationReason": "UNSPECIFIED"}
+    expected = ("InvalidRequestException", "Self-signed certificate can not be revoked")
+    assert refusal(acm_pca.revoke_certificate, **request) == expected
+    described = acm_pca.describe_certificate_authority(CertificateAuthorityArn=arn)["CertificateAuthority"]
+    if installed := described.get("Serial"):
+        assert refusal(acm_pca.revoke_certificate, **request | {"CertificateSerial": installed}) == expected
+
+
+def test_status_is_judged_before_any_other_serial(acm_pca: Any) -> None:
+    arn = create(acm_pca, "ROOT")
+    request = {"CertificateAuthorityArn": arn, "CertificateSerial": "01", "RevocationReason": "UNSPECIFIED"}
+    assert refusal(acm_pca.revoke_certificate, **request)[0] == "InvalidStateException"
+
+
+def test_expired_certificate_cannot_be_revoked_and_terraform_can_still_destroy_it(acm_pca: Any, clock: Any) -> None:
+    """Of the answers that Terraform tolerates this is the one that fits (acmpca/certificate.go)."""
     arn = active_root(acm_pca)
     issued = issue(acm_pca, arn)
     clock.forward(days=31)
-    with pytest.raises(acm_pca.exceptions.InvalidRequestException, match="expired"):
+    with pytest.raises(acm_pca.exceptions.RequestAlreadyProcessedException, match="expired"):
         revoke(acm_pca, arn, issued)
 
 
