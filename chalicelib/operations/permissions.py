@@ -5,6 +5,7 @@ Source: AWS Private CA API, CreatePermission, ListPermissions, DeletePermission;
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -119,4 +120,17 @@ def _described(ca: CertificateAuthority, permission: Permission) -> shapes.Permi
         "Principal": permission.principal,
         "SourceAccount": permission.source_account,
         "Actions": list(permission.actions),  # type: ignore[arg-type]  # only these three are accepted
+        "Policy": _policy(ca, permission),
     }
+
+
+def _policy(ca: CertificateAuthority, permission: Permission) -> str:
+    """The permission as a policy document. AWS calls the member a policy's name, but never says what it holds."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": permission.principal},
+        "Action": [f"acm-pca:{action}" for action in permission.actions],
+        "Resource": ca.arn,
+        "Condition": {"StringEquals": {"aws:SourceAccount": permission.source_account}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def test_permission_is_listed_as_it_was_given(acm_pca: Any, arn: str, clock: Any
     permit(acm_pca, arn, Actions=list(reversed(ACTIONS)))
     answer = acm_pca.list_permissions(CertificateAuthorityArn=arn)
     (found,) = answer["Permissions"]
+    policy = json.loads(found.pop("Policy"))
     assert found == {
         "CertificateAuthorityArn": arn,
         "CreatedAt": clock(),
@@ -34,6 +36,15 @@ def test_permission_is_listed_as_it_was_given(acm_pca: Any, arn: str, clock: Any
         "Actions": ACTIONS,
     }
     assert "NextToken" not in answer
+    (statement,) = policy["Statement"]
+    assert policy["Version"] == "2012-10-17"
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": ACM},
+        "Action": [f"acm-pca:{action}" for action in ACTIONS],
+        "Resource": arn,
+        "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
+    }
 
 
 @pytest.mark.parametrize("actions", [ACTIONS[:1], ACTIONS[:2], ["IssueCertificate"] * 3])
