@@ -56,10 +56,16 @@ def key_is_no_issuers(specification: Specification, _plan: Plan) -> None:
 
 
 def extensions_are_no_cas(specification: Specification, plan: Plan) -> None:
-    """Refuse an end-entity certificate what only CAs may have, by passthrough too."""
+    """Refuse an end-entity certificate what only CAs may have, unless ApiPassthrough asks for it, as in AWS.
+
+    Constraints bind whoever carries them, and without cA no client takes keyCertSign for the right to sign
+    certificates (RFC 5280 section 6.1.4 (k)).
+    """
     if specification.template.is_ca:
         return
-    for (oid, _, value_der), _, member in plan.extensions:
+    for (oid, _, value_der), source, member in plan.extensions:
+        if source == "API":
+            continue
         if oid in _EXTENSIONS:
             raise ConstraintError(
                 f"{_EXTENSIONS[oid]} are for CA certificates only (RFC 5280 section 4.2.1).", member=member

@@ -85,7 +85,7 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
         if planned.source == "CSR":
             with within("Csr"), refused(CsrError, "The CSR is refused."):
                 extension_rules.check_value(planned.extension)
-    if specification.template.is_root:
+    if specification.template.drops_crl_points:
         merged.pop(oids.CRL_DISTRIBUTION_POINTS, None)
     alternative = merged.get(oids.SUBJECT_ALTERNATIVE_NAME)
     if alternative is not None:  # critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)

@@ -23,7 +23,8 @@ class Template:
     Attributes:
         is_ca: cA of BasicConstraints.
         path_length: pathLenConstraint of BasicConstraints; None: absent.
-        is_root: for a root's own certificate: self-signed, without AKI and CRL distribution point.
+        is_root: for a root's own certificate: self-signed, and without AKI and CRL distribution point of its issuer.
+        drops_crl_points: a CRL distribution point in ApiPassthrough is dropped.
         basic_constraints_critical: BasicConstraints are critical; those of CAs always are.
         key_usage: the API's names of the bits of a critical KeyUsage; empty: the request may choose.
         extended_key_usage: object identifiers of purposes; empty: the request may choose.
@@ -36,6 +37,7 @@ class Template:
     is_ca: bool = False
     path_length: int | None = None
     is_root: bool = False
+    drops_crl_points: bool = False
     basic_constraints_critical: bool = False
     key_usage: tuple[str, ...] = ()
     extended_key_usage: tuple[str, ...] = ()
@@ -89,7 +91,7 @@ _BASES: tuple[Template, ...] = (
         Template(name=f"SubordinateCACertificate_PathLen{depth}", is_ca=True, path_length=depth, key_usage=_CA)
         for depth in _DEPTHS
     ),
-    Template(name="RootCACertificate", is_ca=True, is_root=True, key_usage=_CA),
+    Template(name="RootCACertificate", is_ca=True, is_root=True, drops_crl_points=True, key_usage=_CA),
 )
 _BLANKS: tuple[Template, ...] = (
     Template(name="BlankEndEntityCertificate"),

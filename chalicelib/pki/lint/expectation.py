@@ -41,6 +41,7 @@ class Profile(NamedTuple):
     """What the name of a template promises.
 
     Attributes:
+        drops_crl_points: the certificate has no CRL distribution point, whoever asks for one.
         fixed: the extensions that the template fixes, by object identifier.
         from_api: the certificate has what ApiPassthrough asks for.
         from_csr: the certificate has every extension of the CSR, not the subject alternative names alone.
@@ -48,6 +49,7 @@ class Profile(NamedTuple):
 
     is_ca: bool
     is_root: bool
+    drops_crl_points: bool
     fixed: Mapping[str, Value]
     from_api: bool
     from_csr: bool
@@ -87,13 +89,18 @@ class Expectation:
         """ApiPassthrough, where the template's name says that it counts."""
         return self.api_passthrough if self.profile.from_api and self.api_passthrough else {}
 
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The extensions that ApiPassthrough asks for, by object identifier."""
+        return _asked(self.passthrough.get("Extensions", {}))
+
     def extension_oids(self) -> frozenset[str]:
         """List the extensions that the certificate must have, no more and no fewer."""
         profile = self.profile
         requested = {extension.oid for extension in self.request.extensions}
         requested = requested if profile.from_csr else requested & {oids.SUBJECT_ALTERNATIVE_NAME}
-        requested |= _asked(self.passthrough.get("Extensions", {}))
-        if profile.is_root:
+        requested |= self.asked
+        if profile.drops_crl_points:
             requested -= {oids.CRL_DISTRIBUTION_POINTS}
         return frozenset(requested | profile.fixed.keys() | self.of_ca.keys())
 
@@ -115,10 +122,10 @@ class Expectation:
         return found
 
 
-def _asked(asked: Mapping[str, Any]) -> set[str]:
+def _asked(asked: Mapping[str, Any]) -> frozenset[str]:
     named = {oid for member, oid in _PASSTHROUGH_MEMBERS.items() if member in asked}
     custom = (custom["ObjectIdentifier"] for custom in asked.get("CustomExtensions", ()))
-    return named | {der.canonical_oid(dotted) for dotted in custom}
+    return frozenset(named | {der.canonical_oid(dotted) for dotted in custom})
 
 
 @cache
@@ -138,7 +145,14 @@ def profile_of(name: str) -> Profile:
     fixed = {oids.BASIC_CONSTRAINTS: Value(critical, bytes((0x30, len(content))) + content)}
     if not match["blank"]:
         fixed |= kind.usages
-    return Profile(kind.is_ca, kind.is_root, fixed, from_api="API" in variety, from_csr="CSR" in variety)
+    return Profile(
+        is_ca=kind.is_ca,
+        is_root=kind.is_root,
+        drops_crl_points=kind.is_root and not match["blank"],
+        fixed=fixed,
+        from_api="API" in variety,
+        from_csr="CSR" in variety,
+    )
 
 
 class _Kind(NamedTuple):

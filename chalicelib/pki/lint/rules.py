@@ -250,18 +250,23 @@ def _criticality(found: Reading, _expected: Expectation) -> None:
 
 
 def _ca_or_not(found: Reading, expected: Expectation) -> None:
-    is_ca = expected.profile.is_ca
+    is_ca, asked = expected.profile.is_ca, expected.asked
     usage = found.extensions.get(oids.KEY_USAGE)
     if usage is not None:
         signs = "KeyCertSign" in extension_values.key_usages(usage.value_der)
         _require(
-            holds=signs == is_ca,
+            holds=signs if is_ca else not signs or oids.KEY_USAGE in asked,
             rule="key_cert_sign",
-            text="Key usage keyCertSign is for CA certificates, and each of them with a key usage has it.",
+            text="Key usage keyCertSign is for CAs and for ApiPassthrough, and every CA with a key usage has it.",
             oid=oids.KEY_USAGE,
         )
     for oid in sorted(found.extensions.keys() & _OF_CAS_ALONE):
-        _require(holds=is_ca, rule="ca_extension", text=f"Extension {oid} is for CA certificates only.", oid=oid)
+        _require(
+            holds=is_ca or oid in asked,
+            rule="ca_extension",
+            text=f"Extension {oid} is for CA certificates and ApiPassthrough only.",
+            oid=oid,
+        )
 
 
 _TEMPLATE_RULES = {

@@ -189,7 +189,7 @@ def _distribution_point(element: Element) -> None:
 def _point_name(element: Element) -> None:
     choice = _only_child(element, "The name of a distribution point")
     if choice.tag == 0xA0:
-        general_names.check_general_names(choice)
+        general_names.check_locations(choice)
     elif choice.tag == 0xA1:
         names.parse_rdn(choice)
     else:

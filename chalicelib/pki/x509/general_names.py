@@ -51,15 +51,29 @@ def parse_general_names(value_der: bytes) -> list[Element]:
 
 def check_general_names(list_: Element) -> list[Element]:
     """Read and check the members of GeneralNames, whatever their tag; errors as in `parse_general_names`."""
+    return _checked(list_, check_general_name)
+
+
+def check_locations(list_: Element) -> list[Element]:
+    """The same for places of CRLs, where a URI may be relative, as in the mDL samples of AWS's guide."""
+    return _checked(list_, _check_location)
+
+
+def _checked(list_: Element, check: Callable[[Element], None]) -> list[Element]:
     members = []
     for member in list_.children():
         members.append(member)
         if len(members) > MAX_NAMES:
             raise PkiError(f"There are more than {MAX_NAMES} alternative names.")
-        check_general_name(member)
+        check(member)
     if not members:
         raise PkiError("A list of alternative names is empty.")
     return members
+
+
+def _check_location(member: Element) -> None:
+    if member.tag != URI or _RELATIVE_URI.fullmatch(_ia5(member)) is None:
+        check_general_name(member)
 
 
 def check_general_name(member: Element) -> None:
@@ -80,11 +94,12 @@ _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _MAILBOX = re.compile(rf"(?=.{{1,64}}$){_ATOM}(?:\.{_ATOM})*", re.ASCII)
 # RFC 3986: a scheme, and something after it; only LDAP (RFC 4516) and files (RFC 8089) may have an empty authority.
+_URI_CHARACTERS = r"(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+"
 _URI = re.compile(
-    r"(?:(?i:ldaps?|file):(?!//$)|[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$)))"
-    r"(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+",
+    rf"(?:(?i:ldaps?|file):(?!//$)|[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#]|$))){_URI_CHARACTERS}",
     re.ASCII,
 )
+_RELATIVE_URI = re.compile(rf"(?!//|[^/?#]*:){_URI_CHARACTERS}", re.ASCII)  # RFC 3986 section 4.2, without a host
 _URN = re.compile("(?i:urn|tag|mailto|sip|sips):", re.ASCII)  # the usual schemes without an authority
 
 

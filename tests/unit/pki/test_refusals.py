@@ -200,11 +200,6 @@ PLANS: dict[str, Case] = {
         "ApiPassthrough.Extensions.KeyUsage",
         "The value of extension 2.5.29.15 is malformed. KeyUsage sets no bit, unknown bits, or is not encoded minimally.",
     ),
-    "key usage of CAs": (
-        _extensions(KeyUsage={"KeyCertSign": True}),
-        "ApiPassthrough.Extensions.KeyUsage",
-        "Key usage keyCertSign is for CA certificates only (RFC 5280 section 4.2.1.9).",
-    ),
     "key usage of CAs from the CSR": (
         {
             "template": "BlankEndEntityCertificate_CSRPassthrough",
@@ -258,8 +253,11 @@ PLANS: dict[str, Case] = {
         "ApiPassthrough names the same extension more than once.",
     ),
     "extension of CAs": (
-        _extensions(CustomExtensions=[_custom("2.5.29.54", der.integer(0))]),
-        "ApiPassthrough.Extensions.CustomExtensions.0",
+        {
+            "template": "BlankEndEntityCertificate_CSRPassthrough",
+            "request": csr(extensions=[(x509.InhibitAnyPolicy(0), True)]),
+        },
+        "Csr",
         "Inhibit anyPolicy are for CA certificates only (RFC 5280 section 4.2.1).",
     ),
     "name constraints and the CSR": (
