@@ -22,7 +22,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas bench-backup flood clients-test fuzz mutants disk-faults soak lock clean package localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas bench-backup flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,10 +104,15 @@ localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/open
 	$(BIN)/pytest --localstack -n 2 --dist loadfile
 	$(MAKE) --no-print-directory package
 
-package: $(AWS)/stamp $(VENV)/dev.stamp ## build AWS's template and zip file in build/package, with SBOM and hashes, and lint the template
+package: $(AWS)/stamp $(VENV)/dev.stamp wheel ## build the wheel, and AWS's template and zip file in build/package, with SBOM and hashes; lint the template
 	$(AWS)/bin/python tools/package.py
 	$(BIN)/python -m tools.sbom
 	$(BIN)/cfn-lint build/package/sam.json
+
+wheel: $(VENV)/dev.stamp ## build sdist and wheel in dist, the same bytes each time, and check their metadata
+	rm -rf dist
+	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m build --no-isolation --sdist --wheel --outdir dist .
+	$(BIN)/twine check --strict dist/*
 
 advisories: $(VENV)/dev.stamp ## look for known vulnerabilities of what the lock files pin; offline, in a snapshot
 	$(BIN)/python -m tools.advisories

@@ -26,6 +26,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from chalicelib import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -56,7 +58,7 @@ def sbom(package: Path) -> str:
     application = Component(
         type=ComponentType.APPLICATION,
         name=project["name"],
-        version=project["version"],
+        version=__version__,
         bom_ref=project["name"],
         licenses=[_license(project["license"])],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=_sha256(package.read_bytes()))],

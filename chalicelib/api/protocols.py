@@ -48,7 +48,7 @@ class Protocol:
     @property
     def codec(self) -> ModuleType:
         """The module that decodes and encodes bodies."""
-        return import_module(f"chalicelib.api.{self.codec_name}")
+        return import_module(f".{self.codec_name}", __package__)
 
     def operation_of(self, request: WireRequest) -> str:
         """Return the name of the operation that a request calls.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,14 +93,20 @@ def _banner(rt: Runtime, link: str) -> str:
         for name, value, default in (("SIGNET_DATA", settings.data, ".signet"), ("SIGNET_PORT", settings.port, "8000"))
         if value != default
     )
-    address = endpoint(settings)
+    address, signet = endpoint(settings), _typed(sys.argv[0])
     lines = [
         f"Signet serves the API at {address} and the console at {address}/console.",
         *([f"Sign in to the console, once and within a minute: {link}"] if link else []),
         "In another shell:",
-        f"  {variables}.venv/bin/signet console",
-        f'  eval "$({variables}.venv/bin/signet env)"',
+        f"  {variables}{signet} console",
+        f'  eval "$({variables}{signet} env)"',
         "  aws acm-pca list-certificate-authorities",
-        f"  {variables}.venv/bin/signet status",
+        f"  {variables}{signet} status",
     ]
     return "\n".join(lines)
+
+
+def _typed(program: str) -> str:
+    """Return what to type in another shell for this program: its name if the shell finds it, else its path."""
+    found = shutil.which(Path(program).name)
+    return shlex.quote(Path(program).name if found and Path(found).samefile(program) else program)

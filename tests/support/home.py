@@ -37,6 +37,7 @@ class Home:
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data, self.port = data, free_port()
+        self.program, self.cwd = BIN / "signet", ROOT
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SIGNET_"))}
         none = str(data.parent / "none")
         self.environment = kept | {
@@ -68,8 +69,8 @@ class Home:
         """Start the server and wait until it answers."""
         with (self.data.parent / "server.log").open("a") as file:
             self.process = subprocess.Popen(
-                [BIN / "signet", "serve"],
-                cwd=ROOT,
+                [self.program, "serve"],
+                cwd=self.cwd,
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=file if self.stderr is None else self.stderr,
@@ -112,8 +113,8 @@ class Home:
     def signet(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `signet` command in this home."""
         found = subprocess.run(
-            [BIN / "signet", *words],
-            cwd=ROOT,
+            [self.program, *words],
+            cwd=self.cwd,
             env=self.environment,
             capture_output=True,
             text=True,

@@ -1,0 +1,158 @@
+"""The wheel, installed into the environment of a project that has an `app.py` and a `chalicelib` of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import urllib.request
+import venv
+import zipfile
+from email import message_from_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib import __version__
+from tests.support.home import ROOT, Home
+from tools import signet_build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+# Some of what is no module: without one of these a page, an operation or the help fails.
+DATA = (
+    "signet_ca/api/acm-pca.json",
+    "signet_ca/console/documents/adr/0001-one-store-over-a-table.md",
+    "signet_ca/console/documents/console.md",
+    "signet_ca/console/static/console.css",
+    "signet_ca/console/static/vendor/htmx.min.js",
+    "signet_ca/console/templates/page.html",
+    "signet_ca/py.typed",
+    "signet_ca/reports/prices.json",
+)
+
+
+def run(*words: str | Path, cwd: Path) -> str:
+    found = subprocess.run(
+        words,
+        cwd=cwd,
+        env=os.environ | {"SOURCE_DATE_EPOCH": signet_build.EPOCH},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def build(target: Path, *what: str, source: Path = ROOT) -> Path:
+    """Build with the tools that are installed here."""
+    run(sys.executable, "-m", "build", "--no-isolation", *what, "--outdir", target, source, cwd=target.parent)
+    return target
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make package` builds."""
+    return build(tmp_path_factory.mktemp("build") / "dist", "--sdist", "--wheel")
+
+
+@pytest.fixture(scope="module")
+def project(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Chalice project whose environment has the wheel; its dependencies are those of this environment."""
+    made = tmp_path_factory.mktemp("project")
+    (made / "chalicelib").mkdir()
+    (made / "chalicelib/__init__.py").write_text("OWNER = 'the project'\n")
+    (made / "app.py").write_text("from chalice import Chalice\n\napp = Chalice(app_name='theirs')\n")
+    venv.create(made / ".venv", symlinks=True)
+    (wheel,) = dist.glob("*.whl")
+    python = made / ".venv/bin/python"
+    command = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    run(*command, cwd=made)
+    (site,) = (made / ".venv/lib").glob("python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return made
+
+
+@pytest.fixture
+def server(project: Path, tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    home.environment |= {"PATH": f"{project}/.venv/bin:{os.defpath}"}
+    home.program, home.cwd = project / ".venv/bin/signet", project
+    home.start()
+    yield home
+    if home.process is not None:
+        home.stop()
+
+
+def test_wheel_installs_one_package(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {name.split("/")[0] for name in names} == {"signet_ca", f"signet_ca-{__version__}.dist-info"}
+    assert not set(DATA) - names
+    found = {name.removeprefix("signet_ca/") for name in names if name.endswith(".py")}
+    there = {path.relative_to(ROOT / "chalicelib").as_posix() for path in (ROOT / "chalicelib").rglob("*.py")}
+    assert found == there | {"app.py"}
+
+
+def test_sdist_has_the_same_bytes_again_and_makes_the_same_wheel(dist: Path, tmp_path: Path) -> None:
+    (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
+    assert (build(tmp_path / "dist", "--sdist") / sdist.name).read_bytes() == sdist.read_bytes()
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    assert (build(tmp_path / "dist", "--wheel", source=source) / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_metadata_is_fit_for_an_index(dist: Path) -> None:
+    checked = run(sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir(), cwd=dist)
+    assert checked.count("PASSED") == 2
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(f"signet_ca-{__version__}.dist-info/METADATA")
+    metadata = message_from_bytes(text)
+    assert metadata["Version"] == __version__
+    assert metadata.get_all("Provides-Extra") == ["aws"]
+    needed = {re.split("[^a-z0-9-]", line)[0] for line in metadata.get_all("Requires-Dist", []) if ";" not in line}
+    assert {"boto3", "chalice", "click", "cryptography", "granian", "jinja2"} <= needed
+    assert "pytest" not in needed
+
+
+def test_project_keeps_its_names(project: Path) -> None:
+    code = (
+        "import app, chalicelib, sys; import signet_ca.app, signet_ca.cli; "
+        "print(app.app.app_name, chalicelib.OWNER, signet_ca.app.app.app_name, "
+        "sorted(name for name in sys.modules if name.startswith('chalicelib')))"
+    )
+    found = run(project / ".venv/bin/python", "-c", code, cwd=project)
+    assert found == "theirs the project signet ['chalicelib']\n"
+
+
+def test_demo_runs_from_the_wheel(project: Path, tmp_path: Path) -> None:
+    found = run(project / ".venv/bin/signet", "demo", "--into", tmp_path / "demo", cwd=project)
+    assert "good.pem: OK" in found
+    assert "certificate revoked" in found
+
+
+def test_server_runs_from_the_wheel(server: Home, project: Path) -> None:
+    with urllib.request.urlopen(f"{server.url}/healthz") as answer:
+        assert json.load(answer)["version"] == __version__
+    with urllib.request.urlopen(f"{server.url}/console/static/console.css") as answer:
+        assert answer.read() == (ROOT / "chalicelib/console/static/console.css").read_bytes()
+    with urllib.request.urlopen(f"{server.url}/console/") as answer:
+        assert "Sign in" in answer.read().decode()
+    assert server.client().list_certificate_authorities()["CertificateAuthorities"] == []
+    assert "SIGNET_DATA" in server.signet("settings").stdout
+    assert server.process is not None
+    assert server.process.stdout is not None
+    banner = [server.process.stdout.readline() for _ in range(6)]
+    assert banner[-1].endswith(" signet status\n")
