@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from chalicelib.console import fields, table
 from tests.fuzz import mutation
-from tests.fuzz.target import HOST, Request, latin, one_line
+from tests.fuzz.target import latin, one_line
+from tests.support.rsgi import HOST, Request
 
 if TYPE_CHECKING:
     from random import Random

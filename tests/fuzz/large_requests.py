@@ -15,8 +15,8 @@ from chalicelib.pki.asn1 import pem
 from chalicelib.pki.ocsp import MAX_REQUEST_BYTES
 from chalicelib.pki.x509 import csr
 from tests.fuzz import console_requests, mutation
-from tests.fuzz.target import HOST, Request
 from tests.support.builders import LEAF_KEY
+from tests.support.rsgi import HOST, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chalicelib.pki.asn1 import pem
 from tests.fuzz import console_requests, large_requests, mutation, session_requests
 from tests.fuzz.model_requests import made_up
-from tests.fuzz.target import HOST, Key, Request, latin, one_line
+from tests.fuzz.target import latin, one_line
 from tests.support.builders import LEAF_KEY, ROOT_KEY
+from tests.support.rsgi import HOST, Key, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from random import Random
 from chalicelib import errors, logs
 from chalicelib.local import gateway
 from tests.fuzz import requests
-from tests.fuzz.target import Answer, Request, Target
+from tests.fuzz.target import Target
+from tests.support.rsgi import Answer, Request
 
 MOST_CPU_SECONDS = 1.0  # for one request, of this process: of any thread
 WARM_CASES = 2_000  # until every module is imported and the caches have begun to fill

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tests.fuzz import mutation
-from tests.fuzz.target import HOST, ISSUER, OWNER_ROLE, Key, Request, latin, one_line
+from tests.fuzz.target import ISSUER, OWNER_ROLE, latin, one_line
 from tests.support import oidc_issuer
 from tests.support.builders import START
+from tests.support.rsgi import HOST, Key, Request
 
 if TYPE_CHECKING:
     from random import Random

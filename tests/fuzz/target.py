@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 import shutil
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import botocore.auth
 import pytest
@@ -20,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import app as signet_app
 from chalicelib.access import access_keys, oidc_providers, presets, principals
-from chalicelib.api import sigv4
 from chalicelib.config import Settings
 from chalicelib.console import sessions
 from chalicelib.local.application import Application
@@ -35,13 +32,13 @@ from tests.support.good_requests import GOOD, World
 from tests.support.ocsp_requests import authority, request_for
 from tests.support.oidc_issuer import ALL_KEYS, AUDIENCE, SUBJECT
 from tests.support.roles import OWNER, assume, keys_in, make_role, trust
+from tests.support.rsgi import Answer, Key, Request, answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 ALTERNATIVE = x509.SubjectAlternativeName.oid
-HOST = "127.0.0.1:8000"
 ISSUER = "https://issuer.example.com"
 OWNER_ROLE = f"arn:aws:iam::{OWNER}:role/r"
 REVOCATION = {
@@ -59,24 +56,6 @@ def _start(*, remove_tzinfo: bool = True) -> datetime:
     return START.replace(tzinfo=None) if remove_tzinfo else START
 
 
-class Request(NamedTuple):
-    """A request as a server reads it from a connection."""
-
-    method: str
-    path: str
-    query: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-class Answer(NamedTuple):
-    """What the server sends."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 def latin(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Headers as a server can hand them on: in one line, and in one octet a character."""
     return [(one_line(name) or "x", one_line(found)) for name, found in headers]
@@ -88,69 +67,6 @@ def one_line(text: str) -> str:
         .encode("latin-1", "replace")
         .decode("latin-1")
     )
-
-
-class _Scope:
-    proto = "http"
-
-    def __init__(self, request: Request) -> None:
-        self.method, self.path, self.query_string = request.method, request.path, request.query
-        self.headers = self
-        self._headers = [*request.headers, ("content-length", str(len(request.body)))]
-
-    def items(self) -> list[tuple[str, str]]:
-        return self._headers
-
-
-class _Protocol:
-    """One request and its answer, as RSGI has them."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.answer = Answer(0, {}, b"")
-
-    async def __call__(self) -> bytes:
-        return self._body
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self.answer = Answer(status, dict(headers), b"")
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.answer = Answer(status, dict(headers), body)
-
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
-        self.answer = Answer(status, dict(headers), Path(file).read_bytes())
-
-
-@dataclass(frozen=True)
-class Key:
-    """An access key that signs requests."""
-
-    access_key_id: str
-    secret: str
-    token: str = ""
-
-    def signed(self, request: Request, *, service: str = "acm-pca") -> Request:
-        """Sign a request, whatever its headers are: those that Signature Version 4 needs are added."""
-        date = START.strftime("%Y%m%dT%H%M%SZ")
-        headers = [*request.headers, ("host", HOST), ("x-amz-date", date)]
-        headers += [("x-amz-security-token", self.token)] if self.token else []
-        lower = tuple((name.lower(), value) for name, value in headers)
-        names = tuple(sorted({name for name, _ in lower}))
-        wire = sigv4.WireRequest(
-            method=request.method, path=request.path, query=request.query, headers=lower, body=request.body
-        )
-        scope = f"{date[:8]}/us-east-1/{service}/aws4_request"
-        canonical = hashlib.sha256(sigv4.canonical_request(wire, names).encode(errors="replace")).hexdigest()
-        key = b"AWS4" + self.secret.encode()
-        for part in scope.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        signature = hmac.digest(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{canonical}".encode(), "sha256").hex()
-        value = (
-            f"AWS4-HMAC-SHA256 Credential={self.access_key_id}/{scope}, SignedHeaders={';'.join(names)}, "
-            f"Signature={signature}"
-        )
-        return request._replace(headers=[*headers, ("authorization", value)])
 
 
 class Target:
@@ -257,9 +173,7 @@ class Target:
 
     async def answer(self, request: Request) -> Answer:
         """Let the application answer a request."""
-        protocol = _Protocol(request.body)
-        await self.application(_Scope(request), protocol)
-        return protocol.answer
+        return await answered(self.application, request)
 
     def close(self) -> None:
         """Remove the home."""

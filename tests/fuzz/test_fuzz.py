@@ -10,7 +10,8 @@ import pytest
 from chalicelib.operations import explain
 from tests.fuzz import console_requests, mutation, requests
 from tests.fuzz import run as fuzz
-from tests.fuzz.target import Answer, Target
+from tests.fuzz.target import Target
+from tests.support.rsgi import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
