@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 import cbor2
@@ -285,8 +285,10 @@ def signatures(rng: Random, target: Target) -> Request:
     return request._replace(headers=latin(headers), query=one_line(query))
 
 
+Kind: TypeAlias = "Callable[[Random, Target], Request]"
+
 # What share of the cases each kind has.
-KINDS: dict[Callable[[Random, Target], Request], int] = {
+KINDS: dict[Kind, int] = {
     operations_by_json: 112,
     operations_by_cbor: 48,
     json_octets: 24,

@@ -13,10 +13,11 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from chalicelib import errors, logs
 from chalicelib.local import gateway
@@ -24,6 +25,10 @@ from tests.fuzz import requests
 from tests.fuzz.target import Target
 from tests.support.rsgi import Answer, Request
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCEPTED = {200, 303}
 MOST_CPU_SECONDS = 1.0  # for one request, of this process: of any thread
 WARM_CASES = 2_000  # until every module is imported and the caches have begun to fill
 MOST_GROWN_BYTES = 64 << 20  # of the process, from then on
@@ -75,16 +80,46 @@ class _Failures(logging.Handler):
 def run(first_seed: int, cases: int) -> Report:
     """Run cases from consecutive seeds against one home."""
     failures, report = _Failures(), Report()
-    kept, propagate = list(logs.LOGGER.handlers), logs.LOGGER.propagate
-    logs.LOGGER.handlers[:], logs.LOGGER.propagate = [failures], False
     begun = time.process_time()
-    try:
-        with ThreadPoolExecutor(1) as thread:  # of its own: a test of the browser may have left a loop in this one
-            thread.submit(asyncio.run, _run(range(first_seed, first_seed + cases), failures, report)).result()
-    finally:
-        logs.LOGGER.handlers[:], logs.LOGGER.propagate = kept, propagate
+    with (
+        _logging_to(failures),
+        ThreadPoolExecutor(1) as thread,
+    ):  # a test of the browser may have left a loop in this one
+        thread.submit(asyncio.run, _run(range(first_seed, first_seed + cases), failures, report)).result()
     report.cpu_seconds = time.process_time() - begun
     return report
+
+
+def kinds_refused_at_the_door(most: int) -> list[str]:
+    """Send requests of each kind to one home until one is accepted; the kinds of which `most` requests were refused."""
+
+    async def gets_in(kind: requests.Kind, target: Target) -> bool:
+        for seed in range(most):
+            if (await target.answer(kind(Random(seed), target))).status in ACCEPTED:
+                return True
+        return False
+
+    async def refused() -> list[str]:
+        target = Target()
+        # A pending CA takes one certificate, which another kind must not bring first.
+        kinds = sorted(requests.KINDS, key=lambda kind: kind is not requests.certificates)
+        try:
+            return [kind.__name__ for kind in kinds if not await gets_in(kind, target)]
+        finally:
+            target.close()
+
+    with _logging_to(_Failures()), ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, refused()).result()
+
+
+@contextmanager
+def _logging_to(failures: _Failures) -> Iterator[None]:
+    kept, propagate = list(logs.LOGGER.handlers), logs.LOGGER.propagate
+    logs.LOGGER.handlers[:], logs.LOGGER.propagate = [failures], False
+    try:
+        yield
+    finally:
+        logs.LOGGER.handlers[:], logs.LOGGER.propagate = kept, propagate
 
 
 async def _run(seeds: range, failures: _Failures, report: Report) -> None:

@@ -172,7 +172,8 @@ class Target:
                     self._collect(inner)
 
     async def answer(self, request: Request) -> Answer:
-        """Let the application answer a request."""
+        """Let the application answer a request. Rates are forgotten: while the clock stands still, no token comes."""
+        self.rt.rate_tokens.clear()
         return await answered(self.application, request)
 
     def close(self) -> None:

@@ -25,10 +25,17 @@ def test_no_request_fails_takes_long_or_keeps_memory(record_property: Any) -> No
     assert not report.findings, "\n".join(map(str, report.findings[:20]))
     assert report.cases == CASES
     assert report.grown_bytes < fuzz.MOST_GROWN_BYTES
-    # Fuzzing that is refused at the door finds nothing: of each kind some have to get in.
-    reached = {name.split()[0] for name in report.statuses if name.split()[1] in {"200", "303"}}
-    assert reached == {kind.__name__ for kind in requests.KINDS}
     record_property("fuzz", f"{CASES} cases, slowest {report.slowest[0]:.2f} s, {report.cpu_seconds:.0f} s of CPU")
+
+
+@pytest.mark.slow
+def test_requests_of_each_kind_get_in() -> None:
+    """Fuzzing that is refused at the door finds nothing.
+
+    Keys and ARNs differ from run to run, so it is chance which request gets in. Certificates and CBOR octets do least
+    often: one in 110 (112 acceptances). Were it one in 150, 4,000 requests would all be refused once in 10^11 runs.
+    """
+    assert fuzz.kinds_refused_at_the_door(4_000) == []
 
 
 def test_defect_in_the_server_is_found_and_its_seed_finds_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
