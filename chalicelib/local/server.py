@@ -20,6 +20,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from chalicelib import doctor, files, reconcile
+from chalicelib.local import memory
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
 from chalicelib.local.scheduler import Scheduler
@@ -58,6 +59,7 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     """
     if rt.settings.callers == "iam":
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
+    memory.return_what_is_freed()
     with locked(rt.settings.data_path):
         _check_port(int(rt.settings.port))
         files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
