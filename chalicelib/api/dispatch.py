@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_HEADER_BYTES = 16 * 1024  # with the path and the query; API Gateway takes 10,240 bytes of headers
 _CA_MEMBERS = frozenset({"CertificateAuthorityArn", "ResourceArn"})
+_OUTAGE = "A part of the service does not answer; try again."
 _NO_KEY = "-"  # no access key id has this form
 
 OPERATIONS: dict[str, Operation] = {
@@ -259,10 +260,10 @@ def outage(error: Exception, request_id: str) -> errors.ApiError:
     if isinstance(error, TooLargeError):
         return errors.ValidationException(str(error))
     if isinstance(error, NotServingError):
-        return errors.ServiceUnavailable(str(error), retry_after_seconds=60)
+        return errors.ServiceUnavailable(_OUTAGE, retry_after_seconds=60)  # the reason was logged when it began
     logs.log_exception("request_failed", request_id=request_id)
     if isinstance(error, ThrottledError | KeyStoreThrottledError):
         return errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)
     if isinstance(error, AuditError | StoreError | KeyStoreError | BucketError | JournalError):
-        return errors.ServiceUnavailable("A part of the service does not answer; try again.", retry_after_seconds=1)
+        return errors.ServiceUnavailable(_OUTAGE, retry_after_seconds=1)
     return errors.InternalFailure("An internal failure occurred.")

@@ -96,7 +96,7 @@ def test_table_restored_to_an_earlier_moment_keeps_what_was_promised_since(
     clock.forward(seconds=60)
     rt = process(rt.settings, clock)
     client = client_for(rt)
-    with pytest.raises(ClientError, match=r"lacks [0-9]+ entries of its journal"):
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
         issue(client, arn)
     with pytest.raises(ValueError, match="not successful"):  # tryLater
         ocsp_status(rt, arn, good)
