@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-settings.register_profile("signet", deadline=None)  # how long an example takes depends on what else the machine does
+# How long an example takes, or takes to be made, depends on what else the machine does.
+settings.register_profile("signet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("signet")
 
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30

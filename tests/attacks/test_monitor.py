@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -282,20 +284,21 @@ def test_answer_that_breaks_off_is_none() -> None:
 
 
 def test_budget_of_a_ca_holds_for_all_its_fetches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "AUTHORITY_SECONDS", 0.2)
+    seconds = count(step=150)
+    monkeypatch.setattr(rounds, "AUTHORITY_SECONDS", 200.0)
+    monkeypatch.setattr(rounds, "time", SimpleNamespace(monotonic=seconds.__next__))  # each fetch takes 150 seconds
     budget = rounds.Budget()
     given: list[float] = []
 
     def fetch(deadline: fetching.Deadline) -> bytes:
         given.append(deadline.seconds)
-        time.sleep(0.15)
         return b""
 
-    budget.spend(10, fetch)
-    budget.spend(10, fetch)
+    budget.spend(1000, fetch)
+    budget.spend(1000, fetch)
     with pytest.raises(TimeoutError, match="the time for its CA is over"):
-        budget.spend(10, fetch)
-    assert given[1] < given[0] <= 0.2
+        budget.spend(1000, fetch)
+    assert given[1] <= 50 < given[0] <= 200
 
 
 def test_slow_account_takes_no_other_s_time(rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,9 +325,11 @@ def test_slow_account_takes_no_other_s_time(rt: Any, monkeypatch: pytest.MonkeyP
     def looked_at() -> set[str]:
         return {each.ca_arn.rsplit("/", 1)[1] for each in rounds.watch_all(rt, watch, "test", seconds=0.8)}
 
-    first = looked_at()
+    first, again = looked_at(), looked_at()
     assert {*quick} < first < {*slow, *quick}
-    assert first | looked_at() == {*slow, *quick}  # the next round begins where this one ended
+    # The next round begins where this one ended: how far it comes depends on what else the machine does.
+    assert again > {*quick}
+    assert first & again == {*quick} or first | again == {*slow, *quick}
 
 
 def test_ocsp_is_watched_while_crls_hang(rt: Any, monkeypatch: pytest.MonkeyPatch) -> None:

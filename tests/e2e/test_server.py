@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -269,7 +270,8 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
         ]
         for thread in threads:
             thread.start()
-        stopping.wait(chance.uniform(0.2, 1.2))
+        wait_until_grown(issued, revoked)
+        stopping.wait(chance.uniform(0, 1))
         home.stop(signal.SIGKILL)
         stopping.set()
         for thread in threads:
@@ -277,8 +279,6 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
         copy = copy or database_of(home)
         home.start()
     client = home.client()
-    assert len(issued) > 20
-    assert revoked
     for certificate_arn in issued:
         answer = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=certificate_arn)
         assert answer["Certificate"]
@@ -300,6 +300,12 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
     all_are_revoked(client, arn, revoked)
     issue(client, arn)
     home.stop()
+
+
+def wait_until_grown(*lists: list[str]) -> None:
+    before = [len(each) for each in lists]
+    while any(len(each) == size for each, size in zip(lists, before, strict=True)):
+        time.sleep(0.05)
 
 
 def database_of(home: Home) -> bytes:

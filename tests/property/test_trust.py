@@ -27,6 +27,7 @@ OWN = "000000000000"
 ROLES = [f"arn:aws:iam::{OWN}:role/{name}" for name in ("r", "q")]
 USERS = [f"arn:aws:iam::{OWN}:user/{name}" for name in ("a", "b")]
 SESSION = "sts:RoleSessionName"
+SLOW_AND_SHARED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 CASES = 3000
 
 
@@ -144,7 +145,7 @@ def _home(rt: Runtime, acm_pca: Any) -> None:
     """The app answers from a home."""
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW_AND_SHARED)
 @given(st.one_of(st.binary(max_size=300), st.dictionaries(NAMES, VALUES).map(lambda form: urlencode(form).encode())))
 @example(urlencode(CALL | {"WebIdentityToken": "a.b.c"}).encode())
 def test_form_of_anybody_is_refused_by_name(body: bytes) -> None:
@@ -169,7 +170,7 @@ def encoded(value: Any) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, deadline=None, suppress_health_check=SLOW_AND_SHARED)
 @given(HEADERS | st.binary(max_size=50), CLAIMS | JSON | st.binary(max_size=50))
 @example({"alg": "RS256"}, {"iss": "i", "sub": "s", "aud": ["a"], "iat": 1, "exp": 2.5})
 def test_token_of_anybody_is_read_or_refused(header: Any, claims: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import sqlite3
 import stat
 import subprocess
@@ -185,6 +184,7 @@ def test_nothing_is_tried_again_once_it_is_committed(path: Path) -> None:
 def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, path: Path) -> None:
     places = {"root": str(ROOT), "path": str(path)}
     for round_ in range(3):
+        acknowledged: list[int] = []
         children = [
             subprocess.Popen(
                 [sys.executable, "-c", CHILD.format(first=1 + 10**6 * (2 * round_ + each), **places)],
@@ -195,12 +195,11 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, 
         ]
         for child in children:
             assert child.stdout is not None
-            child.stdout.readline()
-        time.sleep(0.3)
+            acknowledged += [int(child.stdout.readline()) for _ in range(10)]
         for child in children:
-            os.kill(child.pid, signal.SIGKILL)
-        acknowledged = [int(line) for child in children for line in child.communicate()[0].split()]
-        assert len(acknowledged) > 10
+            child.kill()
+        for child in children:
+            acknowledged += [int(line) for line in child.communicate()[0].split()]
         for number in acknowledged:
             found = store.get_certificate(authority().arn, number)
             assert found is not None

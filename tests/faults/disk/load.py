@@ -59,8 +59,10 @@ class Load:
             thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Let the clients work."""
+        """Let the clients work, for longer if they have not revoked and read by then."""
         self._stopping.wait(seconds)
+        while len(self.seen.revocations) < 3 or not self.seen.numbers:
+            self._stopping.wait(0.1)
 
     def stop(self) -> Acknowledged:
         """Stop the clients; returns what they have seen."""
