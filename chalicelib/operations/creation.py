@@ -42,8 +42,7 @@ def create_certificate_authority(
         ValidationException: the CRL bucket cannot be used.
     """
     token = request.get("IdempotencyToken")
-    parameters = {name: value for name, value in request.items() if name != "IdempotencyToken"}
-    reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, parameters)
+    reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, _counting(request))
     try:
         ca = planned(rt, caller, request)
         revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
@@ -65,6 +64,12 @@ def create_certificate_authority(
     if arn == ca.arn:
         _furnish(rt, ca)
     return {"CertificateAuthorityArn": arn}
+
+
+def _counting(request: shapes.CreateCertificateAuthorityRequest) -> dict[str, Any]:
+    """The parameters that must not differ under one token: tags may, as in AWS's guide, but not the CA's key."""
+    counting = {name: value for name, value in request.items() if name not in {"IdempotencyToken", "Tags"}}
+    return counting | {"Key": [tag for tag in request.get("Tags", []) if tag["Key"] == tags.KEY_TAG]}
 
 
 def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:

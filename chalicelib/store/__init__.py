@@ -133,7 +133,7 @@ class Store(
 
         Returns:
             the ARN of `ca`, or of the CA already created with an unexpired token of the same fingerprint. A token whose
-            CA is FAILED or purged counts as unused.
+            CA is FAILED, DELETED or purged counts as unused.
 
         Raises:
             KeyTakenError: another CA has the key `ca.key_sha256`.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ACCOUNTS = "ACCOUNTS"
 _MOST_IDS = 10_000
+_DEAD = frozenset({"FAILED", "DELETED"})  # nobody can use such a CA: its token is free again
 
 
 class Authorities(Base):
@@ -41,7 +42,7 @@ class Authorities(Base):
                     _check_key_taken(error, base)
                     raise ConflictError(f"{ca.arn} already exists.") from error
                 existing = self.get_certificate_authority(str(used["arn"]))
-                if existing is not None and existing.status != "FAILED":
+                if existing is not None and existing.status not in _DEAD:
                     check_fingerprint(token, used)
                     return existing.arn
                 dead_arn = str(used["arn"])
@@ -51,7 +52,7 @@ class Authorities(Base):
     def certificate_authority_of(self, token: IdempotencyToken, *, now: datetime) -> str | None:
         arn = self._used_for(token, now)
         ca = None if arn is None else self.get_certificate_authority(arn)
-        return ca.arn if ca is not None and ca.status != "FAILED" else None
+        return ca.arn if ca is not None and ca.status not in _DEAD else None
 
     def get_certificate_authority(self, arn: str, *, cached: bool = False) -> CertificateAuthority | None:
         if cached and (known := self._cache.get(arn)) is not None:

@@ -105,7 +105,7 @@ def token_key(token: IdempotencyToken) -> Key:
 
 
 def token_write(token: IdempotencyToken, arn: str, now: datetime, dead_arn: str | None) -> Put:
-    """Claim a token that is unused, has expired, or was used for `dead_arn`, which is FAILED or gone."""
+    """Claim a token that is unused, has expired, or was used for `dead_arn`, which nobody can use."""
     key = token_key(token)
     item: Item = {
         "pk": key.pk,

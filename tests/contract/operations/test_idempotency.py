@@ -155,6 +155,50 @@ def test_retry_gets_its_authority_though_the_bucket_refuses_by_now(acm_pca: Any,
         _created(closed, request)
 
 
+TOKEN: dict[str, Any] = {"IdempotencyToken": "98256344"}
+
+
+def test_tags_do_not_count_and_the_first_ones_stay(acm_pca: Any) -> None:
+    """AWS's guide, Create-CA-CLI: example 1 makes two calls with one token and other tags."""
+    arn = create(acm_pca, **TOKEN, Tags=[{"Key": "Name", "Value": "MyPCA"}])
+    for others in ({"Tags": [{"Key": "Name", "Value": "MyPCA-2"}]}, {}):
+        assert create(acm_pca, **TOKEN, **others) == arn
+    assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == [{"Key": "Name", "Value": "MyPCA"}]
+    assert len(acm_pca.list_certificate_authorities()["CertificateAuthorities"]) == 1
+
+
+COUNTING: dict[str, Any] = {
+    "configuration": {"CertificateAuthorityConfiguration": EC_CONFIGURATION | {"Subject": {"CommonName": "Another"}}},
+    "type": {"CertificateAuthorityType": "ROOT"},
+    "revocation": {"RevocationConfiguration": CRL_CONFIGURATION},
+    "standard": {"KeyStorageSecurityStandard": "FIPS_140_2_LEVEL_2_OR_HIGHER"},
+    "mode": {"UsageMode": "SHORT_LIVED_CERTIFICATE"},
+    "key": {"Tags": [{"Key": "signet:kms-key", "Value": "another"}]},
+}
+
+
+@pytest.mark.parametrize("other", COUNTING)
+def test_another_ca_under_the_same_token_is_refused(acm_pca: Any, other: str) -> None:
+    create(acm_pca, **TOKEN)
+    request: dict[str, Any] = {
+        "CertificateAuthorityConfiguration": EC_CONFIGURATION,
+        "CertificateAuthorityType": "SUBORDINATE",
+    }
+    code, text = refusal(acm_pca.create_certificate_authority, **request | TOKEN | COUNTING[other])
+    assert code == "InvalidArgsException"
+    assert ("98256344" in text) == (other != "key")  # software keys take no key of the owner's
+
+
+def test_token_of_a_deleted_ca_is_free(acm_pca: Any) -> None:
+    first = create(acm_pca, **TOKEN)
+    acm_pca.delete_certificate_authority(CertificateAuthorityArn=first)
+    second = create(acm_pca, **TOKEN)
+    assert second != first
+    assert create(acm_pca, **TOKEN) == second
+    acm_pca.restore_certificate_authority(CertificateAuthorityArn=first)
+    assert create(acm_pca, **TOKEN) == second
+
+
 def _created(rt: Any, request: Any) -> str:
     return creation.create_certificate_authority(rt, CALLER, request)["CertificateAuthorityArn"]
 
