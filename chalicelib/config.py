@@ -126,6 +126,12 @@ class Settings:
         "whose access keys sign requests: Signet's, or IAM's, which API Gateway verifies (SIGNET_STATE=dynamodb)",
         choices=("signet", "iam"),
     )
+    csr_gate: str = _setting(
+        "SIGNET_CSR_GATE",
+        "strict",
+        "what is taken in CSRs: what careful clients accept, or all that AWS copies without validation",
+        choices=("strict", "aws"),
+    )
     rates: str = _setting(
         "SIGNET_RATES",
         "none",

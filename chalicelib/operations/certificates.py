@@ -21,6 +21,7 @@ from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.issuing.specification import Specification
 from chalicelib.pki.x509 import csr, keys, signed
+from chalicelib.pki.x509.csr_gate import STRICT
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
 from chalicelib.store import CompromisedKeyError, ConflictError, StoreError, TokenMismatchError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.issuing.specification import Plan
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.issuer import Issuer
     from chalicelib.records import CertificateAuthority, DistributionPoint, IdempotencyToken
     from chalicelib.runtime import Caller, Runtime
@@ -156,7 +158,13 @@ def _parsed(
         raise errors.InvalidArgsException(f"There is no certificate template {template_arn}.", member=("TemplateArn",))
     with as_api_errors():
         template = templates.template_named(template_arn.name)
-        return _Order(request, template, template_arn, csr.parse_csr(request["Csr"]), preset)
+        gate = _gate(rt, template)
+        return _Order(request, template, template_arn, csr.parse_csr(request["Csr"], gate), preset)
+
+
+def _gate(rt: Runtime, template: Template) -> Gate:
+    """The gate for the CSR: the certificate of a CA is held to everything."""
+    return STRICT if template.is_ca else rt.settings.csr_gate
 
 
 def _planned(
@@ -222,6 +230,7 @@ def _plan(
         crl_url=distribution_points.url_for_certificate(ca, point),
         ocsp_url=revocation_configuration.ocsp_url(rt, ca),
         api_passthrough=request.get("ApiPassthrough"),
+        gate=_gate(rt, order.template),
     )
     with as_api_errors():
         plan = planning.plan(specification)

@@ -42,6 +42,7 @@ def check(ca_arn: str, template: str, specification: Specification, plan: Plan) 
         not_after=plan.not_after,
         crl_url=specification.crl_url,
         ocsp_url=specification.ocsp_url,
+        gate=specification.gate,
     )
     try:
         rules.check(plan.tbs_der, expectation)

@@ -53,6 +53,10 @@ class SignatureError(PkiError):
     """A signature that was just made does not verify: the key or its holder is broken."""
 
 
+class GateError(PkiError):
+    """A rule of the strict gate does not hold; the gate `aws` does not have it."""
+
+
 class DerError(PkiError):
     """Bytes are not strict DER."""
 

@@ -24,11 +24,14 @@ from chalicelib.pki.errors import (
     within,
 )
 from chalicelib.pki.issuing import name_rules
-from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, names
+from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, names, signed
+from chalicelib.pki.x509.csr_gate import HINT, STRICT
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from chalicelib.pki.x509.csr_gate import Gate
 
 _SKEW = timedelta(minutes=5)
 MAX_CERTIFICATE_BYTES = 32768
@@ -62,7 +65,13 @@ class ImportedCertificate:
 
 
 def check_import(
-    *, certificate_pem: bytes, chain_pem: bytes | None, ca_type: str, csr_der: bytes, now: datetime
+    *,
+    certificate_pem: bytes,
+    chain_pem: bytes | None,
+    ca_type: str,
+    csr_der: bytes,
+    now: datetime,
+    gate: Gate = STRICT,
 ) -> ImportedCertificate:
     """Check a certificate for the CA with this CSR, and its chain.
 
@@ -81,6 +90,7 @@ def check_import(
     for position in range(len(path)):
         with within(_member(position)):
             _check_certificate(path[position], _what(position), now)
+            _check_signature(path[position], _what(position), gate if position == len(path) - 1 else STRICT)
     _check_links(path)
     for position in range(len(path)):
         with within(_member(position)):
@@ -176,14 +186,25 @@ def _check_certificate(certificate: ParsedCertificate, what: str, now: datetime)
         raise ConstraintError(f"The validity of {what} has ended.")
     if certificate.not_before > now + _SKEW:
         raise ConstraintError(f"The validity of {what} has not begun.")
-    if not algorithms.is_strong(certificate.certificate.signature_hash_algorithm):
-        raise CertificateParseError(f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512.")
     with refused(CertificateParseError, f"The key of {what} must not be used."):
         keys.check_public_key(certificate.public_key)
     for extension in certificate.extensions.values():
+        with refused(CertificateParseError, f"An extension of {what} is refused."):
+            extension_values.check_outline(extension)
         if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
             raise CertificateParseError(f"Extension {extension.oid} of {what} is critical, which is not supported.")
     _check_is_ca(certificate, what)
+
+
+def _check_signature(certificate: ParsedCertificate, what: str, gate: Gate) -> None:
+    """Check the hash; a root's signature proves nothing, so that only the strict gate minds SHA-1 there."""
+    if algorithms.is_strong(certificate.certificate.signature_hash_algorithm):
+        return
+    text = f"The signature of {what} does not use SHA-256, SHA-384 or SHA-512."
+    if not certificate.is_self_issued:
+        raise CertificateParseError(text)
+    if gate == STRICT:
+        raise CertificateParseError(f"{text} {HINT}", reason=text)
 
 
 def _check_is_ca(certificate: ParsedCertificate, what: str) -> None:
@@ -204,10 +225,18 @@ def _check_links(path: list[ParsedCertificate]) -> None:
         member = _CHAIN if len(path) > 1 else _CERTIFICATE
         if position < len(path) - 1 and child.is_self_issued and child.spki_der == parent.spki_der:
             raise CertificateMismatchError(f"{what} is self-signed, so it must be the last one.", member=(member,))
+        if child is parent and _signs_itself_weakly(child):
+            continue
         try:
             child.certificate.verify_directly_issued_by(parent.certificate)
         except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise CertificateMismatchError(f"{what} is not signed by {by}.", member=(member,)) from error
+
+
+def _signs_itself_weakly(root: ParsedCertificate) -> bool:
+    found = root.certificate
+    weak = (found.signature_hash_algorithm, found.signature, found.tbs_certificate_bytes)
+    return root.is_self_issued and signed.verifies_weakly(root.public_key, *weak)
 
 
 def _check_path_length(path: list[ParsedCertificate], position: int) -> None:

@@ -113,10 +113,11 @@ def sign_csr(
     days: float = 3650,
     path_length: int | None = 0,
     serial_number: int = 2,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
 ) -> x509.Certificate:
     """A CA certificate for a CSR, as an offline root would sign it."""
     request = x509.load_pem_x509_csr(csr_pem.encode())
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(request.subject)
         .issuer_name(issuer.subject)
@@ -126,8 +127,10 @@ def sign_csr(
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False)
-        .sign(issuer_key, hashes.SHA256())
     )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(issuer_key, hashes.SHA256())
 
 
 def pem(*certificates: x509.Certificate) -> bytes:

@@ -16,6 +16,7 @@ from chalicelib.console.views import certificate_files
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import csr, general_names, names, summary
+from chalicelib.pki.x509.csr_gate import AWS
 from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def _renewed(serial: str, certificate: ParsedCertificate, template: str, *, can_
         names=described.alternative_names,
         subject=described.subject,
         attributes={
-            _MEMBERS[oid]: text for oid, text in names.parse_name(der.read(certificate.subject_der)) if oid in _MEMBERS
+            _MEMBERS[oid]: text
+            for oid, text in names.parse_name(der.read(certificate.subject_der), AWS)
+            if oid in _MEMBERS
         },
         template=template,
         days=max(1, round((certificate.not_after - certificate.not_before).total_seconds() / 86400)),
@@ -116,7 +119,7 @@ def difference(renewed: Renewed, plan: PlannedCertificate, csr_pem: str) -> Diff
         subject=plan["Subject"] != renewed.subject,
         missing=tuple(name for name in renewed.names if name not in planned),
         added=tuple(name for name in planned if name not in renewed.names),
-        same_key=csr.parse_csr(csr_pem.encode()).spki_der == renewed.spki_der,
+        same_key=csr.parse_csr(csr_pem.encode(), AWS).spki_der == renewed.spki_der,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.x509 import general_names, names, summary
+from chalicelib.pki.x509.csr_gate import AWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def _names(plan: Plan) -> Iterator[tuple[int, str]]:
     if extension is not None:
         for member in der.read(extension.extension.value_der).children():
             yield member.tag, summary.general_name(member)
-    for oid, text in names.parse_name(der.read(plan.subject_der)):
+    for oid, text in names.parse_name(der.read(plan.subject_der), AWS):
         if oid == oids.COMMON_NAME:
             yield _kind_of(text), text
         elif oid == oids.EMAIL_ADDRESS:

@@ -84,7 +84,7 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
     for planned in merged.values():
         if planned.source == "CSR":
             with within("Csr"), refused(CsrError, "The CSR is refused."):
-                extension_rules.check_value(planned.extension)
+                extension_rules.check_value(planned.extension, specification.gate)
     if specification.template.drops_crl_points:
         merged.pop(oids.CRL_DISTRIBUTION_POINTS, None)
     alternative = merged.get(oids.SUBJECT_ALTERNATIVE_NAME)

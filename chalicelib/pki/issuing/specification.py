@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.x509 import extension_values, summary
+from chalicelib.pki.x509.csr_gate import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.errors import Member
     from chalicelib.pki.issuing.templates import Template
     from chalicelib.pki.x509.csr import CertificateRequest
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.extensions import Extension
     from chalicelib.pki.x509.issuer import Issuer
 
@@ -32,6 +34,7 @@ class Specification:
         crl_url: the CRL distribution point; None: the certificate names none.
         ocsp_url: the address of the OCSP responder; None: the certificate names none.
         api_passthrough: `ApiPassthrough` of the API.
+        gate: that the CSR has passed.
     """
 
     issuer: Issuer
@@ -46,6 +49,7 @@ class Specification:
     crl_url: str | None = None
     ocsp_url: str | None = None
     api_passthrough: Mapping[str, Any] | None = None
+    gate: Gate = STRICT
 
     @property
     def passthrough(self) -> Mapping[str, Any]:

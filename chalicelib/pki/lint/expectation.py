@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import LintError
+from chalicelib.pki.x509.csr_gate import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from chalicelib.pki.x509.csr import CertificateRequest
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.issuer import Issuer
 
 _OCSP_ACCESS = bytes.fromhex("06082b06010505073001")
@@ -66,6 +68,7 @@ class Expectation:
         ocsp_url: the address of the OCSP responder; None: the CA gives none.
         api_passthrough: `ApiPassthrough` of the API.
         identifier_der: the AlgorithmIdentifier of the signing algorithm.
+        gate: that the CSR has passed; its names are held to no more.
     """
 
     template: str
@@ -78,6 +81,7 @@ class Expectation:
     not_after: datetime
     crl_url: str | None
     ocsp_url: str | None
+    gate: Gate = STRICT
 
     @cached_property
     def profile(self) -> Profile:

@@ -133,7 +133,7 @@ def _key(found: Reading, expected: Expectation) -> None:
 
 def _subject(found: Reading, expected: Expectation) -> None:
     try:
-        attributes = names.parse_name(der.parse(found.subject.der))
+        attributes = names.parse_name(der.parse(found.subject.der), expected.gate)
     except PkiError as error:
         raise LintError("subject_malformed", str(error)) from error
     _require(
@@ -237,7 +237,7 @@ def _values(found: Reading, expected: Expectation) -> None:
         if extension.oid in compared:
             continue
         try:
-            extension_rules.check_value(extension)
+            extension_rules.check_value(extension, expected.gate)
         except PkiError as error:
             raise LintError("extension_malformed", str(error), oid=extension.oid) from error
 

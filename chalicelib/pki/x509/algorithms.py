@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
 from chalicelib.pki.asn1 import der, oids
-from chalicelib.pki.errors import ArgumentError, PkiError
+from chalicelib.pki.errors import ArgumentError, GateError, PkiError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -145,6 +145,7 @@ def require_compatible(signing_algorithm: str, key_algorithm: str | None) -> Non
 
 
 _BY_OID = {algorithm.oid: algorithm for algorithm in SIGNING_ALGORITHMS.values()}
+_WITH_SHA1 = frozenset({"1.2.840.113549.1.1.5", "1.2.840.10045.4.1"})
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -153,21 +154,21 @@ def is_strong(signature_hash: hashes.HashAlgorithm | None) -> bool:
     return signature_hash is None or isinstance(signature_hash, _HASHES)
 
 
-def check_foreign_algorithm(identifier: Element) -> None:
+def check_foreign_algorithm(identifier: Element, *, takes_weak: bool = False) -> None:
     """Check the AlgorithmIdentifier of a signature that others made: RSA (also PSS) or ECDSA with SHA-2, or ML-DSA.
 
-    The caller checks the hash of RSASSA-PSS.
+    The caller checks the hash of RSASSA-PSS, and with `takes_weak`, which takes RSA and ECDSA with SHA-1, that of all.
 
     Raises:
         PkiError: it is another algorithm, or its parameters are not what RFC 4055, RFC 5758 and RFC 9881 say.
     """
     parts = list(identifier.expect(der.SEQUENCE, "A signature algorithm").children())
     oid = der.oid_text(parts[0]) if parts else ""
-    if oid == _RSASSA_PSS:
+    if oid == _RSASSA_PSS or (takes_weak and oid in _WITH_SHA1):
         return
     algorithm = _BY_OID.get(oid)
     if algorithm is None:
-        raise PkiError(
+        raise GateError(
             f"The signature algorithm {oid} is neither RSA nor ECDSA with SHA-256, SHA-384 or SHA-512, nor ML-DSA."
         )
     parameters = [part.der for part in parts[1:]]

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError, refused, within
-from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names
+from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names, signed
+from chalicelib.pki.x509.csr_gate import HINT, STRICT, is_the_gates, require
 from chalicelib.pki.x509.extension_rules import check_value
 from chalicelib.pki.x509.extension_values import check_outline
 from chalicelib.pki.x509.extensions import Extension
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.csr_gate import Gate
 
 MAX_BYTES = 32768
 _LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
@@ -55,14 +57,19 @@ class CertificateRequest:
         return next((extension for extension in self.extensions if extension.oid == oid), None)
 
 
-def parse_csr(text: bytes) -> CertificateRequest:
+def parse_csr(text: bytes, gate: Gate = STRICT) -> CertificateRequest:
     """Read and verify a CSR in PEM.
 
     Raises:
-        CsrError: it does not parse, its signature does not verify, or it breaks a rule.
+        CsrError: it does not parse, its signature does not verify, or it breaks a rule of the gate.
     """
-    with within("Csr"), refused(CsrError, "The CSR is refused."):
-        return parse_csr_der(_single_block(text))
+    try:
+        with within("Csr"), refused(CsrError, "The CSR is refused."):
+            return parse_csr_der(_single_block(text), gate)
+    except CsrError as error:
+        if is_the_gates(error):
+            raise CsrError(f"{error} {HINT}", reason=error.reason, member=error.member) from error
+        raise
 
 
 def _single_block(text: bytes) -> bytes:
@@ -74,7 +81,7 @@ def _single_block(text: bytes) -> bytes:
     return blocks[0][1]
 
 
-def parse_csr_der(csr_der: bytes) -> CertificateRequest:
+def parse_csr_der(csr_der: bytes, gate: Gate = STRICT) -> CertificateRequest:
     """Read and verify a CSR in DER.
 
     Raises:
@@ -86,18 +93,19 @@ def parse_csr_der(csr_der: bytes) -> CertificateRequest:
     )
     if version.content != b"\x00":
         raise DerError("The version is not 0.")
-    subject_attributes = names.parse_name(subject)
-    requested = _requested_extensions(attributes)
+    subject_attributes = names.parse_name(subject, gate)
+    requested = _requested_extensions(attributes, gate)
     if not subject_attributes and all(oid != oids.SUBJECT_ALTERNATIVE_NAME for oid, _, _ in requested):
         raise PkiError("It has neither a subject nor a subject alternative name.")
-    algorithms.check_foreign_algorithm(algorithm)
-    public_key = _public_key(spki.der)
-    _verify(csr_der)
-    keys.check_factors(public_key)  # costly: only for whoever holds the key
+    if gate == STRICT:
+        algorithms.check_foreign_algorithm(algorithm)
+    public_key = _public_key(spki.der, gate)
+    _verify(csr_der, gate)
+    keys.check_factors(public_key, gate)  # costly: only for whoever holds the key
     return CertificateRequest(csr_der, request.der, subject.der, spki.der, public_key, requested)
 
 
-def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
+def _requested_extensions(attributes: Element, gate: Gate) -> tuple[Extension, ...]:
     requests: list[tuple[Extension, ...]] = []
     for attribute in attributes.children():
         kind, values = der.fields(attribute, "An attribute", der.OID, der.SET)
@@ -110,16 +118,16 @@ def _requested_extensions(attributes: Element) -> tuple[Extension, ...]:
             requests.append(extensions.parse_extensions(members[0]))
     requested = requests[0] if requests else ()
     for extension in requested:
-        check_outline(extension)
+        check_outline(extension, gate)
     return requested
 
 
-def _public_key(spki_der: bytes) -> PublicKeyTypes:
+def _public_key(spki_der: bytes, gate: Gate) -> PublicKeyTypes:
     try:
         public_key = load_der_public_key(spki_der)
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
         raise PkiError("The key is malformed or of an unsupported kind.") from error
-    keys.check_public_key(public_key)
+    keys.check_public_key(public_key, gate)
     _check_key_encoding(spki_der, public_key)
     return public_key
 
@@ -130,16 +138,23 @@ def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
         raise PkiError("The key is not encoded as RFC 3279, RFC 5480 and RFC 9881 want it.")
 
 
-def _verify(csr_der: bytes) -> None:
+def _verify(csr_der: bytes, gate: Gate) -> None:
     """Verify the signature, which proves that the requester holds the key (RFC 2986 section 4.2)."""
     try:
         request = x509.load_der_x509_csr(csr_der)
         strong = algorithms.is_strong(request.signature_hash_algorithm)
-        verified = request.is_signature_valid
+        verified = request.is_signature_valid or (
+            gate != STRICT
+            and signed.verifies_weakly(
+                request.public_key(),
+                request.signature_hash_algorithm,
+                request.signature,
+                request.tbs_certrequest_bytes,
+            )
+        )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PkiError("The signature cannot be verified.") from error
-    if not strong:
-        raise PkiError("The signature does not use SHA-256, SHA-384 or SHA-512.")
+    require(gate, "The signature does not use SHA-256, SHA-384 or SHA-512.", holds=strong)
     if not verified:
         raise PkiError("The signature does not verify.")
 

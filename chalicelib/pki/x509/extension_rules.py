@@ -18,9 +18,11 @@ from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.asn1.der import Element
 from chalicelib.pki.errors import DerError, PkiError
 from chalicelib.pki.x509 import extension_values, extensions, general_names, names
+from chalicelib.pki.x509.csr_gate import STRICT
 from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
 if TYPE_CHECKING:
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.extensions import Extension
 
 Grammar = Callable[[Element], object]
@@ -32,7 +34,7 @@ _MAX_COUNT_BYTES = 4
 _REASONS = 9
 
 
-def check_value(extension: Extension) -> None:
+def check_value(extension: Extension, gate: Gate = STRICT) -> None:
     """Check that the value is DER, and follows the grammar of its extension.
 
     Raises:
@@ -43,6 +45,8 @@ def check_value(extension: Extension) -> None:
         root = der.parse(extension.value_der)
         if grammar is None:
             _check_readable(extension)
+        elif extension.oid == oids.SUBJECT_ALTERNATIVE_NAME:
+            general_names.parse_general_names(root.der, gate)
         else:
             grammar(root)
     except PkiError as error:
@@ -135,7 +139,7 @@ def _subject_key_identifier(root: Element) -> None:
 
 def _authority_key_identifier(root: Element) -> None:
     root.expect(der.SEQUENCE, "AuthorityKeyIdentifier")
-    members = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _serial_number}
+    members: dict[int, Grammar] = {0x80: _octets, 0xA1: general_names.check_general_names, 0x82: _serial_number}
     tags = _optional(root, "AuthorityKeyIdentifier", members)
     if 0x80 not in tags or len(tags) == 2:
         raise DerError(
@@ -181,7 +185,7 @@ def _check_range(content: bytes) -> None:
 
 def _distribution_point(element: Element) -> None:
     element.expect(der.SEQUENCE, "A distribution point")
-    members = {0xA0: _point_name, 0x81: _reasons, 0xA2: general_names.check_general_names}
+    members: dict[int, Grammar] = {0xA0: _point_name, 0x81: _reasons, 0xA2: general_names.check_general_names}
     if not _optional(element, "A distribution point", members) - {0x81}:
         raise DerError("A distribution point has neither a name nor a CRL issuer.")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import DerError, PkiError
 from chalicelib.pki.x509 import extensions
+from chalicelib.pki.x509.csr_gate import STRICT
 from chalicelib.pki.x509.general_names import parse_general_names
 from chalicelib.pki.x509.name_constraints import parse_name_constraints
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.extensions import Extension
 
 
@@ -29,7 +31,7 @@ class BasicConstraints(NamedTuple):
     path_length: int | None
 
 
-def check_outline(extension: Extension) -> None:
+def check_outline(extension: Extension, gate: Gate = STRICT) -> None:
     """Check that the value of an extension that is known is DER and has the outline of its kind.
 
     Raises:
@@ -39,7 +41,7 @@ def check_outline(extension: Extension) -> None:
     if check is None:
         return
     try:
-        check(der.parse(extension.value_der))
+        check(der.parse(extension.value_der), gate)
     except PkiError as error:
         raise PkiError(f"The value of extension {extension.oid} is malformed. {error}") from error
 
@@ -83,30 +85,30 @@ def purposes(value_der: bytes) -> frozenset[str]:
     return frozenset(map(der.oid_text, root.children()))
 
 
-def _check_list(root: Element) -> None:
+def _check_list(root: Element, _gate: Gate = STRICT) -> None:
     if not list(root.expect(der.SEQUENCE, "The list").children()):
         raise DerError("The list is empty.")
 
 
-def _check_purposes(root: Element) -> None:
+def _check_purposes(root: Element, _gate: Gate = STRICT) -> None:
     _check_list(root)
     for purpose in root.children():
         purpose.expect(der.OID, "A purpose")
 
 
-_OUTLINES: dict[str, Callable[[Element], object]] = {
-    oids.SUBJECT_KEY_IDENTIFIER: lambda root: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
-    oids.KEY_USAGE: lambda root: key_usages(root.der),
-    oids.SUBJECT_ALTERNATIVE_NAME: lambda root: parse_general_names(root.der),
-    oids.BASIC_CONSTRAINTS: lambda root: parse_basic_constraints(root.der),
-    oids.NAME_CONSTRAINTS: lambda root: parse_name_constraints(root.der),
+_OUTLINES: dict[str, Callable[[Element, Gate], object]] = {
+    oids.SUBJECT_KEY_IDENTIFIER: lambda root, _: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
+    oids.KEY_USAGE: lambda root, _: key_usages(root.der),
+    oids.SUBJECT_ALTERNATIVE_NAME: lambda root, gate: parse_general_names(root.der, gate),
+    oids.BASIC_CONSTRAINTS: lambda root, _: parse_basic_constraints(root.der),
+    oids.NAME_CONSTRAINTS: lambda root, _: parse_name_constraints(root.der),
     oids.CRL_DISTRIBUTION_POINTS: _check_list,
     oids.CERTIFICATE_POLICIES: _check_list,
     oids.POLICY_MAPPINGS: _check_list,
-    oids.AUTHORITY_KEY_IDENTIFIER: lambda root: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
+    oids.AUTHORITY_KEY_IDENTIFIER: lambda root, _: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
     oids.POLICY_CONSTRAINTS: _check_list,
     oids.EXTENDED_KEY_USAGE: _check_purposes,
-    oids.INHIBIT_ANY_POLICY: lambda root: der.unsigned(root, "InhibitAnyPolicy"),
+    oids.INHIBIT_ANY_POLICY: lambda root, _: der.unsigned(root, "InhibitAnyPolicy"),
     oids.AUTHORITY_INFORMATION_ACCESS: _check_list,
     oids.SUBJECT_INFORMATION_ACCESS: _check_list,
 }

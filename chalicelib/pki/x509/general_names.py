@@ -13,11 +13,13 @@ from chalicelib import hosts
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, refused, within
 from chalicelib.pki.x509 import names
+from chalicelib.pki.x509.csr_gate import STRICT, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.csr_gate import Gate
 
 OTHER_NAME, MAIL, DNS, X400, DIRECTORY, EDI_PARTY, URI, IP, REGISTERED_ID = (
     *(0xA0, 0x81, 0x82, 0xA3, 0xA4, 0xA5),
@@ -40,18 +42,18 @@ KINDS = {
 # reading
 
 
-def parse_general_names(value_der: bytes) -> list[Element]:
+def parse_general_names(value_der: bytes, gate: Gate = STRICT) -> list[Element]:
     """Read and check the members of GeneralNames.
 
     Raises:
         PkiError: a name breaks a rule.
     """
-    return check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"))
+    return check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"), gate)
 
 
-def check_general_names(list_: Element) -> list[Element]:
+def check_general_names(list_: Element, gate: Gate = STRICT) -> list[Element]:
     """Read and check the members of GeneralNames, whatever their tag; errors as in `parse_general_names`."""
-    return _checked(list_, check_general_name)
+    return _checked(list_, lambda member: check_general_name(member, gate))
 
 
 def check_locations(list_: Element) -> list[Element]:
@@ -76,7 +78,7 @@ def _check_location(member: Element) -> None:
         check_general_name(member)
 
 
-def check_general_name(member: Element) -> None:
+def check_general_name(member: Element, gate: Gate = STRICT) -> None:
     """Check one GeneralName against the grammar of its kind.
 
     Raises:
@@ -85,7 +87,7 @@ def check_general_name(member: Element) -> None:
     check = _CHECKS.get(member.tag)
     if check is None:
         raise PkiError(f"An alternative name has tag 0x{member.tag:02x}, which is not supported.")
-    check(member)
+    check(member, gate)
 
 
 # Letters, digits and hyphens (RFC 1034), and the underscore that private names use.
@@ -115,6 +117,9 @@ def is_mail_address(text: str) -> bool:
 
 
 def _ia5(member: Element) -> str:
+    """Decode a name of one or more characters, none of which are control characters."""
+    if not member.content:
+        raise PkiError("An alternative name is empty.")
     return names.decode_string(der.IA5_STRING, member.content)
 
 
@@ -127,40 +132,40 @@ def kind_of(text: str) -> str:
     return KINDS[IP if hosts.is_literal(text) else DNS]
 
 
-def _check_dns(member: Element) -> None:
+def _check_dns(member: Element, gate: Gate) -> None:
     name = _ia5(member)
-    if not is_host_name(name.removeprefix("*.")) or len(name) > 253:
-        raise PkiError(f"The DNS name '{name[:80]}' is malformed.")
+    is_host = is_host_name(name.removeprefix("*.")) and len(name) <= 253
+    require(gate, f"The DNS name '{name[:80]}' is malformed.", holds=is_host)
 
 
-def _check_mail(member: Element) -> None:
-    if not is_mail_address(_ia5(member)):
-        raise PkiError("An email address among the alternative names is malformed.")
+def _check_mail(member: Element, gate: Gate) -> None:
+    is_address = is_mail_address(_ia5(member))
+    require(gate, "An email address among the alternative names is malformed.", holds=is_address)
 
 
-def _check_uri(member: Element) -> None:
-    if _URI.fullmatch(_ia5(member)) is None:
-        raise PkiError("A URI among the alternative names is malformed or not absolute.")
+def _check_uri(member: Element, gate: Gate) -> None:
+    is_uri = _URI.fullmatch(_ia5(member)) is not None
+    require(gate, "A URI among the alternative names is malformed or not absolute.", holds=is_uri)
 
 
-def _check_ip(member: Element) -> None:
+def _check_ip(member: Element, _gate: Gate) -> None:
     if len(member.content) not in {4, 16}:
         raise PkiError("An IP address among the alternative names has neither 4 nor 16 octets.")
 
 
-def _check_directory(member: Element) -> None:
+def _check_directory(member: Element, gate: Gate) -> None:
     inner = list(member.children())
-    if len(inner) != 1 or not names.parse_name(inner[0]):
+    if len(inner) != 1 or not names.parse_name(inner[0], gate):
         raise PkiError("A directory name among the alternative names is empty or malformed.")
 
 
-def _check_other(member: Element) -> None:
+def _check_other(member: Element, _gate: Gate) -> None:
     parts = list(member.children())
     if [part.tag for part in parts] != [der.OID, 0xA0] or len(list(parts[1].children())) != 1:
         raise PkiError("An other name among the alternative names is malformed.")
 
 
-def _check_edi_party(member: Element) -> None:
+def _check_edi_party(member: Element, _gate: Gate) -> None:
     parts = list(member.children())
     if [part.tag for part in parts] not in ([0xA1], [0xA0, 0xA1]):
         raise PkiError("An EDI party name among the alternative names is malformed.")
@@ -170,12 +175,12 @@ def _check_edi_party(member: Element) -> None:
             raise PkiError("An EDI party name among the alternative names is empty or malformed.")
 
 
-def _check_registered(member: Element) -> None:
+def _check_registered(member: Element, _gate: Gate) -> None:
     if not der.is_oid_content(member.content):
         raise PkiError("A registered id among the alternative names is malformed.")
 
 
-_CHECKS: dict[int, Callable[[Element], None]] = {
+_CHECKS: dict[int, Callable[[Element, Gate], None]] = {
     OTHER_NAME: _check_other,
     MAIL: _check_mail,
     DNS: _check_dns,

@@ -15,15 +15,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import PkiError
+from chalicelib.pki.x509.csr_gate import STRICT, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from chalicelib.pki.x509.csr_gate import Gate
+
     Rule = tuple[Callable[[int, int], bool], str]  # of a modulus and an exponent: whether they break it, and its name
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+LEAST_RSA_BITS = 1024  # below it libraries refuse to verify
 MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
 USUAL_EXPONENT = 65537
@@ -76,36 +80,41 @@ def encodings(public_key: PublicKeyTypes) -> tuple[bytes, ...]:
     return usual, der.sequence(algorithm.der, der.bit_string(point))
 
 
-def check_public_key(public_key: PublicKeyTypes) -> None:
+def check_public_key(public_key: PublicKeyTypes, gate: Gate = STRICT) -> None:
     """Refuse a key that must not be used, by the rules that cost next to nothing.
 
     Raises:
         PkiError: it breaks a rule.
     """
     if isinstance(public_key, rsa.RSAPublicKey):
-        _check_rsa(public_key, _CHEAP_RSA_RULES)
+        if refusal := _broken_rule(public_key, _SIZES):
+            raise PkiError(refusal)
+        refusal = _broken_rule(public_key, _CHEAP_RSA_RULES) if gate == STRICT else ""
+        require(gate, refusal, holds=not refusal)
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
-        if not isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1):
-            raise PkiError(f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified.")
-    elif not isinstance(public_key, _ML_DSA):
-        raise PkiError("The key is refused: only RSA, elliptic-curve and ML-DSA keys are certified.")
+        refusal = f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified."
+        is_certified = isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1)
+        require(gate, refusal, holds=is_certified)
+    else:
+        refusal = "The key is refused: only RSA, elliptic-curve and ML-DSA keys are certified."
+        require(gate, refusal, holds=isinstance(public_key, _ML_DSA))
 
 
-def check_factors(public_key: PublicKeyTypes) -> None:
+def check_factors(public_key: PublicKeyTypes, gate: Gate = STRICT) -> None:
     """Refuse an RSA modulus that is a prime or a perfect power: for subscribers' keys, once their holder is proved.
 
     Raises:
         PkiError: which rule it breaks.
     """
-    if isinstance(public_key, rsa.RSAPublicKey):
-        _check_rsa(public_key, _COSTLY_RSA_RULES)
+    if isinstance(public_key, rsa.RSAPublicKey) and gate == STRICT:
+        refusal = _broken_rule(public_key, _COSTLY_RSA_RULES)
+        require(gate, refusal, holds=not refusal)
 
 
-def _check_rsa(public_key: rsa.RSAPublicKey, rules: tuple[Rule, ...]) -> None:
+def _broken_rule(public_key: rsa.RSAPublicKey, rules: tuple[Rule, ...]) -> str:
+    """The refusal of the first rule that a key breaks; empty if it breaks none."""
     numbers = public_key.public_numbers()
-    for is_broken, rule in rules:
-        if is_broken(numbers.n, numbers.e):
-            raise PkiError(f"The RSA key is refused: {rule}.")
+    return next((f"The RSA key is refused: {rule}." for breaks, rule in rules if breaks(numbers.n, numbers.e)), "")
 
 
 def _has_small_factor(modulus: int) -> bool:
@@ -148,13 +157,16 @@ def _is_roca(modulus: int) -> bool:
     return all(modulus % prime in powers for prime, powers in _ROCA.items())
 
 
-# Sizes come first, so that a huge modulus or exponent never reaches the arithmetic.
-_CHEAP_RSA_RULES: tuple[Rule, ...] = (
-    (lambda n, _e: n.bit_length() < MIN_RSA_BITS, f"its modulus has fewer than {MIN_RSA_BITS} bits"),
+# Sizes come first, so that a huge modulus or exponent never reaches the arithmetic, whatever the gate.
+_SIZES: tuple[Rule, ...] = (
+    (lambda n, _e: n.bit_length() < LEAST_RSA_BITS, f"its modulus has fewer than {LEAST_RSA_BITS} bits"),
     (lambda n, _e: n.bit_length() > MAX_RSA_BITS, f"its modulus has more than {MAX_RSA_BITS} bits"),
-    (lambda n, _e: n.bit_length() % 8 != 0, "the size of its modulus is not a multiple of 8 bits"),
     (lambda _n, e: e < 3 or e % 2 == 0, "its exponent is even or below 3"),
     (lambda _n, e: e >= 1 << 256, "its exponent is 2^256 or more"),
+)
+_CHEAP_RSA_RULES: tuple[Rule, ...] = (
+    (lambda n, _e: n.bit_length() < MIN_RSA_BITS, f"its modulus has fewer than {MIN_RSA_BITS} bits"),
+    (lambda n, _e: n.bit_length() % 8 != 0, "the size of its modulus is not a multiple of 8 bits"),
     (lambda n, _e: _has_small_factor(n), "its modulus has a factor below 752"),
     (lambda n, _e: _has_close_factors(n), "its factors are too close together"),
     (lambda n, _e: _is_roca(n), "its modulus has the pattern of a weak generator (ROCA)"),

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, DerError, PkiError, reason_of, within
+from chalicelib.pki.x509.csr_gate import STRICT, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.csr_gate import Gate
 
     Rdns = tuple[frozenset[tuple[str, str]], ...]  # object identifiers with texts
 
@@ -123,7 +125,7 @@ def _attribute(oid: str, value: str) -> bytes:
 # reading
 
 
-def parse_name(name: Element) -> list[tuple[str, str]]:
+def parse_name(name: Element, gate: Gate = STRICT) -> list[tuple[str, str]]:
     """Read and check the attributes of a Name as (OID, value).
 
     Raises:
@@ -131,26 +133,26 @@ def parse_name(name: Element) -> list[tuple[str, str]]:
     """
     attributes = []
     for rdn in name.expect(der.SEQUENCE, "A name").children():
-        attributes += parse_rdn(rdn.expect(der.SET, "A relative distinguished name"))
+        attributes += parse_rdn(rdn.expect(der.SET, "A relative distinguished name"), gate)
         if len(attributes) > MAX_ATTRIBUTES:
             raise PkiError(f"A name has more than {MAX_ATTRIBUTES} attributes.")
     return attributes
 
 
-def parse_rdn(rdn: Element) -> list[tuple[str, str]]:
+def parse_rdn(rdn: Element, gate: Gate = STRICT) -> list[tuple[str, str]]:
     """Read the attributes of a relative distinguished name, whatever its tag; errors as in `parse_name`."""
     members = [member.der for member in rdn.children()]
     if not members:
         raise DerError("A relative distinguished name is empty.")
     if members != sorted(set(members)):
         raise DerError("The attributes of a relative distinguished name are not in DER's order, or repeated.")
-    return [_parse_attribute(member) for member in rdn.children()]
+    return [_parse_attribute(member, gate) for member in rdn.children()]
 
 
-def _parse_attribute(attribute: Element) -> tuple[str, str]:
+def _parse_attribute(attribute: Element, gate: Gate) -> tuple[str, str]:
     kind, value = _type_and_value(attribute)
     oid = der.oid_text(kind)
-    return oid, _check_value(oid, value.tag, value.content)
+    return oid, _check_value(oid, value.tag, value.content, gate)
 
 
 def _type_and_value(attribute: Element) -> tuple[Element, Element]:
@@ -160,19 +162,24 @@ def _type_and_value(attribute: Element) -> tuple[Element, Element]:
     return parts[0], parts[1]
 
 
-def _check_value(oid: str, tag: int, content: bytes) -> str:
+def _check_value(oid: str, tag: int, content: bytes, gate: Gate = STRICT) -> str:
     """Decode and check the value of an attribute."""
-    if oid in _PRINTABLE_ONLY and tag != der.PRINTABLE_STRING:
-        raise _attribute_error(oid, "is not a PrintableString")
+    is_printable = oid not in _PRINTABLE_ONLY or tag == der.PRINTABLE_STRING
+    _require(gate, oid, "is not a PrintableString", holds=is_printable)
     text = decode_string(tag, content)
-    bound = _UPPER_BOUNDS.get(oid, _ANY_UPPER_BOUND)
     if not text:
         raise _attribute_error(oid, "is empty")
-    if len(text) > bound:
-        raise _attribute_error(oid, f"has more than {bound} characters")
-    if oid == oids.COUNTRY and re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is None:
-        raise PkiError("The country of a name is not two letters.", reason="It is not two letters.")
+    if len(text) > _ANY_UPPER_BOUND:
+        raise _attribute_error(oid, f"has more than {_ANY_UPPER_BOUND} characters")
+    bound = _UPPER_BOUNDS.get(oid, _ANY_UPPER_BOUND)
+    _require(gate, oid, f"has more than {bound} characters", holds=len(text) <= bound)
+    is_country = oid != oids.COUNTRY or re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is not None
+    require(gate, "The country of a name is not two letters.", holds=is_country, reason="It is not two letters.")
     return text
+
+
+def _require(gate: Gate, oid: str, rule: str, *, holds: bool) -> None:
+    require(gate, f"Attribute {oid} of a name {rule}.", holds=holds, reason=f"It {rule}.")
 
 
 def _attribute_error(oid: str, rule: str) -> PkiError:

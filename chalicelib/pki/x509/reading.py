@@ -1,5 +1,8 @@
 """Reading a certificate strictly: the parts that issuing, installing and publishing need.
 
+What it says of names, and weak signatures, is read as the gate `aws` takes it: `installation` holds what is imported
+against more.
+
 Source: RFC 5280 section 4.1.
 """
 
@@ -15,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import CertificateParseError, PkiError
 from chalicelib.pki.x509 import algorithms, extension_values, extensions, name_constraints
+from chalicelib.pki.x509.csr_gate import AWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +107,7 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
         raise PkiError("Its version is not 3.")
     if inner_algorithm.der != algorithm.der:
         raise PkiError("It names two different signature algorithms.")
-    algorithms.check_foreign_algorithm(algorithm)
+    algorithms.check_foreign_algorithm(algorithm, takes_weak=True)
     serial_number = der.unsigned(serial, "The serial number")
     if not serial_number:
         raise PkiError("Its serial number is zero.")
@@ -112,7 +116,7 @@ def _parse(certificate_der: bytes) -> ParsedCertificate:
     (extension_list,) = wrapper.children()
     by_oid = {extension.oid: extension for extension in extensions.parse_extensions(extension_list)}
     for extension in by_oid.values():
-        extension_values.check_outline(extension)
+        extension_values.check_outline(extension, AWS)
     values = {oid: value_der for oid, (_, _, value_der) in by_oid.items()}
     certificate = x509.load_der_x509_certificate(certificate_der)
     return ParsedCertificate(

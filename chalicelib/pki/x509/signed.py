@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import DerError, SignatureError
@@ -42,6 +44,24 @@ def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes | memoryv
     verify: Callable[..., None] = public_key.verify  # type: ignore[union-attr]  # every key of the API has it
     try:
         verify(signature, data, *algorithm.arguments)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def verifies_weakly(
+    public_key: PublicKeyTypes, digest: hashes.HashAlgorithm | None, signature: bytes, data: bytes
+) -> bool:
+    """Verify a signature with SHA-1 or MD5, which the library does not take in CSRs and certificates."""
+    if not isinstance(digest, hashes.SHA1 | hashes.MD5):
+        return False
+    try:
+        if isinstance(public_key, rsa.RSAPublicKey):
+            public_key.verify(signature, data, padding.PKCS1v15(), digest)
+        elif isinstance(public_key, ec.EllipticCurvePublicKey):
+            public_key.verify(signature, data, ec.ECDSA(digest))
+        else:
+            return False
     except InvalidSignature:
         return False
     return True

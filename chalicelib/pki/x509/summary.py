@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import extensions, general_names, names
+from chalicelib.pki.x509.csr_gate import AWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,7 +61,7 @@ def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension]) -
     alternative = (value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME)
     return Summary(
         subject=names.rfc2253(subject_der),
-        subject_values=tuple(text for _, text in names.parse_name(der.read(subject_der))),
+        subject_values=tuple(text for _, text in names.parse_name(der.read(subject_der), AWS)),
         alternative_names=tuple(text for value_der in alternative for text in alternative_names(value_der)),
     )
 

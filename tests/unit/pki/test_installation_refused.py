@@ -210,7 +210,11 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = 
         CertificateParseError,
         "curve",
     ),
-    "SHA-1": (lambda: (_sha1(), root(kind="RSA-2048", signer="RSA-2048")), CertificateParseError, "113549.1.1.5"),
+    "SHA-1": (
+        lambda: (_sha1(), root(kind="RSA-2048", signer="RSA-2048")),
+        CertificateParseError,
+        "does not use SHA-256",
+    ),
     "SHA-1 in PSS": (
         lambda: (_sha1(pss=True), root(kind="RSA-2048", signer="RSA-2048")),
         CertificateParseError,
