@@ -120,6 +120,7 @@ def _environment(state: Path, port: str) -> dict[str, str]:
         "LOCALSTACK_PORT": port,
         "DEPLOY_WORK": str(state / "project"),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY_SERVER": "signet",  # LocalStack's own ignores the host, and listens on every interface
         "DNS_ADDRESS": "0",
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localstack.aws.spec import load_service
 from localstack.runtime import hooks
+from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
 from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.plugins import Service, aws_provider
@@ -24,6 +25,18 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
         from signet_localstack.lambda_executor import ProcessExecutor
 
         return ProcessExecutor
+
+
+class BoundServerPlugin(RuntimeServerPlugin):
+    """GATEWAY_SERVER=signet: LocalStack's server, bound to the hosts of GATEWAY_LISTEN."""
+
+    name = "signet"
+
+    def load(self, *_: Any, **__: Any) -> RuntimeServer:
+        """Make the server."""
+        from signet_localstack.server import BoundServer
+
+        return BoundServer()
 
 
 @aws_provider(api="dynamodb", name="signet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -69,6 +70,22 @@ def processes_in(folder: Path) -> list[str]:
     return pids
 
 
+def listening_in(folder: Path) -> set[str]:
+    """The addresses, in the hex of /proc/net/tcp, at which processes whose working folder is below this one listen."""
+    sockets = set()
+    for pid in processes_in(folder):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                sockets.add(str(descriptor.readlink()).removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *others = line.split()
+            if state == "0A" and others[5] in sockets:
+                found.add(local.partition(":")[0])
+    return found
+
+
 def at_once(call: Any, arguments: Any) -> list[Any]:
     """What a call gives or raises for each argument, in as many threads, started together."""
     listed = list(arguments)
@@ -83,6 +100,18 @@ def at_once(call: Any, arguments: Any) -> list[Any]:
 
     with ThreadPoolExecutor(len(listed)) as pool:
         return list(pool.map(run, listed))
+
+
+class AddressTest(unittest.TestCase):
+    """Whoever reaches LocalStack runs what they like with its owner's permissions."""
+
+    def test_it_listens_on_127_0_0_1_alone(self) -> None:
+        for instance in (one, other):
+            self.assertEqual(listening_in(instance.state), {"0100007F"})
+            with socket.create_connection(("127.0.0.1", instance.port), 5):
+                pass
+            with self.assertRaises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", instance.port), 5):
+                pass
 
 
 class LambdaTest(unittest.TestCase):
