@@ -39,7 +39,7 @@ def merged(current: Sequence[tuple[str, str | None]], tags: Sequence[shapes.Tag]
             raise errors.InvalidTagException(text, member=member)
         if keys.count(key) > 1:
             raise errors.InvalidTagException(f"The tag key '{key}' is given more than once.", member=member)
-    result = dict(current) | {tag["Key"]: tag.get("Value") for tag in tags}
+    result = dict(current) | {tag["Key"]: tag.get("Value", "") for tag in tags}
     if len(result) > MAX_TAGS:
         raise errors.TooManyTagsException(f"A certificate authority has at most {MAX_TAGS} tags.", member=("Tags",))
     return tuple(result.items())
@@ -69,7 +69,7 @@ def untag_certificate_authority(rt: Runtime, caller: Caller, request: shapes.Unt
     """
 
     def unwanted(key: str, value: str | None) -> bool:
-        return any(tag["Key"] == key and tag.get("Value") in {None, value} for tag in request["Tags"])
+        return any(tag["Key"] == key and tag.get("Value") in {None, value or ""} for tag in request["Tags"])
 
     def change(ca: CertificateAuthority) -> CertificateAuthority:
         state.check_not_deleted(ca, rt.now())
@@ -104,4 +104,5 @@ def list_tags(rt: Runtime, caller: Caller, request: shapes.ListTagsRequest) -> s
 
 
 def _wire(key: str, value: str | None) -> shapes.Tag:
-    return {"Key": key} if value is None else {"Key": key, "Value": value}
+    """A tag as AWS shows it: with an empty value where none was given."""
+    return {"Key": key, "Value": value or ""}

@@ -54,7 +54,7 @@ def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Requested, ...]:
     """
     asked = api_passthrough.get("Extensions", {})
     parts: list[tuple[Member, Callable[[Any], Extension], Any]] = [
-        ((member,), build, asked[member]) for member, build in _MEMBERS.items() if member in asked
+        ((member,), build, asked[member]) for member, build in _MEMBERS.items() if extensions.is_asked(member, asked)
     ]
     parts += [
         (("CustomExtensions", position), _custom, custom)

@@ -128,6 +128,8 @@ class Expectation:
 
 def _asked(asked: Mapping[str, Any]) -> frozenset[str]:
     named = {oid for member, oid in _PASSTHROUGH_MEMBERS.items() if member in asked}
+    if not any(asked.get("KeyUsage", {}).values()):
+        named.discard(oids.KEY_USAGE)
     custom = (custom["ObjectIdentifier"] for custom in asked.get("CustomExtensions", ()))
     return frozenset(named | {der.canonical_oid(dotted) for dotted in custom})
 

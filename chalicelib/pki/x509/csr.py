@@ -172,18 +172,12 @@ def _ca_extensions(csr_extensions: Mapping[str, Any]) -> list[Extension]:
     """CA:TRUE and the CsrExtensions; members of refusals are below `CsrExtensions`."""
     requested = [extensions.basic_constraints(ca=True, critical=True)]
     for member, build in _CSR_EXTENSIONS.items():
-        if member in csr_extensions:
+        if extensions.is_asked(member, csr_extensions):
             with within(member), refused(ArgumentError, "CsrExtensions are refused."):
                 extension = build(csr_extensions[member])
                 check_value(extension)
             requested.append(extension)
     return requested
-
-
-def _key_usage(usages: Mapping[str, bool]) -> Extension:
-    if not any(usages.values()):
-        raise ArgumentError("CsrExtensions.KeyUsage needs at least one usage that is true.")
-    return extensions.key_usage(usages)
 
 
 def _subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Extension:
@@ -192,7 +186,7 @@ def _subject_information_access(descriptions: Iterable[Mapping[str, Any]]) -> Ex
 
 
 _CSR_EXTENSIONS: dict[str, Callable[[Any], Extension]] = {
-    "KeyUsage": _key_usage,
+    "KeyUsage": extensions.key_usage,
     "SubjectInformationAccess": _subject_information_access,
 }
 

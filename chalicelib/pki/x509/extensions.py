@@ -119,6 +119,11 @@ def key_usage(usages: Mapping[str, Any], *, critical: bool = True) -> Extension:
     return Extension(oids.KEY_USAGE, critical, der.named_bits(bits))
 
 
+def is_asked(member: str, asked: Mapping[str, Any]) -> bool:
+    """Tell whether a request asks for an extension: a KeyUsage that sets no bit is none."""
+    return member in asked and (member != "KeyUsage" or any(asked[member].values()))
+
+
 def extended_key_usage(purposes: Iterable[str], *, critical: bool = False) -> Extension:
     """ExtendedKeyUsage from object identifiers."""
     return Extension(oids.EXTENDED_KEY_USAGE, critical, der.sequence(*map(der.oid, purposes)))

@@ -215,6 +215,13 @@ def general_name(value: Mapping[str, Any]) -> bytes:
     return encoded
 
 
+def _ascii(text: str, advice: str = "") -> bytes:
+    if not text.isascii():
+        refusal = f"It holds characters other than ASCII. {advice}".rstrip()
+        raise PkiError(refusal)
+    return text.encode()
+
+
 def _utf8(text: str) -> bytes:
     return der.tlv(der.UTF8_STRING, text.encode())
 
@@ -239,11 +246,11 @@ def _ip_address(content: str) -> bytes:
 
 _WRITERS: dict[str, Callable[[Any], bytes]] = {
     "OtherName": _other_name,
-    "Rfc822Name": lambda text: der.tlv(MAIL, text.encode("ascii")),
-    "DnsName": lambda text: der.tlv(DNS, text.encode("ascii")),
+    "Rfc822Name": lambda text: der.tlv(MAIL, _ascii(text)),
+    "DnsName": lambda text: der.tlv(DNS, _ascii(text, "A host name of another script is written as xn--… (RFC 5891).")),
     "DirectoryName": lambda subject: der.tlv(DIRECTORY, names.encode_subject(subject)),
     "EdiPartyName": _edi_party_name,
-    "UniformResourceIdentifier": lambda text: der.tlv(URI, text.encode("ascii")),
+    "UniformResourceIdentifier": lambda text: der.tlv(URI, _ascii(text)),
     "IpAddress": _ip_address,
     "RegisteredId": lambda text: der.tlv(REGISTERED_ID, der.read(der.oid(text)).content),
 }

@@ -88,7 +88,7 @@ _SHORT = {
 
 
 def encode_subject(subject: Mapping[str, Any]) -> bytes:
-    """Write an ASN1Subject as a Name: one attribute per RDN, in AWS's order.
+    """Write an ASN1Subject as a Name: one attribute per RDN, in AWS's order; an empty text is as absent.
 
     Raises:
         ArgumentError: it is empty, mixes standard and custom attributes, or a value cannot be written.
@@ -97,7 +97,7 @@ def encode_subject(subject: Mapping[str, Any]) -> bytes:
         (("CustomAttributes", position, "Value"), attribute["ObjectIdentifier"], attribute["Value"])
         for position, attribute in enumerate(subject.get("CustomAttributes", ()))
     ]
-    standard = [((name,), oid, subject[name]) for name, oid in SUBJECT_MEMBERS.items() if name in subject]
+    standard = [((name,), oid, subject[name]) for name, oid in SUBJECT_MEMBERS.items() if subject.get(name)]
     if custom and standard:
         raise ArgumentError("A subject has either CustomAttributes or standard attributes, not both.")
     attributes = custom or standard
@@ -115,6 +115,8 @@ def encode_subject(subject: Mapping[str, Any]) -> bytes:
 def _attribute(oid: str, value: str) -> bytes:
     tag = _STRING_TAGS.get(oid, der.UTF8_STRING)
     try:
+        if tag != der.UTF8_STRING and not value.isascii():
+            raise PkiError("It holds characters other than ASCII.")
         content = value.encode(_ENCODINGS[tag])
         _check_value(oid, tag, content)
         return der.sequence(der.oid(oid), der.tlv(tag, content))

@@ -15,7 +15,7 @@ def test_tags_are_added_replaced_removed_and_paged(acm_pca: Any) -> None:
     acm_pca.tag_certificate_authority(
         CertificateAuthorityArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b"}, {"Key": "c", "Value": ""}]
     )
-    wanted = [{"Key": "a", "Value": "2"}, {"Key": "b"}, {"Key": "c", "Value": ""}]
+    wanted = [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}, {"Key": "c", "Value": ""}]
     assert acm_pca.list_tags(CertificateAuthorityArn=arn)["Tags"] == wanted
     paginator = acm_pca.get_paginator("list_tags")
     pages = paginator.paginate(CertificateAuthorityArn=arn, PaginationConfig={"PageSize": 2})

@@ -47,7 +47,6 @@ def test_build_ca_csr_carries_csr_extensions() -> None:
 @pytest.mark.parametrize(
     "csr_extensions",
     [
-        pytest.param({"KeyUsage": {"KeyCertSign": False}}, id="key-usage-without-usage"),
         pytest.param(
             {
                 "SubjectInformationAccess": [
