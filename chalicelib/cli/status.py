@@ -98,7 +98,7 @@ def _describe(rt: Runtime, ca: CertificateAuthority, crls: Sequence[Freshness], 
         "CommonName": names.common_name(subject),
         "Type": ca.type,
         "Status": ca_state.status_of(ca, rt.now()),
-        "NotAfter": ca_state.issuer_of(ca).not_after if ca.certificate_der else None,
+        "NotAfter": ca_state.not_after_of(ca),
         "Certificates": {"ISSUED": issued, "PENDING": pending, "FAILED": counts.failed, "REVOKED": counts.revoked},
         "Metrics": {
             "Success": issued,

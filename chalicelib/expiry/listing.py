@@ -92,9 +92,7 @@ def authorities(rt: Runtime, account_id: str) -> Iterator[Expiring]:
 
 
 def _expiry_of(ca: CertificateAuthority) -> datetime | None:
-    if ca.certificate_der is None or ca.status not in _WITH_EXPIRY:
-        return None
-    return ca_state.issuer_of(ca).not_after
+    return ca_state.not_after_of(ca) if ca.status in _WITH_EXPIRY else None
 
 
 def _looked_at(

@@ -190,7 +190,7 @@ def _of_authority(
         text = "Pending certificate: install it to activate this CA."
         yield attention("CA_PENDING_CERTIFICATE", text, ca.created_at)
     if status in {"ACTIVE", "DISABLED"}:
-        not_after = ca_state.issuer_of(ca).not_after
+        not_after = ca_state.not_after_of(ca)
         if not_after is not None and not_after - now <= CA_EXPIRES_WITHIN:
             yield attention("CA_EXPIRES", f"The CA expires on {not_after:%Y-%m-%d}.", not_after)
     if age is not None and age.crl.condition in _CRL_TEXTS:

@@ -77,13 +77,13 @@ def _next(
 ) -> tuple[Expiry, ...]:
     """The next to expire; the certificate of a CA counts as the CA."""
     certified = [ca for ca in cas if ca_state.status_of(ca, now) in _CERTIFIED]
-    own = {ca_state.issuer_of(ca).serial_number for ca in certified}
+    own = {ca_state.serial_number_of(ca) for ca in certified}
     leaves = [
         Expiry(record.not_after, match.summary.name, arns.parse_ca_arn(record.ca_arn).ca_id, arns.serial_hex(serial))
         for match in listing.next_to_expire(rt, caller, known, limit=2 * NEXT)
         if (serial := (record := match.record).serial_number) not in own
     ]
-    ends = ((ca_state.issuer_of(ca).not_after, ca) for ca in certified)
+    ends = ((ca_state.not_after_of(ca), ca) for ca in certified)
     first = sorted(((at, ca) for at, ca in ends if at is not None), key=lambda pair: pair[0])[:NEXT]
     of_cas = [Expiry(at, ca_state.name_of(ca), arns.parse_ca_arn(ca.arn).ca_id) for at, ca in first]
     return tuple(sorted((*leaves, *of_cas))[:NEXT])

@@ -359,15 +359,19 @@ def certificate_item(certificate: Certificate) -> Item:
     return to_item(certificate, certificate_key(certificate.ca_arn, certificate.serial_number), **index)
 
 
+def revocation_key(ca_arn: str, serial: str) -> Key:
+    """Key of the base record of a revocation, in the partition of the first digit of its serial number, in hex."""
+    return Key(revocation_partition(ca_arn, int(serial[0], 16)), serial)
+
+
 def revocation_item(revocation: Revocation) -> Item:
-    """Item of a revocation, in the partition of its serial number's first digit; listed by time."""
+    """Item of a revocation; listed by time."""
     serial = arns.serial_hex(revocation.serial_number)
-    shard = int(serial[0], 16)
     index = {
-        "list_pk": revoked_partition(revocation.ca_arn, shard),
+        "list_pk": revoked_partition(revocation.ca_arn, int(serial[0], 16)),
         "list_sk": f"{micros(revocation.revoked_at):020d}#{serial}",
     }
-    return to_item(revocation, Key(revocation_partition(revocation.ca_arn, shard), serial), **index)
+    return to_item(revocation, revocation_key(revocation.ca_arn, serial), **index)
 
 
 def new_revocation_item(revocation: Revocation, crl_arn: str) -> Item:

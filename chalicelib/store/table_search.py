@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.store import Span
-    from chalicelib.store.table import Item, Write
+    from chalicelib.store.table import Write
 
 _BATCH = 80  # entries in a transaction of 100 items; the certificate itself needs some
 _LAST = "\U0010ffff"
@@ -80,15 +80,20 @@ class Search(Base):
         return items.moment(max(expiries)) if expiries else None
 
     def last_certificates(self, ca_arn: str, *, limit: int) -> list[Certificate]:
-        return [items.from_item(Certificate, item) for item in self._last(items.list_partition, ca_arn, limit)]
+        serials = self._last(items.list_partition, ca_arn, limit)
+        found = self.table.get_many([items.certificate_key(ca_arn, int(serial, 16)) for serial in serials])
+        return [items.from_item(Certificate, item) for item in found if item is not None]
 
     def last_revocations(self, ca_arn: str, *, limit: int) -> list[Revocation]:
-        return [items.from_item(Revocation, item) for item in self._last(items.revoked_partition, ca_arn, limit)]
+        serials = self._last(items.revoked_partition, ca_arn, limit)
+        found = self.table.get_many([items.revocation_key(ca_arn, serial) for serial in serials])
+        return [items.from_item(Revocation, item) for item in found if item is not None]
 
-    def _last(self, partition: Callable[[str, int], str], ca_arn: str, limit: int) -> list[Item]:
-        shards = (partition(ca_arn, shard) for shard in range(items.LIST_SHARDS))
-        newest = (item for pk in shards for item in self.table.last("list", pk, limit=limit))
-        return heapq.nlargest(limit, newest, key=lambda item: str(item["list_sk"]))
+    def _last(self, partition: Callable[[str, int], str], ca_arn: str, limit: int) -> list[str]:
+        """The serial numbers of a CA's last certificates or revocations, by the keys of its shards, newest first."""
+        pks = [partition(ca_arn, shard) for shard in range(items.LIST_SHARDS)]
+        keys = self.table.keys("list", pks, "0", _LAST, backwards=True, limit=limit)
+        return [key.sk.split("#")[1] for key in keys]
 
     def _positions(self, ca_arn: str, span: Span, shard: int, after: str, limit: int) -> Iterator[str]:
         if span.kind == "revoked":

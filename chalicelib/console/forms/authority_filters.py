@@ -63,7 +63,7 @@ def listed(rt: Runtime, cas: Iterable[CertificateAuthority], typed: Mapping[str,
 
 
 def _row(ca: CertificateAuthority, now: datetime) -> Listed:
-    not_after = state.issuer_of(ca).not_after if ca.certificate_der else None
+    not_after = state.not_after_of(ca)
     return Listed(ca, state.name_of(ca), state.status_until(ca, not_after, now), not_after)
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib import errors
+from chalicelib.ca import state as ca_state
 from chalicelib.crl.publication import publish_due_crls
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.records import AuditReport
@@ -178,6 +179,19 @@ def test_overview_asks_no_more_of_the_table_where_there_are_more_authorities(
 
 
 # activity
+
+
+def test_overview_reads_no_issuer_however_many_authorities_there_are(
+    acm_pca: Any, rt: Any, caller: Caller, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active_root(acm_pca)
+
+    def read(*_: object) -> None:
+        raise AssertionError("an issuer was read: no cache holds those of 10,000 CAs")
+
+    monkeypatch.setattr(ca_state, "_issuer", read)
+    found = overview(rt, caller, clock())
+    assert (found.authorities, found.totals.authorities) == (1, {"ACTIVE": 1})
 
 
 def test_activity_tells_of_the_last_things(acm_pca: Any, rt: Any, caller: Caller, clock: Any) -> None:
