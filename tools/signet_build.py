@@ -112,7 +112,8 @@ def described(repository: dict[str, Any], version: str) -> dict[str, Any]:
         "version": version,
         "dependencies": about["dependencies"] + extras["laptop"],
         "optional-dependencies": {name: extras[name] for name in extras if name not in {"laptop", "dev"}},
-        "scripts": {name: entry.replace("chalicelib", PACKAGE) for name, entry in about["scripts"].items()},
+        "scripts": _entries(about["scripts"]),
+        "entry-points": {group: _entries(entries) for group, entries in about["entry-points"].items()},
     }
     del about["dynamic"]
     return {
@@ -121,6 +122,10 @@ def described(repository: dict[str, Any], version: str) -> dict[str, Any]:
         "tool.setuptools.packages.find": {"include": [f"{PACKAGE}*"]},
         "tool.setuptools.package-data": {"*": ["**/*"]},
     }
+
+
+def _entries(entries: dict[str, str]) -> dict[str, str]:
+    return {name: entry.replace("chalicelib", PACKAGE) for name, entry in entries.items()}
 
 
 def _toml(tables: dict[str, Any]) -> str:

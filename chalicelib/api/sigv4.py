@@ -102,7 +102,9 @@ class Secret(NamedTuple):
     session: Session | None = None
 
 
-class _Credential(NamedTuple):
+class CredentialScope(NamedTuple):
+    """What the Authorization header says of the key: its id, and the day, region and service it signs for."""
+
     access_key_id: str
     date: str
     region: str
@@ -178,6 +180,32 @@ def is_plausible(request: WireRequest, *, region: str, now: datetime, service: s
     return True
 
 
+def scope_of(request: WireRequest) -> CredentialScope | None:
+    """Return what a request claims to be signed for, without verifying anything; None if its form is invalid."""
+    try:
+        return _authorization(request.header("authorization") or "")[0]
+    except errors.ApiError:
+        return None
+
+
+def signed_anew(request: WireRequest, *, access_key_id: str, secret: str, now: datetime) -> WireRequest:
+    """Return a signed request as another caller signs it at another time, with the same region, service and headers.
+
+    Raises:
+        IncompleteSignatureException: the request is not signed, or malformed.
+    """
+    former, signed_headers, _ = _authorization(request.header("authorization") or "")
+    date = now.strftime("%Y%m%dT%H%M%SZ")
+    replaced = {"authorization", "x-amz-date", SESSION_HEADER}
+    kept = tuple((name, value) for name, value in request.headers if name not in replaced)
+    names = tuple(sorted({*signed_headers, "x-amz-date"} - {SESSION_HEADER}))
+    scope = former._replace(access_key_id=access_key_id, date=date[:8])
+    request = replace(request, headers=(*kept, ("x-amz-date", date)))
+    signature = _signature(request, scope, names, secret)
+    claim = f"Credential={'/'.join(scope)}/aws4_request, SignedHeaders={';'.join(names)}, Signature={signature}"
+    return replace(request, headers=(*request.headers, ("authorization", f"{_ALGORITHM} {claim}")))
+
+
 def _check_form(request: WireRequest) -> None:
     times = Counter(name for name, _ in request.headers)
     if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):
@@ -192,7 +220,7 @@ def _check_form(request: WireRequest) -> None:
         raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
 
 
-def _authorization(value: str) -> tuple[_Credential, tuple[str, ...], str]:
+def _authorization(value: str) -> tuple[CredentialScope, tuple[str, ...], str]:
     match = _AUTHORIZATION.fullmatch(value.strip(" "))
     if match is None:
         raise errors.IncompleteSignatureException(
@@ -206,7 +234,7 @@ def _authorization(value: str) -> tuple[_Credential, tuple[str, ...], str]:
     signed_headers = tuple(match[2].split(";"))
     if list(signed_headers) != sorted(set(signed_headers)) or match[2] != match[2].lower():
         raise errors.IncompleteSignatureException("SignedHeaders must be lower case, sorted and without duplicates.")
-    return _Credential(*credential.groups()), signed_headers, match[3]
+    return CredentialScope(*credential.groups()), signed_headers, match[3]
 
 
 def _date(request: WireRequest) -> str:
@@ -216,7 +244,7 @@ def _date(request: WireRequest) -> str:
     return date
 
 
-def _check_scope(credential: _Credential, date: str, scope: tuple[str, str], now: datetime) -> None:
+def _check_scope(credential: CredentialScope, date: str, scope: tuple[str, str], now: datetime) -> None:
     """See that a signature is of now, and for this region and service."""
     try:
         signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -249,7 +277,7 @@ def _check_signed(request: WireRequest, signed_headers: tuple[str, ...], also: t
         raise errors.InvalidSignatureException("The header x-amz-content-sha256 is not the SHA-256 of the body.")
 
 
-def _signature(request: WireRequest, credential: _Credential, signed_headers: tuple[str, ...], secret: str) -> str:
+def _signature(request: WireRequest, credential: CredentialScope, signed_headers: tuple[str, ...], secret: str) -> str:
     scope = f"{credential.date}/{credential.region}/{credential.service}/aws4_request"
     canonical = canonical_request(request, signed_headers)
     text = "\n".join((_ALGORITHM, _date(request), scope, _hash(canonical.encode())))

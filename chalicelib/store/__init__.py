@@ -418,6 +418,10 @@ class Store(
         """Yield the ARNs that became due after `since`, without a limit; pages are read as they are consumed."""
         ...
 
+    def due_after(self, kind: DueKind, moment: datetime) -> datetime | None:
+        """Return the first time after `moment` at which something of a kind is due, if anything is."""
+        ...
+
 
 def authorities_of(store: Store, account_id: str, *, after: str | None = None) -> Iterator[CertificateAuthority]:
     """Yield the CAs of an account, or those after a CA id, by id; read in pages."""

@@ -79,6 +79,15 @@ class Base:
     def iter_due(self, kind: DueKind, *, since: datetime | None, now: datetime) -> Iterator[str]:
         return self._due(kind, since, now, None)
 
+    def due_after(self, kind: DueKind, moment: datetime) -> datetime | None:
+        after = _bound(moment)
+        firsts = [
+            str(item["due_sk"])
+            for shard in range(items.DUE_SHARDS[kind])
+            for item in self.table.query_index("due", items.due_partition(kind, shard), after=after, limit=1)
+        ]
+        return items.moment(int(min(firsts).split("#", 1)[0])) if firsts else None
+
     def _due(self, kind: DueKind, since: datetime | None, now: datetime, limit: int | None) -> Iterator[str]:
         after, up_to = _bound(since) if since else "", _bound(now)
         shards = [

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+GUIDE = ROOT / "docs/testing.md"
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 # Some of what is no module: without one of these a page, an operation or the help fails.
 DATA = (
@@ -121,7 +122,7 @@ def test_metadata_is_fit_for_an_index(dist: Path) -> None:
         text = archive.read(f"signet_ca-{__version__}.dist-info/METADATA")
     metadata = message_from_bytes(text)
     assert metadata["Version"] == __version__
-    assert metadata.get_all("Provides-Extra") == ["aws"]
+    assert metadata.get_all("Provides-Extra") == ["aws", "test"]
     needed = {re.split("[^a-z0-9-]", line)[0] for line in metadata.get_all("Requires-Dist", []) if ";" not in line}
     assert {"boto3", "chalice", "click", "cryptography", "granian", "jinja2"} <= needed
     assert "pytest" not in needed
@@ -135,6 +136,19 @@ def test_project_keeps_its_names(project: Path) -> None:
     )
     found = run(project / ".venv/bin/python", "-c", code, cwd=project)
     assert found == "theirs the project signet ['chalicelib']\n"
+
+
+def test_guide_of_tests_holds_in_a_project_with_four_workers(project: Path) -> None:
+    blocks = re.findall(r"^```python\n# (test_\w+\.py)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == GUIDE.read_text().count("```python\n")
+    (project / "tests").mkdir()
+    for name, code in blocks:
+        (project / "tests" / name).write_text(f"import app\nimport chalicelib\n{code}\nassert chalicelib.OWNER\n")
+    command = (project / ".venv/bin/python", "-m", "pytest", "-n", "4", "-p", "no:cacheprovider", "-rA", "tests")
+    found = run(*command, cwd=project)
+    passed = set(re.findall(r"^PASSED tests/(\w+\.py)", found, re.MULTILINE))
+    assert passed == {name for name, _ in blocks}
+    assert "skipped" not in found
 
 
 def test_demo_runs_from_the_wheel(project: Path, tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""The homes of a test: one for each region, with temporary state, and all of what they have to do by a time."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from chalicelib import clock as clocks
+from chalicelib import reconcile
+from chalicelib.config import Settings, SettingsError
+from chalicelib.crl import publication
+from chalicelib.expiry import reminders
+from chalicelib.records import DueKind
+from chalicelib.reports import audit_report_writer
+from chalicelib.runtime import from_settings
+from chalicelib.testing import faults as test_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from chalicelib.runtime import Runtime
+    from chalicelib.testing.clock import Clock
+    from chalicelib.testing.faults import Faults
+
+_MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 256 << 20  # noqa: S108  a commit waits for a disk, and not for memory
+_STEP = clocks.JUMP - timedelta(hours=1)  # of the clock at most: more would put it in doubt
+_SECONDS = 3600.0  # as long as it takes
+
+
+class Regions:
+    """A home for each region that is asked for, until `close`."""
+
+    def __init__(self, settings: Settings, clock: Clock, faults: Faults) -> None:
+        self._settings, self._clock, self._faults = settings, clock, faults
+        self._lock, self._running = threading.Lock(), threading.RLock()
+        self._homes: dict[str, Runtime] = {}
+        self._directory = Path(tempfile.mkdtemp(prefix="signet-test-", dir=_place()))
+
+    def home(self, region: str) -> Runtime:
+        """Return the home of a region; that of the default region if there can be no region of that name."""
+        with self._lock:
+            if region not in self._homes:
+                settings = replace(self._settings, region=region, data=str(self._directory / region))
+                try:
+                    settings.check()
+                except SettingsError:
+                    region = self._settings.region
+                    settings = replace(self._settings, data=str(self._directory / region))
+                if region not in self._homes:
+                    self._homes[region] = self._made(settings)
+            return self._homes[region]
+
+    def all(self) -> list[Runtime]:
+        """Every home that has been asked for."""
+        with self._lock:
+            return list(self._homes.values())
+
+    def _made(self, settings: Settings) -> Runtime:
+        rt = from_settings(settings)
+        buckets = rt.buckets
+        if _is_moto_active():
+            from chalicelib.buckets.s3 import S3Buckets
+
+            buckets = S3Buckets(settings.region)
+        return replace(
+            rt,
+            now=self._clock,
+            buckets=test_faults.failing_buckets(self._faults, buckets),
+            keys=test_faults.failing_keys(self._faults, rt.keys),
+        )
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock ahead; whatever is due on the way is done, in the order of its times."""
+        with self._running:
+            target = self._clock() + by
+            self.run_due()
+            while (now := self._clock()) < target:
+                times = [min(now + _STEP, target), *self._due_after(now)]
+                self._clock.move_to(min(times))
+                self.run_due()
+            for rt in self.all():
+                rt.journal.run(rt.now())
+
+    def _due_after(self, now: datetime) -> Iterator[datetime]:
+        for rt in self.all():
+            for kind in get_args(DueKind):
+                if (due := rt.store.due_after(kind, now)) is not None:
+                    yield due
+
+    def run_due(self) -> None:
+        """Do what the schedules do: CRLs, reconciliation, audit reports, reminders."""
+        with self._running:
+            for rt in self.all():
+                clocks.look(rt)
+                if not self._faults.has("crls"):
+                    publication.publish_due_crls(rt, seconds=_SECONDS)
+                reconcile.reconcile(rt)
+                audit_report_writer.write_due_reports(rt)
+                reminders.run(rt, seconds=_SECONDS)
+
+    def close(self) -> None:
+        """Remove the homes and all that they have."""
+        with self._lock:
+            for rt in self._homes.values():
+                rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
+            self._homes.clear()
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _place() -> str | None:
+    with suppress(OSError):
+        if shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES:
+            return str(_MEMORY)
+    return None
+
+
+def _is_moto_active() -> bool:
+    models = sys.modules.get("moto.core.models")
+    return models is not None and bool(models.MockAWS._mocks_active)  # noqa: SLF001  moto says so nowhere else
