@@ -5,6 +5,7 @@ Source: ITU-T X.690 sections 8 and 10.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.pki.errors import DerError
@@ -53,6 +54,7 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
 
 
+@lru_cache(maxsize=1024)
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER.
 
@@ -116,11 +118,11 @@ class Element(NamedTuple):
 
     def children(self) -> Iterator[Element]:
         """The elements inside, which must fill it exactly."""
-        position = self.content_start
-        while position < self.end:
-            child = read(self.buffer, position, self.end)
-            yield child
-            position = child.end
+        buffer, limit, position = self.buffer, self.end, self.content_start
+        while position < limit:
+            tag, content_start, end = _head(buffer, position, limit)
+            yield Element(buffer, tag, position, content_start, end)
+            position = end
 
     def expect(self, tag: int, what: str) -> Element:
         """This element, if it has that tag."""
@@ -135,7 +137,12 @@ def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
     Raises:
         DerError: it is not strict DER.
     """
-    limit = len(buffer) if limit is None else limit
+    tag, content_start, end = _head(buffer, start, len(buffer) if limit is None else limit)
+    return Element(buffer, tag, start, content_start, end)
+
+
+def _head(buffer: bytes, start: int, limit: int) -> tuple[int, int, int]:
+    """The tag of an element, and where its content and what follows it begin; errors as in `read`."""
     if limit - start < 2:
         raise DerError("An element is cut off.", reason=_CUT_OFF)
     tag, size, content_start = buffer[start], buffer[start + 1], start + 2
@@ -152,7 +159,7 @@ def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
     end = content_start + size
     if end > limit:
         raise DerError("An element is longer than what holds it.", reason=_CUT_OFF)
-    return Element(buffer, tag, start, content_start, end)
+    return tag, content_start, end
 
 
 def parse(buffer: bytes) -> Element:
@@ -164,22 +171,25 @@ def parse(buffer: bytes) -> Element:
     root = read(buffer)
     if root.end != len(buffer):
         raise DerError("Something follows the outermost element.", reason=_MORE)
-    _check(root, 0)
+    _check(buffer, 0, root.end, 0)
     return root
 
 
-def _check(element: Element, depth: int) -> None:
+def _check(buffer: bytes, position: int, limit: int, depth: int) -> None:
+    """Check the elements between two positions, and everything inside them."""
     if depth > MAX_DEPTH:
         raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
-    if element.tag in _NEVER:
-        raise DerError(f"Tag 0x{element.tag:02x} is not used in DER.")
-    if element.tag & 0x20:
-        for child in element.children():
-            _check(child, depth + 1)
-    elif element.tag in _PRIMITIVE_RULES:
-        holds, rule = _PRIMITIVE_RULES[element.tag]
-        if not holds(element.content):
-            raise DerError(rule)
+    while position < limit:
+        tag, content_start, end = _head(buffer, position, limit)
+        if tag in _NEVER:
+            raise DerError(f"Tag 0x{tag:02x} is not used in DER.")
+        if tag & 0x20:
+            _check(buffer, content_start, end, depth + 1)
+        elif tag in _PRIMITIVE_RULES:
+            holds, rule = _PRIMITIVE_RULES[tag]
+            if not holds(buffer[content_start:end]):
+                raise DerError(rule)
+        position = end
 
 
 def fields(element: Element, what: str, *tags: int) -> list[Element]:
@@ -215,7 +225,12 @@ def is_integer_content(content: bytes) -> bool:
 
 def is_oid_content(content: bytes) -> bool:
     """Test for the content of an OBJECT IDENTIFIER of a length that occurs."""
-    if not content or len(content) > MAX_OID_BYTES or content[-1] & 0x80:
+    return 0 < len(content) <= MAX_OID_BYTES and _has_whole_arcs(content)
+
+
+@lru_cache(maxsize=1024)
+def _has_whole_arcs(content: bytes) -> bool:
+    if content[-1] & 0x80:
         return False
     ends = [position + 1 for position, octet in enumerate(content) if not octet & 0x80]
     arcs = [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
@@ -257,8 +272,14 @@ def canonical_oid(dotted: str) -> str:
 
 def oid_text(element: Element) -> str:
     """An OBJECT IDENTIFIER as dotted numbers."""
+    content = element.expect(OID, "An object identifier").content
+    return _dotted(content) if len(content) <= MAX_OID_BYTES else _dotted.__wrapped__(content)
+
+
+@lru_cache(maxsize=1024)
+def _dotted(content: bytes) -> str:
     arcs, value = [], 0
-    for octet in element.expect(OID, "An object identifier").content:
+    for octet in content:
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)

@@ -6,6 +6,7 @@ Source: AWS Private CA User Guide, "Certificate template varieties" and "Certifi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import oids
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.pki.x509.extensions import Extension
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Template:
     """The common part of certificates.
 
@@ -45,14 +46,14 @@ class Template:
     from_api: bool = False
     from_csr: bool = False
 
-    @property
+    @cached_property
     def basic_constraints(self) -> Extension:
         """BasicConstraints, which every template fixes."""
         return extensions.basic_constraints(
             ca=self.is_ca, path_length=self.path_length, critical=self.is_ca or self.basic_constraints_critical
         )
 
-    @property
+    @cached_property
     def usages(self) -> tuple[Extension, ...]:
         """KeyUsage and ExtendedKeyUsage, as far as the template fixes them."""
         fixed = []

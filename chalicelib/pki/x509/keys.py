@@ -18,7 +18,7 @@ from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509.csr_gate import STRICT, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -70,14 +70,14 @@ def key_sha256(public_key: PublicKeyTypes) -> str:
     return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
-def encodings(public_key: PublicKeyTypes) -> tuple[bytes, ...]:
-    """Return the SubjectPublicKeyInfo of a key, of an elliptic curve also that with a compressed point."""
+def encodings(public_key: PublicKeyTypes) -> Iterator[bytes]:
+    """Yield the SubjectPublicKeyInfo of a key, and of an elliptic curve also that with a compressed point."""
     usual = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if not isinstance(public_key, ec.EllipticCurvePublicKey):
-        return (usual,)
-    algorithm, _ = der.read(usual).children()
-    point = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    return usual, der.sequence(algorithm.der, der.bit_string(point))
+    yield usual
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        algorithm, _ = der.read(usual).children()
+        point = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        yield der.sequence(algorithm.der, der.bit_string(point))
 
 
 def check_public_key(public_key: PublicKeyTypes, gate: Gate = STRICT) -> None:

@@ -207,7 +207,7 @@ def decode_string(tag: int, content: bytes) -> str:
             "A name holds a PrintableString or NumericString with other characters.",
             reason="It contains characters that are not allowed here.",
         )
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if not text.isprintable() and any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
         raise PkiError("A name holds control characters.", reason="It holds control characters.")
     return text
 
@@ -255,7 +255,10 @@ def _prepared(text: str) -> str:
 
 
 def _loosely(text: str) -> str:
-    seen = (each for each in _prepared(text) if each not in _UNSEEN and unicodedata.category(each) != "Cf")
+    prepared = _prepared(text)
+    if prepared.isascii():
+        return prepared
+    seen = (each for each in prepared if each not in _UNSEEN and unicodedata.category(each) != "Cf")
     return _prepared("".join(seen).upper())
 
 

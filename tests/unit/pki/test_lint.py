@@ -384,5 +384,5 @@ def test_what_follows_a_certificate_is_refused() -> None:
     assert raised.value.rule == "der_malformed"
 
 
-def test_throw_away_key_is_one_for_the_process() -> None:
-    assert rules._throw_away_key() is rules._throw_away_key()
+def test_throw_away_signature_is_one_for_the_process() -> None:
+    assert rules._throw_away_signature() is rules._throw_away_signature()
