@@ -106,6 +106,7 @@ def parse_serial(text: str) -> int:
     return int(text.replace(":", ""), 16)
 
 
+@lru_cache(maxsize=1024)
 def parse_ca_arn(text: str) -> CertificateAuthorityArn:
     """Parse the ARN of a CA, or raise `ArnError`."""
     match = _CA.fullmatch(text)

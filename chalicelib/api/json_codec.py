@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MAX_DIGITS = 20
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def decode(shape_name: str, body: bytes) -> dict[str, Any]:
@@ -35,13 +36,7 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
 
 def _parse(body: bytes) -> Any:
     try:
-        document = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_constant,
-        )
+        document = _DECODER.decode(body.decode("utf-8"))
     except SerializationException:
         raise
     except RecursionError:
@@ -76,6 +71,9 @@ def _constant(_text: str) -> None:
     raise SerializationException("The body is not JSON in UTF-8.")
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+
+
 def _check_depth(document: Any) -> None:
     level, depth = [document], 0
     while level:
@@ -108,7 +106,7 @@ def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """Encode a structure as a JSON body, which is `{}` for an operation without output."""
     if shape_name is None or value is None:
         return b"{}"
-    return json.dumps(structure_codec.encode(shape_name, value, _WRITERS), separators=(",", ":")).encode()
+    return _ENCODER.encode(structure_codec.encode(shape_name, value, _WRITERS)).encode()
 
 
 def encode_error(code: str, message: str) -> bytes:

@@ -13,7 +13,7 @@ import hmac
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -151,7 +151,7 @@ def verify(
     known = secret_of(credential.access_key_id, token)
     secret = known.secret if known else _DUMMY_SECRET
     expected = [
-        _signature(replace(request, path=path), credential, signed_headers, secret)
+        _signature(request if path == request.path else replace(request, path=path), credential, signed_headers, secret)
         for path in request.signed_paths or (request.path,)
     ]
     matches = [hmac.compare_digest(candidate.encode(), signature.encode()) for candidate in expected]
@@ -207,17 +207,23 @@ def signed_anew(request: WireRequest, *, access_key_id: str, secret: str, now: d
 
 
 def _check_form(request: WireRequest) -> None:
-    times = Counter(name for name, _ in request.headers)
-    if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):
-        raise errors.IncompleteSignatureException(f"The header {repeated[0]} appears more than once.")
+    names = [name for name, _ in request.headers]
+    if len(set(names)) < len(names):
+        _check_repeated(names)
     if not all(map(_TEXT.fullmatch, (request.method, request.path, request.query))):
         raise errors.IncompleteSignatureException("The request line contains characters other than printable ASCII.")
-    if _PRESIGNED.search(unquote_to_bytes(request.query).decode("latin-1")):
+    if request.query and _PRESIGNED.search(unquote_to_bytes(request.query).decode("latin-1")):
         raise errors.IncompleteSignatureException(
             "Presigned requests are not supported: sign with the Authorization header."
         )
     if request.header("authorization") is None:
         raise errors.MissingAuthenticationTokenException("Missing Authentication Token")
+
+
+def _check_repeated(names: list[str]) -> None:
+    times = Counter(names)
+    if repeated := sorted(name for name in times if times[name] > 1 and (name in _ONCE or name.startswith("x-amz-"))):
+        raise errors.IncompleteSignatureException(f"The header {repeated[0]} appears more than once.")
 
 
 def _authorization(value: str) -> tuple[CredentialScope, tuple[str, ...], str]:
@@ -247,7 +253,7 @@ def _date(request: WireRequest) -> str:
 def _check_scope(credential: CredentialScope, date: str, scope: tuple[str, str], now: datetime) -> None:
     """See that a signature is of now, and for this region and service."""
     try:
-        signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        signed_at = datetime.fromisoformat(date)
     except ValueError as error:
         raise errors.IncompleteSignatureException("The header x-amz-date is not a valid time.") from error
     if abs(now - signed_at) > SKEW:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FIRST = "0" * 64  # what the first record of a chain names as the hash of the one before
 BEGIN, REPAIR = "BeginAuditFile", "RepairAuditFile"
 MOST_BYTES = 64 * 1024  # of a line
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 class Link(NamedTuple):
@@ -73,7 +74,7 @@ class BrokenError(ValueError):
 def line_of(event: Mapping[str, Any], last: Link) -> bytes:
     """Return the line of the event that follows `last`; its bytes are what is hashed."""
     record = {"chain": last.chain, "sequence": last.sequence + 1, "previous": last.sha256, **event}
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return _JSON.encode(record).encode() + b"\n"
 
 
 def after(last: Link, line: bytes) -> Link:

@@ -74,7 +74,7 @@ def event(
     return {
         "eventVersion": VERSION,
         "userIdentity": actor.identity(),
-        "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": f"{now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "eventSource": _SOURCES.get(name, SOURCE),
         "eventName": name,
         "awsRegion": region,

@@ -82,6 +82,7 @@ class FileTrail:
             most: the number of files; older ones are deleted.
         """
         self._directory, self._store, self._signer, self._region = directory, store, signer, region
+        self._current_file, self._lock_file = directory / json_files.CURRENT, directory / "lock"
         self._most_bytes, self._most = most_bytes, most
         self._writing, self._flushing = threading.Lock(), threading.Lock()
         self._tail: _Tail | None = None
@@ -117,7 +118,7 @@ class FileTrail:
         if not self._is_made:
             files.make_directory(self._directory)
             self._is_made = True
-        with files.locked(self._directory / "lock"):
+        with files.locked(self._lock_file):
             yield
 
     def _current(self, now: datetime) -> _Tail:
@@ -129,7 +130,7 @@ class FileTrail:
 
     def _is_current(self, tail: _Tail) -> bool:
         try:
-            found = (self._directory / json_files.CURRENT).lstat()
+            found = self._current_file.lstat()
         except FileNotFoundError:
             return False
         return (found.st_ino, found.st_size) == (tail.inode, tail.size)

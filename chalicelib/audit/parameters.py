@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
 MOST_CHARACTERS = 256
 MOST_ELEMENTS = 20
@@ -111,25 +112,32 @@ def of_answer(operation: str, answer: object) -> dict[str, Any] | None:
     return _picked(ANSWERED.get(operation, ()), answer) or None if isinstance(answer, dict) else None
 
 
-def _picked(paths: Iterable[str], request: Mapping[str, Any]) -> dict[str, Any]:
-    by_member: dict[str, list[str]] = {}
-    for path in paths:
-        member, _, rest = path.partition(".")
-        by_member.setdefault(member, []).append(rest)
+def _picked(paths: tuple[str, ...], request: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        _spelled(member): _listed(request[member], lambda value, rests=rests: _value(value, rests))  # type: ignore[misc]  # bound now
-        for member, rests in by_member.items()
+        spelled: _listed(request[member], rests)
+        for member, spelled, rests in _members(paths)
         if request.get(member) is not None
     }
 
 
-def _listed(value: Any, shown: Callable[[Any], Any]) -> Any:
-    return [shown(each) for each in value[:MOST_ELEMENTS]] if isinstance(value, list | tuple) else shown(value)
+@cache
+def _members(paths: tuple[str, ...]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Split paths of the tables above: each member, how it is spelled, and the paths below it; "" is the member."""
+    by_member: dict[str, list[str]] = {}
+    for path in paths:
+        member, _, rest = path.partition(".")
+        by_member.setdefault(member, []).append(rest)
+    return tuple((member, _spelled(member), tuple(rests)) for member, rests in by_member.items())
 
 
-def _value(value: Any, rests: list[str]) -> Any:
+def _listed(value: Any, rests: tuple[str, ...]) -> Any:
+    is_list = isinstance(value, list | tuple)
+    return [_value(each, rests) for each in value[:MOST_ELEMENTS]] if is_list else _value(value, rests)
+
+
+def _value(value: Any, rests: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return _picked([rest for rest in rests if rest], value)
+        return _picked(tuple(filter(None, rests)), value)
     return bounded(value) if "" in rests else None
 
 

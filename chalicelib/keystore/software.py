@@ -66,6 +66,7 @@ class SoftwareKeyStore:
         self._path, self._passphrase = path, passphrase
         self._lock = threading.Lock()
         self._opened: OrderedDict[tuple[str, str], CaPrivateKey] = OrderedDict()
+        self._ciphers: dict[str, AESGCM] = {}
 
     def __repr__(self) -> str:
         return f"SoftwareKeyStore({str(self._path)!r})"
@@ -168,7 +169,12 @@ class SoftwareKeyStore:
             ) from None
 
     def _cipher(self, purpose: str) -> AESGCM:
-        return AESGCM(HKDF(SHA256(), 32, None, f"signet/{purpose}".encode()).derive(self._wrapping_key))
+        """Derive the key of a purpose, once; it is in memory for as long as the wrapping key."""
+        cipher = self._ciphers.get(purpose)
+        if cipher is None:
+            cipher = AESGCM(HKDF(SHA256(), 32, None, f"signet/{purpose}".encode()).derive(self._wrapping_key))
+            self._ciphers[purpose] = cipher
+        return cipher
 
     @cached_property
     def _wrapping_key(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Chalice's local gateway in its thread-safe form, in the place of API Gateway.
+"""Chalice in its thread-safe form, in the place of API Gateway.
 
 Requests become API Gateway's events, with repeated headers and exact bytes. Chalice's own refusals are converted to
 AWS's form.
@@ -12,8 +12,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalice.config import Config
-from chalice.local import ForbiddenError, LocalChalice, LocalGateway
+from chalice.local import LambdaContext, LambdaEventConverter, LocalChalice, RouteMatcher
 
 from chalicelib import logs
 
@@ -68,13 +67,13 @@ class HttpResponse(NamedTuple):
     file: Path | None = None
 
 
-class Gateway(LocalGateway):
+class Gateway:
     """One gateway for all threads; Chalice keeps the current request per thread."""
 
     def __init__(self, app: Chalice) -> None:
         app.__class__ = LocalChalice
-        super().__init__(app, Config())
-        self._app = app
+        self._app, self._matcher = app, RouteMatcher(list(app.routes))
+        self._context = LambdaContext("signet", 0)  # Chalice wants one; nobody reads it
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; never raises."""
@@ -85,9 +84,7 @@ class Gateway(LocalGateway):
         except ValueError:
             return refusal(404)
         try:
-            answer = self._app(event, self._generate_lambda_context())
-        except ForbiddenError:
-            return refusal(404)
+            answer = self._app(event, self._context)
         except Exception:  # noqa: BLE001  the server must keep running
             logs.log_exception("gateway_failed", method=request.method)
             return refusal(500)
@@ -95,14 +92,28 @@ class Gateway(LocalGateway):
 
     def _event(self, request: HttpRequest) -> dict[str, Any]:
         """Return the event of API Gateway's REST API; `ValueError` if no route matches."""
-        target = f"{request.path}?{request.query}" if request.query else request.path
-        event: dict[str, Any] = self._generate_lambda_event(request.method, target, dict(request.headers), None)
+        if not request.query and request.path in self._app.routes:  # most requests are for a path without segments
+            route, captured, query = request.path, dict[str, str](), None
+        else:
+            found = self._matcher.match_route(f"{request.path}?{request.query}" if request.query else request.path)
+            route, captured, query = found.route, found.captured, found.query_params or None
         multi: dict[str, list[str]] = {}
         for name, value in request.headers:
             multi.setdefault(name, []).append(value)
-        event["multiValueHeaders"] = multi
-        event["body"] = request.body  # API Gateway sends base64, which takes long for a large body
-        return event
+        return {
+            "requestContext": {
+                "httpMethod": request.method,
+                "resourcePath": route,
+                "identity": {"sourceIp": LambdaEventConverter.LOCAL_SOURCE_IP},
+                "path": request.path,
+            },
+            "headers": dict(request.headers),
+            "multiValueHeaders": multi,
+            "pathParameters": captured,
+            "stageVariables": {},
+            "multiValueQueryStringParameters": query,
+            "body": request.body,  # API Gateway sends base64, which takes long for a large body
+        }
 
 
 def _response(method: str, answer: dict[str, Any]) -> HttpResponse:

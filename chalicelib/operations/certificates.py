@@ -20,7 +20,7 @@ from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
 from chalicelib.pki.issuing.specification import Specification
-from chalicelib.pki.x509 import csr, keys, signed
+from chalicelib.pki.x509 import csr, signed
 from chalicelib.pki.x509.csr_gate import STRICT
 from chalicelib.pki.x509.issuer import root_in_making
 from chalicelib.records import Certificate
@@ -128,7 +128,7 @@ def planned(
     ca = find.find(rt, caller, request["CertificateAuthorityArn"], template_arn=str(template_arn))
     order = _parsed(rt, request, template_arn, preset)
     plan, _ = _planned(rt, ca, order, take=False)
-    if rt.store.is_compromised(arns.parse_ca_arn(ca.arn).account_id, keys.key_sha256(order.csr.public_key)):
+    if rt.store.is_compromised(arns.parse_ca_arn(ca.arn).account_id, order.csr.key_sha256):
         raise _compromised()
     return ca, str(template_arn), plan
 
@@ -262,7 +262,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
     notes.note(certificateNames=[bounded(value) for _, value in terms[:MOST_ELEMENTS]])
     try:
         return rt.store.reserve_certificate(
-            record, ca, token, now=rt.now(), terms=terms, key_sha256=keys.key_sha256(order.csr.public_key)
+            record, ca, token, now=rt.now(), terms=terms, key_sha256=order.csr.key_sha256
         )
     except CompromisedKeyError as error:
         raise _compromised() from error

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def micros(moment: datetime) -> int:
@@ -35,7 +36,7 @@ def moment(microseconds: int) -> datetime:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 _POINT = ("bucket", "key", "acl", "partition", "url", "until")
@@ -100,6 +101,7 @@ def _list(text: str) -> list[Any]:
 
 
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+_Convert = Callable[[Any], Any] | None
 _AS_TIME: _Codec = (micros, moment)
 _AS_JSON: _Codec = (_json, json.loads)
 # Writer and reader of each member that is not stored as it is; a name means the same in every record.
@@ -173,10 +175,10 @@ def encode(name: str, value: Any) -> Any:
 def to_item(record: Any, key: Key, **index: str) -> Item:
     """Convert a record to an item under a key, with the index attributes added."""
     item: Item = {"pk": key.pk, "sk": key.sk, **index}
-    for member in fields(record):
-        value = getattr(record, member.name)
+    for name, attribute, write, _ in _members(type(record)):  # type: ignore[arg-type]  # as below
+        value = getattr(record, name)
         if value is not None:
-            item[_ATTRIBUTES.get(member.name, member.name)] = encode(member.name, value)
+            item[attribute] = write(value) if write else value
     return item
 
 
@@ -191,7 +193,7 @@ def from_item(kind: type[T], item: Item) -> T:
         return kind(
             **{
                 name: decode(item[attribute]) if decode else item[attribute]
-                for name, attribute, decode in members
+                for name, attribute, _, decode in members
                 if attribute in item
             }
         )
@@ -200,7 +202,7 @@ def from_item(kind: type[T], item: Item) -> T:
 
 
 @cache
-def _members(kind: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
-    """List each member of a record with its attribute and the reader of that; None if it is stored as it is."""
+def _members(kind: Any) -> tuple[tuple[str, str, _Convert, _Convert], ...]:
+    """List each member of a record with its attribute, and that one's writer and reader, None if it is stored as is."""
     names = [member.name for member in fields(kind)]
-    return tuple((name, _ATTRIBUTES.get(name, name), _CODECS.get(name, (None, None))[1]) for name in names)
+    return tuple((name, _ATTRIBUTES.get(name, name), *_CODECS.get(name, (None, None))) for name in names)

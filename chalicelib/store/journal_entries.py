@@ -26,6 +26,7 @@ VERSION = 1
 MOST_BYTES = 65_535  # of an entry (C2SP tlog-tiles)
 HEADS_EVERY = 64  # records of a chain: the head of every so many is in the journal, and the first one's
 _SECOND = 1_000_000
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def encoded(writes: Iterable[Write]) -> list[bytes]:
@@ -34,7 +35,7 @@ def encoded(writes: Iterable[Write]) -> list[bytes]:
 
 
 def _encode(entry: Entry) -> bytes:
-    return json.dumps({"v": VERSION, **entry}, separators=(",", ":"), ensure_ascii=False).encode()
+    return _JSON.encode({"v": VERSION, **entry}).encode()
 
 
 def _of(write: Write) -> Iterator[Entry]:

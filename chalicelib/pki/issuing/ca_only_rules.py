@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ConstraintError, CsrError
-from chalicelib.pki.x509 import extension_values, keys, names
+from chalicelib.pki.x509 import extension_values, names
 
 if TYPE_CHECKING:
     from chalicelib.errors import Member
@@ -38,8 +38,8 @@ def ca_has_subject(specification: Specification, plan: Plan) -> None:
 def subject_is_no_issuers(specification: Specification, plan: Plan) -> None:
     """Refuse the name of the issuer, and of every CA above it."""
     subject = names.normalized_loosely(plan.subject_der)
-    for position, name_der in enumerate((specification.issuer.name_der, *specification.issuer.names_above)):
-        if subject == names.normalized_loosely(name_der):
+    for position, name in enumerate(specification.issuer.loose_names):
+        if subject == name:
             kind = "A subordinate certificate authority" if specification.template.is_ca else "A certificate"
             owner = "a certificate authority above its issuer" if position else "its issuer"
             raise ConstraintError(f"{kind} cannot have the subject of {owner}.", member=plan.subject_member)
@@ -47,9 +47,7 @@ def subject_is_no_issuers(specification: Specification, plan: Plan) -> None:
 
 def key_is_no_issuers(specification: Specification, _plan: Plan) -> None:
     """Refuse the key of the issuer, and of every CA above it; an RSA key with another exponent is the same key."""
-    issuer = specification.issuer
-    theirs = map(keys.key_sha256, (issuer.public_key, *issuer.keys_above))
-    if keys.key_sha256(specification.request.public_key) in theirs:
+    if specification.request.key_sha256 in specification.issuer.key_hashes:
         raise ConstraintError(
             "The key of the CSR belongs to the issuing certificate authority, or to one above it.", member=("Csr",)
         )

@@ -46,7 +46,7 @@ def plan(specification: Specification) -> Plan:
         CsrError: an extension that the template copies from the CSR is malformed.
     """
     issuer, request = specification.issuer, specification.request
-    algorithms.require_compatible(specification.signing_algorithm, algorithms.key_algorithm_of(issuer.public_key))
+    algorithms.require_compatible(specification.signing_algorithm, issuer.key_algorithm)
     not_before, not_after = validity_period(
         specification.validity, specification.validity_not_before, specification.now
     )

@@ -9,6 +9,7 @@ Source: RFC 2986; RFC 2985 section 5.4.2; RFC 5280; AWS Private CA User Guide, "
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -37,7 +38,7 @@ _ATTRIBUTES = 0xA0
 _ONE_CSR = "It must be one CSR in PEM: from -----BEGIN CERTIFICATE REQUEST----- to -----END CERTIFICATE REQUEST-----."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CertificateRequest:
     """A CSR that passed every check; names and key as they were encoded.
 
@@ -51,6 +52,11 @@ class CertificateRequest:
     spki_der: bytes
     public_key: PublicKeyTypes
     extensions: tuple[Extension, ...]
+
+    @cached_property
+    def key_sha256(self) -> str:
+        """The hash of its key, as `keys.key_sha256` computes it."""
+        return keys.key_sha256(self.public_key)
 
     def extension(self, oid: str) -> Extension | None:
         """The requested extension, or None."""

@@ -6,9 +6,10 @@ Source: RFC 5280 sections 4.2.1.1, 4.2.1.9 and 4.2.1.10.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.pki.x509 import extensions
+from chalicelib.pki.x509 import algorithms, extensions, keys, names
 from chalicelib.pki.x509.reading import parse_certificate
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from chalicelib.pki.x509.csr import CertificateRequest
     from chalicelib.pki.x509.name_constraints import NameConstraints
+    from chalicelib.pki.x509.names import Rdns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Issuer:
     """A CA, as the certificates, CRLs and OCSP answers that it signs refer to it.
 
@@ -46,6 +48,21 @@ class Issuer:
     names_above: tuple[bytes, ...] = ()
     keys_above: tuple[PublicKeyTypes, ...] = ()
     constraints: tuple[NameConstraints, ...] = ()
+
+    @cached_property
+    def key_algorithm(self) -> str | None:
+        """The API's name of its key's algorithm; None if the API has none."""
+        return algorithms.key_algorithm_of(self.public_key)
+
+    @cached_property
+    def key_hashes(self) -> frozenset[str]:
+        """The hashes of its key and of those above it, as `keys.key_sha256` computes them."""
+        return frozenset(map(keys.key_sha256, (self.public_key, *self.keys_above)))
+
+    @cached_property
+    def loose_names(self) -> tuple[Rdns, ...]:
+        """Its name and those above it, as `names.normalized_loosely` has them."""
+        return tuple(map(names.normalized_loosely, (self.name_der, *self.names_above)))
 
 
 def issuer_of(certificate_der: bytes, chain_der: tuple[bytes, ...] = ()) -> Issuer:
