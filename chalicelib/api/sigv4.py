@@ -89,7 +89,10 @@ class WireRequest:
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""
-        return next((value for header, value in self.headers if header == name), None)
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return None
 
 
 class Secret(NamedTuple):

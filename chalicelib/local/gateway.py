@@ -51,7 +51,10 @@ class HttpRequest(NamedTuple):
 
     def header(self, name: str) -> str:
         """Return the first value of a header; empty if there is none."""
-        return next(iter(self.all(name)), "")
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return ""
 
     def all(self, name: str) -> list[str]:
         """Return every value of a header."""

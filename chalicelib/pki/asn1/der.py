@@ -37,7 +37,9 @@ def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
 
 def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
     """The parts of an element, not joined: its head comes first."""
-    size = sum(map(len, parts))
+    size = 0
+    for part in parts:
+        size += len(part)
     if size < 0x80:
         return bytes((tag, size)), *parts
     octets = size.to_bytes((size.bit_length() + 7) // 8)
@@ -121,7 +123,7 @@ class Element(NamedTuple):
         buffer, limit, position = self.buffer, self.end, self.content_start
         while position < limit:
             tag, content_start, end = _head(buffer, position, limit)
-            yield Element(buffer, tag, position, content_start, end)
+            yield _make(Element, (buffer, tag, position, content_start, end))
             position = end
 
     def expect(self, tag: int, what: str) -> Element:
@@ -131,6 +133,9 @@ class Element(NamedTuple):
         return self
 
 
+_make = tuple.__new__  # an Element without a call of its constructor in Python: issuing makes a hundred
+
+
 def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
     """The element that begins at `start` and ends at `limit` at the latest.
 
@@ -138,7 +143,7 @@ def read(buffer: bytes, start: int = 0, limit: int | None = None) -> Element:
         DerError: it is not strict DER.
     """
     tag, content_start, end = _head(buffer, start, len(buffer) if limit is None else limit)
-    return Element(buffer, tag, start, content_start, end)
+    return _make(Element, (buffer, tag, start, content_start, end))
 
 
 def _head(buffer: bytes, start: int, limit: int) -> tuple[int, int, int]:
