@@ -63,7 +63,9 @@ class Settings:
         "further host names of the laptop home's API and console, with commas between them; * for all",
     )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
-    region: str = _setting("AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs")
+    region: str = _setting(
+        "AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs; else AWS_DEFAULT_REGION"
+    )
     table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
     journal: str = _setting(
         "SIGNET_JOURNAL",
@@ -247,7 +249,10 @@ class Settings:
         unknown = sorted(name for name in source if name.startswith("SIGNET_") and name not in known)
         if unknown:
             raise SettingsError(f"{unknown[0]} is not a setting of Signet; `signet settings` lists them.")
-        settings = cls(**{name: source[variable] for variable, name in known.items() if source.get(variable)})
+        values = {name: source[variable] for variable, name in known.items() if source.get(variable)}
+        if region := source.get("AWS_DEFAULT_REGION"):  # older clients know this name alone
+            values.setdefault("region", region)
+        settings = cls(**values)
         settings.check()
         return settings
 

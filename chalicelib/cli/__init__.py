@@ -115,3 +115,8 @@ def main() -> None:
     except _REFUSALS as error:
         click.echo(f"signet: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # of a file or directory that somebody named
+        if error.filename is None:
+            raise
+        click.echo(f"signet: {error.filename}: {error.strerror}.", err=True)
+        sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -30,10 +31,24 @@ def endpoint(settings: Settings) -> str:
     return f"http://{server.ADDRESS}:{settings.port}"
 
 
+# What an AWS client would take in the place of the access key: the token of a session, or another profile.
+_IN_THE_WAY = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+
+
 @click.command()
+@click.option("--shell", type=click.Choice(["sh", "fish", "powershell", "github"]), default="sh", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The variables as a JSON object, null for those to unset.")
 @recorded("RevealRootAccessKey")
-def env() -> None:
-    """Print exports for AWS clients: eval "$(signet env)"."""
+def env(*, shell: str, as_json: bool) -> None:
+    """Print settings for AWS clients: eval "$(signet env)".
+
+    \b
+    fish:           signet env --shell fish | source
+    PowerShell:     signet env --shell powershell | Out-String | Invoke-Expression
+    GitHub Actions: signet env --shell github >> "$GITHUB_ENV"
+
+    Variables that would take the place of the access key are unset, such as AWS_SESSION_TOKEN and AWS_PROFILE.
+    """  # noqa: D301  click's mark for lines that stay as they are
     rt = runtime.from_env()
     root = access_keys.ensure_root_key(rt)
     exports = {
@@ -43,8 +58,35 @@ def env() -> None:
         "AWS_REGION": rt.settings.region,
         "AWS_DEFAULT_REGION": rt.settings.region,
     }
-    click.echo("export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items()))
+    if as_json:
+        click.echo(json.dumps(exports | dict.fromkeys(_IN_THE_WAY)))
+    else:
+        click.echo(_SHELLS[shell](exports))
     click.echo(_ADMINISTRATOR, err=True)
+
+
+def _sh(exports: dict[str, str]) -> str:
+    """One line, which is the same if somebody leaves the quotes of "$(signet env)" away."""
+    assigned = " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items())
+    return f"unset {' '.join(_IN_THE_WAY)}; export {assigned}"
+
+
+def _fish(exports: dict[str, str]) -> str:
+    unset = [f"set --erase --global {name}" for name in _IN_THE_WAY]
+    return "\n".join([*unset, *(f"set --global --export {name} '{value}'" for name, value in exports.items())])
+
+
+def _powershell(exports: dict[str, str]) -> str:
+    unset = [f"Remove-Item Env:{name} -ErrorAction Ignore" for name in _IN_THE_WAY]
+    return "\n".join([*unset, *(f"$Env:{name} = '{value}'" for name, value in exports.items())])
+
+
+def _github(exports: dict[str, str]) -> str:
+    """Lines for $GITHUB_ENV, which has no way to unset; an empty token is none to AWS's clients."""
+    return "\n".join(f"{name}={value}" for name, value in ({"AWS_SESSION_TOKEN": ""} | exports).items())
+
+
+_SHELLS = {"sh": _sh, "fish": _fish, "powershell": _powershell, "github": _github}
 
 
 @click.command()

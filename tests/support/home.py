@@ -127,9 +127,8 @@ class Home:
     def exports(self) -> dict[str, str]:
         """What `signet env` sets; asked once, because it stays the same."""
         if not self._exports:
-            text = self.signet("env").stdout
-            assert text.startswith("export ")
-            self._exports = dict(word.split("=", 1) for word in text.removeprefix("export ").split())
+            variables = json.loads(self.signet("env", "--json").stdout)
+            self._exports = {name: value for name, value in variables.items() if value is not None}
         return self._exports
 
     def aws(self, *words: str, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -28,6 +28,13 @@ def test_defaults_are_those_of_the_laptop_home() -> None:
     )
 
 
+def test_region_is_that_of_aws_clients() -> None:
+    assert Settings.from_env({"AWS_DEFAULT_REGION": "eu-central-1"}).region == "eu-central-1"
+    both = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_REGION": "eu-west-1"}
+    assert Settings.from_env(both).region == "eu-west-1"
+    assert Settings.from_env({"AWS_DEFAULT_REGION": ""}).region == "us-east-1"
+
+
 BAD = {
     "unknown": {"SIGNET_NOTHING": "x"},
     "state": {"SIGNET_STATE": "postgres"},
