@@ -73,7 +73,7 @@ soak: $(VENV)/dev.stamp ## serve 16 clients for 30 minutes, or MINUTES=n; fails 
 	$(BIN)/python -m tests.bench.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 calls, damage every file of a home, and let its disk fail
-	$(BIN)/pytest --whole --timeout 0 tests/faults/test_power_cuts.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
+	$(BIN)/pytest --whole --timeout 0 tests/faults/test_power_cuts.py tests/faults/test_log_power_cuts.py tests/faults/test_lost_intents.py tests/faults/test_damaged_files.py tests/faults/test_disk_errors.py
 
 mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
 	$(BIN)/python -m tests.mutation

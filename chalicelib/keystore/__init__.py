@@ -41,7 +41,14 @@ class KeyRefusedError(KeyStoreError):
 
 
 class KeyStore(Protocol):
-    """Holds the private keys of CAs and seals small secrets."""
+    """Holds the private keys of CAs and seals small secrets.
+
+    Attributes:
+        is_remote: signatures are made elsewhere, so that a power cut here does not undo them: their intents are on the
+            disk before (ADR 15).
+    """
+
+    is_remote: bool
 
     def check_key(self, named: str, key_algorithm: str, account_id: str) -> PublicKeyTypes:
         """Return the public key of a customer's key that can become the key of a CA.

@@ -72,6 +72,8 @@ class _DeniedError(KeyStoreError):
 class KmsKeyStore:
     """Keys of one account and region; clients are created at the first call."""
 
+    is_remote = True
+
     def __init__(
         self,
         region: str,

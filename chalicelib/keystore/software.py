@@ -62,6 +62,8 @@ _GENERATORS: dict[str, Callable[[], CaPrivateKey]] = {
 class SoftwareKeyStore:
     """Keys in a directory, which is neither read nor written before the first use."""
 
+    is_remote = False
+
     def __init__(self, path: Path, *, passphrase: str | None) -> None:
         self._path, self._passphrase = path, passphrase
         self._lock = threading.Lock()

@@ -262,7 +262,13 @@ def _reserve(  # noqa: PLR0917  what a record is made of
     notes.note(certificateNames=[bounded(value) for _, value in terms[:MOST_ELEMENTS]])
     try:
         return rt.store.reserve_certificate(
-            record, ca, token, now=rt.now(), terms=terms, key_sha256=order.csr.key_sha256
+            record,
+            ca,
+            token,
+            now=rt.now(),
+            terms=terms,
+            key_sha256=order.csr.key_sha256,
+            durable=rt.keys.is_remote,
         )
     except CompromisedKeyError as error:
         raise _compromised() from error

@@ -202,11 +202,15 @@ class Store(
         now: datetime,
         terms: Sequence[tuple[str, str]] = (),
         key_sha256: str = "",
+        durable: bool = True,
     ) -> tuple[Certificate, bool]:
         """Record the intent to sign: serial, plan, token and search entries in one transaction.
 
         `terms` are pairs of "subject" or "san" and a value. The certificate can be found by each of them, by its
         template and by its expiry. If there are more than fit into one transaction, some are written before it.
+
+        A power cut may lose an intent that is not `durable`, until `complete_certificate` or `fail_certificate` has
+        returned. What it loses was given to nobody: an earlier certificate is durable when it is returned.
 
         Returns:
             `certificate` and True; or, if it was already issued with an unexpired token of the same fingerprint, the

@@ -132,7 +132,7 @@ class DynamoTable:
             self._wait(attempt)
         raise ThrottledError("The table is out of capacity at the moment.")
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:  # noqa: ARG002  all are
         """Make all writes in one transaction; retry one that conflicts with another transaction."""
         actions: list[Any] = [self._action(write) for write in writes]
         token = str(uuid.uuid4())
@@ -148,6 +148,9 @@ class DynamoTable:
                 return
             self._wait(attempt)
         raise ThrottledError("The transaction kept conflicting with others on the same items.")
+
+    def settle(self) -> None:
+        """Do nothing: what was written is durable."""
 
     def _wait(self, attempt: int) -> None:
         self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter

@@ -40,10 +40,14 @@ class JournaledTable:
         self.MOST_WRITES = inner.MOST_WRITES
         self._last, self._turn = 0, threading.Lock()
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none, and add their entries to the outbox; the added write comes last and cannot fail."""
         entries = journal_entries.encoded(writes)
-        self.inner.write(*writes, *([self.pending(entries)] if entries else []))
+        self.inner.write(*writes, *([self.pending(entries)] if entries else []), durable=durable)
+
+    def settle(self) -> None:
+        """Wait until all that can be read is on the disk."""
+        self.inner.settle()
 
     def pending(self, entries: Sequence[bytes]) -> Put:
         """Return the write that adds entries to the outbox."""

@@ -1,8 +1,11 @@
-"""The table in one SQLite file: writes are durable when they return, and survive threads, processes and kill -9."""
+"""The table in one SQLite file: writes are durable when they return, and survive threads, processes and kill -9.
+
+A write that does not wait for the disk survives kill -9 as well, and a power cut once a later write or `settle` has
+returned: the log is one file, which is synced as a whole (ADR 15).
+"""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sqlite3
@@ -10,13 +13,13 @@ import threading
 import weakref
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import files
-from chalicelib.store import RecordError, StoreError, table, wal_mark
+from chalicelib.store import RecordError, StoreError, sqlite_items, table, wal_file, wal_mark
 from chalicelib.store.group_commit import GroupCommit
 from chalicelib.store.journaled import JournaledTable
-from chalicelib.store.table import SCHEMA, VERSION, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.table import SCHEMA, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 
     from chalicelib.store.table import Index, Write
 
-_JSON = json.JSONDecoder()
 _MOST_PARTS = 64  # of a compound SELECT; SQLite allows 500
 _INDEXED = ("due_pk", "due_sk", "list_pk", "list_sk")
 _SCHEMA = """
@@ -50,6 +52,16 @@ SELECT COUNT(*) FROM (
 )
 """
 
+# Before a commit. Without a sync, nothing is copied from the log into the database either: that would sync the log and
+# hide it if the disk refuses.
+_SYNCED = ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 1000")
+_NOT_SYNCED = ("PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0")
+
+
+class _Transaction(NamedTuple):
+    writes: tuple[Write, ...]
+    durable: bool
+
 
 def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
     """Open the store in the file at `path`, which is created at its first use."""
@@ -57,7 +69,7 @@ def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
 
 
 class SqliteTable:
-    """A driver with one connection per thread; a write takes the file's write lock at its beginning.
+    """A driver with one connection per thread that reads, and one that writes, which takes the file's lock first.
 
     SQLite polls for the file's lock, so the threads of a process do not compete for it: they share transactions.
     """
@@ -69,8 +81,10 @@ class SqliteTable:
         self._path, self._page, self._migrating = path, page, migrating
         self._local = threading.local()
         self._writing = threading.Lock()
-        self._commits: GroupCommit[tuple[Write, ...]] = GroupCommit()  # holds no reference to this table
+        self._commits: GroupCommit[_Transaction] = GroupCommit()  # holds no reference to this table
+        self._writers: dict[int, sqlite3.Connection] = {}  # by process, because a child must not use its parent's
         self._marks: dict[int, wal_mark.WalMark] = {}
+        self._has_doubt = True  # that the log is on the disk as it is read: a process before may have failed to sync
         self._file: tuple[int, int] | None = None  # that all connections share: device and inode
 
     def get(self, key: Key) -> Item | None:
@@ -84,32 +98,51 @@ class SqliteTable:
             connection = self._connection()
             return [_read(connection, key) for key in keys]
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none."""
         with self._errors():
-            self._commits.run(self._commit, writes)
+            self._commits.run(self._commit, _Transaction(writes, durable))
 
-    def _commit(self, transactions: Sequence[tuple[Write, ...]]) -> Sequence[Exception | None]:
-        """Make the writes of each transaction, or none if its conditions do not hold after those before it."""
+    def settle(self) -> None:
+        """Wait until what was written is on the disk."""
+        self.write()
+
+    def _commit(self, transactions: Sequence[_Transaction]) -> Sequence[Exception | None]:
+        """Make the writes of each transaction, or none if its conditions do not hold after those before it.
+
+        If one of them is durable, all are, and so is what those that failed have read.
+        """
+        durable = any(transaction.durable for transaction in transactions)
         with self._writing:
-            connection = self._connection()
+            connection = self._writer()
             self._require_file()
             changes = connection.total_changes
+            for pragma in _SYNCED if durable else _NOT_SYNCED:
+                connection.execute(pragma)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                refusals = [_refusal(connection, writes) for writes in transactions]
+                self._end_doubt()
+                refusals = [_refusal(connection, transaction.writes) for transaction in transactions]
                 connection.execute("COMMIT")
+                is_logged = connection.total_changes != changes or (durable and wal_file.sync(self._path))
             except BaseException:
+                self._has_doubt = True
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            if connection.total_changes == changes:
-                return refusals  # the log may still be empty, and a mark beside it would mean lost writes
+            if not (durable and is_logged):
+                return refusals  # a mark beside a log that is not on the disk would mean lost writes
             try:
                 self._marks[os.getpid()].written()
             except OSError as error:  # not raised: what is committed must not be tried again
                 return [error] * len(refusals)
             return refusals
+
+    def _end_doubt(self) -> None:
+        """Write the log again before the first commit, and after one that failed: the disk may lack what is read."""
+        if self._has_doubt:
+            wal_file.rewrite(self._path)
+            self._has_doubt = False
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition, read in pages."""
@@ -130,7 +163,7 @@ class SqliteTable:
             rows = (
                 self._connection().execute(sql, [value for value in (pk, up_to, limit) if value is not None]).fetchall()
             )
-        return (_decode(*row) for row in rows)
+        return (sqlite_items.decode(*row) for row in rows)
 
     def keys(
         self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
@@ -181,7 +214,7 @@ class SqliteTable:
             sql = "SELECT pk, sk, body FROM items WHERE (pk, sk) > (?, ?) ORDER BY pk, sk LIMIT ?"
             with self._errors():
                 rows = self._connection().execute(sql, (*position, self._page)).fetchall()
-                page = [_decode(*row) for row in rows]
+                page = [sqlite_items.decode(*row) for row in rows]
             if not page:
                 return
             yield page
@@ -210,6 +243,7 @@ class SqliteTable:
         """Close the database; the next call opens it again. So does the end of the process."""
         with self._writing:
             self._local, self._file = threading.local(), None
+            self._writers.clear()
             if mark := self._marks.pop(os.getpid(), None):
                 mark.close()
 
@@ -238,7 +272,7 @@ class SqliteTable:
             with self._errors():
                 rows = self._connection().execute(sql, parameters).fetchall()
             for row in rows:
-                yield _decode(*row[1:])
+                yield sqlite_items.decode(*row[1:])
             if len(rows) < size:
                 return
             after = rows[-1][0]
@@ -250,6 +284,13 @@ class SqliteTable:
         if process not in connections:
             connections[process] = self._open()
         return connections[process]
+
+    def _writer(self) -> sqlite3.Connection:
+        """The connection for the thread whose turn it is; it keeps what it has read as long as no other one writes."""
+        process = os.getpid()
+        if process not in self._writers:
+            self._writers[process] = self._open()
+        return self._writers[process]
 
     def _open(self) -> sqlite3.Connection:
         files.make_directory(self._path.parent)
@@ -329,47 +370,14 @@ def _needs_item(write: Write) -> bool:
 
 def _read(connection: sqlite3.Connection, key: Key) -> Item | None:
     row = connection.execute("SELECT body FROM items WHERE pk = ? AND sk = ?", key).fetchone()
-    return None if row is None else _decode(*key, row[0])
+    return None if row is None else sqlite_items.decode(*key, row[0])
 
 
 def _store(connection: sqlite3.Connection, item: Item) -> None:
-    columns = [item["pk"], item["sk"], *(item.get(name) for name in _INDEXED), _encode(item)]
+    columns = [item["pk"], item["sk"], *(item.get(name) for name in _INDEXED), sqlite_items.encode(item)]
     connection.execute(
         "INSERT INTO items (pk, sk, due_pk, due_sk, list_pk, list_sk, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (pk, sk) DO UPDATE SET due_pk = excluded.due_pk, due_sk = excluded.due_sk, "
         "list_pk = excluded.list_pk, list_sk = excluded.list_sk, body = excluded.body",
         columns,
     )
-
-
-def _encode(item: Item) -> bytes:
-    """Encode all but the key: JSON of the plain attributes, then the byte strings, whose lengths are its member ""."""
-    strings = {name: value for name, value in item.items() if isinstance(value, bytes)}
-    plain = {name: value for name, value in item.items() if name not in strings and name not in {"pk", "sk"}}
-    lengths = {name: len(value) for name, value in strings.items()}
-    head = json.dumps(plain | {VERSION: SCHEMA, "": lengths}, separators=(",", ":"))
-    return b"\0".join((head.encode(), b"".join(strings.values())))
-
-
-def _decode(pk: str, sk: str, body: bytes | str) -> Item:
-    if isinstance(body, str):
-        return _decode_text(pk, sk, body)
-    head, _, strings = body.partition(b"\0")
-    try:
-        item = table.understood({"pk": pk, "sk": sk, **_JSON.raw_decode(head.decode())[0]})
-        lengths: dict[str, int] = item.pop("")  # type: ignore[assignment]  # written by `_encode`
-    except (LookupError, TypeError, ValueError) as error:
-        raise RecordError(f"The record {pk!r}, {sk!r} cannot be understood: {error}.") from error
-    begin = 0
-    for name, length in lengths.items():
-        item[name] = strings[begin : begin + length]
-        begin += length
-    return item
-
-
-def _decode_text(pk: str, sk: str, body: str) -> Item:
-    """Decode an item of the first day's programs: all of it is JSON, and the names of byte strings end with a colon."""
-    return {
-        name.removesuffix(":"): base64.b64decode(value) if name.endswith(":") else value
-        for name, value in json.loads(body).items()
-    } | {"pk": pk, "sk": sk}

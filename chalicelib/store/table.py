@@ -159,12 +159,22 @@ class Table(Protocol):
         """Read the items with these keys, which must differ; the answer has one entry for each key, in order."""
         ...
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none; at most `MOST_WRITES`.
+
+        Args:
+            writes: the writes.
+            durable: wait until they are on the disk, and whatever was written before. Otherwise a power cut may lose
+                them, unless a durable write or `settle` has returned since; kill -9 never does. Whoever answers by
+                what it read and wrote nothing durable calls `settle` first. DynamoDB always waits.
 
         Raises:
             ConditionFailedError: a condition does not hold; nothing was written.
         """
+        ...
+
+    def settle(self) -> None:
+        """Wait until all that can be read is on the disk."""
         ...
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:

@@ -38,10 +38,11 @@ class Certificates(Base):
         now: datetime,
         terms: Sequence[tuple[str, str]] = (),
         key_sha256: str = "",
+        durable: bool = True,
     ) -> tuple[Certificate, bool]:
         *early, last = entries(certificate, terms)
         for batch in early:  # searches skip an entry whose certificate does not exist
-            self.table.write(*batch)
+            self.table.write(*batch, durable=durable)
         guard = items.guard_key(ca.arn, certificate.serial_number)
         base: list[Write] = [
             Put(items.certificate_item(certificate), ABSENT),
@@ -52,13 +53,13 @@ class Certificates(Base):
         while True:
             writes = base if token is None else [*base, token_write(token, certificate.arn, now, dead_arn)]
             try:
-                self.table.write(*writes, *last)
+                self.table.write(*writes, *last, durable=durable)
             except ConditionFailedError as error:
                 used = error.items.get(len(base))
                 existing = None if used is None else self._by_arn(str(used["arn"]))
                 if used is not None and existing is not None and existing.status != "FAILED":
                     check_fingerprint(token, used)
-                    return existing, False
+                    return self._settled(existing), False
                 if used is None or not error.items.keys().isdisjoint({1, 2}):
                     raise self._not_reserved(certificate, ca, error.items) from error
                 dead_arn = str(used["arn"])
@@ -77,7 +78,13 @@ class Certificates(Base):
     def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
         arn = self._used_for(token, now)
         certificate = None if arn is None else self._by_arn(arn)
-        return certificate if certificate is not None and certificate.status != "FAILED" else None
+        return self._settled(certificate) if certificate is not None and certificate.status != "FAILED" else None
+
+    def _settled(self, certificate: Certificate) -> Certificate:
+        """Return a certificate that is about to be given out, once no power cut can lose its record and its token."""
+        if certificate.status == "PENDING":  # ISSUED is only read once it is on the disk
+            self.table.settle()
+        return certificate
 
     def _by_arn(self, arn: str) -> Certificate | None:
         parsed = arns.parse_certificate_arn(arn)

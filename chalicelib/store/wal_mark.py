@@ -1,8 +1,8 @@
 """A mark beside the database while its write-ahead log may hold writes that the database file lacks.
 
 SQLite opens a database whose log was deleted without a word, and the writes in the log are gone. So a process makes the
-mark after its first commit, before that returns. Whoever closes the database last copies the log into the database file
-and removes the mark. A mark without a log therefore means lost writes.
+mark after its first commit that waited for the disk, before that returns. Whoever closes the database last copies the
+log into the database file and removes the mark. A mark without a log therefore means lost writes.
 
 Each process that has written holds a shared lock on the mark, which ends with the process. SQLite removes the log when
 its last connection is closed, so a process keeps one connection open until it removes the mark or ends.

@@ -30,7 +30,8 @@ from chalicelib.operations.search import terms_of
 from chalicelib.pki.x509 import summary
 from chalicelib.runtime import from_settings
 from chalicelib.store import items
-from chalicelib.store.sqlite import _INDEXED, _encode
+from chalicelib.store.sqlite import _INDEXED
+from chalicelib.store.sqlite_items import encode
 from chalicelib.store.table_search import entries
 from tests.support import home as homes
 from tests.support.builders import csr
@@ -132,7 +133,7 @@ def _model(certificate: Certificate, shard: int) -> list[Row]:
 
 def _row(item: Item) -> Row:
     keys: Any = (item["pk"], item["sk"], *(item.get(name) for name in _INDEXED))
-    return (*keys, _encode(item))
+    return (*keys, encode(item))
 
 
 # the pages

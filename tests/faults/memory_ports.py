@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 
 
 class MemoryTable:
-    """A table of one process; items are never changed in place, so that a copy shares them."""
+    """A table of one process; items are never changed in place, so that a copy shares them.
+
+    Attributes:
+        items: what is read.
+        on_disk: what a power cut leaves.
+        intents: every hash that was ever on record.
+    """
 
     MOST_PARTITIONS, MOST_WRITES = 1600 * 16, 100
 
     def __init__(self, items: Mapping[Key, Item] | None = None, *, page: int = table.PAGE) -> None:
         self.items, self._page = dict(items or {}), page
-        self.intents: set[object] = set()  # every hash that was ever on record
+        self.on_disk, self.intents = dict(self.items), set[object]()
 
     def get(self, key: Key) -> Item | None:
         return self.items.get(key)
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:
         found = [self.items.get(write.key) for write in writes]
         failed = {
             position: item
@@ -48,6 +54,14 @@ class MemoryTable:
                 self._put(write.key, write.apply(item or {"pk": write.key.pk, "sk": write.key.sk}))
             elif isinstance(write, Delete):
                 self.items.pop(write.key, None)
+        if durable:
+            self._sync()
+
+    def settle(self) -> None:
+        self._sync()
+
+    def _sync(self) -> None:
+        self.on_disk = dict(self.items)
 
     def _put(self, key: Key, item: Item) -> None:
         self.items[key] = item

@@ -189,4 +189,11 @@ KNOWN = (
         "with contextmanager(lambda: (yield))():",
         "tests/contract/store/test_sqlite.py::test_process_that_opens_the_database_waits_for_another_one_that_does",
     ),
+    Mutant(
+        "a retry is answered by an intent that a power cut may lose",
+        "chalicelib/store/table_certificates.py",
+        "            self.table.settle()\n",
+        "            pass\n",
+        "tests/faults/test_lost_intents.py::test_power_cut_takes_no_answer_back",
+    ),
 )

@@ -117,11 +117,11 @@ class DyingTable:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def write(self, *writes: Any) -> None:
+    def write(self, *writes: Any, durable: bool = True) -> None:
         self._left -= 1
         if self._left == 0 and not self._after:
             raise _Died
-        self._inner.write(*writes)
+        self._inner.write(*writes, durable=durable)
         if self._left == 0:
             raise _Died
 

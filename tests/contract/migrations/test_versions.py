@@ -251,7 +251,10 @@ def test_table_of_a_later_version_is_refused(tmp_path: Path, aws: None) -> None:
         migrations.run(stored)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "dynamodb"])
+MODULES = {"sqlite": "sqlite_items", "dynamodb": "dynamodb"}  # that write the schema into an item
+
+
+@pytest.mark.parametrize("kind", MODULES)
 def test_record_of_a_later_version_is_refused(
     kind: str, tmp_path: Path, aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +262,7 @@ def test_record_of_a_later_version_is_refused(
     stored = DynamoTable("signet", "us-east-1") if kind == "dynamodb" else SqliteTable(tmp_path / "signet.db")
     assert stored.get(Key("CERT#1", "CERT")) is None
     with monkeypatch.context() as later:
-        later.setattr(f"chalicelib.store.{kind}.SCHEMA", SCHEMA + 1)
+        later.setattr(f"chalicelib.store.{MODULES[kind]}.SCHEMA", SCHEMA + 1)
         stored.write(Put({"pk": "CERT#1", "sk": "CERT"}))
     with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
         stored.get(Key("CERT#1", "CERT"))

@@ -41,11 +41,14 @@ class Interleaved:
         self.MOST_PARTITIONS = table.MOST_PARTITIONS
         self.MOST_WRITES = table.MOST_WRITES
 
-    def write(self, *writes: Write) -> None:
+    def write(self, *writes: Write, durable: bool = True) -> None:
         if self._left == 0:
             self._interloper()
         self._left -= 1
-        self._table.write(*writes)
+        self._table.write(*writes, durable=durable)
+
+    def settle(self) -> None:
+        self._table.settle()
 
     def get(self, key: Key) -> Item | None:
         return self._table.get(key)

@@ -151,8 +151,8 @@ def test_fold_that_died_is_finished_by_the_next_reader(store: TableStore, ca: Ce
     class Dying:
         """The table of a process that dies once the segments are replaced."""
 
-        def write(self, *writes: Write) -> None:
-            store.table.write(*writes)
+        def write(self, *writes: Write, durable: bool = True) -> None:
+            store.table.write(*writes, durable=durable)
             if isinstance(writes[0], Put) and writes[0].key.sk == "LIST":
                 raise KeyboardInterrupt
 

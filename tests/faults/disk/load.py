@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,10 @@ class Load:
         arn = active_root(client)
         self.seen.authorities.append((self._shim.position(), arn))
         runs: list[Callable[[], None]] = [lambda: self._write(self._home.client(), arn)] * writers
-        self._threads = [threading.Thread(target=run) for run in (*runs, lambda: self._read(arn), self._create)]
+        self._threads = [
+            threading.Thread(target=run)
+            for run in (*runs, lambda: self._read(arn), lambda: self._ask_twice(arn), self._create)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -96,6 +100,21 @@ class Load:
                     CertificateAuthorityArn=arn, CertificateSerial=serial, RevocationReason="SUPERSEDED"
                 )
                 self.seen.revocations.append((self._shim.position(), arn, int(serial, 16)))
+
+        self._until_stopped(act)
+
+    def _ask_twice(self, arn: str) -> None:
+        """Issue by two calls at once with one token: one of them may meet an intent that nobody has waited for."""
+        clients, request = (self._home.client(), self._home.client()), csr()
+
+        def ask(client: Any, number: int) -> None:
+            made = issue(client, arn, Csr=request, IdempotencyToken=f"twice-{number}")
+            self.seen.certificates.append((self._shim.position(), made, ""))
+
+        def act(number: int) -> None:
+            with ThreadPoolExecutor(2) as threads:
+                for call in [threads.submit(ask, client, number) for client in clients]:
+                    call.result()
 
         self._until_stopped(act)
 
