@@ -140,6 +140,11 @@ class Settings:
         "request rate limits: none, or those of AWS Private CA",
         choices=("none", "aws"),
     )
+    quotas: str = _setting(
+        "SIGNET_QUOTAS",
+        "none",
+        "how many CAs an account has and certificates a CA issues: none, aws, or two numbers with a comma between them",
+    )
     principal_rate: str = _setting(
         "SIGNET_PRINCIPAL_RATE", "0", "requests that a principal may send in a minute; 0: no limit"
     )
@@ -313,6 +318,7 @@ def _refusal(name: str, value: str, rule: str) -> str:
 
 _LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
 _RULES = (
+    ("quotas", r"none|aws|[0-9]{1,9},[0-9]{1,9}", "none, aws, or two numbers with a comma between them"),
     ("account_id", r"[0-9]{12}", "12 digits"),
     ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
     ("hosts", r"\*|([A-Za-z0-9_.-]{1,253}(,[A-Za-z0-9_.-]{1,253})*)?", "host names with commas between them, or *"),

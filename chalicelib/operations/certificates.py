@@ -15,7 +15,7 @@ from chalicelib.audit import notes
 from chalicelib.audit.parameters import MOST_ELEMENTS, bounded
 from chalicelib.ca import events, find, signing, state, subjects
 from chalicelib.crl import distribution_points, publication, revocation_configuration
-from chalicelib.operations import idempotency, issuing_presets, linting, search
+from chalicelib.operations import idempotency, issuing_presets, linting, quotas, search
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing import planning, templates
@@ -70,6 +70,7 @@ def issue_certificate(
 
     Raises:
         ThrottlingException: the same CSR was issued too often within a minute, by setting.
+        LimitExceededException: the CA has issued as many certificates as the setting allows.
         InvalidStateException: the CA may not issue in its status.
         InvalidArgsException: the signing algorithm is not of the CA key's family, the template is unknown, the issuing
             preset does not allow a name or the validity, or the token was used with other parameters.
@@ -90,6 +91,7 @@ def issue_certificate(
         order = order or _parsed(rt, request, template_arn, preset)
         try:
             plan, point = _planned(rt, ca, order, take=True)
+            quotas.check_certificates(rt, ca)
             window = window or _counted(rt, caller, ca, order)
             ca, is_first = _with_distribution_point(rt, ca, point)
             if is_first and point is not None:

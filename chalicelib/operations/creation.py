@@ -14,7 +14,7 @@ from chalicelib import errors, logs
 from chalicelib.ca import events, signing, subjects
 from chalicelib.crl import revocation_configuration
 from chalicelib.keystore import KeyRefusedError
-from chalicelib.operations import authorities, idempotency, tags
+from chalicelib.operations import authorities, idempotency, quotas, tags
 from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.errors import ConstraintError, within
 from chalicelib.pki.x509 import algorithms, csr, keys, names
@@ -40,11 +40,13 @@ def create_certificate_authority(
             key named by a tag cannot be the CA's, or the token was used with other parameters.
         InvalidTagException: a tag breaks the rules.
         ValidationException: the CRL bucket cannot be used.
+        LimitExceededException: the account has as many CAs as the setting allows.
     """
     token = request.get("IdempotencyToken")
     reservation = idempotency.token_of(rt, caller, "CreateCertificateAuthority", token, _counting(request))
     try:
         ca = planned(rt, caller, request)
+        quotas.check_authorities(rt, caller.account_id)
         revocation_configuration.check_ocsp(rt, ca.revocation_configuration)
         revocation_configuration.take_bucket(rt, ca.arn, ca.revocation_configuration)
         _take_subject(rt, ca)

@@ -175,5 +175,6 @@ class TestClock(Clock):
 
 
 def for_tests(*, account_id: str, region: str, port: str = "8000") -> Signet:
-    """Make a Signet whose settings are the defaults, whatever the environment says."""
-    return Signet(replace(Settings(), account_id=account_id, region=region, port=port, audit="changes"))
+    """Make a Signet whose settings are the defaults, whatever the environment says; it takes CSRs as AWS does."""
+    settings = replace(Settings(), account_id=account_id, region=region, port=port, audit="changes", csr_gate="aws")
+    return Signet(settings)

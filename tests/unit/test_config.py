@@ -45,6 +45,7 @@ BAD = {
     "port text": {"SIGNET_PORT": "http"},
     "account": {"SIGNET_ACCOUNT_ID": "1"},
     "region": {"AWS_REGION": "moon"},
+    "quotas": {"SIGNET_QUOTAS": "200"},
     "table": {"SIGNET_TABLE": "a"},
     "seconds": {"SIGNET_IDEMPOTENCY_SECONDS": "0"},
     "pending": {"SIGNET_PENDING_SECONDS": "901"},

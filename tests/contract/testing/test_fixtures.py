@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.testing import interception, mock_acm_pca
-from tests.support.authority_steps import create
+from tests.support.authority_steps import create, fetch, issue
+from tests.support.hostile_csrs import HOSTILE
 
 if TYPE_CHECKING:
     from chalicelib.testing.authorities import Authority
@@ -144,3 +145,11 @@ def test_signature_that_is_missing_is_refused_as_by_aws(signet: Signet) -> None:
     with pytest.raises(ClientError) as caught:
         client.list_certificate_authorities()
     assert caught.value.response["Error"]["Code"] == "MissingAuthenticationTokenException"
+
+
+def test_csr_that_aws_takes_is_taken(signet_ca_root: Authority, acm_pca: Any) -> None:
+    """keytool writes C=Unknown where nobody answers its questions; IP addresses are often given as DNS names."""
+    asked = HOSTILE["san-dns-ip"]()
+    issued = issue(acm_pca, signet_ca_root.arn, Csr=asked)
+    names = fetch(acm_pca, signet_ca_root.arn, issued).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert names.value.get_values_for_type(x509.DNSName) == ["192.0.2.1"]
