@@ -22,7 +22,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-crl bench-cas bench-backup flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,20 +78,16 @@ disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 ca
 mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
 	$(BIN)/python -m tests.mutation
 
-bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet and its peers; writes build/bench.json
-	$(BIN)/python -m tests.bench.run
+bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet beside its peers; ONLY="crl ocsp" chooses, CERTIFICATES=n, ENTRIES=n and CAS=n say how many
+	$(BIN)/python -m tests.bench.run $(ONLY) $(if $(CERTIFICATES),--certificates $(CERTIFICATES)) \
+		$(if $(ENTRIES),--entries $(ENTRIES)) $(if $(CAS),--cas $(CAS))
+
+bench-docs: $(VENV)/dev.stamp ## put the figures of build/bench.json and a new flame graph into docs/performance.md
+	$(BIN)/python -m tests.bench.report --docs
+	$(BIN)/python -m tests.bench.flame
 
 flood: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure OCSP while the server is flooded in ten ways; fails if its p99 exceeds 100 ms
 	$(BIN)/python -m tests.bench.flood
-
-bench-crl: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure CRLs of a million entries, compared with OpenSSL
-	$(BIN)/python -m tests.bench.crl
-
-bench-backup: $(VENV)/dev.stamp ## measure backup and restore of a home with 100,000 certificates
-	$(BIN)/python -m tests.bench.backup 100000
-
-bench-cas: $(VENV)/dev.stamp ## measure a home with a thousand CAs
-	$(BIN)/python -m tests.bench.many_authorities 1000
 
 localstack: $(LOCALSTACK)/stamp $(AWS)/stamp ## start LocalStack with Signet in it on 127.0.0.1:$${LOCALSTACK_PORT:-4566}
 	@exec $(LOCALSTACK)/bin/python localstack/start.py

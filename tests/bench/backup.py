@@ -1,18 +1,17 @@
 """Backup and restore of a home with many certificates, the latter with a journal that is newer than the backup.
 
-`python -m tests.bench.backup CERTIFICATES` prints seconds as JSON. `restore` is of a backup that has all certificates,
+`restore` is of a backup that has all certificates,
 `forward` of one made before the first of them, so that the journal has to bring all of them forward.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
@@ -20,7 +19,11 @@ from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates
 from chalicelib.runtime import Caller, from_settings
 from tests.bench.many_authorities import make_authority
+from tests.bench.report import Row
 from tests.support.builders import csr
+
+if TYPE_CHECKING:
+    from tests.bench.sizes import Sizes
 
 PASSPHRASE = "a passphrase for this run alone"
 SEQUENCED = 1_000  # certificates, after each of which the journal is written, as a server does every few seconds
@@ -69,12 +72,14 @@ def measure(work: Path, count: int) -> dict[str, float]:
     return figures
 
 
-def main() -> int:
-    """Measure; prints the figures."""
-    with tempfile.TemporaryDirectory() as work:
-        print(json.dumps(measure(Path(work), int(sys.argv[1])), indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def backup(work: Path, sizes: Sizes) -> list[Row]:
+    """The figures as rows."""
+    found, home = measure(work, sizes.certificates), f"{sizes.certificates:,} certificates"
+    names = {
+        "backup": "backup",
+        "verify": "verification of a backup",
+        "restore": "restore of a backup",
+        "forward": "restore of an empty backup that the journal brings forward",
+    }
+    rows = [Row(f"{words}, {home}", found[name], "s") for name, words in names.items()]
+    return [*rows, Row(f"backup, {home}: size", found["backup_mb"], "MB")]

@@ -33,6 +33,7 @@ from chalicelib.store import items
 from chalicelib.store.sqlite import _INDEXED
 from chalicelib.store.sqlite_items import encode
 from chalicelib.store.table_search import entries
+from tests.bench.report import Row
 from tests.support import home as homes
 from tests.support.builders import csr
 from tests.support.console_pages import SAMPLES
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate
     from chalicelib.runtime import Runtime
     from chalicelib.store.table import Item
+    from tests.bench.sizes import Sizes
 
 CERTIFICATES, CAS, VISITS = 1_000_000, 1_000, 20
 MOST_BYTES, MOST_MILLISECONDS = 200_000, 150
@@ -86,13 +88,13 @@ def furnish(rt: Runtime, database: Path, certificates: int, cas: int) -> tuple[s
     return ca_id, serials[-1]
 
 
-Row = tuple[str | bytes | None, ...]
+Stored = tuple[str | bytes | None, ...]
 
 
-def _copies(certificate: Certificate, number: int) -> Iterator[list[Row]]:
+def _copies(certificate: Certificate, number: int) -> Iterator[list[Stored]]:
     models = [_model(certificate, shard) for shard in range(16)]
     now = datetime.now(UTC)
-    rows: list[Row] = []
+    rows: list[Stored] = []
     for each in range(number):
         serial = f"{(each * 0x9E3779B97F4A7C15F39CC0605CEDC835) % (1 << 120):030x}"
         at = now - timedelta(days=364) + each * timedelta(days=364) / number
@@ -118,7 +120,7 @@ def _instead(value: str | bytes | None, others: tuple[tuple[str, str], ...]) -> 
     return value
 
 
-def _model(certificate: Certificate, shard: int) -> list[Row]:
+def _model(certificate: Certificate, shard: int) -> list[Stored]:
     """The rows of a certificate with a serial number of a shard."""
     serial = int(f"{HEX}{shard:x}", 16)
     arn = f"{certificate.ca_arn}/certificate/{arns.serial_hex(serial)}"
@@ -131,7 +133,7 @@ def _model(certificate: Certificate, shard: int) -> list[Row]:
     return [_row(each) for each in (item, *(put.item for put in puts))]
 
 
-def _row(item: Item) -> Row:
+def _row(item: Item) -> Stored:
     keys: Any = (item["pk"], item["sk"], *(item.get(name) for name in _INDEXED))
     return (*keys, encode(item))
 
@@ -220,6 +222,35 @@ def measure(work: Path, certificates: int = CERTIFICATES, cas: int = CAS) -> dic
         return figures
     finally:
         home.stop()
+
+
+def console(work: Path, sizes: Sizes) -> list[Row]:
+    """Every page of the console, beside the limits of `MOST_MILLISECONDS` and `MOST_BYTES`."""
+    home = f"{sizes.certificates:,} certificates and {sizes.cas:,} CAs"
+    found = measure(work, sizes.certificates, sizes.cas)
+    slowest = max(found, key=lambda name: found[name].p95)
+    heaviest = max(found, key=lambda name: found[name].weight)
+    limits: Any = ({"limit": MOST_MILLISECONDS}, {"limit": MOST_BYTES})
+    return [
+        Row(
+            f"slowest page of the console ({slowest}), p95, {home}",
+            found[slowest].p95,
+            "ms",
+            found[slowest].p50,
+            None,
+            limits[0],
+            False,
+        ),
+        Row(
+            f"heaviest page of the console ({heaviest}), {home}",
+            found[heaviest].weight,
+            "bytes",
+            None,
+            None,
+            limits[1],
+            False,
+        ),
+    ]
 
 
 def _furnished(work: Path, *args: Any) -> tuple[str, str]:

@@ -17,11 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.bench.report import ROOT, Row
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chalicelib.runtime import Runtime
+    from tests.bench.sizes import Sizes
 
 NEW = 1_000
 REASONS = ("SUPERSEDED", "UNSPECIFIED")
@@ -85,8 +87,13 @@ def publish(directory: Path, entries: int) -> dict[str, float]:
         "to_signed": signed_at[0] - begun,
         "seconds": ended - begun,
         "cpu": time.process_time() - cpu,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": most_memory(),
     }
+
+
+def most_memory() -> float:
+    """The most memory in MB that this process had; getrusage may tell that of the process that began it."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 class _Watched:
@@ -153,14 +160,26 @@ def _openssl(directory: Path, *words: str) -> None:
     subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
 
 
-def measure(directory: Path, entries: int) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """Two runs of the publisher, the second one after new revocations; and the peer's run over the same entries."""
-    home, other = directory / "home", directory / "peer"
+def crl(work: Path, sizes: Sizes) -> list[Row]:
+    """A CRL, and the next one after new revocations, beside `openssl ca -gencrl` over as many lines of its index."""
+    home, other, entries = work / "home", work / "peer", sizes.entries
     other.mkdir()
     step("prepare", home, entries)
     first = step("publish", home, entries)
     step("revoke", home, entries)
-    return [first, step("publish", home, entries)], step("peer", other, entries)
+    following, theirs = step("publish", home, entries), step("peer", other, entries)
+    name = f"CRL of {entries:,} entries"
+    after = f"{name}, the next one after {NEW:,} new revocations"
+    return [
+        _row(f"{name}, from stored state to signed DER", "s", first["to_signed"], theirs["seconds"]),
+        _row(f"{name}, from stored state to the bucket", "s", first["seconds"], theirs["seconds"]),
+        _row(f"{name}, memory of the process", "MB", first["megabytes"], theirs["megabytes"]),
+        _row(f"{after}: processor time", "s", following["cpu"], theirs["cpu"]),
+    ]
+
+
+def _row(name: str, unit: str, ours: float, theirs: float) -> Row:
+    return Row(name, ours, unit, peers={"openssl ca -gencrl": theirs}, more_is_better=False)
 
 
 def step(name: str, directory: Path, entries: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from chalicelib.monitor import crl_watch, ocsp_watch
 from chalicelib.operations import ca_certificates, certificates, creation
 from chalicelib.reports import overview
 from chalicelib.runtime import Caller, from_settings
+from tests.bench.report import Row
 from tests.support.authority_steps import ROOT_TEMPLATE
 from tests.support.builders import CRL_CONFIGURATION, EC_CONFIGURATION, csr
 from tests.support.home import Home
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.runtime import Runtime
+    from tests.bench.sizes import Sizes
 
 IDLE = 1_000  # certificates, before the sweep
 REVOCATION: Any = CRL_CONFIGURATION | {"OcspConfiguration": {"Enabled": True}}
@@ -88,6 +90,23 @@ def measure(work: Path, cas: int) -> dict[str, float]:
         return figures | _sweep(home, rt)
     finally:
         home.stop()
+
+
+def many_authorities(work: Path, sizes: Sizes) -> list[Row]:
+    """The figures as rows."""
+    found, home = measure(work, sizes.cas), f"{sizes.cas:,} CAs"
+    return [
+        Row(f"`signet status` in the process, {home}", found["status"], "s"),
+        Row(f"overview of the console in the process, {home}", found["overview"], "s"),
+        Row(f"sweep when all CRLs are due, {home}", found["sweep"], "s"),
+        Row(
+            f"issue during that sweep, one client, p99, {home}",
+            1000 * found["issue_meanwhile_p99"],
+            "ms",
+            peers={"before": 1000 * found["issue_idle_p99"]},
+            more_is_better=False,
+        ),
+    ]
 
 
 def _all(rt: Runtime) -> list[Any]:
