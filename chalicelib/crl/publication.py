@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
@@ -30,7 +31,7 @@ from chalicelib.pki.x509 import extensions
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from chalicelib.buckets import BucketError
@@ -42,7 +43,9 @@ _NOT_PUBLISHED_RETRY = timedelta(days=1)
 _AHEAD = timedelta(minutes=1)  # due this long before the midpoint, so that a run each minute is never past it
 _FIRST_RETRY_SECONDS = 15
 _LAST_RETRY_SECONDS, _LAST_RETRY_OF_OTHERS_SECONDS = 240, 3600
-_LATE = timedelta(minutes=1)  # what becomes due may be listed so much later: other clocks, an index that lags
+_BATCH = 50
+_RECENT = timedelta(minutes=2)  # before a run: those come first, too
+_LATE = timedelta(seconds=10)  # what becomes due may be listed so much later: other clocks, an index that lags
 _ATTEMPTS = 3
 
 
@@ -95,10 +98,9 @@ def make_due(rt: Runtime, ca: CertificateAuthority) -> int:
 
 
 def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
-    """Publish the CRLs that are due, longest overdue first, until none is left or the time is used up.
+    """Publish the CRLs that are due until none is left or the time is used up.
 
-    One CA's failure never stops the others: it is recorded and retried with a growing delay. Each pass lists only what
-    has become due since the one before, however much is due and fails.
+    One CA's failure never stops the others: it is recorded and retried with a growing delay.
 
     Raises:
         NotServingError: the database and its journal do not go together.
@@ -107,19 +109,34 @@ def publish_due_crls(rt: Runtime, *, seconds: float) -> list[Outcome]:
     deadline = rt.now() + timedelta(seconds=seconds)
     rescheduling.after_the_clock_went_back(rt)
     outcomes: dict[str, Outcome] = {}
-    since: datetime | None = None
-    while (now := rt.now()) < deadline:
-        known = len(outcomes)
-        for arn in rt.store.iter_due("CRL", since=since, now=now):
-            if rt.now() >= deadline:
-                break
-            if arn not in outcomes:
-                outcomes[arn] = publish_crl(rt, arn)
-        if len(outcomes) == known:
+    for arn in _in_turns(rt, outcomes):
+        if rt.now() >= deadline:
             break
-        since = now - _LATE
+        outcomes[arn] = publish_crl(rt, arn)
     _record(rt, outcomes.values())
     return list(outcomes.values())
+
+
+def _in_turns(rt: Runtime, done: Container[str]) -> Iterator[str]:
+    """Yield the CRLs that are due, longest overdue first, and each of them once.
+
+    What has just become due, as by a revocation, waits for a batch of the others at most, however many they are.
+    """
+
+    def due(since: datetime | None) -> Iterator[str]:
+        return (arn for arn in rt.store.iter_due("CRL", since=since, now=rt.now()) if arn not in done)
+
+    overdue, since = due(None), rt.now() - _RECENT
+    while True:
+        looked_at = rt.now()
+        turn = [*islice(due(since), _BATCH), *islice(overdue, _BATCH)]
+        if not turn:
+            overdue = due(None)  # more than a batch may have become due since the last look
+            turn = [*islice(overdue, _BATCH)]
+        if not turn:
+            return
+        yield from dict.fromkeys(turn)
+        since = looked_at - _LATE
 
 
 def _record(rt: Runtime, outcomes: Iterable[Outcome]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from chalicelib.crl import publication
 from chalicelib.crl.publication import Outcome, publish_due_crls
 from tests.support.authority_steps import active_root, active_subordinate, create, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
@@ -189,6 +190,27 @@ def test_poisoned_ca_never_blocks_the_others(acm_pca: Any, rt: Any, clock: Any) 
     assert publish_due_crls(rt, seconds=60) == []
     clock.forward(seconds=16)
     assert [(each.crl_arn, each.result) for each in publish_due_crls(rt, seconds=60)] == [(arns[0], "failed")]
+
+
+def test_revocation_does_not_wait_for_all_that_is_overdue(acm_pca: Any, rt: Any, clock: Any, monkeypatch: Any) -> None:
+    *arns, last = [active_root(acm_pca) for _ in range(4)]
+    issued = [issue(acm_pca, arn) for arn in (*arns, last)]
+    clock.forward(days=3)
+    for arn in arns:
+        clock.forward(minutes=5)
+        rt.store.schedule_crl(arn, due_at=clock())
+    clock.forward(minutes=5)
+    publish_crl = publication.publish_crl
+
+    def publish(rt: Any, arn: str) -> Any:
+        if arn == arns[0]:
+            clock.forward(seconds=20)
+            revoke(acm_pca, last, issued[-1])
+        return publish_crl(rt, arn)
+
+    monkeypatch.setattr(publication, "publish_crl", publish)
+    monkeypatch.setattr(publication, "_BATCH", 1)
+    assert [each.crl_arn for each in publish_due_crls(rt, seconds=60)] == [arns[0], last, *arns[1:]]
 
 
 def test_failed_run_is_repeated_after_a_delay_that_doubles_up_to_four_minutes(
