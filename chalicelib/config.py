@@ -39,7 +39,7 @@ class Settings:
     keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are stored", choices=("software", "kms"))
     events: str = _setting("SIGNET_EVENTS", "log", "where AWS Private CA's events go", choices=("log", "eventbridge"))
     data: str = _setting("SIGNET_DATA", ".signet", "data directory on a laptop: database, buckets, keys")
-    port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve` on 127.0.0.1")
+    port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve` on 127.0.0.1; 0: any free one, for tests")
     public_url: str = _setting(
         "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP URLs; default: http://127.0.0.1:PORT, or S3's URLs"
     )
@@ -334,7 +334,7 @@ _RULES = (
         "the ARN of a topic of Amazon SNS",
     ),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
-    ("port", r"[0-9]{1,5}", "a port from 1 to 65535"),
+    ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
     ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
@@ -351,7 +351,7 @@ _RULES = (
     ("audit_days", r"[0-9]{1,4}", "a number from 1 to 9999"),
 )
 _RANGES = (
-    ("port", 1, 65535),
+    ("port", 0, 65535),
     ("pending_seconds", 30, 900),
     ("ocsp_signatures", 10, 100_000),
     ("audit_file_megabytes", 1, 1000),

@@ -18,7 +18,7 @@ import click
 from chalicelib import logs, runtime
 from chalicelib.access import access_keys
 from chalicelib.audit import AuditError
-from chalicelib.cli import console, migrate
+from chalicelib.cli import console, migrate, serve_tests
 from chalicelib.cli.environment import endpoint
 from chalicelib.local import server
 from chalicelib.store import StoreError
@@ -33,12 +33,32 @@ _BESIDE = (
 
 
 @click.command()
-def serve() -> None:
+@click.option(
+    "--test",
+    "is_for_tests",
+    is_flag=True,
+    help="Serve tests: temporary state, any credentials, every region, and /_signet/ to control it.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --test: write address and credentials there as JSON, once connections are accepted.",
+)
+def serve(*, is_for_tests: bool, ready_file: Path | None) -> None:
     """Serve the API and the console on 127.0.0.1 until Ctrl-C.
 
     Data is stored in SIGNET_DATA, and data of an earlier version is migrated first. CRLs that are due are published
     while the server runs.
     """
+    if is_for_tests:
+        serve_tests.serve(ready_file)
+    elif ready_file is not None:
+        raise click.UsageError("--ready-file is for --test: it would contain the secret of the root access key.")
+    else:
+        _serve_home()
+
+
+def _serve_home() -> None:
     import app as signet_app
 
     rt = runtime.from_env(prepare=migrate.of_laptop)

@@ -13,7 +13,7 @@ import stat
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -42,6 +42,18 @@ _STOP_SECONDS = 1.0  # for the bytes of answers; then connections end, whatever 
 _SWITCH_SECONDS = 0.0005  # time slice of a computing thread while others, such as OCSP's, wait
 
 
+class Schedules(Protocol):
+    """What runs beside the server."""
+
+    def start(self) -> None:
+        """Begin, once connections are accepted."""
+        ...
+
+    def stop(self) -> None:
+        """End, and wait for what is running."""
+        ...
+
+
 class ServeError(Exception):
     """The server cannot start; the text is a sentence for a person."""
 
@@ -60,32 +72,42 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     if rt.settings.callers == "iam":
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     memory.return_what_is_freed()
+    if rt.settings.port == "0":
+        raise ServeError("SIGNET_PORT=0 is for `signet serve --test` alone: certificates contain the port.")
     with locked(rt.settings.data_path):
-        _check_port(int(rt.settings.port))
+        check_port(int(rt.settings.port))
         files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
         if reason := doctor.at_start(rt):
             raise ServeError(reason)
         scheduler, sequencing = Scheduler(app, rt), Sequencing(rt)
-        application = Application(rt, Gateway(app))
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        _allow_connections()
         reconcile.bring_forward(rt)
-        gc.collect()
-        gc.freeze()  # what the start has made stays; looking through it would stop an answer for 30 ms now and then
-        # The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on
-        # until then, and one that enters a finalized interpreter aborts the process.
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
         try:
             sequencing.start()
-            loop.run_until_complete(_serve(int(rt.settings.port), application, scheduler, ready))
+            run(int(rt.settings.port), Application(rt, Gateway(app)), scheduler, ready)
         finally:
-            application.close()
-            scheduler.stop()
             sequencing.stop()
 
 
-async def _serve(port: int, application: Application, scheduler: Scheduler, ready: Callable[[], None]) -> None:
+def run(port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
+    """Serve an application, with the schedules beside it, until SIGINT or SIGTERM.
+
+    The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on until
+    then, and one that enters a finalized interpreter aborts the process.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    _allow_connections()
+    gc.collect()
+    gc.freeze()  # what the start has made stays; looking through it would stop an answer for 30 ms now and then
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(_serve(port, application, scheduler, ready))
+    finally:
+        application.close()
+        scheduler.stop()
+
+
+async def _serve(port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
     server = Server(
         application,
         address=ADDRESS,
@@ -154,7 +176,15 @@ def _limit_writes(port: int) -> None:
                         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_MILLISECONDS)
 
 
-def _check_port(port: int) -> None:
+def free_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port(port: int) -> None:
+    """Raise `ServeError` if the port cannot be used."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

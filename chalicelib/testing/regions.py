@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.testing.faults import Faults
 
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 256 << 20  # noqa: S108  a commit waits for a disk, and not for memory
+_USUAL = "/tmp"  # noqa: S108  what tempfile finds on its own
 _STEP = clocks.JUMP - timedelta(hours=1)  # of the clock at most: more would put it in doubt
 _SECONDS = 3600.0  # as long as it takes
 
@@ -108,7 +109,7 @@ class Regions:
 
     def close(self) -> None:
         """Remove the homes and all that they have."""
-        with self._lock:
+        with self._running, self._lock:
             for rt in self._homes.values():
                 rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
             self._homes.clear()
@@ -116,8 +117,9 @@ class Regions:
 
 
 def _place() -> str | None:
+    """Return the memory as the place of the homes, if there is plenty, and TMPDIR names no other place."""
     with suppress(OSError):
-        if shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES:
+        if tempfile.gettempdir() == _USUAL and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES:
             return str(_MEMORY)
     return None
 

@@ -6,11 +6,11 @@ import re
 import threading
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from chalicelib.access import access_keys, role_sessions
-from chalicelib.api import dispatch, endpoint, protocols, sigv4
+from chalicelib.api import dispatch, endpoint, protocols, signet_endpoints, sigv4
 from chalicelib.config import Settings
 from chalicelib.local.crl_and_ocsp import crl, ocsp
 from chalicelib.local.gateway import HttpRequest
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from chalicelib.local.gateway import HttpResponse
     from chalicelib.runtime import Caller, Runtime
 
+_EXTENSION = re.compile(r"/certificate-authorities/([^/]+)/(certificates|explain)")
+_EXTENSIONS = {"certificates": "search_certificates", "explain": "explain_issuance"}
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _UNKNOWN_ISSUER = ocsp_responses.error("unauthorized")
 _CRL_OR_OCSP_HEADERS = (("content-type", "application/ocsp-request"),)
@@ -96,14 +98,20 @@ class Signet:
         }
 
     def answer(self, request: WireRequest) -> WireResponse:
-        """Answer a request of the API; never raises."""
-        scope = sigv4.scope_of(request)
-        rt = self.regions.home(scope.region if scope else self.settings.region)
-        if scope:
-            request = self._signed(rt, request, scope)
+        """Answer a request of the API or its extensions; never raises."""
+        rt, request = self._routed(request)
+        if extension := _EXTENSION.fullmatch(request.path):
+            answer = getattr(signet_endpoints, _EXTENSIONS[extension[2]])
+            return cast("WireResponse", answer(rt, request, extension[1]))
         if protocols.is_query(request):
             return endpoint.handle(rt, request)
         return dispatch.handle(rt, request, self._operations)
+
+    def _routed(self, request: WireRequest) -> tuple[Runtime, WireRequest]:
+        """Return the home of a request's region, and the request as that takes it."""
+        scope = sigv4.scope_of(request)
+        rt = self.regions.home(scope.region if scope else self.settings.region)
+        return rt, self._signed(rt, request, scope) if scope else request
 
     def _called(self, name: str, call: Operation, rt: Runtime, caller: Caller, request: Any) -> Any:
         self.faults.strike(name)

@@ -232,7 +232,7 @@ def test_server_prints_lines_to_paste_that_work(tmp_path: Path) -> None:
     assert home.process is not None
     assert home.process.stdout is not None
     lines = [home.process.stdout.readline() for _ in range(6)]
-    script = "".join(line for line in lines if line.startswith("  ")).replace(".venv/bin/", f"{BIN}/")
+    script = "".join(line for line in lines if line.startswith("  "))
     environment = home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}", "BROWSER": "true"}
     found = subprocess.run(
         ["bash", "-ec", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -30,6 +31,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def signed_get(url: str, access_key_id: str, secret: str, region: str) -> dict[str, Any]:
+    """The answer to a signed GET."""
+    request = AWSRequest("GET", url, headers={"host": urlsplit(url).netloc})
+    SigV4Auth(Credentials(access_key_id, secret), "acm-pca", region).add_auth(request)
+    signed = urllib.request.Request(str(request.url), headers=dict(request.headers.items()))
+    with urllib.request.urlopen(signed, timeout=20) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 class Home:
@@ -166,14 +177,8 @@ class Home:
     def get(self, path: str) -> dict[str, Any]:
         """The answer to a signed GET of an extension."""
         exports = self.exports()
-        base = exports["AWS_ENDPOINT_URL_ACM_PCA"]
-        request = AWSRequest("GET", f"{base}{path}", headers={"host": f"127.0.0.1:{self.port}"})
-        credentials = Credentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
-        SigV4Auth(credentials, "acm-pca", exports["AWS_REGION"]).add_auth(request)
-        signed = urllib.request.Request(str(request.url), headers=dict(request.headers.items()))
-        with urllib.request.urlopen(signed, timeout=20) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+        key = exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"]
+        return signed_get(exports["AWS_ENDPOINT_URL_ACM_PCA"] + path, *key, exports["AWS_REGION"])
 
     def certificates(self, ca_arn: str) -> list[dict[str, Any]]:
         """Every certificate that a CA has issued, of at most 100."""

@@ -40,7 +40,7 @@ BAD = {
     "state": {"SIGNET_STATE": "postgres"},
     "buckets": {"SIGNET_BUCKETS": "S3"},
     "keys": {"SIGNET_KEYS": "hsm"},
-    "port 0": {"SIGNET_PORT": "0"},
+    "port 00": {"SIGNET_PORT": "00"},
     "port 65536": {"SIGNET_PORT": "65536"},
     "port text": {"SIGNET_PORT": "http"},
     "account": {"SIGNET_ACCOUNT_ID": "1"},

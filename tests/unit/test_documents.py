@@ -15,6 +15,8 @@ from chalicelib.api import dispatch, model
 from chalicelib.config import Settings
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.testing import faults
+from chalicelib.testing import server as test_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()
@@ -140,3 +142,11 @@ def test_profile_says_what_the_table_says(name: str) -> None:
     assert identified == ("no" if template.is_root else "yes")
     heeded = [source for source, on in (("API", template.from_api), ("CSR", template.from_csr)) if on]
     assert sources == (" > ".join(heeded) or "none")
+
+
+def test_control_of_tests_is_documented() -> None:
+    guide = (ROOT / "docs/testing.md").read_text()
+    for method, name in test_server._CONTROLS:
+        assert f"`{method} {test_server.CONTROL}{name}`" in guide
+    for fault in faults.NAMES:
+        assert f"| `{fault}` |" in guide

@@ -1,4 +1,4 @@
-"""The command starts without AWS's SDK, whose import takes longer than most commands."""
+"""What a process does not import: the SDK of AWS, which takes longer than most commands, and code for tests alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import subprocess
 import sys
 
 from tests.support.home import ROOT
+from tools import package
+
+
+def loaded_by(imports: str) -> str:
+    code = f"import sys, {imports}; print([*sys.modules])"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def test_command_imports_no_sdk_of_aws() -> None:
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, chalicelib.cli; print([*sys.modules])"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+    loaded = loaded_by("chalicelib.cli")
+    assert "'boto3'" not in loaded
+    assert "'botocore'" not in loaded
+
+
+def test_home_imports_nothing_that_is_for_tests() -> None:
+    assert "chalicelib.testing" not in loaded_by(
+        "app, chalicelib.cli, chalicelib.local.server, chalicelib.console.pages"
     )
-    assert "'boto3'" not in loaded.stdout
-    assert "'botocore'" not in loaded.stdout
+    assert package.NOT_PACKAGED("chalicelib", ["testing", "store"]) == {"testing"}

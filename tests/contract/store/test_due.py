@@ -32,6 +32,15 @@ def test_due_is_listed_since_a_time_in_the_order_of_all_partitions(store: TableS
     assert list(store.iter_due("PENDING", since=at(seconds=29), now=at(days=1))) == []
 
 
+def test_next_due_time_is_found_in_every_partition(store: TableStore, ca: CertificateAuthority) -> None:
+    for number in range(1, 30):
+        store.reserve_certificate(certificate(ca, number, reserved_at=at(seconds=number)), ca, None, now=START)
+    assert store.due_after("PENDING", START) == at(seconds=1)
+    assert store.due_after("PENDING", at(seconds=17)) == at(seconds=18)
+    assert store.due_after("PENDING", at(seconds=29)) is None
+    assert store.due_after("PURGE", START) is None
+
+
 def test_pending_certificates_are_due_until_they_end(store: TableStore, ca: CertificateAuthority) -> None:
     records = [
         store.reserve_certificate(certificate(ca, number, reserved_at=at(seconds=number)), ca, None, now=START)[0]

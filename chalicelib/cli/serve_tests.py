@@ -1,0 +1,91 @@
+"""`signet serve --test`: a server for tests, whose state ends with it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from chalicelib import files, logs
+from chalicelib.config import Settings, SettingsError
+from chalicelib.local import server
+from chalicelib.local.gateway import Gateway
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chalicelib.testing.signet import Signet
+
+# They say where a home keeps what it has; this one has a temporary directory.
+_OF_A_HOME = ("SIGNET_DATA", "SIGNET_STATE", "SIGNET_BUCKETS", "SIGNET_KEYS", "SIGNET_JOURNAL", "SIGNET_BACKUPS")
+
+
+def serve(ready_file: Path | None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        ready_file: gets address and credentials as JSON, once connections are accepted.
+
+    Raises:
+        SettingsError: a setting names a home.
+        ServeError: the port is in use.
+    """
+    import app as signet_app
+    from chalicelib.testing.server import TestApplication, TestSchedules
+    from chalicelib.testing.signet import Signet
+
+    settings = Settings.from_env()
+    if named := [name for name in _OF_A_HOME if name in settings.chosen()]:
+        raise SettingsError(f"{named[0]} names a home, and `signet serve --test` uses none: unset it.")
+    port = server.free_port() if settings.port == "0" else int(settings.port)
+    server.check_port(port)
+    logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
+    signet = Signet(replace(settings, port=str(port), audit="changes"))
+
+    def ready() -> None:
+        if ready_file is not None:
+            files.write_atomically(ready_file, json.dumps(_described(signet), indent=2).encode())
+        click.echo(_banner(signet))
+
+    try:
+        application = TestApplication(signet, Gateway(signet_app.app), signet_app.use_runtime)
+        server.run(port, application, TestSchedules(signet), ready)
+    finally:
+        signet.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)  # see `server.run`
+
+
+def _described(signet: Signet) -> dict[str, str]:
+    credentials = signet.credentials()
+    return {
+        "endpoint": signet.endpoint,
+        "control": f"{signet.endpoint}/_signet/",
+        "region": signet.settings.region,
+        "accountId": signet.account_id,
+        "accessKeyId": credentials["aws_access_key_id"],
+        "secretAccessKey": credentials["aws_secret_access_key"],
+    }
+
+
+def _banner(signet: Signet) -> str:
+    found = _described(signet)
+    variables = {
+        "AWS_ENDPOINT_URL_ACM_PCA": found["endpoint"],
+        "AWS_REGION": found["region"],
+        "AWS_ACCESS_KEY_ID": found["accessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": found["secretAccessKey"],
+    }
+    lines = [
+        f"Signet serves tests at {found['endpoint']}: any credentials, every region, and nothing stays.",
+        "In another shell:",
+        f"  export {' '.join(f'{name}={value}' for name, value in variables.items())}",
+        "  aws acm-pca list-certificate-authorities",
+    ]
+    return "\n".join(lines)

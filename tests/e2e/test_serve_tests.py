@@ -1,0 +1,219 @@
+"""`signet serve --test`: a server that other processes' tests use, and control at `/_signet/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from cryptography import x509
+
+from chalicelib.testing import authorities
+from tests.support.home import BIN, START_SECONDS, Home, signed_get
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+
+
+class Server:
+    """A server for tests in a process of its own, with a free port."""
+
+    def __init__(self, work: Path) -> None:
+        self.work, self.ready_file = work, work / "ready.json"
+        self.environment = {"PATH": os.environ["PATH"], "SIGNET_PORT": "0", "TMPDIR": str(work)}
+        self.process = subprocess.Popen(
+            [BIN / "signet", "serve", "--test", "--ready-file", self.ready_file],
+            cwd=work,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.ready_file.exists():
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        self.ready: dict[str, str] = json.loads(self.ready_file.read_text())
+
+    def stop(self, number: int) -> int:
+        self.process.send_signal(number)
+        with self.process:
+            return self.process.wait(timeout=20)
+
+    def client(self, region: str = "us-east-1", account: str = "111122223333") -> Any:
+        return boto3.client(
+            "acm-pca",
+            region_name=region,
+            endpoint_url=self.ready["endpoint"],
+            aws_access_key_id=account,
+            aws_secret_access_key="any",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def control(self, method: str, name: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.ready["control"] + name, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"))
+    try:
+        yield made
+    finally:
+        assert made.stop(signal.SIGTERM) == 0
+
+
+@pytest.fixture
+def server(served: Server) -> Server:
+    assert served.control("POST", "reset")[0] == 200
+    return served
+
+
+def test_ready_file_says_how_to_call(server: Server) -> None:
+    assert server.process.stdout is not None
+    assert server.ready["endpoint"] in server.process.stdout.readline()
+    assert server.ready_file.stat().st_mode & 0o777 == 0o600
+    client = boto3.client(
+        "acm-pca",
+        region_name=server.ready["region"],
+        endpoint_url=server.ready["endpoint"],
+        aws_access_key_id=server.ready["accessKeyId"],
+        aws_secret_access_key=server.ready["secretAccessKey"],
+    )
+    assert f":{server.ready['accountId']}:" in authorities.root(client).arn
+
+
+def test_accounts_and_regions_are_apart(server: Server) -> None:
+    there = server.client("eu-west-1")
+    arn = authorities.root(there).arn
+    assert arn.startswith("arn:aws:acm-pca:eu-west-1:111122223333:")
+    for other in (server.client(), server.client("eu-west-1", "444455556666")):
+        assert other.list_certificate_authorities()["CertificateAuthorities"] == []
+    assert server.control("GET", "state")[1]["certificateAuthorities"]["eu-west-1"] == [arn]
+
+
+def test_clock_publishes_what_is_due_before_it_answers(server: Server) -> None:
+    root = authorities.root(server.client("eu-west-1"), crl_bucket="my-crls")
+    issued = root.issue("www.example.com", days=100)
+    root.revoke(issued)
+    before = server.control("GET", "clock")[1]["time"]
+    status, answer = server.control("POST", "clock", {"advance": "4d"})
+    assert (status, before < answer["time"]) == (200, True)
+    certificate = x509.load_pem_x509_certificate(issued.certificate.encode())
+    points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    (name,) = next(iter(points)).full_name or []
+    assert name.value.startswith(server.ready["endpoint"])
+    with urllib.request.urlopen(name.value) as served:
+        crl = x509.load_der_x509_crl(served.read())
+    assert crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+    assert crl.last_update_utc.isoformat() > before
+    assert root.issue("later.example.com").certificate
+
+
+def test_faults_are_added_and_cleared(server: Server) -> None:
+    wanted = {"name": "throttle", "operation": "ListCertificateAuthorities", "call": 2}
+    assert server.control("POST", "faults", wanted)[0] == 200
+    client = server.client()
+    client.list_certificate_authorities()
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        client.list_certificate_authorities()
+    assert server.control("GET", "faults")[1]["faults"][0]["calls"] == 2
+    assert server.control("DELETE", "faults") == (200, {"faults": []})
+    assert client.list_certificate_authorities()["CertificateAuthorities"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body", "status"),
+    [
+        ("POST", "clock", {"advance": "-4d"}, 400),
+        ("POST", "clock", {"advance": 4}, 400),
+        ("POST", "clock", {"ahead": "4d"}, 400),
+        ("POST", "clock", ["4d"], 400),
+        ("POST", "faults", {"name": "rain"}, 400),
+        ("POST", "faults", {"operation": "ListTags"}, 400),
+        ("POST", "faults", {"name": "throttle", "call": "2"}, 400),
+        ("POST", "faults", {"name": "throttle", "self": 1}, 400),
+        ("GET", "reset", None, 405),
+        ("GET", "secrets", None, 404),
+        ("GET", "", None, 404),
+    ],
+)
+def test_wrong_control_is_refused(server: Server, method: str, name: str, body: Any, status: int) -> None:
+    found, answer = server.control(method, name, body)
+    assert found == status
+    assert answer["message"]
+
+
+def test_page_of_a_browser_cannot_control_it(server: Server) -> None:
+    arn = authorities.root(server.client()).arn
+    assert server.control("POST", "reset", Origin="http://127.0.0.1:9")[0] == 403
+    assert arn in server.control("GET", "state")[1]["certificateAuthorities"]["us-east-1"]
+
+
+def test_health_console_and_extensions_answer(server: Server) -> None:
+    assert server.control("GET", "health")[1]["status"] == "ok"
+    for path in ("/healthz", "/console/"):
+        with urllib.request.urlopen(server.ready["endpoint"] + path) as answer:
+            assert answer.status == 200
+    root = authorities.root(server.client("eu-west-1"))
+    root.issue("www.example.com")
+    path = f"/certificate-authorities/{root.arn.rsplit('/', 1)[1]}/certificates?maxResults=10"
+    found = signed_get(server.ready["endpoint"] + path, "111122223333", "any", "eu-west-1")
+    assert len(found["Certificates"]) == 2
+
+
+def test_end_of_the_server_leaves_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    authorities.root(server.client())
+    assert list(tmp_path.glob("signet-test-*/us-east-1/signet.db"))
+    assert server.stop(signal.SIGINT) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["ready.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "said"),
+    [
+        (["--test"], {"SIGNET_DATA": "home"}, 2, "SIGNET_DATA names a home"),
+        (["--test"], {"SIGNET_STATE": "dynamodb"}, 2, "SIGNET_STATE names a home"),
+        (["--ready-file", "ready.json"], {}, 2, "--ready-file is for --test"),
+        ([], {"SIGNET_PORT": "0"}, 1, "SIGNET_PORT=0 is for"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    words: list[str], environment: dict[str, str], code: int, said: str, tmp_path: Path
+) -> None:
+    command = [str(BIN / "signet"), "serve", *words]
+    given = {"PATH": os.environ["PATH"]} | environment
+    found = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == code
+    assert said in found.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("name", ["", "health", "state", "reset", "clock", "faults"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_home_has_no_such_control(home: Home, method: str, name: str) -> None:
+    request = urllib.request.Request(f"{home.url}/_signet/{name}", b"{}" if method == "POST" else None, method=method)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    with caught.value as error:
+        assert error.code == 404
