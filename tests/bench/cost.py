@@ -106,15 +106,25 @@ class Counting:
     def _connect(self, connect: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
         def counted(*args: Any, **more: Any) -> sqlite3.Connection:
             connection = connect(*args, **more)
-            connection.set_trace_callback(self._statement)
+            connection.set_trace_callback(self._statements())
             self._connections.append(connection)
             return connection
 
         return counted
 
-    def _statement(self, sql: str) -> None:
-        self.figures["statements"] += 1
-        self.figures["commits"] += sql == "COMMIT"
+    def _statements(self) -> Callable[[str], None]:
+        """Count the statements of a connection, and its commits that wait for the disk."""
+        synced = True
+
+        def count(sql: str) -> None:
+            nonlocal synced
+            if sql.startswith("PRAGMA synchronous ="):
+                synced = sql.endswith("FULL")
+            self.figures["statements"] += 1
+            self.figures["commits"] += sql == "COMMIT"
+            self.figures["synced commits"] += synced and sql == "COMMIT"
+
+        return count
 
     def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
         """Count a call that Signet's code makes: of a function in Python, of one in C, or of a generator again."""

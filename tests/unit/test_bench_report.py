@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import flame, report
+from tests.bench import flame, load, report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +79,9 @@ def test_flame_graph_has_shares_of_what_works_and_no_paths_of_the_machine() -> N
     assert "call (chalice/app.py): 25.0 %" in picture
     assert "/usr" not in picture
     assert str(report.ROOT) not in picture
+
+
+def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "openssl").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert load.missing() == "make bench needs wrk and golang-cfssl: apt-get install wrk golang-cfssl."
