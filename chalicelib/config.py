@@ -130,9 +130,9 @@ class Settings:
     )
     csr_gate: str = _setting(
         "SIGNET_CSR_GATE",
-        "strict",
-        "what is taken in CSRs: what careful clients accept, or all that AWS copies without validation",
-        choices=("strict", "aws"),
+        "",
+        "what CSRs may hold: what careful clients accept, or all that AWS copies; default: strict, for tests aws",
+        choices=("", "strict", "aws"),
     )
     rates: str = _setting(
         "SIGNET_RATES",
@@ -211,6 +211,11 @@ class Settings:
     def reaches_private_networks(self) -> bool:
         """True if the monitor may follow host names of CA configurations to private IP addresses."""
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
+
+    @property
+    def gate(self) -> str:
+        """The gate that CSRs must pass: `strict` or `aws`."""
+        return self.csr_gate or "strict"
 
     @property
     def reminder_days(self) -> tuple[int, ...]:

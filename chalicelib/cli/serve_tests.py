@@ -45,7 +45,8 @@ def serve(ready_file: Path | None) -> None:
     port = server.free_port() if settings.port == "0" else int(settings.port)
     server.check_port(port)
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
-    signet = Signet(replace(settings, port=str(port), audit="changes"))
+    gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
+    signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate))
 
     def ready() -> None:
         if ready_file is not None:

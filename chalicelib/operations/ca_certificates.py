@@ -73,7 +73,7 @@ def import_certificate_authority_certificate(
                 ca_type=ca.type,
                 csr_der=ca.csr_der or b"",
                 now=now,
-                gate=rt.settings.csr_gate,
+                gate=rt.settings.gate,
             )
             if ca.certificate_der is not None:
                 installation.check_renewal(ca.certificate_der, imported.certificate_der)

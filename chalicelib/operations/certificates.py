@@ -166,7 +166,7 @@ def _parsed(
 
 def _gate(rt: Runtime, template: Template) -> Gate:
     """The gate for the CSR: the certificate of a CA is held to everything."""
-    return STRICT if template.is_ca else rt.settings.csr_gate
+    return STRICT if template.is_ca else rt.settings.gate
 
 
 def _planned(

@@ -18,7 +18,9 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from chalicelib.testing import authorities
+from tests.support.authority_steps import fetch, issue
 from tests.support.home import BIN, START_SECONDS, Home, signed_get
+from tests.support.hostile_csrs import HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +102,13 @@ def test_ready_file_says_how_to_call(server: Server) -> None:
         aws_secret_access_key=server.ready["secretAccessKey"],
     )
     assert f":{server.ready['accountId']}:" in authorities.root(client).arn
+
+
+def test_csr_that_aws_takes_is_taken(server: Server) -> None:
+    client = server.client()
+    arn = authorities.root(client).arn
+    issued = issue(client, arn, Csr=HOSTILE["dn-country-3"]())
+    assert fetch(client, arn, issued).serial_number == int(issued.rpartition("/")[2], 16)
 
 
 def test_accounts_and_regions_are_apart(server: Server) -> None:

@@ -169,7 +169,7 @@ def _pasted(visit: Visit, typed: Typed, _present: Path) -> Planned:
             ca_type=record.type,
             csr_der=request.der,
             now=visit.rt.now(),
-            gate=visit.rt.settings.csr_gate,
+            gate=visit.rt.settings.gate,
         )
         installation.check_renewal(record.certificate_der or b"", imported.certificate_der)
 
