@@ -22,7 +22,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test coverage lint format types layers fast advisories e2e simulation pictures bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,12 @@ help: ## list the targets
 run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
 
-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests
+test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install the tools, then run lint, types, import layers and all tests but the longest
 	$(MAKE) --no-print-directory -j 3 lint types layers
-	$(BIN)/pytest $(PARALLEL) --durations=10 $(if $(COVERAGE),--cov --cov-report=term)
+	$(BIN)/pytest $(PARALLEL) -m 'not long' --durations=10 $(if $(COVERAGE),--cov --cov-report=term)
+
+long-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## run what `make test` leaves out: Terraform, moto's suite, five days of 24 CAs, fuzzing, races, hostile names
+	$(BIN)/pytest $(PARALLEL) -m long --durations=10
 
 coverage: ## `make test`, which then measures the branch coverage of the quick tests; less than 95 % fails
 	$(MAKE) --no-print-directory test COVERAGE=yes
@@ -52,7 +55,7 @@ layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
 fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow, and without DynamoDB
-	$(BIN)/pytest $(PARALLEL) -m 'not slow' -k 'not dynamodb' tests/unit tests/contract tests/property
+	$(BIN)/pytest $(PARALLEL) -m 'not slow and not long' -k 'not dynamodb' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

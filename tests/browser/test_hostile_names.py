@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.home import Home
 
-pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop, pytest.mark.long]
 TEMPLATES = Path(render.__file__).with_name("templates")
 ACCOUNT = "222222222222"
 HOSTILE_ACCOUNT = "222233334444"

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.home import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.laptop]  # one home for each region
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop, pytest.mark.long]  # one home for each region
 
 REQUIREMENT = ROOT / "requirements/peer-tests.txt"
 PEERS = Path(sys.prefix) / "peers"

@@ -21,7 +21,7 @@ from tests.support.localstack_home import LocalStackHome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 REGISTRY = "registry.terraform.io"
 OTHER_ACCOUNT = "222222222222"

@@ -179,6 +179,7 @@ class Scenario:
 
     Attributes:
         ahead: by how much the second publisher's clock is ahead of all others.
+        long: left to `make long-test`.
     """
 
     before: Any
@@ -186,16 +187,17 @@ class Scenario:
     preemptions: int
     whole_calls: bool = False
     ahead: timedelta = STALL * 0
+    long: bool = False
 
 
 SCENARIOS = {
     "two-runs-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 1, whole_calls=True),
     "stalled-run-and-a-revocation": Scenario(due_again, (publish, publish, revoke), 1, whole_calls=True, ahead=STALL),
-    "stalled-run-by-calls-of-the-table": Scenario(due_again, (publish, publish, revoke), 1, ahead=STALL),
+    "stalled-run-by-calls-of-the-table": Scenario(due_again, (publish, publish, revoke), 1, ahead=STALL, long=True),
     "runs-in-a-partition": Scenario(due_in_partition, (publish, publish, revoke), 1, whole_calls=True, ahead=STALL),
-    "first-crl": Scenario(active_root, (issue, publish), 2, whole_calls=True, ahead=STALL),
-    "first-crl-by-two": Scenario(active_root, (issue, issue), 2, whole_calls=True),
-    "another-address": Scenario(moved, (issue, publish), 2, whole_calls=True),
+    "first-crl": Scenario(active_root, (issue, publish), 2, whole_calls=True, ahead=STALL, long=True),
+    "first-crl-by-two": Scenario(active_root, (issue, issue), 2, whole_calls=True, long=True),
+    "another-address": Scenario(moved, (issue, publish), 2, whole_calls=True, long=True),
     "switched-on": Scenario(switched_on, (revoke, issue, publish), 1, whole_calls=True),
     "renewal": Scenario(expired, (renew, publish), 2, whole_calls=True),
 }
@@ -274,7 +276,11 @@ def lost(world: MemoryWorld) -> Iterator[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "scenario" in metafunc.fixturenames:
         chosen = SCENARIOS | (DEEPER if metafunc.config.getoption("--whole") else {})
-        metafunc.parametrize("scenario", chosen.values(), ids=chosen)
+        metafunc.parametrize("scenario", [_marked(name, each, each) for name, each in chosen.items()])
+
+
+def _marked(name: str, scenario: Scenario, value: object) -> Any:
+    return pytest.param(value, id=name, marks=[pytest.mark.long] if scenario.long else [])
 
 
 def test_every_schedule_keeps_the_invariants(
@@ -393,7 +399,7 @@ class CaughtError(Exception):
     """A schedule broke an invariant."""
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", [_marked(name, SCENARIOS[BROKEN[name][0]], name) for name in BROKEN])
 def test_broken_publisher_is_caught_by_some_schedule(name: str, tmp_path: Path) -> None:
     scenario_name, broken, words = BROKEN[name]
     scenario = SCENARIOS[scenario_name]

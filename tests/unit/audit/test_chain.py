@@ -50,7 +50,7 @@ def test_untouched_records_are_verified() -> None:
 @pytest.fixture(scope="module")
 def some(request: pytest.FixtureRequest) -> tuple[list[bytes], Head]:
     """Records of which each is changed in turn, and their head."""
-    lines, last = written(RECORDS if request.config.getoption("--whole") else 200)
+    lines, last = written(RECORDS if request.config.getoption("--whole") else 50)
     return lines, chain.sign(KEY, last)
 
 
