@@ -54,8 +54,8 @@ types: $(VENV)/dev.stamp ## check static types
 layers: $(VENV)/dev.stamp ## check the import layers
 	$(BIN)/lint-imports
 
-fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow, and without DynamoDB
-	$(BIN)/pytest $(PARALLEL) -m 'not slow and not long' -k 'not dynamodb' tests/unit tests/contract tests/property
+fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marked slow or wide, and without DynamoDB
+	$(BIN)/pytest $(PARALLEL) -m 'not slow and not wide and not long' -k 'not dynamodb' tests/unit tests/contract tests/property
 
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e

@@ -21,7 +21,10 @@ from chalicelib.pki.x509.extensions import Extension
 from tests.support.builders import ROOT_KEY, root_certificate
 from tests.support.extension_values import VALID
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length")  # cryptography counts octets, X.520 characters
+pytestmark = [
+    pytest.mark.wide,
+    pytest.mark.filterwarnings("ignore:Attribute's length"),  # cryptography counts octets, X.520 characters
+]
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
 SPECIFICATIONS |= {oids.TLS_FEATURE: rfc7633.Features()}
 ROOT_TBS = list(der.read(root_certificate().tbs_certificate_bytes).children())[:-1]

@@ -27,6 +27,8 @@ from chalicelib.pki.x509 import extensions, names
 from chalicelib.pki.x509.issuer import issuer_of
 from tests.support.builders import START, csr, root_certificate
 
+pytestmark = pytest.mark.wide
+
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CSR_PEM = csr(dns_names=["a.example", "b.example"])
 CSR_DER = csrs.parse_csr(CSR_PEM).der

@@ -1,5 +1,7 @@
 """Who may assume a role, against a naive reading of IAM's rules; and what anybody may send to AWS STS.
 
+pytestmark = pytest.mark.wide
+
 Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic" (the account's own part).
 """
 

@@ -24,6 +24,9 @@ from chalicelib.api.sigv4 import Secret, WireRequest
 from chalicelib.errors import SerializationException
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+pytestmark = pytest.mark.wide
+
 SERVICE = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("acm-pca", "service-2"))
 CODECS: dict[str, Any] = {"json": json_codec, "smithy-rpc-v2-cbor": cbor_codec}
 SERIALIZERS = {name: botocore.serialize.create_serializer(name, include_validation=False) for name in CODECS}

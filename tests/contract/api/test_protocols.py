@@ -26,7 +26,7 @@ from tests.support.model_cases import cases, input_of, members
 if TYPE_CHECKING:
     from types import ModuleType
 
-pytestmark = pytest.mark.laptop  # the deployed API answers both protocols in tests/localstack
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]  # the deployed API answers both protocols in tests/localstack
 # Errors that no operation lists: those of the wire, and outages, which clients see as another error.
 UNLISTED: list[Exception] = [
     errors.ValidationException("1 validation error detected: caf\u00e9"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.faults.world import Clock
     from tests.support.console_browser import Answer
 
-pytestmark = pytest.mark.laptop  # tests/localstack meets the deployed console
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]  # tests/localstack meets the deployed console
 
 
 @pytest.fixture

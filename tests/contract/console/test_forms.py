@@ -16,7 +16,7 @@ from tests.support.console_steps import arn_of, create, issue, root, signed_in
 if TYPE_CHECKING:
     from tests.support.console_browser import Answer, Browser
 
-pytestmark = pytest.mark.laptop  # pages are the same in every home
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]  # pages are the same in every home
 LAST = ("/delete", "/sign-out")  # after these there is nothing to be asked
 
 

@@ -17,7 +17,7 @@ from tests.support.console_steps import create, issue, revoke, root, signed_in
 if TYPE_CHECKING:
     from tests.support.console_browser import Answer, Browser
 
-pytestmark = pytest.mark.laptop
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]
 NAME = "The name"
 
 

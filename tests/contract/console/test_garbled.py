@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.world import Clock
     from tests.support.console_browser import Answer, Browser
 
-pytestmark = pytest.mark.laptop
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]
 CSR = csr("new.example.com", dns_names=["new.example.com"]).decode()
 PASSED = {"csr": CSR, "template": "EndEntityCertificate_APIPassthrough"}
 NOISE = "%"

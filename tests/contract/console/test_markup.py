@@ -17,7 +17,7 @@ from tests.support.console_steps import create, install, issue, revoke, root, si
 if TYPE_CHECKING:
     from tests.support.console_browser import Answer
 
-pytestmark = pytest.mark.laptop
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]
 LONG = "Example " * 8
 SUBJECT = {"Organization": LONG, "OrganizationalUnit": LONG, "CommonName": LONG}
 NAME = [{"Key": "Name", "Value": "Example " * 30}, {"Key": "Example " * 15, "Value": "Example " * 30}]

@@ -16,7 +16,7 @@ from tests.support.console_steps import create, issue, revoke, root, signed_in, 
 if TYPE_CHECKING:
     from tests.support.console_browser import Answer
 
-pytestmark = pytest.mark.laptop
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]
 # Spellings of the API that stand only in commands, in ARNs and beside the plain word.
 FOREIGN = {
     "algorithm": r"\b(?:RSA_\d+|EC_\w+|ML_DSA_\d+|SHA\d+WITH\w+)",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-pytestmark = pytest.mark.laptop
+pytestmark = [pytest.mark.wide, pytest.mark.laptop]
 ACCOUNT = "000000000000"
 TEMPLATE = "arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1"
 REFUSED = "is not authorized to perform", "Not allowed</h1>"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Objects = dict[str, bytes]
 
+pytestmark = pytest.mark.wide
+
 SIZE = 1000
 KEY = Ed25519PrivateKey.generate()
 VERIFIER = log_key(KEY.public_key().public_bytes_raw())

@@ -29,6 +29,7 @@ CSR_PASSTHROUGH = "BlankEndEntityCertificate_CSRPassthrough"
 SUBORDINATE = "BlankSubordinateCACertificate_PathLen0_CSRPassthrough"
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_certificate_of_each_template_and_key_passes(template: str, key: str) -> None:

@@ -28,6 +28,7 @@ def _own(template: str, key: Any) -> x509.Certificate:
     return issued(template, request, key=key, issuer=root, signing_algorithm=algorithm)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_certificate_of_each_template_and_key_passes_an_independent_linter(template: str, key: str) -> None:
