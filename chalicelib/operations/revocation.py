@@ -85,10 +85,13 @@ def _revocable(rt: Runtime, ca: CertificateAuthority, serial_number: int) -> Cer
             f"Could not find a certificate with serial {serial_number:x} of certificate authority {ca.arn}."
         )
     if record.revoked_at is not None:
-        raise errors.RequestAlreadyProcessedException(f"The certificate {record.arn} is revoked already.")
+        raise errors.RequestAlreadyProcessedException(
+            f"The certificate {record.arn} is revoked already.", reason="It is revoked already."
+        )
     if record.not_after < rt.now():
         raise errors.RequestAlreadyProcessedException(
-            f"The certificate {record.arn} has expired and cannot be revoked."
+            f"The certificate {record.arn} has expired and cannot be revoked.",
+            reason="It has expired and cannot be revoked.",
         )
     return record
 

@@ -112,12 +112,12 @@ def revoke_form(visit: Visit) -> WireResponse:
 def revoke(visit: Visit) -> WireResponse:
     """Revoke the certificate; a second press leads to the result of the first."""
     page = f"certificates/{visit.named['serial']}"
-    certificate = _find(visit)
     try:
         visit.client.call("RevokeCertificate", **_request(visit, visit.form.get("reason")))
-    except errors.RequestAlreadyProcessedException:
-        return web.redirect(visit, authority_page.address(visit.ca.ca_id, page))
     except errors.ApiError as error:
+        certificate = _find(visit)
+        if certificate.record.revoked_at is not None:
+            return web.redirect(visit, authority_page.address(visit.ca.ca_id, page))
         return _revoke_page(visit, certificate, reason_of(error))
     return authority_page.done(visit, page, "revoked")
 

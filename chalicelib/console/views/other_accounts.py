@@ -106,8 +106,6 @@ def revoke(visit: Visit) -> WireResponse:
     """Revoke a certificate; a second press is told that it is revoked already."""
     try:
         visit.client.call("RevokeCertificate", **_revocation(visit))
-    except errors.RequestAlreadyProcessedException:
-        return _revoke_page(visit, "It is revoked already.")
     except errors.ApiError as error:
         return _revoke_page(visit, reason_of(error))
     return authority_page.done(visit, f"certificates/{visit.named['serial']}", "revoked_there")

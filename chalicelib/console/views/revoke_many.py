@@ -158,13 +158,15 @@ def _revoke_each(visit: Visit, chosen: Iterable[tuple[str, str]], reason: str) -
     """Revoke one after the other; an outage ends it, and the rest can be tried again."""
     results, is_out = list[Result](), ""
     for ca_id, serial in chosen:
-        word, text = (_FAILED, is_out) if is_out else (_REVOKED, "")
+        word, text, ca_arn = (_FAILED, is_out, "") if is_out else (_REVOKED, "", _arn(visit, ca_id))
         try:
             if not is_out:
-                request = {"CertificateAuthorityArn": _arn(visit, ca_id), "CertificateSerial": serial}
+                request = {"CertificateAuthorityArn": ca_arn, "CertificateSerial": serial}
                 visit.client.call("RevokeCertificate", **request, RevocationReason=reason)
-        except errors.RequestAlreadyProcessedException:
-            word = _BEFORE
+        except errors.RequestAlreadyProcessedException as error:  # it may have expired instead
+            record = visit.rt.store.get_certificate(ca_arn, int(serial, 16))
+            is_revoked = record is not None and record.revoked_at is not None
+            word, text = (_BEFORE, "") if is_revoked else (_FAILED, reason_of(error))
         except errors.ApiError as error:
             word, text = _FAILED, reason_of(error)
         except Exception as error:  # noqa: BLE001  an outage, as on every page

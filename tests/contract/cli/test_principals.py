@@ -106,7 +106,7 @@ def test_wrong_call_is_refused(run: Run, case: str, monkeypatch: pytest.MonkeyPa
 
 def test_env_says_whose_its_access_key_is(run: Run) -> None:
     found = run("env")
-    assert found.stdout.startswith("export AWS_ENDPOINT_URL_ACM_PCA=")
+    assert "; export AWS_ENDPOINT_URL_ACM_PCA=" in found.stdout
     assert found.stdout.count("\n") == 1
     assert "signet principal create NAME --preset issuer" in found.stderr
 

@@ -231,7 +231,7 @@ PASSED = {"template": "EndEntityCertificate_APIPassthrough"}
         ({**PASSED, "CommonName": "x" * 100}, "CommonName", "It must have at most 64 characters."),
         ({**PASSED, "Organization": "a\x00b"}, "Organization", "It holds control characters."),
         ({**PASSED, "ip": "no-address"}, "ip", "It is neither an IPv4 nor an IPv6 address."),
-        ({**PASSED, "email": "\xe9@example.com"}, "email", "It contains characters that are not allowed here."),
+        ({**PASSED, "email": "\xe9@example.com"}, "email", "It holds characters other than ASCII."),
         ({**PASSED, "dns": "a_b..example"}, "dns", "is malformed"),
     ],
 )

@@ -14,6 +14,7 @@ from tests.support.builders import csr
 from tests.support.console_steps import arn_of, issue, revoke, root, signed_in
 
 if TYPE_CHECKING:
+    from tests.faults.world import Clock
     from tests.support.console_browser import Answer, Browser
 
 pytestmark = pytest.mark.laptop
@@ -105,6 +106,20 @@ def test_what_cannot_be_revoked_is_left_out_with_its_reason(browser: Browser, rt
     assert "Self-signed certificate can not be revoked" in done.text
     assert "1 of 3 are revoked" in done.text
     assert "Try 2 again" in done.text
+
+
+def test_certificate_that_expires_before_the_press_is_not_called_revoked(
+    browser: Browser, rt: Any, clock: Clock
+) -> None:
+    ca = root(rt)
+    serial = issue(rt, ca)
+    preview = browser.get(f"/console/certificates/revoke?{box(ca, serial)}=on")
+    clock.forward(days=31)
+    browser.sign_in()
+    token = browser.get("/console").form("sign-out")["fields"]["token"]
+    done = browser.submit(preview, "certificates/revoke", **{box(ca, serial): "on", "token": token})
+    assert results(done) == {serial: "Not revoked"}
+    assert "It has expired and cannot be revoked." in done.text
 
 
 def test_outage_ends_the_run_and_the_rest_can_be_tried_again(browser: Browser, rt: Any) -> None:
