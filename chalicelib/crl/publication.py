@@ -45,7 +45,7 @@ _FIRST_RETRY_SECONDS = 15
 _LAST_RETRY_SECONDS, _LAST_RETRY_OF_OTHERS_SECONDS = 240, 3600
 _BATCH = 50
 _RECENT = timedelta(minutes=2)  # before a run: those come first, too
-_LATE = timedelta(seconds=10)  # what becomes due may be listed so much later: other clocks, an index that lags
+_LATE = timedelta(minutes=1)  # what becomes due may be listed so much later: other clocks, an index that lags
 _ATTEMPTS = 3
 
 
@@ -129,14 +129,13 @@ def _in_turns(rt: Runtime, done: Container[str]) -> Iterator[str]:
     overdue, since = due(None), rt.now() - _RECENT
     while True:
         looked_at = rt.now()
-        turn = [*islice(due(since), _BATCH), *islice(overdue, _BATCH)]
-        if not turn:
-            overdue = due(None)  # more than a batch may have become due since the last look
-            turn = [*islice(overdue, _BATCH)]
+        recent = [*islice(due(since), _BATCH)]
+        turn = dict.fromkeys([*recent, *islice(overdue, _BATCH)])
         if not turn:
             return
-        yield from dict.fromkeys(turn)
-        since = looked_at - _LATE
+        yield from turn
+        if len(recent) < _BATCH:  # else there may be more of them
+            since = looked_at - _LATE
 
 
 def _record(rt: Runtime, outcomes: Iterable[Outcome]) -> None:
