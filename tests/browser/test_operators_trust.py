@@ -143,6 +143,7 @@ def test_session_that_ends_loses_neither_wizard_nor_csr(stranger: Page, home: Ho
     expect(page.get_by_label("Name of the new bucket")).to_have_value("kept-name")
     page.goto(f"cas/{arn[-36:]}/issue")
     page.get_by_label("CSR", exact=True).fill(csr("kept.example.com").decode())
+    expect(page.locator("#csr-decoded")).to_contain_text("kept.example.com")
     end_session(page, home)
     steps.press(page, "Preview")
     sign_in_again(page, home)

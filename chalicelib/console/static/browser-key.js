@@ -141,7 +141,7 @@
     saved = false;
     const target = field("csr");
     target.value = pem(csr, "CERTIFICATE REQUEST");
-    target.dispatchEvent(new Event("change", { bubbles: true }));
+    for (const kind of ["input", "change"]) target.dispatchEvent(new Event(kind, { bubbles: true }));
     status.textContent = names.length
       ? "The key is made, and its CSR is below. Save the key now: only this page has it, until you leave it."
       : "The key is made. Its certificate will have no subject alternative name, so browsers will refuse it. Save the key now.";

@@ -37,7 +37,7 @@
     } else {
       input.value = "";
       area.value = text;
-      area.dispatchEvent(new Event("change", { bubbles: true }));
+      for (const kind of ["input", "change"]) area.dispatchEvent(new Event(kind, { bubbles: true }));
     }
   };
   for (const area of document.querySelectorAll("textarea[data-drop]")) {
