@@ -25,7 +25,7 @@ from chalicelib.store import StoreError, ThrottledError, TooLargeError
 from chalicelib.store import table as tables
 from chalicelib.store.journal_items import OUTBOX_SHARDS
 from chalicelib.store.journaled import JournaledTable
-from chalicelib.store.table import SCHEMA, VERSION, Check, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.table import SCHEMA, VERSION, Check, Clause, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -161,8 +161,9 @@ class DynamoTable:
     def _action(self, write: Write) -> dict[str, dict[str, Any]]:
         expression = _Expression()
         parameters: dict[str, Any] = {"TableName": self._name}
-        if write.condition:
-            parameters["ConditionExpression"] = expression.condition(write.condition)
+        conditions = (write.condition,) if isinstance(write, Check) else (write.condition, _understood())
+        if any(conditions):
+            parameters["ConditionExpression"] = expression.condition(*filter(None, conditions))
             parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         if isinstance(write, Put):
             kind = "Put"
@@ -318,6 +319,11 @@ def _answer(call: Callable[[], Any]) -> Any:
         raise StoreError(f"DynamoDB does not answer: {type(error).__name__}.") from error
 
 
+def _understood() -> Condition:
+    """The condition under which a write changes no record of a later version, whose members it does not know."""
+    return (Clause(VERSION, "absent"),), (Clause(VERSION, "<=", SCHEMA),)
+
+
 def _raise_failed(reasons: list[dict[str, Any]]) -> None:
     """Raise the error of a cancelled transaction, unless it conflicted with another one and may be retried."""
     failed: dict[int, Item | None] = {
@@ -341,10 +347,14 @@ class _Expression:
         self._names: dict[str, str] = {}
         self._values: dict[str, dict[str, Any]] = {}
 
-    def condition(self, condition: Condition) -> str:
-        return " OR ".join(
-            "(" + " AND ".join(self._clause(*clause) for clause in clauses) + ")" for clauses in condition
-        )
+    def condition(self, *conditions: Condition) -> str:
+        """The conditions, all of which have to hold; DynamoDB refuses parentheses within parentheses for nothing."""
+        terms = []
+        for condition in conditions:
+            alternatives = [" AND ".join(self._clause(*clause) for clause in clauses) for clauses in condition]
+            term = " OR ".join(f"({alternative})" for alternative in alternatives)
+            terms.append(f"({term})" if len(alternatives) > 1 and len(conditions) > 1 else term)
+        return " AND ".join(terms)
 
     def _clause(self, attribute: str, operator: str, value: Value) -> str:
         name = self._name(attribute)

@@ -28,7 +28,7 @@ from chalicelib.runtime import Runtime, from_settings
 from chalicelib.store import RecordError, items
 from chalicelib.store.dynamodb import DynamoTable, create_table, open_store
 from chalicelib.store.sqlite import SqliteTable
-from chalicelib.store.table import SCHEMA, VERSION, Key, Put
+from chalicelib.store.table import SCHEMA, VERSION, Delete, Key, Put, Update
 from tests.support.authority_steps import issue, serial_of
 from tests.support.client import client_for
 from tests.support.localstack_home import make_state
@@ -38,6 +38,7 @@ from tests.support.version_homes import HOMES, LAST_OF_SCHEMA_1, NAMES, unpack
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chalicelib.store.table import Write
     from tests.faults.world import Clock
 
 pytestmark = pytest.mark.laptop
@@ -266,6 +267,29 @@ def test_record_of_a_later_version_is_refused(
         stored.write(Put({"pk": "CERT#1", "sk": "CERT"}))
     with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
         stored.get(Key("CERT#1", "CERT"))
+
+
+LATER = Key("CERT#1", "CERT")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [Put({"pk": LATER.pk, "sk": LATER.sk}), Update(LATER, (), {"a": "b"}), Delete(LATER)],
+    ids=["put", "update", "delete"],
+)
+def test_record_of_a_later_version_is_not_changed(write: Write, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by functions of the earlier version that still run during a deployment."""
+    client = boto3.session.Session().client("dynamodb", region_name="us-east-1")
+    create_table(client, "signet")
+    stored = DynamoTable("signet", "us-east-1")
+    with monkeypatch.context() as later:
+        later.setattr("chalicelib.store.dynamodb.SCHEMA", SCHEMA + 1)
+        for _ in range(2):  # the later version may replace what it has written
+            stored.write(Put({"pk": LATER.pk, "sk": LATER.sk, "new": "member"}))
+    with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
+        stored.write(write)
+    (item,) = client.scan(TableName="signet")["Items"]
+    assert (item["new"], item["v"]) == ({"S": "member"}, {"N": str(SCHEMA + 1)})
 
 
 def test_record_that_lacks_a_member_is_named() -> None:
