@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws import CircuitBreaker, Limits
-from chalicelib.store import StoreError, ThrottledError, TooLargeError
+from chalicelib.store import StoreError, ThrottledError, dynamodb_items
 from chalicelib.store import table as tables
+from chalicelib.store.dynamodb_items import Expression
 from chalicelib.store.journal_items import OUTBOX_SHARDS
 from chalicelib.store.journaled import JournaledTable
-from chalicelib.store.table import SCHEMA, VERSION, Check, Clause, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef, TimeToLiveSpecificationTypeDef
 
-    from chalicelib.store.table import Condition, Index, Value, Write
+    from chalicelib.store.table import Index, Write
 
 LIMITS = Limits(answer_seconds=2, tries=3)
 _CONFLICT_ATTEMPTS = 8
@@ -47,7 +48,6 @@ _THROTTLES = frozenset(
         "ThrottlingException",
     }
 )
-_MOST_BYTES = 400 * 1024  # of an item (DynamoDB Developer Guide, "Quotas")
 _NEXT = "\x01"  # in no key: a key followed by it sorts before every later key
 _MOST_GETS = 100  # keys of a BatchGetItem
 _COUNTERS = 8  # partitions counted at the same time
@@ -109,14 +109,16 @@ class DynamoTable:
 
     def get(self, key: Key) -> Item | None:
         """Read an item consistently."""
-        answer = _answer(lambda: self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True))
-        return _decode(answer["Item"]) if "Item" in answer else None
+        answer = _answer(
+            lambda: self._client.get_item(TableName=self._name, Key=dynamodb_items.encode_key(key), ConsistentRead=True)
+        )
+        return dynamodb_items.decode(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read items consistently, up to 100 per request; unprocessed keys are requested again."""
         items: dict[Key, Item] = {}
         for start in range(0, len(keys), _MOST_GETS):
-            items |= self._get_batch([_key(key) for key in keys[start : start + _MOST_GETS]])
+            items |= self._get_batch([dynamodb_items.encode_key(key) for key in keys[start : start + _MOST_GETS]])
         return [items.get(key) for key in keys]
 
     def _get_batch(self, keys: list[dict[str, Any]]) -> dict[Key, Item]:
@@ -124,7 +126,7 @@ class DynamoTable:
         left: dict[str, Any] = {self._name: {"Keys": keys, "ConsistentRead": True}}
         for attempt in range(_CONFLICT_ATTEMPTS):
             answer = _answer(lambda left=left: self._client.batch_get_item(RequestItems=left))  # type: ignore[misc]  # left is bound now
-            batch = [_decode(item) for item in answer["Responses"].get(self._name, [])]
+            batch = [dynamodb_items.decode(item) for item in answer["Responses"].get(self._name, [])]
             items |= {Key(str(item["pk"]), str(item["sk"])): item for item in batch}
             left = answer.get("UnprocessedKeys", {})
             if not left:
@@ -159,20 +161,20 @@ class DynamoTable:
         _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
 
     def _action(self, write: Write) -> dict[str, dict[str, Any]]:
-        expression = _Expression()
+        expression = Expression()
         parameters: dict[str, Any] = {"TableName": self._name}
-        conditions = (write.condition,) if isinstance(write, Check) else (write.condition, _understood())
+        conditions = (
+            (write.condition,) if isinstance(write, Check) else (write.condition, dynamodb_items.known_schema())
+        )
         if any(conditions):
             parameters["ConditionExpression"] = expression.condition(*filter(None, conditions))
             parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         if isinstance(write, Put):
             kind = "Put"
-            _check_size(write.item)
-            stored = write.item | {VERSION: SCHEMA}
-            parameters["Item"] = {name: _attribute(value) for name, value in stored.items()}
+            parameters["Item"] = dynamodb_items.encode(write.item)
         else:
             kind = {Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
-            parameters["Key"] = _key(write.key)
+            parameters["Key"] = dynamodb_items.encode_key(write.key)
         if isinstance(write, Update):
             parameters["UpdateExpression"] = expression.update(write)
         return {kind: parameters | expression.parameters()}
@@ -189,13 +191,13 @@ class DynamoTable:
 
     def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
         """Yield all items in pages, read consistently."""
-        parameters: dict[str, Any] = {"ExclusiveStartKey": _key(after)} if after else {}
+        parameters: dict[str, Any] = {"ExclusiveStartKey": dynamodb_items.encode_key(after)} if after else {}
         while True:
             answer = _answer(
                 lambda: self._client.scan(TableName=self._name, Limit=self._page, ConsistentRead=True, **parameters)
             )
             if answer["Items"]:
-                yield [_decode(item) for item in answer["Items"]]
+                yield [dynamodb_items.decode(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -258,7 +260,7 @@ class DynamoTable:
             size = self._page if left is None else min(left, self._page)
             answer = _answer(lambda size=size: self._client.query(TableName=self._name, Limit=size, **parameters))  # type: ignore[misc]  # size is bound now
             for item in answer["Items"]:
-                yield _decode(item)
+                yield dynamodb_items.decode(item)
             if "LastEvaluatedKey" not in answer:
                 return
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -319,15 +321,10 @@ def _answer(call: Callable[[], Any]) -> Any:
         raise StoreError(f"DynamoDB does not answer: {type(error).__name__}.") from error
 
 
-def _understood() -> Condition:
-    """The condition under which a write changes no record of a later version, whose members it does not know."""
-    return (Clause(VERSION, "absent"),), (Clause(VERSION, "<=", SCHEMA),)
-
-
 def _raise_failed(reasons: list[dict[str, Any]]) -> None:
     """Raise the error of a cancelled transaction, unless it conflicted with another one and may be retried."""
     failed: dict[int, Item | None] = {
-        position: _decode(reason["Item"]) if reason.get("Item") else None
+        position: dynamodb_items.decode(reason["Item"]) if reason.get("Item") else None
         for position, reason in enumerate(reasons)
         if reason.get("Code") == "ConditionalCheckFailed"
     }
@@ -338,81 +335,3 @@ def _raise_failed(reasons: list[dict[str, Any]]) -> None:
         raise ThrottledError("The table is out of capacity at the moment.")
     if codes != {"TransactionConflict"}:
         raise StoreError(f"DynamoDB cancelled the transaction: {', '.join(sorted(codes))}.")
-
-
-class _Expression:
-    """Collects the names and values of one write's expressions."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._values: dict[str, dict[str, Any]] = {}
-
-    def condition(self, *conditions: Condition) -> str:
-        """The conditions, all of which have to hold; DynamoDB refuses parentheses within parentheses for nothing."""
-        terms = []
-        for condition in conditions:
-            alternatives = [" AND ".join(self._clause(*clause) for clause in clauses) for clauses in condition]
-            term = " OR ".join(f"({alternative})" for alternative in alternatives)
-            terms.append(f"({term})" if len(alternatives) > 1 and len(conditions) > 1 else term)
-        return " AND ".join(terms)
-
-    def _clause(self, attribute: str, operator: str, value: Value) -> str:
-        name = self._name(attribute)
-        if operator == "absent":
-            return f"attribute_not_exists({name})"
-        if operator == "present":
-            return f"attribute_exists({name})"
-        return f"{name} {operator} {self._value(value)}"
-
-    def update(self, write: Update) -> str:
-        values = {**write.values, VERSION: SCHEMA}
-        parts = {
-            "SET": [f"{self._name(name)} = {self._value(value)}" for name, value in values.items()],
-            "REMOVE": [self._name(name) for name in write.removed],
-            "ADD": [f"{self._name(name)} {self._value(number)}" for name, number in write.added.items()],
-        }
-        return " ".join(f"{verb} {', '.join(terms)}" for verb, terms in parts.items() if terms)
-
-    def parameters(self) -> dict[str, Any]:
-        names = {"ExpressionAttributeNames": {alias: name for name, alias in self._names.items()}}
-        values = {"ExpressionAttributeValues": self._values}
-        return (names if self._names else {}) | (values if self._values else {})
-
-    def _name(self, name: str) -> str:
-        return self._names.setdefault(name, f"#n{len(self._names)}")
-
-    def _value(self, value: Value) -> str:
-        alias = f":v{len(self._values)}"
-        self._values[alias] = _attribute(value)
-        return alias
-
-
-def _key(key: Key) -> dict[str, Any]:
-    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
-
-
-def _check_size(item: Item) -> None:
-    size = sum(len(name) + _size(value) for name, value in item.items())
-    if size > _MOST_BYTES:
-        raise TooLargeError(f"The record would have {size} bytes; DynamoDB allows {_MOST_BYTES}.")
-
-
-def _size(value: Value) -> int:
-    if isinstance(value, int):
-        return 21
-    return len(value if isinstance(value, bytes) else value.encode())
-
-
-def _attribute(value: Value) -> dict[str, Any]:
-    if isinstance(value, bytes):
-        return {"B": value}
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
-
-
-def _decode(item: dict[str, Any]) -> Item:
-    return tables.understood(
-        {
-            name: int(attribute["N"]) if "N" in attribute else next(iter(attribute.values()))
-            for name, attribute in item.items()
-        }
-    )

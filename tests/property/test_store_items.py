@@ -21,7 +21,7 @@ from chalicelib.records import (
     ResourcePolicy,
     Revocation,
 )
-from chalicelib.store import dynamodb, items, sqlite_items
+from chalicelib.store import dynamodb_items, items, sqlite_items
 from chalicelib.store.table import Key
 
 MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001  made aware
@@ -85,7 +85,7 @@ def test_record_comes_back_from_its_item(record: Any) -> None:
     item = items.to_item(record, Key("p", "s"), due_pk="CRL#0", due_sk="1")
     assert items.from_item(type(record), item) == record
     assert sqlite_items.decode("p", "s", sqlite_items.encode(item)) == item
-    assert dynamodb._decode({name: dynamodb._attribute(value) for name, value in item.items()}) == item
+    assert dynamodb_items.decode(dynamodb_items.encode(item)) == item
 
 
 @given(moments=st.lists(MOMENTS, min_size=2, max_size=5))

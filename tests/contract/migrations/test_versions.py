@@ -252,7 +252,7 @@ def test_table_of_a_later_version_is_refused(tmp_path: Path, aws: None) -> None:
         migrations.run(stored)
 
 
-MODULES = {"sqlite": "sqlite_items", "dynamodb": "dynamodb"}  # that write the schema into an item
+MODULES = {"sqlite": "sqlite_items", "dynamodb": "dynamodb_items"}  # that write the schema into an item
 
 
 @pytest.mark.parametrize("kind", MODULES)
@@ -283,7 +283,7 @@ def test_record_of_a_later_version_is_not_changed(write: Write, aws: None, monke
     create_table(client, "signet")
     stored = DynamoTable("signet", "us-east-1")
     with monkeypatch.context() as later:
-        later.setattr("chalicelib.store.dynamodb.SCHEMA", SCHEMA + 1)
+        later.setattr("chalicelib.store.dynamodb_items.SCHEMA", SCHEMA + 1)
         for _ in range(2):  # the later version may replace what it has written
             stored.write(Put({"pk": LATER.pk, "sk": LATER.sk, "new": "member"}))
     with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
