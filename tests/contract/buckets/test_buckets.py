@@ -73,6 +73,7 @@ BAD_NAMES = [
 ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_name_that_s3_refuses_is_refused(buckets: Any, name: str) -> None:
     with pytest.raises(BucketError) as caught:
@@ -112,6 +113,7 @@ def test_bucket_that_is_made_holds_crls_and_is_listed(buckets: Any, fresh: str) 
     assert buckets.get(fresh, KEY).body == b"crl"
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_bucket_with_a_bad_name_is_not_made(buckets: Any, name: str) -> None:
     with pytest.raises(BucketError):

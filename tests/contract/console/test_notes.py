@@ -37,6 +37,7 @@ def test_note_is_shown_once_on_the_page_that_follows(browser: Browser, rt: Any) 
     assert note(browser.get(f"/console/cas/{ca}")) == ""  # reloaded
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("word", [*notes.NOTES, "x"])
 def test_address_makes_no_page_say_anything(browser: Browser, rt: Any, word: str) -> None:
     ca = root(rt)

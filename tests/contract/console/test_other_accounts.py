@@ -146,6 +146,7 @@ def test_pages_of_a_shared_ca_show_what_the_operations_say(browser: Browser, rt:
     assert x509.load_pem_x509_certificate(pem).subject.rfc4514_string() == "CN=Shared Root"
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("row", OWNERS_ALONE, ids=lambda row: f"{row.method} {row.path}")
 def test_page_of_the_owner_alone_says_so(browser: Browser, rt: Any, row: table.Page) -> None:
     ca = share(rt, root(rt, {"CommonName": "Shared Root"}, Tags=[{"Key": "Name", "Value": "Secret name"}]))

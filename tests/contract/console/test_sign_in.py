@@ -204,6 +204,7 @@ def test_link_signs_in_once_and_for_a_minute(rt: Any, clock: Clock) -> None:
 FORMS = [page for page in table.PAGES if page.method == "POST"]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("page", FORMS, ids=lambda page: page.path)
 def test_form_of_others_is_refused(browser: Browser, page: table.Page) -> None:
     browser.sign_in()
@@ -238,6 +239,7 @@ def test_htmx_may_send_the_token_in_a_header(browser: Browser) -> None:
     assert browser.request("POST", "/console/sign-out", b"", **headers).status == 303
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("page", table.PAGES, ids=lambda page: f"{page.method} {page.path}")
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_every_answer_has_the_headers(browser: Browser, page: table.Page, *, signed_in: bool) -> None:

@@ -43,6 +43,7 @@ def reopened(keys: SoftwareKeyStore) -> SoftwareKeyStore:
     return SoftwareKeyStore(keys._path, passphrase=keys._passphrase)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("key_algorithm", "signing_algorithm"), KEYS, ids=[key for key, _ in KEYS])
 def test_key_signs_also_after_a_restart(tmp_path: Path, key_algorithm: str, signing_algorithm: str) -> None:
     keys = SoftwareKeyStore(tmp_path / "keys", passphrase=None)

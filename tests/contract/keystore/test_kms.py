@@ -137,6 +137,7 @@ def test_key_signs_by_every_algorithm_of_its_family(kind: str) -> None:
 # life
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("key_algorithm", SPECS)
 def test_key_has_the_spec_of_its_algorithm(keys: KmsKeyStore, key_algorithm: str, ca_arn: str) -> None:
     key_id = keys.create_key(ca_arn, key_algorithm)

@@ -109,6 +109,7 @@ def _assert_refused(acm_pca: Any, rt: Any, lines: Any, request: dict[str, Any], 
     return code
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("seeded", SEEDED)
 def test_defect_in_the_table_of_templates_signs_nothing(
     acm_pca: Any, rt: Any, lines: Any, monkeypatch: pytest.MonkeyPatch, seeded: tuple[str, dict[str, Any], str]

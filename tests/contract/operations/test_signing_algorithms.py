@@ -88,6 +88,7 @@ def published(rt: Any, arn: str) -> x509.CertificateRevocationList:
     return x509.load_der_x509_crl(rt.buckets.get("crl-bucket", f"crl/{arn.rsplit('/', 1)[1]}.crl").body)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("key_algorithm", "signing_algorithm"), WAYS)
 def test_certificates_and_crl_verify(acm_pca: Any, rt: Any, key_algorithm: str, signing_algorithm: str) -> None:
     subordinate, good = pki(acm_pca, rt, key_algorithm, signing_algorithm)

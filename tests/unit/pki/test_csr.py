@@ -142,6 +142,7 @@ def _rsa_e_3() -> bytes:
     return armored(csr("RSA-2048", tbs=tbs, signature=private_key.sign(tbs, padding.PKCS1v15(), hashes.SHA256())))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("build", [pytest.param(build, id=case) for case, build in HONEST.items()])
 def test_parse_csr_honest_keeps_names_and_key_byte_for_byte(build: Callable[[], bytes]) -> None:
     request = csrs.parse_csr(build())
