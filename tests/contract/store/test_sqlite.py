@@ -181,6 +181,7 @@ def test_nothing_is_tried_again_once_it_is_committed(path: Path) -> None:
     del table._marks[os.getpid()]
 
 
+@pytest.mark.slow
 def test_killed_processes_lose_nothing_that_was_acknowledged(store: TableStore, path: Path) -> None:
     places = {"root": str(ROOT), "path": str(path)}
     for round_ in range(3):

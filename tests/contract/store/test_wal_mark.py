@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from chalicelib.store.table import Write
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 CHILD = """
 import sys
 from pathlib import Path
