@@ -57,7 +57,7 @@ def check_general_names(list_: Element, gate: Gate = STRICT) -> list[Element]:
 
 
 def check_locations(list_: Element) -> list[Element]:
-    """The same for places of CRLs, where a URI may be relative, as in the mDL samples of AWS's guide."""
+    """Check the names of a CRL distribution point: a URI may be relative, as in the mDL samples of AWS's guide."""
     return _checked(list_, _check_location)
 
 
