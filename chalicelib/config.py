@@ -271,7 +271,7 @@ class Settings:
         for entry in fields(self):
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
             if choices and value not in choices:
-                raise SettingsError(_refusal(entry.name, value, f"one of: {', '.join(choices)}"))
+                raise SettingsError(_refusal(entry.name, value, f"one of: {', '.join(filter(None, choices))}"))
         for name, pattern, rule in _RULES:
             if re.fullmatch(pattern, getattr(self, name), re.ASCII) is None:
                 raise SettingsError(_refusal(name, getattr(self, name), rule))

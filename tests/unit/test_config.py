@@ -125,3 +125,8 @@ def test_log_lines_are_json_and_nobody_can_forge_one() -> None:
     assert second["level"] == "ERROR"
     assert first["name"].startswith('a"\n')
     assert "ZeroDivisionError" in second["traceback"]
+
+
+def test_refusal_names_no_empty_choice() -> None:
+    with pytest.raises(SettingsError, match=r"must be one of: strict, aws\.$"):
+        Settings.from_env({"SIGNET_CSR_GATE": "lax"})
