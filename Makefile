@@ -22,7 +22,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ disk-faults: $(VENV)/dev.stamp ## cut the power of a server under load at 300 ca
 
 mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way that once passed all tests; fails if one passes again
 	$(BIN)/python -m tests.mutation
+
+conformance: $(VENV)/dev.stamp ## probe Signet, its laptop home and moto as any endpoint of AWS Private CA; writes docs/conformance.md
+	$(BIN)/python -m tools.conformance
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet beside its peers; ONLY="crl ocsp" chooses, CERTIFICATES=n, ENTRIES=n and CAS=n say how many
 	$(BIN)/python -m tests.bench.run $(ONLY) $(if $(CERTIFICATES),--certificates $(CERTIFICATES)) \

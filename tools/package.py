@@ -20,7 +20,9 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("app.py", "chalicelib", "requirements.txt", ".chalice")
-NOT_PACKAGED = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "images", "testing", "venv")
+NOT_PACKAGED = shutil.ignore_patterns(
+    "__pycache__", "conformance", "deployed", "deployments", "images", "testing", "venv"
+)
 TEMPLATES = ("state.yaml", "operations.yaml")
 RUNTIMES_SINCE: tuple[int, ...] = (3, 12)
 MOST_BYTES = 10_000_000
