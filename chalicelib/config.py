@@ -188,6 +188,14 @@ class Settings:
         "SIGNET_LOG_FILE_MEGABYTES", "16", "size at which a file of the log is full, 1 to 1000"
     )
     log_files: str = _setting("SIGNET_LOG_FILES", "4", "files of the log that are kept, 2 to 1000")
+    test_access_key_id: str = _setting(
+        "SIGNET_TEST_ACCESS_KEY_ID",
+        "",
+        "access key id of `signet serve --test`, which is verified; default: any is good",
+    )
+    test_secret_access_key: str = _setting(
+        "SIGNET_TEST_SECRET_ACCESS_KEY", "", "secret of SIGNET_TEST_ACCESS_KEY_ID", secret=True
+    )
     clock_url: str = _setting(
         "SIGNET_CLOCK_URL", "", "https URL with whose Date header `signet doctor` compares the clock; default: none"
     )
@@ -296,6 +304,8 @@ class Settings:
             raise SettingsError(
                 "SIGNET_REMINDER_WEBHOOK is set, but not SIGNET_REMINDER_SECRET, which signs reminders."
             )
+        if bool(self.test_access_key_id) != bool(self.test_secret_access_key):
+            raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID and SIGNET_TEST_SECRET_ACCESS_KEY go together: set both.")
         if self.callers == "iam" and self.state == "sqlite":
             raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
         for name in ("public_url", "ocsp_url"):
@@ -338,6 +348,8 @@ _RULES = (
         r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?",
         "the ARN of a topic of Amazon SNS",
     ),
+    ("test_access_key_id", r"([A-Z0-9]{16,128})?", "16 to 128 upper-case letters and digits"),
+    ("test_secret_access_key", r"([!-~]{8,128})?", "8 to 128 characters of ASCII without spaces"),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
     ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),

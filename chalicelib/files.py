@@ -8,12 +8,12 @@ import secrets
 from contextlib import contextmanager
 from functools import partial
 from itertools import takewhile
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
 TEMPORARY = ".tmp-"
 _YOUNG_SECONDS = 60  # its writer may be about to claim it, or to give it its name
@@ -58,18 +58,18 @@ def claim(file: IO[bytes]) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def sweep(temporaries: Iterable[Path], now: datetime) -> int:
+def sweep(temporaries: Iterable[Path], now: datetime, remove: Callable[[Path], object] = Path.unlink) -> int:
     """Remove the temporary files of writers that were killed: nobody claims them, and they are a minute old."""
-    return sum(map(partial(_is_swept, now.timestamp()), temporaries))
+    return sum(map(partial(_is_swept, now.timestamp(), remove), temporaries))
 
 
-def _is_swept(now: float, path: Path) -> bool:
+def _is_swept(now: float, remove: Callable[[Path], object], path: Path) -> bool:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             if abs(now - os.fstat(file.fileno()).st_mtime) < _YOUNG_SECONDS:
                 return False
             claim(file)
-            path.unlink()
+            remove(path)
     except OSError:  # claimed, already gone, or no file that this process may open
         return False
     return True

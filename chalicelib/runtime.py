@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,11 @@ def random_serial_number() -> int:
     return secrets.randbits(128) or random_serial_number()
 
 
+def random_id() -> str:
+    """Return a random UUID (RFC 9562 section 5.4)."""
+    return str(uuid.uuid4())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The signer of a request, the operation, and what policies may ask of the request.
@@ -65,6 +71,7 @@ class Runtime:
     Attributes:
         now: the only clock.
         serial_number: returns a random serial number.
+        new_id: returns a random UUID, for the name of a CA, a partition of its CRL or a report.
         server: names this process, if a lock lets only one server of this home live; empty: nothing says so.
         ocsp_answers: OCSP responses about certificates that this process has signed, by request.
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
@@ -87,6 +94,7 @@ class Runtime:
     journal: Journal
     now: Callable[[], datetime] = system_clock
     serial_number: Callable[[], int] = random_serial_number
+    new_id: Callable[[], str] = random_id
     server: str = ""
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
@@ -111,6 +119,8 @@ def from_env(prepare: Callable[[Settings], object] = lambda _: None, *, opens_ke
         RecordError: the database is of another schema.
     """
     settings = Settings.from_env()
+    if settings.test_access_key_id:
+        raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID is for `signet serve --test` alone: unset it.")
     on_disk = {settings.state, settings.keys, settings.buckets} & _ON_DISK
     if on_disk and (problem := data_directory.problem_of(settings.data_path)):
         raise SettingsError(problem)

@@ -198,11 +198,32 @@ def signed_anew(request: WireRequest, *, access_key_id: str, secret: str, now: d
         IncompleteSignatureException: the request is not signed, or malformed.
     """
     former, signed_headers, _ = _authorization(request.header("authorization") or "")
-    date = now.strftime("%Y%m%dT%H%M%SZ")
-    replaced = {"authorization", "x-amz-date", SESSION_HEADER}
-    kept = tuple((name, value) for name, value in request.headers if name not in replaced)
+    kept = tuple((name, value) for name, value in request.headers if name != SESSION_HEADER)
     names = tuple(sorted({*signed_headers, "x-amz-date"} - {SESSION_HEADER}))
-    scope = former._replace(access_key_id=access_key_id, date=date[:8])
+    return _signed_at(replace(request, headers=kept), former._replace(access_key_id=access_key_id), names, secret, now)
+
+
+def signed_later(request: WireRequest, *, secret: str, by: timedelta) -> WireRequest:
+    """Return a signed request as its caller signs it later; its signature matches if that of the request does.
+
+    Raises:
+        IncompleteSignatureException: the request is not signed, or malformed.
+    """
+    scope, signed_headers, signature = _authorization(request.header("authorization") or "")
+    date = _date(request)
+    matches = hmac.compare_digest(_signature(request, scope, signed_headers, secret).encode(), signature.encode())
+    if scope.date != date[:8]:
+        raise errors.IncompleteSignatureException("Credential must have the day of x-amz-date.")
+    secret = secret if matches else _DUMMY_SECRET
+    return _signed_at(request, scope, signed_headers, secret, _moment(date) + by)
+
+
+def _signed_at(
+    request: WireRequest, scope: CredentialScope, names: tuple[str, ...], secret: str, moment: datetime
+) -> WireRequest:
+    date = moment.strftime("%Y%m%dT%H%M%SZ")
+    scope = scope._replace(date=date[:8])
+    kept = tuple((name, value) for name, value in request.headers if name not in {"authorization", "x-amz-date"})
     request = replace(request, headers=(*kept, ("x-amz-date", date)))
     signature = _signature(request, scope, names, secret)
     claim = f"Credential={'/'.join(scope)}/aws4_request, SignedHeaders={';'.join(names)}, Signature={signature}"
@@ -253,12 +274,16 @@ def _date(request: WireRequest) -> str:
     return date
 
 
-def _check_scope(credential: CredentialScope, date: str, scope: tuple[str, str], now: datetime) -> None:
-    """See that a signature is of now, and for this region and service."""
+def _moment(date: str) -> datetime:
     try:
-        signed_at = datetime.fromisoformat(date)
+        return datetime.fromisoformat(date)
     except ValueError as error:
         raise errors.IncompleteSignatureException("The header x-amz-date is not a valid time.") from error
+
+
+def _check_scope(credential: CredentialScope, date: str, scope: tuple[str, str], now: datetime) -> None:
+    """See that a signature is of now, and for this region and service."""
+    signed_at = _moment(date)
     if abs(now - signed_at) > SKEW:
         word = "expired" if signed_at < now else "not yet current"
         raise errors.InvalidSignatureException(

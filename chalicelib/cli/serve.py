@@ -44,16 +44,23 @@ _BESIDE = (
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --test: write address and credentials there as JSON, once connections are accepted.",
 )
-def serve(*, is_for_tests: bool, ready_file: Path | None) -> None:
-    """Serve the API and the console on 127.0.0.1 until Ctrl-C.
+@click.option(
+    "--seed",
+    type=int,
+    help="With --test: the same serial numbers, ARNs and CA keys on every run. Others know them too.",
+)
+def serve(*, is_for_tests: bool, ready_file: Path | None, seed: int | None) -> None:
+    """Serve the API and the console on 127.0.0.1, or SIGNET_HOST, until Ctrl-C.
 
     Data is stored in SIGNET_DATA, and data of an earlier version is migrated first. CRLs that are due are published
     while the server runs.
     """
     if is_for_tests:
-        serve_tests.serve(ready_file)
+        serve_tests.serve(ready_file, seed)
     elif ready_file is not None:
         raise click.UsageError("--ready-file is for --test: it would contain the secret of the root access key.")
+    elif seed is not None:
+        raise click.UsageError("--seed is for --test: whoever knows a seed knows the keys that it makes.")
     else:
         _serve_home()
 

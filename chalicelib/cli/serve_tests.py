@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 _OF_A_HOME = ("SIGNET_DATA", "SIGNET_STATE", "SIGNET_BUCKETS", "SIGNET_KEYS", "SIGNET_JOURNAL", "SIGNET_BACKUPS")
 
 
-def serve(ready_file: Path | None) -> None:
+def serve(ready_file: Path | None, seed: int | None) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         ready_file: gets address and credentials as JSON, once connections are accepted.
+        seed: makes serial numbers, ids and CA keys; None: they are random.
 
     Raises:
         SettingsError: a setting names a home.
@@ -46,7 +47,7 @@ def serve(ready_file: Path | None) -> None:
     server.check_port(port)
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
-    signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate))
+    signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate), seed)
 
     def ready() -> None:
         if ready_file is not None:

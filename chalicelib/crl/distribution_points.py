@@ -9,7 +9,6 @@ Source: RFC 5280 sections 4.2.1.13 and 4.2.2.1; AWS Private CA API, CrlConfigura
 
 from __future__ import annotations
 
-import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -97,7 +96,7 @@ def for_next_certificate(rt: Runtime, ca: CertificateAuthority, *, take: bool) -
         return None
     if not revocation_configuration.is_partitioned(ca):
         return for_complete_crl(rt, ca)
-    partition = str(uuid.uuid4())
+    partition = rt.new_id()
     if take:
         sample = for_partition(rt, ca, "{}")  # a change of any part of it begins a new partition
         partition = rt.store.take_crl_partition(ca.arn, f"{sample.bucket} {sample.acl} {sample.url}", partition)

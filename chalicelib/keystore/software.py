@@ -64,8 +64,12 @@ class SoftwareKeyStore:
 
     is_remote = False
 
-    def __init__(self, path: Path, *, passphrase: str | None) -> None:
+    def __init__(
+        self, path: Path, *, passphrase: str | None, generate: Callable[[str, str], CaPrivateKey] | None = None
+    ) -> None:
+        """Name the directory; `generate` makes the key of an algorithm for a CA, at random if it is not given."""
         self._path, self._passphrase = path, passphrase
+        self._generate = generate or (lambda key_algorithm, _: _GENERATORS[key_algorithm]())
         self._lock = threading.Lock()
         self._opened: OrderedDict[tuple[str, str], CaPrivateKey] = OrderedDict()
         self._ciphers: dict[str, AESGCM] = {}
@@ -93,7 +97,7 @@ class SoftwareKeyStore:
         if key_algorithm not in _GENERATORS:
             raise KeyStoreError(f"Key algorithm {key_algorithm} is not supported.")
         key_id = self.key_id_of(ca_arn)
-        key = _GENERATORS[key_algorithm]()
+        key = self._generate(key_algorithm, ca_arn)
         plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         envelope = self._seal("ca-key", plain, ca_arn)
         try:

@@ -7,7 +7,6 @@ Source: AWS Private CA API, CreateCertificateAuthorityAuditReport; User Guide, "
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def create_certificate_authority_audit_report(
         raise errors.InvalidArgsException(
             f"The bucket '{bucket}' cannot take the audit report. {error}", reason=str(error), member=("S3BucketName",)
         ) from error
-    report_id, now = str(uuid.uuid4()), rt.now()
+    report_id, now = rt.new_id(), rt.now()
     report = AuditReport(
         ca_arn=ca.arn,
         report_id=report_id,

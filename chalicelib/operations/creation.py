@@ -5,7 +5,6 @@ Source: AWS Private CA API, CreateCertificateAuthority; User Guide, "Creating a 
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +87,7 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
     tag_pairs = tags.merged((), request.get("Tags", []))
     key_sha256 = _key_sha256(rt, caller, tag_pairs, configuration["KeyAlgorithm"])
     region, now = rt.settings.region, rt.now()
-    ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, str(uuid.uuid4()))
+    ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, rt.new_id())
     return CertificateAuthority(
         arn=str(ca_arn),
         type=request["CertificateAuthorityType"],

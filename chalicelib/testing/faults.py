@@ -26,7 +26,7 @@ class Fault:
 
     Attributes:
         name: throttle: ThrottlingException. error: InternalFailure, status 500. stall: the answer takes `seconds`.
-            bucket: objects can be neither read nor written. keys: the key store does not answer. crls: no CRL is
+            bucket: objects can be neither read nor written. keys: no CA key can be made or used. crls: no CRL is
             published.
         operation: which calls fail, by throttle, error and stall; "*": all.
         call: the first call that fails, counted from now on.
@@ -110,9 +110,12 @@ class Faults:
 
 
 class FailingPort:
-    """A port whose calls fail while a fault is in force, but for those that only compute something."""
+    """A port whose calls fail while a fault is in force, but for those of `_GO_ON`.
 
-    _COMPUTED = frozenset({"key_id_of", "object_url", "policy"})
+    They only compute something, or open the secrets of access keys: calls are still authenticated.
+    """
+
+    _GO_ON = frozenset({"key_id_of", "object_url", "policy", "seal", "unseal"})
 
     def __init__(self, port: Any, fails: Callable[[], bool], error: type[Exception]) -> None:
         self._port, self._fails, self._error = port, fails, error
@@ -120,7 +123,7 @@ class FailingPort:
     def __getattr__(self, name: str) -> Any:
         """Return the port's attribute; what writes or reads fails when it is called."""
         found = getattr(self._port, name)
-        if name in self._COMPUTED or not callable(found):
+        if name in self._GO_ON or not callable(found):
             return found
 
         def called(*args: Any, **kwargs: Any) -> Any:

@@ -27,19 +27,20 @@ _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 @contextmanager
-def mock_acm_pca(*, account_id: str = ACCOUNT, region: str = REGION) -> Iterator[Signet]:
+def mock_acm_pca(*, account_id: str = ACCOUNT, region: str = REGION, seed: int | None = None) -> Iterator[Signet]:
     """Answer every call of AWS Private CA that this process makes, as `moto.mock_aws` does for other services.
 
     Args:
         account_id: of credentials whose access key id is not itself an account of 12 digits.
         region: of requests that name none.
+        seed: makes the same serial numbers, ARNs and CA keys each time; None: they are random.
 
     Yields:
         the Signet that answers; nested mocks hide outer ones.
     """
     from chalicelib.testing.signet import for_tests
 
-    with closing(for_tests(account_id=account_id, region=region)) as signet, intercepted_by(signet):
+    with closing(for_tests(account_id=account_id, region=region, seed=seed)) as signet, intercepted_by(signet):
         yield signet
 
 

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from chalicelib.testing.authorities import Authority
     from chalicelib.testing.signet import Signet
 
-_MARKER = "signet_ca(key_algorithm, crl_bucket, ocsp, days): what signet_ca_root and signet_ca_chain make for this test"
+_MARKERS = (
+    "signet_ca(key_algorithm, crl_bucket, ocsp, days): what signet_ca_root and signet_ca_chain make for this test",
+    "signet_settings(seed, quotas, rates, …): the seed and the settings of Signet in this test",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
-    config.addinivalue_line("markers", _MARKER)
+    """Register the markers."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +36,10 @@ def _signet_of_session() -> Iterator[Signet]:
 
 
 @pytest.fixture
-def signet(_signet_of_session: Signet) -> Iterator[Signet]:
+def signet(_signet_of_session: Signet, request: pytest.FixtureRequest) -> Iterator[Signet]:
     """A Signet that answers what this process asks of AWS Private CA; each test has it without CAs."""
+    if wishes := _wishes(request, "signet_settings"):
+        _signet_of_session.reset(**wishes)
     with interception.intercepted_by(_signet_of_session):
         yield _signet_of_session
     _signet_of_session.reset()
@@ -53,7 +59,7 @@ def signet_ca_root(acm_pca: Any, request: pytest.FixtureRequest) -> Authority:
     """A root that is ready to issue; the marker `signet_ca` chooses its key and more."""
     from chalicelib.testing import authorities
 
-    return authorities.root(acm_pca, **_wishes(request))
+    return authorities.root(acm_pca, **_wishes(request, "signet_ca"))
 
 
 @pytest.fixture
@@ -61,9 +67,9 @@ def signet_ca_chain(acm_pca: Any, request: pytest.FixtureRequest) -> Authority:
     """A subordinate CA under a root, ready to issue; the marker `signet_ca` chooses their keys and more."""
     from chalicelib.testing import authorities
 
-    return authorities.chain(acm_pca, **_wishes(request))
+    return authorities.chain(acm_pca, **_wishes(request, "signet_ca"))
 
 
-def _wishes(request: pytest.FixtureRequest) -> dict[str, Any]:
-    marker = request.node.get_closest_marker("signet_ca")
+def _wishes(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    marker = request.node.get_closest_marker(name)
     return dict(marker.kwargs) if marker else {}

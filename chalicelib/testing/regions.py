@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from chalicelib import clock as clocks
-from chalicelib import reconcile
+from chalicelib import files, reconcile
+from chalicelib.access import access_keys
 from chalicelib.config import Settings, SettingsError
 from chalicelib.crl import publication
 from chalicelib.expiry import reminders
+from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.records import DueKind
 from chalicelib.reports import audit_report_writer
-from chalicelib.runtime import from_settings
+from chalicelib.runtime import from_settings, system_clock
 from chalicelib.testing import faults as test_faults
+from chalicelib.testing.seeded import Seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 256 << 20  # noqa: S108  a commit waits for a disk, and not for memory
 _USUAL = "/tmp"  # noqa: S108  what tempfile finds on its own
+_PREFIX, _OWNER = "signet-test-", "owner"
 _STEP = clocks.JUMP - timedelta(hours=1)  # of the clock at most: more would put it in doubt
 _SECONDS = 3600.0  # as long as it takes
 
@@ -39,11 +43,13 @@ _SECONDS = 3600.0  # as long as it takes
 class Regions:
     """A home for each region that is asked for, until `close`."""
 
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults) -> None:
-        self._settings, self._clock, self._faults = settings, clock, faults
+    def __init__(self, settings: Settings, clock: Clock, faults: Faults, seed: int | None = None) -> None:
+        self._settings, self._clock, self._faults, self._seed = settings, clock, faults, seed
         self._lock, self._running = threading.Lock(), threading.RLock()
         self._homes: dict[str, Runtime] = {}
-        self._directory = Path(tempfile.mkdtemp(prefix="signet-test-", dir=_place()))
+        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))
+        self._owned = (self._directory / _OWNER).open("wb")
+        files.claim(self._owned)
 
     def home(self, region: str) -> Runtime:
         """Return the home of a region; that of the default region if there can be no region of that name."""
@@ -66,6 +72,11 @@ class Regions:
 
     def _made(self, settings: Settings) -> Runtime:
         rt = from_settings(settings)
+        if self._seed is not None:
+            rt = _seeded(rt, Seeded(self._seed, settings.region))
+        if settings.test_access_key_id:
+            fixed = access_keys.Credential(settings.test_access_key_id, settings.test_secret_access_key)
+            access_keys.adopt_access_key(rt, fixed, "test")
         buckets = rt.buckets
         if _is_moto_active():
             from chalicelib.buckets.s3 import S3Buckets
@@ -113,7 +124,21 @@ class Regions:
             for rt in self._homes.values():
                 rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
             self._homes.clear()
+            self._owned.close()
             shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _seeded(rt: Runtime, seeded: Seeded) -> Runtime:
+    settings = rt.settings
+    keys = SoftwareKeyStore(settings.data_path / "keys", passphrase=settings.key_passphrase, generate=seeded.key)
+    return replace(rt, keys=keys, serial_number=seeded.serial_number, new_id=seeded.new_id)
+
+
+def sweep() -> None:
+    """Remove the directories of processes that were killed."""
+    places = {_place() or tempfile.gettempdir(), tempfile.gettempdir()}
+    owners = [owner for place in places for owner in Path(place).glob(f"{_PREFIX}*/{_OWNER}")]
+    files.sweep(owners, system_clock(), lambda owner: shutil.rmtree(owner.parent))
 
 
 def _place() -> str | None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from chalicelib import errors
 from chalicelib.access import access_keys, role_sessions
 from chalicelib.api import dispatch, endpoint, protocols, signet_endpoints, sigv4
 from chalicelib.config import Settings
@@ -16,6 +17,7 @@ from chalicelib.local.crl_and_ocsp import crl, ocsp
 from chalicelib.local.gateway import HttpRequest
 from chalicelib.pki import ocsp as ocsp_responses
 from chalicelib.store import authorities_of
+from chalicelib.testing import regions
 from chalicelib.testing.clock import Clock, duration
 from chalicelib.testing.faults import Faults
 from chalicelib.testing.regions import Regions
@@ -32,6 +34,9 @@ _EXTENSION = re.compile(r"/certificate-authorities/([^/]+)/(certificates|explain
 _EXTENSIONS = {"certificates": "search_certificates", "explain": "explain_issuance"}
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _UNKNOWN_ISSUER = ocsp_responses.error("unauthorized")
+CHANGEABLE = frozenset(
+    {"audit_report_seconds", "csr_gate", "idempotency_seconds", "ocsp_signer", "quotas", "rates", "storm_guard"}
+)
 _CRL_OR_OCSP_HEADERS = (("content-type", "application/ocsp-request"),)
 
 
@@ -46,12 +51,14 @@ class Signet:
         faults: what is to fail; see `Faults.add`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seed: int | None = None) -> None:
+        self._made_with, self._seed = settings, seed
         self.settings, self.clock, self.faults = settings, TestClock(self), Faults()
         self._credentials: dict[tuple[str, str], access_keys.Credential] = {}
         self._lock = threading.Lock()
         self._operations = {name: partial(self._called, name, call) for name, call in dispatch.OPERATIONS.items()}
-        self.regions = Regions(settings, self.clock, self.faults)
+        regions.sweep()
+        self.regions = Regions(settings, self.clock, self.faults, seed)
 
     @property
     def endpoint(self) -> str:
@@ -65,16 +72,31 @@ class Signet:
 
     def credentials(self, account_id: str | None = None) -> dict[str, str]:
         """Return arguments of a boto3 client or session for an account, the default one if none is given."""
+        fixed, secret = self.settings.test_access_key_id, self.settings.test_secret_access_key
+        if fixed and account_id in {None, self.account_id}:
+            return {"aws_access_key_id": fixed, "aws_secret_access_key": secret}
         return {"aws_access_key_id": account_id or self.account_id, "aws_secret_access_key": "test"}
 
-    def reset(self) -> None:
-        """Begin anew: without CAs, without faults, and at the machine's time."""
-        former = self.regions
+    def reset(self, *, seed: int | None = None, **settings: str) -> None:
+        """Begin anew: without CAs, without faults, and at the machine's time.
+
+        Args:
+            seed: in the place of the one that this Signet was made with.
+            settings: in the place of those that it was made with, until the next reset; see `CHANGEABLE`.
+
+        Raises:
+            ValueError: another setting is given, or a value is invalid.
+        """
+        if other := sorted(settings.keys() - CHANGEABLE):
+            raise ValueError(f"A test cannot change '{other[0]}', but {', '.join(sorted(CHANGEABLE))}.")
+        changed = replace(self._made_with, **settings)
+        changed.check()
+        former, self.settings = self.regions, changed
         with self._lock:
             self._credentials.clear()
             self.faults.clear()
             self.clock.begin_anew()
-            self.regions = Regions(self.settings, self.clock, self.faults)
+            self.regions = Regions(changed, self.clock, self.faults, self._seed if seed is None else seed)
         former.close()
 
     def close(self) -> None:
@@ -119,14 +141,21 @@ class Signet:
 
     def _signed(self, rt: Runtime, request: WireRequest, scope: CredentialScope) -> WireRequest:
         """Sign a request with an access key of its account, unless Signet has made its access key."""
-        token = request.header(sigv4.SESSION_HEADER)
-        if rt.store.get_access_key(scope.access_key_id) or (token and role_sessions.opened(rt, token)):
-            return request
+        secret = _secret(rt, request, scope)
+        if secret is not None:
+            return self._at_its_time(request, secret)
         is_account = _ACCOUNT.fullmatch(scope.access_key_id)
         credential = self._credential(rt, scope.access_key_id if is_account else self.account_id)
         return sigv4.signed_anew(
             request, access_key_id=credential.access_key_id, secret=credential.secret, now=rt.now()
         )
+
+    def _at_its_time(self, request: WireRequest, secret: str) -> WireRequest:
+        """Sign a request of the machine's time, if it is signed by that, as at the time of the clock."""
+        try:
+            return sigv4.signed_later(request, secret=secret, by=self.clock.ahead) if self.clock.ahead else request
+        except errors.IncompleteSignatureException:
+            return request  # and is refused
 
     def _credential(self, rt: Runtime, account_id: str) -> access_keys.Credential:
         key = (rt.settings.region, account_id)
@@ -157,6 +186,15 @@ class Signet:
         return answer
 
 
+def _secret(rt: Runtime, request: WireRequest, scope: CredentialScope) -> str | None:
+    """Return the secret of a request's access key, if Signet has made that or its session."""
+    token = request.header(sigv4.SESSION_HEADER)
+    if token and (opened := role_sessions.opened(rt, token)):
+        return opened.credential.secret
+    key = rt.store.get_access_key(scope.access_key_id)
+    return None if key is None else access_keys.secret_of(rt, key)
+
+
 class TestClock(Clock):
     """The clock of a Signet, which does what is due while it moves."""
 
@@ -182,7 +220,7 @@ class TestClock(Clock):
         self.ahead *= 0
 
 
-def for_tests(*, account_id: str, region: str, port: str = "8000") -> Signet:
+def for_tests(*, account_id: str, region: str, port: str = "8000", seed: int | None = None) -> Signet:
     """Make a Signet whose settings are the defaults, whatever the environment says; it takes CSRs as AWS does."""
     settings = replace(Settings(), account_id=account_id, region=region, port=port, audit="changes", csr_gate="aws")
-    return Signet(settings)
+    return Signet(settings, seed)

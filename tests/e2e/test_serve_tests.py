@@ -32,11 +32,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 class Server:
     """A server for tests in a process of its own, with a free port."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, *words: str, **environment: str) -> None:
         self.work, self.ready_file = work, work / "ready.json"
-        self.environment = {"PATH": os.environ["PATH"], "SIGNET_PORT": "0", "TMPDIR": str(work)}
+        self.environment = {"PATH": os.environ["PATH"], "SIGNET_PORT": "0", "TMPDIR": str(work)} | environment
         self.process = subprocess.Popen(
-            [BIN / "signet", "serve", "--test", "--ready-file", self.ready_file],
+            [BIN / "signet", "serve", "--test", "--ready-file", self.ready_file, *words],
             cwd=work,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -54,13 +54,13 @@ class Server:
         with self.process:
             return self.process.wait(timeout=20)
 
-    def client(self, region: str = "us-east-1", account: str = "111122223333") -> Any:
+    def client(self, region: str = "us-east-1", account: str = "111122223333", secret: str = "any") -> Any:
         return boto3.client(
             "acm-pca",
             region_name=region,
             endpoint_url=self.ready["endpoint"],
             aws_access_key_id=account,
-            aws_secret_access_key="any",
+            aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": 1}),
         )
 
@@ -198,12 +198,53 @@ def test_end_of_the_server_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ready.json"]
 
 
+def test_start_removes_what_a_killed_server_left(tmp_path: Path) -> None:
+    killed = Server(tmp_path)
+    authorities.root(killed.client())
+    killed.stop(signal.SIGKILL)
+    (left,) = tmp_path.glob("signet-test-*")
+    killed.ready_file.unlink()
+    alive = Server(tmp_path)
+    assert left in tmp_path.iterdir()  # it is young: somebody may be about to claim it
+    killed.ready_file.unlink()
+    for path in tmp_path.glob("signet-test-*/owner"):
+        os.utime(path, (0, 0))
+    last = Server(tmp_path)
+    assert left not in tmp_path.iterdir()
+    assert authorities.root(alive.client()).certificate
+    assert [alive.stop(signal.SIGTERM), last.stop(signal.SIGTERM)] == [0, 0]
+    assert not list(tmp_path.glob("signet-test-*"))
+
+
+def test_seed_and_access_key_are_the_same_on_every_run(tmp_path: Path) -> None:
+    key = {"SIGNET_TEST_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "SIGNET_TEST_SECRET_ACCESS_KEY": "of/the+tests"}
+    found = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        server = Server(tmp_path / name, "--seed", "7", **key)
+        try:
+            named = [server.ready["accessKeyId"], server.ready["secretAccessKey"]]
+            client, wrong = server.client(account=named[0], secret=named[1]), server.client(account=named[0])
+            with pytest.raises(ClientError, match="UnrecognizedClientException"):
+                wrong.list_certificate_authorities()
+            ca = authorities.root(client)
+            assert server.control("POST", "reset")[0] == 200
+            assert authorities.root(client).arn == ca.arn
+            assert server.client().list_certificate_authorities()["CertificateAuthorities"] == []
+            found.append((named, ca.arn))
+        finally:
+            server.stop(signal.SIGTERM)
+    assert found[0] == found[1]
+    assert found[0][0] == list(key.values())
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "code", "said"),
     [
         (["--test"], {"SIGNET_DATA": "home"}, 2, "SIGNET_DATA names a home"),
         (["--test"], {"SIGNET_STATE": "dynamodb"}, 2, "SIGNET_STATE names a home"),
         (["--ready-file", "ready.json"], {}, 2, "--ready-file is for --test"),
+        (["--seed", "7"], {}, 2, "--seed is for --test"),
         ([], {"SIGNET_PORT": "0"}, 1, "SIGNET_PORT=0 is for"),
     ],
 )

@@ -69,6 +69,12 @@ def test_keys_that_do_not_answer_sign_nothing(signet: Signet, signet_ca_root: Au
     assert signet_ca_root.issue("www.example.com").certificate
 
 
+def test_keys_may_fail_from_the_first_call_on(signet: Signet, once: Any) -> None:
+    signet.faults.add("keys")
+    assert code_of(once.list_certificate_authorities) == ""
+    assert code_of(lambda: create(once)) == "ServiceUnavailable"
+
+
 @pytest.mark.parametrize("name", ["crls", "bucket"])
 @pytest.mark.signet_ca(crl_bucket="my-crls")
 def test_crls_stop_and_go_on(signet: Signet, signet_ca_root: Authority, name: Any) -> None:
