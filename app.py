@@ -30,7 +30,7 @@ def runtime(*, opens_keys: bool = True) -> Runtime:
         from chalicelib import logs
         from chalicelib.runtime import from_env
 
-        built = from_env(opens_keys=opens_keys)
+        built = from_env(creates=True, opens_keys=opens_keys)
         logs.configure(built.settings.log_level)
         _state["runtime"] = built
     return _state["runtime"]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, fields
+import sys
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from chalicelib import data_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +41,9 @@ class Settings:
     )
     keys: str = _setting("SIGNET_KEYS", "software", "where CA keys are stored", choices=("software", "kms"))
     events: str = _setting("SIGNET_EVENTS", "log", "where AWS Private CA's events go", choices=("log", "eventbridge"))
-    data: str = _setting("SIGNET_DATA", ".signet", "data directory on a laptop: database, buckets, keys")
+    data: str = _setting(
+        "SIGNET_DATA", "", "data directory on a laptop; default: .signet here or above, else the user's own"
+    )
     port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve` on 127.0.0.1; 0: any free one, for tests")
     public_url: str = _setting(
         "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP URLs; default: http://127.0.0.1:PORT, or S3's URLs"
@@ -236,6 +241,11 @@ class Settings:
         return [name for name in self.hosts.split(",") if name]
 
     @property
+    def is_on_disk(self) -> bool:
+        """True if anything is stored in the data directory."""
+        return bool({self.state, self.keys, self.buckets} & {"sqlite", "software", "directory"})
+
+    @property
     def data_path(self) -> Path:
         """The data directory."""
         return Path(self.data)
@@ -272,7 +282,7 @@ class Settings:
             values.setdefault("region", region)
         settings = cls(**values)
         settings.check()
-        return settings
+        return settings if settings.data or not settings.is_on_disk else replace(settings, data=_found_home(source))
 
     def check(self) -> None:
         """Raise `SettingsError` for the first invalid value."""
@@ -291,10 +301,14 @@ class Settings:
         self._check_pairs()
 
     def chosen(self) -> dict[str, str]:
-        """The settings that differ from their defaults, by their variables; secrets are left out."""
-        public = [entry for entry in fields(self) if not entry.metadata["secret"]]
-        values = {str(entry.metadata["variable"]): (getattr(self, entry.name), entry.default) for entry in public}
-        return {variable: value for variable, (value, default) in values.items() if value != default}
+        """The settings that differ from what they are by default, by their variables; secrets are left out."""
+        default = replace(type(self)(), data=_found_home(os.environ) if self.is_on_disk else "")  # noqa: TID251  the one reader
+        public = {str(entry.metadata["variable"]): entry.name for entry in fields(self) if not entry.metadata["secret"]}
+        return {
+            variable: getattr(self, name)
+            for variable, name in public.items()
+            if getattr(self, name) != getattr(default, name)
+        }
 
     def _check_pairs(self) -> None:
         """Raise `SettingsError` for settings that do not go together."""
@@ -311,6 +325,15 @@ class Settings:
         for name in ("public_url", "ocsp_url"):
             if not _is_address(getattr(self, name) or self.base_url):
                 raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))
+
+
+def _found_home(environ: Mapping[str, str]) -> str:
+    """The data directory that nobody named: a home here or above, else the user's own, which need not exist."""
+    try:
+        found = data_directory.above(Path.cwd())
+    except FileNotFoundError:  # the working directory was removed
+        found = None
+    return str(found or data_directory.of_user(environ, sys.platform))
 
 
 def _check_passphrase(name: str, passphrase: str) -> None:

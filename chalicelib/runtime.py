@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from chalicelib.store.table_store import TableStore
 
 
-_ON_DISK = {"sqlite", "software", "directory"}
 _DIRECTORY = "log"  # of the journal's objects
 
 
@@ -107,32 +106,50 @@ class Runtime:
     issuers: dict[str, Any] = field(default_factory=dict)
 
 
-def from_env(prepare: Callable[[Settings], object] = lambda _: None, *, opens_keys: bool = True) -> Runtime:
+def from_env(
+    prepare: Callable[[Settings], object] = lambda _: None, *, creates: bool = False, opens_keys: bool = True
+) -> Runtime:
     """Build the runtime from the settings in the environment.
 
     Args:
         prepare: called before anything is opened, once the data directory may be used.
+        creates: a missing home is created. Otherwise it is refused: in a new one `crl verify` would find nothing wrong.
         opens_keys: the process may open the installation's signing keys.
 
     Raises:
-        SettingsError: a setting is invalid, or the data directory must not be used.
+        SettingsError: a setting is invalid, there is no home, or the data directory must not be used.
         RecordError: the database is of another schema.
     """
     settings = Settings.from_env()
     if settings.test_access_key_id:
         raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID is for `signet serve --test` alone: unset it.")
-    on_disk = {settings.state, settings.keys, settings.buckets} & _ON_DISK
-    if on_disk and (problem := data_directory.problem_of(settings.data_path)):
+    is_named = "SIGNET_DATA" in settings.chosen()
+    if settings.is_on_disk and (problem := data_directory.problem_of(settings.data_path, is_named=is_named)):
         raise SettingsError(problem)
+    if not creates and (missing := without_home(settings)):
+        raise SettingsError(missing)
     prepare(settings)
     rt = from_settings(settings, opens_keys=opens_keys)
     if settings.state == "sqlite" and data_directory.has_database(settings.data_path):
         _check_schema(rt.store)
-    if on_disk == _ON_DISK:
+    if (settings.state, settings.keys, settings.buckets) == ("sqlite", "software", "directory"):
         loss = data_directory.loss_of(settings.data_path, holds_secrets=lambda: bool(rt.store.list_access_keys()))
         if loss:
             raise SettingsError(loss)
     return rt
+
+
+def without_home(settings: Settings) -> str:
+    """Say where there is no home and what creates one, in a line; empty if there is one, or if state is in DynamoDB."""
+    if settings.state != "sqlite" or data_directory.is_home(settings.data_path):
+        return ""
+    data = settings.data_path.absolute()
+    if "SIGNET_DATA" in settings.chosen():
+        return f"There is no home in {data}. `signet serve` creates it; SIGNET_DATA names it."
+    return (
+        f"There is no home: no {data_directory.NAME} here or above, and no {data}. `signet serve` creates the latter; "
+        "SIGNET_DATA names another directory."
+    )
 
 
 def _check_schema(store: Store) -> None:

@@ -144,9 +144,7 @@ def verify(path: Path | None, public_key: str | None, head: str | None) -> None:
 
     PATH is a copy of the directory `audit` of a laptop home; by default this home's record is verified.
     """
-    rt = runtime.from_env()
-    noted = _noted(head)
-    verdict = _verdict(rt, path, public_key, noted)
+    verdict = _verdict(path, public_key, _noted(head))
     for note in verdict.notes:
         click.echo(note)
     for problem in verdict.problems:
@@ -165,13 +163,14 @@ def _noted(head: str | None) -> tuple[int, str] | None:
     return (int(match[1]), match[2]) if match else None
 
 
-def _verdict(rt: Runtime, path: Path | None, public_key: str | None, noted: tuple[int, str] | None) -> Verdict:
-    if path is None and public_key is None:
-        return rt.audit.verify(rt.now(), noted)
-    if path is None:
+def _verdict(path: Path | None, public_key: str | None, noted: tuple[int, str] | None) -> Verdict:
+    if path is not None:  # with the key of another home, this needs none
+        key = runtime.from_env().audit.public_key if public_key is None else _key(public_key)
+        return json_files.verify(path, key, noted=noted)
+    if public_key is not None:
         raise click.UsageError("--public-key needs PATH.")
-    key = rt.audit.public_key if public_key is None else _key(public_key)
-    return json_files.verify(path, key, noted=noted)
+    rt = runtime.from_env()
+    return rt.audit.verify(rt.now(), noted)
 
 
 def _key(text: str) -> bytes:

@@ -10,7 +10,7 @@ import click
 
 from chalicelib import doctor as checks
 from chalicelib import runtime
-from chalicelib.config import Settings
+from chalicelib.config import Settings, SettingsError
 
 if TYPE_CHECKING:
     from chalicelib.doctor import Check
@@ -26,7 +26,10 @@ def doctor(*, fix: bool, quick: bool, as_json: bool) -> None:
 
     Each finding comes with its remedy. The exit code is 1 if one remains.
     """
-    rt = runtime.from_settings(Settings.from_env())
+    settings = Settings.from_env()
+    if missing := runtime.without_home(settings):
+        raise SettingsError(missing)
+    rt = runtime.from_settings(settings)
     findings: list[tuple[Check, Finding, bool]] = []
     for check, found in checks.examine(rt, quick=quick):
         mended = [fix and _mend(finding) for finding in found]

@@ -214,6 +214,7 @@ def witness(path: Path, file: Path, key: VerifierKey, key_file: Path | None) -> 
     FILE has the checkpoint that was cosigned last, unless this is the first one. If the journal does not continue it,
     nothing is cosigned, and the exit code is 1.
     """
+    rt = runtime.from_env() if key_file is None else None
     checkpoint, contradiction = _evidence(path, key)
     last = _content(file) if file.exists() else None
 
@@ -221,13 +222,12 @@ def witness(path: Path, file: Path, key: VerifierKey, key_file: Path | None) -> 
         cosigned = witnesses.cosign(checkpoint, last, contradiction, log=key, key=private_key, now=now)
         files.write_atomically(file, cosigned)
 
-    if key_file is not None:
-        cosign(_private_key(key_file), runtime.system_clock())
-    else:
-        rt = runtime.from_env()
+    if rt is not None:
         values = {"log": key.name, "size": str(checkpoint.size)}
         with recording_it(rt, "CosignJournal", rt.settings.account_id, values):
             cosign(rt.journal.log.private_key, rt.now())
+    elif key_file is not None:
+        cosign(_private_key(key_file), runtime.system_clock())
     continued = "which continues the last one" if last else "the first one of this witness"
     click.echo(f"Cosigned a checkpoint of {checkpoint.size} entries, {continued}.")
 
@@ -263,10 +263,8 @@ def _copy(path: Path, key: VerifierKey) -> _Published:
 
 
 def _key_of_home() -> VerifierKey | None:
-    """Return the key of this home's journal; None if there is no home, which this does not make."""
-    settings = Settings.from_env()
-    is_used = settings.state != "sqlite" or (settings.data_path / "signet.db").exists()
-    return runtime.from_env().journal.log.verifier_key if is_used else None
+    """Return the key of this home's journal; None if there is no home."""
+    return None if runtime.without_home(Settings.from_env()) else runtime.from_env().journal.log.verifier_key
 
 
 def _default_since(rt: Runtime) -> Path | None:

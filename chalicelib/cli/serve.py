@@ -20,6 +20,7 @@ from chalicelib.access import access_keys
 from chalicelib.audit import AuditError
 from chalicelib.cli import console, migrate, serve_tests
 from chalicelib.cli.environment import endpoint
+from chalicelib.config import Settings
 from chalicelib.local import server
 from chalicelib.store import StoreError
 
@@ -68,7 +69,7 @@ def serve(*, is_for_tests: bool, ready_file: Path | None, seed: int | None) -> N
 def _serve_home() -> None:
     import app as signet_app
 
-    rt = runtime.from_env(prepare=migrate.of_laptop)
+    rt = runtime.from_env(prepare=migrate.of_laptop, creates=True)
     if rt.settings.state == "sqlite":  # the server's lock is in the same directory
         rt = replace(rt, server=secrets.token_hex(8))
     logs.configure_server(
@@ -115,10 +116,14 @@ def _banner(rt: Runtime, link: str) -> str:
         link: signs in; only for a terminal, because redirected output may end up in a file or a log.
     """
     settings = rt.settings
+    is_found = Settings.from_env({}).data_path.absolute() == settings.data_path.absolute()
     variables = "".join(
-        f"{name}={value} "
-        for name, value, default in (("SIGNET_DATA", settings.data, ".signet"), ("SIGNET_PORT", settings.port, "8000"))
-        if value != default
+        f"{name}={shlex.quote(value)} "
+        for name, value, is_default in (
+            ("SIGNET_DATA", settings.data, is_found),
+            ("SIGNET_PORT", settings.port, settings.port == "8000"),
+        )
+        if not is_default
     )
     address, signet = endpoint(settings), _typed(sys.argv[0])
     lines = [

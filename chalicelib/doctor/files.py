@@ -25,7 +25,7 @@ _SCRATCH = ".signet-restoring-"
 def permissions(rt: Runtime) -> Iterator[Finding]:
     """Find what others can write or read, and links."""
     data = rt.settings.data_path
-    if problem := data_directory.problem_of(data):
+    if problem := data_directory.problem_of(data, is_named="SIGNET_DATA" in rt.settings.chosen()):
         reason, _, remedy = problem.rstrip(".").partition(": ")
         yield Finding(f"{reason}.", remedy or "use a directory of your own")
     for pattern in _PRIVATE:

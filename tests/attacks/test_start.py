@@ -94,13 +94,13 @@ def test_directory_may_be_elsewhere_as_a_whole(data: Path, tmp_path: Path, monke
 def test_directory_of_another_user_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4321)
     other = data.stat().st_uid not in {0, 4321}
-    assert ("belongs to another user" in data_directory.problem_of(data)) is other
+    assert ("belongs to another user" in data_directory.problem_of(data, is_named=True)) is other
 
 
 def test_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert data_directory.problem_of(tmp_path / "file").endswith("is no directory.")
-    assert data_directory.problem_of(tmp_path / "none") == ""
+    assert data_directory.problem_of(tmp_path / "file", is_named=True).endswith("is no directory.")
+    assert data_directory.problem_of(tmp_path / "none", is_named=True) == ""
 
 
 def test_home_on_aws_asks_for_no_directory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from chalicelib.config import Settings
+from chalicelib.runtime import from_settings
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
 START_SECONDS = 30
@@ -31,6 +34,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def make_home(data: Path) -> None:
+    """Create an empty laptop home, which every command but a few needs."""
+    from_settings(Settings(data=str(data))).store.list_accounts()
 
 
 def signed_get(url: str, access_key_id: str, secret: str, region: str) -> dict[str, Any]:

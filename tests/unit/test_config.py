@@ -81,7 +81,7 @@ def test_each_port_is_chosen_on_its_own() -> None:
 
 def test_runtime_of_the_environment_is_the_laptop_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNET_DATA", "somewhere")
-    rt = runtime.from_env()
+    rt = runtime.from_env(creates=True)
     assert rt.settings.data == "somewhere"
     assert rt.now().tzinfo is not None
     assert 0 < rt.serial_number() < 1 << 128

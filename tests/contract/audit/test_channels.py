@@ -30,6 +30,7 @@ from tests.support.client import client_for, sts_for
 from tests.support.clock_steps import later
 from tests.support.console_authority_steps import page_of, path_of
 from tests.support.console_browser import Browser
+from tests.support.home import make_home
 from tests.support.roles import assume, keys_in, make_role
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ LOOKING = {
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "data"))
+    make_home(tmp_path / "data")
     return lambda *words, **more: CliRunner().invoke(signet, words, **more)
 
 

@@ -21,7 +21,7 @@ from chalicelib.runtime import Runtime, from_settings
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION
 from tests.support.client import client_for
-from tests.support.home import free_port
+from tests.support.home import free_port, make_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,7 @@ def home(data: Path) -> Runtime:
 @pytest.fixture
 def run(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setenv("SIGNET_DATA", str(data))
+    make_home(data)
     return lambda *words: CliRunner().invoke(signet, words)
 
 

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from chalicelib import cli
+from tests.support.home import make_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +84,7 @@ def test_directory_that_cannot_be_made_is_named_in_one_sentence(
     (tmp_path / "file").touch()
     place = tmp_path / "file" / "below"
     monkeypatch.setenv("SIGNET_DATA", str(tmp_path / "data"))
+    make_home(tmp_path / "data")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(place))
     monkeypatch.setattr("sys.argv", ["signet", *(word.format(place) for word in words)])
     with pytest.raises(SystemExit) as caught:

@@ -16,6 +16,7 @@ from chalicelib.journal import checkpoints, notes
 from chalicelib.runtime import Runtime, from_settings
 from tests.support.authority_steps import active_root, fetch, issue, serial_of
 from tests.support.client import client_for
+from tests.support.home import make_home
 from tools import verify_journal
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def test_other_home_witnesses_the_journal(
     key = key_of(run)
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("SIGNET_DATA", str(tmp_path / "witness"))
+        make_home(tmp_path / "witness")
         (tmp_path / "witness-key").write_text(key_of(run, "--witness"))
         assert "first one of this witness" in run("log", "witness", str(home.journal), "cosigned", "--key", key).stdout
         more(home)

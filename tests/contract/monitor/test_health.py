@@ -18,6 +18,7 @@ from chalicelib.config import Settings
 from chalicelib.local.scheduler import Scheduler
 from chalicelib.monitor import health
 from chalicelib.runtime import Runtime, from_settings
+from tests.support.home import make_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,7 @@ def test_schedule_that_stalls_is_a_problem_itself(home: Runtime, clock: Clock) -
 
 def test_status_names_the_part_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNET_DATA", str(tmp_path))
+    make_home(tmp_path)
     assert CliRunner().invoke(signet, ["status"]).exit_code == 0
     (tmp_path / "buckets").rename(tmp_path / "elsewhere")
     (tmp_path / "buckets").touch()
