@@ -60,7 +60,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Ac
     home, seen = tmp_path_factory.mktemp("damaged") / "stopped", Acknowledged()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNET_DATA", str(home))
-        rt = runtime.from_env()
+        rt = runtime.from_env(creates=True)
     client: Any = client_for(rt)
     arn = active_root(client)
     seen.authorities.append((0, arn))

@@ -47,7 +47,7 @@ def started(home: Path) -> Iterator[Runtime]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNET_DATA", str(home))
         patch.setenv("SIGNET_PENDING_SECONDS", str(PENDING_SECONDS))
-        rt = runtime.from_env()
+        rt = runtime.from_env(creates=True)
     if reason := doctor.at_start(rt):
         raise SettingsError(reason)
     rt = replace(rt, now=lambda: runtime.system_clock() + timedelta(seconds=2 * PENDING_SECONDS))
