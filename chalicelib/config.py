@@ -18,6 +18,8 @@ from chalicelib import data_directory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAME = "signet"  # of the installation on AWS that has no other
+
 
 class SettingsError(ValueError):
     """A setting is unknown, malformed or contradicts another one; the text is one sentence for a person."""
@@ -53,6 +55,11 @@ class Settings:
         "",
         "base of OCSP URLs; default: /ocsp under SIGNET_PUBLIC_URL, or under http://127.0.0.1:PORT",
     )
+    crl_host: str = _setting(
+        "SIGNET_CRL_HOST",
+        "",
+        "host name under which clients read the bucket NAME-crl-ACCOUNT-REGION (SIGNET_BUCKETS=s3); default: S3's",
+    )
     ocsp_signer: str = _setting(
         "SIGNET_OCSP_SIGNER",
         "ca",
@@ -71,12 +78,17 @@ class Settings:
     region: str = _setting(
         "AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs; else AWS_DEFAULT_REGION"
     )
-    table: str = _setting("SIGNET_TABLE", "signet", "name of the DynamoDB table (SIGNET_STATE=dynamodb)")
+    name: str = _setting(
+        "SIGNET_NAME", NAME, "name of this installation on AWS, with which the names of its resources begin"
+    )
+    table: str = _setting(
+        "SIGNET_TABLE", "", "name of the DynamoDB table (SIGNET_STATE=dynamodb); default: SIGNET_NAME"
+    )
     journal: str = _setting(
         "SIGNET_JOURNAL",
         "",
         "directory of the journal, or its bucket (SIGNET_BUCKETS=s3); default: journal in SIGNET_DATA, or "
-        "signet-journal-ACCOUNT-REGION",
+        "NAME-journal-ACCOUNT-REGION",
     )
     journal_sync: str = _setting(
         "SIGNET_JOURNAL_SYNC",
@@ -103,8 +115,8 @@ class Settings:
     )
     kms_secrets_key: str = _setting(
         "SIGNET_KMS_SECRETS_KEY",
-        "alias/signet-secrets",
-        "KMS key that encrypts the secrets of access keys (SIGNET_KEYS=kms)",
+        "",
+        "KMS key that encrypts the secrets of access keys (SIGNET_KEYS=kms); default: alias/NAME-secrets",
     )
     idempotency_seconds: str = _setting(
         "SIGNET_IDEMPOTENCY_SECONDS", "300", "lifetime of idempotency tokens, in seconds"
@@ -263,7 +275,27 @@ class Settings:
     @property
     def journal_bucket(self) -> str:
         """The bucket of the journal, with SIGNET_BUCKETS=s3."""
-        return self.journal or f"signet-journal-{self.account_id}-{self.region}"
+        return self.journal or f"{self.name}-journal-{self.account_id}-{self.region}"
+
+    @property
+    def crl_bucket(self) -> str:
+        """The bucket for CRLs that the stack on AWS has."""
+        return f"{self.name}-crl-{self.account_id}-{self.region}"
+
+    @property
+    def table_name(self) -> str:
+        """The DynamoDB table."""
+        return self.table or self.name
+
+    @property
+    def secrets_key(self) -> str:
+        """The KMS key that encrypts small secrets."""
+        return self.kms_secrets_key or f"alias/{self.name}-secrets"
+
+    @property
+    def metrics_namespace(self) -> str:
+        """The namespace of metrics in CloudWatch: other installations of an AWS account have others."""
+        return "Signet" if self.name == NAME else f"Signet/{self.name}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -375,7 +407,9 @@ _RULES = (
     ("test_secret_access_key", r"([!-~]{8,128})?", "8 to 128 characters of ASCII without spaces"),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
-    ("table", r"[a-zA-Z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' or '-'"),
+    ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
+    ("table", r"([a-zA-Z0-9_.-]{3,255})?", "3 to 255 letters, digits, '_', '.' or '-'"),
+    ("crl_host", r"([a-z0-9-]{1,63}\.){1,10}[a-z0-9-]{2,63}|", "a host name in lower case"),
     ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
     ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
     ("principal_rate", r"[0-9]{1,6}", "a number of requests from 0 to 999999"),

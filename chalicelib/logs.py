@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-METRICS_NAMESPACE = "Signet"
 LOGGER = logging.getLogger("signet")
 OCSP_LOGGER = LOGGER.getChild("ocsp")  # anybody can cause its lines
 _OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 4
@@ -208,7 +207,7 @@ def metrics(
     values: Mapping[str, tuple[float, str]],
     *,
     timestamp: datetime,
-    namespace: str = METRICS_NAMESPACE,
+    namespace: str,
     dimensions: Mapping[str, str] | None = None,
 ) -> None:
     """Log an event with metrics that CloudWatch extracts from the line.

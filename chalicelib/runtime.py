@@ -185,7 +185,7 @@ def _store(settings: Settings) -> TableStore:
     if settings.state == "dynamodb":
         from chalicelib.store.dynamodb import open_store as open_dynamodb
 
-        return open_dynamodb(settings.table, settings.region)
+        return open_dynamodb(settings.table_name, settings.region)
     from chalicelib.store.sqlite import open_store as open_sqlite
 
     return open_sqlite(settings.data_path / "signet.db")
@@ -195,7 +195,7 @@ def _keys(settings: Settings) -> KeyStore:
     if settings.keys == "kms":
         from chalicelib.keystore.kms import KmsKeyStore
 
-        return KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key)
+        return KmsKeyStore(settings.region, name=settings.name, secrets_key=settings.secrets_key)
     from chalicelib.keystore.software import SoftwareKeyStore
 
     return SoftwareKeyStore(settings.data_path / "keys", passphrase=settings.key_passphrase or None)
@@ -205,7 +205,8 @@ def _buckets(settings: Settings) -> Buckets:
     if settings.buckets == "s3":
         from chalicelib.buckets.s3 import S3Buckets
 
-        return S3Buckets(settings.region, base_url=settings.public_url.rstrip("/"))
+        hosts = {settings.crl_bucket: settings.crl_host} if settings.crl_host else {}
+        return S3Buckets(settings.region, name=settings.name, base_url=settings.public_url.rstrip("/"), hosts=hosts)
     from chalicelib.buckets.directory import DirectoryBuckets
 
     return DirectoryBuckets(settings.data_path / "buckets", base_url=settings.base_url)
@@ -227,7 +228,7 @@ def _sealing(settings: Settings, keys: KeyStore) -> Sealing:
         return keys
     from chalicelib.keystore.kms import KmsKeyStore
 
-    return KmsKeyStore(settings.region, secrets_key=settings.kms_secrets_key, sealing="audit")
+    return KmsKeyStore(settings.region, name=settings.name, secrets_key=settings.secrets_key, sealing="audit")
 
 
 def _audit(settings: Settings, store: Store, signer: Signer) -> Trail:

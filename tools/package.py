@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -23,9 +24,11 @@ SOURCES = ("app.py", "chalicelib", "requirements.txt", ".chalice")
 NOT_PACKAGED = shutil.ignore_patterns(
     "__pycache__", "conformance", "deployed", "deployments", "images", "testing", "venv"
 )
-TEMPLATES = ("state.yaml", "operations.yaml")
+TEMPLATES = ("state.yaml", "operations.yaml", "addresses.yaml")
 RUNTIMES_SINCE: tuple[int, ...] = (3, 12)
 MOST_BYTES = 10_000_000
+NAMED = re.compile(r"(?<=[:/])signet(?=[-/]|$)")  # within an ARN or the name of an alias
+PURPOSES = frozenset({"ca-key", "ocsp-key"})
 IMPORTS = 5
 REQUIRED = (
     "app.py",
@@ -72,24 +75,51 @@ def main() -> None:
         str(target / "made"),
     ]
     subprocess.run(command, cwd=work, env=environment, check=True)
-    for made in (target / "made").iterdir():
-        made.replace(target / made.name)
+    template = json.loads((target / "made" / "sam.json").read_text())
+    (target / "sam.json").write_text(json.dumps(named(template), indent=2) + "\n")
+    (target / "made" / "deployment.zip").replace(target / "deployment.zip")
     report(target)
 
 
 def merged_template() -> dict[str, Any]:
-    """Merge the hand-written templates, which must not define a name twice."""
+    """Merge the hand-written templates, which must not give a value twice."""
     whole: dict[str, Any] = {}
     for name in TEMPLATES:
-        for section, content in yaml.safe_load((PROJECT / "infrastructure" / name).read_text()).items():
-            if isinstance(content, dict):
-                entries = whole.setdefault(section, {})
-                if twice := entries.keys() & content.keys():
-                    sys.exit(f"{section}: {sorted(twice)} are in more than one template.")
-                entries |= content
-            elif section != "AWSTemplateFormatVersion":
-                whole[section] = content
+        template = yaml.safe_load((PROJECT / "infrastructure" / name).read_text())
+        del template["AWSTemplateFormatVersion"]
+        merge(whole, template)
     return whole
+
+
+def merge(whole: dict[str, Any], more: dict[str, Any], path: str = "") -> None:
+    """Add the members of one object to another, and so on within them; exit if both have a value."""
+    for name, value in more.items():
+        if name not in whole:
+            whole[name] = value
+        elif isinstance(value, dict) and isinstance(whole[name], dict):
+            merge(whole[name], value, f"{path}{name}.")
+        else:
+            sys.exit(f"{path}{name} is in more than one template.")
+
+
+def named(template: dict[str, Any]) -> dict[str, Any]:
+    """Put the parameter `Name` into the policies of the functions' roles, which Chalice copies from `.chalice`."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                policy["PolicyDocument"] = with_name(policy["PolicyDocument"])
+    return template
+
+
+def with_name(value: Any) -> Any:
+    """Replace the default name of the installation within a policy: in ARNs, aliases and the purposes of KMS keys."""
+    if isinstance(value, dict):
+        return {key: with_name(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_name(each) for each in value]
+    if value in PURPOSES:
+        return {"Fn::If": ["IsDefaultName", value, {"Fn::Sub": f"${{Name}}:{value}"}]}
+    return {"Fn::Sub": text} if (text := NAMED.sub("${Name}", value)) != value else value
 
 
 def report(target: Path) -> None:

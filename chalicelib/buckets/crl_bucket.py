@@ -13,7 +13,6 @@ from typing import Any
 
 PROBE = "acm-pca-permission-test-key"
 PRIVATE_PROBE = "acm-pca-permission-test-key-private"
-_ROLES = "signet-"  # prefix of the names that CloudFormation gives to the functions' roles
 _OLD_CRLS = {"ID": "old-crls", "Status": "Enabled", "Filter": {"Prefix": ""}}
 # Calls that set up a new bucket, in order, before its policy: action, method, and parameters without the bucket's name.
 SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -39,14 +38,15 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 
 
-def policy(bucket: str, *, identity_arn: str) -> str:
+def policy(bucket: str, *, identity_arn: str, name: str) -> str:
     """Return the bucket policy, as JSON.
 
     Args:
         bucket: its name.
         identity_arn: the caller's identity, as AWS STS names it, from which the writers follow.
+        name: of the installation.
     """
-    partition, writer = identity_arn.split(":")[1], writer_of(identity_arn)
+    partition, writer = identity_arn.split(":")[1], writer_of(identity_arn, name)
     bucket_arn = f"arn:{partition}:s3:::{bucket}"
     crls, probe, private_probe = (f"{bucket_arn}/{key}" for key in ("*.crl", PROBE, PRIVATE_PROBE))
     is_signet = {"ArnLike": {"aws:PrincipalArn": writer}}
@@ -86,10 +86,13 @@ def policy(bucket: str, *, identity_arn: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
-def writer_of(identity_arn: str) -> str:
-    """Return the ARN pattern of the writers: all roles of Signet's stack if the caller has one, else the caller."""
+def writer_of(identity_arn: str, name: str) -> str:
+    """Return the ARN pattern of the writers: all roles of the stack if the caller has one, else the caller.
+
+    The names of a stack's roles begin with the stack's name, which begins with the installation's.
+    """
     _, partition, service, _, account, resource = identity_arn.split(":", 5)
     if service != "sts" or not resource.startswith("assumed-role/"):
         return identity_arn
     role = resource.split("/")[1]
-    return f"arn:{partition}:iam::{account}:role/{f'{_ROLES}*' if role.startswith(_ROLES) else role}"
+    return f"arn:{partition}:iam::{account}:role/{f'{name}-*' if role.startswith(f'{name}-') else role}"

@@ -9,12 +9,18 @@ import re
 
 from chalicelib.buckets import NoSuchNameError
 
-# Signet's role on AWS may create buckets with this prefix; the stack's buckets have an account id after "signet-crl-".
-OWN_PREFIX = "signet-crl-own-"
 _BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _SEGMENT = r"[-A-Za-z0-9;:@&=$,_!~*()'][-A-Za-z0-9;:@&=$,_.!~*()']*"
 _KEY = re.compile(rf"(?=.{{1,512}}$){_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
+
+
+def own_prefix(name: str) -> str:
+    """Return how names of CRL buckets begin that an installation's role on AWS may create.
+
+    The bucket of its stack has an account id after `NAME-crl-`.
+    """
+    return f"{name}-crl-own-"
 
 
 def check_bucket_name(bucket: str) -> None:

@@ -12,10 +12,11 @@ from chalicelib import arn as arns
 from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, StoredObject, crl_bucket
 from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
-from chalicelib.buckets.names import OWN_PREFIX, check_bucket_name, check_key
+from chalicelib.buckets.names import check_bucket_name, check_key, own_prefix
+from chalicelib.config import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
@@ -43,7 +44,8 @@ _ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets is not allowed.",
     "CreateBucket": (
         "s3:CreateBucket or s3:PutBucketOwnershipControls is not allowed, or a policy of the organization enforces "
-        f"BucketOwnerEnforced. On AWS Signet's role may create only buckets whose names begin with {OWN_PREFIX}."
+        "BucketOwnerEnforced. On AWS Signet's role may create only buckets whose names begin as "
+        f"{own_prefix(NAME)}, with the installation's name in place of {NAME}."
     ),
     "PutPublicAccessBlock": (
         "The bucket exists and is private: s3:PutBucketPublicAccessBlock is not allowed, so its Block Public Access "
@@ -77,12 +79,23 @@ class S3Buckets:
 
     Args:
         region: of the buckets.
+        name: of the installation.
         base_url: base of object URLs, followed by bucket and key; empty for AWS's URLs.
+        hosts: host names in front of buckets, by the bucket's name, followed by the key.
         limits: of each call.
     """
 
-    def __init__(self, region: str, *, base_url: str = "", limits: Limits = LIMITS) -> None:
-        self._region, self._base_url, self._limits = region, base_url, limits
+    def __init__(
+        self,
+        region: str,
+        *,
+        name: str = NAME,
+        base_url: str = "",
+        hosts: Mapping[str, str] | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._region, self._name, self._base_url, self._limits = region, name, base_url, limits
+        self._hosts = hosts or {}
 
     @cached_property
     def _client(self) -> S3Client:
@@ -125,7 +138,7 @@ class S3Buckets:
     def policy(self, bucket: str) -> str:
         """Return the policy, which lets the caller's identity write."""
         check_bucket_name(bucket)
-        return crl_bucket.policy(bucket, identity_arn=self._identity_arn)
+        return crl_bucket.policy(bucket, identity_arn=self._identity_arn, name=self._name)
 
     @cached_property
     def _identity_arn(self) -> str:
@@ -228,6 +241,8 @@ class S3Buckets:
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the URL that AWS forms; a bucket name with dots is in the path, where no TLS name has to match it."""
+        if bucket in self._hosts:
+            return f"http://{self._hosts[bucket]}/{key}"
         if self._base_url:
             return f"{self._base_url}/{bucket}/{key}"
         host = f"s3.{self._region}.{arns.domain_of(self._region)}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 SOURCE = "aws.acm-pca"
-NAMESPACE = "Signet/ACMPrivateCA"  # CloudWatch keeps namespaces that begin with "AWS/" to AWS
+_NAMESPACE = "ACMPrivateCA"  # below the installation's own: CloudWatch keeps namespaces that begin with "AWS/" to AWS
 BUCKET_REFUSES = "Failed to write CRL to S3. Check your S3 bucket permissions."
 BUCKET_FAILS = "Failed to write CRL to S3. Internal failure."
 NOT_GENERATED = "Failed to generate CRL. Internal failure."
@@ -111,7 +111,11 @@ def _emit(rt: Runtime, detail_type: str, *resources: str, result: str = "success
 
 def _measure(rt: Runtime, ca_arn: str, **values: tuple[float, str]) -> None:
     logs.metrics(
-        "private_ca_metrics", values, timestamp=rt.now(), namespace=NAMESPACE, dimensions={"PrivateCAArn": ca_arn}
+        "private_ca_metrics",
+        values,
+        timestamp=rt.now(),
+        namespace=f"{rt.settings.metrics_namespace}/{_NAMESPACE}",
+        dimensions={"PrivateCAArn": ca_arn},
     )
 
 

@@ -4,6 +4,9 @@ Keys created here have the tags `signet` = their purpose, `ca-key` or `ocsp-key`
 roles of the Lambda functions may sign only with keys whose first tag names their purpose, which a customer's key needs
 too. The tag `signet:account` says to which account of Signet a customer's key belongs.
 
+Several installations in an AWS account are kept apart by their names: aliases begin with them, and the purposes of an
+installation that is not named `signet`, as in `signet2:ca-key`.
+
 Small secrets are encrypted with a data key that KMS wraps; a process calls KMS once for each data key.
 
 Source: AWS KMS API, CreateKey, CreateAlias, Sign, GenerateDataKey; Developer Guide, "Key spec reference".
@@ -26,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chalicelib import arn as arns
 from chalicelib.aws import CircuitBreaker, Limits
+from chalicelib.config import NAME
 from chalicelib.keystore import KeyNotFoundError, KeyRefusedError, KeyStoreError, KeyStoreThrottledError, kms_keys
 
 if TYPE_CHECKING:
@@ -35,10 +39,8 @@ if TYPE_CHECKING:
 
     from chalicelib.keystore import CaPrivateKey, Purpose
 
-ALIAS = "alias/signet/"
-RESERVED_ALIASES = "alias/signet"  # with which the aliases of all Signet's keys begin
 TAG, CA_TAG, ACCOUNT_TAG = "signet", "signet:ca", "signet:account"
-TAG_VALUE: Purpose = "ca-key"
+_FOR_CAS: Purpose = "ca-key"
 DELETION_DAYS = 7  # the shortest waiting period that KMS allows
 LIMITS = Limits(answer_seconds=3, tries=2)
 CREATION_LIMITS = Limits(answer_seconds=10, tries=1)  # a large key takes long, and a retry would create a second one
@@ -58,6 +60,7 @@ _NAMED = re.compile(
     r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})",
     re.ASCII,
 )
+_CA_ALIAS = re.compile(r"alias/[a-z0-9]+/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)  # of any installation
 _VERSION = b"\x02"
 _NONCE_BYTES = 12
 _THROTTLED = frozenset({"ThrottlingException", "LimitExceededException", "TooManyRequestsException"})
@@ -79,12 +82,14 @@ class KmsKeyStore:
         region: str,
         *,
         secrets_key: str,
+        name: str = NAME,
         sealing: str = "secrets",
         limits: Limits = LIMITS,
         creation_limits: Limits = CREATION_LIMITS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._region, self._secrets_key, self._pause = region, secrets_key, pause
+        self._alias, self._purposes = f"alias/{name}/", "" if name == NAME else f"{name}:"
         self._sealing = {"signet": sealing}  # the encryption context of every data key
         self._limits, self._creation_limits = limits, creation_limits
         self._breaker = CircuitBreaker()
@@ -106,7 +111,7 @@ class KmsKeyStore:
 
     def key_id_of(self, ca_arn: str) -> str:
         """Return the alias of the CA's key."""
-        return ALIAS + arns.parse_ca_arn(ca_arn).ca_id
+        return self._alias + arns.parse_ca_arn(ca_arn).ca_id
 
     def check_key(self, named: str, key_algorithm: str, account_id: str) -> PublicKeyTypes:
         """Refuse a key of the customer that cannot be the key of a CA; return the public key of any other."""
@@ -116,7 +121,7 @@ class KmsKeyStore:
             (metadata.get("KeyUsage") != "SIGN_VERIFY", "its usage is not SIGN_VERIFY"),
             (metadata.get("KeySpec") != KEY_SPECS.get(key_algorithm), f"its spec does not match {key_algorithm}"),
             (metadata["KeyState"] != "Enabled", f"its state is {metadata['KeyState']}"),
-            (tags.get(TAG) != TAG_VALUE, f"it lacks the tag {TAG} = {TAG_VALUE}"),
+            (tags.get(TAG) != (tag := self._purposes + _FOR_CAS), f"it lacks the tag {TAG} = {tag}"),
         )
         for applies, problem in problems:
             if applies:
@@ -135,11 +140,11 @@ class KmsKeyStore:
 
     def _has_alias(self, key_id: str) -> bool:
         """Tell whether a key has an alias of Signet's; a key has at most 50 aliases, fewer than a page."""
-        aliases = self._call("list_aliases", KeyId=key_id, Limit=100)["Aliases"]
-        return any(alias["AliasName"].startswith(RESERVED_ALIASES) for alias in aliases)
+        aliases = [each["AliasName"] for each in self._call("list_aliases", KeyId=key_id, Limit=100)["Aliases"]]
+        return any(alias == self._secrets_key or _CA_ALIAS.fullmatch(alias) for alias in aliases)
 
     def create_key(
-        self, ca_arn: str, key_algorithm: str, *, named: str | None = None, purpose: Purpose = TAG_VALUE
+        self, ca_arn: str, key_algorithm: str, *, named: str | None = None, purpose: Purpose = _FOR_CAS
     ) -> str:
         """Create a key, or use the customer's; a key that the CA already has from an earlier attempt stays."""
         if key_algorithm not in KEY_SPECS:
@@ -160,7 +165,7 @@ class KmsKeyStore:
         return alias
 
     def _new_key(self, ca_arn: str, key_algorithm: str, purpose: Purpose) -> str:
-        tags = {TAG: purpose, CA_TAG: arns.parse_ca_arn(ca_arn).ca_id}
+        tags = {TAG: self._purposes + purpose, CA_TAG: arns.parse_ca_arn(ca_arn).ca_id}
         answer = self._call(
             "create_key",
             KeySpec=KEY_SPECS[key_algorithm],

@@ -56,6 +56,7 @@ def watch_crls(rt: Runtime, *, seconds: float = inf) -> list[Sighting]:
             "CrlsWatched": (len(sightings), "Count"),
         },
         timestamp=rt.now(),
+        namespace=rt.settings.metrics_namespace,
     )
     return sightings
 

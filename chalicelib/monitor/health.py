@@ -75,7 +75,7 @@ def _state(rt: Runtime) -> Iterator[Problem]:
         rt.store.probe(now=rt.now())
         clock.look(rt)
     except StoreError as error:
-        where = rt.settings.data_path if rt.settings.state == "sqlite" else f"table {rt.settings.table}"
+        where = rt.settings.data_path if rt.settings.state == "sqlite" else f"table {rt.settings.table_name}"
         yield Problem("state", str(error), f"see that {where} can be written: space, permissions, file system")
 
 

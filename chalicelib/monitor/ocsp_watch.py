@@ -54,7 +54,7 @@ def watch_ocsp(rt: Runtime, *, seconds: float = inf) -> list[Sighting]:
             logs.log("ocsp_problem", ca=sighting.ca_arn, address=sighting.url, problem=sighting.problem)
     counts = {"OcspProblems": sum(bool(sighting.problem) for sighting in sightings), "OcspWatched": len(sightings)}
     metrics = {name: (float(count), "Count") for name, count in counts.items()}
-    logs.metrics("ocsp_watched", metrics, timestamp=rt.now())
+    logs.metrics("ocsp_watched", metrics, timestamp=rt.now(), namespace=rt.settings.metrics_namespace)
     return sightings
 
 

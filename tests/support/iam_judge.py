@@ -10,8 +10,10 @@ import json
 from fnmatch import fnmatchcase
 from typing import Any
 
-from chalicelib.buckets.names import OWN_PREFIX
+from chalicelib.buckets.names import own_prefix
+from chalicelib.config import NAME
 from tests.support.home import ROOT
+from tools import package
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 FUNCTIONS = (
@@ -32,7 +34,7 @@ ALIAS = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/"
 CRLS, REPORTS = f"arn:aws:s3:::signet-crl-{ACCOUNT}-{REGION}", f"arn:aws:s3:::signet-reports-{ACCOUNT}-{REGION}"
 JOURNAL = f"arn:aws:s3:::signet-journal-{ACCOUNT}-{REGION}"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
-OWN = f"arn:aws:s3:::{OWN_PREFIX}x"  # a bucket that is made at a caller's wish
+OWN = f"arn:aws:s3:::{own_prefix(NAME)}x"  # a bucket that is made at a caller's wish
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:signet-alarms"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:signet-failed-runs"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/signet-APIHandler-X:log-stream:x"
@@ -70,15 +72,32 @@ def holds(operator: str, key: str, wanted: Any, context: Context) -> bool:
     return any(each in listed(wanted) for each in found)
 
 
-def statements(function: str) -> list[Any]:
-    name = CONFIG["stages"]["prod"]["lambda_functions"][function]["iam_policy_file"]
-    found: list[Any] = json.loads((ROOT / ".chalice" / name).read_text())["Statement"]
+def statements(function: str, name: str = NAME) -> list[Any]:
+    """The policy of a function's role, as the stack of an installation of this name has it."""
+    file = CONFIG["stages"]["prod"]["lambda_functions"][function]["iam_policy_file"]
+    policy = package.with_name(json.loads((ROOT / ".chalice" / file).read_text()))
+    found: list[Any] = _resolved(policy, name)["Statement"]
     return found
 
 
-def allows(function: str, call: Call) -> bool:
+def _resolved(value: Any, name: str) -> Any:
+    """What CloudFormation makes of `Fn::If` on the default name and of `Fn::Sub`."""
+    if isinstance(value, list):
+        return [_resolved(each, name) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, default, other = value["Fn::If"]
+        assert condition == "IsDefaultName"
+        return _resolved(default if name == NAME else other, name)
+    if "Fn::Sub" in value:
+        return value["Fn::Sub"].replace("${Name}", name)
+    return {key: _resolved(each, name) for key, each in value.items()}
+
+
+def allows(function: str, call: Call, *, name: str = NAME) -> bool:
     action, resource, context = call
-    for statement in statements(function):
+    for statement in statements(function, name):
         assert statement["Effect"] == "Allow"
         assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         named = like([each.lower() for each in listed(statement["Action"])], action.lower())

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 import boto3
 
-from chalicelib.keystore.kms import ALIAS
-
 # A thread publishes heads of the audit record, and they go into the journal: at any time, and whatever is refused.
 APART = ("AUDIT", "OUTBOX", "JOURNAL")
+ALIAS = "alias/signet/"
 _OTHERS = " AND ".join(f"pk NOT GLOB '{each}*'" for each in APART)
 _ALL_BUT_APART = f"SELECT pk, sk, body FROM items WHERE {_OTHERS} ORDER BY pk, sk"
 

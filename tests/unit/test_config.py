@@ -46,6 +46,9 @@ BAD = {
     "account": {"SIGNET_ACCOUNT_ID": "1"},
     "region": {"AWS_REGION": "moon"},
     "quotas": {"SIGNET_QUOTAS": "200"},
+    "name with a hyphen": {"SIGNET_NAME": "signet-two"},
+    "name too long": {"SIGNET_NAME": "s" * 21},
+    "CRL host with a scheme": {"SIGNET_CRL_HOST": "http://d1.cloudfront.net"},
     "table": {"SIGNET_TABLE": "a"},
     "seconds": {"SIGNET_IDEMPOTENCY_SECONDS": "0"},
     "pending": {"SIGNET_PENDING_SECONDS": "901"},
@@ -67,6 +70,27 @@ def test_wrong_setting_is_refused_in_one_sentence_that_names_it(case: str) -> No
         Settings.from_env(BAD[case])
     assert next(iter(BAD[case])) in str(caught.value)
     assert str(caught.value).count("\n") == 0
+
+
+def test_names_on_aws_begin_with_that_of_the_installation() -> None:
+    two = Settings.from_env({"SIGNET_NAME": "signet2", "SIGNET_ACCOUNT_ID": "111122223333", "AWS_REGION": "eu-west-1"})
+    names = (two.table_name, two.secrets_key, two.journal_bucket, two.crl_bucket, two.metrics_namespace)
+    of_two = "signet2-journal-111122223333-eu-west-1", "signet2-crl-111122223333-eu-west-1"
+    assert names == ("signet2", "alias/signet2-secrets", *of_two, "Signet/signet2")
+    assert (Settings().table_name, Settings().secrets_key) == ("signet", "alias/signet-secrets")
+    assert Settings().metrics_namespace == "Signet"
+    own = Settings.from_env(
+        {"SIGNET_NAME": "signet2", "SIGNET_TABLE": "other", "SIGNET_KMS_SECRETS_KEY": "alias/other"}
+    )
+    assert (own.table_name, own.secrets_key) == ("other", "alias/other")
+
+
+def test_crls_of_the_stacks_bucket_have_the_host_name_in_front_of_it() -> None:
+    settings = Settings(buckets="s3", account_id="111122223333", crl_host="d1.cloudfront.net")
+    buckets = runtime.from_settings(settings).buckets
+    own, other = "signet-crl-111122223333-us-east-1", "signet-crl-own-x"
+    assert buckets.object_url(own, "crl/x.crl") == "http://d1.cloudfront.net/crl/x.crl"
+    assert buckets.object_url(other, "crl/x.crl") == f"http://{other}.s3.us-east-1.amazonaws.com/crl/x.crl"
 
 
 def test_passphrase_is_not_in_the_representation() -> None:

@@ -39,7 +39,9 @@ def test_bucket_in_s3_is_that_of_the_stack(s3: Any) -> None:
     policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
     assert policy == json.loads(buckets.policy(name))
     resources = yaml.safe_load((ROOT / "infrastructure" / "state.yaml").read_text())["Resources"]
-    text = json.dumps(resources["CrlBucketPolicy"]["Properties"]["PolicyDocument"])
+    document = resources["CrlBucketPolicy"]["Properties"]["PolicyDocument"]
+    assert document["Statement"][0].pop("Condition")["Fn::If"][2] == {"Ref": "AWS::NoValue"}  # unless in a VPC
+    text = json.dumps(document)
     text = re.sub(r'\{"Fn::Sub": "\$\{CrlBucket\.Arn\}([^"]*)"\}', rf'"arn:aws:s3:::{name}\1"', text)
     assert [each for each in policy["Statement"] if not each["Sid"].startswith("Signet")] == json.loads(text)[
         "Statement"
@@ -48,7 +50,7 @@ def test_bucket_in_s3_is_that_of_the_stack(s3: Any) -> None:
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert settings_of(s3, name) == {
         "ownership": [each["ObjectOwnership"] for each in bucket["OwnershipControls"]["Rules"]],
-        "blocked": [key for key, on in bucket["PublicAccessBlockConfiguration"].items() if on],
+        "blocked": [key for key, on in bucket["PublicAccessBlockConfiguration"].items() if on["Fn::If"][1]],
         "versioning": bucket["VersioningConfiguration"]["Status"],
         "old": (rule["Id"], rule["Status"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]),
     }
@@ -63,13 +65,17 @@ IDENTITIES = {
         "arn:aws-cn:iam::111122223333:role/signet-*",
     ),
     "role": ("arn:aws:sts::111122223333:assumed-role/dev-ops/bob", "arn:aws:iam::111122223333:role/dev-ops"),
+    "another installation's": (
+        "arn:aws:sts::111122223333:assumed-role/signet2-APIHandlerRole-X/signet",
+        "arn:aws:iam::111122223333:role/signet2-APIHandlerRole-X",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", IDENTITIES)
 def test_policy_lets_those_write_who_run_signet(case: str) -> None:
     identity, writer = IDENTITIES[case]
-    statements = json.loads(crl_bucket.policy("bucket", identity_arn=identity))["Statement"]
+    statements = json.loads(crl_bucket.policy("bucket", identity_arn=identity, name="signet"))["Statement"]
     writing = [each for each in statements if each["Effect"] == "Allow" and each["Action"] != "s3:GetObject"]
     assert [each["Condition"] for each in writing] == [{"ArnLike": {"aws:PrincipalArn": writer}}] * 2
     assert {action for each in writing for action in each["Action"]} == {
@@ -97,6 +103,9 @@ def test_bucket_of_the_owner_is_finished_only_if_it_is_untouched(s3: Any) -> Non
 
 def test_s3_addresses_are_formed_as_aws_forms_them() -> None:
     assert S3Buckets("eu-west-1").object_url("bucket", KEY) == f"http://bucket.s3.eu-west-1.amazonaws.com/{KEY}"
+    behind = S3Buckets("eu-west-1", hosts={"bucket": "d1.cloudfront.net"})
+    assert behind.object_url("bucket", KEY) == f"http://d1.cloudfront.net/{KEY}"
+    assert behind.object_url("other", KEY) == f"http://other.s3.eu-west-1.amazonaws.com/{KEY}"
     assert S3Buckets("eu-west-1").object_url("a.b", KEY) == f"http://s3.eu-west-1.amazonaws.com/a.b/{KEY}"
     assert S3Buckets("cn-north-1").object_url("bucket", KEY) == f"http://bucket.s3.cn-north-1.amazonaws.com.cn/{KEY}"
 

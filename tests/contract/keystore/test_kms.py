@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,7 +24,7 @@ from chalicelib.keystore import (
     KeyStoreThrottledError,
     kms_keys,
 )
-from chalicelib.keystore.kms import ACCOUNT_TAG, CA_TAG, TAG, TAG_VALUE, KmsKeyStore
+from chalicelib.keystore.kms import ACCOUNT_TAG, CA_TAG, TAG, KmsKeyStore
 from chalicelib.pki.x509 import algorithms, signed
 from chalicelib.runtime import from_settings
 from tests.support.authority_steps import create
@@ -36,7 +37,7 @@ ARN = "arn:aws:acm-pca:us-east-1:000000000000:certificate-authority/00000000-000
 SPECS = ["RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
 ACCOUNT = "000000000000"
 OWNED = [{"TagKey": ACCOUNT_TAG, "TagValue": ACCOUNT}]
-TAGS = [{"TagKey": TAG, "TagValue": TAG_VALUE}, *OWNED]
+TAGS = [{"TagKey": TAG, "TagValue": "ca-key"}, *OWNED]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_key_is_made_once_with_its_tags_and_deleted_with_its_alias(keys: KmsKeyS
     assert key_id == keys.key_id_of(ca_arn) == store().create_key(ca_arn, "EC_prime256v1")
     described = kms.describe_key(KeyId=key_id)["KeyMetadata"]
     tags = {each["TagKey"]: each["TagValue"] for each in kms.list_resource_tags(KeyId=described["KeyId"])["Tags"]}
-    assert tags == {TAG: TAG_VALUE, CA_TAG: ca_arn.rsplit("/", 1)[1]}
+    assert tags == {TAG: "ca-key", CA_TAG: ca_arn.rsplit("/", 1)[1]}
     keys.delete_key(key_id, ca_arn)
     assert kms.describe_key(KeyId=described["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
     with pytest.raises(KeyNotFoundError):
@@ -202,6 +203,24 @@ def test_unfit_key_of_an_owner_is_refused(keys: KmsKeyStore, kms: Any, case: str
     made = kms.create_key(**parameters)["KeyMetadata"]["KeyId"]
     with pytest.raises(KeyRefusedError, match=text):
         keys.check_key(made, "EC_prime256v1", ACCOUNT)
+
+
+def test_installations_have_keys_of_their_own(keys: KmsKeyStore, kms: Any, ca_arn: str) -> None:
+    """Roles may sign with the keys that have their installation's tag, and no key becomes that of two CAs."""
+    two = KmsKeyStore("us-east-1", secrets_key="alias/signet2-secrets", name="signet2")
+    alias = two.create_key(ca_arn, "EC_prime256v1")
+    assert alias == keys.key_id_of(ca_arn).replace("signet", "signet2")
+    made = kms.describe_key(KeyId=alias)["KeyMetadata"]["KeyId"]
+    tags = {each["TagKey"]: each["TagValue"] for each in kms.list_resource_tags(KeyId=made)["Tags"]}
+    assert tags[TAG] == "signet2:ca-key"
+    with pytest.raises(KeyNotFoundError):
+        keys.private_key(keys.key_id_of(ca_arn), ca_arn)
+    named = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=TAGS)["KeyMetadata"]["KeyId"]
+    with pytest.raises(KeyRefusedError, match="lacks the tag signet = signet2:ca-key"):
+        two.check_key(named, "EC_prime256v1", ACCOUNT)
+    kms.create_alias(AliasName=f"alias/signet2/{uuid.uuid4()}", TargetKeyId=named)
+    with pytest.raises(KeyRefusedError, match="belongs to a CA already"):
+        keys.check_key(named, "EC_prime256v1", ACCOUNT)
 
 
 def test_disabled_and_missing_keys_are_refused(keys: KmsKeyStore, kms: Any) -> None:

@@ -166,3 +166,42 @@ def test_both_stages_have_the_same_functions_and_policies() -> None:
     local, prod = (CONFIG["stages"][each]["lambda_functions"] for each in ("localstack", "prod"))
     assert local == prod
     assert prod.keys() == set(FUNCTIONS)
+
+
+# what the installation `signet` has, and what some function of it may do there
+OF_SIGNET: list[Call] = [
+    ("dynamodb:PutItem", TABLE, {}),
+    ("dynamodb:Query", TABLE, {}),
+    ("dynamodb:Scan", TABLE, {}),
+    ("kms:CreateKey", "*", TAGS | {"kms:KeyUsage": "SIGN_VERIFY"}),
+    ("kms:CreateKey", "*", OCSP_TAGS | {"kms:KeyUsage": "SIGN_VERIFY"}),
+    ("kms:CreateAlias", f"{ALIAS}signet/id", {}),
+    ("kms:DeleteAlias", f"{ALIAS}signet/id", {}),
+    ("kms:Sign", KEY, OWN_KEY),
+    ("kms:Sign", KEY, OCSP_KEY),
+    ("kms:ScheduleKeyDeletion", KEY, MADE_KEY),
+    ("kms:Decrypt", KEY, SECRETS),
+    ("s3:PutObject", f"{CRLS}/crl/id.crl", {}),
+    ("s3:PutObject", f"{REPORTS}/audit-report/id/id.json", {}),
+    ("s3:GetObject", f"{JOURNAL}/checkpoint", {}),
+    ("s3:PutBucketPolicy", OWN, {}),
+    ("sns:Publish", TOPIC, {}),
+    ("sqs:SendMessage", QUEUE, {}),
+    ("logs:PutLogEvents", LOGS, {}),
+]
+
+
+@pytest.mark.parametrize("call", OF_SIGNET, ids=lambda call: f"{call[0]} {call[1].rpartition(':')[2]}")
+def test_installations_of_an_account_cannot_reach_each_other(call: Call) -> None:
+    assert any(allows(function, call) for function in FUNCTIONS)
+    assert not any(
+        allows(function, call, name=other) for function in FUNCTIONS for other in ("signet2", "sig", "other")
+    )
+
+
+def test_another_installation_reaches_its_own() -> None:
+    action, resource, context = json.loads(json.dumps(OF_SIGNET[7]))
+    own = context | {"aws:ResourceTag/signet": "other:ca-key"}
+    assert allows("api_handler", (action, resource, own), name="other")
+    assert allows("api_handler", ("dynamodb:PutItem", TABLE.replace("signet", "other"), {}), name="other")
+    assert allows("publish_crls", ("s3:PutObject", f"{CRLS.replace('signet', 'other')}/crl/id.crl", {}), name="other")
