@@ -154,7 +154,7 @@ def rt(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch
     own_account(request.getfixturevalue("localstack"), monkeypatch)
     journal = f"signet-journal-{uuid.uuid4()}"  # names of buckets are unique among all accounts
     settings = Settings(data=data, state="dynamodb", buckets="s3", keys="kms", journal=journal)
-    make_state(settings.table, journal)
+    make_state(settings.table_name, journal)
     return replace(from_settings(settings), now=clock, buckets=OpenBuckets(settings.region))
 
 

@@ -80,7 +80,7 @@ def lambda_handler(work: Path, sizes: Sizes) -> list[Row]:
 
 def _runtime(work: Path) -> Runtime:
     settings = Settings(data=str(work), state="dynamodb", buckets="s3", keys="kms", journal=JOURNAL)
-    make_state(settings.table, JOURNAL)
+    make_state(settings.table_name, JOURNAL)
     rt = from_settings(settings)
     keys: Any = rt.keys
     keys._client.meta.events.register("before-send.kms.Sign", signed)

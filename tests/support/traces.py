@@ -61,7 +61,7 @@ class TracesInAws:
 
     def __init__(self, rt: Any) -> None:
         session: Any = boto3.session.Session(region_name=rt.settings.region)
-        self._table = rt.settings.table
+        self._table = rt.settings.table_name
         self._s3, self._kms, self._dynamodb = (session.client(each) for each in ("s3", "kms", "dynamodb"))
 
     def ca_keys(self) -> set[str]:

@@ -213,7 +213,7 @@ def test_clock_is_compared_with_that_of_a_url(
 
 def test_home_on_aws_is_checked_as_well(tmp_path: Path, aws: None) -> None:
     settings = Settings(data=str(tmp_path / "none"), state="dynamodb", buckets="s3", keys="kms")
-    make_state(settings.table, settings.journal_bucket)
+    make_state(settings.table_name, settings.journal_bucket)
     rt = from_settings(settings)
     access_keys.ensure_root_key(rt)
     (finding,) = [finding for _, findings in doctor.examine(rt) for finding in findings]

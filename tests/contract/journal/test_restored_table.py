@@ -41,7 +41,7 @@ def rt(request: pytest.FixtureRequest, aws: None, tmp_path: Path, clock: Clock) 
     keys = "kms" if request.config.getoption("--localstack") else "software"
     journal = f"signet-drill-{os.urandom(8).hex()}"
     settings = Settings(data=str(tmp_path / "home"), state="dynamodb", buckets="s3", keys=keys, journal=journal)
-    make_state(settings.table, journal)
+    make_state(settings.table_name, journal)
     return process(settings, clock)
 
 
@@ -80,7 +80,7 @@ def test_table_restored_to_an_earlier_moment_keeps_what_was_promised_since(
     key = access_keys.create_access_key(rt, rt.settings.account_id, "x")
     publish_due_crls(rt, seconds=60)
     rt.journal.run(rt.now())
-    moment = export(rt.settings.table)
+    moment = export(rt.settings.table_name)
 
     clock.forward(seconds=600)
     revoke(acm_pca, arn, revoked)
@@ -92,7 +92,7 @@ def test_table_restored_to_an_earlier_moment_keeps_what_was_promised_since(
     rt.journal.run(rt.now())
     before = number(published(rt, arn))
 
-    recover(rt.settings.table, moment)
+    recover(rt.settings.table_name, moment)
     clock.forward(seconds=60)
     rt = process(rt.settings, clock)
     client = client_for(rt)

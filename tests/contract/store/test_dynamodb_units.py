@@ -91,7 +91,7 @@ class Meter:
 def rt(aws: None, tmp_path: Path, clock: Clock) -> Any:
     """A laptop home whose state is in DynamoDB."""
     settings = Settings(data=str(tmp_path), state="dynamodb")
-    create_table(boto3.session.Session().client("dynamodb", region_name=settings.region), settings.table)
+    create_table(boto3.session.Session().client("dynamodb", region_name=settings.region), settings.table_name)
     return replace(from_settings(settings), now=clock)
 
 
