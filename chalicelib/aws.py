@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_AGENT = "signet"  # in CloudTrail
 CONNECT_SECONDS = 1.0  # for each IP address of the service
 QUIET_SECONDS = 10.0
 _CREATING = threading.Lock()  # clients share boto3's session, which saves most of their cost but is not thread-safe
@@ -60,6 +61,8 @@ class CircuitBreaker:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=limits.answer_seconds,
             retries={"mode": "standard", "total_max_attempts": limits.tries},
+            parameter_validation=False,  # the service validates as well, and types are checked before
+            user_agent=_AGENT,  # botocore would put its own together twice for each call
         )
         with _CREATING:
             client = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
