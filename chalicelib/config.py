@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -314,7 +315,7 @@ class Settings:
             values.setdefault("region", region)
         settings = cls(**values)
         settings.check()
-        return settings if settings.data or not settings.is_on_disk else replace(settings, data=_found_home(source))
+        return settings if settings.data else replace(settings, data=_found_home(source))
 
     def check(self) -> None:
         """Raise `SettingsError` for the first invalid value."""
@@ -334,7 +335,7 @@ class Settings:
 
     def chosen(self) -> dict[str, str]:
         """The settings that differ from what they are by default, by their variables; secrets are left out."""
-        default = replace(type(self)(), data=_found_home(os.environ) if self.is_on_disk else "")  # noqa: TID251  the one reader
+        default = type(self)(data=_found_home(os.environ))  # noqa: TID251  the one reader
         public = {str(entry.metadata["variable"]): entry.name for entry in fields(self) if not entry.metadata["secret"]}
         return {
             variable: getattr(self, name)
@@ -361,11 +362,13 @@ class Settings:
 
 def _found_home(environ: Mapping[str, str]) -> str:
     """The data directory that nobody named: a home here or above, else the user's own, which need not exist."""
+    with suppress(FileNotFoundError):  # the working directory was removed
+        if found := data_directory.above(Path.cwd()):
+            return str(found)
     try:
-        found = data_directory.above(Path.cwd())
-    except FileNotFoundError:  # the working directory was removed
-        found = None
-    return str(found or data_directory.of_user(environ, sys.platform))
+        return str(data_directory.of_user(environ, sys.platform))
+    except RuntimeError:  # nobody has told this process where its user's files are
+        return data_directory.NAME
 
 
 def _check_passphrase(name: str, passphrase: str) -> None:

@@ -15,6 +15,7 @@ from chalicelib import arn as arns
 from chalicelib import clock, runtime
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
+from chalicelib.cli import waiting
 from chalicelib.crl import distribution_points, freshness
 from chalicelib.monitor import health
 from chalicelib.pki.x509 import names
@@ -34,11 +35,22 @@ _COLUMNS = ("Name", "Type", "Status", "Issued", "Failed", "Time", "Revoked", "CR
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(*, as_json: bool) -> None:
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.IntRange(0, 3600),
+    is_flag=False,
+    flag_value=waiting.SECONDS,
+    help=f"First wait until the server of this home is healthy; without a number at most {waiting.SECONDS} seconds.",
+)
+def status(*, as_json: bool, seconds: int | None) -> None:
     """Show the CAs of this home, how fresh their CRLs are, and how many certificates they issued.
 
-    The exit code is 1 if a part of the home cannot do its work.
+    The exit code is 0 if all is well; 1 if a part of the home cannot do its work or, with --wait, if its server is not
+    healthy in time; 2 if there is no home.
     """
+    if seconds is not None:
+        waiting.wait(seconds)
     rt = runtime.from_env()
     problems = health.look(rt)
     for problem in problems:

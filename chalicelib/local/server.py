@@ -193,6 +193,18 @@ def check_port(port: int) -> None:
             raise ServeError(f"Port {port} on {ADDRESS} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
 
 
+def is_served(data: Path) -> bool:
+    """Tell whether a server holds the lock of a data directory."""
+    try:
+        with (data / "server.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Hold the server lock of a data directory; it ends with the process, even after kill -9."""

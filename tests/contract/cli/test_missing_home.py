@@ -138,6 +138,17 @@ def test_home_whose_database_is_lost_is_still_found(elsewhere: Path, found: Call
     assert found(elsewhere) == elsewhere / ".signet"
 
 
+def test_process_whose_user_has_no_directory_has_settings(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function on AWS may have none, and needs none."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert Settings.from_env({}).data_path == Path(".signet")
+
+
 def test_setting_goes_before_what_is_found(
     elsewhere: Path, found: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
