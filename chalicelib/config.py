@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib import data_directory
+from chalicelib.regions import PARTITION_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 NAME = "signet"  # of the installation on AWS that has no other
 
@@ -76,8 +77,12 @@ class Settings:
         "further host names of the laptop home's API and console, with commas between them; * for all",
     )
     account_id: str = _setting("SIGNET_ACCOUNT_ID", "000000000000", "account of the root access key, 12 digits")
-    region: str = _setting(
-        "AWS_REGION", "us-east-1", "region in ARNs, signatures and CRL URLs; else AWS_DEFAULT_REGION"
+    region: str = _setting("AWS_REGION", "us-east-1", "region where nothing names another one; else AWS_DEFAULT_REGION")
+    regions: str = _setting(
+        "SIGNET_REGIONS",
+        "",
+        "whose CAs this home has: those of every region, or of its own; default: every in the laptop home, else own",
+        choices=("", "every", "own"),
     )
     name: str = _setting(
         "SIGNET_NAME", NAME, "name of this installation on AWS, with which the names of its resources begin"
@@ -234,6 +239,19 @@ class Settings:
         return self.ocsp_url.rstrip("/")
 
     @property
+    def regions_served(self) -> Collection[str]:
+        """The regions that requests may be signed for."""
+        if (self.regions or ("every" if self._is_local else "own")) == "own":
+            return (self.region,)
+        return PARTITION_OF if self.region in PARTITION_OF else (*PARTITION_OF, self.region)
+
+    @property
+    def _is_local(self) -> bool:
+        """True if nothing of this home is a service of AWS, each of which has one region."""
+        chosen = (self.state, self.buckets, self.keys, self.events)
+        return chosen == ("sqlite", "directory", "software", "log")
+
+    @property
     def reaches_private_networks(self) -> bool:
         """True if the monitor may follow host names of CA configurations to private IP addresses."""
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
@@ -355,6 +373,10 @@ class Settings:
             raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID and SIGNET_TEST_SECRET_ACCESS_KEY go together: set both.")
         if self.callers == "iam" and self.state == "sqlite":
             raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
+        if self.regions == "every" and not self._is_local:
+            raise SettingsError(
+                "SIGNET_REGIONS is 'every', but state, keys, buckets or events are in AWS, in one region."
+            )
         for name in ("public_url", "ocsp_url"):
             if not _is_address(getattr(self, name) or self.base_url):
                 raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))

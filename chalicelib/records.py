@@ -24,7 +24,7 @@ class IdempotencyToken:
     """A client's token within its scope.
 
     Attributes:
-        scope: account, operation and CA (or "-" where there is none yet) joined by "/".
+        scope: account, operation and CA (or the region where there is none yet) joined by "/".
         fingerprint: SHA-256 of the parameters that must not differ under one token.
         expires_at: after that, the token counts as unused.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import data_directory
@@ -35,6 +36,11 @@ def system_clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  the one clock
 
 
+@lru_cache(maxsize=128)
+def _settings_in(settings: Settings, region: str) -> Settings:
+    return replace(settings, region=region)
+
+
 def random_serial_number() -> int:
     """Return a serial number: 128 random bits as AWS uses, never zero (RFC 5280 section 4.1.2.2)."""
     return secrets.randbits(128) or random_serial_number()
@@ -52,6 +58,7 @@ class Caller:
     Attributes:
         principal: the name of a principal; of a session of a role "assumed-role/ROLE/SESSION".
         operation: of AWS Private CA; of another service with its prefix, such as "sts:AssumeRole".
+        region: for which the request is signed; empty: for none, as in the console, so that lists have all regions.
         session: of a role, if the caller has one.
     """
 
@@ -59,6 +66,7 @@ class Caller:
     access_key_id: str
     principal: str
     operation: str = ""
+    region: str = ""
     facts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
     session: Session | None = None
 
@@ -104,6 +112,12 @@ class Runtime:
     noted_uses: dict[str, datetime] = field(default_factory=dict)
     known: dict[tuple[str, ...], tuple[Any, datetime]] = field(default_factory=dict)
     issuers: dict[str, Any] = field(default_factory=dict)
+
+    def in_region(self, region: str) -> Runtime:
+        """The same home, as a request for a region sees it; empty: the home's own region."""
+        if region in {"", self.settings.region}:
+            return self
+        return replace(self, settings=_settings_in(self.settings, region))
 
 
 def from_env(

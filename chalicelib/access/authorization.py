@@ -131,6 +131,7 @@ def request_of(
             (conditions.PRINCIPAL_ARN, (principal_arn,)),
             (conditions.TOKEN_ISSUE_TIME, _issued_at(caller)),
             (conditions.PRINCIPAL_ACCOUNT, (caller.account_id,)),
+            (conditions.REQUESTED_REGION, (rt.settings.region,)),
             *conditions.time_facts(rt.now()),
             (conditions.TEMPLATE_ARN, (template_arn,) if template_arn else ()),
             *caller.facts,

@@ -30,7 +30,7 @@ T = TypeVar("T")
 TEMPLATE_ARN = "acm-pca:TemplateArn"
 CURRENT_TIME, EPOCH_TIME = "aws:CurrentTime", "aws:EpochTime"
 PRINCIPAL_ACCOUNT, PRINCIPAL_ARN, PRINCIPAL_ORG_ID = "aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalOrgID"
-SECURE_TRANSPORT, SOURCE_IP = "aws:SecureTransport", "aws:SourceIp"
+REQUESTED_REGION, SECURE_TRANSPORT, SOURCE_IP = "aws:RequestedRegion", "aws:SecureTransport", "aws:SourceIp"
 EXTERNAL_ID, SESSION_NAME, TOKEN_ISSUE_TIME = "sts:ExternalId", "sts:RoleSessionName", "aws:TokenIssueTime"
 REQUEST_TAG, RESOURCE_TAG, TAG_KEYS = "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"
 # Keys that requests may lack; nobody here belongs to an organization. Of any other key, no value means: it is unknown.
@@ -39,7 +39,16 @@ _OPTIONAL = frozenset(
 )
 _OPTIONAL_PREFIXES = (REQUEST_TAG.lower(), RESOURCE_TAG.lower())
 _ALWAYS = frozenset(
-    key.lower() for key in (CURRENT_TIME, EPOCH_TIME, PRINCIPAL_ACCOUNT, PRINCIPAL_ARN, SECURE_TRANSPORT, SOURCE_IP)
+    key.lower()
+    for key in (
+        CURRENT_TIME,
+        EPOCH_TIME,
+        PRINCIPAL_ACCOUNT,
+        PRINCIPAL_ARN,
+        REQUESTED_REGION,
+        SECURE_TRANSPORT,
+        SOURCE_IP,
+    )
 )
 
 

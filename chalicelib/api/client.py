@@ -105,10 +105,11 @@ class Client:
         Raises:
             ApiError: IssueCertificate would refuse the request.
         """
+        rt = dispatch.at_its_ca(self.rt, request)
         if not is_counted:
-            throttling.take_token(self.rt, self.caller, "IssueCertificate")
-        with recording.operation(self.rt, self.caller, "ExplainIssuance") as entry:
-            explained = dispatch.perform(self.rt, self.caller, "IssueCertificate", request, _PLANNING, entry)
+            throttling.take_token(rt, self.caller, "IssueCertificate")
+        with recording.operation(rt, self.caller, "ExplainIssuance") as entry:
+            explained = dispatch.perform(rt, self.caller, "IssueCertificate", request, _PLANNING, entry)
         return cast("Explanation", explained)
 
     def plan_authority(self, **request: object) -> None:

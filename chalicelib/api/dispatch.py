@@ -11,6 +11,7 @@ from chalicelib.access import access_keys, authorization, conditions, role_sessi
 from chalicelib.api import constraints, iam_callers, model, protocols, sigv4, throttling
 from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
+from chalicelib.ca import find
 from chalicelib.journal import JournalError
 from chalicelib.journal.journal import NotServingError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
@@ -127,6 +128,7 @@ def check_size(request: WireRequest) -> None:
 def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: Mapping[str, Operation]) -> bytes:
     name = protocol.operation_of(request)
     caller = authenticate(rt, request, protocol.signed)
+    rt = rt.in_region(caller.region)
     described = model.operations()[name]
     if name not in operations:
         raise errors.UnknownOperationException(f"The operation {name} is not available here yet.")
@@ -139,10 +141,19 @@ def _answer(rt: Runtime, protocol: Protocol, request: WireRequest, operations: M
 
 
 def call(rt: Runtime, caller: Caller, name: str, request: Mapping[str, Any]) -> Any:
-    """Call an operation for a request that did not come over the wire; refusals are raised."""
+    """Call an operation for a request that did not come over the wire; refusals are raised.
+
+    It goes to the region of its CA, as no signature names one.
+    """
+    rt = at_its_ca(rt, request)
     throttling.take_token(rt, caller, name)
     with recording.operation(rt, caller, name) as entry:
         return perform(rt, caller, name, request, OPERATIONS, entry)
+
+
+def at_its_ca(rt: Runtime, request: Mapping[str, Any]) -> Runtime:
+    """The home in the region of the CA that a request names, if it names one."""
+    return find.at(rt, next((str(request[member]) for member in _CA_MEMBERS & request.keys()), ""))
 
 
 def perform(  # noqa: PLR0917  what a call is made of
@@ -191,7 +202,7 @@ def authenticate(
             signed=signed,
             secret_of=partial(_secret_of, rt),
             equalize=partial(equalize, rt),
-            region=rt.settings.region,
+            regions=rt.settings.regions_served,
             now=rt.now(),
             service=service,
         )

@@ -43,10 +43,12 @@ def explain_issuance(rt: Runtime, request: WireRequest, ca_id: str) -> WireRespo
 
 
 def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
-    caller = acting(rt, authenticate(rt, request), "SearchCertificates")
+    caller = authenticate(rt, request)
+    rt = rt.in_region(caller.region)
+    caller = acting(rt, caller, "SearchCertificates")
     with recording.operation(rt, caller, "SearchCertificates") as entry:
         values = _query(request.query)
-        arn = find.arn_of(rt, caller.account_id, ca_id)
+        arn = find.arn_here(rt, caller.account_id, ca_id)
         entry.begin_operation({"CertificateAuthorityArn": arn, "Filters": sorted(values)})
         limit, token = int(values.pop("maxResults", search.MAX_PAGE)), values.pop("nextToken", None)
         certificates, next_token = search.search_certificates(
@@ -57,10 +59,12 @@ def _search(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
 
 
 def _explain(rt: Runtime, request: WireRequest, ca_id: str) -> bytes:
-    caller = acting(rt, authenticate(rt, request), "IssueCertificate")
+    caller = authenticate(rt, request)
+    rt = rt.in_region(caller.region)
+    caller = acting(rt, caller, "IssueCertificate")
     with recording.operation(rt, caller, "ExplainIssuance") as entry:
         decoded = json_codec.decode("IssueCertificateRequest", request.body)
-        arn = find.arn_of(rt, caller.account_id, ca_id)
+        arn = find.arn_here(rt, caller.account_id, ca_id)
         if decoded.setdefault("CertificateAuthorityArn", arn) != arn:
             raise errors.ValidationException("CertificateAuthorityArn is not the certificate authority in the path.")
         constraints.check("IssueCertificateRequest", decoded)

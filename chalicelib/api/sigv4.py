@@ -22,7 +22,7 @@ from chalicelib.audit.notes import Origin
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from chalicelib.audit.notes import Channel
     from chalicelib.identities import Session
@@ -120,7 +120,7 @@ def verify(
     signed: tuple[str, ...],
     secret_of: Callable[[str, str | None], Secret | None],
     equalize: Callable[[bool | None], None],
-    region: str,
+    regions: Collection[str],
     now: datetime,
     service: str = SERVICE,
 ) -> Caller:
@@ -135,7 +135,7 @@ def verify(
         secret_of: looks up an access key by its id and the session token that came with it.
         equalize: called before such a refusal with True if the access key exists, and with None if a session token
             came with it; spends the time of the other cases.
-        region: the region that the credential must name.
+        regions: the credential must name one of these.
         now: the time.
         service: the service that the credential must name.
 
@@ -148,7 +148,7 @@ def verify(
     """
     _check_form(request)
     credential, signed_headers, signature = _authorization(request.header("authorization") or "")
-    _check_scope(credential, _date(request), (region, service), now)
+    _check_scope(credential, _date(request), regions, service, now)
     _check_signed(request, signed_headers, signed)
     token = request.header(SESSION_HEADER)
     known = secret_of(credential.access_key_id, token)
@@ -167,17 +167,18 @@ def verify(
         account_id=known.account_id,
         access_key_id=credential.access_key_id,
         principal=known.principal,
+        region=credential.region,
         facts=request.facts,
         session=known.session,
     )
 
 
-def is_plausible(request: WireRequest, *, region: str, now: datetime, service: str = SERVICE) -> bool:
+def is_plausible(request: WireRequest, *, regions: Collection[str], now: datetime, service: str = SERVICE) -> bool:
     """Tell whether a request may be signed, by its head alone: `verify` refuses others whatever their body is."""
     try:
         _check_form(request)
         credential, _, _ = _authorization(request.header("authorization") or "")
-        _check_scope(credential, _date(request), (region, service), now)
+        _check_scope(credential, _date(request), regions, service, now)
     except errors.ApiError:
         return False
     return True
@@ -281,15 +282,20 @@ def _moment(date: str) -> datetime:
         raise errors.IncompleteSignatureException("The header x-amz-date is not a valid time.") from error
 
 
-def _check_scope(credential: CredentialScope, date: str, scope: tuple[str, str], now: datetime) -> None:
-    """See that a signature is of now, and for this region and service."""
+def _check_scope(credential: CredentialScope, date: str, regions: Collection[str], service: str, now: datetime) -> None:
+    """See that a signature is of now, and for one of these regions and this service."""
     signed_at = _moment(date)
     if abs(now - signed_at) > SKEW:
         word = "expired" if signed_at < now else "not yet current"
         raise errors.InvalidSignatureException(
             f"Signature {word}: {date} is more than 5 minutes from {now.strftime('%Y%m%dT%H%M%SZ')}."
         )
-    expected = (date[:8], *scope)
+    if credential.region not in regions and len(regions) > 1:
+        raise errors.InvalidSignatureException(
+            f"Credential should be scoped to a valid region, not '{credential.region}'."
+        )
+    region = credential.region if credential.region in regions else next(iter(regions))
+    expected = (date[:8], region, service)
     if (credential.date, credential.region, credential.service) != expected:
         raise errors.InvalidSignatureException(f"Credential should be scoped to '{'/'.join(expected)}'.")
 

@@ -70,7 +70,7 @@ def is_plausible(rt: Runtime, request: WireRequest) -> bool:
     """Tell by its head whether a request may be answered: it is signed for STS, or not signed at all."""
     if request.header("authorization") is None:
         return True
-    return sigv4.is_plausible(request, region=rt.settings.region, now=rt.now(), service=SERVICE)
+    return sigv4.is_plausible(request, regions=rt.settings.regions_served, now=rt.now(), service=SERVICE)
 
 
 def _answer(rt: Runtime, request: WireRequest) -> bytes:
@@ -80,6 +80,7 @@ def _answer(rt: Runtime, request: WireRequest) -> bytes:
     caller = dispatch.authenticate(rt, request, service=SERVICE) if is_signed else None
     if caller is not None:
         limits.take_request(rt, caller)
+        rt = rt.in_region(caller.region)
     values = query_codec.decode(request.body)
     name = values.pop("Action", "")
     action = _ACTIONS.get(name)

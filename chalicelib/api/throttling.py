@@ -13,7 +13,7 @@ from chalicelib.access import limits
 if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
-# Requests per second that AWS allows an account by default; a bucket holds the tokens of one second.
+# Requests per second that AWS allows an account in a region by default; a bucket holds the tokens of one second.
 RATES = {
     "GetCertificate": 75,
     "IssueCertificate": 25,
@@ -63,6 +63,6 @@ def take_token(rt: Runtime, caller: Caller, operation: str) -> None:
     limits.take_request(rt, caller)
     if rt.settings.rates == "none":
         return
-    rate = RATES[operation]
-    if not rates.take(rt.rate_tokens, (caller.account_id, operation), rate=rate, most=rate, now=rt.now()):
+    rate, account = RATES[operation], f"{caller.account_id}/{rt.settings.region}"
+    if not rates.take(rt.rate_tokens, (account, operation), rate=rate, most=rate, now=rt.now()):
         raise errors.ThrottlingException("Rate exceeded", retry_after_seconds=1)

@@ -22,7 +22,21 @@ _CA_RESOURCE = re.compile(r"arn:[^:]+:acm-pca:[^:]*:[0-9]*:certificate-authority
 
 
 def arn_of(rt: Runtime, account_id: str, ca_id: str) -> str:
-    """The ARN of an account's CA with this id, if there is one."""
+    """The ARN of an account's CA with this id, in whichever region; without such a CA, in this one."""
+    found = rt.store.authority_arn(account_id, ca_id) if len(rt.settings.regions_served) > 1 else None
+    return found or arn_here(rt, account_id, ca_id)
+
+
+def at(rt: Runtime, arn: str) -> Runtime:
+    """The home in the region of a CA, for what no signature brings to a region; without a CA as it is."""
+    try:
+        return rt.in_region(arns.parse_ca_arn(arn).region)
+    except arns.ArnError:
+        return rt
+
+
+def arn_here(rt: Runtime, account_id: str, ca_id: str) -> str:
+    """The ARN of an account's CA with this id in this region, if there is one."""
     region = rt.settings.region
     return str(arns.CertificateAuthorityArn(arns.partition_of(region), region, account_id, ca_id))
 

@@ -11,8 +11,10 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+_COMMAND = re.compile(r"aws acm-pca .*?(?=aws acm-pca |\Z)", re.DOTALL)
+_OF_A_CA = re.compile(r"--(?:certificate-authority|resource)-arn arn:[a-z-]+:acm-pca:([a-z0-9-]+):")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -27,6 +29,21 @@ def command(operation: str, request: Mapping[str, Any] | None = None, note: str 
     words = [f"aws acm-pca {_dashed(operation)}"]
     words += [f"--{_dashed(name)} {_value(value)}" for name, value in (request or {}).items()]
     return " \\\n  ".join([*words, note] if note else words)
+
+
+def from_region(commands: Iterable[str], home: str) -> tuple[str, ...]:
+    """Commands as a client of one region needs them: those about a CA of another region name that."""
+    return tuple(_COMMAND.sub(lambda found: _regional(found[0], home), text) for text in commands)
+
+
+def _regional(text: str, home: str) -> str:
+    named = _OF_A_CA.search(text)
+    return text if named is None or named[1] == home else in_region(text, named[1])
+
+
+def in_region(text: str, region: str) -> str:
+    """A command with the option that names a region."""
+    return text.replace("aws acm-pca ", f"aws --region {region} acm-pca ")
 
 
 def _dashed(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import authorization, sharing
+from chalicelib.ca import find
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import certificates
 
@@ -128,6 +129,7 @@ def is_allowed(rt: Runtime, caller: Caller, need: str, resource: str) -> bool:
         return caller.principal == ADMINISTRATOR
     if need == MANAGE_HOME:
         return caller.principal == ADMINISTRATOR and caller.account_id == rt.settings.account_id
+    rt = find.at(rt, resource)
     if need == _ISSUE:
         return any(sharing.templates_of(rt, caller, resource))
     operation, template_arn = _split(rt, need)

@@ -131,7 +131,8 @@ def _with_authority(visit: Visit) -> Visit:
         other = access_sharing.arn_of_shared(rt, caller.account_id, ca_id)
         if other is not None:
             arn, granted = other, access_sharing.granted(rt, caller, other)
-    return replace(visit, authority=web.Authority(rt, caller, arn, granted))
+    authority = web.authority(rt, caller, arn, granted)
+    return replace(visit, rt=authority.rt, authority=authority, home_region=rt.settings.region)
 
 
 def _view(page: Page, visit: Visit) -> Callable[[Visit], WireResponse]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup, escape
 
 from chalicelib.console import authority_frame, fields, severity, static_files, text, theme, web
+from chalicelib.console.commands import from_region
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import algorithms, display
 from chalicelib.printable import printable, printable_lines
@@ -166,7 +167,7 @@ def page(
             theme=theme.of(visit.request),
             themes=theme.THEMES,
             this_page=theme.here(visit) if status in authority_frame.SHOWN else "",
-            commands=commands,
+            commands=from_region(commands, visit.home_region or settings.region),
             **values,
         )
     )

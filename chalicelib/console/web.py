@@ -113,6 +113,11 @@ class Authority:
         return authorization.decide(self.rt, replace(self.caller, operation=operation), self.arn).allowed
 
 
+def authority(rt: Runtime, caller: Caller, arn: str, granted: Granted | None = None) -> Authority:
+    """A CA of any region."""
+    return Authority(find.at(rt, arn), caller, arn, granted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """A request to a page.
@@ -125,6 +130,7 @@ class Visit:
         token: the proof that a form of this visit has to carry.
         authority: the CA that the path names.
         operation: what services that the page uses act as: the first that the page needs; see `needs.py`.
+        home_region: the home's region, on pages of a CA, which have the region of the CA.
         judge: tells of a visit whether it may lead on to a page; see `may`.
         known: answers of `judge`.
     """
@@ -138,6 +144,7 @@ class Visit:
     session: identities.ConsoleSession | None = None
     token: str = ""
     authority: Authority | None = None
+    home_region: str = ""
     operation: str = ""
     judge: Callable[[Visit, str, str, str], bool] = lambda *_: False
     known: dict[tuple[str, str, str], bool] = field(default_factory=dict)

@@ -102,7 +102,7 @@ class Application:
         if protocols.is_query(request):
             plausible = sts.is_plausible(self._rt, request)
         else:
-            plausible = sigv4.is_plausible(request, region=self._rt.settings.region, now=self._rt.now())
+            plausible = sigv4.is_plausible(request, regions=self._rt.settings.regions_served, now=self._rt.now())
         if plausible:
             return None
         if head.path.startswith(lanes.EXTENSIONS):

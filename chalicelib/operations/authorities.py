@@ -58,13 +58,13 @@ def describe_certificate_authority(
 def list_certificate_authorities(
     rt: Runtime, caller: Caller, request: shapes.ListCertificateAuthoritiesRequest
 ) -> shapes.ListCertificateAuthoritiesResponse:
-    """List the caller's CAs, or those of other accounts that share them, by id, at most 100 a page, DELETED ones too.
+    """List the caller's CAs in a region, or those of others that share them, by id, at most 100, DELETED ones too.
 
     Raises:
         InvalidNextTokenException: the token is not from this list.
     """
     owner = request.get("ResourceOwner", "SELF")
-    list_name = f"ListCertificateAuthorities/{owner}"
+    list_name = f"ListCertificateAuthorities/{owner}/{caller.region}"
     try:
         after = paging.decode(rt, caller, list_name, request.get("NextToken"))
     except paging.TokenError as error:
@@ -85,7 +85,7 @@ def _own_page(
     rt: Runtime, caller: Caller, limit: int, after: str | None
 ) -> tuple[list[CertificateAuthority], str | None]:
     """A page of the caller's CAs, and the ARN it ends at if another one follows."""
-    cas = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after)
+    cas = rt.store.list_certificate_authorities(caller.account_id, limit=limit + 1, after=after, region=caller.region)
     return cas[:limit], cas[limit - 1].arn if len(cas) > limit else None
 
 
@@ -93,7 +93,7 @@ def _shared_page(
     rt: Runtime, caller: Caller, limit: int, after: str | None
 ) -> tuple[list[CertificateAuthority], str | None]:
     """The same for CAs of other accounts that the caller may describe."""
-    ca_arns = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after)
+    ca_arns = rt.store.list_shared(caller.account_id, limit=limit + 1, after=after, region=caller.region)
     reader = replace(caller, operation="DescribeCertificateAuthority")
     cas = [
         rt.store.get_certificate_authority(arn)

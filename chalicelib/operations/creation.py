@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Caller, Runtime
 
 _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
+_STANDARDS_OF_CHINA = frozenset({"CCPC_LEVEL_1_OR_HIGHER"})  # no default fits there: AWS says so of the member
 
 
 def create_certificate_authority(
@@ -77,7 +78,8 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
     """Check a request and return the CA it asks for; nothing is written. Errors as in creation, except the bucket's."""
     configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
     standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")
-    if standard not in _STANDARDS:
+    region, now = rt.settings.region, rt.now()
+    if standard not in (_STANDARDS_OF_CHINA if arns.partition_of(region) == "aws-cn" else _STANDARDS):
         raise errors.InvalidArgsException(
             "A certificate authority cannot be created in this region with the specified security standard.",
             member=("KeyStorageSecurityStandard",),
@@ -86,7 +88,6 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         _check_configuration(configuration)
     tag_pairs = tags.merged((), request.get("Tags", []))
     key_sha256 = _key_sha256(rt, caller, tag_pairs, configuration["KeyAlgorithm"])
-    region, now = rt.settings.region, rt.now()
     ca_arn = arns.CertificateAuthorityArn(arns.partition_of(region), region, caller.account_id, rt.new_id())
     return CertificateAuthority(
         arn=str(ca_arn),

@@ -1,5 +1,7 @@
 """Idempotency tokens: scoped to account, operation and CA; bound to the parameters that decide what is made.
 
+Where there is no CA yet, the region takes its place.
+
 A client that retries may compute some parameters again (an end date from "now + duration", say), so the caller of
 `token_of` names those that count.
 """
@@ -26,14 +28,14 @@ MISMATCH = (
 
 
 def token_of(
-    rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], *, ca_id: str = "-"
+    rt: Runtime, caller: Caller, operation: str, token: str | None, parameters: Mapping[str, Any], *, ca_id: str = ""
 ) -> IdempotencyToken | None:
     """The token as the store keeps it; None if the client sent none."""
     if token is None:
         return None
     text = json.dumps(parameters, sort_keys=True, default=_as_text)
     return IdempotencyToken(
-        scope=f"{caller.account_id}/{operation}/{ca_id}",
+        scope=f"{caller.account_id}/{operation}/{ca_id or rt.settings.region}",
         token=token,
         fingerprint=hashlib.sha256(text.encode()).hexdigest(),
         expires_at=rt.now() + timedelta(seconds=int(rt.settings.idempotency_seconds)),

@@ -19,13 +19,15 @@ _WITH_PARTITIONS = 100  # times as many certificates, with a partitioned CRL
 
 
 def check_authorities(rt: Runtime, account_id: str) -> None:
-    """See that an account may have another CA; those that are DELETED count until they can be restored no more.
+    """See that an account may have another CA in a region; those that are DELETED count while they can be restored.
 
     Raises:
         LimitExceededException: it may not.
     """
     most = _quotas(rt)[0]
-    if most is not None and len(rt.store.list_authority_ids(account_id)) >= most:
+    if most is None or len(rt.store.list_authority_ids(account_id)) < most:
+        return
+    if len(rt.store.list_certificate_authorities(account_id, limit=max(most, 1), region=rt.settings.region)) >= most:
         raise errors.LimitExceededException(f"The account {account_id} has its {most} certificate authorities.")
 
 

@@ -158,10 +158,17 @@ class Store(
         """Return the ARN of the CA, of any account, that has a public key; None if no CA has it."""
         ...
 
+    def authority_arn(self, account_id: str, ca_id: str) -> str | None:
+        """Return the ARN of an account's CA with this id, in whichever region; it may be seconds old."""
+        ...
+
     def list_certificate_authorities(
-        self, account_id: str, *, limit: int, after: str | None = None
+        self, account_id: str, *, limit: int, after: str | None = None, region: str = ""
     ) -> list[CertificateAuthority]:
-        """Return up to `limit` CAs of an account, ordered by CA id, starting after the CA id `after`; consistent."""
+        """Return up to `limit` CAs of an account, ordered by CA id, starting after the CA id `after`; consistent.
+
+        Those of one region, or of all if `region` is empty.
+        """
         ...
 
     def list_accounts(self) -> list[str]:
@@ -310,8 +317,11 @@ class Store(
         """Tell whether the CA's policy names an account or all of them: the same reads whether there is such a CA."""
         ...
 
-    def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
-        """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`."""
+    def list_shared(self, account_id: str, *, limit: int, after: str | None = None, region: str = "") -> list[str]:
+        """Return the ARNs of CAs whose policy names an account, ordered by CA id, starting after the CA id `after`.
+
+        Those of one region, or of all if `region` is empty.
+        """
         ...
 
     def accept_shares(self, account_id: str, owner: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib import arn as arns
 from chalicelib.records import CertificateAuthority, FormerCertificate, OcspResponder
 from chalicelib.store import ConflictError, KeyTakenError, items
-from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Put
+from chalicelib.store.table import ABSENT, ConditionFailedError, Delete, Item, Key, Put
 from chalicelib.store.table_base import Base, check_fingerprint, token_write, version_is
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Write
 
 _ACCOUNTS = "ACCOUNTS"
-_MOST_IDS = 10_000
+_MOST_IDS, _ARNS = 10_000, 20_000
 _DEAD = frozenset({"FAILED", "DELETED"})  # nobody can use such a CA: its token is free again
 
 
@@ -68,10 +68,21 @@ class Authorities(Base):
         item = self.table.get(items.ca_key(key_sha256))
         return None if item is None else str(item["arn"])
 
+    def authority_arn(self, account_id: str, ca_id: str) -> str | None:
+        key = Key(f"ACCOUNT#{account_id}", f"CA#{ca_id}")
+        if key not in self._arns:
+            item = self.table.get(key)
+            if item is None:
+                return None
+            if len(self._arns) >= _ARNS:
+                self._arns.clear()
+            self._arns[key] = str(item["arn"])
+        return self._arns[key]
+
     def list_certificate_authorities(
-        self, account_id: str, *, limit: int, after: str | None = None
+        self, account_id: str, *, limit: int, after: str | None = None, region: str = ""
     ) -> list[CertificateAuthority]:
-        page = self.table.query(f"ACCOUNT#{account_id}", after=f"CA#{after or ''}", limit=limit)
+        page = self._in_region(f"ACCOUNT#{account_id}", region, after=after, limit=limit)
         return [self._authority(item) for item in page]
 
     def list_authority_ids(self, account_id: str) -> list[str]:

@@ -8,6 +8,7 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from chalicelib import arn as arns
 from chalicelib.records import CertificateAuthority
 from chalicelib.store import TokenMismatchError, items
 from chalicelib.store.table import ABSENT, Clause, Delete, Item, Key, Put
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Table
 
 _CACHED, _CONVERTED = 1000, 2000
+_PAGE = 100
 MOST_WRITES = 100  # in a transaction
 
 
@@ -30,6 +32,7 @@ class Base:
         self.table = table
         self._cache: dict[str, CertificateAuthority] = {}
         self._converted: dict[str, tuple[Item, CertificateAuthority]] = {}
+        self._arns: dict[Key, str] = {}
 
     def probe(self, *, now: datetime) -> None:
         key = items.probe_key()
@@ -67,6 +70,18 @@ class Base:
         self.table.write(Delete(items.segment_list_key(crl_arn)))  # first: segments without the list are ignored
         pk = items.segments_partition(crl_arn)
         self._delete([items.segment_key(crl_arn, str(item["segment_id"])) for item in self.table.query(pk)])
+
+    def _in_region(self, pk: str, region: str, *, after: str | None, limit: int) -> Iterator[Item]:
+        """Yield up to `limit` items of a partition whose ARN has a region, or of any region if it is empty."""
+        position, size = f"CA#{after or ''}", limit
+        while True:
+            page = list(self.table.query(pk, after=position, limit=size))
+            found = [item for item in page if not region or arns.parse_ca_arn(str(item["arn"])).region == region]
+            yield from found[:limit]
+            limit -= len(found)
+            if limit <= 0 or len(page) < size:
+                return
+            position, size = str(page[-1]["sk"]), max(size, _PAGE)
 
     def _delete(self, keys: Iterable[Key]) -> None:
         removals = [Delete(key) for key in keys]

@@ -75,8 +75,8 @@ class Policies(Base):
     def is_shared(self, ca_arn: str, account_id: str) -> bool:
         return any(self.table.get_many([items.share_key(name, ca_arn) for name in (account_id, ANYBODY)]))
 
-    def list_shared(self, account_id: str, *, limit: int, after: str | None = None) -> list[str]:
-        page = self.table.query(f"SHARED#{account_id}", after=f"CA#{after or ''}", limit=limit)
+    def list_shared(self, account_id: str, *, limit: int, after: str | None = None, region: str = "") -> list[str]:
+        page = self._in_region(f"SHARED#{account_id}", region, after=after, limit=limit)
         return [str(item["arn"]) for item in page]
 
     def accept_shares(self, account_id: str, owner: str) -> None:

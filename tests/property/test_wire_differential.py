@@ -122,7 +122,7 @@ def test_verify_accepts_what_botocore_signs(
         signed=("x-amz-target",),
         secret_of=lambda key_id, _: Secret("000000000000", SECRET, "administrator", None) if key_id == KEY_ID else None,
         equalize=EVENED.append,
-        region="us-east-1",
+        regions=("us-east-1",),
         now=claimed,
     )
     assert caller.access_key_id == KEY_ID

@@ -104,29 +104,37 @@ def client_for(
     secret: str | None = None,
     token: str | None = None,
     protocol: str = "json",
+    region: str = "us-east-1",
 ) -> Any:
-    """A client of a runtime, with its root key or the given one, that speaks one of botocore's protocols."""
-    client = _client(rt, "acm-pca", access_key_id, secret, token)
+    """A client for a region, with the runtime's root key or the given one, that speaks one of botocore's protocols."""
+    client = _client(rt, "acm-pca", access_key_id, secret, token, region)
     client.meta.service_model.__dict__["resolved_protocol"] = protocol  # chooses the parser of answers
     client._serializer = create_serializer(protocol, include_validation=False)
     return client
 
 
 def sts_for(
-    rt: Runtime, *, access_key_id: str | None = None, secret: str | None = None, token: str | None = None
+    rt: Runtime,
+    *,
+    access_key_id: str | None = None,
+    secret: str | None = None,
+    token: str | None = None,
+    region: str = "us-east-1",
 ) -> Any:
     """A client of AWS STS at the same address, with the root key or the given one."""
-    return _client(rt, "sts", access_key_id, secret, token)
+    return _client(rt, "sts", access_key_id, secret, token, region)
 
 
-def _client(rt: Runtime, service: str, access_key_id: str | None, secret: str | None, token: str | None) -> Any:
+def _client(  # noqa: PLR0917  what a client is made of
+    rt: Runtime, service: str, access_key_id: str | None, secret: str | None, token: str | None, region: str
+) -> Any:
     signet_app.use_runtime(rt)
     if access_key_id is None:
         root = access_keys.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
     client: Any = _session().client(
         service,  # type: ignore[call-overload]  # one of two
-        region_name="us-east-1",
+        region_name=region,
         endpoint_url="http://127.0.0.1:8000",
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret,

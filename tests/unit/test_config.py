@@ -14,6 +14,7 @@ import yaml
 from chalicelib import arn, logs, runtime
 from chalicelib.buckets.s3 import S3Buckets
 from chalicelib.config import Settings, SettingsError, aws_files
+from chalicelib.regions import PARTITION_OF
 from chalicelib.store.dynamodb import DynamoTable
 from tests.support.home import ROOT
 
@@ -45,6 +46,9 @@ BAD = {
     "port text": {"SIGNET_PORT": "http"},
     "account": {"SIGNET_ACCOUNT_ID": "1"},
     "region": {"AWS_REGION": "moon"},
+    "regions": {"SIGNET_REGIONS": "all"},
+    "regions of a table": {"SIGNET_REGIONS": "every", "SIGNET_STATE": "dynamodb"},
+    "regions of buckets": {"SIGNET_REGIONS": "every", "SIGNET_BUCKETS": "s3"},
     "quotas": {"SIGNET_QUOTAS": "200"},
     "name with a hyphen": {"SIGNET_NAME": "signet-two"},
     "name too long": {"SIGNET_NAME": "s" * 21},
@@ -123,10 +127,25 @@ def test_partition_and_domain_follow_from_the_region() -> None:
     partitions = botocore.session.get_session().get_data("partitions")["partitions"]
     regions = {region: each for each in partitions for region in each["regions"] if not region.endswith("-global")}
     assert len(regions) > 40
+    assert {region: each["id"] for region, each in regions.items()} == PARTITION_OF
     for region, partition in regions.items():
         assert Settings(region=region).region == region
         assert arn.partition_of(region) == partition["id"]
         assert arn.domain_of(region) == partition["outputs"]["dnsSuffix"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"regions": "own"}, {"state": "dynamodb"}, {"keys": "kms"}, {"buckets": "s3"}, {"events": "eventbridge"}],
+    ids=str,
+)
+def test_home_that_uses_a_service_of_aws_has_its_own_region_alone(chosen: dict[str, str]) -> None:
+    assert list(Settings(region="eu-west-1", **chosen).regions_served) == ["eu-west-1"]
+
+
+def test_laptop_home_has_every_region_and_its_own_though_nobody_knows_it() -> None:
+    assert set(Settings().regions_served) == set(PARTITION_OF)
+    assert set(Settings(region="eu-new-9").regions_served) == {*PARTITION_OF, "eu-new-9"}
 
 
 def test_what_lambda_logs_is_json_too() -> None:

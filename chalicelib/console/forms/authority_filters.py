@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib.ca import state
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ TYPES = ("ROOT", "SUBORDINATE")
 STATUSES = ("ACTIVE", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "DELETED", "CREATING", "FAILED")
 EXPIRIES = {"30": "within 30 days", "90": "within 90 days", "365": "within a year", "past": "in the past"}
 ORDERS = ("name", "-name", "type", "-type", "status", "-status", "expires", "-expires", "created", "-created")
-FIELDS = ("q", "status", "type", "tag", "expires", "sort")
+FIELDS = ("q", "region", "status", "type", "tag", "expires", "sort")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _CHOICES = {"status": STATUSES, "type": TYPES, "expires": tuple(EXPIRIES), "sort": ORDERS}
 
@@ -62,6 +63,16 @@ def listed(rt: Runtime, cas: Iterable[CertificateAuthority], typed: Mapping[str,
     return sorted(by_name, key=keys[wanted], reverse=order.startswith("-"))  # type: ignore[arg-type]  # comparable
 
 
+def regions_of(cas: Iterable[CertificateAuthority]) -> list[str]:
+    """The regions of some CAs."""
+    return sorted({region_of(ca) for ca in cas})
+
+
+def region_of(ca: CertificateAuthority) -> str:
+    """The region of a CA."""
+    return arns.parse_ca_arn(ca.arn).region
+
+
 def _row(ca: CertificateAuthority, now: datetime) -> Listed:
     not_after = state.not_after_of(ca)
     return Listed(ca, state.name_of(ca), state.status_until(ca, not_after, now), not_after)
@@ -92,6 +103,7 @@ def _expires(row: Listed, within: str, now: datetime) -> bool:
 
 _PASSES: dict[str, Callable[[Listed, str, datetime], bool]] = {
     "q": _has_text,
+    "region": lambda row, region, _: region_of(row.ca) == region,
     "status": lambda row, status, _: row.status == status,
     "type": lambda row, kind, _: row.ca.type == kind,
     "tag": _has_tag,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.console.fields import MOST_CHARACTERS
 from chalicelib.console.forms import revocation_checks
 from chalicelib.console.forms.refusals import every_problem
-from chalicelib.console.forms.wizard_draft import WizardDraft, create_request, tags_of
+from chalicelib.console.forms.wizard_draft import DEFAULTS, WizardDraft, create_request, tags_of
 
 if TYPE_CHECKING:
     from chalicelib.api.client import Client
@@ -17,17 +17,22 @@ MOST_IN_A_STEP = 32768  # more than fifty tags may have
 _SAMPLE_SUBJECT = {"CommonName": "sample"}
 
 
-def problems_of(client: Client, step: str, typed: Typed) -> Problems:
-    """The problems of a step; none if the next step may open."""
+def problems_of(client: Client, step: str, typed: Typed, region: str = "") -> Problems:
+    """The problems of a step for a CA in a region; none if the next step may open."""
     if step == "revocation":
         return revocation_checks.problems_of(client.rt, client.caller.account_id, typed)
     if step == "subject" and not typed:
         return {"": "A subject needs at least one field."}
 
     def check(typed: Typed) -> None:
-        client.plan_authority(**create_request(WizardDraft(steps={"subject": _SAMPLE_SUBJECT, step: typed})))
+        client.plan_authority(**create_request(_draft(step, typed, region)))
 
     return every_problem(check, typed, _samples(step, typed))
+
+
+def _draft(step: str, typed: Typed, region: str) -> WizardDraft:
+    steps = {"type": {**DEFAULTS["type"], "region": region}, "subject": _SAMPLE_SUBJECT}
+    return WizardDraft(steps={**steps, step: {"region": region, **typed} if step == "type" else typed})
 
 
 def _samples(step: str, typed: Typed) -> Typed:

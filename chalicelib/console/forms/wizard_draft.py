@@ -48,7 +48,7 @@ STEPS: dict[str, str] = {
 }
 ORDER = tuple(STEPS)
 FIELDS: dict[str, tuple[str, ...]] = {
-    "type": ("type",),
+    "type": ("type", "region"),
     "subject": tuple(SUBJECT),
     "key": ("algorithm",),
     "revocation": revocation_form.FIELDS,
@@ -151,8 +151,15 @@ def create_request(draft: WizardDraft) -> dict[str, Any]:
         },
         "RevocationConfiguration": revocation_form.configuration_of(draft.typed("revocation")),
     }
+    if region_of(draft).startswith("cn-"):  # where AWS has no default
+        request["KeyStorageSecurityStandard"] = "CCPC_LEVEL_1_OR_HIGHER"
     tags = tags_of(draft.typed("tags"))
     return request | ({"Tags": tags} if tags else {})
+
+
+def region_of(draft: WizardDraft) -> str:
+    """The region of the CA; empty: that of the home."""
+    return draft.typed("type").get("region", "")
 
 
 def permission_request(draft: WizardDraft, ca_arn: str) -> dict[str, Any] | None:

@@ -31,9 +31,10 @@ def rows(draft: WizardDraft) -> list[Row]:
     """Every value in the order of the steps."""
     kind, key = draft.typed("type").get("type", ""), draft.typed("key").get("algorithm", "")
     subject, tags = draft.typed("subject"), wizard_draft.tags_of(draft.typed("tags"))
-    renews = draft.typed("permission").get("acm")
+    renews, region = draft.typed("permission").get("acm"), wizard_draft.region_of(draft)
     return [
         Row("type", label_of("type"), text.word(kind)),
+        *([Row("type", label_of("region"), region)] if region else []),
         *(Row("subject", label_of(name), subject[name]) for name in SUBJECT if name in subject),
         Row("key", label_of("algorithm"), wizard_draft.KEYS.get(key, (key,))[0]),
         *(Row("revocation", label, value) for label, value in _revocation(draft.typed("revocation"))),

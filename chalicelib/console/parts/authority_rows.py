@@ -60,6 +60,11 @@ class AuthorityRow(NamedTuple):
     light: Light
     ocsp: Sign | None = None
 
+    @property
+    def region(self) -> str:
+        """The region in its ARN."""
+        return arns.parse_ca_arn(self.ca["Arn"]).region
+
 
 def row(rt: Runtime, ca: Authority) -> AuthorityRow:
     """The row for the CA of a page."""

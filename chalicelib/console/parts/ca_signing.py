@@ -40,8 +40,8 @@ def request(visit: Visit, issuer_arn: str, members: Mapping[str, Any]) -> dict[s
     Raises:
         ApiError: the visitor may not read the CSR or the CA that signs.
     """
-    issuer = web.Authority(visit.rt, visit.caller, issuer_arn).described
-    partition = arns.partition_of(visit.rt.settings.region)
+    issuer = web.authority(visit.rt, visit.caller, issuer_arn).described
+    partition = arns.parse_ca_arn(issuer_arn).partition
     return {
         "CertificateAuthorityArn": issuer_arn,
         "Csr": csr_of(visit.client, visit.ca.arn).encode(),

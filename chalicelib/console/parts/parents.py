@@ -89,7 +89,7 @@ def _is_below(ca: CertificateAuthority, path: Path) -> bool:
 
 def _may_sign(visit: Visit, arn: str) -> bool:
     """Tell whether the visitor may issue CA certificates with a CA, and get them."""
-    issuer = web.Authority(visit.rt, visit.caller, arn)
+    issuer = web.authority(visit.rt, visit.caller, arn)
     return (
         issuer.allows("DescribeCertificateAuthority")
         and issuer.allows("GetCertificate")

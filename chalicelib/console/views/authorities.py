@@ -63,6 +63,7 @@ def list_authorities(visit: Visit) -> WireResponse:
         typed=typed,
         problems=problems,
         is_filtered=bool(typed.keys() - {"sort"}),
+        regions=[(name, name) for name in authority_filters.regions_of(cas)],
         statuses=[(name, severity.AUTHORITY[name].word) for name in authority_filters.STATUSES],
         types=[(name, text.word(name)) for name in authority_filters.TYPES],
         expiries=list(authority_filters.EXPIRIES.items()),

@@ -184,7 +184,7 @@ def _signed(visit: Visit, typed: Typed, present: Path) -> Planned:
     parent = None if is_root else _parent(visit, typed, problems)
     if problems:
         raise _RefusedError(problems)
-    issuer = web.Authority(visit.rt, visit.caller, parent.arn if parent else visit.ca.arn)
+    issuer = web.authority(visit.rt, visit.caller, parent.arn if parent else visit.ca.arn)
     members = renewal_form.request_of(typed, present[0], is_root=is_root)
     asked = ca_signing.request(visit, issuer.arn, members)
     plan = visit.client.explain(**asked)["Plan"]
@@ -269,7 +269,7 @@ def _preview(visit: Visit, planned: Planned, worse: list[str], found: list[Effec
 
 def _named(visit: Visit, effect: Effect) -> Effect:
     """An effect without the name of a CA that the visitor may not see."""
-    is_known = not effect.ca_arn or web.Authority(visit.rt, visit.caller, effect.ca_arn).allows(_DESCRIBE)
+    is_known = not effect.ca_arn or web.authority(visit.rt, visit.caller, effect.ca_arn).allows(_DESCRIBE)
     return effect if is_known else effect._replace(name="A CA that you may not see", ca_arn="")
 
 

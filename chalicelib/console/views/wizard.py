@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors
+from chalicelib.api.client import Client
 from chalicelib.console import drafts, render, web
-from chalicelib.console.commands import command
+from chalicelib.console.commands import command, in_region
 from chalicelib.console.forms import revocation_checks, wizard_checks, wizard_draft, wizard_review
 from chalicelib.console.forms.refusals import reason_of
 from chalicelib.console.forms.wizard_draft import ORDER, STEPS, WizardDraft
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.forms.refusals import Problems
+    from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.web import Visit
 
 SECTION = "authorities"
@@ -68,11 +69,19 @@ def take_step(visit: Visit) -> WireResponse:
     if too_long := wizard_checks.too_long(typed):
         return _page(visit, step, replace(draft, steps={**draft.steps, step: typed}), too_long)
     checked = go not in {"back", "more"}
-    problems = wizard_checks.problems_of(visit.client, step, typed) if checked else {}
+    problems = _problems(visit, draft, step, typed) if checked else {}
     _change(visit, lambda current: current.with_step(step, typed, problems, checked=checked))
     more = "?more" if go == "more" else ""
     following = step if problems else _next(step, go)
     return web.redirect(visit, _address(visit.named["draft"], following) + ("" if problems else more))
+
+
+def _problems(visit: Visit, draft: WizardDraft, step: str, typed: Typed) -> Problems:
+    if step == "type" and typed.get("region", visit.rt.settings.region) not in visit.rt.settings.regions_served:
+        return {"region": "It must be one of these."}
+    region = typed.get("region", "") if step == "type" else wizard_draft.region_of(draft)
+    rt = visit.rt.in_region(region)
+    return wizard_checks.problems_of(Client(rt, visit.caller), step, typed, region)
 
 
 def _next(step: str, go: str) -> str:
@@ -132,9 +141,14 @@ def _page(visit: Visit, step: str, draft: WizardDraft, problems: Problems) -> Wi
         all_done=not draft.missing("review"),
         typed=typed,
         problems=problems,
-        commands=wizard_review.commands(draft, draft_id),
+        commands=_commands(visit, draft, draft_id),
         **_values(visit, step, draft, problems, more="more" in visit.request.query),
     )
+
+
+def _commands(visit: Visit, draft: WizardDraft, draft_id: str) -> tuple[str, ...]:
+    found, region = wizard_review.commands(draft, draft_id), wizard_draft.region_of(draft)
+    return found if region in {"", visit.rt.settings.region} else tuple(in_region(text, region) for text in found)
 
 
 def _values(visit: Visit, step: str, draft: WizardDraft, problems: Problems, *, more: bool) -> dict[str, Any]:
@@ -142,13 +156,15 @@ def _values(visit: Visit, step: str, draft: WizardDraft, problems: Problems, *, 
     if step == "revocation":
         return revocation_checks.shown(visit.rt, visit.caller.account_id, draft.typed(step), problems)
     tags = len(wizard_draft.tags_of(draft.typed("tags")))
+    settings = visit.rt.settings
     values: dict[str, dict[str, Any]] = {
+        "type": {"regions": sorted(settings.regions_served), "default_region": settings.region},
         "subject": {"names": wizard_draft.FIELDS["subject"]},
         "key": {"keys": wizard_draft.KEYS, "default_key": wizard_draft.DEFAULT_KEY},
         "tags": {"rows": min(tags + (3 if more else 1), wizard_draft.MOST_TAGS)},
         "permission": {
             "is_root": draft.typed("type").get("type") == "ROOT",
-            "on_aws": visit.rt.settings.state == "dynamodb",
+            "on_aws": settings.state == "dynamodb",
         },
         "review": {"rows": wizard_review.rows(draft)},
     }
@@ -157,7 +173,7 @@ def _values(visit: Visit, step: str, draft: WizardDraft, problems: Problems, *, 
 
 def _create(visit: Visit, draft: WizardDraft) -> WireResponse:
     """Create the CA of the review. The draft is the idempotency token, so that a second press creates no other one."""
-    draft_id, client = visit.named["draft"], visit.client
+    draft_id, client = visit.named["draft"], Client(visit.rt.in_region(wizard_draft.region_of(draft)), visit.caller)
     if draft.missing("review"):
         return web.redirect(visit, _address(draft_id, "review"))
     if problems := revocation_checks.settle_bucket(visit.rt, visit.caller.account_id, draft.typed("revocation")):

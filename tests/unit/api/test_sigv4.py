@@ -67,7 +67,7 @@ def verify(request: WireRequest, now: datetime | None = None) -> Any:
         signed=("x-amz-target",),
         secret_of=secret_of,
         equalize=EVENED.append,
-        region="us-east-1",
+        regions=("us-east-1",),
         now=now or claimed,
     )
 
