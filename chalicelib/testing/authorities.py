@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-_TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
+_CHINA = {"KeyStorageSecurityStandard": "CCPC_LEVEL_1_OR_HIGHER"}  # where AWS has no default
 _SIGNING = {
     "EC_prime256v1": "SHA256WITHECDSA",
     "EC_secp384r1": "SHA384WITHECDSA",
@@ -112,14 +112,16 @@ def _created(
             "Subject": {"CommonName": f"Test {kind.title()}"},
         },
         RevocationConfiguration={"CrlConfiguration": crl, "OcspConfiguration": {"Enabled": ocsp}},
+        **(_CHINA if client.meta.region_name.startswith("cn-") else {}),
     )
     return Authority(client, str(answer["CertificateAuthorityArn"]), "", "", signing_algorithm)
 
 
 def _installed(parent: Authority | None, ca: Authority, template: str, days: int) -> Authority:
     client, issuer = ca.client, parent or ca
+    partition = ca.arn.split(":")[1]
     csr = client.get_certificate_authority_csr(CertificateAuthorityArn=ca.arn)["Csr"]
-    arn = issuer.issue_for(csr.encode(), days=days, TemplateArn=_TEMPLATE.format(template))
+    arn = issuer.issue_for(csr.encode(), days=days, TemplateArn=f"arn:{partition}:acm-pca:::template/{template}/V1")
     certificate = client.get_certificate(CertificateAuthorityArn=issuer.arn, CertificateArn=arn)["Certificate"]
     above = {"CertificateChain": parent.certificate.encode()} if parent else {}
     client.import_certificate_authority_certificate(

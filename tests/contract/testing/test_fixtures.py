@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chalicelib.testing import interception, mock_acm_pca
+from chalicelib.testing import authorities, interception, mock_acm_pca
 from tests.support.authority_steps import create, fetch, issue
 from tests.support.hostile_csrs import HOSTILE
 
@@ -91,7 +91,7 @@ def test_session_token_of_somebody_else_is_taken(signet: Signet) -> None:
 )
 def test_region_has_its_partition_and_its_own_state(signet: Signet, region: str, partition: str) -> None:
     there = boto3.client("acm-pca", region_name=region)
-    arn = create(there)
+    arn = authorities.root(there).arn
     assert arn.startswith(f"arn:{partition}:acm-pca:{region}:")
     assert arns(there) == [arn]
     assert arns(boto3.client("acm-pca", "us-east-1")) == []
