@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 from chalicelib import errors
 from chalicelib.pki import errors as pki_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TABLE: tuple[tuple[type[Exception], type[errors.ApiError]], ...] = (
     (pki_errors.CsrError, errors.MalformedCSRException),
@@ -21,13 +15,14 @@ _TABLE: tuple[tuple[type[Exception], type[errors.ApiError]], ...] = (
 )
 
 
-@contextmanager
-def as_api_errors() -> Iterator[None]:
+class as_api_errors:  # noqa: N801  used like a function, as those of `pki.errors`
     """Turn a refusal of `pki` that the body raises into the exception that AWS names for it, with member and reason."""
-    try:
-        yield
-    except pki_errors.PkiError as refusal:
-        for kind, api_error in _TABLE:
-            if isinstance(refusal, kind):
-                raise api_error(str(refusal), member=refusal.member, reason=refusal.reason) from refusal
-        raise
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, refusal: BaseException | None, _traceback: object) -> None:
+        if isinstance(refusal, pki_errors.PkiError):
+            for kind, api_error in _TABLE:
+                if isinstance(refusal, kind):
+                    raise api_error(str(refusal), member=refusal.member, reason=refusal.reason) from refusal

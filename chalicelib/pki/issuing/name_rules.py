@@ -50,7 +50,7 @@ def names_of(subject_der: bytes, alternative_names: bytes | None, *, common_name
     Email addresses of the subject count always, as in OpenSSL. With `common_names`, so do common names that are a host
     name or an IP address, unless there is an alternative name of that form: some clients fall back to them.
     """
-    members = general_names.parse_general_names(alternative_names) if alternative_names is not None else []
+    members = general_names.parse_general_names(alternative_names) if alternative_names is not None else ()
     certified = [
         Name(member.tag, member.content, ("SubjectAlternativeNames", position, general_names.KINDS[member.tag]))
         for position, member in enumerate(members)

@@ -9,7 +9,7 @@ Source: RFC 5280 sections 4.1 and 4.2; CA/Browser Forum Baseline Requirements se
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from chalicelib.pki.asn1.der import Element
     from chalicelib.pki.lint.expectation import Expectation
     from chalicelib.pki.lint.reading import Reading
-    from chalicelib.pki.x509.extensions import Extension
 
 _CT_POISON = "1.3.6.1.4.1.11129.2.4.3"
 _SMIME_CAPABILITIES = "1.2.840.113549.1.9.15"
@@ -185,14 +184,9 @@ def _names(found: Reading, expected: Expectation, *, is_nameless: bool) -> None:
 def _is_as_its_template_says(found: Reading, expected: Expectation) -> None:
     for oid, (critical, value_der) in expected.profile.fixed.items():
         extension = found.extensions.get(oid)
-        rule = _TEMPLATE_RULES[oid]
-        _require(holds=extension is not None, rule=rule, text=f"Extension {oid} is missing.", oid=oid)
-        _require(
-            holds=extension == (oid, critical, value_der),
-            rule=rule,
-            text=f"Extension {oid} is not what the template {expected.template} says.",
-            oid=oid,
-        )
+        if extension != (oid, critical, value_der):
+            wrong = "is missing" if extension is None else f"is not what the template {expected.template} says"
+            raise LintError(_TEMPLATE_RULES[oid], f"Extension {oid} {wrong}.", oid=oid)
 
 
 def _has_the_extensions_that_it_must_have(found: Reading, expected: Expectation) -> None:
@@ -208,17 +202,13 @@ def _has_the_extensions_that_it_must_have(found: Reading, expected: Expectation)
 def _is_as_the_ca_says(found: Reading, expected: Expectation) -> None:
     for oid, content in expected.of_ca.items():
         rule, tags = _OF_CA[oid]
-        _require(
-            holds=_only(found.extensions[oid], *tags) == content,
-            rule=rule,
-            text=f"Extension {oid} is not what the CA says.",
-            oid=oid,
-        )
+        if _only(found.extensions[oid].value_der, *tags) != content:
+            raise LintError(rule, f"Extension {oid} is not what the CA says.", oid=oid)
 
 
-def _only(extension: Extension, *tags: int) -> bytes | None:
+@lru_cache(maxsize=256)  # all but key identifiers of subjects are those of CAs
+def _only(buffer: bytes, *tags: int) -> bytes | None:
     """Go down where each element holds one other alone; None: it does not, or has another tag."""
-    buffer = extension.value_der
     start, end = 0, len(buffer)
     with suppress(DerError):
         for tag in tags:
@@ -244,9 +234,9 @@ def _values(found: Reading, expected: Expectation) -> None:
 
 def _criticality(found: Reading, _expected: Expectation) -> None:
     for oid, critical, _ in found.extensions.values():
-        wrong = oid in (_NEVER_CRITICAL if critical else _ALWAYS_CRITICAL)
-        must = "must not be critical" if critical else "must be critical"
-        _require(holds=not wrong, rule="extension_criticality", text=f"Extension {oid} {must}.", oid=oid)
+        if oid in (_NEVER_CRITICAL if critical else _ALWAYS_CRITICAL):
+            must = "must not be critical" if critical else "must be critical"
+            raise LintError("extension_criticality", f"Extension {oid} {must}.", oid=oid)
 
 
 def _ca_or_not(found: Reading, expected: Expectation) -> None:

@@ -7,6 +7,7 @@ RFC 9881 section 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
@@ -30,13 +31,11 @@ class KeyAlgorithm:
     bits: int = 0
     curve: type[ec.EllipticCurve] | None = None
 
-    def fits(self, public_key: PublicKeyTypes) -> bool:
-        """Test that a key is of this algorithm."""
-        if isinstance(public_key, rsa.RSAPublicKey):
-            return public_key.key_size == self.bits
-        if isinstance(public_key, ec.EllipticCurvePublicKey):
-            return self.curve is not None and isinstance(public_key.curve, self.curve)
-        return isinstance(public_key, self.public_key)
+    def fits(self, kind: type, bits: int, curve: type) -> bool:
+        """Test that keys of a class, a size and a curve are of this algorithm."""
+        if not issubclass(kind, self.public_key):
+            return False
+        return bits == self.bits if self.curve is None and self.bits else self.curve in {None, curve}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,7 @@ LABELS = {
 NAMES_BY_IDENTIFIER = {algorithm.identifier_der: name for name, algorithm in SIGNING_ALGORITHMS.items()}
 
 
+@lru_cache(maxsize=len(KEY_ALGORITHMS))
 def valid_signing_algorithms(key_algorithm: str) -> tuple[str, ...]:
     """The signing algorithms of a key's family."""
     family = KEY_ALGORITHMS[key_algorithm].family
@@ -178,4 +178,10 @@ def check_foreign_algorithm(identifier: Element, *, takes_weak: bool = False) ->
 
 def key_algorithm_of(public_key: PublicKeyTypes) -> str | None:
     """The API's name for a public key's algorithm; None if the API has none."""
-    return next((name for name, algorithm in KEY_ALGORITHMS.items() if algorithm.fits(public_key)), None)
+    curve: type = type(getattr(public_key, "curve", None))
+    return _name_of(type(public_key), getattr(public_key, "key_size", 0), curve)
+
+
+@lru_cache(maxsize=64)
+def _name_of(kind: type, bits: int, curve: type) -> str | None:
+    return next((name for name, algorithm in KEY_ALGORITHMS.items() if algorithm.fits(kind, bits, curve)), None)

@@ -7,6 +7,7 @@ Source: RFC 5280 section 4.2.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.pki.asn1 import der, oids
@@ -62,6 +63,7 @@ def parse_basic_constraints(value_der: bytes) -> BasicConstraints:
     return BasicConstraints(is_ca, der.unsigned(members[1], "A path length") if len(members) == 2 else None)
 
 
+@lru_cache(maxsize=64)
 def key_usages(value_der: bytes) -> frozenset[str]:
     """List the API's names of the bits that are set in a KeyUsage.
 

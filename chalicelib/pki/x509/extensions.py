@@ -6,6 +6,7 @@ Source: RFC 5280 section 4.2.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.pki.asn1 import der, oids
@@ -58,13 +59,18 @@ class Extension(NamedTuple):
     @property
     def der(self) -> bytes:
         """The Extension SEQUENCE, in which DER leaves out a FALSE."""
-        critical = der.boolean_true() if self.critical else b""
-        return der.sequence(der.oid(self.oid), critical, der.tlv(der.OCTET_STRING, self.value_der))
+        return _encoded(self)
+
+
+@lru_cache(maxsize=256)  # most are those of templates and CAs
+def _encoded(extension: Extension) -> bytes:
+    critical = der.boolean_true() if extension.critical else b""
+    return der.sequence(der.oid(extension.oid), critical, der.tlv(der.OCTET_STRING, extension.value_der))
 
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
     """The SEQUENCE of the extensions."""
-    return der.sequence(*(extension.der for extension in extensions))
+    return der.sequence(*map(_encoded, extensions))
 
 
 def parse_extensions(extensions: Element) -> tuple[Extension, ...]:
@@ -107,6 +113,7 @@ def subject_key_identifier(key_identifier: bytes) -> Extension:
     return Extension(oids.SUBJECT_KEY_IDENTIFIER, critical=False, value_der=der.tlv(der.OCTET_STRING, key_identifier))
 
 
+@lru_cache(maxsize=256)
 def authority_key_identifier(key_identifier: bytes) -> Extension:
     """AuthorityKeyIdentifier with the key identifier alone."""
     value = der.sequence(der.tlv(0x80, key_identifier))
@@ -129,6 +136,7 @@ def extended_key_usage(purposes: Iterable[str], *, critical: bool = False) -> Ex
     return Extension(oids.EXTENDED_KEY_USAGE, critical, der.sequence(*map(der.oid, purposes)))
 
 
+@lru_cache(maxsize=256)
 def crl_distribution_points(url: str) -> Extension:
     """One distribution point with one full name, without reasons and without an issuer."""
     full_name = der.tlv(0xA0, der.tlv(0x86, url.encode("ascii")))
@@ -144,6 +152,7 @@ def issuing_distribution_point(url: str) -> Extension:
     return Extension(oids.ISSUING_DISTRIBUTION_POINT, critical=True, value_der=value)
 
 
+@lru_cache(maxsize=256)
 def authority_information_access(ocsp_url: str) -> Extension:
     """AuthorityInformationAccess with the address of an OCSP responder."""
     location = der.tlv(0x86, ocsp_url.encode("ascii"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import hosts
@@ -42,13 +43,14 @@ KINDS = {
 # reading
 
 
-def parse_general_names(value_der: bytes, gate: Gate = STRICT) -> list[Element]:
+@lru_cache(maxsize=16)  # a CSR, the plan and the linter hold the same bytes against the same rules
+def parse_general_names(value_der: bytes, gate: Gate = STRICT) -> tuple[Element, ...]:
     """Read and check the members of GeneralNames.
 
     Raises:
         PkiError: a name breaks a rule.
     """
-    return check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"), gate)
+    return tuple(check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"), gate))
 
 
 def check_general_names(list_: Element, gate: Gate = STRICT) -> list[Element]:

@@ -26,14 +26,19 @@ class Summary:
     """The names of a certificate as text.
 
     Attributes:
-        subject: the subject by RFC 2253.
+        subject_der: the subject's Name.
         subject_values: the value of each attribute of the subject.
         alternative_names: the value of each subject alternative name.
     """
 
-    subject: str
+    subject_der: bytes
     subject_values: tuple[str, ...]
     alternative_names: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """The subject by RFC 2253."""
+        return names.rfc2253(self.subject_der)
 
     @property
     def name(self) -> str:
@@ -41,7 +46,7 @@ class Summary:
         return self.alternative_names[0] if self.alternative_names else self.subject
 
 
-NO_NAMES = Summary(subject="", subject_values=(), alternative_names=())
+NO_NAMES = Summary(subject_der=der.sequence(), subject_values=(), alternative_names=())
 
 
 def of_certificate(certificate_der: bytes) -> Summary:
@@ -60,7 +65,7 @@ def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension]) -
     """Summarize a certificate of which the subject and the extensions are at hand."""
     alternative = (value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME)
     return Summary(
-        subject=names.rfc2253(subject_der),
+        subject_der=subject_der,
         subject_values=tuple(text for _, text in names.parse_name(der.read(subject_der), AWS)),
         alternative_names=tuple(text for value_der in alternative for text in alternative_names(value_der)),
     )
