@@ -48,7 +48,13 @@ class Settings:
     data: str = _setting(
         "SIGNET_DATA", "", "data directory on a laptop; default: .signet here or above, else the user's own"
     )
-    port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve` on 127.0.0.1; 0: any free one, for tests")
+    port: str = _setting("SIGNET_PORT", "8000", "port of `signet serve`; 0: any free one, for tests")
+    host: str = _setting(
+        "SIGNET_HOST", "127.0.0.1", "IPv4 address of `signet serve`; beyond loopback with SIGNET_ALLOW_PLAIN_HTTP=yes"
+    )
+    plain_http: str = _setting(
+        "SIGNET_ALLOW_PLAIN_HTTP", "no", "whether SIGNET_HOST may be of a network, without TLS", choices=("no", "yes")
+    )
     public_url: str = _setting(
         "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP URLs; default: http://127.0.0.1:PORT, or S3's URLs"
     )
@@ -229,7 +235,12 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Base of the URLs in certificates, without a final slash."""
-        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+        return (self.public_url or f"http://{self.reached_at}:{self.port}").rstrip("/")
+
+    @property
+    def reached_at(self) -> str:
+        """The address at which programs of this machine reach the server."""
+        return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104  compared, not bound
 
     @property
     def ocsp_base_url(self) -> str:
@@ -363,20 +374,36 @@ class Settings:
 
     def _check_pairs(self) -> None:
         """Raise `SettingsError` for settings that do not go together."""
-        if self.backups and not (self.backup_passphrase or self.backup_kms_key):
-            raise SettingsError("SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.")
-        if self.reminder_webhook and not self.reminder_secret:
-            raise SettingsError(
-                "SIGNET_REMINDER_WEBHOOK is set, but not SIGNET_REMINDER_SECRET, which signs reminders."
-            )
-        if bool(self.test_access_key_id) != bool(self.test_secret_access_key):
-            raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID and SIGNET_TEST_SECRET_ACCESS_KEY go together: set both.")
-        if self.callers == "iam" and self.state == "sqlite":
-            raise SettingsError("SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.")
-        if self.regions == "every" and not self._is_local:
-            raise SettingsError(
-                "SIGNET_REGIONS is 'every', but state, keys, buckets or events are in AWS, in one region."
-            )
+        has_backup_key = self.backup_passphrase or self.backup_kms_key
+        wrong = (
+            (
+                self.backups and not has_backup_key,
+                "SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.",
+            ),
+            (
+                self.reminder_webhook and not self.reminder_secret,
+                "SIGNET_REMINDER_WEBHOOK is set, but not SIGNET_REMINDER_SECRET, which signs reminders.",
+            ),
+            (
+                bool(self.test_access_key_id) != bool(self.test_secret_access_key),
+                "SIGNET_TEST_ACCESS_KEY_ID and SIGNET_TEST_SECRET_ACCESS_KEY go together: set both.",
+            ),
+            (
+                not self.host.startswith("127.") and self.plain_http != "yes",
+                f"SIGNET_HOST is '{self.host}', but Signet has no TLS: set SIGNET_ALLOW_PLAIN_HTTP=yes or use a proxy.",
+            ),
+            (
+                self.callers == "iam" and self.state == "sqlite",
+                "SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.",
+            ),
+            (
+                self.regions == "every" and not self._is_local,
+                "SIGNET_REGIONS is 'every', but state, keys, buckets or events are in AWS, in one region.",
+            ),
+        )
+        for is_wrong, sentence in wrong:
+            if is_wrong:
+                raise SettingsError(sentence)
         for name in ("public_url", "ocsp_url"):
             if not _is_address(getattr(self, name) or self.base_url):
                 raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))
@@ -412,6 +439,8 @@ def _refusal(name: str, value: str, rule: str) -> str:
 
 
 _LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _RULES = (
     ("quotas", r"none|aws|[0-9]{1,9},[0-9]{1,9}", "none, aws, or two numbers with a comma between them"),
     ("account_id", r"[0-9]{12}", "12 digits"),
@@ -432,6 +461,7 @@ _RULES = (
     ("test_secret_access_key", r"([!-~]{8,128})?", "8 to 128 characters of ASCII without spaces"),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
+    ("host", _IPV4, "an IPv4 address"),
     ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
     ("table", r"([a-zA-Z0-9_.-]{3,255})?", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("crl_host", r"([a-z0-9-]{1,63}\.){1,10}[a-z0-9-]{2,63}|", "a host name in lower case"),

@@ -98,8 +98,8 @@ def signet_home(work: Path) -> Iterator[Endpoint]:
     port = free_port()
     settings = {"SIGNET_PORT": str(port), "SIGNET_DATA": str(work / "home")}
     with _served(work, [BIN / "signet", "serve"], settings, lambda: _answers(f"http://127.0.0.1:{port}/healthz")):
-        command = [BIN / "signet", "env", "--json"]
-        found = subprocess.run(command, env=_environment(settings), capture_output=True, check=True)
+        words = (BIN / "signet", "env", "--json")
+        found = subprocess.run(words, env=_environment(settings), capture_output=True, check=True)
         said = json.loads(found.stdout)
         key = said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"]
         yield Endpoint(said["AWS_ENDPOINT_URL_ACM_PCA"], *key, str(work / "home"))

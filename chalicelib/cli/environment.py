@@ -13,7 +13,6 @@ import click
 from chalicelib import config, files, runtime
 from chalicelib.access import access_keys
 from chalicelib.cli.recorded import recorded
-from chalicelib.local import server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +27,7 @@ _ADMINISTRATOR = """This access key is the administrator's: it may do everything
 
 def endpoint(settings: Settings) -> str:
     """Return the URL of the API on a laptop."""
-    return f"http://{server.ADDRESS}:{settings.port}"
+    return f"http://{settings.reached_at}:{settings.port}"
 
 
 # What an AWS client would take in the place of the access key: the token of a session, or another profile.

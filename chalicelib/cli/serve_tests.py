@@ -43,8 +43,8 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
     settings = Settings.from_env()
     if named := [name for name in _OF_A_HOME if name in settings.chosen()]:
         raise SettingsError(f"{named[0]} names a home, and `signet serve --test` uses none: unset it.")
-    port = server.free_port() if settings.port == "0" else int(settings.port)
-    server.check_port(port)
+    port = server.free_port(settings.host) if settings.port == "0" else int(settings.port)
+    server.check_port(settings.host, port)
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
     signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate), seed)
@@ -56,7 +56,7 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
 
     try:
         application = TestApplication(signet, Gateway(signet_app.app), signet_app.use_runtime)
-        server.run(port, application, TestSchedules(signet), ready)
+        server.run(settings.host, port, application, TestSchedules(signet), ready)
     finally:
         signet.close()
     logging.shutdown()

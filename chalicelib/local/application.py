@@ -71,7 +71,10 @@ class Application:
         headers = tuple((name.lower(), value) for name, value in scope.headers.items())
         try:
             response = await self._answer(
-                HttpRequest(scope.method, scope.path, scope.query_string, headers, b""), protocol
+                HttpRequest(
+                    scope.method, scope.path, scope.query_string, headers, b"", scope.client.rpartition(":")[0]
+                ),
+                protocol,
             )
         except bodies.BodyRefusedError as error:
             response = refusal(error.status, (("Connection", "close"),))

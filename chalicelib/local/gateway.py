@@ -41,13 +41,14 @@ _CHALICE_405 = '{"Code":"MethodNotAllowedError"'  # the application's own 405 be
 
 
 class HttpRequest(NamedTuple):
-    """A request as the server read it; `path` has no query."""
+    """A request as the server read it; `path` has no query, and `source` is the client's IP address."""
 
     method: str
     path: str
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    source: str = LambdaEventConverter.LOCAL_SOURCE_IP
 
     def header(self, name: str) -> str:
         """Return the first value of a header; empty if there is none."""
@@ -107,7 +108,7 @@ class Gateway:
             "requestContext": {
                 "httpMethod": request.method,
                 "resourcePath": route,
-                "identity": {"sourceIp": LambdaEventConverter.LOCAL_SOURCE_IP},
+                "identity": {"sourceIp": request.source},
                 "path": request.path,
             },
             "headers": dict(request.headers),

@@ -21,8 +21,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253}?)\.?(?::[0-9]{1,5}
 
 
 def names_of(settings: Settings) -> frozenset[str]:
-    """List the names: those of loopback, of the public URL, and those that the setting adds."""
-    own = (urlsplit(settings.public_url).hostname, *settings.host_names)
+    """List the names: those of loopback, of the public URL, the server's address, and those that the setting adds."""
+    own = (urlsplit(settings.public_url).hostname, settings.reached_at, *settings.host_names)
     return LOOPBACK | {name.lower() for name in own if name}
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 only."""
+"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 unless SIGNET_HOST says otherwise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-ADDRESS = "127.0.0.1"
 _HEADER_MILLISECONDS = 10_000
 _HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
 WRITE_MILLISECONDS = 30_000  # how long a client may take nothing of its answer
@@ -75,7 +74,7 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
     if rt.settings.port == "0":
         raise ServeError("SIGNET_PORT=0 is for `signet serve --test` alone: certificates contain the port.")
     with locked(rt.settings.data_path):
-        check_port(int(rt.settings.port))
+        check_port(rt.settings.host, int(rt.settings.port))
         files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
         if reason := doctor.at_start(rt):
             raise ServeError(reason)
@@ -83,12 +82,12 @@ def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
         reconcile.bring_forward(rt)
         try:
             sequencing.start()
-            run(int(rt.settings.port), Application(rt, Gateway(app)), scheduler, ready)
+            run(rt.settings.host, int(rt.settings.port), Application(rt, Gateway(app)), scheduler, ready)
         finally:
             sequencing.stop()
 
 
-def run(port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
+def run(host: str, port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
     """Serve an application, with the schedules beside it, until SIGINT or SIGTERM.
 
     The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on until
@@ -101,16 +100,18 @@ def run(port: int, application: Application, scheduler: Schedules, ready: Callab
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(port, application, scheduler, ready))
+        loop.run_until_complete(_serve(host, port, application, scheduler, ready))
     finally:
         application.close()
         scheduler.stop()
 
 
-async def _serve(port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
+async def _serve(
+    host: str, port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]
+) -> None:
     server = Server(
         application,
-        address=ADDRESS,
+        address=host,
         port=port,
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
@@ -130,8 +131,8 @@ async def _serve(port: int, application: Application, scheduler: Schedules, read
     for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     serving = loop.create_task(server.serve())
-    await _accepting(port, serving)
-    _limit_writes(port)
+    await _accepting(host, port, serving)
+    _limit_writes(host, port)
     scheduler.start()
     ready()
     await asyncio.wait({serving, loop.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,11 +142,11 @@ async def _serve(port: int, application: Application, scheduler: Schedules, read
         task.result()
 
 
-async def _accepting(port: int, serving: asyncio.Task[Any]) -> None:
+async def _accepting(host: str, port: int, serving: asyncio.Task[Any]) -> None:
     """Wait until the port answers."""
     while not serving.done():
         try:
-            _, writer = await asyncio.open_connection(ADDRESS, port)
+            _, writer = await asyncio.open_connection(host, port)
         except OSError:
             await asyncio.sleep(0.02)
         else:
@@ -160,7 +161,7 @@ def _allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def _limit_writes(port: int) -> None:
+def _limit_writes(host: str, port: int) -> None:
     """Let the kernel end connections whose clients stop reading; granian has no such limit and hides its socket.
 
     Source: tcp(7), TCP_USER_TIMEOUT, which accepted connections inherit.
@@ -172,25 +173,25 @@ def _limit_writes(port: int) -> None:
         with suppress(OSError):
             if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 with socket.socket(fileno=os.dup(descriptor)) as found:
-                    if found.getsockname() == (ADDRESS, port):
+                    if found.getsockname() == (host, port):
                         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_MILLISECONDS)
 
 
-def free_port() -> int:
+def free_port(host: str) -> int:
     """Return a port that nobody uses at the moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((ADDRESS, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def check_port(port: int) -> None:
+def check_port(host: str, port: int) -> None:
     """Raise `ServeError` if the port cannot be used."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, port))
+            probe.bind((host, port))
         except OSError as error:
-            raise ServeError(f"Port {port} on {ADDRESS} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
+            raise ServeError(f"Port {port} on {host} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
 
 
 def is_served(data: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cryptography.x509 import ocsp as x509_ocsp
@@ -11,15 +11,13 @@ from cryptography.x509 import ocsp as x509_ocsp
 import app as signet_app
 from chalicelib.config import Settings, SettingsError
 from chalicelib.local import host_names
-from chalicelib.local.gateway import Gateway, HttpRequest
+from chalicelib.local.application import Application
+from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse
 from chalicelib.monitor import ocsp_watch
 from tests.support.authority_steps import active_root
 from tests.support.authority_steps import issue as issue_by_api
-from tests.support.connections import Blocked, sent
+from tests.support.connections import Blocked, Headers, Protocol, Scope, sent
 from tests.support.console_steps import arn_of, issue, root
-
-if TYPE_CHECKING:
-    from chalicelib.local.application import Application
 
 pytestmark = pytest.mark.laptop
 
@@ -74,6 +72,31 @@ def test_own_host_name_is_answered(application: Application, gateway: Blocked, h
     gateway.go.set()
     assert asyncio.run(sent(application, "GET", "/healthz", host=host)).status == 200
     assert asyncio.run(sent(application, "POST", "/elsewhere", host=host)).status == 200
+
+
+def test_address_of_the_server_is_a_name_and_that_of_all_networks_is_none() -> None:
+    names = host_names.names_of(Settings(host="192.0.2.1", plain_http="yes"))
+    assert host_names.is_named(names, ["192.0.2.1:8000"])
+    everywhere = host_names.names_of(Settings(host="0.0.0.0", plain_http="yes"))
+    assert everywhere == host_names.LOOPBACK
+    assert not host_names.is_named(everywhere, ["0.0.0.0:8000"])
+
+
+def test_source_is_the_address_of_the_client(rt: Any) -> None:
+    """Conditions of policies and the brakes on guesses ask for it, and the server may be on a network."""
+    seen = list[HttpRequest]()
+
+    class Noting(Gateway):
+        def answer(self, request: HttpRequest) -> HttpResponse:
+            seen.append(request)
+            return HttpResponse(200, (), b"")
+
+    gateway = Noting(signet_app.app)
+    application = Application(rt, gateway)
+    scope = Scope("GET", "/console/sign-in", Headers(host="127.0.0.1"), client="192.0.2.9:50000")
+    asyncio.run(application(scope, Protocol(b"")))
+    application.close()
+    assert gateway._event(seen[0])["requestContext"]["identity"]["sourceIp"] == "192.0.2.9"
 
 
 def test_host_named_twice_is_none(rt: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -190,6 +191,24 @@ def test_health_console_and_extensions_answer(server: Server) -> None:
     assert len(found["Certificates"]) == 2
 
 
+def test_server_has_the_address_of_its_setting_alone(tmp_path: Path) -> None:
+    server = Server(tmp_path, SIGNET_HOST="127.0.0.2")
+    try:
+        assert server.ready["endpoint"].startswith("http://127.0.0.2:")
+        assert authorities.root(server.client()).certificate
+        port = int(server.ready["endpoint"].rsplit(":", 1)[1])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(
+                urllib.request.Request(server.ready["control"] + "state", headers={"Host": "signet.example"})
+            )
+        with caught.value as error:
+            assert error.code == 421
+    finally:
+        assert server.stop(signal.SIGTERM) == 0
+
+
 def test_end_of_the_server_leaves_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path)
     authorities.root(server.client())
@@ -245,6 +264,8 @@ def test_seed_and_access_key_are_the_same_on_every_run(tmp_path: Path) -> None:
         (["--test"], {"SIGNET_STATE": "dynamodb"}, 2, "SIGNET_STATE names a home"),
         (["--ready-file", "ready.json"], {}, 2, "--ready-file is for --test"),
         (["--seed", "7"], {}, 2, "--seed is for --test"),
+        (["--test"], {"SIGNET_HOST": "0.0.0.0"}, 2, "SIGNET_ALLOW_PLAIN_HTTP=yes"),
+        ([], {"SIGNET_HOST": "0.0.0.0"}, 2, "SIGNET_ALLOW_PLAIN_HTTP=yes"),
         ([], {"SIGNET_PORT": "0"}, 1, "SIGNET_PORT=0 is for"),
     ],
 )

@@ -27,6 +27,7 @@ class Scope(NamedTuple):
     headers: Headers
     query_string: str = ""
     proto: str = "http"
+    client: str = "127.0.0.1:50000"
 
 
 class Protocol:

@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class _Scope:
-    proto = "http"
+    proto, client = "http", "127.0.0.1:50000"
 
     def __init__(self, request: Request) -> None:
         self.method, self.path, self.query_string = request.method, request.path, request.query

@@ -29,6 +29,15 @@ def test_defaults_are_those_of_the_laptop_home() -> None:
     )
 
 
+def test_server_may_be_on_a_network_after_an_explicit_yes() -> None:
+    with pytest.raises(SettingsError, match="Signet has no TLS"):
+        Settings.from_env({"SIGNET_HOST": "192.0.2.1"})
+    yes = {"SIGNET_ALLOW_PLAIN_HTTP": "yes"}
+    assert Settings.from_env({"SIGNET_HOST": "192.0.2.1"} | yes).base_url == "http://192.0.2.1:8000"
+    assert Settings.from_env({"SIGNET_HOST": "0.0.0.0"} | yes).base_url == "http://127.0.0.1:8000"
+    assert Settings.from_env({"SIGNET_HOST": "127.0.0.2"}).base_url == "http://127.0.0.2:8000"
+
+
 def test_region_is_that_of_aws_clients() -> None:
     assert Settings.from_env({"AWS_DEFAULT_REGION": "eu-central-1"}).region == "eu-central-1"
     both = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_REGION": "eu-west-1"}
@@ -42,6 +51,10 @@ BAD = {
     "buckets": {"SIGNET_BUCKETS": "S3"},
     "keys": {"SIGNET_KEYS": "hsm"},
     "port 00": {"SIGNET_PORT": "00"},
+    "host name": {"SIGNET_HOST": "localhost"},
+    "IPv6": {"SIGNET_HOST": "::1"},
+    "address of four parts": {"SIGNET_HOST": "127.0.0.256"},
+    "network without TLS": {"SIGNET_HOST": "0.0.0.0"},
     "port 65536": {"SIGNET_PORT": "65536"},
     "port text": {"SIGNET_PORT": "http"},
     "account": {"SIGNET_ACCOUNT_ID": "1"},
