@@ -1,4 +1,4 @@
-"""`signet serve --test`: a server for tests, whose state ends with it."""
+"""`signet serve --test`: a server for tests, whose state ends with it, unless SIGNET_DATA keeps it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from chalicelib.testing.signet import Signet
 
-# They say where a home keeps what it has; this one has a temporary directory.
-_OF_A_HOME = ("SIGNET_DATA", "SIGNET_STATE", "SIGNET_BUCKETS", "SIGNET_KEYS", "SIGNET_JOURNAL", "SIGNET_BACKUPS")
+# They say where a home keeps what it has.
+_OF_A_HOME = ("SIGNET_STATE", "SIGNET_KEYS", "SIGNET_JOURNAL", "SIGNET_BACKUPS")
+# They put it into an AWS, which has to be one for tests.
+_OF_AWS = ("SIGNET_BUCKETS", "SIGNET_EVENTS")
 
 
 def serve(ready_file: Path | None, seed: int | None) -> None:
@@ -33,21 +35,29 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
         seed: makes serial numbers, ids and CA keys; None: they are random.
 
     Raises:
-        SettingsError: a setting names a home.
+        SettingsError: a setting names a home, or AWS itself.
         ServeError: the port is in use.
     """
     import app as signet_app
+    from chalicelib.testing import kept
     from chalicelib.testing.server import TestApplication, TestSchedules
     from chalicelib.testing.signet import Signet
 
     settings = Settings.from_env()
-    if named := [name for name in _OF_A_HOME if name in settings.chosen()]:
+    chosen = settings.chosen()
+    if named := [name for name in _OF_A_HOME if name in chosen]:
         raise SettingsError(f"{named[0]} names a home, and `signet serve --test` uses none: unset it.")
+    if (named := [name for name in _OF_AWS if name in chosen]) and not os.environ.get("AWS_ENDPOINT_URL"):  # noqa: TID251  botocore's
+        raise SettingsError(f"{named[0]} needs AWS_ENDPOINT_URL, the address of an AWS for tests such as LocalStack.")
+    directory = kept.checked(settings.data_path) if "SIGNET_DATA" in chosen else None
     port = server.free_port(settings.host) if settings.port == "0" else int(settings.port)
     server.check_port(settings.host, port)
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
-    signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate), seed)
+    try:
+        signet = Signet(replace(settings, port=str(port), audit="changes", csr_gate=gate), seed, directory)
+    except BlockingIOError:
+        raise SettingsError(f"{settings.data_path} is in use by another server.") from None
 
     def ready() -> None:
         if ready_file is not None:

@@ -41,15 +41,29 @@ _SECONDS = 3600.0  # as long as it takes
 
 
 class Regions:
-    """A home for each region that is asked for, until `close`."""
+    """A home for each region that is asked for, until `close`.
 
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults, seed: int | None = None) -> None:
+    The settings `buckets` and `events` may name those of an AWS, which then is one for tests, such as LocalStack.
+
+    Args:
+        settings: of each home, but for its region and its directory.
+        clock: of all homes.
+        faults: of all homes.
+        seed: makes serial numbers, ids and CA keys; None: they are random.
+        directory: where the homes are; None: a temporary directory.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, faults: Faults, seed: int | None = None, directory: Path | None = None
+    ) -> None:
         self._settings, self._clock, self._faults, self._seed = settings, clock, faults, seed
         self._lock, self._running = threading.Lock(), threading.RLock()
         self._homes: dict[str, Runtime] = {}
-        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))
+        self._directory = directory or Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))
         self._owned = (self._directory / _OWNER).open("wb")
         files.claim(self._owned)
+        for database in self._directory.glob("*/signet.db"):
+            self.home(database.parent.name)  # what is due there is done, whether anybody asks for it or not
 
     def home(self, region: str) -> Runtime:
         """Return the home of a region; that of the default region if there can be no region of that name."""
@@ -71,20 +85,25 @@ class Regions:
             return list(self._homes.values())
 
     def _made(self, settings: Settings) -> Runtime:
-        rt = from_settings(settings)
+        rt = from_settings(replace(settings, buckets="directory", events="log"))
         if self._seed is not None:
             rt = _seeded(rt, Seeded(self._seed, settings.region))
         if settings.test_access_key_id:
             fixed = access_keys.Credential(settings.test_access_key_id, settings.test_secret_access_key)
             access_keys.adopt_access_key(rt, fixed, "test")
-        buckets = rt.buckets
-        if _is_moto_active():
+        buckets, events = rt.buckets, rt.events
+        if settings.buckets == "s3" or _is_moto_active():
             from chalicelib.buckets.s3 import S3Buckets
 
-            buckets = S3Buckets(settings.region)
+            buckets = S3Buckets(settings.region, base_url=settings.public_url.rstrip("/"))
+        if settings.events == "eventbridge":
+            from chalicelib.testing.bus import Buses
+
+            events = Buses(settings.region)
         return replace(
             rt,
             now=self._clock,
+            events=events,
             buckets=test_faults.failing_buckets(self._faults, buckets),
             keys=test_faults.failing_keys(self._faults, rt.keys),
         )
@@ -118,14 +137,15 @@ class Regions:
                 audit_report_writer.write_due_reports(rt)
                 reminders.run(rt, seconds=_SECONDS)
 
-    def close(self) -> None:
-        """Remove the homes and all that they have."""
+    def close(self, *, keeps: bool = False) -> None:
+        """Close the homes, and remove all that they have unless it is kept."""
         with self._running, self._lock:
             for rt in self._homes.values():
                 rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
             self._homes.clear()
             self._owned.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
+            if not keeps:
+                shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def _seeded(rt: Runtime, seeded: Seeded) -> Runtime:

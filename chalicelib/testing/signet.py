@@ -17,13 +17,14 @@ from chalicelib.local.crl_and_ocsp import crl, ocsp
 from chalicelib.local.gateway import HttpRequest
 from chalicelib.pki import ocsp as ocsp_responses
 from chalicelib.store import authorities_of
-from chalicelib.testing import regions
+from chalicelib.testing import kept, regions
 from chalicelib.testing.clock import Clock, duration
 from chalicelib.testing.faults import Faults
 from chalicelib.testing.regions import Regions
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from chalicelib.api.dispatch import Operation, WireResponse
     from chalicelib.api.sigv4 import CredentialScope, WireRequest
@@ -49,16 +50,21 @@ class Signet:
     Attributes:
         clock: its time; `advance` moves it.
         faults: what is to fail; see `Faults.add`.
+
+    Args:
+        settings: of its homes.
+        seed: makes serial numbers, ids and CA keys; None: they are random.
+        directory: keeps its state beyond `close`; None: nothing is kept.
     """
 
-    def __init__(self, settings: Settings, seed: int | None = None) -> None:
-        self._made_with, self._seed = settings, seed
+    def __init__(self, settings: Settings, seed: int | None = None, directory: Path | None = None) -> None:
+        self._made_with, self._seed, self._directory = settings, seed, directory
         self.settings, self.clock, self.faults = settings, TestClock(self), Faults()
         self._credentials: dict[tuple[str, str], access_keys.Credential] = {}
         self._lock = threading.Lock()
         self._operations = {name: partial(self._called, name, call) for name, call in dispatch.OPERATIONS.items()}
         regions.sweep()
-        self.regions = Regions(settings, self.clock, self.faults, seed)
+        self.regions = Regions(settings, self.clock, self.faults, seed, directory and kept.present(directory))
 
     @property
     def endpoint(self) -> str:
@@ -96,12 +102,13 @@ class Signet:
             self._credentials.clear()
             self.faults.clear()
             self.clock.begin_anew()
-            self.regions = Regions(changed, self.clock, self.faults, self._seed if seed is None else seed)
+            seed, directory = self._seed if seed is None else seed, self._directory and kept.anew(self._directory)
+            self.regions = Regions(changed, self.clock, self.faults, seed, directory)
         former.close()
 
     def close(self) -> None:
-        """Remove all state."""
-        self.regions.close()
+        """Remove all state that is not kept in a directory."""
+        self.regions.close(keeps=self._directory is not None)
 
     def run_due(self) -> None:
         """Do now what the schedules would do within a minute: publish CRLs that are due, write audit reports."""

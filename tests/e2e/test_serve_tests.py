@@ -35,6 +35,7 @@ class Server:
 
     def __init__(self, work: Path, *words: str, **environment: str) -> None:
         self.work, self.ready_file = work, work / "ready.json"
+        self.ready_file.unlink(missing_ok=True)
         self.environment = {"PATH": os.environ["PATH"], "SIGNET_PORT": "0", "TMPDIR": str(work)} | environment
         self.process = subprocess.Popen(
             [BIN / "signet", "serve", "--test", "--ready-file", self.ready_file, *words],
@@ -257,10 +258,49 @@ def test_seed_and_access_key_are_the_same_on_every_run(tmp_path: Path) -> None:
     assert found[0][0] == list(key.values())
 
 
+def test_directory_of_its_own_keeps_the_state_until_reset(tmp_path: Path) -> None:
+    data = tmp_path / "kept"
+    server = Server(tmp_path, SIGNET_DATA=str(data))
+    root = authorities.root(server.client("eu-west-1"), crl_bucket="my-crls")
+    command = [str(BIN / "signet"), "serve", "--test"]
+    second = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (second.returncode, "is in use by another server" in second.stderr) == (2, True)
+    assert server.stop(signal.SIGTERM) == 0
+
+    server = Server(tmp_path, SIGNET_DATA=str(data))
+    kept = {
+        region: arns for region, arns in server.control("GET", "state")[1]["certificateAuthorities"].items() if arns
+    }
+    assert kept == {"eu-west-1": [root.arn]}
+    client = server.client("eu-west-1")
+    assert fetch(client, root.arn, issue(client, root.arn)).issuer.rfc4514_string() == "CN=Test Root"
+    assert server.control("POST", "reset")[0] == 200
+    assert client.list_certificate_authorities()["CertificateAuthorities"] == []
+    later = authorities.root(client)
+    assert server.stop(signal.SIGTERM) == 0
+
+    server = Server(tmp_path, SIGNET_DATA=str(data))
+    assert server.control("GET", "state")[1]["certificateAuthorities"]["eu-west-1"] == [later.arn]
+    assert server.stop(signal.SIGTERM) == 0
+    assert len(list(data.glob("state-*"))) == 1
+
+
+def test_directory_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/signet.db").touch()
+    given = {"PATH": os.environ["PATH"], "SIGNET_DATA": "home"}
+    command = [str(BIN / "signet"), "serve", "--test"]
+    found = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == 2
+    assert "home has something else than the state of tests" in found.stderr
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["signet.db"]
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "code", "said"),
     [
-        (["--test"], {"SIGNET_DATA": "home"}, 2, "SIGNET_DATA names a home"),
+        (["--test"], {"SIGNET_BUCKETS": "s3"}, 2, "SIGNET_BUCKETS needs AWS_ENDPOINT_URL"),
+        (["--test"], {"SIGNET_EVENTS": "eventbridge"}, 2, "SIGNET_EVENTS needs AWS_ENDPOINT_URL"),
         (["--test"], {"SIGNET_STATE": "dynamodb"}, 2, "SIGNET_STATE names a home"),
         (["--ready-file", "ready.json"], {}, 2, "--ready-file is for --test"),
         (["--seed", "7"], {}, 2, "--seed is for --test"),
