@@ -20,7 +20,7 @@ PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv
 	$$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$each && break; done)
 AWS := .venv-aws
 LOCALSTACK := .venv-localstack
-PLUGIN := localstack/plugin/pyproject.toml $(wildcard localstack/plugin/signet_localstack/*.py)
+PLUGIN := localstack/plugin/pyproject.toml localstack/plugin/README.md $(wildcard localstack/plugin/signet_localstack/*.py)
 
 .PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
@@ -111,9 +111,14 @@ package: $(AWS)/stamp $(VENV)/dev.stamp wheel ## build the wheel, and AWS's temp
 	$(BIN)/python -m tools.sbom
 	$(BIN)/cfn-lint build/package/sam.json
 
-wheel: $(VENV)/dev.stamp ## build sdist and wheel in dist, the same bytes each time, and check their metadata
-	rm -rf dist
+wheel: $(VENV)/dev.stamp ## build sdist and wheel in dist, and LocalStack's plugin, the same bytes each time, and check their metadata
+	rm -rf dist build/plugin
 	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m build --no-isolation --sdist --wheel --outdir dist .
+	mkdir -p build/plugin
+	cp -r localstack/plugin/pyproject.toml localstack/plugin/README.md localstack/plugin/signet_localstack build/plugin
+	mkdir build/plugin/signet_localstack/contents
+	cp dist/*.whl requirements/laptop.txt build/plugin/signet_localstack/contents
+	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m build --no-isolation --wheel --outdir dist build/plugin
 	$(BIN)/twine check --strict dist/*
 
 advisories: $(VENV)/dev.stamp ## look for known vulnerabilities of what the lock files pin; offline, in a snapshot

@@ -25,6 +25,7 @@ STOP_SECONDS = 30
 REMOVE_TRIES = 50
 LOCALSTACK_PYTHON = PROJECT / ".venv-localstack" / "bin" / "python"
 DEPLOY_PYTHON = PROJECT / ".venv-aws" / "bin" / "python"
+SIGNET = DEPLOY_PYTHON.with_name("signet")
 LAMBDA_PYTHON = PROJECT / ".venv-aws" / "lambda" / "bin" / "python"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
 _PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_PROXY", "LAMBDA_", "DEBUG", "LS_LOG")
@@ -68,18 +69,30 @@ def main() -> None:
     sys.exit(0 if stop.requested else problem)
 
 
-def launch(state: Path, port: str, *, init: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start LocalStack with all its files in the folder `state`; `init` has the scripts of its stages."""
-    shutil.rmtree(state, ignore_errors=True)
+def launch(
+    state: Path, port: str, *, init: Path | None = None, keeps: bool = False, **settings: str
+) -> subprocess.Popen[bytes]:
+    """Start LocalStack.
+
+    Args:
+        state: the folder of all its files.
+        port: on 127.0.0.1.
+        init: has the scripts of its stages, which deploy Signet; without it the plugin starts one.
+        keeps: what the folder already has stays.
+        settings: of LocalStack's, in addition.
+    """
+    if not keeps:
+        shutil.rmtree(state, ignore_errors=True)
     hooks = state / "etc" / "localstack"
-    hooks.mkdir(parents=True)
-    (state / "tmp").mkdir()
+    hooks.mkdir(parents=True, exist_ok=True)
+    (state / "tmp").mkdir(exist_ok=True)
+    acm_pca = {"ACM_PCA_COMMAND": str(SIGNET)} if init is None else {"PROVIDER_OVERRIDE_ACM_PCA": "deployed"}
     if init is not None:
         (hooks / "init").symlink_to(init)
     return subprocess.Popen(
         [LOCALSTACK_PYTHON, "-m", "localstack.runtime.main"],
         cwd=state,
-        env=_environment(state, port),
+        env=_environment(state, port) | acm_pca | settings,
         start_new_session=True,  # Ctrl-C reaches only this process, which passes it on once
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from localstack.aws.spec import load_service
 from localstack.runtime import hooks
 from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
+from localstack.services.cloudformation.resource_provider import CloudFormationResourceProviderPlugin
 from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.plugins import Service, aws_provider
@@ -39,6 +40,40 @@ class BoundServerPlugin(RuntimeServerPlugin):
         return BoundServer()
 
 
+class _OfAcmPca(CloudFormationResourceProviderPlugin):
+    """A resource type of AWS::ACMPCA."""
+
+    def load(self) -> None:
+        """Find the class that has the type's name."""
+        from signet_localstack import cloudformation
+
+        self.factory = getattr(cloudformation, self.name.rpartition("::")[2])
+
+
+class CertificateAuthorityPlugin(_OfAcmPca):
+    """A CA."""
+
+    name = "AWS::ACMPCA::CertificateAuthority"
+
+
+class CertificatePlugin(_OfAcmPca):
+    """A certificate."""
+
+    name = "AWS::ACMPCA::Certificate"
+
+
+class CertificateAuthorityActivationPlugin(_OfAcmPca):
+    """The certificate of a CA, installed."""
+
+    name = "AWS::ACMPCA::CertificateAuthorityActivation"
+
+
+class PermissionPlugin(_OfAcmPca):
+    """A permission of ACM."""
+
+    name = "AWS::ACMPCA::Permission"
+
+
 @aws_provider(api="dynamodb", name="signet")
 def dynamodb() -> Service:
     """PROVIDER_OVERRIDE_DYNAMODB=signet: moto's tables, made atomic."""
@@ -49,18 +84,31 @@ def dynamodb() -> Service:
 
 @aws_provider(api="acm-pca", name="default")
 def acm_pca() -> Service:
-    """Forward every operation of acm-pca to the Signet that is deployed in the region."""
-    from signet_localstack.acm_pca import forward
+    """Every account and region, by a Signet that starts with the first request."""
+    from signet_localstack.hosted import Hosted
 
-    return _service("acm-pca", forward)
+    return _acm_pca(Hosted())
+
+
+@aws_provider(api="acm-pca", name="deployed")
+def acm_pca_deployed() -> Service:
+    """PROVIDER_OVERRIDE_ACM_PCA=deployed: the Signet that is deployed in the region."""
+    from signet_localstack.deployed import Deployed
+
+    return _acm_pca(Deployed())
 
 
 @hooks.on_infra_start()
-def acm_pca_by_cbor() -> None:
-    """Route CBOR requests past LocalStack's parser, which reads acm-pca only as AWS JSON."""
-    from signet_localstack.acm_pca import SHAPE, forward_by_cbor
+def routes() -> None:
+    """Add what LocalStack's parser does not know: acm-pca by CBOR, what tests may ask of Signet, and reset."""
+    from localstack.services.internal import get_internal_apis
 
-    ROUTER.add(f"/service/{SHAPE}/operation/<operation>", forward_by_cbor, methods=["POST"])
+    from signet_localstack import acm_pca, reset
+
+    ROUTER.add(f"/service/{acm_pca.SHAPE}/operation/<operation>", acm_pca.by_cbor, methods=["POST"])
+    ROUTER.add("/_signet/<path:path>", acm_pca.control)
+    get_internal_apis().add("/_localstack/state/reset", reset.reset, methods=["POST"])
+    get_internal_apis().add("/_localstack/state/<service>/reset", reset.reset, methods=["POST"])
 
 
 class _Provider:
@@ -71,5 +119,15 @@ class _Provider:
 
 
 def _service(name: str, handler: Callable[[Any, Any], Any]) -> Service:
-    table = dict.fromkeys(load_service(name).operation_names, handler)
-    return Service.for_provider(_Provider(name), dispatch_table_factory=lambda _: table)
+    return _served(_Provider(name), handler)
+
+
+def _acm_pca(provider: Any) -> Service:
+    from signet_localstack.acm_pca import by_json
+
+    return _served(provider, by_json)
+
+
+def _served(provider: Any, handler: Callable[[Any, Any], Any]) -> Service:
+    table = dict.fromkeys(load_service(provider.service).operation_names, handler)
+    return Service.for_provider(provider, dispatch_table_factory=lambda _: table)

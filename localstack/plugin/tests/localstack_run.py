@@ -33,9 +33,10 @@ class LocalStack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.state = PROJECT / "build" / f"localstack-{self.port}"
 
-    def start(self) -> None:
+    def start(self, *, keeps: bool = False, **settings: str) -> None:
         """Start it; `ready` waits for it."""
-        self.process = start.launch(self.state, str(self.port))
+        host = f"127.0.0.1:{self.port}"  # in URLs of CRLs and OCSP; LocalStack's own name asks DNS
+        self.process = start.launch(self.state, str(self.port), keeps=keeps, LOCALSTACK_HOST=host, **settings)
 
     def ready(self) -> None:
         """Wait until it answers."""
@@ -55,13 +56,13 @@ class LocalStack:
         """End it and remove its folder."""
         start.remove(self.process, self.state)
 
-    def boto(self, service: str, region: str = "us-east-1") -> Any:
+    def boto(self, service: str, region: str = "us-east-1", account: str = "test") -> Any:
         """A client whose calls are not repeated, and that keeps connections for 32 threads."""
         return boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.url,
-            aws_access_key_id="test",
+            aws_access_key_id=account,
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32, read_timeout=90),
         )

@@ -46,7 +46,7 @@ def setUpModule() -> None:
     one, other = LocalStack(), LocalStack()
     unittest.addModuleCleanup(_stop_both)
     for instance in (one, other):
-        instance.start()
+        instance.start(PROVIDER_OVERRIDE_ACM_PCA="deployed")
     for instance in (one, other):
         instance.ready()
 
