@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import arn as arns
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
 from chalicelib.store import RecordError, StoreError
@@ -80,6 +81,7 @@ class Runtime:
         serial_number: returns a random serial number.
         new_id: returns a random UUID, for the name of a CA, a partition of its CRL or a report.
         server: names this process, if a lock lets only one server of this home live; empty: nothing says so.
+        home_region: the home's own region, where that of the settings is another one; see `in_region`.
         ocsp_answers: OCSP responses about certificates that this process has signed, by request.
         ocsp_others: OCSP responses about unknown serial numbers and several certificates; they evict no other.
         sign_in_failures: failed attempts to sign in to the console; see `console.attempts`.
@@ -103,6 +105,7 @@ class Runtime:
     serial_number: Callable[[], int] = random_serial_number
     new_id: Callable[[], str] = random_id
     server: str = ""
+    home_region: str = ""
     ocsp_answers: dict[bytes, Any] = field(default_factory=dict)
     ocsp_others: dict[bytes, Any] = field(default_factory=dict)
     sign_in_failures: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -117,7 +120,16 @@ class Runtime:
         """The same home, as a request for a region sees it; empty: the home's own region."""
         if region in {"", self.settings.region}:
             return self
-        return replace(self, settings=_settings_in(self.settings, region))
+        home_region = self.home_region or self.settings.region
+        return replace(self, settings=_settings_in(self.settings, region), home_region=home_region)
+
+    @property
+    def identity_partition(self) -> str:
+        """The partition in the ARNs of principals, roles and OIDC providers, whichever region a request is for.
+
+        Each has one ARN, so that a policy that denies something by an ARN holds in every partition.
+        """
+        return arns.partition_of(self.home_region or self.settings.region)
 
 
 def from_env(

@@ -10,7 +10,6 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from chalicelib import arn as arns
 from chalicelib import hosts
 from chalicelib.access import oidc_keys, principals
 from chalicelib.access.principals import PrincipalError
@@ -36,7 +35,7 @@ def name_of(url: str) -> str:
 
 def arn_of(rt: Runtime, account_id: str, name: str) -> str:
     """The ARN of a provider, by which trust policies name it."""
-    return f"arn:{arns.partition_of(rt.settings.region)}:iam::{account_id}:oidc-provider/{name}"
+    return f"arn:{rt.identity_partition}:iam::{account_id}:oidc-provider/{name}"
 
 
 def create(

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import arn as arns
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _READ = (
     "DescribeCertificateAuthority",
@@ -59,6 +61,12 @@ def policy_of(preset: str, ca_arns: Sequence[str] = (), template_arns: Sequence[
         condition = {"StringEquals": {"acm-pca:TemplateArn": list(template_arns)}}
         statements.append(_allow("Issue", ("IssueCertificate",), resources) | {"Condition": condition})
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+
+
+def templates_at(ca_arns: Iterable[str], names: Sequence[str]) -> list[str]:
+    """The ARNs of templates, by their names, in the partitions of some CAs; without any in that of most regions."""
+    partitions = sorted({arns.parse_ca_arn(arn).partition for arn in ca_arns}) or ["aws"]
+    return [str(arns.TemplateArn(partition, name)) for partition in partitions for name in names]
 
 
 def _allow(sid: str, actions: Sequence[str], resources: list[str]) -> dict[str, Any]:

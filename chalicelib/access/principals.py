@@ -49,7 +49,7 @@ class PrincipalError(ValueError):
 
 def arn_of(rt: Runtime, account_id: str, name: str) -> str:
     """The ARN of a principal, or of a session of a role, whose name is "assumed-role/ROLE/SESSION"."""
-    partition = arns.partition_of(rt.settings.region)
+    partition = rt.identity_partition
     if name.startswith(ASSUMED_ROLE):
         return f"arn:{partition}:sts::{account_id}:{name}"
     return f"arn:{partition}:iam::{account_id}:user/{name}"
@@ -58,7 +58,7 @@ def arn_of(rt: Runtime, account_id: str, name: str) -> str:
 def identity_arn_of(rt: Runtime, account_id: str, name: str) -> str:
     """The ARN of a principal, or of the role of a session: what `aws:PrincipalArn` is."""
     if name.startswith(ASSUMED_ROLE):
-        return str(arns.RoleArn(arns.partition_of(rt.settings.region), account_id, name.split("/")[1]))
+        return str(arns.RoleArn(rt.identity_partition, account_id, name.split("/")[1]))
     return arn_of(rt, account_id, name)
 
 

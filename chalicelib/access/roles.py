@@ -30,7 +30,7 @@ SHORTEST, LONGEST, USUAL = timedelta(minutes=10), timedelta(hours=12), timedelta
 
 def arn_of(rt: Runtime, account_id: str, name: str) -> str:
     """Return the ARN of a role."""
-    return str(arns.RoleArn(arns.partition_of(rt.settings.region), account_id, name))
+    return str(arns.RoleArn(rt.identity_partition, account_id, name))
 
 
 def new_id(prefix: str) -> str:

@@ -13,6 +13,7 @@ import click
 from chalicelib import config, files, runtime
 from chalicelib.access import access_keys
 from chalicelib.cli.recorded import recorded
+from chalicelib.printable import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,16 @@ def endpoint(settings: Settings) -> str:
     return f"http://{settings.reached_at}:{settings.port}"
 
 
+_region = click.option("--region", help="One of AWS's regions; default: AWS_REGION.")
+
+
+def _served(settings: Settings, region: str | None) -> str:
+    """The region that a command names, or the home's own; raises `BadParameter` if the home does not serve it."""
+    if region is not None and region not in settings.regions_served:
+        raise click.BadParameter(f"This home has no region '{printable(region)}'.", param_hint="--region")
+    return region or settings.region
+
+
 # What an AWS client would take in the place of the access key: the token of a session, or another profile.
 _IN_THE_WAY = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
@@ -37,8 +48,9 @@ _IN_THE_WAY = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DE
 @click.command()
 @click.option("--shell", type=click.Choice(["sh", "fish", "powershell", "github"]), default="sh", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The variables as a JSON object, null for those to unset.")
+@_region
 @recorded("RevealRootAccessKey")
-def env(*, shell: str, as_json: bool) -> None:
+def env(*, shell: str, as_json: bool, region: str | None) -> None:
     """Print settings for AWS clients: eval "$(signet env)".
 
     \b
@@ -54,8 +66,8 @@ def env(*, shell: str, as_json: bool) -> None:
         "AWS_ENDPOINT_URL_ACM_PCA": endpoint(rt.settings),
         "AWS_ACCESS_KEY_ID": root.access_key_id,
         "AWS_SECRET_ACCESS_KEY": root.secret,
-        "AWS_REGION": rt.settings.region,
-        "AWS_DEFAULT_REGION": rt.settings.region,
+        "AWS_REGION": _served(rt.settings, region),
+        "AWS_DEFAULT_REGION": _served(rt.settings, region),
     }
     if as_json:
         click.echo(json.dumps(exports | dict.fromkeys(_IN_THE_WAY)))
@@ -89,8 +101,9 @@ _SHELLS = {"sh": _sh, "fish": _fish, "powershell": _powershell, "github": _githu
 
 
 @click.command()
+@_region
 @recorded("RevealRootAccessKey")
-def profile() -> None:
+def profile(*, region: str | None) -> None:
     """Add the profile "signet" to the AWS configuration files.
 
     Nothing else in these files changes. AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE are respected.
@@ -100,7 +113,7 @@ def profile() -> None:
     config_file, credentials_file = config.aws_files()
     sections = {
         config_file: {
-            f"profile {PROFILE}": f"region = {rt.settings.region}\nservices = {PROFILE}\n",
+            f"profile {PROFILE}": f"region = {_served(rt.settings, region)}\nservices = {PROFILE}\n",
             f"services {PROFILE}": "".join(
                 f"{service} =\n  endpoint_url = {endpoint(rt.settings)}\n" for service in ("acm_pca", "sts")
             ),

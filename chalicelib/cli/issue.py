@@ -13,7 +13,7 @@ from chalicelib import arn as arns
 from chalicelib import runtime
 from chalicelib.access import access_keys
 from chalicelib.api.client import Client
-from chalicelib.ca import state
+from chalicelib.ca import find, state
 from chalicelib.cli import accounts, authorities, issued_files, new_keys
 from chalicelib.cli.recorded import recorded
 from chalicelib.identities import ADMINISTRATOR
@@ -87,7 +87,7 @@ def issue(  # noqa: PLR0917  click gives one argument for each option
         files.add(f"{stem}-key.pem", new_keys.private_pem(key), secret=True)
         files.add(f"{stem}-csr.pem", csr)
         template_arn = arns.TemplateArn(arns.parse_ca_arn(ca.arn).partition, template.removesuffix("/V1"))
-        named = issuing_presets.arn_of(rt, preset) if preset else str(template_arn)
+        named = issuing_presets.arn_of(find.at(rt, ca.arn), preset) if preset else str(template_arn)
         client = Client(rt, caller)
         arn = _issued(client, ca, csr, named, days or (preset.days if preset else _days(ca)))
         with issued_files.complaining_of(arn):

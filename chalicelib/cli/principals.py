@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -19,8 +20,6 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from chalicelib.runtime import Runtime
 
 
 @click.group()
@@ -61,21 +60,19 @@ def create(  # noqa: PLR0917  click gives one argument for each option
 ) -> None:
     """Make a principal; `signet credentials create --principal NAME` gives it an access key."""
     rt = runtime.from_env()
-    policies = preset_policy(rt, preset, ca_arns, templates)
+    policies = preset_policy(preset, ca_arns, templates)
     made = principals.create(rt, accounts.account_of(rt, account_id), name, policies=policies, description=description)
     click.echo(principals.arn_of(rt, made.account_id, made.name))
 
 
-def preset_policy(
-    rt: Runtime, preset: str | None, ca_arns: Sequence[str], templates: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
+def preset_policy(preset: str | None, ca_arns: Sequence[str], templates: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The policy that the options of `preset_options` ask for, under its name; none without a preset."""
     if preset is None:
         if ca_arns or templates:
             raise click.UsageError("--ca and --template need --preset.")
         return ()
-    text = presets.policy_of(preset, list(map(_ca_arn, ca_arns)), [_template_arn(rt, each) for each in templates])
-    return ((preset, text),)
+    cas, names = list(map(_ca_arn, ca_arns)), list(map(_template, templates))
+    return ((preset, presets.policy_of(preset, cas, presets.templates_at(cas, names))),)
 
 
 def _ca_arn(text: str) -> str:
@@ -85,13 +82,12 @@ def _ca_arn(text: str) -> str:
         raise click.BadParameter(f"{error}.", param_hint="--ca") from error
 
 
-def _template_arn(rt: Runtime, text: str) -> str:
-    """The ARN of a template by its name, with or without its version, or by its ARN."""
-    partition = arns.partition_of(rt.settings.region)
-    name = text.removeprefix(f"arn:{partition}:acm-pca:::template/").removesuffix("/V1")
+def _template(text: str) -> str:
+    """The name of a template, which is given with or without its version, or as an ARN."""
+    name = re.sub(r"arn:aws[a-z-]*:acm-pca:::template/", "", text).removesuffix("/V1")
     if name not in TEMPLATES:
         raise click.BadParameter(f"There is no template '{text}'.", param_hint="--template")
-    return str(arns.TemplateArn(partition, name))
+    return name
 
 
 @principal.command("list")

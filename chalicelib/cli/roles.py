@@ -55,7 +55,7 @@ def create(  # noqa: PLR0917  click gives one argument for each option
         accounts.account_of(rt, account_id),
         name,
         trust_file.read(),
-        policies=preset_policy(rt, preset, ca_arns, templates),
+        policies=preset_policy(preset, ca_arns, templates),
         max_session=max_session,
         description=description,
     )

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
-from chalicelib import arn as arns
 from chalicelib.access import access_keys, oidc_providers, presets, principals, roles
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.presets import PresetError
@@ -119,12 +118,9 @@ def _preset_policy(visit: Visit, preset: str) -> str:
         raise PresetError("Choose one of these.")
     ticked = [name.partition(".")[::2] for name in visit.form.fields]
     known = {row.ca_id: row.arn for row in access.authorities(visit)}
-    partition = arns.partition_of(visit.rt.settings.region)
     cas = [known[value] for kind, value in ticked if kind == "ca" and value in known]
-    templates = [
-        str(arns.TemplateArn(partition, value)) for kind, value in ticked if kind == "template" and value in TEMPLATES
-    ]
-    return presets.policy_of(preset, cas, templates if preset == "issuer" else ())
+    templates = [value for kind, value in ticked if kind == "template" and value in TEMPLATES]
+    return presets.policy_of(preset, cas, presets.templates_at(cas, templates) if preset == "issuer" else ())
 
 
 # a principal

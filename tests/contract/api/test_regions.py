@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.access import access_keys, principals
+from chalicelib.access import access_keys, principals, roles
 from chalicelib.api import dispatch
 from chalicelib.regions import PARTITION_OF
 from tests.support.authority_steps import active_root, create, issue
@@ -20,6 +20,7 @@ from tests.support.builders import EC_CONFIGURATION
 from tests.support.client import client_for, sts_for
 from tests.support.good_requests import GOOD, World
 from tests.support.refusals import refusal
+from tests.support.roles import trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,6 @@ def test_arns_have_the_partition_of_their_region(rt: Any, region: str) -> None:
     standard = {"KeyStorageSecurityStandard": "CCPC_LEVEL_1_OR_HIGHER"} if partition == "aws-cn" else {}
     arn = create(client, "ROOT", **standard)
     assert arn.startswith(f"arn:{partition}:acm-pca:{region}:000000000000:certificate-authority/")
-    assert sts_for(rt, region=region).get_caller_identity()["Arn"].startswith(f"arn:{partition}:iam::")
     template = f"arn:{partition}:acm-pca:::template/RootCACertificate/V1"
     request = client.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
     wanted = {
@@ -208,6 +208,28 @@ def test_policy_for_one_region_lets_nobody_into_another(
             lambda client=client, arn=arn: client.describe_certificate_authority(CertificateAuthorityArn=arn)
         )
         assert answer[0] in {"AccessDeniedException", "ResourceNotFoundException"}
+
+
+@pytest.mark.parametrize("region", [HERE, THERE, "cn-north-1", "us-gov-west-1"])
+def test_denial_by_a_role_s_arn_holds_in_every_partition(rt: Any, region: str) -> None:
+    """Nobody chooses the partition of a role or a principal by the region that a request is signed for."""
+    account = rt.settings.account_id
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{account}:role/admin"},
+    ]
+    allowed, limited = (json.dumps({"Version": "2012-10-17", "Statement": statements[:most]}) for most in (1, 2))
+    principals.create(rt, account, "bob", policies=(("limited", limited),))
+    roles.create(rt, account, "admin", trust({"AWS": account}), policies=(("all", allowed),))
+    key = access_keys.create_access_key(rt, account, "key", principal="bob")
+    sts = sts_for(rt, access_key_id=key.access_key_id, secret=key.secret, region=region)
+    assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{account}:user/bob"
+    for partition in ("aws", "aws-cn", "aws-us-gov"):
+        arn = f"arn:{partition}:iam::{account}:role/admin"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sts.assume_role(RoleArn=arn, RoleSessionName="s1")
+    ours = sts_for(rt, region=region).assume_role(RoleArn=f"arn:aws:iam::{account}:role/admin", RoleSessionName="s1")
+    assert ours["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account}:assumed-role/admin/s1"
 
 
 def test_china_has_one_security_standard_and_other_regions_do_not_have_it(rt: Any, acm_pca: Any) -> None:
