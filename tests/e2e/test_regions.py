@@ -58,7 +58,7 @@ def test_crls_of_every_region_are_published_by_one_command(home: Home) -> None:
     for each in issued.values():
         certificate = x509.load_pem_x509_certificate(each.certificate.encode())
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-        (name,) = points[0].full_name or ()
+        name = (points[0].full_name or [])[0]
         with urllib.request.urlopen(name.value, timeout=20) as answer:
             crl = x509.load_der_x509_crl(answer.read())
         assert crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
