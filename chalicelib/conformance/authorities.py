@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from chalicelib.conformance import material
 
@@ -113,18 +116,22 @@ class Target:
     def root(self, *, days: int = 30, **more: Any) -> Authority:
         """Make an ACTIVE root."""
         arn = self.create("ROOT", **more)
-        authority = Authority(self, arn, str(self.signing(arn)))
+        authority = self.authority(arn)
         request = self.csr(arn).encode()
         issued = authority.issue(request, days=days, TemplateArn=self.template("RootCACertificate"))
         self.install(arn, issued["Certificate"].encode())
         return replace(authority, certificate=material.read(issued["Certificate"]))
 
-    def subordinate(self, parent: material.Outside, **more: Any) -> Authority:
-        """Make an ACTIVE subordinate CA whose certificate has no limit to its path."""
-        arn = self.create("SUBORDINATE", **more)
-        certificate = parent.sign(self.csr(arn))
+    def subordinate(self, parent: material.Outside, **signed: Any) -> Authority:
+        """Make an ACTIVE subordinate CA; `signed` goes to the signature of its certificate."""
+        arn = self.create("SUBORDINATE")
+        certificate = parent.sign(self.csr(arn), **signed)
         self.install(arn, material.pem(certificate), parent.pem)
-        return Authority(self, arn, str(self.signing(arn)), certificate)
+        return self.authority(arn, certificate)
+
+    def authority(self, arn: str, certificate: x509.Certificate | None = None) -> Authority:
+        """Return a CA that was made here."""
+        return Authority(self, arn, self.signing(arn), certificate)
 
     def signing(self, arn: str) -> str:
         """Return the signing algorithm that a CA was created with."""
@@ -150,6 +157,20 @@ class Target:
         return self.wire.call(
             "DeleteCertificateAuthority", CertificateAuthorityArn=arn, PermanentDeletionTimeInDays=days
         )
+
+    def read_object(self, key: str) -> bytes:
+        """Return an object of the bucket; nothing if it is not there."""
+        path = Path(self.objects, self.bucket, key)
+        if self.objects and "://" not in self.objects:
+            return path.read_bytes() if path.exists() else b""
+        client = self.session.client("s3", endpoint_url=self.objects or None, region_name=self.wire.region)
+        try:
+            found: bytes = client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError:
+            return b""
+        finally:
+            client.close()
+        return found
 
     def clean(self) -> list[str]:
         """Delete every CA that was made, and return the ARNs of those that remain."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -27,6 +27,7 @@ USAGES = {
     "EncipherOnly": "encipher_only",
     "DecipherOnly": "decipher_only",
 }
+NOBODY = x509.Name([])
 Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
 
 
@@ -43,23 +44,39 @@ def key(name: str = "EC_prime256v1") -> Any:
     return ec.generate_private_key(curves[name])
 
 
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """Return a key that nothing else has."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def odd_key(kind: str) -> Any:
+    """Return a key of a kind that a careful CA may refuse."""
+    if kind == "P-224":
+        return ec.generate_private_key(ec.SECP224R1())
+    if kind == "Ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    return rsa.generate_private_key(65537, 1024)  # noqa: S505  the weak key is the case
+
+
 def common_name(text: str) -> x509.Name:
     """Return a name of one attribute."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def csr(name: str | x509.Name = "www.example.com", extensions: Extensions = (), *, own: Any = None) -> bytes:
-    """Make a CSR in PEM, of the shared EC key unless `own` is given."""
-    subject = common_name(name) if isinstance(name, str) else name
+def csr(name: str | x509.Name = "", extensions: Extensions = (), *, own: Any = None) -> bytes:
+    """Make a CSR in PEM, of a host that no other CSR has and of the shared EC key, unless others are given."""
+    host = f"{uuid.uuid4().hex[:12]}.example.com" if name == "" else name
+    subject = common_name(host) if isinstance(host, str) else host
     builder = x509.CertificateSigningRequestBuilder(subject)
     for value, critical in extensions:
         builder = builder.add_extension(value, critical)
-    return builder.sign(own or key(), hashes.SHA256()).public_bytes(Encoding.PEM)
+    hash_algorithm = None if isinstance(own, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(own or key(), hash_algorithm).public_bytes(Encoding.PEM)
 
 
 def broken_csr() -> bytes:
     """Make a CSR whose signature does not fit."""
-    request = x509.load_pem_x509_csr(csr())
+    request = x509.load_pem_x509_csr(csr("www.example.com"))
     der = bytearray(request.public_bytes(Encoding.DER))
     der[der.index(b"www.example.com")] ^= 0x20
     return x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM)
@@ -75,8 +92,13 @@ def alternative_names(*names: str) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
 
 
-_CA_USAGE = key_usage("DigitalSignature", "KeyCertSign", "CRLSign")
-_CA: Extensions = ((x509.BasicConstraints(ca=True, path_length=None), True), (_CA_USAGE, True))
+def ca_extensions(depth: int | None = None) -> Extensions:
+    """Return the extensions of a CA certificate with a path length."""
+    usage = key_usage("DigitalSignature", "KeyCertSign", "CRLSign")
+    return (x509.BasicConstraints(ca=True, path_length=depth), True), (usage, True)
+
+
+_CA = ca_extensions()
 
 
 class Outside:
@@ -101,10 +123,16 @@ class Outside:
         public_key: Any = None,
         until: timedelta = timedelta(days=20),
         since: timedelta = timedelta(hours=-1),
+        identified: bool = True,
     ) -> x509.Certificate:
         """Sign a certificate for a CSR of a CA, with its subject and its key unless others are given."""
         asked = x509.load_pem_x509_csr(request.encode())
-        return self._signed(subject or asked.subject, public_key or asked.public_key(), extensions, since, until)
+        subject, public_key = subject or asked.subject, public_key or asked.public_key()
+        return self._signed(subject, public_key, extensions, since, until, identified=identified)
+
+    def sign_for(self, other: Outside) -> x509.Certificate:
+        """Sign a certificate for another CA of this kind."""
+        return self._signed(other.name, other.key.public_key(), ca_extensions())
 
     def _signed(
         self,
@@ -113,12 +141,15 @@ class Outside:
         extensions: Extensions,
         since: timedelta = timedelta(hours=-1),
         until: timedelta = timedelta(days=30),
+        *,
+        identified: bool = True,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         identifiers: list[tuple[x509.ExtensionType, bool]] = [
-            (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
-            (x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
         ]
+        if identified:
+            identifiers.append((identifier(public_key), False))
         builder = x509.CertificateBuilder(self.name, subject, public_key, x509.random_serial_number())
         builder = builder.not_valid_before(now + since).not_valid_after(now + until)
         for value, critical in (*extensions, *identifiers):
@@ -142,6 +173,11 @@ def extension(certificate: Any, oid: str) -> tuple[bool, bytes] | None:
         if each.oid.dotted_string == oid:
             return each.critical, each.value.public_bytes()
     return None
+
+
+def identifier(public_key: Any) -> x509.SubjectKeyIdentifier:
+    """Return the key identifier by method 1 of RFC 5280 section 4.2.1.2: SHA-1 of the subjectPublicKey's bits."""
+    return x509.SubjectKeyIdentifier.from_public_key(public_key)
 
 
 def oids(extensions: Iterable[Any]) -> list[str]:

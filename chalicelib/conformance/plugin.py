@@ -25,15 +25,27 @@ _COSTS = {
 }
 # Dollars in us-east-1 (aws.amazon.com/private-ca/pricing): an hour of a CA by its mode, and a certificate.
 _CA, _GENERAL_CA, _CERTIFICATE, _GENERAL_CERTIFICATE = 50 / 730, 400 / 730, 0.058, 0.75
-# What the fixtures that several probes share cost once: CAs, and the certificates of roots.
+# What the fixtures that several probes share cost once: their CAs and certificates.
 SHARED = {
     "issuer": _CA + _CERTIFICATE,
     "revoking": _GENERAL_CA + _GENERAL_CERTIFICATE,
     "waiting_root": _CA,
     "waiting": _CA,
-    "disabled": _CA + _CERTIFICATE,
-    "deleted": 0.0,
+    "disabled": _CA + 2 * _CERTIFICATE,
+    "deleted": _CA,
     "subordinate": _CA,
+    # These are fixtures of one file each.
+    "candidate": _CA,
+    "candidate_root": _CA,
+    "expired": _CA + _CERTIFICATE,
+    "full": _CA,
+    "limited": _CA,
+    "permitted": _CA,
+    "reports": 2 * _CA + 6 * _CERTIFICATE,
+    "revoked": 7 * _GENERAL_CERTIFICATE,
+    "shared": _CA,
+    "tagged": _CA,
+    "variable": _CA + _CERTIFICATE,
 }
 
 
@@ -56,7 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks."""
-    config.addinivalue_line("markers", "about(operation, source, certificates, cas): what a probe is about")
+    config.addinivalue_line("markers", "about(operation, source, certificates, cas, shared): what a probe is about")
     for name, meaning in (_COSTS | sources.SURENESS).items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
@@ -87,9 +99,14 @@ def _about(item: pytest.Item) -> pytest.Mark:
     return found
 
 
+def _shared(item: pytest.Item) -> set[str]:
+    """Return the fixtures of SHARED that a probe uses; one that it asks for by a parameter is in its mark."""
+    named = {_about(item).kwargs.get("shared", "")} if item.get_closest_marker("about") else set()
+    return SHARED.keys() & ({*getattr(item, "fixturenames", ())} | named)
+
+
 def _costs(item: pytest.Item, *, given: bool) -> list[str]:
-    used = SHARED.keys() & set(getattr(item, "fixturenames", ()))
-    wanted = _about(item).kwargs
+    used, wanted = _shared(item), _about(item).kwargs
     costs = ["creates_ca"] if used - ({"issuer"} if given else set()) or wanted.get("cas") else []
     return costs + (["issues_certificates"] if wanted.get("certificates") else []) or ["free"]
 
@@ -98,14 +115,15 @@ def within(dollars: float, items: list[pytest.Item]) -> list[pytest.Item]:
     """Return the items, in order, whose estimated cost on AWS adds up to no more than `dollars`."""
     kept, paid = [], set[str]()
     for item in items:
-        new = (SHARED.keys() & set(getattr(item, "fixturenames", ()))) - paid
+        used = _shared(item)
         mark = item.get_closest_marker("about")
         wanted = mark.kwargs if mark else {}
-        cost = sum(SHARED[name] for name in new)
-        cost += wanted.get("cas", 0) * _GENERAL_CA + wanted.get("certificates", 0) * _CERTIFICATE
+        each = _GENERAL_CERTIFICATE if "revoking" in used else _CERTIFICATE
+        cost = sum(SHARED[name] for name in used - paid)
+        cost += wanted.get("cas", 0) * _CA + wanted.get("certificates", 0) * each
         if cost <= dollars:
             kept.append(item)
-            paid |= new
+            paid |= used
             dollars -= cost
     return kept
 
@@ -113,7 +131,7 @@ def within(dollars: float, items: list[pytest.Item]) -> list[pytest.Item]:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how many probes of each operation passed, and write the report."""
     results = report.results(terminalreporter.stats)
-    for line in report.summary(results):
+    for line in report.summary(results) if results else ():
         terminalreporter.write_line(line)
     if path := config.getoption("--conformance-report"):
         report.write(path, str(config.getoption("--endpoint-url") or "AWS"), results)

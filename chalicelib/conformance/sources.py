@@ -63,6 +63,7 @@ def about(operation: str, source: Source, **more: Any) -> pytest.MarkDecorator:
     Args:
         operation: of the API, or `protocol`.
         source: of the expected answer.
-        more: `certificates`, how many the probe issues; `cas`, how many CAs of its own it creates.
+        more: `certificates`, how many the probe issues; `cas`, how many CAs of its own it creates; `shared`, the
+            fixture that it asks for by a parameter.
     """
     return pytest.mark.about(operation, source, **more)

@@ -102,4 +102,7 @@ def test_constraint_is_a_validation_exception_that_names_the_member(
     target: Target, operation: str, path: tuple[str, ...], value: Any
 ) -> None:
     request = applied(good(operation, target), path, value)
-    target.wire.call(operation, **request).refused("ValidationException", text=f"'{lower(path)}")
+    answer = target.wire.call(operation, **request)
+    if operation == "CreateCertificateAuthority" and answer.status == 200:
+        target.created(answer)
+    answer.refused("ValidationException", text=f"'{lower(path)}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import urllib.request
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -45,7 +47,7 @@ def test_document_has_the_numbers_of_the_suite(results: list[Result]) -> None:
     passed = Counter(result.operation for result in results if result.outcome == "passed")
     counted = {operation: f"{probes[operation]} | {passed[operation]}" for operation in probes}
     assert rows == counted | {"all": f"{probes.total()} | {passed.total()}"}
-    assert probes.total() >= 250
+    assert probes.total() >= 300
     assert probes.keys() == model.operations().keys() | {"protocol"}
 
 
@@ -63,6 +65,15 @@ def test_probes_import_nothing_of_signet() -> None:
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 assert name.startswith("chalicelib.conformance") or name.partition(".")[0] in allowed, (path, name)
+
+
+def test_what_costs_nothing_on_aws_creates_no_ca(tmp_path: Path, results: list[Result]) -> None:
+    with conformance.signet_for_tests(tmp_path) as endpoint:
+        found, _ = conformance.run(endpoint, tmp_path, "--max-cost", "0")
+        with urllib.request.urlopen(f"{endpoint.url}/_signet/state") as answer:
+            assert not any(json.load(answer)["certificateAuthorities"].values())
+    assert {result.probe for result in found} == {result.probe for result in results if result.cost == "free"}
+    assert len(found) > 200
 
 
 @pytest.mark.long

@@ -157,6 +157,16 @@ def test_demo_runs_from_the_wheel(project: Path, tmp_path: Path) -> None:
     assert "certificate revoked" in found
 
 
+def test_conformance_suite_runs_from_the_wheel(server: Home, project: Path) -> None:
+    exports = server.exports()
+    words = ["--pyargs", "signet_ca.conformance", "-k", "test_arns or test_creation", "-p", "no:cacheprovider"]
+    words += ["--endpoint-url", server.url, "--region", "us-east-1", "--conformance-report", "conformance.md"]
+    keys = [f"{name}={exports[name]}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    run("env", *keys, str(project / ".venv/bin/python"), "-m", "pytest", *words, cwd=project)
+    report = (project / "conformance.md").read_text()
+    assert re.search(r"^\| CreateCertificateAuthority \| [1-9]\d* \| 0 \| 0 \|$", report, re.MULTILINE)
+
+
 def test_server_runs_from_the_wheel(server: Home, project: Path) -> None:
     with urllib.request.urlopen(f"{server.url}/healthz") as answer:
         assert json.load(answer)["version"] == __version__
