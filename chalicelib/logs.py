@@ -8,7 +8,6 @@ Source: AWS Lambda Developer Guide, "Log-level filtering".
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -21,6 +20,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Any, TextIO
 
+from chalicelib import json_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -29,7 +30,7 @@ LOGGER = logging.getLogger("signet")
 OCSP_LOGGER = LOGGER.getChild("ocsp")  # anybody can cause its lines
 _OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 4
 _MOST_WAITING, _CLOSE_SECONDS = 1_000, 1.0
-_JSON = json.JSONEncoder(default=str)
+_json = json_text.writer(separators=(", ", ": "), default=str)
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,7 +46,7 @@ class JsonFormatter(logging.Formatter):
         line |= getattr(record, "data", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _JSON.encode(line)
+        return _json(line)
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:

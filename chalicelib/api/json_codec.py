@@ -11,6 +11,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import json_text
 from chalicelib.api import structure_codec
 from chalicelib.api.structure_codec import MAX_DEPTH, MAX_VALUES, refuse
 from chalicelib.errors import SerializationException
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MAX_DIGITS = 20
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_json = json_text.writer()
 
 
 def decode(shape_name: str, body: bytes) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """Encode a structure as a JSON body, which is `{}` for an operation without output."""
     if shape_name is None or value is None:
         return b"{}"
-    return _ENCODER.encode(structure_codec.encode(shape_name, value, _WRITERS)).encode()
+    return _json(structure_codec.encode(shape_name, value, _WRITERS)).encode()
 
 
 def encode_error(code: str, message: str) -> bytes:

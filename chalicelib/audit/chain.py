@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chalicelib import json_text
 from chalicelib.records import AuditHead
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 FIRST = "0" * 64  # what the first record of a chain names as the hash of the one before
 BEGIN, REPAIR = "BeginAuditFile", "RepairAuditFile"
 MOST_BYTES = 64 * 1024  # of a line
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+_json = json_text.writer()
 
 
 class Link(NamedTuple):
@@ -74,7 +75,7 @@ class BrokenError(ValueError):
 def line_of(event: Mapping[str, Any], last: Link) -> bytes:
     """Return the line of the event that follows `last`; its bytes are what is hashed."""
     record = {"chain": last.chain, "sequence": last.sequence + 1, "previous": last.sha256, **event}
-    return _JSON.encode(record).encode() + b"\n"
+    return _json(record).encode() + b"\n"
 
 
 def after(last: Link, line: bytes) -> Link:

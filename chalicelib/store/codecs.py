@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
+from chalicelib import json_text
 from chalicelib.records import DistributionPoint, Look, OcspUrl, Permission
 from chalicelib.store import RecordError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_json = json_text.writer()
 
 
 def micros(moment: datetime) -> int:
@@ -33,10 +34,6 @@ def micros(moment: datetime) -> int:
 def moment(microseconds: int) -> datetime:
     """The inverse of `micros`."""
     return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _json(value: Any) -> str:
-    return _ENCODER.encode(value)
 
 
 _POINT = ("bucket", "key", "acl", "partition", "url", "until")

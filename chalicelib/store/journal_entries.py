@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import json_text
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.store.table import SCHEMA, Delete, Put, Update
 
@@ -26,7 +27,7 @@ VERSION = 1
 MOST_BYTES = 65_535  # of an entry (C2SP tlog-tiles)
 HEADS_EVERY = 64  # records of a chain: the head of every so many is in the journal, and the first one's
 _SECOND = 1_000_000
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_json = json_text.writer(ensure_ascii=False)
 
 
 def encoded(writes: Iterable[Write]) -> list[bytes]:
@@ -35,7 +36,7 @@ def encoded(writes: Iterable[Write]) -> list[bytes]:
 
 
 def _encode(entry: Entry) -> bytes:
-    return _JSON.encode({"v": VERSION, **entry}).encode()
+    return _json({"v": VERSION, **entry}).encode()
 
 
 def _of(write: Write) -> Iterator[Entry]:

@@ -122,7 +122,12 @@ class Element(NamedTuple):
         """The elements inside, which must fill it exactly."""
         buffer, limit, position = self.buffer, self.end, self.content_start
         while position < limit:
-            tag, content_start, end = _head(buffer, position, limit)
+            # Most heads are short, and are read here: the call would cost more than the rest.
+            end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
+            if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
+                tag, content_start = buffer[position], position + 2
+            else:
+                tag, content_start, end = _head(buffer, position, limit)
             yield _make(Element, (buffer, tag, position, content_start, end))
             position = end
 
@@ -185,7 +190,12 @@ def _check(buffer: bytes, position: int, limit: int, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
     while position < limit:
-        tag, content_start, end = _head(buffer, position, limit)
+        # as in `Element.children`
+        end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
+        if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
+            tag, content_start = buffer[position], position + 2
+        else:
+            tag, content_start, end = _head(buffer, position, limit)
         if tag in _NEVER:
             raise DerError(f"Tag 0x{tag:02x} is not used in DER.")
         if tag & 0x20:
