@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib import shapes
     from chalicelib.runtime import Caller, Runtime
 
+_DEFAULTS = {"KeyStorageSecurityStandard": "FIPS_140_2_LEVEL_3_OR_HIGHER", "UsageMode": "GENERAL_PURPOSE"}
 _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
 _STANDARDS_OF_CHINA = frozenset({"CCPC_LEVEL_1_OR_HIGHER"})  # no default fits there: AWS says so of the member
 
@@ -69,15 +70,23 @@ def create_certificate_authority(
 
 
 def _counting(request: shapes.CreateCertificateAuthorityRequest) -> dict[str, Any]:
-    """The parameters that must not differ under one token: tags may, as in AWS's guide, but not the CA's key."""
+    """The parameters that must not differ under one token: tags may, as in AWS's guide, but not the CA's key.
+
+    A default counts as the same whether the request names it or not.
+    """
     counting = {name: value for name, value in request.items() if name not in {"IdempotencyToken", "Tags"}}
-    return counting | {"Key": [tag for tag in request.get("Tags", []) if tag["Key"] == tags.KEY_TAG]}
+    return {
+        **_DEFAULTS,
+        **counting,
+        "RevocationConfiguration": revocation_configuration.normalized(request.get("RevocationConfiguration")),
+        "Key": [tag for tag in request.get("Tags", []) if tag["Key"] == tags.KEY_TAG],
+    }
 
 
 def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthorityRequest) -> CertificateAuthority:
     """Check a request and return the CA it asks for; nothing is written. Errors as in creation, except the bucket's."""
     configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
-    standard = request.get("KeyStorageSecurityStandard", "FIPS_140_2_LEVEL_3_OR_HIGHER")
+    standard = request.get("KeyStorageSecurityStandard", _DEFAULTS["KeyStorageSecurityStandard"])
     region, now = rt.settings.region, rt.now()
     if standard not in (_STANDARDS_OF_CHINA if arns.partition_of(region) == "aws-cn" else _STANDARDS):
         raise errors.InvalidArgsException(
@@ -98,7 +107,7 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
         configuration=configuration,
         revocation_configuration=revocation_configuration.normalized(request.get("RevocationConfiguration")),
         key_storage_security_standard=standard,
-        usage_mode=request.get("UsageMode", "GENERAL_PURPOSE"),
+        usage_mode=request.get("UsageMode", _DEFAULTS["UsageMode"]),
         tags=tag_pairs,
         key_sha256=key_sha256,
     )

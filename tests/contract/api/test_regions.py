@@ -258,3 +258,25 @@ def test_sm2_is_refused_by_name(rt: Any, region: str) -> None:
         )
     assert raised.value.response["Error"]["Code"] == "InvalidArgsException"
     assert "SM2" in raised.value.response["Error"]["Message"]
+
+
+def test_quotas_are_those_of_a_region(rt: Any) -> None:
+    limited = replace(rt, settings=replace(rt.settings, quotas="1,5"))
+    here, there = (client_for(limited, region=region) for region in (HERE, THERE))
+    for client in (here, there):
+        create(client)
+        assert refusal(lambda client=client: create(client))[0] == "LimitExceededException"
+
+
+def test_rates_are_those_of_a_region(rt: Any) -> None:
+    limited = replace(rt, settings=replace(rt.settings, rates="aws"))
+    here, there = (client_for(limited, region=region) for region in (HERE, THERE))
+    for client in (here, there):
+        create(client)
+        assert refusal(lambda client=client: create(client))[0] == "ThrottlingException"
+
+
+def test_audit_record_has_the_region_of_the_request(rt: Any, there: Any) -> None:
+    arn = create(there)
+    found = [each.record for each in rt.audit.newest(rt.settings.account_id, now=rt.now())]
+    assert {record["awsRegion"] for record in found if arn in str(record)} == {THERE}

@@ -189,6 +189,20 @@ def test_another_ca_under_the_same_token_is_refused(acm_pca: Any, other: str) ->
     assert ("98256344" in text) == (other != "key")  # software keys take no key of the owner's
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"KeyStorageSecurityStandard": "FIPS_140_2_LEVEL_3_OR_HIGHER"},
+        {"UsageMode": "GENERAL_PURPOSE"},
+        {"RevocationConfiguration": {"CrlConfiguration": {"Enabled": False}, "OcspConfiguration": {"Enabled": False}}},
+    ],
+    ids=str,
+)
+def test_default_is_the_same_whether_it_is_named_or_not(acm_pca: Any, named: dict[str, Any]) -> None:
+    first = create(acm_pca, IdempotencyToken="once")
+    assert create(acm_pca, IdempotencyToken="once", **named) == first
+
+
 def test_token_of_a_deleted_ca_is_free(acm_pca: Any) -> None:
     first = create(acm_pca, **TOKEN)
     acm_pca.delete_certificate_authority(CertificateAuthorityArn=first)
