@@ -25,6 +25,7 @@ from tests.bench import (
     ocsp_load,
     over_http,
     report,
+    testing,
 )
 from tests.bench.sizes import Sizes
 
@@ -43,6 +44,7 @@ MEASURES: dict[str, Measure] = {
     "cas": many_authorities.many_authorities,
     "console": console_pages.console,
     "backup": backup.backup,
+    "testing": testing.testing,
 }
 
 

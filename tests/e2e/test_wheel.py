@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
-import sysconfig
 import tarfile
 import urllib.request
-import venv
 import zipfile
 from email import message_from_bytes
 from typing import TYPE_CHECKING
@@ -19,7 +16,7 @@ import pytest
 
 from chalicelib import __version__
 from tests.support.home import ROOT, Home
-from tools import signet_build
+from tests.support.wheel_project import build, make_project, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,26 +37,6 @@ DATA = (
 )
 
 
-def run(*words: str | Path, cwd: Path) -> str:
-    found = subprocess.run(
-        words,
-        cwd=cwd,
-        env=os.environ | {"SOURCE_DATE_EPOCH": signet_build.EPOCH},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
-
-
-def build(target: Path, *what: str, source: Path = ROOT) -> Path:
-    """Build with the tools that are installed here."""
-    run(sys.executable, "-m", "build", "--no-isolation", *what, "--outdir", target, source, cwd=target.parent)
-    return target
-
-
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make package` builds."""
@@ -69,18 +46,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def project(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Chalice project whose environment has the wheel; its dependencies are those of this environment."""
-    made = tmp_path_factory.mktemp("project")
-    (made / "chalicelib").mkdir()
-    (made / "chalicelib/__init__.py").write_text("OWNER = 'the project'\n")
-    (made / "app.py").write_text("from chalice import Chalice\n\napp = Chalice(app_name='theirs')\n")
-    venv.create(made / ".venv", symlinks=True)
     (wheel,) = dist.glob("*.whl")
-    python = made / ".venv/bin/python"
-    command = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
-    run(*command, cwd=made)
-    (site,) = (made / ".venv/lib").glob("python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return made
+    return make_project(tmp_path_factory.mktemp("work") / "project", wheel)
 
 
 @pytest.fixture
