@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NAMES = sorted(
     str(path.relative_to(ROOT))
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "localstack/README.md", *ROOT.glob("docs/*.md"))
+    for pattern in ("README.md", "CONTRIBUTING.md", "localstack/**/README.md", "docs/*.md")
+    for path in ROOT.glob(pattern)
 )
 SHELLS = ("sh", "console")
 _BLOCK = re.compile(
