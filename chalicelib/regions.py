@@ -19,3 +19,9 @@ _BY_PARTITION = {
     "aws-us-gov": "us-gov-east-1 us-gov-west-1",
 }
 PARTITION_OF = {region: partition for partition, names in _BY_PARTITION.items() for region in names.split()}
+CHINA_STANDARD = "CCPC_LEVEL_1_OR_HIGHER"
+
+
+def named_standard(region: str) -> dict[str, str]:
+    """The member of CreateCertificateAuthority that has to be there in China, where AWS has no default."""
+    return {"KeyStorageSecurityStandard": CHINA_STANDARD} if region.startswith("cn-") else {}

@@ -17,18 +17,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from chalicelib import arn as arns
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import distribution_points, publication
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
+from chalicelib.regions import named_standard
 from chalicelib.runtime import Caller, from_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _BUCKET = "signet-demo"
-_TEMPLATE = "arn:aws:acm-pca:::template/{}/V1"
 
 
 @click.command()
@@ -96,6 +97,7 @@ class _Demo:
             },
             "RevocationConfiguration": {"CrlConfiguration": crl},
             "CertificateAuthorityType": kind,
+            **named_standard(self.rt.settings.region),
         }
         answer = self._call("create-certificate-authority", creation.create_certificate_authority, request)
         return str(answer["CertificateAuthorityArn"])
@@ -111,7 +113,7 @@ class _Demo:
             "CertificateAuthorityArn": issuer,
             "Csr": csr,
             "SigningAlgorithm": "SHA256WITHECDSA",
-            "TemplateArn": _TEMPLATE.format(template),
+            "TemplateArn": str(arns.TemplateArn(arns.parse_ca_arn(issuer).partition, template)),
             "Validity": {"Type": "DAYS", "Value": days},
         }
         arn = self._call("issue-certificate", certificates.issue_certificate, request)["CertificateArn"]

@@ -18,6 +18,7 @@ from chalicelib.operations.refusals import as_api_errors
 from chalicelib.pki.errors import ConstraintError, within
 from chalicelib.pki.x509 import algorithms, csr, keys, names
 from chalicelib.records import CertificateAuthority
+from chalicelib.regions import CHINA_STANDARD
 from chalicelib.store import ConflictError, KeyTakenError, TokenMismatchError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _DEFAULTS = {"KeyStorageSecurityStandard": "FIPS_140_2_LEVEL_3_OR_HIGHER", "UsageMode": "GENERAL_PURPOSE"}
 _STANDARDS = frozenset({"FIPS_140_2_LEVEL_2_OR_HIGHER", "FIPS_140_2_LEVEL_3_OR_HIGHER"})
-_STANDARDS_OF_CHINA = frozenset({"CCPC_LEVEL_1_OR_HIGHER"})  # no default fits there: AWS says so of the member
 
 
 def create_certificate_authority(
@@ -88,7 +88,7 @@ def planned(rt: Runtime, caller: Caller, request: shapes.CreateCertificateAuthor
     configuration: dict[str, Any] = dict(request["CertificateAuthorityConfiguration"])
     standard = request.get("KeyStorageSecurityStandard", _DEFAULTS["KeyStorageSecurityStandard"])
     region, now = rt.settings.region, rt.now()
-    if standard not in (_STANDARDS_OF_CHINA if arns.partition_of(region) == "aws-cn" else _STANDARDS):
+    if standard not in ({CHINA_STANDARD} if arns.partition_of(region) == "aws-cn" else _STANDARDS):
         raise errors.InvalidArgsException(
             "A certificate authority cannot be created in this region with the specified security standard.",
             member=("KeyStorageSecurityStandard",),

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-_CHINA = {"KeyStorageSecurityStandard": "CCPC_LEVEL_1_OR_HIGHER"}  # where AWS has no default
+from chalicelib.regions import named_standard
+
 _SIGNING = {
     "EC_prime256v1": "SHA256WITHECDSA",
     "EC_secp384r1": "SHA384WITHECDSA",
@@ -112,7 +113,7 @@ def _created(
             "Subject": {"CommonName": f"Test {kind.title()}"},
         },
         RevocationConfiguration={"CrlConfiguration": crl, "OcspConfiguration": {"Enabled": ocsp}},
-        **(_CHINA if client.meta.region_name.startswith("cn-") else {}),
+        **named_standard(client.meta.region_name),
     )
     return Authority(client, str(answer["CertificateAuthorityArn"]), "", "", signing_algorithm)
 

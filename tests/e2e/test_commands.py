@@ -54,12 +54,14 @@ def test_profile_is_added_beside_a_person_s_own(home: Home, tmp_path: Path) -> N
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
 
 
-def test_demo_shows_a_revocation(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1"])
+def test_demo_shows_a_revocation(tmp_path: Path, region: str) -> None:
+    home = Home(tmp_path / "home", AWS_REGION=region)
     found = home.signet("demo", "--into", str(tmp_path / "demo")).stdout
     assert "certificate revoked" in found
     assert "good.pem: OK" in found
     assert "aws acm-pca create-certificate-authority" in found
+    assert f":acm-pca:{region}:" in found
     assert (tmp_path / "demo" / "crl.pem").exists()
     assert stat.S_IMODE((tmp_path / "demo" / "good.key").stat().st_mode) == 0o600
 

@@ -10,6 +10,7 @@ from chalicelib.console.fields import SUBJECT
 from chalicelib.console.forms import revocation_form
 from chalicelib.operations import permissions
 from chalicelib.pki.x509 import algorithms
+from chalicelib.regions import named_standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,10 +152,8 @@ def create_request(draft: WizardDraft) -> dict[str, Any]:
         },
         "RevocationConfiguration": revocation_form.configuration_of(draft.typed("revocation")),
     }
-    if region_of(draft).startswith("cn-"):  # where AWS has no default
-        request["KeyStorageSecurityStandard"] = "CCPC_LEVEL_1_OR_HIGHER"
     tags = tags_of(draft.typed("tags"))
-    return request | ({"Tags": tags} if tags else {})
+    return request | named_standard(region_of(draft)) | ({"Tags": tags} if tags else {})
 
 
 def region_of(draft: WizardDraft) -> str:
