@@ -34,6 +34,7 @@ class Target:
         objects: where its objects are read: a directory with a folder for each bucket, or the address of an S3.
         patience: seconds to wait for what AWS does later, as CRLs and reports.
         session: of boto3, with the credentials.
+        settle: seconds until every node of the service knows a CA's new certificate.
     """
 
     wire: Wire
@@ -42,6 +43,7 @@ class Target:
     objects: str
     patience: float
     session: Any = field(repr=False)
+    settle: float = 0.0
     made: list[str] = field(default_factory=list)
 
     @property
@@ -140,6 +142,7 @@ class Target:
     def install(self, arn: str, certificate: bytes, chain: bytes = b"") -> None:
         """Import a CA's certificate."""
         self.imported(arn, certificate, chain).accepted()
+        time.sleep(self.settle)
 
     def imported(self, arn: str, certificate: bytes, chain: bytes = b"") -> Answer:
         """Return the answer to an import."""

@@ -23,6 +23,8 @@ _COSTS = {
     "creates_ca": "creates a CA, or needs one that the suite creates",
     "waits": "waits for what the endpoint does later; --patience says how long",
 }
+# After an import other nodes of AWS's may still refuse to issue for some seconds, as alchemy's tests saw.
+_SETTLE_SECONDS = 5.0
 # Dollars in us-east-1 (aws.amazon.com/private-ca/pricing): an hour of a CA by its mode, and a certificate.
 _CA, _GENERAL_CA, _CERTIFICATE, _GENERAL_CERTIFICATE = 50 / 730, 400 / 730, 0.058, 0.75
 # What the fixtures that several probes share cost once: their CAs and certificates.
@@ -35,13 +37,16 @@ SHARED = {
     "deleted": _CA,
     "subordinate": _CA,
     # These are fixtures of one file each.
+    "below": _CA + _CERTIFICATE,
     "candidate": _CA,
     "candidate_root": _CA,
     "expired": _CA + _CERTIFICATE,
     "full": _CA,
     "limited": _CA,
     "permitted": _CA,
+    "partitioned": _GENERAL_CA + 2 * _GENERAL_CERTIFICATE,
     "reports": 2 * _CA + 6 * _CERTIFICATE,
+    "rsa_issuer": _CA + _CERTIFICATE,
     "revoked": 7 * _GENERAL_CERTIFICATE,
     "shared": _CA,
     "tagged": _CA,
@@ -151,7 +156,8 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     endpoint = option("--endpoint-url") or session.client("acm-pca", region_name=region).meta.endpoint_url
     account = option("--account") or _account(session, region, option("--endpoint-url"))
     wire = Wire(endpoint, region, credentials)
-    made = Target(wire, account, option("--bucket"), option("--objects"), option("--patience"), session)
+    settle = 0.0 if option("--endpoint-url") else _SETTLE_SECONDS
+    made = Target(wire, account, option("--bucket"), option("--objects"), option("--patience"), session, settle)
     yield made
     left = made.clean()
     wire.close()

@@ -12,7 +12,7 @@ from chalicelib.conformance.sources import ALCHEMY, Source, about, guide, model,
 if TYPE_CHECKING:
     from chalicelib.conformance.authorities import Target
 
-ERRORS = guide("PcaErrors")
+ERRORS = guide("PCATsExceptions")
 OTHER = "111122223334"
 SEEN = {
     "DescribeCertificateAuthority": observed("terraform-provider-aws and aws-cloudformation-resource-providers-acmpca"),

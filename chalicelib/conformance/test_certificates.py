@@ -143,13 +143,43 @@ def test_signing_algorithm_is_that_of_the_request(issuer: Authority, algorithm: 
     found.verify_directly_issued_by(issuer.own)
 
 
+@pytest.fixture(scope="module")
+def rsa_issuer(target: Target) -> Authority:
+    """An ACTIVE root with an RSA key."""
+    return target.root(KeyAlgorithm="RSA_2048")
+
+
 @about("IssueCertificate", observed("cert-manager/aws-privateca-issuer #22"))
-def test_signing_algorithm_of_another_family_is_refused_in_aws_s_words(issuer: Authority) -> None:
+def test_signing_algorithm_of_another_family_is_refused_in_aws_s_words(rsa_issuer: Authority) -> None:
     text = (
-        "Signing algorithm SHA256WITHRSA cannot be used with key type EC_prime256v1. "
-        "Valid signing algorithms are: SHA256WITHECDSA, SHA384WITHECDSA, SHA512WITHECDSA."
+        "Signing algorithm SHA384WITHECDSA cannot be used with key type RSA_2048. "
+        "Valid signing algorithms are: SHA256WITHRSA, SHA384WITHRSA, SHA512WITHRSA."
     )
-    issuer.asked(SigningAlgorithm="SHA256WITHRSA").refused("InvalidArgsException", text=text)
+    rsa_issuer.asked(SigningAlgorithm="SHA384WITHECDSA").refused("InvalidArgsException", text=text)
+
+
+@about("IssueCertificate", ISSUE)
+@pytest.mark.parametrize("algorithm", ["SHA256WITHRSA", "SHA512WITHRSA", "ML_DSA_65"])
+def test_signing_algorithm_of_another_family_is_refused(issuer: Authority, algorithm: str) -> None:
+    issuer.asked(SigningAlgorithm=algorithm).refused("InvalidArgsException")
+
+
+RSA_SIGNATURES = {"SHA256WITHRSA": "11", "SHA384WITHRSA": "12", "SHA512WITHRSA": "13"}
+
+
+@about("IssueCertificate", ISSUE, certificates=1)
+@pytest.mark.parametrize("algorithm", RSA_SIGNATURES)
+def test_signing_algorithm_of_an_rsa_ca_is_that_of_the_request(rsa_issuer: Authority, algorithm: str) -> None:
+    found = rsa_issuer.certificate_of(SigningAlgorithm=algorithm)
+    assert found.signature_algorithm_oid.dotted_string == f"1.2.840.113549.1.1.{RSA_SIGNATURES[algorithm]}"
+    found.verify_directly_issued_by(rsa_issuer.own)
+
+
+@about("IssueCertificate", ISSUE, certificates=1, cas=1)
+@pytest.mark.parametrize(("algorithm", "last"), [("ML_DSA_44", "17"), ("ML_DSA_65", "18"), ("ML_DSA_87", "19")])
+def test_ca_signs_with_ml_dsa(target: Target, algorithm: str, last: str) -> None:
+    found = target.root(KeyAlgorithm=algorithm).certificate_of()
+    assert found.signature_algorithm_oid.dotted_string == f"2.16.840.1.101.3.4.3.{last}"
 
 
 CSRS: dict[str, bytes] = {
@@ -160,7 +190,7 @@ CSRS: dict[str, bytes] = {
 }
 
 
-@about("IssueCertificate", reference("MalformedCSRException"))
+@about("IssueCertificate", reference("IssueCertificate"))
 @pytest.mark.parametrize("case", CSRS)
 def test_csr_that_cannot_be_read_or_verified_is_malformed(issuer: Authority, case: str) -> None:
     issuer.asked(CSRS[case]).refused("MalformedCSRException")
@@ -172,7 +202,7 @@ def test_csr_with_neither_subject_nor_subject_alternative_name_is_refused(issuer
 
 
 @about("IssueCertificate", ISSUE, certificates=1)
-def test_csr_with_an_subject_alternative_name_needs_no_subject(issuer: Authority) -> None:
+def test_csr_with_a_subject_alternative_name_needs_no_subject(issuer: Authority) -> None:
     names = material.alternative_names("alone.example.com")
     found = issuer.certificate_of(material.csr(material.NOBODY, ((names, True),)))
     assert found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == names

@@ -306,7 +306,7 @@ def test_choice_of_two_is_refused(target: Target, wish: str) -> None:
     answer.refused("InvalidArgsException")
 
 
-@about("CreateCertificateAuthority", guide("PcaTerms"), cas=1)
+@about("CreateCertificateAuthority", guide("PcaUpdateStatus"), cas=1)
 @pytest.mark.parametrize("kind", ["ROOT", "SUBORDINATE"])
 def test_ca_waits_for_its_certificate_once_it_is_created(target: Target, kind: str) -> None:
     found = target.describe(target.create(kind))

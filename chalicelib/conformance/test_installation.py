@@ -50,7 +50,7 @@ def test_text_that_is_no_certificate_is_malformed(
     target.imported(candidate, text, outside.pem).refused(MALFORMED)
 
 
-@about("ImportCertificateAuthorityCertificate", reference("MalformedCertificateException"))
+@about("ImportCertificateAuthorityCertificate", reference("ImportCertificateAuthorityCertificate"))
 def test_chain_that_is_no_certificate_is_malformed(
     target: Target, candidate: str, outside: material.Outside, csr: str
 ) -> None:

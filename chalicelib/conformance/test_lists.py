@@ -131,7 +131,7 @@ def test_prefix_of_aws_is_refused(target: Target, tagged: str) -> None:
     tag(target, tagged, {"Key": "aws:mine", "Value": "x"}).refused("InvalidTagException", "ValidationException")
 
 
-@about("TagCertificateAuthority", reference("TooManyTagsException"))
+@about("TagCertificateAuthority", reference("TagCertificateAuthority"))
 def test_more_than_fifty_tags_are_too_many(target: Target, tagged: str) -> None:
     many = [{"Key": f"number-{number}", "Value": "x"} for number in range(50)]
     tag(target, tagged, *many).refused("TooManyTagsException")
@@ -211,7 +211,7 @@ def test_permission_has_a_policy(target: Target, permitted: str) -> None:
     assert permissions(target, permitted)[0]["Policy"]
 
 
-@about("CreatePermission", reference("PermissionAlreadyExistsException"))
+@about("CreatePermission", reference("CreatePermission"))
 def test_same_permission_again_is_refused(target: Target, permitted: str) -> None:
     permit(target, permitted).refused("PermissionAlreadyExistsException")
 

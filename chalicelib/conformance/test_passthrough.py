@@ -273,7 +273,7 @@ def test_end_entity_has_name_constraints_by_custom_extension(target: Target, iss
     assert material.extension(found, "2.5.29.30") == (True, constraints)
 
 
-@about("IssueCertificate", guide("JavaApi-mDLCertificates"), certificates=1)
+@about("IssueCertificate", guide("JavaApiMDL-ActivateIACA"), certificates=1)
 def test_blank_root_keeps_a_relative_crl_distribution_point(target: Target, waiting_root: Authority) -> None:
     place = x509.DistributionPoint([x509.UniformResourceIdentifier("dummycrl.crl")], None, None, None)
     points = x509.CRLDistributionPoints([place]).public_bytes()

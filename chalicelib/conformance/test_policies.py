@@ -75,19 +75,19 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@about("PutPolicy", reference("InvalidPolicyException"))
+@about("PutPolicy", reference("PutPolicy"))
 @pytest.mark.parametrize("case", WRONG)
 def test_policy_with_a_wrong_part_is_invalid(target: Target, shared: str, case: str) -> None:
     put(target, shared, changed(shared, **WRONG[case])).refused("InvalidPolicyException")
 
 
-@about("PutPolicy", reference("InvalidPolicyException"))
+@about("PutPolicy", reference("PutPolicy"))
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"Version": "2012-10-17", "Statement": []}'])
 def test_text_that_is_no_policy_is_invalid(target: Target, shared: str, text: str) -> None:
     put(target, shared, text).refused("InvalidPolicyException")
 
 
-@about("PutPolicy", reference("InvalidPolicyException"))
+@about("PutPolicy", reference("PutPolicy"))
 def test_policy_for_another_ca_is_invalid(target: Target, shared: str) -> None:
     put(target, shared, policy(target.missing())).refused("InvalidPolicyException")
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 
 from chalicelib.conformance import material
 from chalicelib.conformance.sources import (
@@ -64,7 +67,7 @@ def test_serial_number_has_several_forms(issuer: Authority, form: str) -> None:
     issuer.revoke(FORMS[form][0](serial(issuer.issue()))).accepted()
 
 
-@about("RevokeCertificate", reference("RequestAlreadyProcessedException"), certificates=1)
+@about("RevokeCertificate", reference("RevokeCertificate"), certificates=1)
 def test_certificate_is_revoked_once(issuer: Authority) -> None:
     number = serial(issuer.issue())
     issuer.revoke(number).accepted()
@@ -83,7 +86,7 @@ def test_revoked_certificate_can_be_fetched(issuer: Authority) -> None:
     assert issuer.got(issued["Arn"]).accepted()["Certificate"] == issued["Certificate"]
 
 
-@about("RevokeCertificate", guide("PcaRevokeCert"))
+@about("RevokeCertificate", guide("PcaRevokeSelfSigned"))
 def test_own_certificate_of_a_root_is_refused_in_aws_s_words(issuer: Authority) -> None:
     answer = issuer.revoke(f"{issuer.own.serial_number:032x}")
     answer.refused("InvalidRequestException", text="Self-signed certificate can not be revoked")
@@ -181,8 +184,8 @@ def responders(certificate: x509.Certificate) -> list[tuple[str, str]]:
 
 @about("IssueCertificate", guide("ocsp-customize"), certificates=1)
 def test_custom_name_is_the_address_of_ocsp(target: Target, variable: Authority) -> None:
-    ocsp = {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}
-    found = configured(target, variable, OcspConfiguration=ocsp)
+    asked = {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}
+    found = configured(target, variable, OcspConfiguration=asked)
     assert responders(found) == [("1.3.6.1.5.5.7.48.1", "http://ocsp.example.com")]
 
 
@@ -242,10 +245,10 @@ def test_acl_of_a_crl_is_public_by_default(target: Target, revoking: Authority) 
 
 @about("UpdateCertificateAuthority", reference("UpdateCertificateAuthority"), certificates=1)
 def test_update_of_the_status_leaves_the_revocation_as_it_is(target: Target, variable: Authority) -> None:
-    ocsp = {"Enabled": True, "OcspCustomCname": "stays.example.com"}
-    target.update(variable.arn, RevocationConfiguration={"OcspConfiguration": ocsp}).accepted()
+    asked = {"Enabled": True, "OcspCustomCname": "stays.example.com"}
+    target.update(variable.arn, RevocationConfiguration={"OcspConfiguration": asked}).accepted()
     target.update(variable.arn, Status="ACTIVE").accepted()
-    assert target.describe(variable.arn)["RevocationConfiguration"]["OcspConfiguration"] == ocsp
+    assert target.describe(variable.arn)["RevocationConfiguration"]["OcspConfiguration"] == asked
 
 
 @pytest.fixture(scope="module")
@@ -259,8 +262,12 @@ def revoked(revoking: Authority) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def published(target: Target, revoked: dict[str, dict[str, str]]) -> tuple[x509.CertificateRevocationList, float]:
-    """The CRL that has all of them, and when it was there; found where the certificates say."""
-    issued = [material.read(each["Certificate"]) for each in revoked.values()]
+    """The CRL that has all of them, and when it was there."""
+    return awaited(target, [material.read(each["Certificate"]) for each in revoked.values()])
+
+
+def awaited(target: Target, issued: list[x509.Certificate]) -> tuple[x509.CertificateRevocationList, float]:
+    """The CRL that has all these certificates, found where the first one says, and when it was there."""
     (place,) = places(issued[0])
     deadline = time.monotonic() + target.patience
     while True:
@@ -334,3 +341,51 @@ def test_crl_begins_an_hour_early_and_lasts_as_configured(published: Published) 
     assert found.next_update_utc - found.last_update_utc == timedelta(days=7, hours=1)
     made = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number / 1000
     assert abs(datetime.fromtimestamp(made, UTC) - timedelta(hours=1) - found.last_update_utc) < NEAR
+
+
+@pytest.fixture(scope="module")
+def partitioned(target: Target, bucket: str) -> tuple[x509.CertificateRevocationList, x509.Certificate]:
+    """The partition of a CRL that has a revoked certificate, and the certificate."""
+    configuration = {"CrlConfiguration": crl(bucket, CrlType="PARTITIONED")}
+    authority = target.root(days=3650, RevocationConfiguration=configuration, UsageMode="GENERAL_PURPOSE")
+    issued = authority.issue(material.csr(own=material.new_key()))
+    authority.revoke(serial(issued)).accepted()
+    certificate = material.read(issued["Certificate"])
+    return awaited(target, [certificate])[0], certificate
+
+
+@pytest.mark.waits
+@about("RevokeCertificate", PLANNING)
+def test_partition_names_its_own_distribution_point(
+    partitioned: tuple[x509.CertificateRevocationList, x509.Certificate],
+) -> None:
+    found = partitioned[0].extensions.get_extension_for_class(x509.IssuingDistributionPoint)
+    assert found.critical
+    assert [name.value for name in found.value.full_name or []] == places(partitioned[1])
+
+
+@pytest.mark.waits
+@about("RevokeCertificate", reference("OcspConfiguration"), certificates=2)
+@pytest.mark.parametrize("state", ["good", "revoked"])
+def test_ocsp_says_whether_a_certificate_is_revoked(target: Target, revoking: Authority, state: str) -> None:
+    issued = revoking.issue(material.csr(own=material.new_key()))
+    if state == "revoked":
+        revoking.revoke(serial(issued)).accepted()
+    certificate = material.read(issued["Certificate"])
+    expected = ocsp.OCSPCertStatus.REVOKED if state == "revoked" else ocsp.OCSPCertStatus.GOOD
+    deadline = time.monotonic() + target.patience
+    while (found := status(certificate, revoking.own)) != expected:
+        assert time.monotonic() < deadline, f"OCSP says {found}"
+        time.sleep(0.5)
+
+
+def status(certificate: x509.Certificate, issuer: x509.Certificate) -> ocsp.OCSPCertStatus | None:
+    """What the responder in the certificate says; None while it knows nothing."""
+    ((_, place),) = responders(certificate)
+    asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1()).build()  # noqa: S303  RFC 5019
+    body = asked.public_bytes(Encoding.DER)
+    request = urllib.request.Request(place, body, {"Content-Type": "application/ocsp-request"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        found = ocsp.load_der_ocsp_response(answer.read())
+    successful = found.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL
+    return found.certificate_status if successful else None

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 VALIDITY = reference("Validity")
 HOUR = timedelta(hours=1)
 NEAR = timedelta(seconds=90)  # between the clocks of the endpoint and of this machine
-PATHS = guide("PcaTerms")
 
 
 def lasts(certificate: x509.Certificate) -> timedelta:

@@ -79,7 +79,7 @@ def test_what_costs_nothing_on_aws_creates_no_ca(tmp_path: Path, results: list[R
 @pytest.mark.long
 def test_server_that_answers_otherwise_fails(tmp_path: Path) -> None:
     with conformance.moto_server(tmp_path) as endpoint:
-        found, _ = conformance.run(endpoint, tmp_path)
+        found, _ = conformance.run(endpoint, tmp_path, "--patience", "5")
     outcomes = Counter(result.outcome for result in found)
     assert outcomes["failed"] > 100
     assert outcomes["passed"] > 50
