@@ -25,15 +25,24 @@ REQUESTS = 2  # per certificate: IssueCertificate and GetCertificate
 LOG_BYTES = (
     7_500  # per certificate: the lines before and after its signature, its metrics, audit records, and Lambda's lines
 )
-RUNS = 5  # scheduled functions, each once a minute
-RARE_RUNS, RARE_MINUTES = 1, 10  # scheduled functions, and the minutes between their runs
-RUN_GB_SECONDS = Decimal("0.25")  # assumed: half a second at 512 MB
+RUNS = {  # scheduled functions: their memory in MB, and the minutes between their runs
+    "publish_crls": (1769, 1),
+    "reconcile": (512, 1),
+    "sequence_journal": (512, 1),
+    "write_audit_reports": (1024, 1),
+    "remind": (512, 10),
+    "monitor": (512, 1),
+}
+RUN_SECONDS = Decimal("0.5")  # assumed
+LAMBDA_LOG_BYTES = 600  # assumed: what Lambda itself logs of a run, start and report
+MONITOR_LOG_BYTES = 714  # of a run that watches nothing
 RUN_READ_UNITS = 50  # per minute, for all runs together if nothing is due
 NOTED_UNITS, NOTED_MINUTES = 2, 5  # of the record of the last run; see `schedules.NOTED_EVERY`
 ALARMS, METRICS = 13, 10  # metrics: five of the monitor, five totals over all CAs
 CA_METRICS = 3  # per CA and hour in which it issues: Success, Time and CRLGenerated
 REVOKED = Decimal("0.01")  # share of certificates; each revocation publishes one CRL
-CRL_FETCHES = 100_000  # per CA and month
+CRL_FETCHES = OCSP_QUERIES = 100_000  # per CA and month
+OCSP_READ_UNITS = 5  # per query that no cache answers
 REGULAR_CRLS = 9  # per CA and month: one at each midpoint of 7 days
 _GB = Decimal(10**9)
 
@@ -70,17 +79,19 @@ class Month:
 
 def signet(authorities: int, certificates: int) -> Month:
     """Compute the costs of a month in which some CAs issue this many certificates in all, the only ones in storage."""
-    price = {name: Decimal(text) for name, text in prices()["services"].items() if name not in {"as_of", "source"}}
+    price = _services()
     crls = authorities * REGULAR_CRLS + certificates * REVOKED
-    run = price["lambda_request"] + RUN_GB_SECONDS * price["lambda_gb_second"]
+    runs, run_gb_seconds, run_log_bytes = _scheduled()
     request = price["api_request"] + price["lambda_request"] + REQUEST_GB_SECONDS * price["lambda_gb_second"]
     stored = TABLE_BYTES / _GB * (price["table_gb_month"] + price["table_backup_gb_month"])
     logged = LOG_BYTES / _GB * price["log_gb"]
     metric_hours = min(Decimal(certificates), Decimal(authorities * HOURS))  # metrics are billed by the hour
     return Month(
-        fixed=(RUNS * MINUTES + RARE_RUNS * MINUTES // RARE_MINUTES) * run
+        fixed=runs * price["lambda_request"]
+        + run_gb_seconds * price["lambda_gb_second"]
+        + run_log_bytes / _GB * price["log_gb"]
         + MINUTES * RUN_READ_UNITS * price["table_read_unit"]
-        + RUNS * MINUTES // NOTED_MINUTES * NOTED_UNITS * price["table_write_unit"]
+        + len(RUNS) * MINUTES // NOTED_MINUTES * NOTED_UNITS * price["table_write_unit"]
         + ALARMS * price["alarm_month"]
         + METRICS * price["metric_month"]
         + price["dashboard_month"]
@@ -95,6 +106,39 @@ def signet(authorities: int, certificates: int) -> Month:
         + min(certificates, MINUTES) * (JOURNAL_RUN_UNITS * price["table_write_unit"] + JOURNAL_PUTS * price["s3_put"]),
         crls=crls * price["s3_put"] + authorities * CRL_FETCHES * price["s3_get"],
     )
+
+
+def _services() -> dict[str, Decimal]:
+    return {name: Decimal(text) for name, text in prices()["services"].items() if name not in {"as_of", "source"}}
+
+
+def _scheduled() -> tuple[int, Decimal, int]:
+    """The scheduled runs of a month: their number, the gigabyte-seconds that they take, and the bytes that they log."""
+    number = {name: MINUTES // minutes for name, (_, minutes) in RUNS.items()}
+    gb_seconds = sum((RUN_SECONDS * RUNS[name][0] / 1024 * runs for name, runs in number.items()), Decimal())
+    return (
+        sum(number.values()),
+        gb_seconds,
+        sum(number.values()) * LAMBDA_LOG_BYTES + number["monitor"] * MONITOR_LOG_BYTES,
+    )
+
+
+def ocsp_of_a_ca() -> Decimal:
+    """Compute what OCSP adds for a CA in a month, if no cache answers: the key of its responder, and the queries."""
+    price = _services()
+    query = (
+        price["lambda_request"]
+        + REQUEST_GB_SECONDS * price["lambda_gb_second"]
+        + price["kms_signature"]
+        + OCSP_READ_UNITS * price["table_read_unit"]
+        + LAMBDA_LOG_BYTES / _GB * price["log_gb"]
+    )
+    return price["kms_key_month"] + OCSP_QUERIES * query
+
+
+def cloudfront(requests: int) -> Decimal:
+    """Compute what CloudFront adds for requests of CRLs or OCSP responses, by plain HTTP."""
+    return requests * Decimal(prices()["cloudfront"]["http_request"])
 
 
 def private_ca(authorities: int, certificates: int) -> Decimal:

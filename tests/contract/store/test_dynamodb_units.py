@@ -13,7 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import ocsp
 
+from chalicelib import reconcile
 from chalicelib.config import Settings
 from chalicelib.reports import costs
 from chalicelib.runtime import from_settings
@@ -21,6 +23,7 @@ from chalicelib.store.dynamodb import create_table
 from tests.support.authority_steps import active_root, create, fetch, issue, status
 from tests.support.builders import ROOT_KEY, csr, name, pem, root_certificate, sign_csr
 from tests.support.home import ROOT
+from tests.support.ocsp_requests import asked, authority, request_for
 from tools.costs import table
 
 if TYPE_CHECKING:
@@ -66,7 +69,7 @@ class Meter:
 
     def count(self, model: Any, params: Any, **_: Any) -> None:
         body = json.loads(params["body"])
-        if model.name == "GetItem":
+        if model.name in {"GetItem", "Query"}:  # of up to 4 KB
             self.reads += 1
         elif model.name == "TransactWriteItems":
             for entry in body["TransactItems"]:
@@ -105,6 +108,19 @@ def test_certificate_consumes_what_the_model_says(acm_pca: Any, rt: Any) -> None
     fetch(client, arn, issue(client, arn, Csr=request, IdempotencyToken="token"))
     assert meter.reads == costs.READ_UNITS
     assert costs.WRITE_UNITS - 3 <= meter.writes <= costs.WRITE_UNITS
+
+
+@pytest.mark.parametrize("acm_pca", ["json"], indirect=True)
+def test_ocsp_query_consumes_what_the_model_says(acm_pca: Any, rt: Any) -> None:
+    enabled = {"OcspConfiguration": {"Enabled": True, "OcspCustomCname": "ocsp.example.com"}}
+    arn = active_root(acm_pca, RevocationConfiguration=enabled)
+    leaf = fetch(acm_pca, arn, issue(acm_pca, arn))
+    request = request_for(leaf, authority(acm_pca, arn))
+    delegated = replace(rt, settings=replace(rt.settings, ocsp_signer="delegated"))
+    reconcile.reconcile(delegated)
+    meter = Meter(rt.store.table._client)
+    assert asked(delegated, request).certificate_status == ocsp.OCSPCertStatus.GOOD
+    assert (meter.reads, meter.writes) == (costs.OCSP_READ_UNITS, 0)
 
 
 @pytest.mark.parametrize("acm_pca", ["json"], indirect=True)
