@@ -19,6 +19,7 @@ from chalicelib.testing import faults
 from chalicelib.testing import server as test_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")])
 COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()
 
 
@@ -40,6 +41,17 @@ def test_extension_is_documented() -> None:
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_template_is_documented(template: str) -> None:
     assert f"`{template}`" in (ROOT / "docs/certificate-profiles.md").read_text()
+
+
+def test_setting_is_documented_once() -> None:
+    """Twice it would be what a merge left."""
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_document_has_no_marks_of_a_merge(document: Path) -> None:
+    assert re.findall(r"^(?:<{7}|={7}|>{7})(?: .*)?$", document.read_text(), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("setting", [entry.metadata["variable"] for entry in fields(Settings)])
@@ -71,7 +83,6 @@ def test_assurance_names_tests_that_exist() -> None:
         assert f"\ndef {name}" in (ROOT / path).read_text(), f"{path}::{name}"
 
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "localstack" / "README.md", *(ROOT / "docs").rglob("*.md")])
 # What begins a path, from the root of the repository.
 ROOTS = r"app\.py|(?:\.chalice|\.ci|chalicelib|docs|infrastructure|localstack|requirements|tests|tools)/"
 
