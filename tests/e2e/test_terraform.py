@@ -125,6 +125,22 @@ def test_roots_that_were_never_installed_are_destroyed(tmp_path: Path, home: Hom
     assert "7 destroyed" in terraform.run("destroy", "-auto-approve")
 
 
+@pytest.mark.laptop
+def test_two_regions_of_two_partitions_are_at_one_address(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.start()
+    terraform = Terraform(tmp_path, home, "", "two_regions/main.tf")
+    terraform.init()
+    assert "4 added, 0 changed, 0 destroyed" in terraform.run("apply", "-auto-approve")
+    assert "No changes" in terraform.run("plan", "-detailed-exitcode")
+    europe, gov = terraform.outputs()["arns"]
+    assert europe.startswith("arn:aws:acm-pca:eu-west-1:")
+    assert gov.startswith("arn:aws-us-gov:acm-pca:us-gov-west-1:")
+    assert {ca["Arn"]: ca["Status"] for ca in home.status()} == {europe: "PENDING_CERTIFICATE", gov: "ACTIVE"}
+    assert "4 destroyed" in terraform.run("destroy", "-auto-approve")
+    home.stop()
+
+
 def test_two_tier_pki_comes_stays_and_goes(tmp_path: Path, home: Home, s3: str) -> None:
     terraform = Terraform(tmp_path, home, s3)
     terraform.init()
