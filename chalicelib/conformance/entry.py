@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,5 +11,5 @@ if TYPE_CHECKING:
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Load the options and fixtures of the suite; --pyargs would find a conftest.py only after options are read."""
-    if any(str(__package__) in argument for argument in args):
+    if any(str(__package__) in argument.replace(os.sep, ".") for argument in args):
         early_config.pluginmanager.import_plugin(f"{__package__}.plugin")

@@ -101,7 +101,7 @@ def test_constraints_hold_by_cbor(wire: Wire) -> None:
     assert error["Code"] == "ValidationException"
 
 
-@about("protocol", LISTED)
+@about("protocol", SPECIFICATION)
 def test_cbor_map_of_indefinite_length_is_read(wire: Wire) -> None:
     answer = sent(wire, "ListCertificateAuthorities", b"\xbf\x6aMaxResults\x0a\xff")
     assert answer.status == 200
@@ -125,7 +125,7 @@ def test_blob_is_bytes_by_cbor(target: Target, issuer: Authority) -> None:
     assert issuer.got(arn).accepted()["Certificate"].startswith("-----BEGIN CERTIFICATE-----")
 
 
-@about("protocol", LISTED)
+@about("protocol", SPECIFICATION)
 def test_base64_is_no_blob_by_cbor(target: Target, issuer: Authority) -> None:
     request = issuer.request()
     request["Csr"] = base64.b64encode(request["Csr"])

@@ -88,10 +88,11 @@ def test_signing_algorithm_of_another_family_is_refused(target: Target, key: str
     refused(target, KeyAlgorithm=key, SigningAlgorithm=signing).refused("InvalidArgsException", "ValidationException")
 
 
-@about("CreateCertificateAuthority", reference("CreateCertificateAuthority"))
+@about("CreateCertificateAuthority", model("documentation of KeyStorageSecurityStandard"))
 def test_security_standard_of_other_regions_is_refused(target: Target) -> None:
     standard = "FIPS_140_2_LEVEL_3_OR_HIGHER" if target.partition == "aws-cn" else "CCPC_LEVEL_1_OR_HIGHER"
-    refused(target, KeyStorageSecurityStandard=standard).refused("InvalidArgsException")
+    text = "A certificate authority cannot be created in this region with the specified security standard."
+    refused(target, KeyStorageSecurityStandard=standard).refused("InvalidArgsException", text=text)
 
 
 @about("CreateCertificateAuthority", CREATE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.conformance.requests import policy
-from chalicelib.conformance.sources import ALCHEMY, TERRAFORM, about, guide, observed, reference
+from chalicelib.conformance.sources import ALCHEMY, TERRAFORM, about, guide, inferred, observed, reference
 
 if TYPE_CHECKING:
     from chalicelib.conformance.authorities import Target
@@ -87,7 +87,7 @@ def test_text_that_is_no_policy_is_invalid(target: Target, shared: str, text: st
     put(target, shared, text).refused("InvalidPolicyException")
 
 
-@about("PutPolicy", reference("PutPolicy"))
+@about("PutPolicy", inferred("the guide's policies name the CA itself as their resource"))
 def test_policy_for_another_ca_is_invalid(target: Target, shared: str) -> None:
     put(target, shared, policy(target.missing())).refused("InvalidPolicyException")
 
