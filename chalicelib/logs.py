@@ -69,6 +69,8 @@ def configure_server(
         most_bytes: of a file.
         most: files.
     """
+    # No line shows them (Python, "Logging HOWTO", Optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     trickle = Trickle(stream)
     handlers: list[logging.Handler] = [trickle]
     if to_files:

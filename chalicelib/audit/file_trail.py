@@ -113,13 +113,11 @@ class FileTrail:
             self._tail, self._is_made = None, False  # look at the directory again
             raise AuditError(f"The audit record in {self._directory} cannot be written: {error}.") from error
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> files.locked:
         if not self._is_made:
             files.make_directory(self._directory)
             self._is_made = True
-        with files.locked(self._lock_file):
-            yield
+        return files.locked(self._lock_file)
 
     def _current(self, now: datetime) -> _Tail:
         """Return the end of the record; the current file exists, ends with a whole line, and is not full."""

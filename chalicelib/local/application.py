@@ -128,9 +128,8 @@ class Application:
         return response or refusal(503, (("Retry-After", "1"),))
 
     def _in_thread(self, request: HttpRequest) -> HttpResponse:
-        direct = crl_or_ocsp(self._rt, request)
         if lanes.is_for_everybody(request):  # under any host name, so that it leads to nothing else
-            return direct or refusal(404)
+            return crl_or_ocsp(self._rt, request) or refusal(404)
         direct = console_fallback.answer(self._rt, request)
         return direct or compressed(request, self._gateway.answer(request))
 
