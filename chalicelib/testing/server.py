@@ -170,5 +170,6 @@ def _wire_request(request: HttpRequest) -> WireRequest:
         query=request.query,
         headers=request.headers,
         body=request.body,
+        source_ip=request.source,
         secure_transport=False,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -61,3 +63,22 @@ def test_account_of_both_is_the_same(both: Signet) -> None:
     identity = boto3.client("sts", "us-east-1").get_caller_identity()
     arn = authorities.root(boto3.client("acm-pca", "us-east-1")).arn
     assert identity["Account"] == arn.split(":")[4] == both.account_id
+
+
+@pytest.mark.parametrize("order", ["signet inside", "moto inside"])
+def test_credentials_that_moto_recommends_are_those_of_the_default_account(
+    order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source: https://docs.getmoto.org/en/latest/docs/getting_started.html, "Recommended Usage"."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    mocks = [mock_aws(), mock_acm_pca()]
+    with ExitStack() as active:
+        for mock in mocks if order == "signet inside" else reversed(mocks):
+            active.enter_context(mock)
+        client: Any = boto3.client("acm-pca")
+        boto3.client("s3").create_bucket(Bucket="my-bucket")
+        assert authorities.root(client, crl_bucket="my-bucket").arn.split(":")[4] == "123456789012"
+        assert len(client.list_certificate_authorities()["CertificateAuthorities"]) == 1
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "testing"
