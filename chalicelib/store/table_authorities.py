@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Write
 
 _ACCOUNTS = "ACCOUNTS"
-_MOST_IDS, _ARNS = 10_000, 20_000
+_MOST_IDS = 10_000
 _DEAD = frozenset({"FAILED", "DELETED"})  # nobody can use such a CA: its token is free again
 
 
@@ -70,14 +70,11 @@ class Authorities(Base):
 
     def authority_arn(self, account_id: str, ca_id: str) -> str | None:
         key = Key(f"ACCOUNT#{account_id}", f"CA#{ca_id}")
-        if key not in self._arns:
-            item = self.table.get(key)
-            if item is None:
-                return None
-            if len(self._arns) >= _ARNS:
-                self._arns.clear()
-            self._arns[key] = str(item["arn"])
-        return self._arns[key]
+        known = self._arns.get(key)
+        if known is not None:
+            return known
+        item = self.table.get(key)
+        return None if item is None else self._remember_arn(key, str(item["arn"]))
 
     def list_certificate_authorities(
         self, account_id: str, *, limit: int, after: str | None = None, region: str = ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.records import DueKind, IdempotencyToken
     from chalicelib.store.table import Table
 
-_CACHED, _CONVERTED = 1000, 2000
+_CACHED, _CONVERTED, _ARNS = 1000, 2000, 20_000
 _PAGE = 100
 MOST_WRITES = 100  # in a transaction
 
@@ -44,8 +44,16 @@ class Base:
         self._cache[ca.arn] = ca
         return ca
 
+    def _remember_arn(self, key: Key, arn: str) -> str:
+        """Keep the ARN of a CA, which never changes."""
+        if len(self._arns) >= _ARNS:
+            self._arns.clear()
+        self._arns[key] = arn
+        return arn
+
     def _authority(self, item: Item) -> CertificateAuthority:
         """Convert an item to its CA, anew only if the item has changed: an overview reads a thousand of them."""
+        self._remember_arn(items.key_of(item), str(item["arn"]))
         known = self._converted.get(str(item["sk"]))
         if known is not None and known[0] == item:
             return known[1]

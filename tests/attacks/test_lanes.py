@@ -213,7 +213,7 @@ UNSIGNED = {
     "nonsense": ({"authorization": "x"}, "IncompleteSignatureException"),
     "another scheme": ({"authorization": "Basic eDp5"}, "IncompleteSignatureException"),
     "another day": ({"authorization": SIGNED, "x_amz_date": "20300102T120000Z"}, "InvalidSignatureException"),
-    "another region": ({"authorization": SIGNED.replace("us-east-1", "eu-west-1")}, "InvalidSignatureException"),
+    "no region": ({"authorization": SIGNED.replace("us-east-1", "us-moon-1")}, "InvalidSignatureException"),
     "no date": ({"authorization": SIGNED, "x_amz_date": ""}, "IncompleteSignatureException"),
 }
 KIND = {"content_type": "application/x-amz-json-1.1", "x_amz_target": "ACMPrivateCA.ListTags"}
