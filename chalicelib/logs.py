@@ -8,8 +8,8 @@ Source: AWS Lambda Developer Guide, "Log-level filtering".
 
 from __future__ import annotations
 
+import fcntl
 import logging
-import math
 import os
 import queue
 import stat
@@ -91,21 +91,21 @@ def _send_to(handlers: list[logging.Handler], level: str) -> None:
 
 
 class RotatingFiles(RotatingFileHandler):
-    """Files for their owner alone. A line is in the kernel when the call returns; a full disk stops no request."""
+    """Files for their owner alone, which several processes append to.
+
+    A line is in the kernel when the call returns; a full disk stops no request.
+    """
 
     def __init__(self, path: Path, most_bytes: int, most: int) -> None:
         super().__init__(path, maxBytes=most_bytes, backupCount=most - 1, encoding="utf-8", delay=True)
         self.setFormatter(JsonFormatter())
-        self._turn, self._left = threading.Lock(), 0.0
+        self._turn = threading.Lock()
 
     def _open(self) -> Any:
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        file = open(self.baseFilename, "a", encoding="ascii", opener=private)  # noqa: SIM115  the base class closes it
-        found = os.fstat(file.fileno())
-        self._left = self.maxBytes - found.st_size if stat.S_ISREG(found.st_mode) else math.inf
-        return file
+        return open(self.baseFilename, "a", encoding="ascii", opener=private)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write a record, which is encoded once and before the lock is taken."""
@@ -121,13 +121,36 @@ class RotatingFiles(RotatingFileHandler):
         """Lose the line: the health check tells of the disk."""
 
     def _write(self, line: str) -> None:
-        self.stream = self.stream or self._open()
-        if self._left <= len(line):
-            self.doRollover()
-            self.stream = self.stream or self._open()
-        self._left -= len(line)
-        self.stream.write(line)
-        self.stream.flush()
+        stream = self._current()
+        found = os.fstat(stream.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_size + len(line) > self.maxBytes:
+            stream = self._rotated(stream)
+        stream.write(line)
+        stream.flush()
+
+    def _current(self) -> Any:
+        """Return the current file, which another process may have begun."""
+        if self.stream and _names(self.baseFilename, self.stream):
+            return self.stream
+        if self.stream:
+            self.stream.close()
+        self.stream = self._open()
+        return self.stream
+
+    def _rotated(self, full: Any) -> Any:
+        """Begin a new file, unless another process has: whoever does holds a lock on the one that is full."""
+        fcntl.flock(full, fcntl.LOCK_EX)
+        if _names(self.baseFilename, full):
+            self.doRollover()  # closes it
+        return self._current()
+
+
+def _names(path: str, file: Any) -> bool:
+    """Tell whether a path names an open file."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))  # noqa: PTH116  for each line
+    except FileNotFoundError:
+        return False
 
 
 class Trickle(logging.Handler):

@@ -99,6 +99,16 @@ def follows(record: Mapping[str, Any], last: Link) -> bool:
     return (record["chain"], record["sequence"], record["previous"]) == (last.chain, last.sequence + 1, last.sha256)
 
 
+def link_behind(last: Link, added: bytes) -> Link | None:
+    """Return the link of the last of the lines that another process has added after `last`; None if it cannot be."""
+    lines = added.splitlines(keepends=True)
+    try:
+        link = link_of(lines[-1]) if added.endswith(b"\n") else None
+    except BrokenError:
+        return None
+    return link if link and link[:2] == (last.chain, last.sequence + len(lines)) else None
+
+
 def record_of(line: bytes) -> dict[str, Any]:
     """Read a line; raises `BrokenError` if it is not a record."""
     try:

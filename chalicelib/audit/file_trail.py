@@ -39,11 +39,12 @@ _READINGS = 2  # of files in which something is wrong: others may write, and rot
 
 
 class _Tail(NamedTuple):
-    """The end of the record as this process wrote it last.
+    """The end of the record as this process knows it.
 
     Attributes:
         descriptor: of the current file, which stays open until no thread needs it.
-        inode, size: of the current file; others mean that another process has written.
+        inode, size: of the current file; another inode means that another process has rotated the files, another
+            size that it has written.
     """
 
     descriptor: _Descriptor
@@ -121,17 +122,25 @@ class FileTrail:
 
     def _current(self, now: datetime) -> _Tail:
         """Return the end of the record; the current file exists, ends with a whole line, and is not full."""
-        tail = self._tail
-        if tail is None or not self._is_current(tail):
+        tail = self._followed()
+        if tail is None:
             tail = self._opened(now)
         return self._rotated(tail, now) if tail.size >= self._most_bytes else tail
 
-    def _is_current(self, tail: _Tail) -> bool:
+    def _followed(self) -> _Tail | None:
+        """Return the end after what other processes have appended to the file; None if that is not all it shows."""
+        tail = self._tail
         try:
             found = self._current_file.lstat()
         except FileNotFoundError:
-            return False
-        return (found.st_ino, found.st_size) == (tail.inode, tail.size)
+            return None
+        if tail is None or found.st_ino != tail.inode:
+            return None
+        if found.st_size != tail.size:
+            added = os.pread(tail.descriptor.number, max(0, found.st_size - tail.size), tail.size)
+            link = chain.link_behind(tail.link, added)
+            tail = self._tail = tail._replace(size=found.st_size, link=link) if link else None
+        return tail
 
     def _write(self, tail: _Tail, line: bytes) -> _Tail:
         """Append a line; a part of one is taken back."""

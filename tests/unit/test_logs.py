@@ -34,6 +34,23 @@ def test_files_are_bounded_private_and_hold_the_newest_lines(tmp_path: Path) -> 
     assert lines(found[0].read_text())[-1]["number"] == 999
 
 
+def test_processes_share_the_files_and_rotate_them_once(tmp_path: Path) -> None:
+    """Each process here is a handler of its own."""
+    most, line = 40, {"data": {"text": "x" * 200}}
+    processes = [logs.RotatingFiles(tmp_path / "signet.log", 4_000, most) for _ in range(3)]
+    for number in range(300):
+        record = logging.LogRecord("signet", logging.INFO, "", 0, f"event {number}", (), None)
+        record.__dict__.update(line)
+        processes[number % 3].handle(record)
+    for each in processes:
+        each.close()
+    found = sorted(tmp_path.glob("signet.log*"), key=lambda path: -int(path.suffix.strip(".log") or 0))
+    assert len(found) < most
+    assert all(3_000 < each.stat().st_size <= 4_000 for each in found[:-1])
+    written = [line["event"] for path in found for line in lines(path.read_text())]
+    assert written == [f"event {number}" for number in range(300)]
+
+
 def test_standard_error_gets_warnings_beside_files_or_everything(tmp_path: Path) -> None:
     for to_files, wanted in ((True, ["bad", "from a library"]), (False, ["good", "bad", "from a library"])):
         stream = io.StringIO()

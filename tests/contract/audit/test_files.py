@@ -134,6 +134,26 @@ def test_an_incomplete_last_line_is_cut_off_and_that_is_recorded(of_files: Trail
     assert verdict.notes == (f"Record 5 says that {len(torn)} bytes behind the last whole record were cut off.",)
 
 
+def test_processes_go_on_behind_each_other_without_reading_the_file_again(
+    of_files: Trails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = [of_files.process() for _ in range(3)]
+    for each in processes:
+        each.append(event("first"), now=START, durable=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(json_files, "whole_records", None)  # nobody looks for the end
+        for number in range(60):
+            for each in processes[: 1 + number % 3]:
+                each.append(event(f"event {number}"), now=START, durable=number % 5 == 0)()
+    assert verify(of_files) == ()
+    with (of_files.directory / json_files.CURRENT).open("ab") as file:
+        file.write(b'{"chain":"torn')  # of one that was killed
+    processes[0].append(event("last"), now=START, durable=True)()
+    assert verify(of_files) == ()
+    last = (of_files.directory / json_files.CURRENT).read_bytes().splitlines()[-2:]
+    assert [chain.record_of(each)["eventName"] for each in last] == [chain.REPAIR, "last"]
+
+
 def test_a_process_that_died_while_it_rotated_leaves_a_record_that_goes_on(of_files: Trails) -> None:
     fill(of_files.process(), 3)
     current = of_files.directory / json_files.CURRENT
