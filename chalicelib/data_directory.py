@@ -17,6 +17,8 @@ _FILES = (
     "signet.db-shm",
     "signet.db.lock",
     "signet.db.open",
+    "signet.db.queue",
+    "signet.db.turn",
     "server.lock",
     "ocsp.log",
     "signet.log",

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import files
-from chalicelib.store import RecordError, StoreError, sqlite_items, table, wal_file, wal_mark
+from chalicelib.store import RecordError, StoreError, sqlite_items, table, wal_file, wal_mark, write_turn
 from chalicelib.store.group_commit import GroupCommit
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import SCHEMA, ConditionFailedError, Delete, Item, Key, Put, Update
@@ -71,7 +71,7 @@ def open_store(path: Path, *, page: int = table.PAGE) -> TableStore:
 class SqliteTable:
     """A driver with one connection per thread that reads, and one that writes, which takes the file's lock first.
 
-    SQLite polls for the file's lock, so the threads of a process do not compete for it: they share transactions.
+    SQLite polls for the file's lock, so nobody competes for it: threads share transactions, and processes take turns.
     """
 
     MOST_WRITES = 2000  # others of this process wait meanwhile
@@ -84,7 +84,7 @@ class SqliteTable:
         self._commits: GroupCommit[_Transaction] = GroupCommit()  # holds no reference to this table
         self._writers: dict[int, sqlite3.Connection] = {}  # by process, because a child must not use its parent's
         self._marks: dict[int, wal_mark.WalMark] = {}
-        self._has_doubt = True  # that the log is on the disk as it is read: a process before may have failed to sync
+        self._turn = write_turn.WriteTurn(path)
         self._file: tuple[int, int] | None = None  # that all connections share: device and inode
 
     def get(self, key: Key) -> Item | None:
@@ -116,21 +116,9 @@ class SqliteTable:
         with self._writing:
             connection = self._writer()
             self._require_file()
-            changes = connection.total_changes
-            for pragma in _SYNCED if durable else _NOT_SYNCED:
-                connection.execute(pragma)
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._end_doubt()
-                refusals = [_refusal(connection, transaction.writes) for transaction in transactions]
-                connection.execute("COMMIT")
-                is_logged = connection.total_changes != changes or (durable and wal_file.sync(self._path))
-            except BaseException:
-                self._has_doubt = True
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            if not (durable and is_logged):
+            with self._turn.taken() as has_doubt:
+                refusals, is_synced = self._committed(connection, transactions, durable=durable, has_doubt=has_doubt)
+            if not is_synced:
                 return refusals  # a mark beside a log that is not on the disk would mean lost writes
             try:
                 self._marks[os.getpid()].written()
@@ -138,11 +126,34 @@ class SqliteTable:
                 return [error] * len(refusals)
             return refusals
 
-    def _end_doubt(self) -> None:
-        """Write the log again before the first commit, and after one that failed: the disk may lack what is read."""
-        if self._has_doubt:
-            wal_file.rewrite(self._path)
-            self._has_doubt = False
+    def _committed(
+        self, connection: sqlite3.Connection, transactions: Sequence[_Transaction], *, durable: bool, has_doubt: bool
+    ) -> tuple[Sequence[Exception | None], bool]:
+        """Commit; returns the refusals, and whether the log is on the disk with what was written.
+
+        Args:
+            connection: that writes.
+            transactions: to commit.
+            durable: wait for the disk.
+            has_doubt: a sync may have failed, and the disk lack what is read: the log is written again first.
+        """
+        changes = connection.total_changes
+        for pragma in _SYNCED if durable else _NOT_SYNCED:
+            connection.execute(pragma)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._turn.begin()
+            if has_doubt:
+                wal_file.rewrite(self._path)
+            refusals = [_refusal(connection, transaction.writes) for transaction in transactions]
+            connection.execute("COMMIT")
+            is_logged = connection.total_changes != changes or (durable and wal_file.sync(self._path))
+            self._turn.end()
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return refusals, durable and is_logged
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition, read in pages."""
@@ -244,6 +255,7 @@ class SqliteTable:
         with self._writing:
             self._local, self._file = threading.local(), None
             self._writers.clear()
+            self._turn.close()
             if mark := self._marks.pop(os.getpid(), None):
                 mark.close()
 

@@ -1,7 +1,7 @@
-"""The power goes while threads issue with intents that nobody waits for, on a disk whose syncs fail now and then.
+"""The power goes while processes issue with intents that nobody waits for, on a disk whose syncs fail now and then.
 
-The process is killed and another one goes on. What was answered is there afterwards, and a token gives what it gave
-(ADR 15).
+Each has four threads. They are killed and others go on. What was answered is there afterwards, and a token gives what
+it gave (ADR 15).
 """
 
 from __future__ import annotations
@@ -43,17 +43,20 @@ class Answer(NamedTuple):
     was_issued: bool
 
 
-def issued_under(shim: Shim, seconds: float, *, failing: bool) -> list[Answer]:
+def issued_under(shim: Shim, seconds: float, processes: int, *, failing: bool) -> list[Answer]:
     """Issue for some seconds while syncs of the log fail now and then; returns what was answered."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.disk.issuing", shim.root / "signet.db", shim.record],
-        cwd=ROOT,
-        env=dict(os.environ) | shim.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    first, until = process.stdout.readline(), time.monotonic() + seconds
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.disk.issuing", shim.root / "signet.db", shim.record, str(number)],
+            cwd=ROOT,
+            env=dict(os.environ) | shim.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(processes)
+    ]
+    first = [process.stdout.readline() for process in started if process.stdout]
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if failing:
             shim.fail(("sync",), LOG, count=1)
@@ -61,11 +64,13 @@ def issued_under(shim: Shim, seconds: float, *, failing: bool) -> list[Answer]:
     if failing:  # the next process begins after a failed sync
         shim.fail(("sync",), LOG)
         time.sleep(0.05)
-    process.kill()
+    for process in started:
+        process.kill()
     shim.mend()
-    lines = (first + process.communicate()[0]).splitlines()
+    lines = "".join([*first, *(process.communicate()[0] for process in started)]).splitlines()
     numbers = (line.split() for line in lines if line.count(" ") == 3)
-    return [Answer(int(at), name, int(serial), is_new == "1") for at, name, serial, is_new in numbers]
+    answers = [Answer(int(at), name, int(serial), is_new == "1") for at, name, serial, is_new in numbers]
+    return sorted(answers)
 
 
 def broken(home: Path, answers: list[Answer]) -> Iterator[str]:
@@ -97,17 +102,26 @@ def after_cuts(shim: Shim, happened: list[Event], answers: list[Answer], cuts: i
             shutil.rmtree(home)
 
 
+@pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("failing", [False, True], ids=["syncs", "failing-syncs"])
 def test_no_power_cut_loses_an_answer(
-    request: pytest.FixtureRequest, tmp_path: Path, record_property: Callable[[str, object], None], *, failing: bool
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    processes: int,
+    *,
+    failing: bool,
 ) -> None:
     (tmp_path / "home").mkdir(mode=0o700)
     is_whole = request.config.getoption("--whole")
     shim = Shim(tmp_path / "home", tmp_path)
-    answers = issued_under(shim, 4 if is_whole else 1, failing=failing) + issued_under(shim, 0.5, failing=False)
+    answers = issued_under(shim, 4 if is_whole else 1, processes, failing=failing)
+    answers += issued_under(shim, 0.5, processes, failing=False)
     happened, cuts = list(events(shim.record)), 500 if is_whole else 40
     assert list(after_cuts(shim, happened, answers, cuts, tmp_path)) == []
     assert len(answers) > 50
     assert any(not answer.was_issued for answer in answers)
     assert failing == any(event.kind == "F" for event in happened)
-    record_property("power cuts", f"{cuts} among {len(happened)} calls, {len(answers)} answers, 0 lost")
+    record_property(
+        "power cuts", f"{processes} processes, {cuts} among {len(happened)} calls, {len(answers)} answers, 0 lost"
+    )

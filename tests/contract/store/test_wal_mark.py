@@ -76,7 +76,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 
 def beside(path: Path) -> set[str]:
-    return {entry.name for entry in path.parent.iterdir()} - {"signet.db", "signet.db.lock"}
+    names = {entry.name for entry in path.parent.iterdir()}
+    return names - {"signet.db", "signet.db.lock", "signet.db.queue", "signet.db.turn"}
 
 
 @pytest.mark.parametrize("write", [Put({"pk": "A", "sk": "1"}, ABSENT), Delete(Key("B", "1"))], ids=["refused", "vain"])

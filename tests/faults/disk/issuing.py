@@ -1,7 +1,8 @@
 """A process that issues in a store by several threads, two for each idempotency token, and says what was answered.
 
-`python -m tests.faults.disk.issuing DATABASE RECORD` prints for each answer the size of the shim's record by then, the
-number of the token, the certificate's serial number, and whether it was issued by then.
+`python -m tests.faults.disk.issuing DATABASE RECORD NUMBER` prints for each answer the size of the shim's record by
+then, the number of the token, the certificate's serial number, and whether it was issued by then. Processes with other
+numbers use the same tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ PAIRS, STEP = 2, 10**6
 DER = bytes(900)
 
 
-def main(database: Path, record: Path) -> None:
+def main(database: Path, record: Path, process: int) -> None:
     """Issue until killed."""
     store, turn = open_store(database), threading.Lock()
     with suppress(ConflictError):  # of a process before
@@ -31,7 +32,8 @@ def main(database: Path, record: Path) -> None:
     def issue(thread: int) -> None:
         for number in count():
             named = f"{thread // 2}-{number}"
-            intent = replace(certificate(authority(), 1 + thread * STEP + number), tbs_der=DER)
+            serial_number = 1 + (process * 2 * PAIRS + thread) * STEP + number
+            intent = replace(certificate(authority(), serial_number), tbs_der=DER)
             try:
                 found, is_new = store.reserve_certificate(
                     intent, authority(), token(named), now=START, terms=[("san", named)], durable=False
@@ -49,4 +51,4 @@ def main(database: Path, record: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
