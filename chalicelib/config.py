@@ -55,6 +55,9 @@ class Settings:
     plain_http: str = _setting(
         "SIGNET_ALLOW_PLAIN_HTTP", "no", "whether SIGNET_HOST may be of a network, without TLS", choices=("no", "yes")
     )
+    workers: str = _setting(
+        "SIGNET_WORKERS", "", "processes of `signet serve` that answer, 1 to 64; default: one for each core, at most 4"
+    )
     public_url: str = _setting(
         "SIGNET_PUBLIC_URL", "", "base of CRL and OCSP URLs; default: http://127.0.0.1:PORT, or S3's URLs"
     )
@@ -288,6 +291,11 @@ class Settings:
         return bool({self.state, self.keys, self.buckets} & {"sqlite", "software", "directory"})
 
     @property
+    def worker_count(self) -> int:
+        """How many processes of the laptop home's server answer."""
+        return int(self.workers) if self.workers else min(_MOST_BY_CORES, _cores())
+
+    @property
     def data_path(self) -> Path:
         """The data directory."""
         return Path(self.data)
@@ -420,6 +428,11 @@ def _found_home(environ: Mapping[str, str]) -> str:
         return data_directory.NAME
 
 
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def _check_passphrase(name: str, passphrase: str) -> None:
     if passphrase and (len(passphrase) < _LEAST_PASSPHRASE or len(set(passphrase)) < _LEAST_DIFFERENT):
         rule = f"must have at least {_LEAST_PASSPHRASE} characters, {_LEAST_DIFFERENT} of them different"
@@ -441,6 +454,7 @@ def _refusal(name: str, value: str, rule: str) -> str:
 _LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_MOST_BY_CORES = 4  # workers that a home has by default
 _RULES = (
     ("quotas", r"none|aws|[0-9]{1,9},[0-9]{1,9}", "none, aws, or two numbers with a comma between them"),
     ("account_id", r"[0-9]{12}", "12 digits"),
@@ -462,6 +476,7 @@ _RULES = (
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
     ("host", _IPV4, "an IPv4 address"),
+    ("workers", r"([1-9]|[1-5][0-9]|6[0-4])?", "a number from 1 to 64"),
     ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
     ("table", r"([a-zA-Z0-9_.-]{3,255})?", "3 to 255 letters, digits, '_', '.' or '-'"),
     ("crl_host", r"([a-z0-9-]{1,63}\.){1,10}[a-z0-9-]{2,63}|", "a host name in lower case"),

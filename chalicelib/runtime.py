@@ -146,14 +146,7 @@ def from_env(
         SettingsError: a setting is invalid, there is no home, or the data directory must not be used.
         RecordError: the database is of another schema.
     """
-    settings = Settings.from_env()
-    if settings.test_access_key_id:
-        raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID is for `signet serve --test` alone: unset it.")
-    is_named = "SIGNET_DATA" in settings.chosen()
-    if settings.is_on_disk and (problem := data_directory.problem_of(settings.data_path, is_named=is_named)):
-        raise SettingsError(problem)
-    if not creates and (missing := without_home(settings)):
-        raise SettingsError(missing)
+    settings = usable_settings(creates=creates)
     prepare(settings)
     rt = from_settings(settings, opens_keys=opens_keys)
     if settings.state == "sqlite" and data_directory.has_database(settings.data_path):
@@ -176,6 +169,19 @@ def without_home(settings: Settings) -> str:
         f"There is no home: no {data_directory.NAME} here or above, and no {data}. `signet serve` creates the latter; "
         "SIGNET_DATA names another directory."
     )
+
+
+def usable_settings(*, creates: bool) -> Settings:
+    """Read the settings, and look at the data directory, as `from_env` does; the same errors."""
+    settings = Settings.from_env()
+    if settings.test_access_key_id:
+        raise SettingsError("SIGNET_TEST_ACCESS_KEY_ID is for `signet serve --test` alone: unset it.")
+    is_named = "SIGNET_DATA" in settings.chosen()
+    if settings.is_on_disk and (problem := data_directory.problem_of(settings.data_path, is_named=is_named)):
+        raise SettingsError(problem)
+    if not creates and (missing := without_home(settings)):
+        raise SettingsError(missing)
+    return settings
 
 
 def _check_schema(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,14 +34,19 @@ def migrate() -> None:
     click.echo(f"The records are of schema {SCHEMA}: {sum(applied)} migrations were applied.")
 
 
-def of_laptop(settings: Settings) -> int:
-    """Migrate the database of the laptop home, if it is an earlier version's; nobody serves it meanwhile."""
+def of_laptop(settings: Settings, *, is_locked: bool = False) -> int:
+    """Migrate the database of the laptop home, if it is an earlier version's; nobody serves it meanwhile.
+
+    Args:
+        settings: of the home.
+        is_locked: this process holds the server's lock of the data directory already.
+    """
     if settings.state != "sqlite" or not data_directory.has_database(settings.data_path):
         return 0
     table = SqliteTable(settings.data_path / "signet.db", migrating=True)
     if table.schema == SCHEMA:
         return 0
-    with server.locked(settings.data_path):
+    with nullcontext() if is_locked else server.locked(settings.data_path):
         return _with_bar(table)
 
 

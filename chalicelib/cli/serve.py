@@ -10,6 +10,7 @@ import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,13 @@ from chalicelib.audit import AuditError
 from chalicelib.cli import console, migrate, serve_tests
 from chalicelib.cli.environment import endpoint
 from chalicelib.config import Settings
-from chalicelib.local import server
+from chalicelib.local import server, workers
 from chalicelib.store import StoreError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from chalicelib.local.workers import Role
     from chalicelib.runtime import Runtime
 
 _BESIDE = (
@@ -69,8 +73,16 @@ def serve(*, is_for_tests: bool, ready_file: Path | None, seed: int | None) -> N
 def _serve_home() -> None:
     import app as signet_app
 
-    rt = runtime.from_env(prepare=migrate.of_laptop, creates=True)
-    if rt.settings.state == "sqlite":  # the server's lock is in the same directory
+    settings = runtime.usable_settings(creates=True)
+    with server.claimed(settings) as listeners:
+        workers.run(listeners, partial(_work, signet_app))
+
+
+def _work(signet_app: ModuleType, role: Role) -> None:
+    """Answer requests in this process until it is told to end; it does not return."""
+    prepare = partial(migrate.of_laptop, is_locked=True)
+    rt = runtime.from_env(prepare, creates=True) if role.leads else runtime.from_env()
+    if role.leads and rt.settings.state == "sqlite":  # the server's lock is in the same directory
         rt = replace(rt, server=secrets.token_hex(8))
     logs.configure_server(
         rt.settings.log_level,
@@ -80,22 +92,31 @@ def _serve_home() -> None:
         most_bytes=int(rt.settings.log_file_megabytes) * 1_000_000,
         most=int(rt.settings.log_files),
     )
-    access_keys.ensure_root_key(rt)
+    if role.leads:
+        access_keys.ensure_root_key(rt)
     signet_app.use_runtime(rt)
 
     def ready() -> None:
-        if not rt.settings.has_journal_apart:
-            with suppress(OSError):  # nobody may read it
-                click.echo(_BESIDE, err=True)
-        click.echo(_banner(rt, _link(rt) if sys.stdout.isatty() else ""))
+        role.ready()
+        if role.instead_of:
+            logs.log("worker_replaced", logging.WARNING, leads=role.leads, ended=role.instead_of)
+        elif role.leads:
+            _greet(rt)
 
-    server.serve(rt, signet_app.app, ready)
+    server.serve(rt, signet_app.app, role.listener, ready, leads=role.leads)
     rt.audit.publish()
     if rt.settings.state == "sqlite":
         rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(0)  # see `server.serve`
+    os._exit(0)  # see `server.run`
+
+
+def _greet(rt: Runtime) -> None:
+    if not rt.settings.has_journal_apart:
+        with suppress(OSError):  # nobody may read it
+            click.echo(_BESIDE, err=True)
+    click.echo(_banner(rt, _link(rt) if sys.stdout.isatty() else ""))
 
 
 def _link(rt: Runtime) -> str:

@@ -50,8 +50,8 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
     if (named := [name for name in _OF_AWS if name in chosen]) and not os.environ.get("AWS_ENDPOINT_URL"):  # noqa: TID251  botocore's
         raise SettingsError(f"{named[0]} needs AWS_ENDPOINT_URL, the address of an AWS for tests such as LocalStack.")
     directory = kept.checked(settings.data_path) if "SIGNET_DATA" in chosen else None
-    port = server.free_port(settings.host) if settings.port == "0" else int(settings.port)
-    server.check_port(settings.host, port)
+    listener = server.listening(settings.host, int(settings.port))
+    port = listener.getsockname()[1]
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
     try:
@@ -66,7 +66,7 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
 
     try:
         application = TestApplication(signet, Gateway(signet_app.app), signet_app.use_runtime)
-        server.run(settings.host, port, application, TestSchedules(signet), ready)
+        server.run(listener, application, TestSchedules(signet), ready)
     finally:
         signet.close()
     logging.shutdown()

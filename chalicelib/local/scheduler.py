@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
-from chalicelib import logs
+from chalicelib import logs, recording
 from chalicelib.backup import schedule
 from chalicelib.journal.journal import NotServingError
 from chalicelib.monitor import health
@@ -29,10 +29,15 @@ MONITOR_SHARE = 0.1  # of the time at most: a round over thousands of CAs makes 
 
 
 class Scheduler:
-    """Threads that run every schedule of the app: the monitor, which waits for others, apart from the rest."""
+    """Threads that run every schedule of the app: the monitor, which waits for others, apart from the rest.
 
-    def __init__(self, app: Chalice, rt: Runtime, *, tick_seconds: float = TICK_SECONDS) -> None:
-        self._app, self._rt, self._tick_seconds = app, rt, tick_seconds
+    In a worker that does not run the schedules, a thread looks at this process's health all the same.
+    """
+
+    def __init__(
+        self, app: Chalice, rt: Runtime, *, tick_seconds: float = TICK_SECONDS, runs_schedules: bool = True
+    ) -> None:
+        self._app, self._rt, self._tick_seconds, self._runs_schedules = app, rt, tick_seconds, runs_schedules
         self._stopping = threading.Event()
         self._schedules = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._monitor = threading.Thread(target=self._run_monitor, name="scheduled-monitor", daemon=True)
@@ -41,8 +46,9 @@ class Scheduler:
     def start(self) -> None:
         """Start the threads."""
         self._schedules.start()
-        self._monitor.start()
-        self._backups.start()
+        if self._runs_schedules:
+            self._monitor.start()
+            self._backups.start()
 
     def stop(self) -> None:
         """Stop after the running handler, and wait for that; a round of the monitor is abandoned."""
@@ -69,6 +75,9 @@ class Scheduler:
     def tick(self) -> None:
         """Look at the health, and invoke every scheduled handler once, except those apart."""
         self._run_once("health", lambda: health.recent(self._rt))
+        if not self._runs_schedules:
+            self._run_once("refusals", lambda: recording.tell(self._rt))
+            return
         for name in scheduled_handlers(self._app):
             if self._stopping.is_set():
                 return

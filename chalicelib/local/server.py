@@ -1,4 +1,4 @@
-"""The HTTP server of the laptop home: granian in this process, on 127.0.0.1 unless SIGNET_HOST says otherwise."""
+"""The HTTP server of the laptop home: granian in each worker, on 127.0.0.1 unless SIGNET_HOST says otherwise."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import os
 import resource
 import signal
 import socket
-import stat
 import sys
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -23,20 +23,24 @@ from chalicelib import doctor, files, reconcile
 from chalicelib.local import memory
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
-from chalicelib.local.scheduler import Scheduler
+from chalicelib.local.scheduler import TICK_SECONDS, Scheduler
 from chalicelib.local.sequencing import Sequencing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from chalice.app import Chalice
 
+    from chalicelib.config import Settings
     from chalicelib.runtime import Runtime
 
 _HEADER_MILLISECONDS = 10_000
 _HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
 WRITE_MILLISECONDS = 30_000  # how long a client may take nothing of its answer
 _CONNECTIONS = 16_384  # slow connections take only memory
+_BACKLOG = 1024
+_ENDING_SECONDS = 2.0  # within which the workers of a supervisor that was killed have ended
 _STOP_SECONDS = 1.0  # for the bytes of answers; then connections end, whatever their clients have still to send
 _SWITCH_SECONDS = 0.0005  # time slice of a computing thread while others, such as OCSP's, wait
 
@@ -57,38 +61,61 @@ class ServeError(Exception):
     """The server cannot start; the text is a sentence for a person."""
 
 
-def serve(rt: Runtime, app: Chalice, ready: Callable[[], None]) -> None:
+@contextmanager
+def claimed(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Hold the data directory and the port of a home, with a socket for each worker; nothing listens yet.
+
+    Processes that are forked within it hold both as well, until the last one has ended.
+
+    Raises:
+        ServeError: the port or the data directory is in use, or the callers are IAM's.
+    """
+    if settings.callers == "iam":
+        raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
+    if settings.port == "0":
+        raise ServeError("SIGNET_PORT=0 is for `signet serve --test` alone: certificates contain the port.")
+    # The kernel closes what a killed process had open in this order: a free lock means a free port.
+    with ExitStack() as opened:
+        listeners = [opened.enter_context(_socket()) for _ in range(settings.worker_count)]
+        opened.enter_context(locked(settings.data_path))
+        _bind(listeners, settings.host, int(settings.port))
+        yield listeners
+
+
+def serve(rt: Runtime, app: Chalice, listener: socket.socket, ready: Callable[[], None], *, leads: bool = True) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         rt: the app's runtime.
         app: the Chalice app.
+        listener: bound to the port.
         ready: called once, when connections are accepted.
+        leads: prepare the home and run its schedules; one worker of a home does. The others sequence its journal less
+            often, so that their health checks know whether that works.
 
     Raises:
-        ServeError: the port or the data directory is in use, or the callers are IAM's.
+        ServeError: the home has to be repaired first.
     """
-    if rt.settings.callers == "iam":
-        raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     memory.return_what_is_freed()
-    if rt.settings.port == "0":
-        raise ServeError("SIGNET_PORT=0 is for `signet serve --test` alone: certificates contain the port.")
-    with locked(rt.settings.data_path):
-        check_port(rt.settings.host, int(rt.settings.port))
-        files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
-        if reason := doctor.at_start(rt):
-            raise ServeError(reason)
-        scheduler, sequencing = Scheduler(app, rt), Sequencing(rt)
-        reconcile.bring_forward(rt)
-        try:
-            sequencing.start()
-            run(rt.settings.host, int(rt.settings.port), Application(rt, Gateway(app)), scheduler, ready)
-        finally:
-            sequencing.stop()
+    if leads:
+        _prepare(rt)
+    sequencing = Sequencing(rt) if leads else Sequencing(rt, every_seconds=TICK_SECONDS)
+    try:
+        sequencing.start()
+        run(listener, Application(rt, Gateway(app)), Scheduler(app, rt, runs_schedules=leads), ready)
+    finally:
+        sequencing.stop()
 
 
-def run(host: str, port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
-    """Serve an application, with the schedules beside it, until SIGINT or SIGTERM.
+def _prepare(rt: Runtime) -> None:
+    files.sweep(rt.settings.data_path.rglob(f"{files.TEMPORARY}*"), rt.now())
+    if reason := doctor.at_start(rt):
+        raise ServeError(reason)
+    reconcile.bring_forward(rt)
+
+
+def run(listener: socket.socket, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
+    """Serve an application, with the schedules beside it, until SIGTERM, or SIGINT unless that is ignored.
 
     The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on until
     then, and one that enters a finalized interpreter aborts the process.
@@ -100,27 +127,40 @@ def run(host: str, port: int, application: Application, scheduler: Schedules, re
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(host, port, application, scheduler, ready))
+        loop.run_until_complete(_serve(listener, application, scheduler, ready))
     finally:
         application.close()
         scheduler.stop()
 
 
+class _Server(Server):
+    """Granian's server on a socket that outlives this process: its replacement accepts the connections that wait."""
+
+    def __init__(self, application: Application, listener: socket.socket) -> None:
+        super().__init__(
+            application,
+            address=listener.getsockname()[0],
+            port=listener.getsockname()[1],
+            interface=Interfaces.RSGI,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BUFFER_BYTES
+            ),
+            websockets=False,
+            log_enabled=False,
+            backpressure=_CONNECTIONS,
+        )
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder  # its types know of no arguments
+        self._ssp, self._shd = None, holder(fd=os.dup(self._listener.fileno()), uds=False, backlog=_BACKLOG)
+
+
 async def _serve(
-    host: str, port: int, application: Application, scheduler: Schedules, ready: Callable[[], None]
+    listener: socket.socket, application: Application, scheduler: Schedules, ready: Callable[[], None]
 ) -> None:
-    server = Server(
-        application,
-        address=host,
-        port=port,
-        interface=Interfaces.RSGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BUFFER_BYTES),
-        websockets=False,
-        log_enabled=False,
-        backlog=1024,
-        backpressure=_CONNECTIONS,
-    )
+    server = _Server(application, listener)
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
@@ -129,10 +169,10 @@ async def _serve(
         stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+    listener.listen(_BACKLOG)
     serving = loop.create_task(server.serve())
-    await _accepting(host, port, serving)
-    _limit_writes(host, port)
     scheduler.start()
     ready()
     await asyncio.wait({serving, loop.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,18 +182,6 @@ async def _serve(
         task.result()
 
 
-async def _accepting(host: str, port: int, serving: asyncio.Task[Any]) -> None:
-    """Wait until the port answers."""
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-
-
 def _allow_connections() -> None:
     """Raise the limit of open files as far as allowed, so that idle connections do not exhaust it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -161,37 +189,38 @@ def _allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def _limit_writes(host: str, port: int) -> None:
-    """Let the kernel end connections whose clients stop reading; granian has no such limit and hides its socket.
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to a port, 0 for any free one; `ServeError` if the port cannot be used."""
+    listener = _socket()
+    _bind([listener], host, port)
+    return listener
+
+
+def _socket() -> socket.socket:
+    """Return a socket for `_bind`, whose connections the kernel ends if their clients stop reading.
 
     Source: tcp(7), TCP_USER_TIMEOUT, which accepted connections inherit.
     """
-    if sys.platform != "linux":
-        return
-    descriptors = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
-    for descriptor in descriptors:
-        with suppress(OSError):
-            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-                with socket.socket(fileno=os.dup(descriptor)) as found:
-                    if found.getsockname() == (host, port):
-                        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_MILLISECONDS)
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.settimeout(0)
+    if sys.platform == "linux":
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_MILLISECONDS)
+    return made
 
 
-def free_port(host: str) -> int:
-    """Return a port that nobody uses at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _bind(listeners: Sequence[socket.socket], host: str, port: int) -> None:
+    """Bind sockets to one port, among which the kernel shares out the connections; nobody else may have the port.
 
-
-def check_port(host: str, port: int) -> None:
-    """Raise `ServeError` if the port cannot be used."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServeError(f"Port {port} on {host} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
+    Source: socket(7), SO_REUSEPORT. The first socket is bound without it: so it is refused if somebody has the port.
+    """
+    try:
+        for listener in listeners:
+            listener.bind((host, port))
+            for each in listeners if len(listeners) > 1 else ():
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError as error:
+        raise ServeError(f"Port {port} on {host} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
 
 
 def is_served(data: Path) -> bool:
@@ -212,13 +241,33 @@ def locked(data: Path) -> Iterator[None]:
     files.make_directory(data)
     descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise ServeError(f"Process {holder} already serves {data}.") from error
+        until = time.monotonic() + _ENDING_SECONDS
+        while not _is_taken(descriptor):
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            if _lives(holder) or time.monotonic() > until:
+                raise ServeError(f"Process {holder} already serves {data}.")
+            time.sleep(0.01)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _lives(process: str) -> bool:
+    """Tell whether a process is alive; one that was killed may have workers that are about to end."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True

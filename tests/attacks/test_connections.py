@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.local import server
+from tests.support.worker_processes import workers_of
 
 if TYPE_CHECKING:
     from tests.support.home import Home
@@ -75,4 +76,5 @@ def test_client_that_stops_reading_is_left(home: Home) -> None:
 
 def memory(home: Home) -> int:
     assert home.process is not None
-    return int(Path(f"/proc/{home.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = (Path(f"/proc/{each}/statm").read_text().split()[1] for each in (home.process.pid, *workers_of(home)))
+    return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import sqlite3
 import statistics
@@ -33,6 +32,7 @@ from chalicelib.store import items
 from chalicelib.store.sqlite import _INDEXED
 from chalicelib.store.sqlite_items import encode
 from chalicelib.store.table_search import entries
+from tests.bench import load
 from tests.bench.report import Row
 from tests.support import home as homes
 from tests.support.builders import csr
@@ -200,8 +200,7 @@ class Visitor:
 
     def _cpu(self) -> float:
         """Milliseconds of processor time that the server has used."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 1000 * load.cpu_seconds(self._pid)
 
 
 def measure(work: Path, certificates: int = CERTIFICATES, cas: int = CAS) -> dict[str, Figures]:

@@ -19,6 +19,7 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.config import Settings
+from tests.bench import load
 from tests.support.authority_steps import active_root, fetch, issue
 from tests.support.builders import csr
 from tests.support.home import Home
@@ -111,18 +112,12 @@ class Soak:
             failed=ends.total() - ends["ok"],
             p50=cuts[49],
             p99=cuts[98],
-            memory=_resident(process.pid),
-            descriptors=len(list(Path(f"/proc/{process.pid}/fd").iterdir())),
+            memory=load.resident(process.pid),
+            descriptors=max(len(list(Path(f"/proc/{each}/fd").iterdir())) for each in load.processes(process.pid)),
             wal=_megabytes([data / "signet.db-wal"]),
             logs=_megabytes([*data.glob("*.log*"), *(data / "audit").glob("*")]),
             database=_megabytes([data / "signet.db"]),
         )
-
-
-def _resident(process: int) -> float:
-    """Resident memory in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def _megabytes(paths: Sequence[Path]) -> float:

@@ -88,7 +88,7 @@ def test_damaged_database_is_found_and_not_served(data: Path, run: Run) -> None:
     findings = found(run, "--quick")["database"]
     assert "signet.db is damaged" in findings[0]["problem"]
     with pytest.raises(ServeError, match=r"signet\.db is damaged: .* Remedy: restore a backup"):
-        serve(home(data), None, lambda: None)  # type: ignore[arg-type]  # it does not come so far
+        serve(home(data), None, None, lambda: None)  # type: ignore[arg-type]  # it does not come so far
 
 
 def test_large_database_is_checked_again_where_it_is_copied(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
