@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--region", help="default: the profile's or us-east-1")
     group.addoption("--profile", help="of the AWS configuration; default: credentials from the environment")
     group.addoption("--account", help="the caller's 12 digits; default: what STS at the endpoint says")
-    group.addoption("--issuer", metavar="ARN", help="an ACTIVE root with an EC_prime256v1 key and no revocation to use")
+    group.addoption("--issuer", metavar="ARN", help="an ACTIVE short-lived root to use, with an EC_prime256v1 key")
     group.addoption("--bucket", default="", help="a bucket that the CAs may write to; without it such probes skip")
     group.addoption(
         "--objects", default="", metavar="WHERE", help="where its objects are: a directory, or S3's address"

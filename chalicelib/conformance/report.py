@@ -67,7 +67,7 @@ def summary(found: list[Result]) -> list[str]:
 
 def write(path: str, endpoint: str, found: list[Result]) -> None:
     """Write a table by operation, and the failures with their sources."""
-    lines = [f"# Conformance of {endpoint}", "", *summary(found), ""]
+    lines = [f"# Conformance of {endpoint}", "", *(f"- {line}" for line in summary(found)), ""]
     lines += ["| operation | passed | failed | skipped |", "| --- | ---: | ---: | ---: |"]
     for operation, counted in counts(found).items():
         lines.append(f"| {operation} | {' | '.join(str(counted[outcome]) for outcome in _OUTCOMES)} |")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.api import model
+from chalicelib.conformance.authorities import Target
+from chalicelib.conformance.wire import Credentials, Wire
 from tests.support.home import ROOT
 from tools import conformance
 
@@ -74,6 +76,19 @@ def test_what_costs_nothing_on_aws_creates_no_ca(tmp_path: Path, results: list[R
             assert not any(json.load(answer)["certificateAuthorities"].values())
     assert {result.probe for result in found} == {result.probe for result in results if result.cost == "free"}
     assert len(found) > 200
+
+
+def test_given_issuer_stays_the_only_ca(tmp_path: Path) -> None:
+    with conformance.signet_for_tests(tmp_path) as endpoint:
+        wire = Wire(endpoint.url, "us-east-1", Credentials(endpoint.access_key_id, endpoint.secret))
+        arn = Target(wire, endpoint.access_key_id, "", "", 0, None).root().arn
+        wire.close()
+        found, _ = conformance.run(endpoint, tmp_path, "-m", "not creates_ca", "--issuer", arn)
+        with urllib.request.urlopen(f"{endpoint.url}/_signet/state") as answer:
+            assert json.load(answer)["certificateAuthorities"]["us-east-1"] == [arn]
+    failed = [each.probe for each in found if each.outcome == "failed"]
+    assert [probe for probe in failed if not conformance.reason(FOR_TESTS, probe)] == []
+    assert sum(each.cost == "issues_certificates" for each in found) > 150
 
 
 @pytest.mark.long
