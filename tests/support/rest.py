@@ -20,9 +20,10 @@ TEMPLATES = "arn:aws:acm-pca:::template"
 
 
 class Rest:
-    """Signed requests to the extensions."""
+    """Signed requests to the extensions, for one region."""
 
-    def __init__(self, rt: Any) -> None:
+    def __init__(self, rt: Any, region: str = "us-east-1") -> None:
+        self.region = region
         root = access_keys.ensure_root_key(rt)
         self.credentials = Credentials(root.access_key_id, root.secret)
 
@@ -31,7 +32,7 @@ class Rest:
     ) -> tuple[int, dict[str, str], Any]:
         request = AWSRequest(method, f"http://127.0.0.1:8000{path}", headers={"host": "127.0.0.1:8000"}, data=body)
         if signed:
-            SigV4Auth(self.credentials, "acm-pca", "us-east-1").add_auth(request)
+            SigV4Auth(self.credentials, "acm-pca", self.region).add_auth(request)
         status, headers, raw = send(method, str(request.url), list(request.headers.items()), body)
         return status, headers, json.loads(raw)
 

@@ -20,6 +20,7 @@ from tests.support.builders import EC_CONFIGURATION
 from tests.support.client import client_for, sts_for
 from tests.support.good_requests import GOOD, World
 from tests.support.refusals import refusal
+from tests.support.rest import Rest, order
 from tests.support.roles import trust
 
 if TYPE_CHECKING:
@@ -280,3 +281,25 @@ def test_audit_record_has_the_region_of_the_request(rt: Any, there: Any) -> None
     arn = create(there)
     found = [each.record for each in rt.audit.newest(rt.settings.account_id, now=rt.now())]
     assert {record["awsRegion"] for record in found if arn in str(record)} == {THERE}
+
+
+def test_extensions_have_the_cas_of_their_region(rt: Any, there: Any) -> None:
+    arn = active_root(there)
+    issued = issue(there, arn)
+    assert issued in Rest(rt, THERE).found(arn)
+    status, _, answer = Rest(rt, HERE).send("GET", f"/certificate-authorities/{arn.rpartition('/')[2]}/certificates")
+    assert (status, answer["__type"]) == (400, "ResourceNotFoundException")
+    assert THERE not in answer["message"]
+    assert Rest(rt, THERE).explain(arn, **order())["WouldIssue"]
+    with pytest.raises(AssertionError, match="ResourceNotFoundException"):  # which the helper raises
+        Rest(rt, HERE).explain(arn, **order())
+
+
+def test_ca_of_a_home_that_had_another_region_is_found_again(rt: Any) -> None:
+    """As in homes from before, whose AWS_REGION was changed."""
+    former = replace(rt, settings=replace(rt.settings, region="ap-south-1", regions="own"))
+    arn = create(client_for(former, region="ap-south-1"))
+    client = client_for(rt, region="ap-south-1")
+    assert arns_of(client) == {arn}
+    assert client.describe_certificate_authority(CertificateAuthorityArn=arn)
+    assert arns_of(client_for(rt)) == set()
