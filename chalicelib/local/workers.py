@@ -95,7 +95,9 @@ class _Supervisor:
             process, status = os.waitpid(-1, os.WNOHANG)
             if not process:
                 return
-            worker, code = self._workers.pop(process), os.waitstatus_to_exitcode(status)
+            worker, code = self._workers.pop(process, None), os.waitstatus_to_exitcode(status)
+            if worker is None:  # a child of the program that was here before, or an orphan of a container
+                continue
             if self._is_serving and not self._is_stopping:
                 how = f"exit code {code}" if code >= 0 else f"signal {-code}"
                 self._start(worker.number, how, is_early=time.monotonic() - worker.started_at < _SHORT_SECONDS)

@@ -115,6 +115,7 @@ def test_no_worker_outlives_a_killed_supervisor(workers: Home) -> None:
     assert workers.client().list_certificate_authorities()["CertificateAuthorities"] == []
 
 
+@pytest.mark.long
 def test_start_after_a_killed_supervisor_waits_for_its_workers(workers: Home) -> None:
     for _ in range(5):
         workers.stop(signal.SIGKILL)
@@ -155,6 +156,22 @@ def test_failure_of_the_first_worker_ends_the_start_with_its_sentence(tmp_path: 
     assert (found.returncode, found.stdout) == (2, "")
     assert "wrapping.key is lost" in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_child_of_the_program_before_is_no_worker(tmp_path: Path) -> None:
+    """A script that starts the server by `exec` may leave a child, and in a container every orphan is its child."""
+    home = Home(tmp_path / "home", SIGNET_WORKERS="2")
+    script = tmp_path / "entrypoint"
+    script.write_text(f'#!/bin/sh\nread _ < {tmp_path}/gate &\nexec {home.program} "$@"\n')
+    script.chmod(0o755)
+    os.mkfifo(tmp_path / "gate")
+    home.program = script
+    home.start()
+    wait_until(lambda: len(workers_of(home)) == 3, "a child and two workers")
+    (tmp_path / "gate").write_text("end\n")
+    wait_until(lambda: len(workers_of(home)) == 2, "the child has ended")
+    wait_until(lambda: are_serving(home, 2), "the workers serve")
+    assert home.stop(signal.SIGTERM) == 0
 
 
 def test_kills_lose_nothing_that_was_answered(workers: Home) -> None:
