@@ -102,7 +102,7 @@ def after_cuts(shim: Shim, happened: list[Event], answers: list[Answer], cuts: i
             shutil.rmtree(home)
 
 
-@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 3])
 @pytest.mark.parametrize("failing", [False, True], ids=["syncs", "failing-syncs"])
 def test_no_power_cut_loses_an_answer(
     request: pytest.FixtureRequest,

@@ -183,6 +183,13 @@ KNOWN = (
         "tests/contract/operations/test_idempotency.py::test_retry_may_order_its_members_in_another_way",
     ),
     Mutant(
+        "a sync that failed in another process leaves no doubt",
+        "chalicelib/store/write_turn.py",
+        "yield os.pread(turn, 1, 0) != _ENDED",
+        "yield False",
+        "tests/contract/store/test_write_turn.py::test_failed_sync_of_one_process_is_known_to_the_next",
+    ),
+    Mutant(
         "processes open a database at the same time",
         "chalicelib/store/sqlite.py",
         "with files.locked(wal_mark.lock_of(self._path)):",
