@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore import handlers
+from botocore import handlers, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,18 +50,36 @@ def intercepted_by(signet: Signet) -> Iterator[None]:
     """Let a Signet answer; calls without credentials get some, and somebody's own ones stay."""
     import boto3
 
-    kept, session = {name: os.environ.get(name) for name in _ENVIRONMENT}, boto3.DEFAULT_SESSION  # noqa: TID251  botocore's
-    boto3.DEFAULT_SESSION = None  # it may have been made without the handler
+    kept, former = {name: os.environ.get(name) for name in _ENVIRONMENT}, boto3.DEFAULT_SESSION  # noqa: TID251  botocore's
+    boto3.DEFAULT_SESSION = _new_session()  # the former one may have been made without the handler
     os.environ.update({name: value for name, value in _ENVIRONMENT.items() if not kept[name]})  # noqa: TID251
     _ACTIVE.append(signet)
     try:
         yield
     finally:
         _ACTIVE.remove(signet)
-        boto3.DEFAULT_SESSION = session
+        boto3.DEFAULT_SESSION = former
         for name, value in kept.items():
             if value is None:
                 os.environ.pop(name, None)  # noqa: TID251
+
+
+def _new_session() -> Any:
+    """Make a session that reads no file of botocore's again: that takes longer than all else that a test has to do."""
+    import boto3
+
+    inner = session.get_session()
+    inner.register_component("data_loader", _loader())
+    made = boto3.Session(botocore_session=inner)
+    paths = _loader().search_paths
+    paths[:] = dict.fromkeys(paths)  # each session of boto3's adds the same path
+    return made
+
+
+@cache
+def _loader() -> Any:
+    """Return what reads botocore's models and keeps them, for all sessions of this process."""
+    return session.get_session().get_component("data_loader")
 
 
 def patch_client(client: Any) -> None:

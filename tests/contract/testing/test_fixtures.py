@@ -36,6 +36,21 @@ def test_code_that_knows_of_no_test_is_answered(monkeypatch: pytest.MonkeyPatch)
     assert "AWS_ACCESS_KEY_ID" not in os.environ
 
 
+def test_sessions_share_what_botocore_has_read_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, before = [], boto3.DEFAULT_SESSION
+    for account, region in (("111122223333", "eu-west-1"), ("444455556666", "us-west-2")):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        with mock_acm_pca():
+            found.append(create(boto3.client("acm-pca")).split(":")[3:5])
+            assert boto3.client("s3").meta.region_name == region
+    assert found == [["eu-west-1", "111122223333"], ["us-west-2", "444455556666"]]
+    paths = interception._loader().search_paths
+    assert len(paths) == len(set(paths))
+    assert boto3.DEFAULT_SESSION is before
+
+
 def test_mock_ends_with_its_state() -> None:
     with mock_acm_pca() as outer:
         create(boto3.client("acm-pca", "us-east-1"))
