@@ -76,7 +76,7 @@ ALTERNATIVE_NAMES = {
 FIELDS: dict[str, Field] = {
     # of a CA
     "type": _wizard("CA type", "CertificateAuthorityType"),
-    "region": _wizard("Region", hint="Each region has its own CAs, lists and ARNs."),
+    "region": _wizard("Region"),
     **SUBJECT,
     "algorithm": _wizard("Key algorithm", "KeyAlgorithm"),
     "new_bucket": _wizard("Name of the new bucket", hint="Unique; 3 to 63 lower-case letters, digits and hyphens."),

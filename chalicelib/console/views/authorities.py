@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.api import signet_endpoints
 from chalicelib.ca import iterate
 from chalicelib.console import render, severity, text, web
-from chalicelib.console.commands import command
+from chalicelib.console.commands import command, in_region
 from chalicelib.console.forms import authority_filters
 from chalicelib.console.parts import authority_rows, sorting
 
@@ -47,11 +47,14 @@ def list_authorities(visit: Visit) -> WireResponse:
     )
     if is_first and not (listed or others or others_following):
         return _introduction(visit)
-    commands = [command("ListCertificateAuthorities")]
+    here, regions = visit.rt.settings.region, authority_filters.regions_of(cas)
+    asked = [name for name in regions if good.get("region", name) == name] or [here]
+    commands = [command("ListCertificateAuthorities")] if here in asked else []
+    commands += [in_region(command("ListCertificateAuthorities"), region) for region in asked if region != here]
     if others:
         commands.append(command("ListCertificateAuthorities", {"ResourceOwner": "OTHER_ACCOUNTS"}))
     shown = listed[(number - 1) * PAGE : number * PAGE]
-    here, pages = visit.link("cas"), max(1, -(-len(listed) // PAGE))
+    address, pages = visit.link("cas"), max(1, -(-len(listed) // PAGE))
     return render.page(
         visit,
         "authorities.html",
@@ -59,20 +62,20 @@ def list_authorities(visit: Visit) -> WireResponse:
         section=SECTION,
         status=422 if problems else 200,
         commands=tuple(commands),
-        here=here,
+        here=address,
         typed=typed,
         problems=problems,
         is_filtered=bool(typed.keys() - {"sort"}),
-        regions=[(name, name) for name in authority_filters.regions_of(cas)],
+        regions=[(name, name) for name in regions],
         statuses=[(name, severity.AUTHORITY[name].word) for name in authority_filters.STATUSES],
         types=[(name, text.word(name)) for name in authority_filters.TYPES],
         expiries=list(authority_filters.EXPIRIES.items()),
-        columns=sorting.headings(here, typed, good.get("sort", authority_filters.ORDERS[0]), COLUMNS),
+        columns=sorting.headings(address, typed, good.get("sort", authority_filters.ORDERS[0]), COLUMNS),
         rows=authority_rows.rows(visit.rt, [row.ca for row in shown]),
         total=len(listed),
         number=number,
         number_of_pages=pages,
-        pages=sorting.pages(here, typed, _places(number, pages)),
+        pages=sorting.pages(address, typed, _places(number, pages)),
         of_account=not of_others,
         others=others,
         others_token=others_following,

@@ -71,10 +71,14 @@ def test_list_has_regions_once_there_are_several(browser: Browser, acm_pca: Any,
     other = create_ca(there)
     page = browser.get("/console/cas")
     assert {*re.findall(r'data-label="Region">([^<]*)', page.text)} == {"us-east-1", THERE}
+    listed = "aws acm-pca list-certificate-authorities", f"aws --region {THERE} acm-pca list-certificate-authorities"
+    assert [text in page.text for text in listed] == [True, True]
     filtered = browser.get(f"/console/cas?region={THERE}").text
+    assert [text in filtered for text in listed] == [False, True]
     assert other in filtered
     assert here not in filtered
     assert "No CA matches these filters." in browser.get("/console/cas?region=ap-south-1").text
+    assert "; rm" not in browser.get("/console/cas?region=x%3B+rm").text.partition("AWS CLI")[2]
 
 
 @pytest.mark.parametrize(
