@@ -141,7 +141,7 @@ class KmsKeyStore:
     def _has_alias(self, key_id: str) -> bool:
         """Tell whether a key has an alias of Signet's; a key has at most 50 aliases, fewer than a page."""
         aliases = [each["AliasName"] for each in self._call("list_aliases", KeyId=key_id, Limit=100)["Aliases"]]
-        return any(alias == self._secrets_key or _CA_ALIAS.fullmatch(alias) for alias in aliases)
+        return any(alias.startswith(self._alias.rstrip("/")) or _CA_ALIAS.fullmatch(alias) for alias in aliases)
 
     def create_key(
         self, ca_arn: str, key_algorithm: str, *, named: str | None = None, purpose: Purpose = _FOR_CAS
