@@ -18,8 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from chalicelib import __version__, files
 from chalicelib.backup import BackupError
 from chalicelib.backup.sealed_file import SealedReader, SealedWriter
-from chalicelib.store.sqlite import SqliteTable
-from chalicelib.store.table import SCHEMA
+from chalicelib.store.sqlite import FILE_SCHEMA, SqliteTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +142,7 @@ def _manifest(rt: Runtime, hashes: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "created_at": rt.now().isoformat(),
         "account_id": rt.settings.account_id,
         "region": rt.settings.region,
-        "schema": SCHEMA,
+        "schema": FILE_SCHEMA,
         "settings": rt.settings.chosen(),
         "journal": {"entries": head.size, "root": head.root},
         "files": hashes,

@@ -18,7 +18,6 @@ from chalicelib.crl import verification as crl_verification
 from chalicelib.keystore import KeyStoreError
 from chalicelib.pki.x509 import keys
 from chalicelib.store import StoreError, checked
-from chalicelib.store.sqlite import SqliteTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,13 +86,10 @@ def _restored(source: Path, directory: Path, settings: Settings, lock: Lock, pro
     if problems:
         return Report(manifest=manifest, authorities=0, access_keys=0, crls=0, problems=tuple(problems))
     checked.remember(directory / archive.DATABASE)
-    table = SqliteTable(directory / archive.DATABASE, migrating=True)
     try:
-        migrations.run(table)
+        migrations.of_file(directory / archive.DATABASE)
     except StoreError as error:
         raise BackupError(f"The database in the backup cannot be read: {error}") from error
-    finally:
-        table.close()
     rt = runtime.from_settings(replace(settings, data=str(directory), state="sqlite", buckets="directory"))
     try:
         known, authorities = rt.store.list_access_keys(), list(iterate.every_authority(rt))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,11 +11,16 @@ import click
 from chalicelib import data_directory, migrations, runtime
 from chalicelib.cli.recorded import recording_it
 from chalicelib.local import server
-from chalicelib.store.sqlite import SqliteTable
-from chalicelib.store.table import SCHEMA
+from chalicelib.migrations import m0006_packed_rows
+from chalicelib.store.sqlite import FILE_SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from chalicelib.config import Settings
+    from chalicelib.migrations.m0006_packed_rows import Need
+
+    Begins = Callable[[int, Need], None]
 
 
 @click.command()
@@ -26,12 +31,15 @@ def migrate() -> None:
     """
     applied: list[int] = []
     rt = runtime.from_env(prepare=lambda settings: applied.append(of_laptop(settings)))
+    table = rt.store.table.inner  # type: ignore[attr-defined]  # the store over a table
     if rt.settings.state == "dynamodb":
-        applied.append(_with_bar(rt.store.table.inner))  # type: ignore[attr-defined]  # the store over a table
+        with _bar() as (progress, _):
+            applied.append(migrations.run(table, progress))
+    schema = migrations.newest(table)
     if any(applied):
-        with recording_it(rt, "MigrateState", rt.settings.account_id, {"schema": str(SCHEMA)}):
+        with recording_it(rt, "MigrateState", rt.settings.account_id, {"schema": str(schema)}):
             pass  # after the migration, because the record needs the state
-    click.echo(f"The records are of schema {SCHEMA}: {sum(applied)} migrations were applied.")
+    click.echo(f"The records are of schema {schema}: {sum(applied)} migrations were applied.")
 
 
 def of_laptop(settings: Settings, *, is_locked: bool = False) -> int:
@@ -43,15 +51,17 @@ def of_laptop(settings: Settings, *, is_locked: bool = False) -> int:
     """
     if settings.state != "sqlite" or not data_directory.has_database(settings.data_path):
         return 0
-    table = SqliteTable(settings.data_path / "signet.db", migrating=True)
-    if table.schema == SCHEMA:
+    database = settings.data_path / "signet.db"
+    if m0006_packed_rows.schema_of(database) == FILE_SCHEMA:
         return 0
-    with nullcontext() if is_locked else server.locked(settings.data_path):
-        return _with_bar(table)
+    lock = nullcontext() if is_locked else server.locked(settings.data_path)
+    with lock, _bar() as (progress, begins):
+        return migrations.of_file(database, progress, begins)
 
 
-def _with_bar(table: migrations.Table) -> int:
-    """Migrate with a bar on a terminal, and a line for each migration elsewhere."""
+@contextmanager
+def _bar() -> Iterator[tuple[migrations.Progress, Begins]]:
+    """A bar on a terminal, and a line for each migration elsewhere."""
     number = ""
 
     def show(migration: str, items: int) -> None:
@@ -61,7 +71,12 @@ def _with_bar(table: migrations.Table) -> int:
         number, bar.label = migration, f"Migration {migration}"
         bar.update(items)
 
-    length = table.size() * (SCHEMA - migrations.state_of(table).schema) if isinstance(table, SqliteTable) else None
+    def begins(items: int, need: Need) -> None:
+        most, free = (-(-size // 10**6) for size in need)
+        text = f"{items:,} rows are written to a new file; that needs up to {most:,} MB, and {free:,} MB are free."
+        click.echo(text, err=True)
+        bar.length = items
+
     bar: Any
-    with click.progressbar((), length=length, show_pos=True, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        return migrations.run(table, show)
+    with click.progressbar((), show_pos=True, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield show, begins

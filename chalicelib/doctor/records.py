@@ -17,7 +17,6 @@ from chalicelib.keystore import KeyStoreError
 from chalicelib.monitor import health
 from chalicelib.pki.x509 import keys, reading
 from chalicelib.store import RecordError
-from chalicelib.store.table import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +33,15 @@ _KEYS_REMEDY = "restore the keys and the database from one backup"
 def versions(rt: Runtime) -> Iterator[Finding]:
     """Find a database of another version."""
     try:
-        schema = migrations.state_of(rt.store.table.inner).schema  # type: ignore[attr-defined]  # the store over a table
+        table = rt.store.table.inner  # type: ignore[attr-defined]  # the store over a table
+        schema, newest = migrations.state_of(table).schema, migrations.newest(table)
     except RecordError as error:
         reason, _, remedy = str(error).rstrip(".").partition(": ")
         yield Finding(f"{reason}.", remedy or "run a later version of Signet")
     else:
-        if schema < SCHEMA:
+        if schema < newest:
             yield Finding(
-                f"The records are of schema {schema}, and this version writes {SCHEMA}.", "run `signet migrate`"
+                f"The records are of schema {schema}, and this version writes {newest}.", "run `signet migrate`"
             )
 
 

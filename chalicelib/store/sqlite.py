@@ -12,45 +12,45 @@ import sqlite3
 import threading
 import weakref
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import files
-from chalicelib.store import RecordError, StoreError, sqlite_items, table, wal_file, wal_mark, write_turn
+from chalicelib.store import RecordError, StoreError, sqlite_keys, sqlite_rows, table, wal_file, wal_mark, write_turn
 from chalicelib.store.group_commit import GroupCommit
 from chalicelib.store.journaled import JournaledTable
-from chalicelib.store.table import SCHEMA, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.sqlite_rows import COLUMNS, CREATE_INDEXES, CREATE_TABLES, TABLES, table_of
+from chalicelib.store.table import Item, Key
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from chalicelib.store.sqlite_keys import Packed
     from chalicelib.store.table import Index, Write
 
 _MOST_PARTS = 64  # of a compound SELECT; SQLite allows 500
-_INDEXED = ("due_pk", "due_sk", "list_pk", "list_sk")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS items (
-  pk TEXT NOT NULL, sk TEXT NOT NULL, due_pk TEXT, due_sk TEXT, list_pk TEXT, list_sk TEXT, body BLOB NOT NULL,
-  PRIMARY KEY (pk, sk)
-);
-CREATE INDEX IF NOT EXISTS due ON items (due_pk, due_sk) WHERE due_pk IS NOT NULL;
-CREATE INDEX IF NOT EXISTS list ON items (list_pk, list_sk) WHERE list_pk IS NOT NULL;
-"""
+# The schema of a file: it counts on from that of its items, which is the schema of DynamoDB's table as well. Both the
+# form of the items and that of the rows have got numbers from one sequence.
+FILE_SCHEMA = 6
 # Counts by span over all partitions; each reads one range of a covering index.
 _COUNT = """
-WITH partitions AS MATERIALIZED (SELECT value AS pk FROM json_each(?)),
-spans AS MATERIALIZED (SELECT key AS number, value ->> 0 AS first, value ->> 1 AS last FROM json_each(?))
-SELECT TOTAL((SELECT COUNT(*) FROM items WHERE {pk} = partitions.pk AND {sk} >= first AND {sk} < last))
+WITH partitions AS MATERIALIZED (SELECT packed(value) AS pk FROM json_each(?)),
+spans (number, first, last) AS MATERIALIZED (VALUES {spans})
+SELECT TOTAL((SELECT COUNT(*) FROM {table} WHERE {pk} = partitions.pk AND {sk} >= first AND {sk} < last))
 FROM spans LEFT JOIN partitions GROUP BY number ORDER BY number
 """
 _COUNT_TO = """
 SELECT COUNT(*) FROM (
-  SELECT 1 FROM json_each(?) AS partitions CROSS JOIN items
-  ON items.{pk} = partitions.value AND items.{sk} >= ? AND items.{sk} < ? LIMIT ?
+  SELECT 1 FROM (SELECT packed(value) AS pk FROM json_each(?)) AS partitions CROSS JOIN {table}
+  ON {table}.{pk} = partitions.pk AND {table}.{sk} >= ? AND {table}.{sk} < ? LIMIT ?
 )
 """
+_packed = lru_cache(maxsize=1 << 15)(
+    sqlite_keys.partition.__wrapped__
+)  # within statements, which ask for the same ones again
 
 # Before a commit. Without a sync, nothing is copied from the log into the database either: that would sync the log and
 # hide it if the disk refuses.
@@ -90,13 +90,13 @@ class SqliteTable:
     def get(self, key: Key) -> Item | None:
         """Read an item."""
         with self._errors():
-            return _read(self._connection(), key)
+            return sqlite_rows.read(self._connection(), key)
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read items one by one."""
         with self._errors():
             connection = self._connection()
-            return [_read(connection, key) for key in keys]
+            return [sqlite_rows.read(connection, key) for key in keys]
 
     def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none."""
@@ -145,7 +145,7 @@ class SqliteTable:
             self._turn.begin()
             if has_doubt:
                 wal_file.rewrite(self._path)
-            refusals = [_refusal(connection, transaction.writes) for transaction in transactions]
+            refusals = [sqlite_rows.refusal(connection, transaction.writes) for transaction in transactions]
             connection.execute("COMMIT")
             is_logged = connection.total_changes != changes or (durable and wal_file.sync(self._path))
             self._turn.end()
@@ -157,79 +157,89 @@ class SqliteTable:
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition, read in pages."""
-        return self._pages("", pk, after, up_to, limit)
+        return self._pages(None, pk, after, up_to, limit)
 
     def query_index(
         self, index: Index, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         """Yield the items of an index partition, read in pages."""
-        return self._pages(f"{index}_", pk, after, up_to, limit)
+        return self._pages(index, pk, after, up_to, limit)
 
     def last(self, index: Index | None, pk: str, *, up_to: str | None = None, limit: int) -> Iterator[Item]:
         """Yield the last items of a partition, read in one page."""
-        prefix = f"{index}_" if index else ""
-        bound = "" if up_to is None else f"AND {prefix}sk <= ?"
-        sql = f"SELECT pk, sk, body FROM items WHERE {prefix}pk = ? {bound} ORDER BY {prefix}sk DESC LIMIT ?"  # noqa: S608  one of three literals
+        prefix, (partition, [bound]) = _prefix(index), _packed_span(pk, [up_to or ""])
+        until = "" if up_to is None else f"AND {prefix}sk <= ?"
+        sql = (
+            f"SELECT {COLUMNS} FROM {table_of(pk)} WHERE {prefix}pk = ? {until} "  # noqa: S608  literals
+            f"ORDER BY {prefix}sk DESC LIMIT ?"
+        )
+        parameters = [partition, *([] if up_to is None else [bound]), limit]
         with self._errors():
-            rows = (
-                self._connection().execute(sql, [value for value in (pk, up_to, limit) if value is not None]).fetchall()
-            )
-        return (sqlite_items.decode(*row) for row in rows)
+            rows = self._connection().execute(sql, parameters).fetchall()
+        return map(sqlite_rows.item_of, rows)
 
     def keys(
         self, index: Index | None, pks: Sequence[str], first: str, last: str, *, backwards: bool = False, limit: int
     ) -> list[Key]:
         """List keys of an index without reading the items: of all partitions at once, unless they have too many."""
-        prefix, order = f"{index}_" if index else "", "DESC" if backwards else ""
-        between = f"items.{prefix}sk > ? AND items.{prefix}sk < ?"
+        if not pks:
+            return []
+        prefix, order, name = _prefix(index), "DESC" if backwards else "", table_of(pks[0])
+        packed, span = _packed_span(pks[0], [first, last])
+        between = f"{name}.{prefix}sk > ? AND {name}.{prefix}sk < ?"
         joined = (
-            f"SELECT items.{prefix}pk, items.{prefix}sk FROM json_each(?) AS partitions CROSS JOIN items "  # noqa: S608  one of three literals
-            f"ON items.{prefix}pk = partitions.value AND {between} LIMIT ?"
+            f"SELECT {name}.{prefix}pk, {name}.{prefix}sk FROM (SELECT packed(value) AS pk FROM json_each(?)) "  # noqa: S608  literals
+            f"AS partitions CROSS JOIN {name} ON {name}.{prefix}pk = partitions.pk AND {between} LIMIT ?"
         )
         part = (
-            f"SELECT * FROM (SELECT {prefix}pk, {prefix}sk FROM items "  # noqa: S608  see above
+            f"SELECT * FROM (SELECT {prefix}pk, {prefix}sk FROM {name} "  # noqa: S608  see above
             f"WHERE {prefix}pk = ? AND {between} ORDER BY {prefix}sk {order} LIMIT ?)"
         )
         with self._errors():
             connection = self._connection()
             if len(pks) == 1:
-                return [Key(*row) for row in connection.execute(part, (*pks, first, last, limit))]
-            rows = connection.execute(joined, (json.dumps(list(pks)), first, last, limit + 1)).fetchall()
+                return [_key(row) for row in connection.execute(part, (packed, *span, limit))]
+            rows = connection.execute(joined, (json.dumps(list(pks)), *span, limit + 1)).fetchall()
             if len(rows) > limit:  # unordered: the first keys of each partition include the first keys of all
                 rows = []
                 for begin in range(0, len(pks), _MOST_PARTS):
                     parts = pks[begin : begin + _MOST_PARTS]
-                    values = [value for pk in parts for value in (pk, first, last, limit)]
+                    values = [value for pk in parts for value in (_packed(pk), *span, limit)]
                     rows += connection.execute(" UNION ALL ".join([part] * len(parts)), values).fetchall()
-        return table.in_order((Key(*row) for row in rows), backwards=backwards, limit=limit)
+        return table.in_order(map(_key, rows), backwards=backwards, limit=limit)
 
     def count(
         self, index: Index | None, pks: Sequence[str], edges: Sequence[str], *, most: int | None = None
     ) -> list[int]:
         """Count index entries without reading the items."""
-        names = {"pk": f"{index}_pk" if index else "pk", "sk": f"{index}_sk" if index else "sk"}
-        partitions, spans = json.dumps(list(pks)), list(pairwise(edges))
+        prefix, pk = _prefix(index), pks[0] if pks else ""
+        names = {"pk": f"{prefix}pk", "sk": f"{prefix}sk", "table": table_of(pk)}
+        partitions, spans = json.dumps(list(pks)), list(pairwise(_packed_span(pk, edges)[1]))
         with self._errors():
             connection = self._connection()
             if most is not None:
                 sql = _COUNT_TO.format(**names)
                 rows = [connection.execute(sql, (partitions, *span, most)).fetchone() for span in spans]
             else:
-                rows = connection.execute(_COUNT.format(**names), (partitions, json.dumps(spans))).fetchall()
+                sql = _COUNT.format(spans=", ".join(["(?, ?, ?)"] * len(spans)), **names)
+                values = [value for number, span in enumerate(spans) for value in (number, *span)]
+                rows = connection.execute(sql, (partitions, *values)).fetchall() if spans else []
         return [int(number) for (number,) in rows]
 
     def scan(self, after: Key | None = None) -> Iterator[list[Item]]:
         """Yield all items in pages, in the order of their keys."""
-        position = after or Key("", "")
-        while True:
-            sql = "SELECT pk, sk, body FROM items WHERE (pk, sk) > (?, ?) ORDER BY pk, sk LIMIT ?"
-            with self._errors():
-                rows = self._connection().execute(sql, (*position, self._page)).fetchall()
-                page = [sqlite_items.decode(*row) for row in rows]
-            if not page:
-                return
-            yield page
-            position = Key(*rows[-1][:2])
+        position = sqlite_keys.pack(*(after or ("", "")))
+        tables = TABLES[TABLES.index(table_of(after.pk)) :] if after else TABLES
+        for name in tables:
+            sql = f"SELECT {COLUMNS} FROM {name} WHERE (pk, sk) > (?, ?) ORDER BY pk, sk LIMIT ?"  # noqa: S608  see above
+            while True:
+                with self._errors():
+                    rows = self._connection().execute(sql, (*position, self._page)).fetchall()
+                if not rows:
+                    break
+                yield [sqlite_rows.item_of(row) for row in rows]
+                position = rows[-1][:2]
+            position = ("", "")
 
     @property
     def schema(self) -> int:
@@ -254,15 +264,18 @@ class SqliteTable:
         """Close the database; the next call opens it again. So does the end of the process."""
         with self._writing:
             self._local, self._file = threading.local(), None
-            self._writers.clear()
             self._turn.close()
-            if mark := self._marks.pop(os.getpid(), None):
+            writer, mark = self._writers.pop(os.getpid(), None), self._marks.pop(os.getpid(), None)
+            if mark:
                 mark.close()
+            if writer and not (mark and mark.has(writer)):
+                writer.close()  # an exception may refer to it yet
 
     def size(self) -> int:
         """Return the number of items."""
         with self._errors():
-            return int(self._connection().execute("SELECT COUNT(*) FROM items").fetchone()[0])
+            sql = "SELECT (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM entries)"
+            return int(self._connection().execute(sql).fetchone()[0])
 
     def copy_to(self, path: Path) -> None:
         """Write the database as of one moment to a new file; others may write meanwhile."""
@@ -270,24 +283,26 @@ class SqliteTable:
             path.touch(mode=0o600)
             self._connection().execute("VACUUM INTO ?", (str(path),))
 
-    def _pages(self, prefix: str, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
-        """Yield items by the key columns that begin with `prefix`, one of three literals."""
+    def _pages(self, index: Index | None, pk: str, after: str, up_to: str | None, limit: int | None) -> Iterator[Item]:
+        """Yield items by the key columns of an index, or of the table."""
+        prefix = _prefix(index)
+        partition, (behind, until) = _packed_span(pk, [after, up_to or ""])
         bound = f"AND {prefix}sk <= ?" if up_to is not None else ""
         sql = (
-            f"SELECT {prefix}sk, pk, sk, body FROM items WHERE {prefix}pk = ? AND {prefix}sk > ? {bound} "  # noqa: S608  see above
+            f"SELECT {COLUMNS}, {prefix}sk FROM {table_of(pk)} WHERE {prefix}pk = ? AND {prefix}sk > ? {bound} "  # noqa: S608  see above
             f"ORDER BY {prefix}sk LIMIT ?"
         )
         left = limit
         while left is None or left > 0:
             size = self._page if left is None else min(left, self._page)
-            parameters = [pk, after, *([] if up_to is None else [up_to]), size]
+            parameters = [partition, behind, *([] if up_to is None else [until]), size]
             with self._errors():
                 rows = self._connection().execute(sql, parameters).fetchall()
             for row in rows:
-                yield sqlite_items.decode(*row[1:])
+                yield sqlite_rows.item_of(row[:-1])
             if len(rows) < size:
                 return
-            after = rows[-1][0]
+            behind = rows[-1][-1]
             left = None if left is None else left - len(rows)
 
     def _connection(self) -> sqlite3.Connection:
@@ -313,10 +328,13 @@ class SqliteTable:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.create_function("packed", 1, _packed, deterministic=True)
             schema = _schema_of(connection)
             if not schema:
-                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA}; COMMIT;")
-            elif schema > SCHEMA or (schema < SCHEMA and not self._migrating):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {CREATE_TABLES} {CREATE_INDEXES} PRAGMA user_version = {FILE_SCHEMA}; COMMIT;"
+                )
+            elif schema > FILE_SCHEMA or (schema < FILE_SCHEMA and not self._migrating):
                 connection.close()
                 raise RecordError(_other_schema(self._path, schema))
             self._file = _identity(self._path)
@@ -351,45 +369,20 @@ def _schema_of(connection: sqlite3.Connection) -> int:
 
 
 def _other_schema(path: Path, schema: int) -> str:
-    if schema > SCHEMA:
-        return f"{path} is of schema {schema}, and this version of Signet reads schema {SCHEMA}: run a later version."
-    return f"{path} is of schema {schema}, and this version of Signet reads schema {SCHEMA}: run `signet migrate`."
+    remedy = "run a later version" if schema > FILE_SCHEMA else "run `signet migrate`"
+    return f"{path} is of schema {schema}, and this version of Signet reads schema {FILE_SCHEMA}: {remedy}."
 
 
-def _refusal(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> ConditionFailedError | None:
-    """Make the writes if all their conditions hold; else none."""
-    items = [_read(connection, write.key) if _needs_item(write) else None for write in writes]
-    failed = {
-        position: item
-        for position, (write, item) in enumerate(zip(writes, items, strict=True))
-        if not table.holds(write.condition, item)
-    }
-    if failed:
-        return ConditionFailedError(failed)
-    for write, item in zip(writes, items, strict=True):
-        if isinstance(write, Put):
-            _store(connection, write.item)
-        elif isinstance(write, Update):
-            _store(connection, write.apply(item or {"pk": write.key.pk, "sk": write.key.sk}))
-        elif isinstance(write, Delete):
-            connection.execute("DELETE FROM items WHERE pk = ? AND sk = ?", write.key)
-    return None
+def _prefix(index: Index | None) -> str:
+    """What the names of the key columns of an index begin with."""
+    return f"{index}_" if index else ""
 
 
-def _needs_item(write: Write) -> bool:
-    return bool(write.condition) or isinstance(write, Update)
+def _packed_span(pk: str, sks: Sequence[str]) -> tuple[Packed, list[Packed]]:
+    """A partition, and what compares with its packed sort keys as the given texts do with the sort keys."""
+    packed = sqlite_keys.partition(pk)
+    return packed, sqlite_keys.bounds(packed, sks)
 
 
-def _read(connection: sqlite3.Connection, key: Key) -> Item | None:
-    row = connection.execute("SELECT body FROM items WHERE pk = ? AND sk = ?", key).fetchone()
-    return None if row is None else sqlite_items.decode(*key, row[0])
-
-
-def _store(connection: sqlite3.Connection, item: Item) -> None:
-    columns = [item["pk"], item["sk"], *(item.get(name) for name in _INDEXED), sqlite_items.encode(item)]
-    connection.execute(
-        "INSERT INTO items (pk, sk, due_pk, due_sk, list_pk, list_sk, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (pk, sk) DO UPDATE SET due_pk = excluded.due_pk, due_sk = excluded.due_sk, "
-        "list_pk = excluded.list_pk, list_sk = excluded.list_sk, body = excluded.body",
-        columns,
-    )
+def _key(row: tuple[Packed, Packed]) -> Key:
+    return Key(*sqlite_keys.unpack(*row))

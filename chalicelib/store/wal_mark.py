@@ -36,13 +36,17 @@ def check(database: Path) -> None:
     Raises:
         RecordError: it was deleted or emptied.
     """
-    mark = _beside(database, ".open")
-    if mark.exists() and not _has_log(database):
+    if is_marked(database) and not _has_log(database):
         raise RecordError(
             f"{_beside(database, '-wal')} is lost, and with it the last writes: restore {database.parent} from a "
             "backup. If another program has closed the database since Signet was killed, no write is lost: remove "
-            f"{mark}."
+            f"{_beside(database, '.open')}."
         )
+
+
+def is_marked(database: Path) -> bool:
+    """Tell whether the log of a database may hold writes that its file lacks."""
+    return _beside(database, ".open").exists()
 
 
 def _has_log(database: Path) -> bool:
@@ -66,6 +70,10 @@ class WalMark:
         self._database, self._connection, self._process = database, connection, os.getpid()
         self._descriptor: int | None = None
         self._is_closed = False
+
+    def has(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether this is the connection that stays open as long as the log is needed."""
+        return connection is self._connection
 
     def written(self) -> None:
         """Make the mark unless this process has; a commit has succeeded, and nobody has been told yet."""

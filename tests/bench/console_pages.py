@@ -28,9 +28,7 @@ from chalicelib.console import sessions, table
 from chalicelib.operations.search import terms_of
 from chalicelib.pki.x509 import summary
 from chalicelib.runtime import from_settings
-from chalicelib.store import items
-from chalicelib.store.sqlite import _INDEXED
-from chalicelib.store.sqlite_items import encode
+from chalicelib.store import items, sqlite_rows
 from chalicelib.store.table_search import entries
 from tests.bench import load
 from tests.bench.report import Row
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 
     from chalicelib.records import Certificate
     from chalicelib.runtime import Runtime
-    from chalicelib.store.table import Item
+    from chalicelib.store.table import Item, Value
     from tests.bench.sizes import Sizes
 
 CERTIFICATES, CAS, VISITS = 1_000_000, 1_000, 20
@@ -79,8 +77,10 @@ def furnish(rt: Runtime, database: Path, certificates: int, cas: int) -> tuple[s
     assert found is not None
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA synchronous = OFF")
-        for rows in _copies(found, certificates):
-            connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        for copies in _copies(found, certificates):
+            for name in sqlite_rows.TABLES:
+                rows = [sqlite_rows.row_of(each) for each in copies if sqlite_rows.table_of(str(each["pk"])) == name]
+                connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             connection.commit()
     serials = [issue(rt, ca_id, csr(f"last-{number}.example.com", dns_names=["a.example.com"])) for number in range(20)]
     for serial in serials[::2]:
@@ -88,13 +88,10 @@ def furnish(rt: Runtime, database: Path, certificates: int, cas: int) -> tuple[s
     return ca_id, serials[-1]
 
 
-Stored = tuple[str | bytes | None, ...]
-
-
-def _copies(certificate: Certificate, number: int) -> Iterator[list[Stored]]:
+def _copies(certificate: Certificate, number: int) -> Iterator[list[Item]]:
     models = [_model(certificate, shard) for shard in range(16)]
     now = datetime.now(UTC)
-    rows: list[Stored] = []
+    copies: list[Item] = []
     for each in range(number):
         serial = f"{(each * 0x9E3779B97F4A7C15F39CC0605CEDC835) % (1 << 120):030x}"
         at = now - timedelta(days=364) + each * timedelta(days=364) / number
@@ -104,24 +101,26 @@ def _copies(certificate: Certificate, number: int) -> Iterator[list[Stored]]:
             (str(items.micros(RESERVED)), str(items.micros(at))),
             (str(items.micros(ENDS)), str(items.micros(at + timedelta(days=365 + each % 30)))),
         )
-        rows += [tuple(_instead(value, others) for value in row) for row in models[each % 16]]
-        if len(rows) >= BATCH:
-            yield rows
-            rows = []
-    yield rows
+        copies += [{name: _instead(value, others) for name, value in item.items()} for item in models[each % 16]]
+        if len(copies) >= BATCH:
+            yield copies
+            copies = []
+    yield copies
 
 
-def _instead(value: str | bytes | None, others: tuple[tuple[str, str], ...]) -> str | bytes | None:
+def _instead(value: Value, others: tuple[tuple[str, str], ...]) -> Value:
     for this, that in others:
         if isinstance(value, bytes):
             value = value.replace(this.encode(), that.encode())
-        elif value is not None:
+        elif isinstance(value, str):
             value = value.replace(this, that)
+        elif str(value) == this:
+            value = int(that)
     return value
 
 
-def _model(certificate: Certificate, shard: int) -> list[Stored]:
-    """The rows of a certificate with a serial number of a shard."""
+def _model(certificate: Certificate, shard: int) -> list[Item]:
+    """The items of a certificate with a serial number of a shard."""
     serial = int(f"{HEX}{shard:x}", 16)
     arn = f"{certificate.ca_arn}/certificate/{arns.serial_hex(serial)}"
     times: Any = {"reserved_at": RESERVED, "issued_at": RESERVED, "not_before": RESERVED, "not_after": ENDS}
@@ -130,12 +129,7 @@ def _model(certificate: Certificate, shard: int) -> list[Stored]:
     assert made.certificate_der is not None
     terms = terms_of(summary.of_certificate(made.certificate_der))
     puts: Any = [put for batch in entries(made, terms) for put in batch]
-    return [_row(each) for each in (item, *(put.item for put in puts))]
-
-
-def _row(item: Item) -> Stored:
-    keys: Any = (item["pk"], item["sk"], *(item.get(name) for name in _INDEXED))
-    return (*keys, encode(item))
+    return [item, *(put.item for put in puts)]
 
 
 # the pages

@@ -21,7 +21,7 @@ from chalicelib.records import (
     ResourcePolicy,
     Revocation,
 )
-from chalicelib.store import dynamodb_items, items, sqlite_items
+from chalicelib.store import dynamodb_items, items, sqlite_rows
 from chalicelib.store.table import Key
 
 MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001  made aware
@@ -80,11 +80,19 @@ KINDS = (AccessKey, AuditReport, CertificateAuthority, Certificate, CrlState, Pr
 RECORDS = st.one_of(*(records(kind) for kind in KINDS))
 
 
-@given(record=RECORDS)
-def test_record_comes_back_from_its_item(record: Any) -> None:
-    item = items.to_item(record, Key("p", "s"), due_pk="CRL#0", due_sk="1")
+LISTED = {
+    "list_pk": "LIST#1a316f2f-5b71-43b3-b810-76884f575e28#4",
+    "list_sk": "00001795959001028665#17caa82e3eb7ce304682f3f031a0deee",
+}
+PARTITIONS = ["p", "CERT#1", "CERT#1a316f2f-5b71-43b3-b810-76884f575e28#17caa82e3eb7ce304682f3f031a0deee", "FIND#"]
+INDEXES: list[dict[str, str]] = [{"due_pk": "CRL#0", "due_sk": "1"}, LISTED, {}]
+
+
+@given(record=RECORDS, pk=st.sampled_from(PARTITIONS), index=st.sampled_from(INDEXES))
+def test_record_comes_back_from_its_item(record: Any, pk: str, index: dict[str, str]) -> None:
+    item = items.to_item(record, Key(pk, "s"), **index)
     assert items.from_item(type(record), item) == record
-    assert sqlite_items.decode("p", "s", sqlite_items.encode(item)) == item
+    assert sqlite_rows.item_of(sqlite_rows.row_of(item)) == item
     assert dynamodb_items.decode(dynamodb_items.encode(item)) == item
 
 

@@ -12,7 +12,10 @@ import boto3
 APART = ("AUDIT", "OUTBOX", "JOURNAL")
 ALIAS = "alias/signet/"
 _OTHERS = " AND ".join(f"pk NOT GLOB '{each}*'" for each in APART)
-_ALL_BUT_APART = f"SELECT pk, sk, body FROM items WHERE {_OTHERS} ORDER BY pk, sk"
+_ALL_BUT_APART = (
+    f"SELECT * FROM items WHERE {_OTHERS} ORDER BY pk, sk",
+    "SELECT * FROM entries ORDER BY pk, sk",
+)
 
 
 class Traces(Protocol):
@@ -49,7 +52,10 @@ class TracesOnTheLaptop:
         """SQLite counts other connections' commits; what was committed is read again after each."""
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
         if version != self._version:
-            self._version, self._state = version, hash(tuple(self._database.execute(_ALL_BUT_APART)))
+            self._version, self._state = (
+                version,
+                hash(tuple(row for sql in _ALL_BUT_APART for row in self._database.execute(sql))),
+            )
         return self._state
 
     def close(self) -> None:

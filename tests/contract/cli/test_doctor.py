@@ -22,6 +22,7 @@ from chalicelib.crl import publication
 from chalicelib.doctor import integrity, records
 from chalicelib.local.server import ServeError, serve
 from chalicelib.runtime import Runtime, from_settings
+from chalicelib.store.sqlite import FILE_SCHEMA
 from chalicelib.store.table import SCHEMA
 from tests.support.authority_steps import active_root, issue
 from tests.support.client import client_for
@@ -120,13 +121,13 @@ def test_torn_copy_is_not_served(data: Path, tmp_path: Path) -> None:
     assert "signet.db is damaged" in doctor.at_start(home(data))
 
 
-@pytest.mark.parametrize("schema", [SCHEMA - 1, SCHEMA + 1])
+@pytest.mark.parametrize("schema", [FILE_SCHEMA - 1, FILE_SCHEMA + 1])
 def test_database_of_another_version_is_found(data: Path, run: Run, schema: int) -> None:
     with closing(sqlite3.connect(data / "signet.db")) as connection:
         connection.execute(f"PRAGMA user_version = {schema}")
     (finding,) = found(run)["versions"]
-    assert f"is of schema {schema}, and this version of Signet reads schema {SCHEMA}" in finding["problem"]
-    assert finding["remedy"] == ("run `signet migrate`" if schema < SCHEMA else "run a later version")
+    assert f"is of schema {schema}, and this version of Signet reads schema {FILE_SCHEMA}" in finding["problem"]
+    assert finding["remedy"] == ("run `signet migrate`" if schema < FILE_SCHEMA else "run a later version")
 
 
 def test_key_of_another_ca_is_found(data: Path, run: Run) -> None:

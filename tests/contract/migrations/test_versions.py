@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,11 +27,12 @@ from chalicelib.cli import signet
 from chalicelib.cli.migrate import of_laptop
 from chalicelib.config import Settings
 from chalicelib.crl.publication import publish_due_crls
+from chalicelib.migrations import m0006_packed_rows
 from chalicelib.records import CrlState
 from chalicelib.runtime import Runtime, from_settings
-from chalicelib.store import RecordError, items
+from chalicelib.store import RecordError, StoreError, items, sqlite_rows
 from chalicelib.store.dynamodb import DynamoTable, create_table, open_store
-from chalicelib.store.sqlite import SqliteTable
+from chalicelib.store.sqlite import FILE_SCHEMA, SqliteTable
 from chalicelib.store.table import SCHEMA, VERSION, Delete, Key, Put, Update
 from tests.support.authority_steps import issue, serial_of
 from tests.support.client import client_for
@@ -38,21 +43,26 @@ from tests.support.version_homes import HOMES, LAST_OF_SCHEMA_1, NAMES, unpack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from chalicelib.store.table import Write
+    from chalicelib.store.table import Item, Write
     from tests.faults.world import Clock
 
 pytestmark = pytest.mark.laptop
 PAST = datetime(2026, 12, 1, tzinfo=UTC)
 EARLIEST = HOMES[0]
-
-
-def table_of(data: Path) -> SqliteTable:
-    return SqliteTable(data / "signet.db", page=7, migrating=True)
+LAST_OF_SCHEMA_5 = HOMES[-1]
 
 
 def contents(data: Path) -> list[tuple[Any, ...]]:
+    """All rows of a database of this version or of an earlier one."""
     with closing(sqlite3.connect(data / "signet.db")) as connection:
-        return connection.execute("SELECT * FROM items ORDER BY pk, sk").fetchall()
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return [row for name in names for row in connection.execute(f"SELECT * FROM {name} ORDER BY pk, sk")]
+
+
+def items_of(data: Path) -> list[Item]:
+    """All items of a database of this version or of an earlier one, in one order."""
+    found = [sqlite_rows.item_of(row) for row in contents(data)]
+    return sorted(found, key=lambda item: (str(item["pk"]), str(item["sk"])))
 
 
 def upgraded(archive: Path, tmp_path: Path, clock: Clock) -> tuple[Runtime, dict[str, Any]]:
@@ -60,7 +70,7 @@ def upgraded(archive: Path, tmp_path: Path, clock: Clock) -> tuple[Runtime, dict
     settings = Settings(data=str(data))
     with closing(sqlite3.connect(data / "signet.db")) as connection:
         (schema,) = connection.execute("PRAGMA user_version").fetchone()
-    assert of_laptop(settings) == SCHEMA - schema
+    assert of_laptop(settings) == FILE_SCHEMA - schema
     clock.now = PAST
     return replace(from_settings(settings), now=clock), facts
 
@@ -119,58 +129,173 @@ def test_home_of_an_earlier_version_holds_what_one_of_this_version_does(
     heads = [
         json.JSONDecoder().raw_decode(row[-1].partition(b"\0")[0].decode())[0]
         for row in contents(rt.settings.data_path)
+        if row[-1].startswith(b"{")
     ]
     assert {head[VERSION] for head in heads} == {SCHEMA}
 
 
-def test_migration_that_was_stopped_anywhere_goes_on(tmp_path: Path) -> None:
-    whole, _ = unpack(EARLIEST, tmp_path / "whole")
-    migrations.run(table_of(whole))
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are copied seven rows at a time."""
+    monkeypatch.setattr(m0006_packed_rows, "BATCH", 7)
+
+
+def migrate(data: Path, progress: migrations.Progress = lambda *_: None) -> None:
+    migrations.of_file(data / "signet.db", progress)
+
+
+@pytest.mark.parametrize("archive", [EARLIEST, LAST_OF_SCHEMA_5], ids=["1", "5"])
+def test_migration_that_was_stopped_anywhere_goes_on(archive: Path, tmp_path: Path, small_steps: None) -> None:
+    whole, _ = unpack(archive, tmp_path / "whole")
+    rows = len(contents(whole))
+    migrate(whole)
     for stop in count(1):
-        data, _ = unpack(EARLIEST, tmp_path / str(stop))
+        data, _ = unpack(archive, tmp_path / str(stop))
+        before = contents(data)
         steps = iter(range(stop))
         try:
-            migrations.run(table_of(data), lambda *_, steps=steps: next(steps))
+            migrate(data, lambda *_, steps=steps: next(steps))
         except StopIteration:
-            seen = len(list(table_of(data).scan()))
-            pages: list[int] = []
-            migrations.run(table_of(data), lambda _, number, pages=pages: pages.append(number))  # type: ignore[misc]  # see above
-            assert sum(pages) <= 4 * max(seen, len(contents(data))) - 7 * stop + 7 * 4  # it begins where it was
+            assert contents(data) == before  # nothing has happened to the database yet
+            copied: list[int] = []
+            migrate(data, lambda _, number, copied=copied: copied.append(number))  # type: ignore[misc]  # see above
+            assert copied[0] == min(7 * stop, rows)  # it begins where it was
             assert contents(data) == contents(whole)
+            assert not (data / m0006_packed_rows.DIRECTORY).exists()
         else:
-            assert stop > 4
+            assert stop > rows / 7
             return
 
 
-def killed_after(pages: int, data: Path) -> None:
-    """Migrate in a process that is killed once it has seen so many pages."""
-    steps = count(1)
+def killed_after(steps: int, data: Path) -> None:
+    """Migrate in a process that is killed once it has reported so many steps."""
+    counter = count(1)
 
     def step(*_: object) -> None:
-        if next(steps) == pages:
+        if next(counter) == steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
     child = os.fork()
     if not child:
-        migrations.run(table_of(data), step)
+        migrate(data, step)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-def test_migration_that_is_killed_goes_on(tmp_path: Path) -> None:
+def test_migration_that_is_killed_goes_on(tmp_path: Path, small_steps: None) -> None:
     whole, _ = unpack(EARLIEST, tmp_path / "whole")
-    migrations.run(table_of(whole))
-    for pages in (1, 9, 17):
-        data, _ = unpack(EARLIEST, tmp_path / str(pages))
-        killed_after(pages, data)
-        assert migrations.state_of(table_of(data)).schema < SCHEMA
-        migrations.run(table_of(data))
+    migrate(whole)
+    for steps in (1, 3, 7, 9):
+        data, _ = unpack(EARLIEST, tmp_path / str(steps))
+        killed_after(steps, data)
+        assert m0006_packed_rows.schema_of(data / "signet.db") < FILE_SCHEMA
+        migrate(data)
         assert contents(data) == contents(whole)
+
+
+def many(data: Path, certificates: int) -> None:
+    """Add certificates to a database of schema 5, as copies of one of its own with other serial numbers."""
+    with closing(sqlite3.connect(data / "signet.db")) as connection, connection:
+        rows = connection.execute("SELECT * FROM items WHERE pk GLOB 'CERT#*' OR pk GLOB 'FIND#*'").fetchall()
+        serial = rows[0][0].rpartition("#")[2]
+        ones = [row for row in rows if serial in row[0] or serial in row[1]]
+        for number in range(certificates):
+            other = f"{number:x}{serial[:-1]}".ljust(32, "0")[:32]
+            copies = [
+                tuple(
+                    each.replace(serial, other)
+                    if isinstance(each, str)
+                    else each and each.replace(serial.encode(), other.encode())
+                    for each in row
+                )
+                for row in ones
+            ]
+            connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?)", copies)
+
+
+@pytest.mark.slow
+def test_migration_that_is_killed_at_random_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it does at that moment: copy, index, settle or rename."""
+    monkeypatch.setattr(m0006_packed_rows, "BATCH", 50)
+    data, _ = unpack(LAST_OF_SCHEMA_5, tmp_path)
+    many(data, 300)
+    before, choice = items_of(data), random.Random(6)
+    kills = 0
+    while m0006_packed_rows.schema_of(data / "signet.db") < FILE_SCHEMA:
+        child = os.fork()
+        if not child:
+            migrate(data)
+            os._exit(0)
+        time.sleep(choice.uniform(0, 0.02) + 0.0005 * kills)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        kills += 1
+        assert items_of(data) == before
+    assert kills > 5
+    assert items_of(data) == before
+    assert SqliteTable(data / "signet.db").damage() == ""
+
+
+def test_copy_of_a_database_that_was_used_since_begins_again(tmp_path: Path, small_steps: None) -> None:
+    """Somebody may go back to the earlier version after a migration that was killed."""
+    data, _ = unpack(LAST_OF_SCHEMA_5, tmp_path)
+    killed_after(4, data)
+    first = contents(data)[0]
+    with closing(sqlite3.connect(data / "signet.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with connection:
+            connection.execute("UPDATE items SET body = ? WHERE pk = ? AND sk = ?", (b'{"n":1,"":{}}\0', *first[:2]))
+    expected = items_of(data)
+    migrate(data)
+    assert items_of(data) == expected
+
+
+def test_log_of_a_killed_server_is_migrated_too(tmp_path: Path) -> None:
+    data, _ = unpack(LAST_OF_SCHEMA_5, tmp_path)
+    source = sqlite3.connect(data / "signet.db")
+    source.execute("PRAGMA journal_mode = WAL")
+    source.execute("INSERT INTO items (pk, sk, body) VALUES ('A', 'B', '{}')")
+    source.commit()
+    killed = tmp_path / "killed"
+    shutil.copytree(data, killed)
+    (killed / "signet.db.open").touch()
+    source.close()
+    migrate(killed)
+    assert {"pk": "A", "sk": "B"} in items_of(killed)
+    assert not (killed / "signet.db.open").exists()
+
+
+def test_database_in_use_is_not_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(m0006_packed_rows, "WAIT_SECONDS", 0)
+    data, _ = unpack(LAST_OF_SCHEMA_5, tmp_path)
+    before = contents(data)
+    with closing(sqlite3.connect(data / "signet.db")) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("SELECT * FROM items").fetchone()
+        with pytest.raises(StoreError, match=r"cannot be migrated: database is locked\.$"):
+            migrate(data)
+    assert contents(data) == before
+    migrate(data)
+
+
+def test_migration_says_what_space_it_needs_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, _ = unpack(LAST_OF_SCHEMA_5, tmp_path)
+    before = contents(data)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+        with pytest.raises(StoreError, match=rf"up to 1 MB are needed in {data}, and 1 MB are free\.$"):
+            migrate(data)
+    assert not (data / m0006_packed_rows.DIRECTORY).exists()
+    assert contents(data) == before
+    of_laptop(Settings(data=str(data)))
+    assert "rows are written to a new file; that needs up to 1 MB, and " in capsys.readouterr().err
 
 
 def test_migrated_home_is_not_touched_again(tmp_path: Path) -> None:
     data, _ = unpack(LAST_OF_SCHEMA_1, tmp_path)
-    assert of_laptop(Settings(data=str(data))) == SCHEMA - 1
+    assert of_laptop(Settings(data=str(data))) == FILE_SCHEMA - 1
     before = contents(data)
     assert of_laptop(Settings(data=str(data))) == 0
     assert contents(data) == before
@@ -181,9 +306,8 @@ def test_items_of_dynamodb_are_migrated_in_place(tmp_path: Path, aws: None) -> N
     client = boto3.session.Session().client("dynamodb", region_name="us-east-1")
     create_table(client, "signet")
     stored = DynamoTable("signet", "us-east-1", page=5)
-    for page in table_of(data).scan():
-        for item in page:
-            stored.write(Put(item))
+    for item in items_of(data):
+        stored.write(Put(item))
     for entry in client.scan(TableName="signet")["Items"]:  # earlier versions wrote none
         client.update_item(
             TableName="signet",
@@ -208,12 +332,12 @@ def test_commands_refuse_records_of_an_earlier_version_in_one_sentence(
     before = contents(data)
     refused = CliRunner().invoke(signet, ["status"])
     assert str(refused.exception) == (
-        f"{data}/signet.db is of schema 1, and this version of Signet reads schema {SCHEMA}: run `signet migrate`."
+        f"{data}/signet.db is of schema 1, and this version of Signet reads schema {FILE_SCHEMA}: run `signet migrate`."
     )
     assert contents(data) == before
     migrated = CliRunner().invoke(signet, ["migrate"])
     assert migrated.exit_code == 0, migrated.output
-    assert f"The records are of schema {SCHEMA}: 4 migrations were applied." in migrated.output
+    assert f"The records are of schema {FILE_SCHEMA}: {FILE_SCHEMA - 1} migrations were applied." in migrated.output
     assert CliRunner().invoke(signet, ["status"]).exit_code == 0
     assert "MigrateState" in CliRunner().invoke(signet, ["audit", "tail"]).output
 
@@ -235,11 +359,11 @@ def test_database_of_a_later_version_is_refused_in_one_sentence(
 ) -> None:
     data, _ = unpack(LAST_OF_SCHEMA_1, tmp_path)
     with closing(sqlite3.connect(data / "signet.db")) as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+        connection.execute(f"PRAGMA user_version = {FILE_SCHEMA + 1}")
     monkeypatch.setenv("SIGNET_DATA", str(data))
     refused = CliRunner().invoke(signet, [command])
     assert str(refused.exception) == (
-        f"{data}/signet.db is of schema {SCHEMA + 1}, and this version of Signet reads schema {SCHEMA}: "
+        f"{data}/signet.db is of schema {FILE_SCHEMA + 1}, and this version of Signet reads schema {FILE_SCHEMA}: "
         "run a later version."
     )
 
@@ -264,7 +388,7 @@ def test_record_of_a_later_version_is_refused(
     assert stored.get(Key("CERT#1", "CERT")) is None
     with monkeypatch.context() as later:
         later.setattr(f"chalicelib.store.{MODULES[kind]}.SCHEMA", SCHEMA + 1)
-        stored.write(Put({"pk": "CERT#1", "sk": "CERT"}))
+        stored.write(Put({"pk": "CERT#1", "sk": "CERT", "new": "member"}))
     with pytest.raises(RecordError, match=f"'CERT#1' is of schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"):
         stored.get(Key("CERT#1", "CERT"))
 
