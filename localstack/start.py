@@ -140,6 +140,7 @@ def _environment(state: Path, port: str) -> dict[str, str]:
         "PROVIDER_OVERRIDE_DYNAMODB": "signet",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LAMBDA_PROCESS_PYTHON": str(LAMBDA_PYTHON),
+        "LAMBDA_SYNCHRONOUS_CREATE": "1",  # else Chalice looks every five seconds whether each function is there
         "DEPLOY_PYTHON": str(DEPLOY_PYTHON),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -49,6 +51,20 @@ def command(localstack: LocalStack, *words: str, check: bool = True) -> subproce
     )
     assert found.returncode == 0 or not check, found.stderr
     return found
+
+
+def test_function_is_active_once_it_is_created(localstack: LocalStack) -> None:
+    """Otherwise a deployment waits five seconds or more for each function."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("app.py", "def handler(event, context): return event")
+    usual: Any = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    client: Any = boto3.session.Session(**usual).client("lambda", endpoint_url=localstack.url)
+    named = {"FunctionName": "new", "Runtime": "python3.13", "Handler": "app.handler"}
+    role = "arn:aws:iam::000000000000:role/new"
+    client.create_function(**named, Role=role, Code={"ZipFile": code.getvalue()})
+    assert client.get_function(FunctionName="new")["Configuration"]["State"] == "Active"
+    client.delete_function(FunctionName="new")
 
 
 # how clients reach it
