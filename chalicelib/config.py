@@ -6,20 +6,19 @@ Each setting is one field with its variable, its default and one line of help; `
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from chalicelib import data_directory
+from chalicelib import data_directory, setting_rules
 from chalicelib.regions import PARTITION_OF
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+_MOST_BY_CORES = 4  # workers that a home has by default
 NAME = "signet"  # of the installation on AWS that has no other
 
 
@@ -255,12 +254,12 @@ class Settings:
     @property
     def regions_served(self) -> Collection[str]:
         """The regions that requests may be signed for."""
-        if (self.regions or ("every" if self._is_local else "own")) == "own":
+        if (self.regions or ("every" if self.is_local else "own")) == "own":
             return (self.region,)
         return PARTITION_OF if self.region in PARTITION_OF else (*PARTITION_OF, self.region)
 
     @property
-    def _is_local(self) -> bool:
+    def is_local(self) -> bool:
         """True if nothing of this home is a service of AWS, each of which has one region."""
         chosen = (self.state, self.buckets, self.keys, self.events)
         return chosen == ("sqlite", "directory", "software", "log")
@@ -360,15 +359,15 @@ class Settings:
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
             if choices and value not in choices:
                 raise SettingsError(_refusal(entry.name, value, f"one of: {', '.join(filter(None, choices))}"))
-        for name, pattern, rule in _RULES:
-            if re.fullmatch(pattern, getattr(self, name), re.ASCII) is None:
-                raise SettingsError(_refusal(name, getattr(self, name), rule))
-        for name, least, most in _RANGES:
-            if not least <= int(getattr(self, name)) <= most:
-                raise SettingsError(_refusal(name, getattr(self, name), f"from {least} to {most}"))
-        for name in ("key_passphrase", "backup_passphrase", "reminder_secret"):
-            _check_passphrase(name, getattr(self, name))
-        self._check_pairs()
+        for name, rule in setting_rules.broken(self):
+            raise SettingsError(_refusal(name, getattr(self, name), rule))
+        for sentence in setting_rules.contradictions(self):
+            raise SettingsError(sentence)
+
+    @classmethod
+    def variable_of(cls, name: str) -> str:
+        """Return the environment variable of a setting."""
+        return next(str(entry.metadata["variable"]) for entry in fields(cls) if entry.name == name)
 
     def chosen(self) -> dict[str, str]:
         """The settings that differ from what they are by default, by their variables; secrets are left out."""
@@ -379,42 +378,6 @@ class Settings:
             for variable, name in public.items()
             if getattr(self, name) != getattr(default, name)
         }
-
-    def _check_pairs(self) -> None:
-        """Raise `SettingsError` for settings that do not go together."""
-        has_backup_key = self.backup_passphrase or self.backup_kms_key
-        wrong = (
-            (
-                self.backups and not has_backup_key,
-                "SIGNET_BACKUPS is set, but not SIGNET_BACKUP_PASSPHRASE, which encrypts the backups.",
-            ),
-            (
-                self.reminder_webhook and not self.reminder_secret,
-                "SIGNET_REMINDER_WEBHOOK is set, but not SIGNET_REMINDER_SECRET, which signs reminders.",
-            ),
-            (
-                bool(self.test_access_key_id) != bool(self.test_secret_access_key),
-                "SIGNET_TEST_ACCESS_KEY_ID and SIGNET_TEST_SECRET_ACCESS_KEY go together: set both.",
-            ),
-            (
-                not self.host.startswith("127.") and self.plain_http != "yes",
-                f"SIGNET_HOST is '{self.host}', but Signet has no TLS: set SIGNET_ALLOW_PLAIN_HTTP=yes or use a proxy.",
-            ),
-            (
-                self.callers == "iam" and self.state == "sqlite",
-                "SIGNET_CALLERS is 'iam', but only API Gateway can say who IAM's callers are.",
-            ),
-            (
-                self.regions == "every" and not self._is_local,
-                "SIGNET_REGIONS is 'every', but state, keys, buckets or events are in AWS, in one region.",
-            ),
-        )
-        for is_wrong, sentence in wrong:
-            if is_wrong:
-                raise SettingsError(sentence)
-        for name in ("public_url", "ocsp_url"):
-            if not _is_address(getattr(self, name) or self.base_url):
-                raise SettingsError(_refusal(name, getattr(self, name), "an http or https address without query"))
 
 
 def _found_home(environ: Mapping[str, str]) -> str:
@@ -433,84 +396,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _check_passphrase(name: str, passphrase: str) -> None:
-    if passphrase and (len(passphrase) < _LEAST_PASSPHRASE or len(set(passphrase)) < _LEAST_DIFFERENT):
-        rule = f"must have at least {_LEAST_PASSPHRASE} characters, {_LEAST_DIFFERENT} of them different"
-        raise SettingsError(f"{variable_of(name)} {rule}.")
-
-
-def _is_address(text: str) -> bool:
-    parts = urlsplit(text)
-    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-    return bool(plain) and text.isascii() and not any(character.isspace() for character in text)
-
-
 def _refusal(name: str, value: str, rule: str) -> str:
     is_secret = next(bool(entry.metadata["secret"]) for entry in fields(Settings) if entry.name == name)
     shown = "not valid" if is_secret else f"'{value}'"
-    return f"{variable_of(name)} is {shown}, but must be {rule}."
-
-
-_LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
-_MOST_BY_CORES = 4  # workers that a home has by default
-_RULES = (
-    ("quotas", r"none|aws|[0-9]{1,9},[0-9]{1,9}", "none, aws, or two numbers with a comma between them"),
-    ("account_id", r"[0-9]{12}", "12 digits"),
-    ("region", r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", "the name of a region such as us-east-1"),
-    ("hosts", r"\*|([A-Za-z0-9_.-]{1,253}(,[A-Za-z0-9_.-]{1,253})*)?", "host names with commas between them, or *"),
-    ("reminders", r"none|[1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){0,9}", "up to ten numbers of days from 1 to 999, or none"),
-    (
-        "reminder_webhook",
-        r"(https://[!-~]{1,1000}|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)?",
-        "an https URL, or an http URL of this machine",
-    ),
-    (
-        "reminder_topic",
-        r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?",
-        "the ARN of a topic of Amazon SNS",
-    ),
-    ("test_access_key_id", r"([A-Z0-9]{16,128})?", "16 to 128 upper-case letters and digits"),
-    ("test_secret_access_key", r"([!-~]{8,128})?", "8 to 128 characters of ASCII without spaces"),
-    ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
-    ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
-    ("host", _IPV4, "an IPv4 address"),
-    ("workers", r"([1-9]|[1-5][0-9]|6[0-4])?", "a number from 1 to 64"),
-    ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
-    ("table", r"([a-zA-Z0-9_.-]{3,255})?", "3 to 255 letters, digits, '_', '.' or '-'"),
-    ("crl_host", r"([a-z0-9-]{1,63}\.){1,10}[a-z0-9-]{2,63}|", "a host name in lower case"),
-    ("idempotency_seconds", r"[1-9][0-9]{0,7}", "a number of seconds from 1 to 99999999"),
-    ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
-    ("principal_rate", r"[0-9]{1,6}", "a number of requests from 0 to 999999"),
-    ("storm_guard", r"[0-9]{1,6}", "a number of certificates from 0 to 999999"),
-    ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
-    ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
-    ("audit_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
-    ("audit_files", r"[0-9]{1,5}", "a number from 2 to 10000"),
-    ("log_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
-    ("log_files", r"[0-9]{1,4}", "a number from 2 to 1000"),
-    ("backup_hours", r"[0-9]{1,4}", "a number of hours from 1 to 8760"),
-    ("backups_kept", r"[0-9]{1,4}", "a number of backups from 1 to 1000"),
-    ("audit_days", r"[0-9]{1,4}", "a number from 1 to 9999"),
-)
-_RANGES = (
-    ("port", 0, 65535),
-    ("pending_seconds", 30, 900),
-    ("ocsp_signatures", 10, 100_000),
-    ("audit_file_megabytes", 1, 1000),
-    ("audit_files", 2, 10_000),
-    ("log_file_megabytes", 1, 1000),
-    ("log_files", 2, 1000),
-    ("audit_days", 1, 9999),
-    ("backup_hours", 1, 8760),
-    ("backups_kept", 1, 1000),
-)
-
-
-def variable_of(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return next(str(entry.metadata["variable"]) for entry in fields(Settings) if entry.name == name)
+    return f"{Settings.variable_of(name)} is {shown}, but must be {rule}."
 
 
 def aws_files() -> tuple[Path, Path]:
