@@ -64,8 +64,7 @@ def issued_under(shim: Shim, seconds: float, processes: int, *, failing: bool) -
     if failing:  # the next process begins after a failed sync
         shim.fail(("sync",), LOG)
         time.sleep(0.05)
-    for process in started:
-        process.kill()
+    preload.kill([process.pid for process in started])
     shim.mend()
     lines = "".join([*first, *(process.communicate()[0] for process in started)]).splitlines()
     numbers = (line.split() for line in lines if line.count(" ") == 3)

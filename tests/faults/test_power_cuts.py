@@ -20,6 +20,7 @@ from tests.faults.disk.model import Disk, Event, Pick, events
 from tests.faults.disk.preload import Shim
 from tests.faults.disk.promises import PENDING_SECONDS, broken
 from tests.support.home import Home
+from tests.support.worker_processes import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     load = Load(home, shim)
     load.start(writers=2)
     load.wait(8 if request.config.getoption("--whole") else 2)
+    assert home.process is not None
+    preload.kill([home.process.pid, *workers_of(home)])
     home.stop(signal.SIGKILL)
     return shim, load.stop()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
+import signal
 import struct
 import subprocess
+import time
 from errno import EIO
 from functools import cache
 from mmap import mmap
@@ -31,6 +34,27 @@ def library() -> Path:
     assert COMPILER is not None
     subprocess.run([COMPILER, "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl", "-lpthread"], check=True)
     return built
+
+
+def kill(processes: Sequence[int]) -> None:
+    """Kill processes together, each between two of its calls.
+
+    SIGKILL alone may cut off a write in the kernel: then half an entry would be in the record, before those of others.
+    """
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    for process in processes:
+        while not all(map(_is_stopped, Path(f"/proc/{process}/task").iterdir())):
+            time.sleep(0.001)
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+
+
+def _is_stopped(task: Path) -> bool:
+    try:
+        return (task / "stat").read_text().rpartition(") ")[2][0] in "TZX"
+    except OSError:  # the thread has ended
+        return True
 
 
 class Shim:
