@@ -6,63 +6,65 @@ What the subcommands print is decided here; what they compute is in `operations`
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 
 import click
 
 from chalicelib import __version__
-from chalicelib.access.policy_documents import PolicyError
-from chalicelib.access.presets import PresetError
-from chalicelib.access.principals import PrincipalError
-from chalicelib.audit import AuditError
-from chalicelib.backup import BackupError
-from chalicelib.buckets import BucketError
-from chalicelib.cli import (
-    audit,
-    backup,
-    clock,
-    console,
-    credentials,
-    crl,
-    demo,
-    doctor,
-    environment,
-    issue,
-    log,
-    migrate,
-    monitor,
-    oidc_providers,
-    principals,
-    reconcile,
-    roles,
-    serve,
-    settings,
-    shares,
-    status,
-    trust,
-)
 from chalicelib.config import SettingsError
-from chalicelib.errors import ApiError
-from chalicelib.journal import JournalError
-from chalicelib.keystore import KeyStoreError
-from chalicelib.local.server import ServeError
-from chalicelib.store import StoreError
 
-_REFUSALS = (
-    ApiError,
-    BackupError,
-    AuditError,
-    BucketError,
-    JournalError,
-    KeyStoreError,
-    PolicyError,
-    PresetError,
-    PrincipalError,
-    ServeError,
-    StoreError,
-)
+# Modules of the commands. Each has its command under the command's name, with "_" for "-".
+_MODULES = {
+    "audit": "audit",
+    "backup": "backup",
+    "clock": "clock",
+    "console": "console",
+    "credentials": "credentials",
+    "crl": "crl",
+    "demo": "demo",
+    "doctor": "doctor",
+    "env": "environment",
+    "issue": "issue",
+    "log": "log",
+    "migrate": "migrate",
+    "monitor": "monitor",
+    "oidc-provider": "oidc_providers",
+    "principal": "principals",
+    "profile": "environment",
+    "reconcile": "reconcile",
+    "restore": "backup",
+    "role": "roles",
+    "serve": "serve",
+    "settings": "settings",
+    "share": "shares",
+    "status": "status",
+    "trust": "trust",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(MutableMapping[str, click.Command]):
+    """The commands, each imported when it is first asked for: importing all of them takes longer than most of them."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = import_module(f".{_MODULES[name]}", __name__)
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        raise TypeError("The commands are those of the table.")
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("The commands are those of the table.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+@click.group(commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="signet")
 def signet() -> None:
     """A private certificate authority with the AWS Private CA API.
@@ -71,33 +73,33 @@ def signet() -> None:
     """
 
 
-for command in (
-    serve.serve,
-    console.console,
-    environment.env,
-    environment.profile,
-    status.status,
-    crl.crl,
-    monitor.monitor,
-    clock.clock,
-    demo.demo,
-    issue.issue,
-    trust.trust,
-    principals.principal,
-    roles.role,
-    oidc_providers.oidc_provider,
-    credentials.credentials,
-    shares.share,
-    audit.audit,
-    log.log,
-    backup.backup,
-    backup.restore,
-    migrate.migrate,
-    doctor.doctor,
-    reconcile.reconcile,
-    settings.settings,
-):
-    signet.add_command(command)
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is for the user, imported once there is an error."""
+    from chalicelib.access.policy_documents import PolicyError
+    from chalicelib.access.presets import PresetError
+    from chalicelib.access.principals import PrincipalError
+    from chalicelib.audit import AuditError
+    from chalicelib.backup import BackupError
+    from chalicelib.buckets import BucketError
+    from chalicelib.errors import ApiError
+    from chalicelib.journal import JournalError
+    from chalicelib.keystore import KeyStoreError
+    from chalicelib.local.server import ServeError
+    from chalicelib.store import StoreError
+
+    return (
+        ApiError,
+        BackupError,
+        AuditError,
+        BucketError,
+        JournalError,
+        KeyStoreError,
+        PolicyError,
+        PresetError,
+        PrincipalError,
+        ServeError,
+        StoreError,
+    )
 
 
 def main() -> None:
@@ -112,11 +114,13 @@ def main() -> None:
     except SettingsError as error:
         click.echo(f"signet: {error}", err=True)
         sys.exit(2)
-    except _REFUSALS as error:
-        click.echo(f"signet: {error}", err=True)
-        sys.exit(1)
     except OSError as error:  # of a file or directory that somebody named
         if error.filename is None:
             raise
         click.echo(f"signet: {error.filename}: {error.strerror}.", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if not isinstance(error, _refusals()):
+            raise
+        click.echo(f"signet: {error}", err=True)
         sys.exit(1)

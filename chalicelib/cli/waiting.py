@@ -14,7 +14,6 @@ import click
 from chalicelib import runtime
 from chalicelib.cli.environment import endpoint
 from chalicelib.config import Settings, SettingsError
-from chalicelib.local import server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,4 +51,6 @@ def _reason_to_wait(address: str, data: Path) -> str:
         return f"The server at {address} is not healthy: {', '.join(failing) or error.code}."
     except (OSError, HTTPException):
         return f"Nothing answers at {address}."
+    from chalicelib.local import server  # only who waits imports it
+
     return "" if server.is_served(data) else f"The server at {address} is not that of {data}."
