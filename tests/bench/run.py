@@ -18,6 +18,7 @@ from tests.bench import (
     backup,
     console_pages,
     crl_load,
+    floor,
     lambda_handler,
     large_home,
     load,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MEASURES: dict[str, Measure] = {
     "issuing": over_http.issuing,
+    "floor": floor.floor,
     "operations": over_http.other_operations,
     "lambda": lambda_handler.lambda_handler,
     "ocsp": ocsp_load.ocsp,
