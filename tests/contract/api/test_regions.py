@@ -26,7 +26,7 @@ from tests.support.roles import trust
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("acm_pca")  # its time is that of the clients
+pytestmark = [pytest.mark.laptop, pytest.mark.usefixtures("acm_pca")]  # its time is that of the clients
 HERE, THERE = "us-east-1", "eu-west-1"
 OTHER = "111122223333"
 
