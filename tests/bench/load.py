@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,9 +107,15 @@ def signed(key: Key, port: int, operation: str, members: dict[str, Any]) -> byte
 
 def processes(process: int) -> list[int]:
     """A process and those below it."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    children = [int(each) for task in tasks for each in (task / "children").read_text().split()]
+    children = [int(each) for task in Path(f"/proc/{process}/task").iterdir() for each in _children(task)]
     return [process, *(below for child in children for below in processes(child))]
+
+
+def _children(task: Path) -> list[str]:
+    """The processes that a thread has begun; none if it has just ended."""
+    with suppress(FileNotFoundError):
+        return (task / "children").read_text().split()
+    return []
 
 
 def cpu_seconds(process: int) -> float:
