@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT, DOCUMENT = ROOT / "build" / "bench.json", ROOT / "docs" / "performance.md"
-QUIET_LOAD = 1.0  # the measure before leaves some
+QUIET_LOAD = 2.0  # an average over a minute, to which what has just ended still belongs
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 
 
@@ -51,7 +51,7 @@ class Row:
 
 
 def conditions() -> dict[str, Any]:
-    """Under what a measure runs; `load` is the number of running processes before it, over a minute."""
+    """Under what a measure runs; `load` is the number of running processes before the run, over a minute."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -108,7 +108,7 @@ def _conditions(measures: dict[str, Any]) -> Iterator[str]:
     for where, ran in groups.items():
         times = sorted(found["measured"] for found in ran.values())
         loads = ", ".join(f"{name} {found['load']}" for name, found in ran.items())
-        text = f"Measured from {times[0]} to {times[-1]} UTC: {where}. Load before each measure: {loads}."
+        text = f"Measured from {times[0]} to {times[-1]} UTC: {where}. Load before the run: {loads}."
         if any(found["load"] > QUIET_LOAD for found in ran.values()):
             text += (
                 " Other work kept the machine busy: only the ratios mean something, and they will be measured again."

@@ -62,9 +62,10 @@ def main() -> int:
         print(sentence, file=sys.stderr)
         return 1
     measures: dict[str, Any] = {}
+    load_before = report.conditions()["load"]  # later on it is that of the measures before
     for name in chosen:
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        begun, under = time.perf_counter(), report.conditions()
+        begun, under = time.perf_counter(), report.conditions() | {"load": load_before}
         with tempfile.TemporaryDirectory() as work:
             report.keep(name, under, MEASURES[name](Path(work), Sizes(**given)))
         measures[name] = report.kept()[name]
