@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.client import BaseClient
 from botocore.hooks import EventAliaser
 from moto import mock_aws
 
@@ -39,12 +40,28 @@ JOURNAL = "signet-journal-bench"
 
 
 class Services:
-    """Counts the calls of AWS services, and the processor time that moto takes to answer them."""
+    """Counts the calls of AWS services, and the processor time that moto takes to answer them.
+
+    Attributes:
+        seconds: of moto.
+        client_seconds: of botocore's clients, moto included.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.calls, self.seconds = Counter[str](), 0.0
+        self.calls, self.seconds, self.client_seconds = Counter[str](), 0.0, 0.0
         self._emit: Callable[..., Any] = EventAliaser.emit
         patch.setattr(EventAliaser, "emit", self._counted())
+        patch.setattr(BaseClient, "_make_api_call", self._timed(BaseClient._make_api_call))  # type: ignore[attr-defined]  # not in the stubs
+
+    def _timed(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            begun = time.process_time()
+            try:
+                return make(*given)
+            finally:
+                self.client_seconds += time.process_time() - begun
+
+        return call
 
     def _counted(self) -> Callable[..., Any]:
         def emit(aliaser: EventAliaser, event_name: str, **more: Any) -> Any:
@@ -88,19 +105,24 @@ def _runtime(work: Path) -> Runtime:
 
 
 def _measured(services: Services, key: Key, operation: str, members: dict[str, Any]) -> list[Row]:
-    times = []
+    times, without_clients = list[float](), list[float]()
     for number in range(WARM + CALLS):
         if number == WARM:
             services.calls.clear()
         event = _event(key, operation, members)
-        begun, inside = time.process_time(), services.seconds
+        begun, inside, in_clients = time.process_time(), services.seconds, services.client_seconds
         answer = signet_app.app(event, Context())
-        times.append(1000 * (time.process_time() - begun - services.seconds + inside))
+        spent = time.process_time() - begun
+        times.append(1000 * (spent - services.seconds + inside))
+        without_clients.append(1000 * (spent - services.client_seconds + in_clients))
         assert answer["statusCode"] == 200, answer
     name = f"Lambda, one warm {operation}"
     calls = {f"{name}: calls of {each}": times / CALLS for each, times in sorted(services.calls.items())}
-    own = Row(f"{name}: processor time without the services", median(times[WARM:]), "ms")
-    return [own, *(Row(each, value, "") for each, value in calls.items())]
+    own = [
+        Row(f"{name}: processor time without the services", median(times[WARM:]), "ms"),
+        Row(f"{name}: processor time without botocore's clients, too", median(without_clients[WARM:]), "ms"),
+    ]
+    return [*own, *(Row(each, value, "") for each, value in calls.items())]
 
 
 def _event(key: Key, operation: str, members: dict[str, Any]) -> dict[str, Any]:
