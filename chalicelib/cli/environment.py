@@ -66,8 +66,7 @@ def env(*, shell: str, as_json: bool, region: str | None) -> None:
         "AWS_ENDPOINT_URL_ACM_PCA": endpoint(rt.settings),
         "AWS_ACCESS_KEY_ID": root.access_key_id,
         "AWS_SECRET_ACCESS_KEY": root.secret,
-        "AWS_REGION": _served(rt.settings, region),
-        "AWS_DEFAULT_REGION": _served(rt.settings, region),
+        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), _served(rt.settings, region)),
     }
     if as_json:
         click.echo(json.dumps(exports | dict.fromkeys(_IN_THE_WAY)))

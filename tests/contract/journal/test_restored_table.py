@@ -19,6 +19,7 @@ from chalicelib import reconcile
 from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl.publication import publish_due_crls
+from chalicelib.local.scheduler import scheduled_event
 from chalicelib.runtime import Runtime, from_settings
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION, csr
@@ -118,3 +119,11 @@ def test_table_restored_to_an_earlier_moment_keeps_what_was_promised_since(
     assert rt.store.get_access_key(key.access_key_id) is None
     assert issue(client, arn, **request) == answer
     assert rt.journal.difference(rt.now()) is None
+
+
+def test_schedules_write_nothing_to_a_journal_before_the_first_call(rt: Runtime) -> None:
+    """A first deployment that fails meanwhile is rolled back, and a bucket that keeps its objects could not be."""
+    signet_app.use_runtime(rt)
+    for name in ("publish_crls", "reconcile", "sequence_journal", "remind"):
+        getattr(signet_app, name)(scheduled_event(rt, name), None)
+    assert boto3.client("s3").list_objects_v2(Bucket=rt.settings.journal_bucket)["KeyCount"] == 0
