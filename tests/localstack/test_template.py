@@ -36,18 +36,23 @@ class Stack:
         return self.settled()
 
     def delete(self) -> None:
+        before = self.status()
         self.client.delete_stack(StackName=self.name)
-        self.settled()
+        self.settled(before)
 
-    def settled(self) -> str:
+    def status(self) -> str:
+        try:
+            return str(self.client.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
+        except self.client.exceptions.ClientError:
+            return "GONE"
+
+    def settled(self, before: str = "") -> str:
+        """Wait for the end of what LocalStack does in the background; until it begins, the status is the one before."""
         deadline = time.monotonic() + SECONDS
         while True:
-            try:
-                status = self.client.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
-            except self.client.exceptions.ClientError:
-                return "GONE"
-            if not status.endswith("IN_PROGRESS"):
-                return str(status)
+            status = self.status()
+            if status != before and not status.endswith("IN_PROGRESS"):
+                return status
             assert time.monotonic() < deadline, status
             time.sleep(0.2)
 
