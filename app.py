@@ -109,6 +109,21 @@ for _depth in range(6):
     app.route(_path, methods=["GET", "HEAD", "POST"], content_types=[], name=f"console_{_depth}")(_console)
 
 
+def _acme(**segments: str) -> Response:
+    """A resource of an ACME directory; only requests for it pay for its imports."""
+    from chalicelib.acme import protocol
+    from chalicelib.api import chalice_requests
+
+    request = chalice_requests.wire_request(_request())
+    return _response(protocol.answer(runtime(), request, tuple(segments.values())))
+
+
+# A resource's path has two to four segments below /acme; `chalicelib/acme/protocol.py` lists the resources.
+for _depth in range(2, 5):
+    _path = "/acme" + "".join(f"/{{segment_{number}}}" for number in range(_depth))
+    app.route(_path, methods=["GET", "HEAD", "POST"], content_types=[], name=f"acme_{_depth}")(_acme)
+
+
 @app.route("/{bucket}/crl/{name}", methods=["GET", "HEAD"])
 def crl_in_bucket(bucket: str, name: str) -> Response:
     """A CRL at its default distribution point."""
@@ -185,8 +200,9 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001  each r
     from dataclasses import asdict
 
     from chalicelib import reconcile as reconciliation
+    from chalicelib.acme import reconcile as acme
 
-    return asdict(reconciliation.reconcile(runtime()))
+    return asdict(reconciliation.reconcile(runtime())) | acme.reconcile(runtime())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sequence_journal")

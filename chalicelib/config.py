@@ -147,6 +147,14 @@ class Settings:
         "whether the monitor fetches from private IP addresses; default: allow with sqlite, else refuse",
         choices=("", "allow", "refuse"),
     )
+    acme_pending_orders: str = _setting(
+        "SIGNET_ACME_PENDING_ORDERS", "1000", "pending orders that an ACME account may have, 1 to 100000"
+    )
+    acme_failed_validations: str = _setting(
+        "SIGNET_ACME_FAILED_VALIDATIONS",
+        "20",
+        "failed validations of a name that an ACME account may have in an hour, 1 to 100000",
+    )
     shares: str = _setting(
         "SIGNET_SHARES",
         "listed",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -208,7 +210,18 @@ class IssuingPreset:
     version: int = 1
 
 
-Entity = Role | OidcProvider | TokenKey | ScheduledRun | Reminding | CalendarFeed | IssuingPreset
+Entity = (
+    Role
+    | OidcProvider
+    | TokenKey
+    | ScheduledRun
+    | Reminding
+    | CalendarFeed
+    | IssuingPreset
+    | AcmeDirectory
+    | AcmeBinding
+    | AcmeMacKey
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

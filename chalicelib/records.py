@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 StoredStatus = Literal["CREATING", "PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "FAILED", "DELETED"]
 CertificateStatus = Literal["PENDING", "ISSUED", "FAILED"]
 AuditReportStatus = Literal["CREATING", "SUCCESS", "FAILED"]
-DueKind = Literal["CRL", "PENDING", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION", "DRAFT"]
+DueKind = Literal[
+    "CRL",
+    "PENDING",
+    "CREATING",
+    "PURGE",
+    "REPORT",
+    "RESPONDER",
+    "SESSION",
+    "DRAFT",
+    "ACME-PROCESSING",
+    "ACME-ORDER",
+    "ACME-AUTHORIZATION",
+    "ACME-USED",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

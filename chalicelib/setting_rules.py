@@ -45,6 +45,8 @@ _RULES = (
     ("ocsp_signatures", r"[0-9]{1,6}", "a number from 10 to 100000"),
     ("principal_rate", r"[0-9]{1,6}", "a number of requests from 0 to 999999"),
     ("storm_guard", r"[0-9]{1,6}", "a number of certificates from 0 to 999999"),
+    ("acme_pending_orders", r"[0-9]{1,6}", "a number of orders from 1 to 100000"),
+    ("acme_failed_validations", r"[0-9]{1,6}", "a number of validations from 1 to 100000"),
     ("pending_seconds", r"[0-9]{1,4}", "a number of seconds"),
     ("audit_report_seconds", r"[0-9]{1,8}", "a number of seconds from 0 to 99999999"),
     ("audit_file_megabytes", r"[0-9]{1,4}", "a number from 1 to 1000"),
@@ -57,6 +59,8 @@ _RULES = (
 )
 _RANGES = (
     ("port", 0, 65535),
+    ("acme_pending_orders", 1, 100_000),
+    ("acme_failed_validations", 1, 100_000),
     ("pending_seconds", 30, 900),
     ("ocsp_signatures", 10, 100_000),
     ("audit_file_megabytes", 1, 1000),

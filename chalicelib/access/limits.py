@@ -44,11 +44,13 @@ class Window(NamedTuple):
 
 
 def take_request(rt: Runtime, caller: Caller) -> None:
-    """Count a request of a principal.
+    """Count a request of a principal; Signet itself is not counted.
 
     Raises:
         ThrottlingException: the principal has sent as many in this minute as it may.
     """
+    if caller.principal == SIGNET:
+        return
     most = int(rt.settings.principal_rate)
     # All sessions of a role are one: whoever begins them names them.
     name = "/".join(caller.principal.split("/")[:2])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Channel = Literal["api", "console", "cli", "schedule"]
+    Channel = Literal["api", "console", "cli", "acme", "schedule"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 SMALL_BYTES = 64 * 1024
-_CONSOLE = "/console"
+_CONSOLE, _ACME, _CHALLENGE = "/console", "/acme/", "/challenge/"
 EXTENSIONS = "/certificate-authorities/"  # where the paths of Signet's extensions begin
 
 
@@ -36,6 +36,8 @@ class Width(NamedTuple):
 WIDTHS = {
     "api": Width(16, 512),
     "console": Width(4, 256),
+    "acme": Width(8, 256),
+    "acme-challenge": Width(16, 256),  # a validation waits for other servers, up to ten seconds
     "large": Width(1, 16),  # bodies that take long to hash and to decode
     "crl": Width(3, 128),
     "ocsp": Width(2, 256),
@@ -91,6 +93,8 @@ def lane_of(rt: Runtime, request: HttpRequest) -> str:
         return "ocsp" if ocsp_request in rt.ocsp_answers else "ocsp-new"
     if _is_crl(request):
         return "crl"
+    if request.path.startswith(_ACME):
+        return "acme-challenge" if _CHALLENGE in request.path else "acme"
     if len(request.body) > SMALL_BYTES:
         return "large"
     return "console" if _is_console(request.path) else "api"

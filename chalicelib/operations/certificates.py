@@ -27,6 +27,8 @@ from chalicelib.records import Certificate
 from chalicelib.store import CompromisedKeyError, ConflictError, StoreError, TokenMismatchError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib import shapes
     from chalicelib.identities import IssuingPreset
     from chalicelib.pki.issuing.specification import Plan
@@ -133,6 +135,19 @@ def planned(
     if rt.store.is_compromised(arns.parse_ca_arn(ca.arn).account_id, order.csr.key_sha256):
         raise _compromised()
     return ca, str(template_arn), plan
+
+
+def issued_with(
+    rt: Runtime, caller: Caller, request: shapes.IssueCertificateRequest, *, at: datetime
+) -> Certificate | None:
+    """Return the certificate that a request with its token has reserved at a time or soon after, or None.
+
+    Raises:
+        ApiError: the request does not parse.
+    """
+    request, preset = issuing_presets.resolved(rt, caller, request)
+    token = _token_of(rt, caller, _parsed(rt, request, _template_arn(rt, request), preset))
+    return None if token is None else rt.store.certificate_of(token, now=at)
 
 
 def _compromised() -> errors.ApiError:

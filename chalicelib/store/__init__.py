@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from chalicelib.store.access_records import AccessRecords
+from chalicelib.store.acme_state import AcmeState
 from chalicelib.store.audit_records import AuditRecords
 from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
@@ -112,6 +113,7 @@ class Span(NamedTuple):
 
 class Store(
     AccessRecords,
+    AcmeState,
     ListingQueries,
     OverviewQueries,
     CrlRecords,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import json_text
+from chalicelib.acme_records import AcmeChallenge, Identifier, Profile
 from chalicelib.records import DistributionPoint, Look, OcspUrl, Permission
 from chalicelib.store import RecordError
 
@@ -88,6 +89,11 @@ def _look(url: str, at: int, problem: str, since: int) -> Look:
     return Look(url=url, at=moment(at), problem=problem, since=moment(since))
 
 
+def _challenge(*row: Any) -> AcmeChallenge:
+    challenge = AcmeChallenge(*row)
+    return challenge._replace(steps=tuple(challenge.steps))
+
+
 def _serial(text: str) -> int:
     return int(text, 16)
 
@@ -123,7 +129,20 @@ _CODECS: dict[str, _Codec] = {
     "distribution_points": (_points, lambda text: tuple(_point(row) for row in _list(text))),
     "looks": (_looks, lambda text: tuple(_look(*row) for row in _list(text))),
     "ocsp_urls": (_ocsp_urls, lambda text: tuple(_ocsp_url(*row) for row in _list(text))),
+    "profiles": (_json, lambda text: tuple(Profile(*row) for row in _list(text))),
+    "identifier": (_json, lambda text: Identifier(*_list(text))),
+    "identifiers": (_json, lambda text: tuple(Identifier(*row) for row in _list(text))),
+    "challenges": (_json, lambda text: tuple(_challenge(*row) for row in _list(text))),
 }
+_CODECS |= dict.fromkeys(("jwk", "external_account", "requested", "error"), _AS_JSON)
+_CODECS |= dict.fromkeys(
+    ("binding_required", "contact_required", "preauthorized", "terms_agreed", "wildcard"), (int, bool)
+)
+_CODECS |= dict.fromkeys(
+    ("allowed_profiles", "accounts", "authorizations", "compromised", "contacts"),
+    (_json, lambda text: tuple(_list(text))),
+)
+_CODECS["certificate_tags"] = _CODECS["tags"]
 _TIMES = (
     "changed_at",
     "created_at",
@@ -157,6 +176,7 @@ _TIMES = (
     "told_until",
     "claimed_at",
     "delivered_at",
+    "finalized_at",
 )
 _CODECS |= dict.fromkeys(_TIMES, _AS_TIME)
 # Members whose attribute has another name, which stored records keep.

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
+from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey
 from chalicelib.identities import CalendarFeed, IssuingPreset, OidcProvider, Reminding, Role, ScheduledRun, TokenKey
 from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
@@ -33,7 +34,10 @@ LIST_SHARDS = 16
 FIND_SHARDS = 16
 COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
-DUE_SHARDS = {"PENDING": 8} | dict.fromkeys(("CRL", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION", "DRAFT"), 1)
+_ACME_DUE = ("ACME-PROCESSING", "ACME-ORDER", "ACME-AUTHORIZATION", "ACME-USED")
+DUE_SHARDS = {"PENDING": 8} | dict.fromkeys(
+    ("CRL", "CREATING", "PURGE", "REPORT", "RESPONDER", "SESSION", "DRAFT", *_ACME_DUE), 1
+)
 SESSION_REMAINS = timedelta(days=1)  # after its end, to tell why it ended and to whom late entries belong
 _ENTITIES: dict[type[Any], str] = {
     Role: "ROLES",
@@ -43,6 +47,9 @@ _ENTITIES: dict[type[Any], str] = {
     Reminding: "REMINDERS",
     CalendarFeed: "FEEDS",
     IssuingPreset: "ISSUING-PRESETS",
+    AcmeDirectory: "ACME-DIRECTORIES",
+    AcmeBinding: "ACME-BINDINGS",
+    AcmeMacKey: "ACME-MAC-KEYS",
 }
 
 # keys

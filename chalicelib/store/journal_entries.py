@@ -228,6 +228,10 @@ _KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
         (
             "ACCEPTED",
             "ACCOUNT",
+            "ACME-ACCOUNT",
+            "ACME-BINDINGS",
+            "ACME-DIRECTORIES",
+            "ACME-KEY",
             "BUCKET",
             "CAKEY",
             "COMPROMISED",
@@ -249,6 +253,12 @@ _KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
 _WITHOUT_ENTRY = frozenset(
     {
         "ACCOUNTS",
+        "ACME-AUTHORIZATION",
+        "ACME-MAC-KEYS",
+        "ACME-NAME",
+        "ACME-ORDER",
+        "ACME-PENDING",
+        "ACME-USED",
         "AUDITCHAIN",
         "AUDITKEY",
         "CLOCK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.store.table_acme import Acme
 from chalicelib.store.table_audit import Audit
 from chalicelib.store.table_authorities import Authorities
 from chalicelib.store.table_buckets import BucketOwners
@@ -25,6 +26,7 @@ from chalicelib.store.table_windows import Windows
 
 
 class TableStore(
+    Acme,
     Audit,
     Authorities,
     BucketOwners,

@@ -1,0 +1,234 @@
+"""ACME directories: one for each CA and set of profiles, under a name that is part of its URL."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chalicelib import arn as arns
+from chalicelib import errors
+from chalicelib.access import principals
+from chalicelib.acme import identifiers
+from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey, Profile
+from chalicelib.ca import state
+from chalicelib.identities import ADMINISTRATOR
+from chalicelib.operations import issuing_presets
+from chalicelib.pki.issuing.templates import TEMPLATES
+from chalicelib.store import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+MOST_PROFILES, MOST_NAMES, MOST_DESCRIPTION = 20, 100, 200
+LONGEST_HOURS = 99_999 * 24
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_ATTEMPTS = 8
+SERVER = "EndEntityServerAuthCertificate"
+DEFAULT_PROFILES = (
+    Profile("tlsserver", SERVER, 90 * 24, "TLS servers, 90 days"),
+    Profile("shortlived", SERVER, 160, "TLS servers, 160 hours"),
+)
+
+
+class AcmeError(ValueError):
+    """A directory or a binding cannot be saved; the text says why, and `part` names what is wrong."""
+
+    def __init__(self, part: str, text: str) -> None:
+        super().__init__(text)
+        self.part = part
+
+
+def named(rt: Runtime, name: str) -> AcmeDirectory | None:
+    """Return the directory with a name, or None."""
+    return rt.store.get_entity(AcmeDirectory, "", name) if _NAME.fullmatch(name) else None
+
+
+def of_account(rt: Runtime, account_id: str) -> list[AcmeDirectory]:
+    """Return the directories of an account, by name."""
+    return [each for each in rt.store.list_entities(AcmeDirectory, "") if each.owner == account_id]
+
+
+def find(rt: Runtime, account_id: str, name: str) -> AcmeDirectory:
+    """Return the directory of an account with a name.
+
+    Raises:
+        AcmeError: the account has none of this name.
+    """
+    directory = named(rt, name)
+    if directory is None or directory.owner != account_id:
+        raise AcmeError("name", f"There is no ACME directory {name[:64]}.")
+    return directory
+
+
+def url_path(name: str) -> str:
+    """Return the path of a directory's URL."""
+    return f"/acme/{name}/directory"
+
+
+def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
+    """Add a directory; its id, its times and, if there are none, its profiles are set here.
+
+    Raises:
+        AcmeError: a part is invalid, or a directory has the name.
+    """
+    ca = authority_of(rt, directory.owner, directory.ca_arn)
+    profiles = directory.profiles or _default_profiles(ca)
+    made = checked(
+        rt,
+        replace(
+            directory,
+            directory_id=directory.directory_id or new_id(),
+            profiles=profiles,
+            created_at=rt.now(),
+            changed_at=rt.now(),
+            principal=directory.principal or ADMINISTRATOR,
+        ),
+    )
+    try:
+        rt.store.put_entity(made)
+    except ConflictError as error:
+        raise AcmeError("name", f"There is an ACME directory {made.name} already.") from error
+    return made
+
+
+def change(
+    rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirectory], AcmeDirectory]
+) -> AcmeDirectory:
+    """Replace a directory by what `changed` returns for it, which may run several times.
+
+    Raises:
+        AcmeError: there is no such directory, or a part is invalid.
+    """
+    for _ in range(_ATTEMPTS):
+        old = find(rt, account_id, name)
+        new = checked(rt, replace(changed(old), changed_at=rt.now()))
+        try:
+            return rt.store.update_entity(old, new)
+        except ConflictError:
+            continue
+    raise AcmeError("name", "Other changes of the directory are still running; try again.")
+
+
+def replace_authority(
+    rt: Runtime, account_id: str, name: str, ca_arn: str, *, is_compromised: bool = False
+) -> AcmeDirectory:
+    """Issue from another CA from now on.
+
+    Args:
+        rt: the runtime.
+        account_id: the owner.
+        name: of the directory.
+        ca_arn: of the new CA.
+        is_compromised: the CA until now is compromised: ARI asks clients to renew at once, and a certificate of it is
+            revoked as soon as an order replaces it.
+
+    Raises:
+        AcmeError: there is no such directory or CA.
+    """
+    authority_of(rt, account_id, ca_arn)
+
+    def changed(directory: AcmeDirectory) -> AcmeDirectory:
+        former = (directory.ca_arn,) if is_compromised and directory.ca_arn != ca_arn else ()
+        compromised = tuple(arn for arn in dict.fromkeys((*directory.compromised, *former)) if arn != ca_arn)
+        return replace(directory, ca_arn=ca_arn, compromised=compromised)
+
+    return change(rt, account_id, name, changed)
+
+
+def delete(rt: Runtime, account_id: str, name: str) -> None:
+    """Remove a directory with its bindings; certificates and accounts stay on record, and nobody can use the accounts.
+
+    Raises:
+        AcmeError: there is no such directory.
+    """
+    directory = find(rt, account_id, name)
+    for binding in rt.store.list_entities(AcmeBinding, account_id):
+        if binding.directory_id == directory.directory_id:
+            rt.store.delete_entity(AcmeMacKey(account_id=account_id, name=binding.name, sealed=b"", created_at=rt.now()))
+            rt.store.delete_entity(binding)
+    rt.store.delete_entity(directory)
+
+
+def new_id() -> str:
+    """Return a random id for a URL: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+# rules
+
+
+def checked(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
+    """Return a directory with its patterns normalized; raises `AcmeError` if a part is invalid."""
+    if _NAME.fullmatch(directory.name) is None:
+        raise AcmeError("name", "A name is 1 to 63 lower-case letters, digits and hyphens.")
+    authority_of(rt, directory.owner, directory.ca_arn)
+    _check_profiles(rt, directory)
+    check_principal(rt, directory.owner, directory.principal)
+    if directory.terms and urlsplit(directory.terms).scheme not in {"http", "https"}:
+        raise AcmeError("terms", "Terms of service are named by an http or https URL.")
+    return replace(directory, names=checked_names(directory.names))
+
+
+def authority_of(rt: Runtime, account_id: str, ca_arn: str) -> CertificateAuthority:
+    """Return a CA of an account, in any region; raises `AcmeError` if there is none."""
+    try:
+        is_own = arns.parse_ca_arn(ca_arn).account_id == account_id
+    except arns.ArnError as error:
+        raise AcmeError("ca", f"{error}.") from error
+    ca = rt.store.get_certificate_authority(ca_arn) if is_own else None
+    if ca is None or state.is_gone(ca, rt.now()):
+        raise AcmeError("ca", f"The account has no certificate authority {ca_arn}.")
+    return ca
+
+
+def check_principal(rt: Runtime, account_id: str, name: str) -> None:
+    """Raise `AcmeError` if an account has no principal with a name."""
+    try:
+        principals.find(rt, account_id, name)
+    except principals.PrincipalError as error:
+        raise AcmeError("principal", str(error)) from error
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return patterns in the form in which they are compared; raises `AcmeError` if one is malformed."""
+    if len(names) > MOST_NAMES:
+        raise AcmeError("names", f"At most {MOST_NAMES} patterns of names are allowed.")
+    try:
+        return tuple(dict.fromkeys(identifiers.check_pattern(name) for name in names))
+    except ValueError as error:
+        raise AcmeError("names", str(error)) from error
+
+
+def _check_profiles(rt: Runtime, directory: AcmeDirectory) -> None:
+    if not 1 <= len(directory.profiles) <= MOST_PROFILES:
+        raise AcmeError("profiles", f"A directory has 1 to {MOST_PROFILES} profiles.")
+    if len({profile.name for profile in directory.profiles}) < len(directory.profiles):
+        raise AcmeError("profiles", "Two profiles have the same name.")
+    for profile in directory.profiles:
+        if _PROFILE.fullmatch(profile.name) is None:
+            raise AcmeError("profiles", "A profile's name is 1 to 64 letters, digits or any of _ . -")
+        if not 1 <= profile.hours <= LONGEST_HOURS:
+            raise AcmeError("profiles", f"The validity of a profile is 1 to {LONGEST_HOURS} hours.")
+        if len(profile.description) > MOST_DESCRIPTION:
+            raise AcmeError("profiles", f"A description has at most {MOST_DESCRIPTION} characters.")
+        template = TEMPLATES.get(profile.template)
+        if template is None and issuing_presets.named(rt, directory.owner, profile.template) is None:
+            raise AcmeError("profiles", f"There is no template or issuing preset {profile.template[:64]}.")
+        if template is not None and template.is_ca:
+            raise AcmeError("profiles", "ACME issues no certificates of CAs.")
+
+
+def _default_profiles(ca: CertificateAuthority) -> tuple[Profile, ...]:
+    return DEFAULT_PROFILES[1:] if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else DEFAULT_PROFILES
+
+
+def as_api_error(error: AcmeError) -> errors.ApiError:
+    """Convert an error to one of AWS's API."""
+    return errors.ValidationException(str(error))

@@ -1,0 +1,199 @@
+"""Issuing for an order: by IssueCertificate, with the order as its idempotency token; and what ends an order.
+
+Source: RFC 8555 section 7.4.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import arn as arns
+from chalicelib import errors, logs
+from chalicelib.acme.problems import AcmeProblem
+from chalicelib.api.client import Client
+from chalicelib.audit import notes
+from chalicelib.ca import find, state
+from chalicelib.identities import SIGNET
+from chalicelib.operations import certificates, issuing_presets
+from chalicelib.pki.asn1 import pem
+from chalicelib.runtime import Caller
+from chalicelib.store import ConflictError, StoreError
+
+if TYPE_CHECKING:
+    from chalicelib.acme_records import AcmeAccount, AcmeBinding, AcmeDirectory, AcmeOrder, Profile
+    from chalicelib.records import Certificate, CertificateAuthority
+    from chalicelib.runtime import Runtime
+
+REPLACED = "SUPERSEDED"
+COMPROMISED = "CERTIFICATE_AUTHORITY_COMPROMISE"
+# How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
+_TYPES = {
+    "AccessDeniedException": "unauthorized",
+    "MalformedCSRException": "badCSR",
+    "LimitExceededException": "rateLimited",
+    "ThrottlingException": "rateLimited",
+}
+
+
+def principal_of(directory: AcmeDirectory, binding: AcmeBinding | None) -> str:
+    """Return the principal whose policies decide what an account may have issued."""
+    return binding.principal if binding else directory.principal
+
+
+def told(order: AcmeOrder) -> dict[str, Any]:
+    """Return what the audit record has of an order."""
+    names = [each.value for each in order.identifiers[:20]]
+    return {"account": order.acme_id, "order": order.order_id, "identifiers": names, "profile": order.profile}
+
+
+def issue(
+    rt: Runtime,
+    directory: AcmeDirectory,
+    account: AcmeAccount,
+    order: AcmeOrder,
+    binding: AcmeBinding | None,
+    facts: tuple[tuple[str, tuple[str, ...] | None], ...] = (),
+) -> AcmeOrder:
+    """Issue the certificate of a processing order, and record how that ended.
+
+    Raises:
+        AcmeProblem: `badCSR`: the order is ready again; `serverInternal`: it is still processing.
+    """
+    caller = Caller(
+        account_id=directory.owner,
+        access_key_id=account.requested_by,
+        principal=principal_of(directory, binding),
+        facts=facts,
+    )
+    try:
+        request = _request(rt, directory, order)
+        issued = Client(rt, caller).call("IssueCertificate", **request)
+    except (errors.ApiError, AcmeProblem) as error:
+        return _refused(rt, order, error)
+    order = _ended(rt, order, status="valid", certificate_arn=issued["CertificateArn"])
+    _revoke_replaced(rt, directory, order)
+    return order
+
+
+def _refused(rt: Runtime, order: AcmeOrder, error: errors.ApiError | AcmeProblem) -> AcmeOrder:
+    """Record that nothing was signed: the order is invalid; after a bad CSR or a full quota it is ready again."""
+    if isinstance(error, errors.ApiError):
+        if error.status >= 500:  # nobody knows what happened: reconciliation looks
+            raise error
+        kind = _TYPES.get(error.code, "serverInternal")
+        headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
+        status = 403 if kind == "serverInternal" else None
+        problem = AcmeProblem(kind, error.message, headers=headers, status=status)
+    else:
+        problem = error
+    if problem.type in {"badCSR", "rateLimited"}:
+        _ended(rt, order, status="pending", csr_der=b"", finalized_at=None)
+        raise problem
+    return _ended(rt, order, status="invalid", error=problem.document())
+
+
+def _ended(rt: Runtime, order: AcmeOrder, **changes: Any) -> AcmeOrder:
+    """Record the end of an order; if reconciliation has ended it meanwhile, return it as it is."""
+    try:
+        return rt.store.update_acme_order(order, replace(order, **changes))
+    except ConflictError:
+        return rt.store.get_acme_order(order.acme_id, order.order_id) or order
+
+
+def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[str, Any]:
+    """Build the request to IssueCertificate.
+
+    Raises:
+        AcmeProblem: the CA or the profile is gone.
+    """
+    profile = next((each for each in directory.profiles if each.name == order.profile), None)
+    ca = rt.store.get_certificate_authority(directory.ca_arn, cached=True)
+    if profile is None or ca is None:
+        raise AcmeProblem("invalidProfile", "The profile or the certificate authority of the order is gone.")
+    begins, ends = _validity(order, profile, ca)
+    request: dict[str, Any] = {
+        "CertificateAuthorityArn": directory.ca_arn,
+        "Csr": pem.encode(order.csr_der, "CERTIFICATE REQUEST").encode(),
+        "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
+        "TemplateArn": _template_arn(rt, directory, profile),
+        "Validity": {"Type": "ABSOLUTE", "Value": int(ends.timestamp())},
+        "IdempotencyToken": order.order_id,
+    }
+    if begins is not None:
+        request["ValidityNotBefore"] = {"Type": "ABSOLUTE", "Value": int(begins.timestamp())}
+    return request
+
+
+def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> tuple[datetime | None, datetime]:
+    """Return the times of a certificate; it follows from the order alone, and ends before the CA's at the latest."""
+    wanted = {name: datetime.fromisoformat(text) for name, text in order.requested.items()}
+    begins = wanted.get("notBefore")
+    assert order.finalized_at is not None
+    ends = wanted.get("notAfter") or (begins or order.finalized_at) + timedelta(hours=profile.hours)
+    last = state.not_after_of(ca)
+    return begins, ends if last is None else min(ends, last)
+
+
+def _template_arn(rt: Runtime, directory: AcmeDirectory, profile: Profile) -> str:
+    preset = issuing_presets.named(rt, directory.owner, profile.template)
+    if preset is not None:
+        return issuing_presets.arn_of(rt, preset)
+    return str(arns.TemplateArn(arns.partition_of(rt.settings.region), profile.template))
+
+
+# what follows
+
+
+def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> None:
+    """Revoke the certificate that an order replaces, if its CA is compromised; a failure leaves the order as it is."""
+    from chalicelib.acme import renewal_info
+
+    replaced = renewal_info.certificate_of(rt, directory, order.replaces) if order.replaces else None
+    if replaced is None or replaced.ca_arn not in directory.compromised or replaced.revoked_at is not None:
+        return
+    try:
+        revoke(rt, directory, order.acme_id, replaced, COMPROMISED)
+    except (errors.ApiError, StoreError):
+        logs.log_exception("replaced_not_revoked", logging.WARNING, certificate=replaced.arn)
+
+
+def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:
+    """Revoke a certificate for whoever has proved that it may be: no policy decides, so that none prevents it.
+
+    Args:
+        rt: the runtime.
+        directory: of the certificate.
+        actor: the id of an ACME account, or "key" for the certificate's key.
+        certificate: the record.
+        reason: as in RevokeCertificate.
+
+    Raises:
+        ApiError: what RevokeCertificate raises.
+    """
+    caller = Caller(
+        account_id=directory.owner,
+        access_key_id=f"acme:{directory.name}/{actor}",
+        principal=SIGNET,
+    )
+    notes.note(acmeDirectory=directory.name, acmeAccount=actor)
+    Client(find.at(rt, certificate.ca_arn), caller).call(
+        "RevokeCertificate",
+        CertificateAuthorityArn=certificate.ca_arn,
+        CertificateSerial=arns.serial_hex(certificate.serial_number),
+        RevocationReason=reason,
+    )
+
+
+def issued_for(rt: Runtime, directory: AcmeDirectory, account: AcmeAccount, order: AcmeOrder) -> Certificate | None:
+    """Return the certificate that a processing order has led to, whatever its status, or None."""
+    if order.finalized_at is None:
+        return None
+    caller = Caller(account_id=directory.owner, access_key_id=account.requested_by, principal=SIGNET)
+    try:
+        request = _request(rt, directory, order)
+    except AcmeProblem:
+        return None
+    return certificates.issued_with(rt, caller, request, at=order.finalized_at)  # type: ignore[arg-type]  # built above
