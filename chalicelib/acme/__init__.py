@@ -1,0 +1,1 @@
+"""ACME (RFC 8555): certificates for whoever proves control of names."""
