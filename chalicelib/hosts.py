@@ -16,6 +16,7 @@ Reach = Literal["public", "private", "loopback", "never"]
 # Letters, digits and hyphens as RFC 1034 has them, and the underscore that private names use.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\.?$){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253}?)\.?(?::[0-9]{1,5})?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # what IDNA reads as a dot (UTS #46)
 
@@ -23,6 +24,15 @@ _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # what IDNA reads as a dot (UTS #46
 def is_host_name(text: str) -> bool:
     """Return whether this is a host name, with or without its final dot, that nobody reads as an address."""
     return _NAME.fullmatch(text) is not None and not ends_in_number(text)
+
+
+def of_authority(text: str) -> str | None:
+    """Return the host of a Host header in lower case, without port and final dot; None if it is malformed.
+
+    Source: RFC 9110 section 7.2; RFC 3986 section 3.2.2.
+    """
+    match = _AUTHORITY.fullmatch(text.lower())
+    return match and match[1]
 
 
 def is_literal(text: str) -> bool:

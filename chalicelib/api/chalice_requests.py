@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from chalicelib import hosts
 from chalicelib.api.sigv4 import IamIdentity, WireRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chalice.app import Request
+
+_LOCALSTACK = frozenset({"localhost", "127.0.0.1", "[::1]", "localhost.localstack.cloud"})
 
 
 def wire_request(request: Request) -> WireRequest:
@@ -24,17 +29,30 @@ def wire_request(request: Request) -> WireRequest:
     if "content-length" not in {name for name, _ in headers}:
         # API Gateway does not pass it on, and clients may have signed it.
         headers += (("content-length", str(len(body))),)
+    resource_path = event.get("path") or path
+    secure = bool(context.get("apiId")) or context.get("scheme") == "https"  # API Gateway has https alone
     return WireRequest(
         method=request.method,
         path=path,
-        signed_paths=_signed_paths(path, event.get("path") or path, context),
+        signed_paths=_signed_paths(path, resource_path, context),
+        base_path=_base_path(path, resource_path, context, headers),
         query="&".join(pairs),
         headers=headers,
         body=body,
         source_ip=str((context.get("identity") or {}).get("sourceIp") or ""),
-        secure_transport=bool(context.get("apiId")),  # API Gateway has https alone, the laptop home http
+        secure_transport=secure,
+        scheme=scheme_of(headers, is_tls=secure and not context.get("apiId")),
         iam_identity=_iam_identity(context),
     )
+
+
+def scheme_of(headers: Iterable[tuple[str, str]], *, is_tls: bool) -> str:
+    """Return the scheme of the client's URL: `https` on a connection by TLS, else as the gateway in front reports.
+
+    API Gateway always reports it; of LocalStack's addresses, some are http.
+    """
+    reported = [value for name, value in headers if name == "x-forwarded-proto"]
+    return "https" if is_tls or reported == ["https"] else "http"
 
 
 def _iam_identity(context: dict[str, Any]) -> IamIdentity | None:
@@ -59,6 +77,15 @@ def _signed_paths(path: str, resource_path: str, context: dict[str, Any]) -> tup
         return (path,)
     localstack = (f"/_aws/execute-api/{api}{path}", f"/restapis/{api}/{stage}/_user_request_{resource_path}")
     return tuple(dict.fromkeys((path, resource_path, *localstack)))
+
+
+def _base_path(path: str, resource_path: str, context: dict[str, Any], headers: Iterable[tuple[str, str]]) -> str:
+    """Return the stage, or what a custom domain maps to it; LocalStack's path for it where the host names no API."""
+    if not context.get("apiId"):
+        return ""
+    stage = path.removesuffix(resource_path)
+    host = next((value for name, value in headers if name == "host"), "")
+    return f"/_aws/execute-api/{context['apiId']}{stage}" if hosts.of_authority(host) in _LOCALSTACK else stage
 
 
 def _quoted(text: str) -> str:

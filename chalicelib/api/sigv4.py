@@ -60,10 +60,12 @@ class WireRequest:
     Attributes:
         path: percent-encoded, without query.
         signed_paths: the paths that the client may have signed, if not only `path`.
+        base_path: what the application's own paths follow in the client's URL, such as the stage of API Gateway.
         query: percent-encoded, without "?".
         headers: lower-case names with their values, in order; repeated headers are repeated.
         source_ip: the address of the client or its last proxy; empty: nobody knows.
         secure_transport: whether the request came by TLS; None: nobody knows.
+        scheme: that of the client's URL, `http` or `https`: a proxy in front may be the end of TLS.
         iam_identity: None: API Gateway has authenticated nobody, or has not seen the request.
     """
 
@@ -73,8 +75,10 @@ class WireRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     signed_paths: tuple[str, ...] = ()
+    base_path: str = ""
     source_ip: str = ""
     secure_transport: bool | None = None
+    scheme: str = "http"
     iam_identity: IamIdentity | None = None
 
     @property

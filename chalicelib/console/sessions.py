@@ -88,9 +88,9 @@ def is_own_form(request: WireRequest, expected: str, token: str | None) -> bool:
 
 def _is_own_origin(request: WireRequest) -> bool:
     """Tell whether `Origin` is the host that the request was sent to (RFC 6454 section 7)."""
-    scheme, host = request.header("x-forwarded-proto") or "http", request.header("host")
+    host = request.header("host")
     origins = [value for name, value in request.headers if name == "origin"]
-    return bool(host) and len(set(origins)) == 1 and _origin(origins[0]) == _origin(f"{scheme}://{host}")
+    return bool(host) and len(set(origins)) == 1 and _origin(origins[0]) == _origin(f"{request.scheme}://{host}")
 
 
 def _origin(text: str) -> tuple[str, str | None, int | None] | None:

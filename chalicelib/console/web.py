@@ -204,8 +204,8 @@ def link_from(depth: int, path: str) -> str:
 
 
 def secure(request: WireRequest) -> bool:
-    """Tell whether the browser used https, as the gateway in front reports."""
-    return request.header("x-forwarded-proto") == "https"
+    """Tell whether the browser used https."""
+    return request.scheme == "https"
 
 
 def answer(

@@ -11,12 +11,11 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.api import dispatch, endpoint, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
-from chalicelib.api.sigv4 import WireRequest
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
 from chalicelib.local.compression import compressed
 from chalicelib.local.crl_and_ocsp import crl_or_ocsp, recent_ocsp
-from chalicelib.local.gateway import HttpRequest, HttpResponse, from_wire, refusal
+from chalicelib.local.gateway import HttpRequest, HttpResponse, from_wire, refusal, to_wire
 from chalicelib.monitor import health as parts
 from chalicelib.pki import ocsp
 
@@ -101,7 +100,7 @@ class Application:
 
     def _unsigned(self, head: HttpRequest) -> HttpResponse | None:
         """Refuse a request whose head alone shows that it is not signed as it has to be; its body is not read."""
-        request = WireRequest(method=head.method, path=head.path, query=head.query, headers=head.headers, body=b"")
+        request = to_wire(head)
         if protocols.is_query(request):
             plausible = sts.is_plausible(self._rt, request)
         else:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.api.sigv4 import WireRequest
-from chalicelib.local.gateway import from_wire
+from chalicelib.local.gateway import from_wire, to_wire
 
 if TYPE_CHECKING:
     from chalicelib.local.gateway import HttpRequest, HttpResponse
@@ -21,7 +20,4 @@ def answer(rt: Runtime, request: HttpRequest) -> HttpResponse | None:
         return None
     from chalicelib.console import pages
 
-    wire_request = WireRequest(
-        method=request.method, path=request.path, query=request.query, headers=request.headers, body=request.body
-    )
-    return from_wire(request.method, pages.answer(rt, wire_request, tuple(segments)))
+    return from_wire(request.method, pages.answer(rt, to_wire(request), tuple(segments)))

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalice.local import LambdaContext, LambdaEventConverter, LocalChalice, RouteMatcher
 
 from chalicelib import logs
+from chalicelib.api import chalice_requests
+from chalicelib.api.sigv4 import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,7 +43,10 @@ _CHALICE_405 = '{"Code":"MethodNotAllowedError"'  # the application's own 405 be
 
 
 class HttpRequest(NamedTuple):
-    """A request as the server read it; `path` has no query, and `source` is the client's IP address."""
+    """A request as the server read it; `path` has no query, and `source` is the client's IP address.
+
+    `scheme` is `https` if the connection is by TLS.
+    """
 
     method: str
     path: str
@@ -49,6 +54,7 @@ class HttpRequest(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     source: str = LambdaEventConverter.LOCAL_SOURCE_IP
+    scheme: str = "http"
 
     def header(self, name: str) -> str:
         """Return the first value of a header; empty if there is none."""
@@ -110,6 +116,7 @@ class Gateway:
                 "resourcePath": route,
                 "identity": {"sourceIp": request.source},
                 "path": request.path,
+                "scheme": request.scheme,  # Signet's own; API Gateway has https alone
             },
             "headers": dict(request.headers),
             "multiValueHeaders": multi,
@@ -135,6 +142,21 @@ def http_response(method: str, status: int, headers: Mapping[str, object], body:
     if method == "HEAD":
         return HttpResponse(status, (*pairs, ("Content-Length", str(len(body)))), b"")
     return HttpResponse(status, pairs, body)
+
+
+def to_wire(request: HttpRequest) -> WireRequest:
+    """Build the request for what does not go through the gateway."""
+    is_tls = request.scheme == "https"
+    return WireRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        body=request.body,
+        source_ip=request.source,
+        secure_transport=is_tls,
+        scheme=chalice_requests.scheme_of(request.headers, is_tls=is_tls),
+    )
 
 
 def from_wire(method: str, answer: WireResponse) -> HttpResponse:

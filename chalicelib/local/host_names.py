@@ -8,16 +8,16 @@ Source: RFC 9110 sections 7.2 and 15.5.20.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from chalicelib import hosts as host_grammar
 
 if TYPE_CHECKING:
     from chalicelib.config import Settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ANY = "*"
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253}?)\.?(?::[0-9]{1,5})?", re.ASCII)
 
 
 def names_of(settings: Settings) -> frozenset[str]:
@@ -28,7 +28,6 @@ def names_of(settings: Settings) -> frozenset[str]:
 
 def is_named(names: frozenset[str], hosts: list[str]) -> bool:
     """Return whether a request, with these Host headers, was sent to one of the names, at any port."""
-    if ANY in names:
-        return True
-    match = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
-    return match is not None and match[1] in names
+    if len(hosts) != 1 or (name := host_grammar.of_authority(hosts[0])) is None:
+        return False
+    return ANY in names or name in names

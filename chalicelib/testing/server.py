@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import __version__, logs
 from chalicelib.api.health import health
-from chalicelib.api.sigv4 import WireRequest
 from chalicelib.local import console_fallback, lanes
 from chalicelib.local.application import Application
 from chalicelib.local.compression import compressed
-from chalicelib.local.gateway import HttpResponse, from_wire, http_response, refusal
+from chalicelib.local.gateway import HttpResponse, from_wire, http_response, refusal, to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +55,7 @@ class TestApplication(Application):
         if lanes.is_for_everybody(request):
             return self._signet.public(request) or refusal(404)
         if lanes.is_of_api(request) or request.path.startswith(lanes.EXTENSIONS):
-            return from_wire(request.method, self._signet.answer(_wire_request(request)))
+            return from_wire(request.method, self._signet.answer(to_wire(request)))
         rt = _default(self._signet)
         if request.path == "/healthz":
             return from_wire(request.method, health(rt, ()))
@@ -161,15 +160,3 @@ def _json(request: HttpRequest, status: int, body: dict[str, Any]) -> HttpRespon
 
 def _default(signet: Signet) -> Runtime:
     return signet.regions.home(signet.settings.region)
-
-
-def _wire_request(request: HttpRequest) -> WireRequest:
-    return WireRequest(
-        method=request.method,
-        path=request.path,
-        query=request.query,
-        headers=request.headers,
-        body=request.body,
-        source_ip=request.source,
-        secure_transport=False,
-    )

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.api.base_url import base_url
 from chalicelib.console import needs, render, web
 from chalicelib.console.parts import notes
 from chalicelib.expiry import feeds, icalendar, listing
@@ -133,7 +134,4 @@ def _day(day: date, number: int, cas: list[Expiring], first: date, today: date) 
 
 def _absolute(visit: Visit, path: str) -> str:
     """The full address of a page, as the visitor's browser reaches this server."""
-    request = visit.request
-    scheme = "https" if request.secure_transport or web.secure(request) else "http"
-    stage = request.path.partition(f"/{web.ROOT}/")[0]
-    return f"{scheme}://{request.header('host') or ''}{stage}/{web.ROOT}/{path}"
+    return f"{base_url(visit.request)}/{web.ROOT}/{path}"

@@ -12,8 +12,9 @@ from urllib.parse import quote, urlencode
 
 from chalicelib import errors
 from chalicelib.api import signet_endpoints
+from chalicelib.api.base_url import base_url
 from chalicelib.ca import state as ca_state
-from chalicelib.console import render, web
+from chalicelib.console import render
 from chalicelib.console.commands import command
 from chalicelib.console.forms import certificate_filters
 from chalicelib.console.forms.certificate_filters import PERIODS
@@ -183,9 +184,7 @@ def _command(visit: Visit, filters: Filters) -> str:
     }
     # Curl signs a query as it is written: in any other order, or with + for a space, it would be refused.
     query = f"?{urlencode(sorted(texts.items()), quote_via=quote)}" if texts else ""
-    scheme = "https" if web.secure(visit.request) else "http"
-    api = f"{scheme}://{visit.request.header('host')}{visit.request.path.partition('/console')[0]}"
-    address = f"{api}/certificate-authorities/{visit.ca.ca_id}/certificates{query}"
+    address = f"{base_url(visit.request)}/certificate-authorities/{visit.ca.ca_id}/certificates{query}"
     signed = f"--aws-sigv4 aws:amz:{visit.rt.settings.region}:acm-pca"
     key = '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
     return " \\\n  ".join((f"curl {signed}", key, shlex.quote(address)))
