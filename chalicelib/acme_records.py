@@ -24,6 +24,11 @@ class Identifier(NamedTuple):
     type: str
     value: str
 
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for every name one label longer."""
+        return self.value.startswith("*.")
+
 
 class Profile(NamedTuple):
     """A profile that an order may name (draft-ietf-acme-profiles).

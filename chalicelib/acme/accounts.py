@@ -18,7 +18,8 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from chalicelib.acme.visit import Visit
-    from chalicelib.acme_records import AcmeBinding
+    from chalicelib.acme_records import AcmeBinding, AcmeDirectory
+    from chalicelib.runtime import Runtime
 
 MOST_CONTACTS, MOST_CONTACT = 10, 254
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$&'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
@@ -28,10 +29,9 @@ _CREATED = "CreateAcmeAccount"
 
 def create(visit: Visit) -> Answer:
     """Create an account, or return the one that has the key."""
-    assert visit.key is not None
-    payload = visit.content()
+    key, payload = visit.holder, visit.content()
     only_existing = _flag(payload, "onlyReturnExisting")
-    thumbprint = jws.thumbprint(visit.key)
+    thumbprint = jws.thumbprint(key)
     existing = visit.rt.store.acme_account_with_key(visit.directory.directory_id, thumbprint)
     if existing is not None:
         visit.use_nonce()
@@ -51,7 +51,7 @@ def create(visit: Visit) -> Answer:
         directory=visit.directory.name,
         directory_id=visit.directory.directory_id,
         acme_id=_id_for(visit, thumbprint),
-        jwk=visit.key,
+        jwk=key,
         thumbprint=thumbprint,
         status="valid",
         created_at=visit.rt.now(),
@@ -149,6 +149,23 @@ def _principal(visit: Visit, account: AcmeAccount) -> str:
     return binding.principal if binding else visit.directory.principal
 
 
+def revoke(rt: Runtime, directory: AcmeDirectory, acme_id: str) -> AcmeAccount:
+    """Revoke an account for its directory's owner, for good.
+
+    Raises:
+        AcmeError: there is no such account.
+    """
+    for _ in range(_ATTEMPTS):
+        account = rt.store.get_acme_account(directory.directory_id, acme_id)
+        if account is None:
+            raise directories.AcmeError("account", f"The directory {directory.name} has no account {acme_id[:64]}.")
+        try:
+            return rt.store.update_acme_account(account, replace(account, status="revoked"))
+        except ConflictError:
+            continue
+    raise directories.AcmeError("account", "Other changes of the account are still running; try again.")
+
+
 # the parts of a request
 
 
@@ -188,8 +205,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
         found = bindings.named(visit.rt, visit.directory, kid)
         return None if found is None else bindings.mac_key(visit.rt, found)
 
-    assert visit.key is not None
-    kid = jws.external_account(given, url=visit.own_url, account_key=visit.key, mac_key=mac_key)
+    kid = jws.external_account(given, url=visit.own_url, account_key=visit.holder, mac_key=mac_key)
     binding = bindings.named(visit.rt, visit.directory, kid)
     if binding is None or not bindings.is_usable(visit.rt, binding):
         raise AcmeProblem("unauthorized", "The external account binding was revoked or has expired.")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.acme import directories, identifiers, validation
-from chalicelib.acme.problems import AcmeProblem, not_found
+from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.acme_records import AcmeAuthorization, AcmeChallenge, Identifier
 from chalicelib.store import ConflictError
@@ -38,7 +38,7 @@ def create(visit: Visit) -> Answer:
     """Pre-authorize an identifier (RFC 8555 section 7.4.1)."""
     payload, account = visit.content(), visit.owner
     identifier = identifiers.parse(payload.get("identifier"))
-    if identifier.value.startswith("*."):
+    if identifier.is_wildcard:
         raise AcmeProblem("malformed", "An authorization cannot be requested for a wildcard.")
     binding = visit.binding()
     check_granted(visit, binding, (identifier,))
@@ -152,7 +152,10 @@ def check_granted(visit: Visit, binding: AcmeBinding | None, wanted: Sequence[Id
         return
     refused = [each for each in wanted if not identifiers.allows(patterns, each)]
     if refused:
-        raise identifiers.rejected(refused, "The account may not have certificates for this name.")
+        text = "The account may not have certificates for this name."
+        subproblems = [Subproblem("rejectedIdentifier", text, each) for each in refused]
+        names = ", ".join(each.value for each in refused)[:300]
+        raise AcmeProblem("rejectedIdentifier", f"The account may not have {names}.", subproblems=subproblems)
 
 
 def for_identifiers(
@@ -170,7 +173,7 @@ def for_identifiers(
     return [each for each in present if each is not None], fresh
 
 
-def _new(  # noqa: PLR0917  what an authorization is made of
+def _new(
     rt: Runtime,
     account: AcmeAccount,
     identifier: Identifier,
@@ -204,7 +207,7 @@ def _usable(
 
 def split(identifier: Identifier) -> tuple[Identifier, bool]:
     """Return an identifier without "*.", and whether it had that."""
-    is_wildcard = identifier.value.startswith("*.")
+    is_wildcard = identifier.is_wildcard
     return identifier._replace(value=identifier.value.removeprefix("*.")), is_wildcard
 
 

@@ -126,9 +126,7 @@ def delete(rt: Runtime, directory: AcmeDirectory, name: str) -> None:
     Raises:
         AcmeError: there is no such binding.
     """
-    binding = _found(rt, directory, name)
-    rt.store.delete_entity(AcmeMacKey(account_id=binding.account_id, name=name, sealed=b"", created_at=rt.now()))
-    rt.store.delete_entity(binding)
+    directories.forget_binding(rt, _found(rt, directory, name))
 
 
 def _found(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding:

@@ -119,7 +119,7 @@ def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
     """Return who revokes, if it may; raises `AcmeProblem` if it may not."""
     parsed = x509.load_der_x509_certificate(certificate.certificate_der or b"")
     if visit.key is not None:
-        if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):  # type: ignore[arg-type]  # of a certificate
+        if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):
             return "key"
         raise AcmeProblem("unauthorized", "The key that signed is not that of the certificate.")
     if certificate.requested_by == visit.owner.requested_by:

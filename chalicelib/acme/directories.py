@@ -22,6 +22,7 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from chalicelib.config import Settings
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
@@ -67,9 +68,9 @@ def find(rt: Runtime, account_id: str, name: str) -> AcmeDirectory:
     return directory
 
 
-def url_path(name: str) -> str:
-    """Return the path of a directory's URL."""
-    return f"/acme/{name}/directory"
+def url(settings: Settings, name: str) -> str:
+    """Return the URL of a directory, as programs of this machine reach it; by https if the home has a listener."""
+    return f"{settings.base_url}/acme/{name}/directory"
 
 
 def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
@@ -98,9 +99,7 @@ def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
     return made
 
 
-def change(
-    rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirectory], AcmeDirectory]
-) -> AcmeDirectory:
+def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirectory], AcmeDirectory]) -> AcmeDirectory:
     """Replace a directory by what `changed` returns for it, which may run several times.
 
     Raises:
@@ -151,9 +150,15 @@ def delete(rt: Runtime, account_id: str, name: str) -> None:
     directory = find(rt, account_id, name)
     for binding in rt.store.list_entities(AcmeBinding, account_id):
         if binding.directory_id == directory.directory_id:
-            rt.store.delete_entity(AcmeMacKey(account_id=account_id, name=binding.name, sealed=b"", created_at=rt.now()))
-            rt.store.delete_entity(binding)
+            forget_binding(rt, binding)
     rt.store.delete_entity(directory)
+
+
+def forget_binding(rt: Runtime, binding: AcmeBinding) -> None:
+    """Remove a binding and its MAC key."""
+    key = AcmeMacKey(account_id=binding.account_id, name=binding.name, sealed=b"", created_at=rt.now())
+    rt.store.delete_entity(key)
+    rt.store.delete_entity(binding)
 
 
 def new_id() -> str:
@@ -212,17 +217,21 @@ def _check_profiles(rt: Runtime, directory: AcmeDirectory) -> None:
     if len({profile.name for profile in directory.profiles}) < len(directory.profiles):
         raise AcmeError("profiles", "Two profiles have the same name.")
     for profile in directory.profiles:
-        if _PROFILE.fullmatch(profile.name) is None:
-            raise AcmeError("profiles", "A profile's name is 1 to 64 letters, digits or any of _ . -")
-        if not 1 <= profile.hours <= LONGEST_HOURS:
-            raise AcmeError("profiles", f"The validity of a profile is 1 to {LONGEST_HOURS} hours.")
-        if len(profile.description) > MOST_DESCRIPTION:
-            raise AcmeError("profiles", f"A description has at most {MOST_DESCRIPTION} characters.")
-        template = TEMPLATES.get(profile.template)
-        if template is None and issuing_presets.named(rt, directory.owner, profile.template) is None:
-            raise AcmeError("profiles", f"There is no template or issuing preset {profile.template[:64]}.")
-        if template is not None and template.is_ca:
-            raise AcmeError("profiles", "ACME issues no certificates of CAs.")
+        _check_profile(rt, directory.owner, profile)
+
+
+def _check_profile(rt: Runtime, owner: str, profile: Profile) -> None:
+    template = TEMPLATES.get(profile.template)
+    is_known = template is not None or issuing_presets.named(rt, owner, profile.template) is not None
+    for is_wrong, text in (
+        (_PROFILE.fullmatch(profile.name) is None, "A profile's name is 1 to 64 letters, digits or any of _ . -"),
+        (not 1 <= profile.hours <= LONGEST_HOURS, f"The validity of a profile is 1 to {LONGEST_HOURS} hours."),
+        (len(profile.description) > MOST_DESCRIPTION, f"A description has at most {MOST_DESCRIPTION} characters."),
+        (not is_known, f"There is no template or issuing preset {profile.template[:64]}."),
+        (template is not None and template.is_ca, "ACME issues no certificates of CAs."),
+    ):
+        if is_wrong:
+            raise AcmeError("profiles", text)
 
 
 def _default_profiles(ca: CertificateAuthority) -> tuple[Profile, ...]:

@@ -11,10 +11,11 @@ import re
 import unicodedata
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import hosts
 from chalicelib.acme.problems import AcmeProblem, Subproblem
+from chalicelib.acme_records import Identifier
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import csr as csrs
@@ -32,22 +33,6 @@ _WILDCARD = "*."
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _PATTERN_LABEL = re.compile(r"(?=.{1,63}$)[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?", re.ASCII)
 _WITHIN_LABEL, _ANY_LABELS = "[a-z0-9_-]*", r"(?:\*|[a-z0-9_-]+)(?:\.[a-z0-9_-]+)*"
-
-
-class Identifier(NamedTuple):
-    """What a certificate is for.
-
-    Attributes:
-        type: `dns` or `ip`.
-    """
-
-    type: str
-    value: str
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Whether it stands for every name one label longer."""
-        return self.value.startswith(_WILDCARD)
 
 
 # reading

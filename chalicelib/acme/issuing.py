@@ -5,7 +5,6 @@ Source: RFC 8555 section 7.4.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -54,6 +53,7 @@ def issue(
     directory: AcmeDirectory,
     account: AcmeAccount,
     order: AcmeOrder,
+    *,
     binding: AcmeBinding | None,
     facts: tuple[tuple[str, tuple[str, ...] | None], ...] = (),
 ) -> AcmeOrder:
@@ -131,8 +131,7 @@ def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> t
     """Return the times of a certificate; it follows from the order alone, and ends before the CA's at the latest."""
     wanted = {name: datetime.fromisoformat(text) for name, text in order.requested.items()}
     begins = wanted.get("notBefore")
-    assert order.finalized_at is not None
-    ends = wanted.get("notAfter") or (begins or order.finalized_at) + timedelta(hours=profile.hours)
+    ends = wanted.get("notAfter") or (begins or order.finalized_at or order.created_at) + timedelta(hours=profile.hours)
     last = state.not_after_of(ca)
     return begins, ends if last is None else min(ends, last)
 
@@ -157,7 +156,7 @@ def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) ->
     try:
         revoke(rt, directory, order.acme_id, replaced, COMPROMISED)
     except (errors.ApiError, StoreError):
-        logs.log_exception("replaced_not_revoked", logging.WARNING, certificate=replaced.arn)
+        logs.log_exception("replaced_not_revoked", certificate=replaced.arn)
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:

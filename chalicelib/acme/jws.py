@@ -83,7 +83,8 @@ def _object(what: str, content: bytes) -> dict[str, Any]:
         raise AcmeProblem("malformed", f"{what} is malformed. {error}") from None
 
 
-def _decoded(what: str, text: Any) -> bytes:
+def decoded(what: str, text: Any) -> bytes:
+    """Decode a member in base64url; raises `AcmeProblem` if it is malformed."""
     try:
         return jose.decode(text)
     except ValueError as error:
@@ -94,7 +95,7 @@ def _read(document: Any, what: str, algorithms: tuple[str, ...]) -> Signed:
     """Read a flattened JWS of one protected header; which of jwk, kid and nonce it must have, the caller knows."""
     if not isinstance(document, dict) or set(document) != _MEMBERS:
         raise AcmeProblem("malformed", f"The {what} must have exactly the members protected, payload and signature.")
-    parts = {name: _decoded(f"The {name} of the {what}", document[name]) for name in document}
+    parts = {name: decoded(f"The {name} of the {what}", document[name]) for name in document}
     if len(parts["protected"]) > _MOST_HEADER:
         raise AcmeProblem("malformed", f"The protected header of the {what} must have at most {_MOST_HEADER} bytes.")
     header = _object(f"The protected header of the {what}", parts["protected"])
@@ -108,7 +109,7 @@ def _read(document: Any, what: str, algorithms: tuple[str, ...]) -> Signed:
     if url is None:
         raise AcmeProblem("malformed", f"The {what} must have the header parameter url.")
     if nonce is not None:
-        _decoded("The nonce", nonce)
+        decoded("The nonce", nonce)
     signing_input = f"{document['protected']}.{document['payload']}".encode()
     return Signed(header, parts["payload"], parts["signature"], signing_input, jwk, kid, nonce or "", url)
 

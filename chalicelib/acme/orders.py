@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from chalicelib.acme import authorizations, identifiers, issuing, jws, renewal_info
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
-from chalicelib.acme_records import AcmeOrder, Identifier, Profile
+from chalicelib.acme_records import AcmeOrder, Profile
 from chalicelib.store import ConflictError
 from chalicelib.store.codecs import micros
 
@@ -106,7 +106,7 @@ def finalize(visit: Visit) -> Answer:
         )
     except ConflictError as error:
         raise AcmeProblem("orderNotReady", "Another request finalizes the order.") from error
-    order = issuing.issue(rt, visit.directory, visit.owner, order, binding, visit.request.facts)
+    order = issuing.issue(rt, visit.directory, visit.owner, order, binding=binding, facts=visit.request.facts)
     return _shown(visit, order, order.status, 200)
 
 
@@ -148,7 +148,7 @@ def _obstacle(order: AcmeOrder, found: Sequence[AcmeAuthorization], now: datetim
         error = next((challenge.error for challenge in each.challenges if challenge.error), {})
         kind = str(error.get("type", "")).rpartition(":")[2] or "unauthorized"
         detail = str(error.get("detail", f"The authorization is {state}."))
-        subproblems.append(Subproblem(kind, detail, tuple(each.identifier)))
+        subproblems.append(Subproblem(kind, detail, each.identifier))
     return AcmeProblem("unauthorized", "An authorization of the order is not valid.", subproblems=subproblems)
 
 
@@ -183,9 +183,8 @@ def _requested(rt: Runtime, profile: Profile, payload: dict[str, Any]) -> dict[s
     if not now - _DAY <= begins <= now + longest:
         raise AcmeProblem("malformed", "The notBefore must lie between yesterday and the end of the validity.")
     if not max(begins, now) < ends <= max(begins, now) + longest:
-        raise AcmeProblem(
-            "malformed", f"The notAfter must follow notBefore and now by at most the {profile.hours} hours of the profile."
-        )
+        rule = f"by at most the {profile.hours} hours of the profile"
+        raise AcmeProblem("malformed", f"The notAfter must follow notBefore and now {rule}.")
     return {name: str(payload[name]) for name in times}
 
 

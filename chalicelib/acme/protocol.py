@@ -10,7 +10,6 @@ Source: RFC 8555 sections 6 and 7.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -19,7 +18,6 @@ from chalicelib import errors, logs, rates
 from chalicelib.acme import (
     accounts,
     authorizations,
-    bindings,
     certificates,
     directories,
     jws,
@@ -37,8 +35,10 @@ from chalicelib.ca import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
-    from chalicelib.acme_records import AcmeAccount, AcmeDirectory
+    from chalicelib.acme.jws import Signed
+    from chalicelib.acme_records import AcmeAccount
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Runtime
 
@@ -161,7 +161,7 @@ def _answered(visit: Visit) -> Answer:
     until = nonces.check(secret.of_nonces(visit.rt), signed.nonce, visit.rt.now())
     visit = visit._replace(signed=signed)
     if signed.jwk is not None:
-        return _by_key(visit, resource, signed.jwk, signed.nonce, until)
+        return _by_key(visit, resource, signed, until)
     account = _account(visit, resource, signed.kid or "")
     with _at_work(visit.rt, account):
         jws.verify(signed, account.jwk)
@@ -169,14 +169,13 @@ def _answered(visit: Visit) -> Answer:
         return resource.answer(visit._replace(account=account))
 
 
-def _by_key(visit: Visit, resource: Resource, jwk: dict[str, Any], nonce: str, until: Any) -> Answer:
+def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -> Answer:
     if resource.proof not in {"key", "either"}:
         raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid', and no 'jwk'.")
-    key = jws.public_key(jwk)
-    assert visit.signed is not None
-    jws.verify(visit.signed, key)
+    key = jws.public_key(signed.jwk)
+    jws.verify(signed, key)
     # The nonce is used where the request turns out to be entitled to something: a stranger's writes nothing.
-    return resource.answer(visit._replace(key=key, use_nonce=lambda: _use(visit.rt, nonce, until)))
+    return resource.answer(visit._replace(key=key, use_nonce=lambda: _use(visit.rt, signed.nonce, until)))
 
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
@@ -192,7 +191,7 @@ def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     return account
 
 
-def _use(rt: Runtime, nonce: str, until: Any) -> None:
+def _use(rt: Runtime, nonce: str, until: datetime) -> None:
     if not rt.store.use_once(f"nonce#{nonce}", until=until):
         raise AcmeProblem("badNonce", "The nonce was used before; use the one of this answer.")
 
@@ -236,7 +235,7 @@ def _response(rt: Runtime, visit: Visit | None, request: WireRequest, found: Ans
             try:
                 headers["Replay-Nonce"] = nonces.make(secret.of_nonces(rt), rt.now())
             except Exception:  # noqa: BLE001  the answer stands without one
-                logs.log_exception("nonce_not_made", logging.WARNING)
+                logs.log_exception("nonce_not_made")
     if isinstance(found.body, bytes):
         body = found.body
     elif found.body is None:

@@ -74,6 +74,13 @@ class Visit(NamedTuple):
             raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid'.")
         return self.account
 
+    @property
+    def holder(self) -> dict[str, str]:
+        """The key that has signed; the resource takes no other requests."""
+        if self.key is None:
+            raise AcmeProblem("malformed", "This resource wants the key as 'jwk'.")
+        return self.key
+
     def payload(self) -> dict[str, Any] | None:
         """Return the payload; None for POST-as-GET (RFC 8555 section 6.3).
 

@@ -27,6 +27,7 @@ _TYPES: dict[Channel, str] = {
     "api": "AwsApiCall",
     "console": "AwsConsoleAction",
     "cli": "AwsApiCall",
+    "acme": "AwsApiCall",
     "schedule": "AwsServiceEvent",
 }
 _HIDDEN = re.compile(r"[^ -~]")
@@ -98,7 +99,7 @@ def printable(text: str) -> str:
 
 
 def _nowhere(channel: Channel) -> str:
-    return "" if channel in {"api", "console"} else "localhost"
+    return "" if channel in {"api", "console", "acme"} else "localhost"
 
 
 def _resource(text: str) -> dict[str, str]:

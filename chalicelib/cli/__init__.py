@@ -16,6 +16,7 @@ from chalicelib.config import SettingsError
 
 # Modules of the commands. Each has its command under the command's name, with "_" for "-".
 _MODULES = {
+    "acme": "acme",
     "audit": "audit",
     "backup": "backup",
     "clock": "clock",
@@ -78,6 +79,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from chalicelib.access.policy_documents import PolicyError
     from chalicelib.access.presets import PresetError
     from chalicelib.access.principals import PrincipalError
+    from chalicelib.acme.directories import AcmeError
     from chalicelib.audit import AuditError
     from chalicelib.backup import BackupError
     from chalicelib.buckets import BucketError
@@ -88,6 +90,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from chalicelib.store import StoreError
 
     return (
+        AcmeError,
         ApiError,
         BackupError,
         AuditError,

@@ -1,0 +1,338 @@
+"""`signet acme`: ACME directories, external account bindings, accounts and orders."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from chalicelib import runtime
+from chalicelib.acme import accounts as acme_accounts
+from chalicelib.acme import bindings, directories
+from chalicelib.acme_records import AcmeBinding, AcmeDirectory, Profile
+from chalicelib.cli import accounts, authorities
+from chalicelib.cli.recorded import recorded
+from chalicelib.cli.status import table
+from chalicelib.operations import issuing_presets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from chalicelib.runtime import Runtime
+
+_PROFILE = re.compile(r"(?:([^=:]+)=)?([^=:]+)(?::([1-9][0-9]{0,6})([dh]))?", re.ASCII)
+_DEFAULT_HOURS = 90 * 24
+_LISTED = 1000
+_names = click.option(
+    "--names", "names", multiple=True, metavar="PATTERN", help="A name, *.NAME or a network; repeatable."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def acme() -> None:
+    """ACME (RFC 8555) in front of any CA: for certbot, lego, Caddy, cert-manager and others."""
+
+
+# directories
+
+
+@acme.group()
+def directory() -> None:
+    """Directories: an ACME server for a CA, with its profiles."""
+
+
+@directory.command("create")
+@click.argument("name")
+@authorities.option
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="[NAME=]TEMPLATE[:90d]",
+    help="A template or issuing preset, and the validity; repeatable, the first is the default.",
+)
+@click.option("--without-eab", is_flag=True, help="Accounts need no external account binding.")
+@_names
+@click.option("--principal", help="Whose policies hold for accounts without a binding.")
+@click.option("--terms", default="", metavar="URL", help="Terms of service that accounts must agree to.")
+@accounts.option
+@_json
+@recorded("CreateAcmeDirectory", "name", "ca_name", "profiles", "without_eab", "names", "principal")
+def create_directory(  # noqa: PLR0917  one for each option
+    name: str,
+    ca_name: str | None,
+    profiles: tuple[str, ...],
+    names: tuple[str, ...],
+    principal: str | None,
+    terms: str,
+    account_id: str | None,
+    *,
+    without_eab: bool,
+    as_json: bool,
+) -> None:
+    """Create a directory, and print its URL.
+
+    --names limits what accounts without a binding may have.
+    """
+    rt = runtime.from_env()
+    owner = accounts.account_of(rt, account_id)
+    ca = authorities.chosen(rt, owner, ca_name)
+    now = rt.now()
+    made = directories.create(
+        rt,
+        AcmeDirectory(
+            name=name,
+            owner=owner,
+            directory_id="",
+            ca_arn=ca.arn,
+            profiles=tuple(_profile(rt, owner, text) for text in profiles),
+            binding_required=not without_eab,
+            principal=principal or "",
+            names=names,
+            terms=terms,
+            created_at=now,
+            changed_at=now,
+        ),
+    )
+    url = directories.url(rt.settings, made.name)
+    click.echo(json.dumps({"name": made.name, "directory": url, "ca": made.ca_arn}) if as_json else url)
+
+
+def _profile(rt: Runtime, owner: str, text: str) -> Profile:
+    """Read the value of --profile; raises `BadParameter` if it is malformed."""
+    match = _PROFILE.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(
+            f"'{text}' is not a profile such as web=EndEntityCertificate:90d", param_hint="--profile"
+        )
+    name, template, number, unit = match.groups()
+    preset = issuing_presets.named(rt, owner, template)
+    default = preset.days * 24 if preset else _DEFAULT_HOURS
+    return Profile(name or template, template, int(number) * (24 if unit == "d" else 1) if number else default)
+
+
+@directory.command("list")
+@accounts.option
+def list_directories(account_id: str | None) -> None:
+    """Show the directories of an account."""
+    rt = runtime.from_env()
+    rows = [
+        (
+            each.name,
+            directories.url(rt.settings, each.name),
+            each.ca_arn,
+            ", ".join(profile.name for profile in each.profiles),
+            "required" if each.binding_required else "not required",
+        )
+        for each in directories.of_account(rt, accounts.account_of(rt, account_id))
+    ]
+    click.echo(table(("Name", "URL", "CA", "Profiles", "External account binding"), rows))
+
+
+@directory.command("replace-ca")
+@click.argument("name")
+@click.option("--ca", "ca_name", metavar="CA", required=True, help="ARN, id or name of the new CA.")
+@click.option(
+    "--compromised",
+    is_flag=True,
+    help="The former CA is compromised: clients are asked to renew at once, and what they replace is revoked.",
+)
+@accounts.option
+@recorded("ReplaceAcmeAuthority", "name", "ca_name", "compromised")
+def replace_ca(name: str, ca_name: str, account_id: str | None, *, compromised: bool) -> None:
+    """Issue from another CA from now on."""
+    rt = runtime.from_env()
+    owner = accounts.account_of(rt, account_id)
+    ca = authorities.named(rt, owner, ca_name)
+    changed = directories.replace_authority(rt, owner, name, ca.arn, is_compromised=compromised)
+    click.echo(f"{changed.name} issues from {changed.ca_arn}")
+
+
+@directory.command("delete")
+@click.argument("name")
+@accounts.option
+@recorded("DeleteAcmeDirectory", "name")
+def delete_directory(name: str, account_id: str | None) -> None:
+    """Delete a directory with its bindings; certificates stay valid."""
+    rt = runtime.from_env()
+    directories.delete(rt, accounts.account_of(rt, account_id), name)
+    click.echo(f"deleted {name}")
+
+
+# external account bindings
+
+_of_directory = click.option("--directory", "name", required=True, metavar="NAME", help="The directory.")
+
+
+@acme.group()
+def eab() -> None:
+    """External account bindings: who may have an account, and which names it may order."""
+
+
+@eab.command("create")
+@_of_directory
+@_names
+@click.option("--preauthorized", is_flag=True, help="These names need no challenge.")
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Default: every profile; repeatable.")
+@click.option("--principal", help="Whose policies hold as well; default: the administrator.")
+@click.option("--orders-a-day", type=int, default=0, help="Default: any number.")
+@click.option("--accounts", "most_accounts", type=int, default=1, help="How many it binds; 0: any number. Default: 1.")
+@click.option("--expires-in", type=accounts.Duration(), help="Such as 90d or 12h; default: never.")
+@click.option("--description", default="", help="For people.")
+@accounts.option
+@_json
+@recorded("CreateAcmeBinding", "name", "names", "preauthorized", "profiles", "principal", "orders_a_day")
+def create_eab(  # noqa: PLR0917  one for each option
+    name: str,
+    names: tuple[str, ...],
+    profiles: tuple[str, ...],
+    principal: str | None,
+    orders_a_day: int,
+    most_accounts: int,
+    expires_in: timedelta | None,
+    description: str,
+    account_id: str | None,
+    *,
+    preauthorized: bool,
+    as_json: bool,
+) -> None:
+    """Make a binding, and print its key identifier and its MAC key, which is never shown again."""
+    rt = runtime.from_env()
+    owner, now = accounts.account_of(rt, account_id), rt.now()
+    found = directories.find(rt, owner, name)
+    wanted = AcmeBinding(
+        account_id=owner,
+        name="",
+        directory=found.name,
+        directory_id=found.directory_id,
+        principal=principal or "",
+        names=names,
+        allowed_profiles=profiles,
+        preauthorized=preauthorized,
+        orders_a_day=orders_a_day,
+        most_accounts=most_accounts,
+        expires_at=None if expires_in is None else now + expires_in,
+        description=description,
+        created_at=now,
+        changed_at=now,
+    )
+    made = bindings.create(rt, found, wanted)
+    shown = {
+        "directory": directories.url(rt.settings, found.name),
+        "kid": made.binding.name,
+        "hmac_key": made.hmac_key,
+    }
+    click.echo(json.dumps(shown) if as_json else "\n".join(f"{key} {value}" for key, value in shown.items()))
+
+
+@eab.command("list")
+@_of_directory
+@accounts.option
+def list_eabs(name: str, account_id: str | None) -> None:
+    """Show the bindings of a directory."""
+    rt = runtime.from_env()
+    found = directories.find(rt, accounts.account_of(rt, account_id), name)
+    rows = [
+        (
+            each.name,
+            ", ".join(each.names),
+            "yes" if each.preauthorized else "no",
+            each.principal,
+            _state(rt, each),
+            each.description,
+        )
+        for each in bindings.of_directory(rt, found)
+    ]
+    click.echo(table(("Key identifier", "Names", "Preauthorized", "Principal", "State", "Description"), rows))
+
+
+def _state(rt: Runtime, binding: AcmeBinding) -> str:
+    if not binding.active:
+        return "revoked"
+    if binding.expires_at is None:
+        return "usable"
+    return f"{'usable until' if bindings.is_usable(rt, binding) else 'expired'} {binding.expires_at:%Y-%m-%d %H:%M}"
+
+
+@eab.command("revoke")
+@click.argument("kid")
+@_of_directory
+@accounts.option
+@recorded("RevokeAcmeBinding", "name", "kid")
+def revoke_eab(kid: str, name: str, account_id: str | None) -> None:
+    """Revoke a binding: it binds no account any more, and its accounts can order nothing."""
+    rt = runtime.from_env()
+    bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
+    click.echo(f"revoked {kid}")
+
+
+# accounts and orders
+
+
+@acme.group()
+def account() -> None:
+    """ACME accounts of a directory."""
+
+
+@account.command("list")
+@_of_directory
+@accounts.option
+def list_accounts(name: str, account_id: str | None) -> None:
+    """Show the accounts of a directory."""
+    rt = runtime.from_env()
+    found = directories.find(rt, accounts.account_of(rt, account_id), name)
+    rows = [
+        (
+            each.acme_id,
+            each.status,
+            each.binding or "none",
+            f"{each.created_at:%Y-%m-%d %H:%M}",
+            ", ".join(each.contacts),
+        )
+        for each in rt.store.list_acme_accounts(found.directory_id, limit=_LISTED)
+    ]
+    click.echo(table(("Account", "Status", "Binding", "Created", "Contact"), rows))
+
+
+@account.command("revoke")
+@click.argument("acme_id", metavar="ACCOUNT")
+@_of_directory
+@accounts.option
+@recorded("RevokeAcmeAccount", "name", "acme_id")
+def revoke_account(acme_id: str, name: str, account_id: str | None) -> None:
+    """Revoke an account for good; its certificates stay valid."""
+    rt = runtime.from_env()
+    found = directories.find(rt, accounts.account_of(rt, account_id), name)
+    acme_accounts.revoke(rt, found, acme_id)
+    click.echo(f"revoked {acme_id}")
+
+
+@acme.group()
+def order() -> None:
+    """Orders of a directory, with each attempt to validate a name."""
+
+
+@order.command("list")
+@_of_directory
+@click.option("--limit", type=click.IntRange(1, _LISTED), default=50, help="How many, newest first; default: 50.")
+@accounts.option
+def list_orders(name: str, limit: int, account_id: str | None) -> None:
+    """Show the last orders of a directory, and what validation saw."""
+    rt = runtime.from_env()
+    found = directories.find(rt, accounts.account_of(rt, account_id), name)
+    for each in rt.store.last_acme_orders(found.directory_id, limit=limit):
+        names = ", ".join(identifier.value for identifier in each.identifiers)
+        click.echo(f"{each.created_at:%Y-%m-%d %H:%M:%S}  {each.status}  {names}  account {each.acme_id}")
+        for line in _attempts(rt, each.acme_id, each.authorizations):
+            click.echo(f"    {line}")
+        if each.error:
+            click.echo(f"    {each.error['detail']}")
+
+
+def _attempts(rt: Runtime, acme_id: str, ids: Sequence[str]) -> list[str]:
+    found = rt.store.get_acme_authorizations(acme_id, ids)
+    return [step for each in found if each for challenge in each.challenges for step in challenge.steps]

@@ -1,0 +1,57 @@
+"""Orders from names to a certificate, by an ACME client in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography import x509
+
+from tests.support.acme_calls import AcmeClient, b64, csr, made_binding, made_directory
+from tests.support.authority_steps import active_root
+
+if TYPE_CHECKING:
+    from chalicelib.runtime import Runtime
+
+
+@pytest.fixture
+def ca_arn(acm_pca: Any) -> str:
+    return active_root(acm_pca)
+
+
+@pytest.fixture
+def client(rt: Runtime, ca_arn: str) -> AcmeClient:
+    """A client with an account that needs no challenge for names below example.test."""
+    directory = made_directory(rt, rt.settings.account_id, ca_arn)
+    client = AcmeClient(rt, directory.name)
+    got = client.register(made_binding(rt, directory, "*.example.test", "10.0.0.0/8", preauthorized=True))
+    assert got.status == 201, got.body
+    return client
+
+
+def test_granted_names_need_no_challenge(client: AcmeClient) -> None:
+    order = client.order("a.example.test", "*.b.example.test", "10.0.0.7")
+    assert (order.status, order.body["status"]) == (201, "ready"), order.body
+    done = client.finalize(order)
+    assert (done.status, done.body["status"]) == (200, "valid"), done.body
+    got = client.post(done.body["certificate"])
+    leaf, root = x509.load_pem_x509_certificates(got.raw)
+    leaf.verify_directly_issued_by(root)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert sorted(names.get_values_for_type(x509.DNSName)) == ["*.b.example.test", "a.example.test"]
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.7"]
+
+
+def test_second_finalization_is_refused(client: AcmeClient) -> None:
+    order = client.order("a.example.test")
+    assert client.finalize(order).status == 200
+    again = client.finalize(order)
+    assert (again.status, again.kind) == (403, "orderNotReady")
+
+
+def test_csr_with_other_names_leaves_the_order_ready(client: AcmeClient) -> None:
+    order = client.order("a.example.test")
+    refused = client.post(order.body["finalize"], {"csr": b64(csr(["b.example.test"]))})
+    assert (refused.status, refused.kind) == (400, "badCSR")
+    assert client.post(order.headers["Location"]).body["status"] == "ready"
+    assert client.finalize(order).body["status"] == "valid"
