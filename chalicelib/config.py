@@ -155,6 +155,26 @@ class Settings:
         "20",
         "failed validations of a name that an ACME account may have in an hour, 1 to 100000",
     )
+    acme_http_port: str = _setting(
+        "SIGNET_ACME_HTTP_PORT", "80", "port of http-01 challenges; another than 80 is for tests"
+    )
+    acme_tls_port: str = _setting(
+        "SIGNET_ACME_TLS_PORT", "443", "port of tls-alpn-01 challenges; another than 443 is for tests"
+    )
+    acme_resolver: str = _setting(
+        "SIGNET_ACME_RESOLVER",
+        "",
+        "up to three DNS servers for ACME challenges as HOST:PORT, with commas between them; default: the system's",
+    )
+    acme_source_address: str = _setting(
+        "SIGNET_ACME_SOURCE_ADDRESS", "", "IP address of this machine from which challenges are validated"
+    )
+    acme_private_networks: str = _setting(
+        "SIGNET_ACME_PRIVATE_NETWORKS",
+        "",
+        "whether challenges may lead to private IP addresses; default: allow with sqlite, else refuse",
+        choices=("", "allow", "refuse"),
+    )
     shares: str = _setting(
         "SIGNET_SHARES",
         "listed",
@@ -276,6 +296,16 @@ class Settings:
     def reaches_private_networks(self) -> bool:
         """True if the monitor may follow host names of CA configurations to private IP addresses."""
         return (self.private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
+
+    @property
+    def validates_private_networks(self) -> bool:
+        """True if ACME challenges may lead to private IP addresses."""
+        return (self.acme_private_networks or ("allow" if self.state == "sqlite" else "refuse")) == "allow"
+
+    @property
+    def acme_resolvers(self) -> tuple[str, ...]:
+        """The DNS servers that the setting names."""
+        return tuple(each for each in self.acme_resolver.split(",") if each)
 
     @property
     def gate(self) -> str:

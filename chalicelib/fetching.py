@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import queue
 import socket
 import ssl
@@ -124,7 +125,7 @@ def fetch(
         sent["Content-Type"] = content_type
     with _connected(parts.hostname, port, may, deadline) as plain, _secured(plain, parts, deadline, ca_pem) as sock:
         connection = http.client.HTTPConnection(parts.hostname, port)
-        connection.sock = _InTime(sock, deadline)
+        connection.sock = InTime(sock, deadline)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET" if body is None else "POST", target, body, sent)
         response = connection.getresponse()
@@ -147,7 +148,7 @@ def _content(response: http.client.HTTPResponse, most: int) -> bytes:
 
 def _connected(host: str, port: int, may: Allowed, deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers and may be asked."""
-    addresses = [address for address in _resolved(host, port, deadline) if may.takes(address[1][0], port)]
+    addresses = [address for address in resolved(host, port, deadline) if may.takes(address[1][0], port)]
     problem: OSError = FetchError(f"{host} has no address that may be reached.")
     for family, address in addresses:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -162,8 +163,12 @@ def _connected(host: str, port: int, may: Allowed, deadline: Deadline) -> socket
     raise problem
 
 
-def _resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
-    """The addresses of a host, once each; the system's resolver knows no deadline, so it runs beside."""
+def resolved(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
+    """The addresses of a host, once each; the system's resolver knows no deadline, so it runs beside.
+
+    Raises:
+        OSError: there is none in time.
+    """
     if hosts.is_literal(host):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return [(family, address) for family, _, _, _, address in found]
@@ -193,11 +198,17 @@ def _secured(sock: socket.socket, parts: Any, deadline: Deadline, ca_pem: str) -
     return ssl.create_default_context(cadata=ca_pem or None).wrap_socket(sock, server_hostname=parts.hostname)
 
 
-class _InTime:
-    """A socket for `http.client`, all of whose calls end by one deadline."""
+class InTime:
+    """A socket for `http.client`, all of whose calls end by one deadline.
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock, self._deadline = sock, deadline
+    Args:
+        sock: connected.
+        deadline: of all calls.
+        most: how many bytes are read at most; then reading raises `ValueError`.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: Deadline, most: float = math.inf) -> None:
+        self._sock, self._deadline, self._most = sock, deadline, most
 
     def sendall(self, content: bytes) -> None:
         """Send, in the time that is left."""
@@ -206,16 +217,16 @@ class _InTime:
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         """The answer as a file."""
-        return io.BufferedReader(_Reader(self._sock, self._deadline))
+        return io.BufferedReader(_Reader(self._sock, self._deadline, self._most))
 
     def close(self) -> None:
         """Leave the socket to whoever opened it."""
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline, most: float) -> None:
         super().__init__()
-        self._sock, self._deadline = sock, deadline
+        self._sock, self._deadline, self._most, self._left = sock, deadline, most, most
 
     def readable(self) -> bool:
         """Say that it is."""
@@ -224,4 +235,8 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read what is there, in the time that is left."""
         self._sock.settimeout(self._deadline.left())
-        return self._sock.recv_into(buffer)
+        count = self._sock.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise ValueError(f"It is longer than {self._most} bytes.")
+        return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ Settings = Any  # those of `config`, which imports this module
 _LEAST_PASSPHRASE, _LEAST_DIFFERENT = 8, 5
 _PASSPHRASES = ("key_passphrase", "backup_passphrase", "reminder_secret")
 _ADDRESSES = ("public_url", "ocsp_url")
+_MOST_RESOLVERS = 3
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _RULES = (
@@ -36,6 +38,8 @@ _RULES = (
     ("test_secret_access_key", r"([!-~]{8,128})?", "8 to 128 characters of ASCII without spaces"),
     ("clock_url", r"(https://[!-~]{1,500})?", "an https URL"),
     ("port", r"0|[1-9][0-9]{0,4}", "a port from 1 to 65535, or 0 for any free one"),
+    ("acme_http_port", r"[1-9][0-9]{0,4}", "a port from 1 to 65535"),
+    ("acme_tls_port", r"[1-9][0-9]{0,4}", "a port from 1 to 65535"),
     ("host", _IPV4, "an IPv4 address"),
     ("workers", r"([1-9]|[1-5][0-9]|6[0-4])?", "a number from 1 to 64"),
     ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
@@ -61,6 +65,8 @@ _RANGES = (
     ("port", 0, 65535),
     ("acme_pending_orders", 1, 100_000),
     ("acme_failed_validations", 1, 100_000),
+    ("acme_http_port", 1, 65535),
+    ("acme_tls_port", 1, 65535),
     ("pending_seconds", 30, 900),
     ("ocsp_signatures", 10, 100_000),
     ("audit_file_megabytes", 1, 1000),
@@ -81,9 +87,33 @@ def broken(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, least, most in _RANGES:
         if not least <= int(getattr(settings, name)) <= most:
             yield name, f"from {least} to {most}"
+    yield from _broken_addresses(settings)
+
+
+def _broken_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in _ADDRESSES:
         if not _is_address(getattr(settings, name) or settings.base_url):
             yield name, "an http or https address without query"
+    if not all(map(_is_server, settings.acme_resolvers)) or len(settings.acme_resolvers) > _MOST_RESOLVERS:
+        yield "acme_resolver", "up to three DNS servers as HOST:PORT with commas between them"
+    if settings.acme_source_address and not _is_ip_address(settings.acme_source_address):
+        yield "acme_source_address", "an IP address"
+
+
+def _is_server(text: str) -> bool:
+    """Return whether a text is a host and a port, such as `10.0.0.53:53`, `[fd00::53]:53` or `dns.example:53`."""
+    host, _, port = text.rpartition(":")
+    is_ipv6 = host[:1] == "[" and host[-1:] == "]" and _is_ip_address(host[1:-1])
+    is_port = re.fullmatch("[1-9][0-9]{0,4}", port, re.ASCII) is not None and int(port) < 1 << 16
+    return is_port and (is_ipv6 or re.fullmatch("[A-Za-z0-9_.-]{1,253}", host, re.ASCII) is not None)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MOST_CONTACTS, MOST_CONTACT = 10, 254
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$&'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ATTEMPTS = 8
-_CREATED = "CreateAcmeAccount"
 
 
 def create(visit: Visit) -> Answer:
@@ -62,7 +61,7 @@ def create(visit: Visit) -> Answer:
     )
     principal = binding.principal if binding else visit.directory.principal
     try:
-        with visit.recorded(_CREATED, account, principal) as entry:
+        with visit.recorded("CreateAcmeAccount", account, principal) as entry:
             shown = {"directory": visit.directory.name, "account": account.acme_id, "binding": account.binding}
             entry.begin(shown, [visit.directory.ca_arn])
             if binding is not None:

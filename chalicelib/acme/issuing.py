@@ -44,8 +44,8 @@ def principal_of(directory: AcmeDirectory, binding: AcmeBinding | None) -> str:
 
 def told(order: AcmeOrder) -> dict[str, Any]:
     """Return what the audit record has of an order."""
-    names = [each.value for each in order.identifiers[:20]]
-    return {"account": order.acme_id, "order": order.order_id, "identifiers": names, "profile": order.profile}
+    names = ", ".join(each.value for each in order.identifiers[:20])
+    return {"account": order.acme_id, "order": order.order_id, "names": names, "profile": order.profile}
 
 
 def issue(

@@ -139,7 +139,7 @@ class ChallengeResponder:
         return Handler
 
     def _serve_web(self) -> None:
-        self._web.serve_forever(0.05)
+        self._web.serve_forever(0.01)
 
     def _serve_udp(self) -> None:
         while True:

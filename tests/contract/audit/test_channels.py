@@ -82,6 +82,7 @@ LOOKING = {
     *(f"{kind} {each}" for kind in ("principal", "role", "oidc-provider") for each in ("list", "show")),
     *("principal policy get", "role policy get", "role trust get"),
     *("trust list", "trust root"),
+    *(f"acme {each} list" for each in ("directory", "eab", "account", "order")),
 }
 
 # the command

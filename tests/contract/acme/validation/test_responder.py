@@ -6,7 +6,6 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 
 import dns.message
 import dns.query
@@ -16,15 +15,6 @@ from cryptography import x509
 
 from tests.support.acme_certificates import ACME_IDENTIFIER, ACME_TLS_1, acme_identifier
 from tests.support.challenge_responder import ChallengeResponder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def responder() -> Iterator[ChallengeResponder]:
-    with ChallengeResponder() as made:
-        yield made
 
 
 def test_http_serves_the_key_authorization_of_a_token(responder: ChallengeResponder) -> None:
