@@ -19,7 +19,8 @@ COMPOSED = {f"{verb}{owner}Policy" for verb in ("Put", "Delete") for owner in ("
 
 def names() -> set[str]:
     """What operations, forms, commands and schedules are recorded as."""
-    callers = r"@recorded|visit\.recorded|recording_it\(\s*rt|recording\.(?:done|operation|recorded)\(\s*[a-z.]+(?:, [a-z.]*caller)?"
+    callers = r"@recorded|visit\.recorded|recording_it\(\s*rt"
+    callers += r"|recording\.(?:done|operation|recorded)\(\s*[a-z.]+(?:, [a-z.]*caller)?"
     recorded = re.compile(rf'(?:{callers})[(,]\s*"([A-Z]\w+)"')
     sources = (path.read_text() for path in ROOT.rglob("*.py"))
     found = {name for text in sources for name in recorded.findall(text)}
