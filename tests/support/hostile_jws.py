@@ -113,6 +113,7 @@ def _rsa(change: Callable[[bytes], bytes] = bytes, **members: Any) -> Callable[[
 
 
 MALFORMED, ALGORITHM, KEY = "malformed", "badSignatureAlgorithm", "badPublicKey"
+ORDER_8 = jose.encode(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))
 HOSTILE: dict[str, Hostile] = {
     # the body
     "no body": Hostile(lambda: b"", MALFORMED, "not JSON"),
@@ -228,6 +229,8 @@ HOSTILE: dict[str, Hostile] = {
     ),
     "X25519": Hostile(_jwk(key("EdDSA"), crv="X25519"), KEY, "crv"),
     "Ed25519 point of small order": Hostile(_jwk(key("EdDSA"), x=jose.encode(b"\1" + bytes(31))), KEY, "Ed25519"),
+    "Ed25519 point of order 4": Hostile(_jwk(key("EdDSA"), x=jose.encode(bytes(32))), KEY, "Ed25519"),
+    "Ed25519 point of order 8": Hostile(_jwk(key("EdDSA"), x=ORDER_8), KEY, "Ed25519"),
     "Ed25519 point off the curve": Hostile(_jwk(key("EdDSA"), x=jose.encode(b"\2" + bytes(31))), KEY, "Ed25519"),
     "Ed25519 point not canonical": Hostile(_jwk(key("EdDSA"), x=jose.encode(b"\xff" * 32)), KEY, "Ed25519"),
     "RSA of 1024 bits": Hostile(_rsa(n=_number((1 << 1023) + 1)), KEY, "2048 to 4096 bits"),

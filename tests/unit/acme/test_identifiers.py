@@ -80,6 +80,7 @@ REFUSED = [
     ("dns", "xn--" + "m\u00dcnchen".encode("punycode").decode(), "malformed", "A-label"),
     ("dns", "xn--" + "mu\u0308nchen".encode("punycode").decode(), "malformed", "A-label"),
     ("dns", "xn--" + "a\u2028b".encode("punycode").decode(), "malformed", "A-label"),
+    ("dns", "xn---tda.example", "malformed", "A-label"),
     ("dns", "xn--a.example", "malformed", "A-label"),
     ("ip", "", "malformed", "not an IP address"),
     ("ip", "a.example.test", "malformed", "not an IP address"),
