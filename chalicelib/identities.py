@@ -106,7 +106,7 @@ class OidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenKey:
-    """The one key that seals the session tokens of a home; it belongs to no account.
+    """The one key that seals the session tokens of a home, and from which secrets derive; it belongs to no account.
 
     Attributes:
         sealed: 32 bytes, sealed by the keystore.

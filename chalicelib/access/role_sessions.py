@@ -1,7 +1,6 @@
 """Sessions of roles: access keys that expire soon, and the session tokens that hold them.
 
-The home's token key seals each token. A process reads that key at most once in `principals.KNOWN_FOR`, and opens it
-with the keystore. So an invented token costs one decryption, and no call of KMS.
+The home's token key seals each token; see `token_key`. So an invented token costs one decryption, and no call of KMS.
 
 Source: docs/adr/0006-session-tokens-are-sealed.md; RFC 5116 section 5.1 (AES-GCM).
 """
@@ -12,18 +11,15 @@ import base64
 import binascii
 import json
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from chalicelib.access import access_keys, principals
+from chalicelib.access import access_keys, principals, token_key
 from chalicelib.access.access_keys import Credential
-from chalicelib.identities import ADMINISTRATOR, OidcProvider, Role, Session, TokenKey
-from chalicelib.store import ConflictError
+from chalicelib.identities import ADMINISTRATOR, OidcProvider, Role, Session
 
 if TYPE_CHECKING:
     from chalicelib.identities import AccessKey
@@ -34,7 +30,6 @@ MAX_TOKEN_CHARACTERS = 8192
 SKEW = timedelta(minutes=5)  # between the clocks of two machines
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
-_CONTEXT = "token-key"
 
 
 class Opened(NamedTuple):
@@ -117,7 +112,7 @@ def source_of(key: AccessKey) -> tuple[str, str, str]:
 
 
 def _seal(rt: Runtime, opened: Opened) -> str:
-    cipher = _cipher(rt) or _made_cipher(rt)
+    cipher = token_key.made(rt).cipher
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return base64.urlsafe_b64encode(_VERSION + nonce + cipher.encrypt(nonce, _encode(opened), _VERSION)).decode()
 
@@ -134,9 +129,9 @@ def opened(rt: Runtime, token: str) -> Opened | None:
     # The same bytes have several spellings in base64.
     if sealed[:1] != _VERSION or len(content) < 16 or base64.urlsafe_b64encode(sealed).decode() != token:
         return None
-    cipher = _cipher(rt)
+    key = token_key.known(rt)
     try:
-        return None if cipher is None else _decode(cipher.decrypt(nonce, content, _VERSION))
+        return None if key is None else _decode(key.cipher.decrypt(nonce, content, _VERSION))
     except InvalidTag:
         return None
 
@@ -174,27 +169,3 @@ def _decode(content: bytes) -> Opened:
         policy=found["policy"],
     )
     return Opened(Credential(*found["key"]), session)
-
-
-def _cipher(rt: Runtime) -> AESGCM | None:
-    """Return the token key in a form whose `repr` does not show it; None if there is none yet."""
-    found: AESGCM | None = principals.remembered(rt, (_CONTEXT,), lambda: _read_cipher(rt))
-    if found is None:
-        principals.forget(rt, _CONTEXT)
-    return found
-
-
-def _read_cipher(rt: Runtime) -> AESGCM | None:
-    key = rt.store.get_entity(TokenKey, "", "1")
-    return None if key is None else AESGCM(rt.keys.unseal(key.sealed, _CONTEXT))
-
-
-def _made_cipher(rt: Runtime) -> AESGCM:
-    """Create the token key; processes that do so at the same time agree on one."""
-    sealed = rt.keys.seal(AESGCM.generate_key(256), _CONTEXT)
-    with suppress(ConflictError):
-        rt.store.put_entity(TokenKey(sealed=sealed, created_at=rt.now()))
-    cipher = _cipher(rt)
-    if cipher is None:
-        raise ConflictError("The token key was deleted while it was being made.")
-    return cipher

@@ -30,6 +30,7 @@ DNS, IP = "dns", "ip"
 MOST = 100
 _MOST_TEXT = 1000
 _WILDCARD = "*."
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # which some scripts need (RFC 5892 appendix A)
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _PATTERN_LABEL = re.compile(r"(?=.{1,63}$)[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?", re.ASCII)
 _WITHIN_LABEL, _ANY_LABELS = "[a-z0-9_-]*", r"(?:\*|[a-z0-9_-]+)(?:\.[a-z0-9_-]+)*"
@@ -110,7 +111,7 @@ def _ask_for_a_labels(text: str) -> str:
 
 
 def _is_usual_label(label: str) -> bool:
-    """Tell whether a label that begins with xn-- is the Punycode of other letters in their one spelling."""
+    """Tell whether a label with xn-- is the Punycode of characters of other scripts, in their one spelling."""
     if not label.startswith("xn--"):
         return True
     try:
@@ -118,8 +119,8 @@ def _is_usual_label(label: str) -> bool:
         again = decoded.encode("punycode").decode()
     except (UnicodeError, ValueError, OverflowError):
         return False
-    is_spelled_once = unicodedata.normalize("NFC", decoded).lower() == decoded
-    return not decoded.isascii() and is_spelled_once and again == label[4:]
+    is_spelled_once = again == label[4:] and unicodedata.normalize("NFC", decoded).lower() == decoded
+    return not decoded.isascii() and is_spelled_once and decoded.translate(_JOINERS).isprintable()
 
 
 def _address(text: str) -> str:

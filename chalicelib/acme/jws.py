@@ -247,9 +247,9 @@ def external_account(
     _check_nested(signed, what, url)
     if public_key(_object(f"The payload of the {what}", signed.payload)) != account_key:
         raise AcmeProblem("malformed", f"The payload of the {what} must be the key of the request.")
-    key = mac_key(signed.kid)
-    mac = hmac.digest(key or secrets.token_bytes(32), signed.signing_input, MAC_ALGORITHMS[signed.alg])
-    if not hmac.compare_digest(mac, signed.signature) or not key:
+    key = mac_key(signed.kid) or secrets.token_bytes(32)
+    mac = hmac.digest(key, signed.signing_input, MAC_ALGORITHMS[signed.alg])
+    if not hmac.compare_digest(mac, signed.signature):
         raise AcmeProblem("unauthorized", _WRONG_MAC)
     return signed.kid
 

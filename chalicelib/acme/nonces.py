@@ -1,6 +1,7 @@
 """Nonces that need no store until they are used: the time and random octets, authenticated with a key of the home.
 
-Any process of the home makes and checks them. Whoever accepts one records it until it expires, so that it counts once.
+Any process of the home makes and checks them, with the secret `access.token_key.derived(rt, "acme-nonce")`. Whoever
+accepts one records it until it expires, so that it counts once.
 
 Source: RFC 8555 section 6.5; RFC 2104; RFC 4086.
 """
