@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chalicelib import errors, logs, rates
+from chalicelib.access import token_key
 from chalicelib.acme import (
     accounts,
     authorizations,
@@ -24,7 +25,6 @@ from chalicelib.acme import (
     nonces,
     orders,
     renewal_info,
-    secret,
 )
 from chalicelib.acme.problems import AcmeProblem, not_found
 from chalicelib.acme.visit import Answer, Visit
@@ -158,7 +158,7 @@ def _answered(visit: Visit) -> Answer:
         raise AcmeProblem("malformed", "This resource takes POST alone.", status=405, headers={"Allow": "POST"})
     signed = jws.parse(visit.request.header("content-type") or "", visit.request.body)
     jws.check_url(signed, visit.own_url)
-    until = nonces.check(secret.of_nonces(visit.rt), signed.nonce, visit.rt.now())
+    until = nonces.check(_secret(visit.rt), signed.nonce, visit.rt.now())
     visit = visit._replace(signed=signed)
     if signed.jwk is not None:
         return _by_key(visit, resource, signed, until)
@@ -189,6 +189,11 @@ def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     if account.status != "valid":
         raise AcmeProblem("unauthorized", f"The account is {account.status}.")
     return account
+
+
+def _secret(rt: Runtime) -> bytes:
+    """The secret that authenticates nonces."""
+    return token_key.derived(rt, "acme-nonce")
 
 
 def _use(rt: Runtime, nonce: str, until: datetime) -> None:
@@ -233,7 +238,7 @@ def _response(rt: Runtime, visit: Visit | None, request: WireRequest, found: Ans
         headers["Link"] = ", ".join(links)
         if request.method == "POST" or visit.resource == "new-nonce":
             try:
-                headers["Replay-Nonce"] = nonces.make(secret.of_nonces(rt), rt.now())
+                headers["Replay-Nonce"] = nonces.make(_secret(rt), rt.now())
             except Exception:  # noqa: BLE001  the answer stands without one
                 logs.log_exception("nonce_not_made")
     if isinstance(found.body, bytes):
