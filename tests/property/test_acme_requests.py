@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chalicelib import jose
 from chalicelib.acme import ari, identifiers, jws, nonces
-from chalicelib.acme.identifiers import Identifier
 from chalicelib.acme.problems import AcmeProblem
+from chalicelib.acme_records import Identifier
 from tests.support.acme_keys import ACCOUNT_URL, CONTENT_TYPE, NONCE, URL, body, key, mac_jws
 
 SECRET = b"s" * 32

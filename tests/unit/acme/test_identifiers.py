@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.acme import identifiers
-from chalicelib.acme.identifiers import Identifier
 from chalicelib.acme.problems import AcmeProblem
+from chalicelib.acme_records import Identifier
 from chalicelib.pki.asn1 import der, oids
 from tests.support.pki_forge import alternative_names, attribute, common, csr, dns, name, spki
 
