@@ -20,6 +20,7 @@ from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import general_names, names
+from chalicelib.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DNS, IP = "dns", "ip"
 MOST = 100
 _MOST_TEXT = 1000
+_MOST_SUGGESTED = 100  # characters: the cost of Punycode grows with their square
 _WILDCARD = "*."
 _JOINERS = dict.fromkeys((0x200C, 0x200D))  # which some scripts need (RFC 5892 appendix A)
 _MAPPED = IPv6Network("::ffff:0:0/96")
@@ -97,7 +99,7 @@ def _dns_name(text: str) -> str:
     if hosts.is_literal(host):
         raise AcmeProblem("malformed", "An IP address must be an identifier of the type ip.")
     if len(name) > 253 or not hosts.is_host_name(host):
-        raise AcmeProblem("malformed", f"'{text[:100]}' is not a DNS name.")
+        raise AcmeProblem("malformed", f"'{printable(text[:100])}' is not a DNS name.")
     if bad := next((label for label in host.split(".") if not _is_usual_label(label)), ""):
         raise AcmeProblem("malformed", f"The label '{bad}' is not an A-label: xn-- and the Punycode of a name.")
     return name
@@ -105,9 +107,11 @@ def _dns_name(text: str) -> str:
 
 def _ask_for_a_labels(text: str) -> str:
     """Say how a name of another script is written; the A-label is right if the U-label is (RFC 5891 section 4.4)."""
-    labels = unicodedata.normalize("NFKC", text[:253]).lower().replace("\u3002", ".").split(".")
-    name = ".".join(each if each.isascii() else f"xn--{each.encode('punycode').decode()}" for each in labels)
-    return f"A DNS name of another script must be in A-labels: {name}."
+    name = unicodedata.normalize("NFKC", text[:_MOST_SUGGESTED]).lower().replace("\u3002", ".")
+    if len(name) >= _MOST_SUGGESTED:
+        return "A DNS name of another script must be in A-labels."
+    labels = (each if each.isascii() else f"xn--{each.encode('punycode').decode()}" for each in name.split("."))
+    return f"A DNS name of another script must be in A-labels: {printable('.'.join(labels))}."
 
 
 def _is_usual_label(label: str) -> bool:
@@ -128,7 +132,7 @@ def _address(text: str) -> str:
     try:
         address = ip_address(text[:100])
     except ValueError:
-        raise AcmeProblem("malformed", f"'{text[:100]}' is not an IP address.") from None
+        raise AcmeProblem("malformed", f"'{printable(text[:100])}' is not an IP address.") from None
     if "%" in text:
         raise AcmeProblem("malformed", "An IP address must not have a zone.")
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
@@ -162,7 +166,9 @@ def check_pattern(text: str) -> str:
         raise ValueError(_ask_for_a_labels(pattern))
     labels = pattern.split(".")
     if len(pattern) > 253 or not all(map(_PATTERN_LABEL.fullmatch, labels)):
-        raise ValueError(f"'{text[:100]}' is not a pattern, such as a.example.com, *.example.com or 10.0.0.0/8.")
+        raise ValueError(
+            f"'{printable(text[:100])}' is not a pattern, such as a.example.com, *.example.com or 10.0.0.0/8."
+        )
     if any(label.count("*") > 1 for label in labels):
         raise ValueError("A label of a pattern has at most one asterisk.")
     if not labels[-1].strip("*"):
@@ -176,7 +182,7 @@ def _check_network(pattern: str) -> str:
     try:
         network = ip_network(pattern)
     except ValueError as error:
-        raise ValueError(f"'{pattern[:100]}' is not a range of addresses: {error}.") from None
+        raise ValueError(f"'{printable(pattern[:100])}' is not a range of addresses: {error}.") from None
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         raise ValueError("Write a range of IPv4 addresses as one, such as 10.0.0.0/8.")
     return str(network)

@@ -210,4 +210,25 @@ KNOWN = (
         "            pass\n",
         "tests/faults/test_lost_intents.py::test_power_cut_takes_no_answer_back",
     ),
+    Mutant(
+        "an ACME account's key may be a point of small order",
+        "chalicelib/jose.py",
+        " or y in _SMALL_ORDER",
+        "",
+        "tests/unit/acme/test_jws.py::test_hostile_request_is_refused",
+    ),
+    Mutant(
+        "an A-label has several spellings",
+        "chalicelib/acme/identifiers.py",
+        "again == label[4:] and ",
+        "",
+        "tests/unit/acme/test_identifiers.py::test_identifier_is_refused",
+    ),
+    Mutant(
+        "a nonce is accepted when the record of its use expires",
+        "chalicelib/acme/nonces.py",
+        " < made_at + LIFETIME",
+        " <= made_at + LIFETIME",
+        "tests/unit/acme/test_nonces.py::test_nonce_of_another_time_is_refused",
+    ),
 )

@@ -74,6 +74,8 @@ REFUSED = [
     ("dns", "straße.example", "malformed", "xn--strae-oqa.example"),
     ("dns", "münchen\u3002example", "malformed", "xn--mnchen-3ya.example"),
     ("dns", "\ud800.example", "malformed", "A-labels"),
+    ("dns", "ü" * 100, "malformed", "A-labels."),
+    ("dns", "a\x1b[2Jb.test", "malformed", r"'a\u{1b}[2Jb.test'"),
     ("dns", "xn--.example", "malformed", "not a DNS name"),
     ("dns", "xn--abc-.example", "malformed", "DNS name"),
     ("dns", "xn--99999999.example", "malformed", "A-label"),
