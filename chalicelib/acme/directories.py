@@ -229,6 +229,10 @@ def _check_profile(rt: Runtime, owner: str, profile: Profile) -> None:
         (len(profile.description) > MOST_DESCRIPTION, f"A description has at most {MOST_DESCRIPTION} characters."),
         (not is_known, f"There is no template or issuing preset {profile.template[:64]}."),
         (template is not None and template.is_ca, "ACME issues no certificates of CAs."),
+        (
+            template is not None and template.from_csr,
+            "ACME validates names alone: a template that takes other extensions of the CSR is refused.",
+        ),
     ):
         if is_wrong:
             raise AcmeError("profiles", text)

@@ -231,6 +231,11 @@ def csr_identifiers(csr_der: bytes) -> tuple[tuple[Identifier, ...], Certificate
     return tuple(sorted(found)), request
 
 
+def alternative_names(csr_der: bytes) -> frozenset[Identifier]:
+    """Return the identifiers among the subject alternative names of a CSR that `csr_identifiers` has read."""
+    return frozenset(_alternative_identifiers(csrs.parse_csr_der(csr_der)))
+
+
 def _subject_identifiers(request: CertificateRequest) -> Iterator[Identifier]:
     for oid, text in names.parse_name(der.read(request.subject_der)):
         if oid != oids.COMMON_NAME:

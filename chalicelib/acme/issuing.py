@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
+from chalicelib.acme import identifiers
 from chalicelib.acme.problems import AcmeProblem
 from chalicelib.api.client import Client
 from chalicelib.audit import notes
@@ -18,6 +19,7 @@ from chalicelib.ca import find, state
 from chalicelib.identities import SIGNET
 from chalicelib.operations import certificates, issuing_presets
 from chalicelib.pki.asn1 import pem
+from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError, StoreError
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Runtime
 
-REPLACED = "SUPERSEDED"
+_PASSTHROUGH = "_APIPassthrough"
 COMPROMISED = "CERTIFICATE_AUTHORITY_COMPROMISE"
 # How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
 _TYPES = {
@@ -107,7 +109,7 @@ def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[st
     """Build the request to IssueCertificate.
 
     Raises:
-        AcmeProblem: the CA or the profile is gone.
+        AcmeProblem: the CA or the profile is gone; `badCSR`: the template cannot add names that the CSR lacks.
     """
     profile = next((each for each in directory.profiles if each.name == order.profile), None)
     ca = rt.store.get_certificate_authority(directory.ca_arn, cached=True)
@@ -118,10 +120,10 @@ def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[st
         "CertificateAuthorityArn": directory.ca_arn,
         "Csr": pem.encode(order.csr_der, "CERTIFICATE REQUEST").encode(),
         "SigningAlgorithm": ca.configuration["SigningAlgorithm"],
-        "TemplateArn": _template_arn(rt, directory, profile),
         "Validity": {"Type": "ABSOLUTE", "Value": int(ends.timestamp())},
         "IdempotencyToken": order.order_id,
     }
+    request |= _template(rt, directory, profile, order)
     if begins is not None:
         request["ValidityNotBefore"] = {"Type": "ABSOLUTE", "Value": int(begins.timestamp())}
     return request
@@ -136,11 +138,28 @@ def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> t
     return begins, ends if last is None else min(ends, last)
 
 
-def _template_arn(rt: Runtime, directory: AcmeDirectory, profile: Profile) -> str:
+def _template(rt: Runtime, directory: AcmeDirectory, profile: Profile, order: AcmeOrder) -> dict[str, Any]:
+    """Return the members that name the template, and the order's names if the CSR has one in its subject alone."""
     preset = issuing_presets.named(rt, directory.owner, profile.template)
-    if preset is not None:
-        return issuing_presets.arn_of(rt, preset)
-    return str(arns.TemplateArn(arns.partition_of(rt.settings.region), profile.template))
+    if set(order.identifiers) <= identifiers.alternative_names(order.csr_der):
+        return {"TemplateArn": issuing_presets.arn_of(rt, preset) if preset else _arn(rt, profile.template)}
+    name = next((each for each in (profile.template, f"{profile.template}{_PASSTHROUGH}") if _takes_names(each)), "")
+    if preset is not None or not name:
+        raise AcmeProblem("badCSR", "The CSR must have the names of the order as subject alternative names.")
+    kinds = {"dns": "DnsName", "ip": "IpAddress"}
+    names = [{kinds[each.type]: each.value} for each in order.identifiers]
+    return {
+        "TemplateArn": _arn(rt, name),
+        "ApiPassthrough": {"Extensions": {"SubjectAlternativeNames": names}},
+    }
+
+
+def _takes_names(template: str) -> bool:
+    return template in TEMPLATES and TEMPLATES[template].from_api
+
+
+def _arn(rt: Runtime, template: str) -> str:
+    return str(arns.TemplateArn(arns.partition_of(rt.settings.region), template))
 
 
 # what follows

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from tests.support.acme_calls import AcmeClient, b64, csr, made_binding, made_directory
 from tests.support.authority_steps import active_root
@@ -55,3 +59,15 @@ def test_csr_with_other_names_leaves_the_order_ready(client: AcmeClient) -> None
     assert (refused.status, refused.kind) == (400, "badCSR")
     assert client.post(order.headers["Location"]).body["status"] == "ready"
     assert client.finalize(order).body["status"] == "valid"
+
+
+def test_name_in_the_common_name_alone_becomes_a_subject_alternative_name(client: AcmeClient) -> None:
+    order = client.order("a.example.test")
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a.example.test")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    done = client.post(order.body["finalize"], {"csr": b64(request.public_bytes(Encoding.DER))})
+    assert done.body["status"] == "valid", done.body
+    leaf = x509.load_pem_x509_certificates(client.post(done.body["certificate"]).raw)[0]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["a.example.test"]
