@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # How a request proves who sends it: not at all, by the key in it, by the account that it names, or by either.
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
-MOST_AT_ONCE = 4  # requests of an account that a process works on
+MOST_AT_ONCE = 8  # requests of an account that a process works on
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
 _TURN = threading.Lock()
 _working: dict[str, int] = {}
