@@ -5,16 +5,15 @@ Source: RFC 8555 sections 7.4.2 and 7.6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.acme import authorizations, issuing, jws, renewal_info
+from chalicelib.acme import authorizations, issued, issuing, jws
 from chalicelib.acme.problems import AcmeProblem, not_found
 from chalicelib.acme.visit import Answer
-from chalicelib.acme_records import Identifier
 from chalicelib.ca import find
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.x509 import keys
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.acme.visit import Visit
+    from chalicelib.acme_records import Identifier
     from chalicelib.records import Certificate
 
 # RFC 5280 section 5.3.1: what a subscriber may say, as RevokeCertificate has it.
@@ -67,7 +67,7 @@ def _chains(visit: Visit, certificate: Certificate) -> list[tuple[bytes, ...]]:
 
 def _own(visit: Visit, serial: str) -> Certificate:
     """Return an issued certificate of the account."""
-    for ca in renewal_info.authorities(visit.rt, visit.directory):
+    for ca in issued.authorities(visit.rt, visit.directory):
         found = visit.rt.store.get_certificate(ca.arn, _serial(serial))
         if found is not None and found.requested_by == visit.owner.requested_by and found.certificate_der:
             return found
@@ -108,7 +108,7 @@ def _certificate(visit: Visit, encoded: bytes) -> Certificate:
         serial_number = parsed.serial_number
     except ValueError:
         raise AcmeProblem("malformed", "The certificate must be a DER-encoded certificate.") from None
-    for ca in renewal_info.authorities(visit.rt, visit.directory):
+    for ca in issued.authorities(visit.rt, visit.directory):
         found = visit.rt.store.get_certificate(ca.arn, serial_number) if 0 < serial_number < 1 << 160 else None
         if found is not None and found.certificate_der == encoded:
             return found
@@ -124,7 +124,7 @@ def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
         raise AcmeProblem("unauthorized", "The key that signed is not that of the certificate.")
     if certificate.requested_by == visit.owner.requested_by:
         return visit.owner.acme_id
-    if not _is_authorized(visit, identifiers_of(certificate)):
+    if not _is_authorized(visit, issued.identifiers_of(certificate)):
         raise AcmeProblem("unauthorized", "The account is not authorized for all names of the certificate.")
     if reason == _KEY_COMPROMISE:  # it bars the key from the account's CAs
         raise AcmeProblem("unauthorized", "Only its account or its key can say that a key is compromised.")
@@ -136,21 +136,3 @@ def _is_authorized(visit: Visit, named: Sequence[Identifier]) -> bool:
     found = visit.rt.store.acme_authorizations_for(visit.owner.acme_id, names)
     now = visit.rt.now()
     return bool(named) and all(each and authorizations.status_of(each, now) == "valid" for each in found)
-
-
-def identifiers_of(certificate: Certificate) -> tuple[Identifier, ...]:
-    """Return the identifiers of a certificate: its DNS names and addresses; none if it has a name of another kind."""
-    parsed = x509.load_der_x509_certificate(certificate.certificate_der or b"")
-    try:
-        names: Any = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    found: list[Identifier] = []
-    for name in names:
-        if isinstance(name, x509.DNSName):
-            found.append(Identifier("dns", name.value.lower()))
-        elif isinstance(name, x509.IPAddress):
-            found.append(Identifier("ip", str(name.value)))
-        else:
-            return ()
-    return tuple(dict.fromkeys(found))

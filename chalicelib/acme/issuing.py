@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.acme import identifiers
+from chalicelib.acme import identifiers, issued
 from chalicelib.acme.problems import AcmeProblem
 from chalicelib.api.client import Client
 from chalicelib.audit import notes
@@ -72,10 +72,10 @@ def issue(
     )
     try:
         request = _request(rt, directory, order)
-        issued = Client(rt, caller).call("IssueCertificate", **request)
+        answer = Client(rt, caller).call("IssueCertificate", **request)
     except (errors.ApiError, AcmeProblem) as error:
         return _refused(rt, order, error)
-    order = _ended(rt, order, status="valid", certificate_arn=issued["CertificateArn"])
+    order = _ended(rt, order, status="valid", certificate_arn=answer["CertificateArn"])
     _revoke_replaced(rt, directory, order)
     return order
 
@@ -167,9 +167,7 @@ def _arn(rt: Runtime, template: str) -> str:
 
 def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> None:
     """Revoke the certificate that an order replaces, if its CA is compromised; a failure leaves the order as it is."""
-    from chalicelib.acme import renewal_info
-
-    replaced = renewal_info.certificate_of(rt, directory, order.replaces) if order.replaces else None
+    replaced = issued.certificate_of(rt, directory, order.replaces) if order.replaces else None
     if replaced is None or replaced.ca_arn not in directory.compromised or replaced.revoked_at is not None:
         return
     try:
