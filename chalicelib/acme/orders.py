@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 PAGE = 50
+_MOST_CURSOR = 100  # characters; an order's id is shorter
 _DAY = timedelta(days=1)
 _TIMES = ("notBefore", "notAfter")
 _ATTEMPTS = 4
@@ -82,7 +83,7 @@ def list_orders(visit: Visit) -> Answer:
     if visit.ids[0] != visit.owner.acme_id:
         raise AcmeProblem("unauthorized", "This is another account's URL.")
     query = parse_qs(visit.request.query, max_num_fields=5)
-    after = query.get("cursor", [""])[0]
+    after = query.get("cursor", [""])[0][:_MOST_CURSOR]
     page = visit.rt.store.list_acme_orders(visit.owner.acme_id, limit=PAGE + 1, after=after)
     links: tuple[str, ...] = ()
     if len(page) > PAGE:

@@ -47,6 +47,7 @@ Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
 MOST_AT_ONCE = 8  # requests of an account that a process works on
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
+_MOST_ID = 200  # characters; longer than any id, and short enough for a key of the table
 _TURN = threading.Lock()
 _working: dict[str, int] = {}
 
@@ -142,7 +143,7 @@ def _visit(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Visi
 
 
 def _resource_of(path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    for name, parts in _BY_LENGTH.items():
+    for name, parts in _BY_LENGTH.items() if max(map(len, path), default=0) <= _MOST_ID else ():
         if len(parts) == len(path) and all(part in {"*", given} for part, given in zip(parts, path, strict=True)):
             return name, tuple(given for part, given in zip(parts, path, strict=True) if part == "*")
     raise not_found("There is no such resource.")
@@ -182,7 +183,7 @@ def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     if resource.proof == "key":
         raise AcmeProblem("malformed", "This resource wants the key as 'jwk', and no 'kid'.")
     prefix = visit.url("account/")
-    acme_id = kid.removeprefix(prefix) if kid.startswith(prefix) else ""
+    acme_id = kid.removeprefix(prefix) if kid.startswith(prefix) and len(kid) - len(prefix) <= _MOST_ID else ""
     account = visit.rt.store.get_acme_account(visit.directory.directory_id, acme_id) if acme_id else None
     if account is None:
         raise AcmeProblem("accountDoesNotExist", "The 'kid' is the URL of no account of this directory.")

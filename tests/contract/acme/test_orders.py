@@ -71,3 +71,10 @@ def test_name_in_the_common_name_alone_becomes_a_subject_alternative_name(client
     leaf = x509.load_pem_x509_certificates(client.post(done.body["certificate"]).raw)[0]
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["a.example.test"]
+
+
+def test_ids_that_no_key_of_the_table_could_hold_are_not_found(client: AcmeClient) -> None:
+    for path in ("order", "authorization", "certificate", "renewal-info"):
+        got = client.post(f"{path}/{'a' * 3000}") if path != "renewal-info" else client.get(f"{path}/{'a' * 3000}")
+        assert (got.status, got.kind) == (404, "malformed")
+    assert client.post(f"account/{client.kid.rpartition('/')[2]}/orders?cursor={'~' * 3000}").body == {"orders": []}
