@@ -103,15 +103,22 @@ def test_nothing_of_a_body_is_repeated(responder: ChallengeResponder, serving: S
     assert "secret" not in str(found)
 
 
-def test_endless_body_is_left(responder: ChallengeResponder, serving: Serving) -> None:
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)],
+)
+def test_endless_answer_is_left(
+    responder: ChallengeResponder, serving: Serving, begins: bytes, goes_on: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "_SECONDS", 30)
     left = threading.Event()
 
     def endless(connection: socket.socket) -> None:
         connection.recv(65536)
         try:
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            connection.sendall(begins)
             while True:
-                connection.sendall(b"x" * 65536)
+                connection.sendall(goes_on)
         except OSError:
             left.set()
 
