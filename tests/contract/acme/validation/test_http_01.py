@@ -217,7 +217,8 @@ def test_redirect_to_itself_ends(responder: ChallengeResponder, serving: Serving
 
 
 def test_redirect_to_https_is_followed_with_any_certificate(responder: ChallengeResponder, serving: Serving) -> None:
-    context = server_context(*validation_certificate("other.example", "x"))
+    context, named = server_context(*validation_certificate("other.example", "x")), list[str | None]()
+    context.sni_callback = lambda _, name, __: named.append(name)
 
     def secured(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as sock:
@@ -232,6 +233,7 @@ def test_redirect_to_https_is_followed_with_any_certificate(responder: Challenge
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outcome, "_SECONDS", 10 if not expected else 0.5)
             assert validate("http-01", responder, http_port=first.port, tls_port=tls_port).problem == expected
+    assert named == ["b.example", "b.example", None]
 
 
 def test_redirect_to_what_is_no_tls_is_told(responder: ChallengeResponder, serving: Serving) -> None:
