@@ -109,7 +109,7 @@ def _summary(response: dns.message.Message, answer: Sequence[Any], canonical: dn
 
 def _response(name: dns.name.Name, kind: str, attempt: Attempt) -> tuple[dns.message.QueryMessage, _Server]:
     """Ask each resolver until one answers."""
-    reason = "no DNS server is configured"
+    reason = "no DNS server is known"
     for edns in (0, False):
         for server in _servers(attempt):
             attempt.count_query()

@@ -11,7 +11,9 @@ import dns.rrset
 import pytest
 
 from chalicelib.acme import validation
+from chalicelib.acme.validation import resolving
 from chalicelib.acme.validation.connecting import loopback_ports
+from chalicelib.acme.validation.outcome import Attempt
 from chalicelib.config import Settings
 from tests.support.challenge_responder import ChallengeResponder
 from tests.support.challenges import KEY_AUTHORIZATION, NAME, TOKEN, validate
@@ -115,6 +117,24 @@ def test_source_address_is_where_connections_come_from(responder: ChallengeRespo
     foreign = validate("http-01", responder, "127.0.0.1", "ip", source_address="198.51.100.1")
     assert foreign.problem == "connection"
     assert "could not be reached (Cannot assign requested address)" in foreign.detail
+
+
+@pytest.mark.parametrize(
+    ("resolver", "source", "used"),
+    [
+        ("10.0.0.53", "10.0.0.7", "10.0.0.7"),
+        ("fd12::53", "fd12::7", "fd12::7"),
+        ("10.0.0.53", "fd12::7", None),
+        ("127.0.0.1", "10.0.0.7", None),
+        ("10.0.0.53", "", None),
+    ],
+)
+def test_resolvers_are_asked_from_the_source_address_where_that_is_possible(
+    resolver: str, source: str, used: str | None
+) -> None:
+    vantage = validation.vantage(Settings(acme_resolver=resolving.host_and_port(resolver, 53)))
+    servers = resolving._servers(Attempt(vantage._replace(source_address=source)))
+    assert servers == [(resolver, 53, used)]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_resolver_may_have_a_name(responder: ChallengeResponder) -> None:
     responder.set_txt(PREFIXED, DIGEST)
     assert validate("dns-01", responder, resolvers=(f"localhost:{responder.dns_port}",)).valid
     found = validate("dns-01", responder, resolvers=("nowhere.invalid:53",))
-    assert (found.problem, found.detail) == ("dns", f"dns-01 for {NAME}: no DNS server is configured.")
+    assert (found.problem, found.detail) == ("dns", f"dns-01 for {NAME}: no DNS server is known.")
 
 
 def test_name_that_is_too_long_is_told(responder: ChallengeResponder) -> None:

@@ -103,15 +103,22 @@ def test_nothing_of_a_body_is_repeated(responder: ChallengeResponder, serving: S
     assert "secret" not in str(found)
 
 
-def test_endless_body_is_left(responder: ChallengeResponder, serving: Serving) -> None:
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)],
+)
+def test_endless_answer_is_left(
+    responder: ChallengeResponder, serving: Serving, begins: bytes, goes_on: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "_SECONDS", 30)
     left = threading.Event()
 
     def endless(connection: socket.socket) -> None:
         connection.recv(65536)
         try:
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            connection.sendall(begins)
             while True:
-                connection.sendall(b"x" * 65536)
+                connection.sendall(goes_on)
         except OSError:
             left.set()
 
@@ -210,7 +217,8 @@ def test_redirect_to_itself_ends(responder: ChallengeResponder, serving: Serving
 
 
 def test_redirect_to_https_is_followed_with_any_certificate(responder: ChallengeResponder, serving: Serving) -> None:
-    context = server_context(*validation_certificate("other.example", "x"))
+    context, named = server_context(*validation_certificate("other.example", "x")), list[str | None]()
+    context.sni_callback = lambda _, name, __: named.append(name)
 
     def secured(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as sock:
@@ -225,6 +233,7 @@ def test_redirect_to_https_is_followed_with_any_certificate(responder: Challenge
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outcome, "_SECONDS", 10 if not expected else 0.5)
             assert validate("http-01", responder, http_port=first.port, tls_port=tls_port).problem == expected
+    assert named == ["b.example", "b.example", None]
 
 
 def test_redirect_to_what_is_no_tls_is_told(responder: ChallengeResponder, serving: Serving) -> None:
