@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from chalicelib.acme import bindings, directories
 from tests.support.acme_calls import AcmeClient, b64, csr, made_binding, made_directory
 from tests.support.authority_steps import active_root
 
@@ -78,3 +79,17 @@ def test_ids_that_no_key_of_the_table_could_hold_are_not_found(client: AcmeClien
         got = client.post(f"{path}/{'a' * 3000}") if path != "renewal-info" else client.get(f"{path}/{'a' * 3000}")
         assert (got.status, got.kind) == (404, "malformed")
     assert client.post(f"account/{client.kid.rpartition('/')[2]}/orders?cursor={'~' * 1500}").body == {"orders": []}
+
+
+def test_account_without_a_binding_is_refused(rt: Runtime, client: AcmeClient) -> None:
+    refused = AcmeClient(rt, client.directory).register()
+    assert (refused.status, refused.kind) == (403, "externalAccountRequired")
+
+
+def test_revoked_binding_orders_nothing(rt: Runtime, client: AcmeClient) -> None:
+    directory = directories.find(rt, rt.settings.account_id, client.directory)
+    order = client.order("a.example.test")
+    (binding,) = bindings.of_directory(rt, directory)
+    bindings.revoke(rt, directory, binding.name)
+    for refused in (client.order("b.example.test"), client.finalize(order)):
+        assert (refused.status, refused.kind) == (403, "unauthorized")
