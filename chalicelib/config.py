@@ -54,6 +54,19 @@ class Settings:
     plain_http: str = _setting(
         "SIGNET_ALLOW_PLAIN_HTTP", "no", "whether SIGNET_HOST may be of a network, without TLS", choices=("no", "yes")
     )
+    tls_port: str = _setting(
+        "SIGNET_TLS_PORT",
+        "",
+        "port of `signet serve` for https, such as 8443; 0: any free one, for tests; default: none",
+    )
+    tls_host: str = _setting(
+        "SIGNET_TLS_HOST", "", "IPv4 address of SIGNET_TLS_PORT, which may be of a network; default: SIGNET_HOST"
+    )
+    tls_names: str = _setting(
+        "SIGNET_TLS_NAMES",
+        "",
+        "further host names and IP addresses of the laptop home, with commas between them, for its https certificate",
+    )
     workers: str = _setting(
         "SIGNET_WORKERS", "", "processes of `signet serve` that answer, 1 to 64; default: one for each core, at most 4"
     )
@@ -273,6 +286,21 @@ class Settings:
         return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104  compared, not bound
 
     @property
+    def tls_address(self) -> str:
+        """The address of the TLS listener."""
+        return self.tls_host or self.host
+
+    @property
+    def tls_reached_at(self) -> str:
+        """The address at which programs of this machine reach the TLS listener."""
+        return "127.0.0.1" if self.tls_address == "0.0.0.0" else self.tls_address  # noqa: S104  compared, not bound
+
+    @property
+    def tls_endpoint(self) -> str:
+        """The URL of the TLS listener for programs of this machine; empty if there is none."""
+        return f"https://{self.tls_reached_at}:{self.tls_port}" if self.tls_port else ""
+
+    @property
     def ocsp_base_url(self) -> str:
         """Base of OCSP URLs, without a final slash; empty if no setting determines it."""
         if not self.ocsp_url and (self.public_url or self.state == "sqlite"):
@@ -321,6 +349,11 @@ class Settings:
     def host_names(self) -> list[str]:
         """The host names that the setting adds."""
         return [name for name in self.hosts.split(",") if name]
+
+    @property
+    def tls_host_names(self) -> list[str]:
+        """The host names and IP addresses that the TLS listener's setting adds."""
+        return [name for name in self.tls_names.split(",") if name]
 
     @property
     def is_on_disk(self) -> bool:

@@ -18,6 +18,9 @@ _ADDRESSES = ("public_url", "ocsp_url")
 _MOST_RESOLVERS = 3
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = rf"({_LABEL}\.)*(?!0x)(?![0-9]+$){_LABEL}"  # as a certificate may have it (RFC 1034 section 3.5)
+_MOST_NAME = 253
 _RULES = (
     ("quotas", r"none|aws|[0-9]{1,9},[0-9]{1,9}", "none, aws, or two numbers with a comma between them"),
     ("account_id", r"[0-9]{12}", "12 digits"),
@@ -41,6 +44,8 @@ _RULES = (
     ("acme_http_port", r"[1-9][0-9]{0,4}", "a port from 1 to 65535"),
     ("acme_tls_port", r"[1-9][0-9]{0,4}", "a port from 1 to 65535"),
     ("host", _IPV4, "an IPv4 address"),
+    ("tls_port", r"(0|[1-9][0-9]{0,4})?", "a port from 1 to 65535, or 0 for any free one"),
+    ("tls_host", rf"({_IPV4})?", "an IPv4 address"),
     ("workers", r"([1-9]|[1-5][0-9]|6[0-4])?", "a number from 1 to 64"),
     ("name", r"[a-z][a-z0-9]{2,19}", "3 to 20 lower-case letters and digits, beginning with a letter"),
     ("table", r"([a-zA-Z0-9_.-]{3,255})?", "3 to 255 letters, digits, '_', '.' or '-'"),
@@ -67,6 +72,7 @@ _RANGES = (
     ("acme_failed_validations", 1, 100_000),
     ("acme_http_port", 1, 65535),
     ("acme_tls_port", 1, 65535),
+    ("tls_port", 0, 65535),
     ("pending_seconds", 30, 900),
     ("ocsp_signatures", 10, 100_000),
     ("audit_file_megabytes", 1, 1000),
@@ -85,7 +91,7 @@ def broken(settings: Settings) -> Iterator[tuple[str, str]]:
         if re.fullmatch(pattern, getattr(settings, name), re.ASCII) is None:
             yield name, rule
     for name, least, most in _RANGES:
-        if not least <= int(getattr(settings, name)) <= most:
+        if not least <= int(getattr(settings, name) or least) <= most:
             yield name, f"from {least} to {most}"
     yield from _broken_addresses(settings)
 
@@ -98,6 +104,15 @@ def _broken_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "acme_resolver", "up to three DNS servers as HOST:PORT with commas between them"
     if settings.acme_source_address and not _is_ip_address(settings.acme_source_address):
         yield "acme_source_address", "an IP address"
+    if settings.tls_names and not all(map(_is_name, settings.tls_names.split(","))):
+        yield "tls_names", "host names and IP addresses with commas between them"
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a text is an IP address, or a host name that nobody reads as one: its end is no number."""
+    if re.fullmatch(_HOST_NAME, text, re.ASCII):
+        return len(text) <= _MOST_NAME
+    return "%" not in text and _is_ip_address(text)
 
 
 def _is_server(text: str) -> bool:
@@ -146,7 +161,12 @@ def contradictions(settings: Settings) -> Iterator[str]:
         ),
         (
             not settings.host.startswith("127.") and settings.plain_http != "yes",
-            f"SIGNET_HOST is '{settings.host}', but Signet has no TLS: set SIGNET_ALLOW_PLAIN_HTTP=yes or use a proxy.",
+            f"SIGNET_HOST is '{settings.host}', by http alone: set SIGNET_TLS_HOST, or SIGNET_ALLOW_PLAIN_HTTP=yes.",
+        ),
+        (
+            settings.tls_port not in {"", "0"}
+            and (settings.tls_port, settings.tls_address) == (settings.port, settings.host),
+            f"SIGNET_TLS_PORT and SIGNET_PORT are both {settings.port}: https needs a port of its own.",
         ),
         (
             settings.callers == "iam" and settings.state == "sqlite",

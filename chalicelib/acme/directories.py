@@ -70,7 +70,7 @@ def find(rt: Runtime, account_id: str, name: str) -> AcmeDirectory:
 
 def url(settings: Settings, name: str) -> str:
     """Return the URL of a directory, as programs of this machine reach it; by https if the home has a listener."""
-    return f"{settings.base_url}/acme/{name}/directory"
+    return f"{settings.tls_endpoint or settings.base_url}/acme/{name}/directory"
 
 
 def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:

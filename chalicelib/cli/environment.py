@@ -25,6 +25,8 @@ _ADMINISTRATOR = """This access key is the administrator's: it may do everything
   signet principal create NAME --preset issuer --ca ARN --template EndEntityCertificate/V1
   signet credentials create --principal NAME --expires 90d"""
 
+_HTTPS = "By https: {tls_endpoint}, for clients that trust what `signet trust root` prints."
+
 
 def endpoint(settings: Settings) -> str:
     """Return the URL of the API on a laptop."""
@@ -47,7 +49,12 @@ _IN_THE_WAY = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DE
 
 @click.command()
 @click.option("--shell", type=click.Choice(["sh", "fish", "powershell", "github"]), default="sh", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The variables as a JSON object, null for those to unset.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="The variables as a JSON object, null for those to unset; tls_endpoint, if there is one.",
+)
 @_region
 @recorded("RevealRootAccessKey")
 def env(*, shell: str, as_json: bool, region: str | None) -> None:
@@ -68,11 +75,14 @@ def env(*, shell: str, as_json: bool, region: str | None) -> None:
         "AWS_SECRET_ACCESS_KEY": root.secret,
         **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), _served(rt.settings, region)),
     }
+    https = {"tls_endpoint": rt.settings.tls_endpoint} if rt.settings.tls_port else {}
     if as_json:
-        click.echo(json.dumps(exports | dict.fromkeys(_IN_THE_WAY)))
+        click.echo(json.dumps(exports | dict.fromkeys(_IN_THE_WAY) | https))
     else:
         click.echo(_SHELLS[shell](exports))
     click.echo(_ADMINISTRATOR, err=True)
+    if https:
+        click.echo(_HTTPS.format(**https), err=True)
 
 
 def _sh(exports: dict[str, str]) -> str:

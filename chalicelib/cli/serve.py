@@ -103,7 +103,7 @@ def _work(signet_app: ModuleType, role: Role) -> None:
         elif role.leads:
             _greet(rt)
 
-    server.serve(rt, signet_app.app, role.listener, ready, leads=role.leads)
+    server.serve(rt, signet_app.app, role.listeners, ready, leads=role.leads)
     rt.audit.publish()
     if rt.settings.state == "sqlite":
         rt.store.table.close()  # type: ignore[attr-defined]  # the store over a table
@@ -149,6 +149,11 @@ def _banner(rt: Runtime, link: str) -> str:
     address, signet = endpoint(settings), _typed(sys.argv[0])
     lines = [
         f"Signet serves the API at {address} and the console at {address}/console.",
+        *(
+            [f"By https: {settings.tls_endpoint}; `signet trust root` prints the root to trust."]
+            if settings.tls_port
+            else []
+        ),
         *([f"Sign in to the console, once and within a minute: {link}"] if link else []),
         "In another shell:",
         f"  {variables}{signet} console",

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,11 @@ from chalicelib.local import server
 from chalicelib.local.gateway import Gateway
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from chalicelib.local.tls_front import Front
     from chalicelib.testing.signet import Signet
 
 # They say where a home keeps what it has.
@@ -52,6 +56,8 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
     directory = kept.checked(settings.data_path) if "SIGNET_DATA" in chosen else None
     listener = server.listening(settings.host, int(settings.port))
     port = listener.getsockname()[1]
+    outer = _tls_listening(settings) if settings.tls_port else None
+    settings = replace(settings, tls_port=str(outer.getsockname()[1]) if outer else "")
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     gate = settings.csr_gate or "aws"  # as AWS, unless somebody wants to know what `strict` refuses
     try:
@@ -59,16 +65,18 @@ def serve(ready_file: Path | None, seed: int | None) -> None:
     except BlockingIOError:
         raise SettingsError(f"{settings.data_path} is in use by another server.") from None
 
-    def ready() -> None:
-        if ready_file is not None:
-            files.write_atomically(ready_file, json.dumps(_described(signet), indent=2).encode())
-        click.echo(_banner(signet))
+    with ExitStack() as opened:
+        opened.callback(signet.close)
+        front = _front(signet, outer, opened) if outer else None
+        described = _described(signet) | (_tls(settings, front) if front else {})
 
-    try:
+        def ready() -> None:
+            if ready_file is not None:
+                files.write_atomically(ready_file, json.dumps(described, indent=2).encode())
+            click.echo(_banner(described))
+
         application = TestApplication(signet, Gateway(signet_app.app), signet_app.use_runtime)
-        server.run(listener, application, TestSchedules(signet), ready)
-    finally:
-        signet.close()
+        server.run(listener, application, TestSchedules(signet), ready, front)
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)  # see `server.run`
@@ -86,8 +94,25 @@ def _described(signet: Signet) -> dict[str, str]:
     }
 
 
-def _banner(signet: Signet) -> str:
-    found = _described(signet)
+def _tls_listening(settings: Settings) -> socket.socket:
+    return server.listening(settings.tls_address, int(settings.tls_port), "SIGNET_TLS_PORT")
+
+
+def _front(signet: Signet, outer: socket.socket, opened: ExitStack) -> Front:
+    """The TLS listener, with a home apart: no test sees its CA, and no reset takes it away."""
+    from chalicelib.testing.faults import Faults
+    from chalicelib.testing.regions import Regions
+
+    apart = Regions(replace(signet.settings, buckets="directory", events="log"), signet.clock, Faults())
+    opened.callback(apart.close)
+    return server.front_of(apart.home(signet.settings.region), outer)
+
+
+def _tls(settings: Settings, front: Front) -> dict[str, str]:
+    return {"tls_endpoint": settings.tls_endpoint, "tls_root": front.root}
+
+
+def _banner(found: Mapping[str, str]) -> str:
     variables = {
         "AWS_ENDPOINT_URL_ACM_PCA": found["endpoint"],
         "AWS_REGION": found["region"],
@@ -96,6 +121,7 @@ def _banner(signet: Signet) -> str:
     }
     lines = [
         f"Signet serves tests at {found['endpoint']}: any credentials, every region, and nothing stays.",
+        *([f"By https at {found['tls_endpoint']}, under a root of its own."] if "tls_endpoint" in found else []),
         "In another shell:",
         f"  export {' '.join(f'{name}={value}' for name, value in variables.items())}",
         "  aws acm-pca list-certificate-authorities",

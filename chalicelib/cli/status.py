@@ -13,7 +13,7 @@ import click
 
 from chalicelib import arn as arns
 from chalicelib import clock, runtime
-from chalicelib.ca import iterate
+from chalicelib.ca import iterate, listener
 from chalicelib.ca import state as ca_state
 from chalicelib.cli import waiting
 from chalicelib.crl import distribution_points, freshness
@@ -68,9 +68,11 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
     cas = describe_all(rt)
     if as_json:
         journal = {"Entries": head.size, "PublishedAt": head.published_at}
-        answer = {"Clock": clock.notice(rt), "Journal": journal, "CertificateAuthorities": cas}
+        answer = {"Clock": clock.notice(rt), "Journal": journal, "Tls": _tls(rt), "CertificateAuthorities": cas}
         click.echo(json.dumps(answer, indent=2, default=str))
         return
+    if tls := _tls(rt):
+        click.echo(f"TLS listener: {tls['Endpoint']}, certificate until {_time(tls['NotAfter'])}.")
     if not cas:
         click.echo("There is no CA yet.")
         return
@@ -79,6 +81,15 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
     for ca in cas:
         if ca["Crl"] and ca["Crl"]["LastError"]:
             click.echo(f"{ca['Arn']}: CRL failed {ca['Crl']['Failures']} times: {ca['Crl']['LastError']}")
+
+
+def _tls(rt: Runtime) -> dict[str, Any] | None:
+    """The TLS listener, and when the certificate that it has on disk expires; None without one."""
+    if not rt.settings.tls_port:
+        return None
+    identity = listener.read(rt.settings)
+    not_after = None if identity is None else datetime.fromisoformat(identity.not_after)
+    return {"Endpoint": rt.settings.tls_endpoint, "NotAfter": not_after}
 
 
 def describe_all(rt: Runtime) -> list[dict[str, Any]]:

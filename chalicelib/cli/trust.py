@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.ca import iterate, state
+from chalicelib.ca import iterate, listener, state
 from chalicelib.cli import accounts, authorities, trust_stores
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.records import CertificateAuthority
+    from chalicelib.runtime import Runtime
     from chalicelib.trust import Store, Words
 
 _TRUSTED = "Programs that use these stores will accept every certificate of this root and of the CAs below it."
@@ -48,18 +49,22 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--print", "only_print", is_flag=True, help="Print the commands without running them."),
         click.option("--nss", "databases", type=directory, multiple=True, help="A further NSS database; repeatable."),
         click.option("--store", "kinds", type=kinds, multiple=True, help="Default: all of this machine; repeatable."),
+        _listener_option,
         _ca_option,
     ):
         command = option(command)
     return command
 
 
+_listener_option = click.option(
+    "--listener", "is_listener", is_flag=True, help="The root of this home's own https, SIGNET_TLS_PORT."
+)
 _ca_option = click.option("--ca", "ca_name", metavar="CA", help="A CA below the root, or the root: ARN, id or name.")
 
 
 @trust.command()
 @_options
-@recorded("InstallTrust", "ca_name", "kinds")
+@recorded("InstallTrust", "ca_name", "is_listener", "kinds")
 def install(**options: Any) -> None:
     """Make this machine trust a root: shows the commands, and asks before it runs them."""
     _change(lambda store: store.install, _TRUSTED, until=True, **options)
@@ -67,7 +72,7 @@ def install(**options: Any) -> None:
 
 @trust.command()
 @_options
-@recorded("RemoveTrust", "ca_name", "kinds")
+@recorded("RemoveTrust", "ca_name", "is_listener", "kinds")
 def remove(**options: Any) -> None:
     """Undo `signet trust install`: shows the commands, and asks before it runs them."""
     _change(lambda store: store.remove, _NOT_TRUSTED, until=False, **options)
@@ -75,10 +80,11 @@ def remove(**options: Any) -> None:
 
 @trust.command("list")
 @_ca_option
+@_listener_option
 @accounts.option
-def list_(ca_name: str | None, account_id: str | None) -> None:
+def list_(*, ca_name: str | None, is_listener: bool, account_id: str | None) -> None:
     """Show which stores of this machine have a root."""
-    root = _root(ca_name, account_id)
+    root = _root(ca_name, account_id, is_listener=is_listener)
     places = trust_stores.on_this_machine((), ())
     words = {True: "trusted", False: "not trusted", None: "unknown: this store cannot be read"}
     click.echo(_described(root))
@@ -87,19 +93,36 @@ def list_(ca_name: str | None, account_id: str | None) -> None:
 
 @trust.command("root")
 @_ca_option
+@_listener_option
 @accounts.option
-def root_(ca_name: str | None, account_id: str | None) -> None:
-    """Print the certificate of a root in PEM."""
-    click.echo(pem.encode(_root(ca_name, account_id).der))
+def root_(*, ca_name: str | None, is_listener: bool, account_id: str | None) -> None:
+    """Print the certificate of a root in PEM; that of the TLS listener, if this home has one and no CA is named."""
+    is_listener = is_listener or (
+        ca_name is None and account_id is None and _of_listener(runtime.from_env()) is not None
+    )
+    click.echo(pem.encode(_root(ca_name, account_id, is_listener=is_listener).der))
 
 
-def _root(ca_name: str | None, account_id: str | None) -> Root:
-    """The root above a CA, or the only root of the home's CAs.
+def _of_listener(rt: Runtime) -> bytes | None:
+    """The root that clients of SIGNET_TLS_PORT have to trust; None: it has never been served."""
+    identity = listener.read(rt.settings)
+    return None if identity is None else pem.blocks(identity.root.encode())[0][1]
+
+
+def _root(ca_name: str | None, account_id: str | None, *, is_listener: bool) -> Root:
+    """The root of the TLS listener, the root above a CA, or the only root of the home's CAs.
 
     Raises:
         ClickException: there is none, or more than one.
     """
     rt = runtime.from_env()
+    if is_listener:
+        if ca_name is not None:
+            raise click.UsageError("Give --ca or --listener, not both.")
+        der = _of_listener(rt)
+        if der is None:
+            raise click.ClickException("There is no TLS listener yet: `SIGNET_TLS_PORT=8443 signet serve` makes one.")
+        return Root(der)
     account = accounts.account_of(rt, account_id)
     if ca_name is not None:
         top = _top(authorities.named(rt, account, ca_name))
@@ -124,6 +147,7 @@ def _change(
     *,
     until: bool,
     ca_name: str | None,
+    is_listener: bool,
     account_id: str | None,
     kinds: tuple[str, ...],
     databases: tuple[Path, ...],
@@ -135,7 +159,7 @@ def _change(
     Raises:
         ClickException: nobody agrees, or a command fails.
     """
-    root = _root(ca_name, account_id)
+    root = _root(ca_name, account_id, is_listener=is_listener)
     places = trust_stores.on_this_machine(kinds, databases)
     changes = [(place, templates(place.store)) for place in places if place.holds(root) is not until]
     click.echo(_described(root))

@@ -42,6 +42,7 @@ CHECKS = (
     Check("journal entries", chains.journal),
     Check("time of others", records.clock_of_others),
     Check("secrets", records.secrets),
+    Check("TLS listener", records.tls_listener),
     Check("CA keys", records.ca_keys),
     Check("CRLs", records.crls),
 )

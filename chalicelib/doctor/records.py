@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib import clock, migrations
 from chalicelib.access import access_keys
 from chalicelib.backup import schedule
-from chalicelib.ca import iterate
+from chalicelib.ca import iterate, listener
 from chalicelib.crl import verification
 from chalicelib.doctor.findings import Finding
 from chalicelib.keystore import KeyStoreError
@@ -26,8 +26,26 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _OFF = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 _SECONDS = 5
 _KEYS_REMEDY = "restore the keys and the database from one backup"
+
+
+def tls_listener(rt: Runtime) -> Iterator[Finding]:
+    """Find a certificate of the TLS listener that nobody has renewed, or whose key does not open."""
+    identity = listener.read(rt.settings)
+    if not rt.settings.tls_port or identity is None:
+        return
+    try:
+        listener.private_key(rt, identity)
+    except KeyStoreError:
+        yield Finding("The key of the TLS listener does not open.", "restart `signet serve`: it makes another")
+    if rt.now() > datetime.fromisoformat(identity.renew_at) + _DAY:
+        yield Finding(
+            f"The certificate of the TLS listener was to be renewed at {identity.renew_at}, and ends at "
+            f"{identity.not_after}.",
+            "start `signet serve`; if it runs, look for listener_certificate_failed in its log",
+        )
 
 
 def versions(rt: Runtime) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import logs
+from chalicelib.ca import listener
 from chalicelib.expiry import channels, listing
 from chalicelib.identities import Reminding
 from chalicelib.store import ConflictError
@@ -63,6 +64,8 @@ def run(rt: Runtime, *, seconds: float) -> dict[str, int]:
     if not rt.settings.reminder_days:
         return results
     for account_id in rt.store.list_accounts():
+        if account_id == listener.ACCOUNT:  # its certificates renew themselves
+            continue
         cas = cache(partial(_authorities, rt, account_id))
         for channel, send in channels.chosen(rt.settings).items():
             if time.monotonic() >= ends:

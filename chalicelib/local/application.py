@@ -54,30 +54,32 @@ class Application:
             lane.close()
 
     async def __call__(self, scope: Any, protocol: Any) -> None:
-        """Answer a request."""
+        """Answer a request that came without TLS."""
+        await self.answer(scope, protocol, scope.client.rpartition(":")[0], "http")
+
+    async def answer(self, scope: Any, protocol: Any, source: str, scheme: str) -> None:
+        """Answer a request from an IP address."""
         if scope.proto != "http":
             return
         self._answering += 1
         self._idle.clear()
         try:
-            await self._handle(scope, protocol)
+            await self._handle(scope, protocol, source, scheme)
         finally:
             self._answering -= 1
             if not self._answering:
                 self._idle.set()
 
-    async def _handle(self, scope: Any, protocol: Any) -> None:
+    async def _handle(self, scope: Any, protocol: Any, source: str, scheme: str) -> None:
         headers = tuple((name.lower(), value) for name, value in scope.headers.items())
         try:
             response = await self._answer(
-                HttpRequest(
-                    scope.method, scope.path, scope.query_string, headers, b"", scope.client.rpartition(":")[0]
-                ),
+                HttpRequest(scope.method, scope.path, scope.query_string, headers, b"", source, scheme),
                 protocol,
             )
         except bodies.BodyRefusedError as error:
             response = refusal(error.status, (("Connection", "close"),))
-        _send(protocol, response)
+        _send(protocol, _without_hsts(response) if scheme == "https" else response)
 
     async def _answer(self, head: HttpRequest, protocol: Any) -> HttpResponse:
         headers = head.headers
@@ -131,6 +133,12 @@ class Application:
             return crl_or_ocsp(self._rt, request) or refusal(404)
         direct = console_fallback.answer(self._rt, request)
         return direct or compressed(request, self._gateway.answer(request))
+
+
+def _without_hsts(response: HttpResponse) -> HttpResponse:
+    """A response that leaves http to others: at localhost, a browser would ask every server for https alone."""
+    kept = tuple(header for header in response.headers if header[0] != "Strict-Transport-Security")
+    return response._replace(headers=kept)
 
 
 def _send(protocol: Any, response: HttpResponse) -> None:

@@ -21,9 +21,10 @@ ANY = "*"
 
 
 def names_of(settings: Settings) -> frozenset[str]:
-    """List the names: those of loopback, of the public URL, the server's address, and those that the setting adds."""
-    own = (urlsplit(settings.public_url).hostname, settings.reached_at, *settings.host_names)
-    return LOOPBACK | {name.lower() for name in own if name}
+    """List the names: those of loopback, of the public URL, the server's addresses, and those that settings add."""
+    addresses = (settings.reached_at, settings.tls_reached_at)
+    own = (urlsplit(settings.public_url).hostname, *addresses, *settings.host_names, *settings.tls_host_names)
+    return LOOPBACK | {f"[{name.lower()}]" if ":" in name else name.lower() for name in own if name}
 
 
 def is_named(names: frozenset[str], hosts: list[str]) -> bool:

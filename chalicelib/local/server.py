@@ -12,7 +12,8 @@ import socket
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
@@ -20,14 +21,21 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from chalicelib import doctor, files, reconcile
+from chalicelib.audit import AuditError
+from chalicelib.errors import ApiError
+from chalicelib.journal.journal import NotServingError
+from chalicelib.keystore import KeyStoreError
 from chalicelib.local import memory
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
+from chalicelib.local.listener_certificate import Keeper, NoCertificateError
 from chalicelib.local.scheduler import TICK_SECONDS, Scheduler
 from chalicelib.local.sequencing import Sequencing
+from chalicelib.local.tls_front import CONNECTIONS, DESCRIPTORS, Front
+from chalicelib.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from chalice.app import Chalice
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     from chalicelib.config import Settings
     from chalicelib.runtime import Runtime
 
+_OUTAGES = (AuditError, KeyStoreError, NotServingError, OSError, StoreError)
 _HEADER_MILLISECONDS = 10_000
 _HEADER_BUFFER_BYTES = 32 * 1024  # longer headers are answered with 431 before Python sees them
 WRITE_MILLISECONDS = 30_000  # how long a client may take nothing of its answer
@@ -57,38 +66,49 @@ class Schedules(Protocol):
         ...
 
 
+class Listeners(NamedTuple):
+    """The sockets of a worker, without TLS and with it."""
+
+    plain: socket.socket
+    tls: socket.socket | None = None
+
+
 class ServeError(Exception):
     """The server cannot start; the text is a sentence for a person."""
 
 
 @contextmanager
-def claimed(settings: Settings) -> Iterator[list[socket.socket]]:
-    """Hold the data directory and the port of a home, with a socket for each worker; nothing listens yet.
+def claimed(settings: Settings) -> Iterator[list[Listeners]]:
+    """Hold the data directory and the ports of a home, with sockets for each worker; nothing listens yet.
 
     Processes that are forked within it hold both as well, until the last one has ended.
 
     Raises:
-        ServeError: the port or the data directory is in use, or the callers are IAM's.
+        ServeError: a port or the data directory is in use, or the callers are IAM's.
     """
     if settings.callers == "iam":
         raise ServeError("With SIGNET_CALLERS=iam only API Gateway may serve: nobody else verifies IAM's signatures.")
     if settings.port == "0":
         raise ServeError("SIGNET_PORT=0 is for `signet serve --test` alone: certificates contain the port.")
+    if settings.tls_port == "0":
+        raise ServeError("SIGNET_TLS_PORT=0 is for `signet serve --test` alone: clients have to know the port.")
     # The kernel closes what a killed process had open in this order: a free lock means a free port.
     with ExitStack() as opened:
-        listeners = [opened.enter_context(_socket()) for _ in range(settings.worker_count)]
+        plain = [opened.enter_context(_socket()) for _ in range(settings.worker_count)]
+        with_tls = [opened.enter_context(_socket()) for _ in plain if settings.tls_port]
         opened.enter_context(locked(settings.data_path))
-        _bind(listeners, settings.host, int(settings.port))
-        yield listeners
+        _bind(plain, settings.host, int(settings.port))
+        _bind(with_tls, settings.tls_address, int(settings.tls_port or 0), "SIGNET_TLS_PORT")
+        yield [Listeners(*each) for each in zip_longest(plain, with_tls)]
 
 
-def serve(rt: Runtime, app: Chalice, listener: socket.socket, ready: Callable[[], None], *, leads: bool = True) -> None:
+def serve(rt: Runtime, app: Chalice, listeners: Listeners, ready: Callable[[], None], *, leads: bool = True) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         rt: the app's runtime.
         app: the Chalice app.
-        listener: bound to the port.
+        listeners: bound to the ports.
         ready: called once, when connections are accepted.
         leads: prepare the home and run its schedules; one worker of a home does. The others sequence its journal less
             often, so that their health checks know whether that works.
@@ -102,7 +122,8 @@ def serve(rt: Runtime, app: Chalice, listener: socket.socket, ready: Callable[[]
     sequencing = Sequencing(rt) if leads else Sequencing(rt, every_seconds=TICK_SECONDS)
     try:
         sequencing.start()
-        run(listener, Application(rt, Gateway(app)), Scheduler(app, rt, runs_schedules=leads), ready)
+        front = front_of(rt, listeners.tls, leads=leads) if listeners.tls else None
+        run(listeners.plain, Application(rt, Gateway(app)), Scheduler(app, rt, runs_schedules=leads), ready, front)
     finally:
         sequencing.stop()
 
@@ -114,21 +135,49 @@ def _prepare(rt: Runtime) -> None:
     reconcile.bring_forward(rt)
 
 
-def run(listener: socket.socket, application: Application, scheduler: Schedules, ready: Callable[[], None]) -> None:
+def front_of(rt: Runtime, outer: socket.socket, *, leads: bool = True) -> Front:
+    """Make the TLS listener on a socket; the leading process of a home sees that it has a certificate.
+
+    Raises:
+        ServeError: it can have none.
+    """
+    try:
+        return Front(outer, Keeper(rt, leads=leads))
+    except (NoCertificateError, ApiError, *_OUTAGES) as error:
+        raise ServeError(f"The TLS listener cannot start. {error}") from error
+
+
+def run(
+    listener: socket.socket,
+    application: Application,
+    scheduler: Schedules,
+    ready: Callable[[], None],
+    front: Front | None = None,
+) -> None:
     """Serve an application, with the schedules beside it, until SIGTERM, or SIGINT unless that is ignored.
+
+    Args:
+        listener: bound to the port.
+        application: answers.
+        scheduler: runs beside the server.
+        ready: called once, when connections are accepted.
+        front: the TLS listener; None: there is none.
 
     The loop is not closed, and the caller ends the process without finalizing Python: granian's threads go on until
     then, and one that enters a finalized interpreter aborts the process.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _allow_connections()
+    _allow_connections(_CONNECTIONS + (CONNECTIONS * DESCRIPTORS if front else 0))
     gc.collect()
     gc.freeze()  # what the start has made stays; looking through it would stop an answer for 30 ms now and then
+    servers = [_Server(application, listener), *([_TlsServer(application, front)] if front else ())]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(listener, application, scheduler, ready))
+        loop.run_until_complete(_serve(servers, application, scheduler, ready))
     finally:
+        if front is not None:
+            front.close()
         application.close()
         scheduler.stop()
 
@@ -136,11 +185,9 @@ def run(listener: socket.socket, application: Application, scheduler: Schedules,
 class _Server(Server):
     """Granian's server on a socket that outlives this process: its replacement accepts the connections that wait."""
 
-    def __init__(self, application: Application, listener: socket.socket) -> None:
+    def __init__(self, application: Callable[[Any, Any], Awaitable[None]], listener: socket.socket) -> None:
         super().__init__(
             application,
-            address=listener.getsockname()[0],
-            port=listener.getsockname()[1],
             interface=Interfaces.RSGI,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(
@@ -154,45 +201,71 @@ class _Server(Server):
 
     def _init_shared_socket(self) -> None:
         holder: Any = SocketHolder  # its types know of no arguments
-        self._ssp, self._shd = None, holder(fd=os.dup(self._listener.fileno()), uds=False, backlog=_BACKLOG)
+        is_unix = self._listener.family == socket.AF_UNIX
+        self._ssp, self._shd = None, holder(fd=os.dup(self._listener.fileno()), uds=is_unix, backlog=_BACKLOG)
+
+    def listen(self) -> None:
+        """Let connections come; they wait until they are served."""
+        self._listener.listen(_BACKLOG)
+
+    def stop(self) -> None:
+        """Accept no more connections, and end those that are open once they are idle."""
+        super().stop()  # type: ignore[no-untyped-call]  # granian has no types
+
+
+class _TlsServer(_Server):
+    """The same behind the TLS listener."""
+
+    def __init__(self, application: Application, front: Front) -> None:
+        super().__init__(front.of(application), front.inner)
+        self._front = front
+
+    def listen(self) -> None:
+        super().listen()
+        self._front.start(_BACKLOG)
+
+    def stop(self) -> None:
+        self._front.stop()
+        super().stop()
 
 
 async def _serve(
-    listener: socket.socket, application: Application, scheduler: Schedules, ready: Callable[[], None]
+    servers: Sequence[_Server], application: Application, scheduler: Schedules, ready: Callable[[], None]
 ) -> None:
-    server = _Server(application, listener)
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         application.stop()
-        server.stop()  # type: ignore[no-untyped-call]  # granian has no types
+        for server in servers:
+            server.stop()
         stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-    listener.listen(_BACKLOG)
-    serving = loop.create_task(server.serve())
+    for server in servers:
+        server.listen()
+    serving = {loop.create_task(server.serve()) for server in servers}
     scheduler.start()
     ready()
-    await asyncio.wait({serving, loop.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({*serving, loop.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
     await application.drained()
-    done, _ = await asyncio.wait({serving}, timeout=_STOP_SECONDS)
+    done, _ = await asyncio.wait(serving, timeout=_STOP_SECONDS)
     for task in done:
         task.result()
 
 
-def _allow_connections() -> None:
+def _allow_connections(descriptors: int) -> None:
     """Raise the limit of open files as far as allowed, so that idle connections do not exhaust it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _CONNECTIONS + 1024 if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS + 1024)
+    most = descriptors + 1024 if hard == resource.RLIM_INFINITY else min(hard, descriptors + 1024)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, setting: str = "SIGNET_PORT") -> socket.socket:
     """Return a socket that is bound to a port, 0 for any free one; `ServeError` if the port cannot be used."""
     listener = _socket()
-    _bind([listener], host, port)
+    _bind([listener], host, port, setting)
     return listener
 
 
@@ -209,7 +282,7 @@ def _socket() -> socket.socket:
     return made
 
 
-def _bind(listeners: Sequence[socket.socket], host: str, port: int) -> None:
+def _bind(listeners: Sequence[socket.socket], host: str, port: int, setting: str = "SIGNET_PORT") -> None:
     """Bind sockets to one port, among which the kernel shares out the connections; nobody else may have the port.
 
     Source: socket(7), SO_REUSEPORT. The first socket is bound without it: so it is refused if somebody has the port.
@@ -220,7 +293,7 @@ def _bind(listeners: Sequence[socket.socket], host: str, port: int) -> None:
             for each in listeners if len(listeners) > 1 else ():
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
-        raise ServeError(f"Port {port} on {host} cannot be used: {error.strerror}. Set SIGNET_PORT.") from error
+        raise ServeError(f"Port {port} on {host} cannot be used: {error.strerror}. Set {setting}.") from error
 
 
 def is_served(data: Path) -> bool:

@@ -18,8 +18,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
+
+    from chalicelib.local.server import Listeners
 
 _PR_SET_PDEATHSIG = 1
 _READY = signal.SIGUSR1  # from the first worker to the supervisor
@@ -31,13 +32,13 @@ class Role(NamedTuple):
     """The part of a process.
 
     Attributes:
-        listener: its socket.
+        listeners: its sockets.
         leads: it prepares the home and runs the schedules; one worker does.
         instead_of: how the worker ended that it replaces; empty: it replaces none.
         ready: called once it answers.
     """
 
-    listener: socket.socket
+    listeners: Listeners
     leads: bool
     instead_of: str
     ready: Callable[[], None]
@@ -48,11 +49,11 @@ class _Worker(NamedTuple):
     started_at: float
 
 
-def run(listeners: Sequence[socket.socket], work: Callable[[Role], None]) -> None:
-    """Let a process for each socket do the work, until SIGINT or SIGTERM; one alone does it without a supervisor.
+def run(listeners: Sequence[Listeners], work: Callable[[Role], None]) -> None:
+    """Let a process for each of these do the work, until SIGINT or SIGTERM; one alone does it without a supervisor.
 
     Args:
-        listeners: the sockets. The supervisor keeps them open, so that a replacement accepts what waits there.
+        listeners: the sockets of each. The supervisor keeps them open, so that a replacement accepts what waits there.
         work: called in each worker; what it raises leaves this function there.
     """
     if len(listeners) == 1:
@@ -62,7 +63,7 @@ def run(listeners: Sequence[socket.socket], work: Callable[[Role], None]) -> Non
 
 
 class _Supervisor:
-    def __init__(self, listeners: Sequence[socket.socket], work: Callable[[Role], None]) -> None:
+    def __init__(self, listeners: Sequence[Listeners], work: Callable[[Role], None]) -> None:
         self._listeners, self._work, self._workers = listeners, work, dict[int, _Worker]()
         self._pipe, self._process = os.pipe(), os.getpid()
         self._is_stopping = self._is_serving = False
@@ -106,11 +107,15 @@ class _Supervisor:
 
     def _stop(self) -> None:
         """Let the workers end, the first one last: it appends to the journal what the others have changed."""
-        for listener in self._listeners:  # each is closed once its worker closes it, too
-            listener.close()
+        for number in range(len(self._listeners)):  # each socket is closed once its worker closes it, too
+            self._close(number)
         others = [process for process, worker in self._workers.items() if worker.number]
         for process in others or self._workers:
             os.kill(process, signal.SIGTERM)
+
+    def _close(self, number: int) -> None:
+        for listener in filter(None, self._listeners[number]):
+            listener.close()
 
     def _start(self, number: int, instead_of: str = "", *, is_early: bool = False) -> None:
         process = os.fork()
@@ -125,7 +130,7 @@ class _Supervisor:
             time.sleep(_PAUSE_SECONDS)
         leads, supervisor = number == 0, self._process
         for other in {*range(len(self._listeners))} - {number}:
-            self._listeners[other].close()
+            self._close(other)
         self._work(
             Role(self._listeners[number], leads, instead_of, lambda: os.kill(supervisor, _READY) if leads else None)
         )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -22,6 +26,7 @@ from chalicelib.testing import authorities
 from tests.support.authority_steps import fetch, issue
 from tests.support.home import BIN, START_SECONDS, Home, signed_get
 from tests.support.hostile_csrs import HOSTILE
+from tests.support.worker_processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +109,68 @@ def test_ready_file_says_how_to_call(server: Server) -> None:
         aws_secret_access_key=server.ready["secretAccessKey"],
     )
     assert f":{server.ready['accountId']}:" in authorities.root(client).arn
+
+
+@pytest.fixture(scope="module")
+def with_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("tls"), SIGNET_TLS_PORT="0")
+    try:
+        yield made
+    finally:
+        assert made.stop(signal.SIGTERM) == 0
+
+
+def connected(server: Server, *, is_verified: bool = True) -> http.client.HTTPSConnection:
+    """A connection by https; at a time that is not the machine's, certificates cannot be verified."""
+    context = ssl.create_default_context(cadata=server.ready["tls_root"])
+    if not is_verified:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    made = http.client.HTTPSConnection(urlsplit(server.ready["tls_endpoint"]).netloc, context=context, timeout=20)
+    made.connect()
+    return made
+
+
+def healthy(connection: http.client.HTTPSConnection) -> bytes:
+    """The certificate of a connection, on which the server still answers."""
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    assert json.load(answer)["status"] == "ok"
+    return connection.sock.getpeercert(binary_form=True) or b""
+
+
+def test_https_of_a_server_for_tests_survives_reset_and_is_renewed_by_its_clock(with_tls: Server) -> None:
+    old = connected(with_tls)
+    first = healthy(old)
+    client = boto3.client(
+        "acm-pca",
+        region_name="us-east-1",
+        endpoint_url=with_tls.ready["tls_endpoint"],
+        verify=str(write(with_tls.work / "root.pem", with_tls.ready["tls_root"])),
+        aws_access_key_id="111122223333",
+        aws_secret_access_key="any",
+    )
+    assert client.list_certificate_authorities()["CertificateAuthorities"] == []
+    authorities.root(client)
+    assert with_tls.control("POST", "reset")[0] == 200
+    assert not any(with_tls.control("GET", "state")[1]["certificateAuthorities"].values())
+    with closing(connected(with_tls)) as made:
+        assert healthy(made) == first
+    assert with_tls.control("POST", "clock", {"advance": "21d"})[0] == 200
+
+    def is_renewed() -> bool:
+        assert healthy(old) == first
+        with closing(connected(with_tls, is_verified=False)) as made:
+            return healthy(made) != first
+
+    wait_until(is_renewed, "new connections have the new certificate")
+    assert healthy(old) == first
+    old.close()
+    client.close()
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 def test_csr_that_aws_takes_is_taken(server: Server) -> None:

@@ -30,12 +30,49 @@ def test_defaults_are_those_of_the_laptop_home() -> None:
 
 
 def test_server_may_be_on_a_network_after_an_explicit_yes() -> None:
-    with pytest.raises(SettingsError, match="Signet has no TLS"):
+    with pytest.raises(SettingsError, match="by http alone: set SIGNET_TLS_HOST"):
         Settings.from_env({"SIGNET_HOST": "192.0.2.1"})
     yes = {"SIGNET_ALLOW_PLAIN_HTTP": "yes"}
     assert Settings.from_env({"SIGNET_HOST": "192.0.2.1"} | yes).base_url == "http://192.0.2.1:8000"
     assert Settings.from_env({"SIGNET_HOST": "0.0.0.0"} | yes).base_url == "http://127.0.0.1:8000"
     assert Settings.from_env({"SIGNET_HOST": "127.0.0.2"}).base_url == "http://127.0.0.2:8000"
+
+
+def test_tls_listener_may_be_on_a_network_and_is_where_the_server_is_unless_it_says_otherwise() -> None:
+    assert Settings.from_env({}).tls_endpoint == ""
+    on = {"SIGNET_TLS_PORT": "8443"}
+    assert Settings.from_env(on).tls_endpoint == "https://127.0.0.1:8443"
+    assert Settings.from_env(on | {"SIGNET_HOST": "127.0.0.2"}).tls_endpoint == "https://127.0.0.2:8443"
+    assert Settings.from_env(on | {"SIGNET_TLS_HOST": "192.0.2.1"}).tls_endpoint == "https://192.0.2.1:8443"
+    assert Settings.from_env(on | {"SIGNET_TLS_HOST": "0.0.0.0"}).tls_endpoint == "https://127.0.0.1:8443"
+    same = {"SIGNET_TLS_PORT": "8000", "SIGNET_TLS_HOST": "192.0.2.1"}
+    assert Settings.from_env(same).tls_endpoint == "https://192.0.2.1:8000"
+
+
+NAMES = ["pki.example.test", "pki", "a-b.test,192.0.2.7", "2001:db8::7", "x1.0a", "A.TEST"]
+NO_NAMES = [
+    "a_b.test",
+    "*.test",
+    "a..test",
+    "-a.test",
+    "a.test.",
+    "192.0.2.256",
+    "1.2",
+    "0x7f.0x1",
+    "a,",
+    "é.test",
+]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_names_of_the_tls_listener_are_host_names_and_addresses(names: str) -> None:
+    assert Settings.from_env({"SIGNET_TLS_NAMES": names}).tls_host_names == names.split(",")
+
+
+@pytest.mark.parametrize("names", [*NO_NAMES, "fe80::1%eth0", "a" * 64, ".".join(["abcdefg"] * 33)])
+def test_what_no_certificate_can_name_is_no_name_of_the_tls_listener(names: str) -> None:
+    with pytest.raises(SettingsError, match="SIGNET_TLS_NAMES"):
+        Settings.from_env({"SIGNET_TLS_NAMES": names})
 
 
 def test_region_is_that_of_aws_clients() -> None:
@@ -56,6 +93,10 @@ BAD = {
     "address of four parts": {"SIGNET_HOST": "127.0.0.256"},
     "network without TLS": {"SIGNET_HOST": "0.0.0.0"},
     "port 65536": {"SIGNET_PORT": "65536"},
+    "TLS port 65536": {"SIGNET_TLS_PORT": "65536"},
+    "TLS port text": {"SIGNET_TLS_PORT": "https"},
+    "TLS host name": {"SIGNET_TLS_HOST": "localhost"},
+    "both ports": {"SIGNET_TLS_PORT": "8000"},
     "port text": {"SIGNET_PORT": "http"},
     "ACME port 0": {"SIGNET_ACME_HTTP_PORT": "0"},
     "ACME port 65536": {"SIGNET_ACME_TLS_PORT": "65536"},

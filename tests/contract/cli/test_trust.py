@@ -15,6 +15,7 @@ from cryptography import x509
 
 from chalicelib import trust
 from chalicelib.config import Settings
+from chalicelib.local.listener_certificate import ensured
 from chalicelib.runtime import Runtime, from_settings
 from tests.contract.audit.conftest import ends
 from tests.support import console_steps
@@ -142,3 +143,21 @@ def test_every_command_is_complete() -> None:
         for words in (*store.install, *store.remove, store.find):
             filled = trust.filled(words, root, file="/f", database="/d")
             assert not [word for word in filled if "{" in word]
+
+
+def test_root_of_the_listener_is_printed_unless_a_ca_is_named(run: Run, home: Runtime) -> None:
+    assert "SIGNET_TLS_PORT=8443 signet serve" in run("trust", "root", "--listener").output
+    top = console_steps.root(home, {"CommonName": "Top"})
+    printed = ensured(home).root + "\n"
+    assert [run("trust", "root", *words).stdout for words in ((), ("--listener",))] == [printed, printed]
+    named = x509.load_pem_x509_certificate(run("trust", "root", "--ca", top).stdout.encode())
+    assert named.subject.rfc4514_string() == "CN=Top"
+    assert "Give --ca or --listener" in run("trust", "root", "--listener", "--ca", top).output
+    assert "TLS listener" in run("trust", "list", "--listener").stdout
+
+
+def test_trust_in_the_root_of_the_listener_is_recorded_as_that(run: Run, home: Runtime) -> None:
+    ensured(home)
+    assert "TLS listener" in run("trust", "install", "--listener", "--print").stdout
+    (call,) = (each for each in ends(home) if each["eventName"] == "InstallTrust")
+    assert call["requestParameters"] == {"is_listener": True}
