@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20.0
 _POLL = 0.03
+_TRIES = 6
+_MOST_WAIT = 5.0
 # IANA's registry of ACME error types.
 ERRORS = frozenset(
     """
@@ -47,6 +49,15 @@ def refused(answer: Answer, *types: str, status: int | None = None) -> Answer:
         assert answer.media_type == "application/problem+json", f"wanted a problem document, got {answer}"
         assert answer.error in types, f"wanted {' or '.join(types)}, got {answer}"
     return answer
+
+
+def is_limited(answer: Answer) -> bool:
+    """Whether the server limits the rate; then wait for as long as it says, within reason."""
+    if answer.error != "rateLimited":
+        return False
+    told = answer.header("Retry-After")
+    time.sleep(min(float(told) if told.isdigit() else 1.0, _MOST_WAIT))
+    return True
 
 
 def registered(answer: Answer) -> None:
@@ -91,8 +102,9 @@ class Server:
         return self.wire.send("HEAD", self.resource("newNonce")).header("Replay-Nonce")
 
     def nonce(self) -> str:
+        """Return the newest nonce, which after a badNonce is that of the refusal."""
         try:
-            return self.nonces.popleft()
+            return self.nonces.pop()
         except IndexError:
             return self.fresh_nonce()
 
@@ -109,10 +121,10 @@ class Server:
         return answer
 
     def post(self, url: str, key: Key, payload: Any, kid: str | None = None) -> Answer:
-        """Send a well-formed request, again if the server did not like the nonce (section 6.5)."""
-        for _ in range(4):
+        """Send a well-formed request, again if the server did not like the nonce or its rate (sections 6.5, 6.6)."""
+        for _ in range(_TRIES):
             answer = self.send(self.request(url, key, payload, kid))
-            if answer.error != "badNonce":
+            if answer.error != "badNonce" and not is_limited(answer):
                 break
         return answer
 

@@ -308,15 +308,15 @@ def test_valid_order_says_when_it_expires(issued: Issued) -> None:
 @pytest.mark.parametrize("same", [True, False], ids=["one-csr", "several-csrs"])
 @about(must("RFC 8555 7.4", 'the order … "processing": The certificate is being issued.'))
 def test_finalizations_at_once_make_one_certificate(
-    account: Account, responder: Responder, server: Server, same: bool
+    own: Account, responder: Responder, server: Server, same: bool
 ) -> None:
-    order = make_ready(responder, account.order())
+    order = make_ready(responder, own.order())
     name, key = order.body["identifiers"][0]["value"], new_key()
     made = [csr(name, key=key if same else None) for _ in range(6)]
-    requests = [account.request(order.finalize_url, {"csr": b64(each)}) for each in made]
+    requests = [own.request(order.finalize_url, {"csr": b64(each)}) for each in made]
     answers = at_once(server, requests)
     assert all(each.status == 200 or 400 <= each.status < 500 for each in answers), [str(each) for each in answers]
-    done = account.wait(order.url, "valid", "invalid")
+    done = own.wait(order.url, "valid", "invalid")
     assert done["status"] == "valid"
     urls = {each.json["certificate"] for each in answers if each.status == 200 and "certificate" in each.json}
     assert urls <= {done["certificate"]}

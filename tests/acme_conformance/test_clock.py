@@ -10,7 +10,7 @@ import pytest
 
 from tests.acme_conformance.acme import Account, ok, refused
 from tests.acme_conformance.rfc import about, must, should
-from tests.acme_conformance.steps import make_ready
+from tests.acme_conformance.steps import make_ready, provision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,11 +72,14 @@ def test_order_expires(own: Account, server: Server, advance: Callable[[str], No
 
 
 @about(_AUTHORIZATION)
-def test_authorization_expires(own: Account, server: Server, advance: Callable[[str], None]) -> None:
+def test_authorization_expires(
+    own: Account, server: Server, responder: Responder, advance: Callable[[str], None]
+) -> None:
     url, found = own.order().authorization()
     advance(_after(found["expires"], _now(server)))
     _gone_or_invalid(own, url)
-    refused(own.post(found["challenges"][0]["url"], {}))
+    own.post(provision(responder, own, found, "http-01")["url"], {})
+    _gone_or_invalid(own, url)
 
 
 @about(_EXPIRED)

@@ -99,43 +99,43 @@ def test_address_in_another_form_is_refused(account: Account, value: str) -> Non
 
 
 @about(_NO_DNS)
-def test_address_is_not_validated_by_dns(account: Account) -> None:
-    _, authorization = ip_order(account).authorization()
-    assert authorization["identifier"] == {"type": "ip", "value": account.server.ip}
+def test_address_is_not_validated_by_dns(own: Account) -> None:
+    _, authorization = ip_order(own).authorization()
+    assert authorization["identifier"] == {"type": "ip", "value": own.server.ip}
     assert "dns-01" not in {each["type"] for each in authorization["challenges"]}
 
 
 @pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])
 @about(must("RFC 8738", 'IP identifiers MAY be used with the existing "http-01" … and "tls-alpn-01" challenges (4)'))
-def test_certificate_of_an_address(account: Account, responder: Responder, kind: str) -> None:
-    order = ip_order(account)
+def test_certificate_of_an_address(own: Account, responder: Responder, kind: str) -> None:
+    order = ip_order(own)
     url, authorization = order.authorization()
-    found = provision(responder, account, authorization, kind)
+    found = provision(responder, own, authorization, kind)
     if kind == "tls-alpn-01":
-        name = ip_address(account.server.ip).reverse_pointer
-        responder.contexts[name] = responder.contexts.pop(account.server.ip)
-    assert attempt(account, url, found)["status"] == "valid"
+        name = ip_address(own.server.ip).reverse_pointer
+        responder.contexts[name] = responder.contexts.pop(own.server.ip)
+    assert attempt(own, url, found)["status"] == "valid"
     leaf = finish(order).leaf
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.IPAddress) == [ip_address(account.server.ip)]
+    assert names.get_values_for_type(x509.IPAddress) == [ip_address(own.server.ip)]
 
 
 @about(_SNI)
-def test_server_name_is_the_reverse_mapping(account: Account, responder: Responder) -> None:
-    url, authorization = ip_order(account).authorization()
-    found = provision(responder, account, authorization, "tls-alpn-01")
+def test_server_name_is_the_reverse_mapping(own: Account, responder: Responder) -> None:
+    url, authorization = ip_order(own).authorization()
+    found = provision(responder, own, authorization, "tls-alpn-01")
     responder.seen.tls.clear()
-    respond(account, url, found)
-    assert set(responder.seen.tls) == {ip_address(account.server.ip).reverse_pointer}
+    respond(own, url, found)
+    assert set(responder.seen.tls) == {ip_address(own.server.ip).reverse_pointer}
 
 
 @about(_HOST)
-def test_host_is_the_address(account: Account, responder: Responder) -> None:
-    url, authorization = ip_order(account).authorization()
-    found = provision(responder, account, authorization, "http-01")
-    respond(account, url, found)
+def test_host_is_the_address(own: Account, responder: Responder) -> None:
+    url, authorization = ip_order(own).authorization()
+    found = provision(responder, own, authorization, "http-01")
+    respond(own, url, found)
     assert {host.partition(":")[0] for host, path in responder.seen.http if path.endswith(found["token"])} == {
-        account.server.ip
+        own.server.ip
     }
 
 
@@ -208,11 +208,11 @@ def test_certificate_is_replaced_once(account: Account, responder: Responder) ->
 
 
 @about(_REPLACED)
-def test_replacements_at_once_are_one(account: Account, responder: Responder) -> None:
-    new_order = account.server.resource("renewalInfo") and account.server.resource("newOrder")
-    first = issue(responder, account)
+def test_replacements_at_once_are_one(own: Account, responder: Responder) -> None:
+    new_order = own.server.resource("renewalInfo") and own.server.resource("newOrder")
+    first = issue(responder, own)
     wanted = {"identifiers": first.order.body["identifiers"], "replaces": certificate_id(first.leaf)}
-    answers = at_once(account.server, [account.request(new_order, wanted) for _ in range(6)])
+    answers = at_once(own.server, [own.request(new_order, wanted) for _ in range(6)])
     assert statuses(answers) == [201] + [409] * 5, [str(each) for each in answers]
 
 

@@ -149,7 +149,7 @@ _URLS = (
     Row("url-missing", "order", _header(url=None), _FIELDS, ("malformed", "unauthorized")),
     Row("url-number", "order", _header(url=1), _URL_TEXT, ("malformed", "unauthorized")),
     Row("url-array", "order", lambda r, _: r.but(url=[r.url]), _URL_TEXT, ("malformed", "unauthorized")),
-    Row("url-empty", "order", _header(url=""), _URL, ("unauthorized",)),
+    Row("url-empty", "order", _header(url=""), _URL, ("unauthorized", "malformed")),
     Row(
         "url-of-another-resource",
         "order",

@@ -193,8 +193,9 @@ def test_deactivated_account_does_not_revoke(own: Account, responder: Responder)
 
 
 @about(_TWICE)
-def test_revocations_at_once_are_one(account: Account, server: Server, issued: Issued) -> None:
+def test_revocations_at_once_are_one(own: Account, server: Server, responder: Responder) -> None:
+    issued = issue(responder, own)
     payload = {"certificate": b64(der(issued.leaf))}
-    requests = [account.request(server.resource("revokeCert"), payload) for _ in range(6)]
+    requests = [own.request(server.resource("revokeCert"), payload) for _ in range(6)]
     answers = at_once(server, requests)
     assert statuses(answers) == [200] + [400] * 5, [str(each) for each in answers]

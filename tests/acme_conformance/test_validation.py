@@ -338,29 +338,29 @@ def test_order_is_ready_once_all_are_valid(account: Account, responder: Responde
 
 @pytest.mark.parametrize("kind", ["http-01", "dns-01", "tls-alpn-01"])
 @about(must("RFC 8555 7.5", "The client indicates to the server it is ready for the challenge validation"))
-def test_responses_at_once_validate_once(account: Account, responder: Responder, kind: str) -> None:
-    order = account.order()
+def test_responses_at_once_validate_once(own: Account, responder: Responder, kind: str) -> None:
+    order = own.order()
     url, authorization = order.authorization()
-    found = provision(responder, account, authorization, kind)
-    requests = [account.request(found["url"], {}) for _ in range(6)]
-    answers = at_once(account.server, requests)
+    found = provision(responder, own, authorization, kind)
+    requests = [own.request(found["url"], {}) for _ in range(6)]
+    answers = at_once(own.server, requests)
     assert all(each.status == 200 or 400 <= each.status < 500 for each in answers), [str(each) for each in answers]
     assert any(each.status == 200 for each in answers)
-    assert account.wait(url, "valid", "invalid")["status"] == "valid"
+    assert own.wait(url, "valid", "invalid")["status"] == "valid"
     assert order.now()["status"] == "ready"
 
 
 @about(
     must("RFC 8555 7.1", "server should consider any one of the challenges sufficient to make the authorization valid")
 )
-def test_different_challenges_at_once_make_one_authorization(account: Account, responder: Responder) -> None:
-    order = account.order()
+def test_different_challenges_at_once_make_one_authorization(own: Account, responder: Responder) -> None:
+    order = own.order()
     url, authorization = order.authorization()
     kinds = [
         each["type"] for each in authorization["challenges"] if each["type"] in {"http-01", "dns-01", "tls-alpn-01"}
     ]
-    requests = [account.request(provision(responder, account, authorization, kind)["url"], {}) for kind in kinds]
-    answers = at_once(account.server, requests)
+    requests = [own.request(provision(responder, own, authorization, kind)["url"], {}) for kind in kinds]
+    answers = at_once(own.server, requests)
     assert all(each.status == 200 or 400 <= each.status < 500 for each in answers), [str(each) for each in answers]
-    assert account.wait(url, "valid", "invalid")["status"] == "valid"
-    account.wait(order.url, "ready")
+    assert own.wait(url, "valid", "invalid")["status"] == "valid"
+    own.wait(order.url, "ready")
