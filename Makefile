@@ -22,7 +22,7 @@ AWS := .venv-aws
 LOCALSTACK := .venv-localstack
 PLUGIN := localstack/plugin/pyproject.toml localstack/plugin/README.md $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance acme-conformance bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,11 @@ mutants: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## break Signet in each way tha
 
 conformance: $(VENV)/dev.stamp ## probe Signet, its laptop home and moto as any endpoint of AWS Private CA; writes docs/conformance.md
 	$(BIN)/python -m tools.conformance
+
+acme-conformance: $(VENV)/dev.stamp ## judge Signet and Debian's pebble by RFC 8555, 8737, 8738 and 9773; writes docs/conformance-acme.md
+	@command -v pebble >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get install -y -qq pebble; } \
+		|| { echo "The comparison needs pebble (Debian: apt-get install pebble)." >&2; exit 1; }
+	$(BIN)/python -m tools.acme_conformance
 
 bench: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## measure Signet beside its peers; ONLY="crl ocsp" chooses, CERTIFICATES=n, ENTRIES=n and CAS=n say how many
 	$(BIN)/python -m tests.bench.run $(ONLY) $(if $(CERTIFICATES),--certificates $(CERTIFICATES)) \

@@ -91,7 +91,7 @@ def signet_for_tests(work: Path) -> Iterator[Endpoint]:
     ready = work / "ready.json"
     settings = {"SIGNET_PORT": "0", "SIGNET_CSR_GATE": "aws", "TMPDIR": str(work)}
     command = [str(BIN / "signet"), "serve", "--test", "--ready-file", str(ready)]
-    with _served(work, command, settings, ready.exists):
+    with served(work, command, settings, ready.exists):
         said = json.loads(ready.read_text())
         (state,) = work.glob("signet-test-*")
         yield Endpoint(
@@ -104,9 +104,9 @@ def signet_home(work: Path) -> Iterator[Endpoint]:
     """`signet serve`, a laptop home, with its default settings."""
     port = free_port()
     settings = {"SIGNET_PORT": str(port), "SIGNET_DATA": str(work / "home")}
-    with _served(work, [str(BIN / "signet"), "serve"], settings, lambda: _answers(f"http://127.0.0.1:{port}/healthz")):
+    with served(work, [str(BIN / "signet"), "serve"], settings, lambda: _answers(f"http://127.0.0.1:{port}/healthz")):
         command = [str(BIN / "signet"), "env", "--json"]
-        found = subprocess.run(command, env=_environment(settings), capture_output=True, check=True)
+        found = subprocess.run(command, env=environment(settings), capture_output=True, check=True)
         said = json.loads(found.stdout)
         key = said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"]
         yield Endpoint(said["AWS_ENDPOINT_URL_ACM_PCA"], *key, str(work / "home/buckets"))
@@ -118,7 +118,7 @@ def moto_server(work: Path) -> Iterator[Endpoint]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _served(work, command, {}, lambda: _answers(f"{url}/moto-api/")):
+    with served(work, command, {}, lambda: _answers(f"{url}/moto-api/")):
         key = "AKIAIOSFODNN7MOTOKEY", "secret"
         s3 = boto3.client(
             "s3",
@@ -146,16 +146,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
+def environment(more: dict[str, str]) -> dict[str, str]:
     """Return this environment without settings of AWS and Signet, and with others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SIGNET_"))}
     return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull} | more
 
 
 @contextmanager
-def _served(work: Path, command: list[str], more: dict[str, str], ready: Callable[[], bool]) -> Iterator[None]:
+def served(work: Path, command: list[str], more: dict[str, str], ready: Callable[[], bool]) -> Iterator[None]:
+    """Run a server until the context ends, from when it is ready."""
     with (work / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=work, env=_environment(more), stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=work, env=environment(more), stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + _START_SECONDS
             while not ready():
@@ -187,7 +188,7 @@ def run(endpoint: Endpoint, work: Path, *options: str) -> tuple[list[Result], st
     variables = {"AWS_ACCESS_KEY_ID": endpoint.access_key_id, "AWS_SECRET_ACCESS_KEY": endpoint.secret}
     variables |= {"PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
     found = subprocess.run(
-        command, cwd=work, env=_environment(variables), capture_output=True, text=True, check=False, timeout=1800
+        command, cwd=work, env=environment(variables), capture_output=True, text=True, check=False, timeout=1800
     )
     if not report.exists():
         sys.exit(found.stdout + found.stderr)
@@ -256,8 +257,8 @@ def _counted(name: str, number: int) -> str:
 def main() -> None:
     """Run the suite against each server, and write the document."""
     found = {}
-    for name, served in TARGETS.items():
-        with tempfile.TemporaryDirectory() as directory, served(Path(directory)) as endpoint:
+    for name, target in TARGETS.items():
+        with tempfile.TemporaryDirectory() as directory, target(Path(directory)) as endpoint:
             found[name], said = run(endpoint, Path(directory), "--patience", "20")
         print(f"{name}: {said.splitlines()[-1]}")
     versions = f"moto {version('moto')}, botocore {version('botocore')}, Python {sys.version.split()[0]}"
