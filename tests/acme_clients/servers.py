@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.acme_clients.door import opened
-from tests.support.authority_steps import active_root
+from tests.support.authority_steps import active_below, active_root
 from tests.support.challenge_responder import ChallengeResponder
 from tests.support.home import START_SECONDS, Home, free_port
 
@@ -51,7 +51,7 @@ class Server:
         name: `signet` or `pebble`.
         ca_file: what a client trusts for TLS.
         root: what the chains of issued certificates end in.
-        binding: makes an external account binding that no account has.
+        binding: makes an external account binding that no account has; given `root`, for the directory of the root.
         open_directory: a directory that demands no binding.
         revoke: revokes a serial number, in hex, as the CA.
         is_revoked: tells whether a serial number, in hex, is revoked.
@@ -62,7 +62,7 @@ class Server:
     name: str
     ca_file: Path
     root: Path
-    binding: Callable[[], Binding]
+    binding: Callable[..., Binding]
     open_directory: str
     revoke: Callable[[str], object]
     is_revoked: Callable[[str], bool]
@@ -82,7 +82,7 @@ def running(name: str, work: Path, *, answers_http: bool = False) -> Iterator[Se
 
 @contextmanager
 def _signet(work: Path, network: Network) -> Iterator[Server]:
-    """A laptop home with a root, and two directories of it."""
+    """A laptop home with a root and a CA below it, and a directory of each that demands external account bindings."""
     home = Home(
         work / "data",
         SIGNET_TLS_PORT=str(free_port()),
@@ -93,16 +93,18 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
     home.start()
     try:
         client = home.client()
-        ca = active_root(client)
+        anchor = active_root(client)
+        ca = active_below(client, anchor, "ACME CA", days=365)
         root, ca_file = work / "root.pem", work / "tls.pem"
-        root.write_text(client.get_certificate_authority_certificate(CertificateAuthorityArn=ca)["Certificate"])
+        root.write_text(client.get_certificate_authority_certificate(CertificateAuthorityArn=anchor)["Certificate"])
         ca_file.write_text(home.signet("trust", "root").stdout)
         profiles = [word for each in PROFILES for word in ("--profile", each)]
         home.signet("acme", "directory", "create", "web", "--ca", ca, *profiles)
+        home.signet("acme", "directory", "create", "root", "--ca", anchor)
         made = home.signet("acme", "directory", "create", "open", "--ca", ca, "--without-eab", *_NAMES, "--json")
 
-        def binding() -> Binding:
-            printed = home.signet("acme", "eab", "create", "--directory", "web", *_NAMES, "--json").stdout
+        def binding(directory: str = "web") -> Binding:
+            printed = home.signet("acme", "eab", "create", "--directory", directory, *_NAMES, "--json").stdout
             return Binding(**json.loads(printed))
 
         def is_revoked(serial: str) -> bool:
@@ -111,7 +113,7 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
 
         def revoke(serial: str) -> None:
             client.revoke_certificate(
-                CertificateAuthorityArn=ca, CertificateSerial=serial, RevocationReason="KEY_COMPROMISE"
+                CertificateAuthorityArn=ca, CertificateSerial=serial, RevocationReason="SUPERSEDED"
             )
 
         yield Server(
@@ -158,7 +160,9 @@ def _pebble(work: Path, network: Network) -> Iterator[Server]:
             name="pebble",
             ca_file=work / "tls.pem",
             root=work / "root.pem",
-            binding=lambda: Binding(directory=f"https://127.0.0.1:{ports[True][0]}/dir", kid=_KID, hmac_key=_HMAC_KEY),
+            binding=lambda _="": Binding(
+                directory=f"https://127.0.0.1:{ports[True][0]}/dir", kid=_KID, hmac_key=_HMAC_KEY
+            ),
             open_directory=f"https://127.0.0.1:{ports[False][0]}/dir",
             revoke=lambda _serial: None,
             is_revoked=is_revoked,

@@ -105,6 +105,14 @@ def test_binding_with_another_key_is_refused(client: Client, server: Server, wor
     assert not (work / "http_01.pem").exists()
 
 
+@pytest.mark.skipif(SERVER == "pebble", reason="its root issues no certificates for clients")
+def test_directory_of_a_root_has_a_chain_of_two(server: Server, work: Path) -> None:
+    """certbot takes no chain of one certificate."""
+    ran = Shell(CLIENTS[0], server, server.binding("root"), work).run("http_01")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert problems(work, "http_01", ISSUED["http_01"]) == []
+
+
 def test_table_of_the_document_is_what_recipes_do() -> None:
     rows = re.findall(r"^\| (.*) \|$", (ROOT / DOCUMENT).read_text(), re.MULTILINE)
     shown = [row.split(" | ") for row in rows[2:]]
