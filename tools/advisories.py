@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
 SNAPSHOT = REQUIREMENTS / "advisories.json"
-LOCKS = ("laptop.txt", "dev.txt", "lambda.txt", "localstack.txt", "uv.txt")
+LOCKS = ("laptop.txt", "dev.txt", "lambda.txt", "localstack.txt", "acme-clients.txt", "uv.txt")
 SOURCE = "PyPA advisory database (https://github.com/pypa/advisory-database), CC BY 4.0"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import (
+    acme,
     backup,
     console_pages,
     crl_load,
@@ -47,6 +48,7 @@ MEASURES: dict[str, Measure] = {
     "console": console_pages.console,
     "backup": backup.backup,
     "testing": testing.testing,
+    "acme": acme.acme,
 }
 
 

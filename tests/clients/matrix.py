@@ -7,8 +7,6 @@ where that is allowed.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from tests.clients.judges import COMMANDS
 from tests.clients.pki import KINDS, WAYS, make_cases
 from tests.clients.servers import Servers
+from tests.support import debian
 from tests.support.home import Home
 
 # The file that shows that a client is there, and its Debian package.
@@ -37,7 +36,7 @@ LIMITS = {("NSS", "partitioned", "good"): "revoked"}
 def main() -> int:
     """Run the matrix; the exit code."""
     os.environ["PATH"] += ":/usr/sbin"
-    _install()
+    debian.install(_PACKAGES)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "data")
         home.start()
@@ -46,18 +45,6 @@ def main() -> int:
         finally:
             home.stop()
     return _report(verdicts)
-
-
-def _install() -> None:
-    """Install the clients that are missing; ends the run where it may not."""
-    missing = [package for mark, package in _PACKAGES.items() if not (shutil.which(mark) or Path(mark).exists())]
-    if not missing:
-        return
-    if os.geteuid() or not shutil.which("apt-get"):
-        sys.exit(f"These clients are missing: {' '.join(missing)} (Debian: apt-get install …)")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
-        subprocess.run(["apt-get", *words], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 def _verdicts(home: Home, folder: Path) -> dict[tuple[str, str, str], str]:

@@ -71,6 +71,13 @@ def with_root(home: Home, work: Path) -> Mapping[str, str]:
     return {"CA": active_root(home.client())}
 
 
+def with_tls(home: Home, work: Path) -> Mapping[str, str]:
+    home.stop()
+    home.environment["SIGNET_TLS_PORT"] = str(free_port())
+    home.start()
+    return {"SIGNET_TLS_PORT": home.environment["SIGNET_TLS_PORT"], **with_root(home, work)}
+
+
 def with_alice(home: Home, work: Path) -> Mapping[str, str]:
     (work / "jwks.json").write_text(public(KEYS["RS256"]))
     home.signet("principal", "create", "alice")
@@ -186,6 +193,7 @@ RUNS: dict[str, Run] = {
             "kubectl get": "kubectl() { cat jwks.json; }",
         },
     ),
+    "docs/acme-clients.md": Run(prepare=with_tls),
     "docs/audit.md": Run(prepare=audited),
     "docs/journal.md": Run(
         prepare=logged,
