@@ -13,7 +13,7 @@ from chalicelib.aws import CircuitBreaker, Limits
 from chalicelib.buckets import BucketError, BucketTakenError, PreconditionFailedError, StoredObject, crl_bucket
 from chalicelib.buckets.crl_bucket import PRIVATE_PROBE, PROBE
 from chalicelib.buckets.names import check_bucket_name, check_key, own_prefix
-from chalicelib.config import NAME
+from chalicelib.setting_fields import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

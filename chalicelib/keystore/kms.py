@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chalicelib import arn as arns
 from chalicelib.aws import CircuitBreaker, Limits
-from chalicelib.config import NAME
 from chalicelib.keystore import KeyNotFoundError, KeyRefusedError, KeyStoreError, KeyStoreThrottledError, kms_keys
+from chalicelib.setting_fields import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

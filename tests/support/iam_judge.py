@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from chalicelib.buckets.names import own_prefix
-from chalicelib.config import NAME
+from chalicelib.setting_fields import NAME
 from tests.support.home import ROOT
 from tools import package
 
