@@ -60,7 +60,8 @@ class AcmeDirectory:
         names: patterns of the names that accounts without a binding may have.
         contact_required: accounts must give a contact.
         terms: the URL of terms of service that accounts must agree to; empty for none.
-        compromised: ARNs of CAs whose certificates must be replaced at once.
+        former: ARNs of the CAs from which it issued before: it still answers for their certificates.
+        compromised: those of them whose certificates must be replaced at once.
         active: False: it answers nothing but its refusal.
         tags: pairs of key and value, of AWS's API.
         certificate_tags: as the API was given them.
@@ -80,6 +81,7 @@ class AcmeDirectory:
     names: tuple[str, ...] = ()
     contact_required: bool = False
     terms: str = ""
+    former: tuple[str, ...] = ()
     compromised: tuple[str, ...] = ()
     active: bool = True
     tags: tuple[tuple[str, str], ...] = ()

@@ -6,6 +6,7 @@ Source: RFC 8555 sections 7.1.2 and 7.3.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -232,7 +233,11 @@ def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
 
 def _id_for(visit: Visit, thumbprint: str) -> str:
     """The id of a new account: it follows from the key, so that a repeated request makes the same account."""
-    text = f"{visit.directory.directory_id}/{thumbprint}"
-    derived = hashlib.sha256(text.encode()).hexdigest()[:32]
-    taken = visit.rt.store.get_acme_account(visit.directory.directory_id, derived)  # its key has changed since
-    return derived if taken is None else directories.new_id()
+    directory_id = visit.directory.directory_id
+    for number in itertools.count():
+        text = f"{directory_id}/{thumbprint}/{number}"
+        derived = hashlib.sha256(text.encode()).hexdigest()[:32]
+        taken = visit.rt.store.get_acme_account(directory_id, derived)
+        if taken is None or taken.thumbprint == thumbprint:  # else the account's key has changed since
+            return derived
+    raise AssertionError

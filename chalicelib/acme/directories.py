@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 MOST_PROFILES, MOST_NAMES, MOST_DESCRIPTION = 20, 100, 200
+MOST_FORMER = 20
 LONGEST_HOURS = 99_999 * 24
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -134,9 +135,11 @@ def replace_authority(
     authority_of(rt, account_id, ca_arn)
 
     def changed(directory: AcmeDirectory) -> AcmeDirectory:
-        former = (directory.ca_arn,) if is_compromised and directory.ca_arn != ca_arn else ()
-        compromised = tuple(arn for arn in dict.fromkeys((*directory.compromised, *former)) if arn != ca_arn)
-        return replace(directory, ca_arn=ca_arn, compromised=compromised)
+        former = tuple(arn for arn in dict.fromkeys((directory.ca_arn, *directory.former)) if arn != ca_arn)
+        if len(former) > MOST_FORMER:
+            raise AcmeError("ca", f"A directory has had at most {MOST_FORMER} other CAs: create another directory.")
+        bad = {*directory.compromised, *((directory.ca_arn,) if is_compromised else ())}
+        return replace(directory, ca_arn=ca_arn, former=former, compromised=tuple(arn for arn in former if arn in bad))
 
     return change(rt, account_id, name, changed)
 

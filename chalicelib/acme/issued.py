@@ -1,4 +1,4 @@
-"""The certificates that a directory answers for: those of its CA and of its compromised ones."""
+"""The certificates that a directory answers for: those of its CA and of its former ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def certificate_of(rt: Runtime, directory: AcmeDirectory, certificate_id: str) -> Certificate | None:
-    """Return the issued certificate that ARI's identifier names, of the directory's CA or a compromised one.
+    """Return the issued certificate that ARI's identifier names, of the directory's CA or a former one.
 
     Raises:
         AcmeProblem: the identifier is malformed.
@@ -35,7 +35,7 @@ def certificate_of(rt: Runtime, directory: AcmeDirectory, certificate_id: str) -
 
 def authorities(rt: Runtime, directory: AcmeDirectory) -> Iterator[CertificateAuthority]:
     """Yield the CAs with a certificate whose certificates a directory answers for."""
-    for arn in (directory.ca_arn, *directory.compromised):
+    for arn in (directory.ca_arn, *directory.former):
         ca = find.at(rt, arn).store.get_certificate_authority(arn, cached=True)
         if ca is not None and ca.certificate_der is not None:
             yield ca

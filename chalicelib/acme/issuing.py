@@ -75,7 +75,12 @@ def issue(
         answer = Client(rt, caller).call("IssueCertificate", **request)
     except (errors.ApiError, AcmeProblem) as error:
         return _refused(rt, order, error)
-    order = _ended(rt, order, status="valid", certificate_arn=answer["CertificateArn"])
+    return succeed(rt, directory, order, answer["CertificateArn"])
+
+
+def succeed(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder, certificate_arn: str) -> AcmeOrder:
+    """Record the certificate of a processing order, and revoke the one that it replaces, if that must be."""
+    order = _ended(rt, order, status="valid", certificate_arn=certificate_arn)
     _revoke_replaced(rt, directory, order)
     return order
 
@@ -167,7 +172,8 @@ def _arn(rt: Runtime, template: str) -> str:
 
 def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> None:
     """Revoke the certificate that an order replaces, if its CA is compromised; a failure leaves the order as it is."""
-    replaced = issued.certificate_of(rt, directory, order.replaces) if order.replaces else None
+    is_replaced = order.replaces and order.status == "valid"
+    replaced = issued.certificate_of(rt, directory, order.replaces) if is_replaced else None
     if replaced is None or replaced.ca_arn not in directory.compromised or replaced.revoked_at is not None:
         return
     try:
@@ -208,8 +214,12 @@ def issued_for(rt: Runtime, directory: AcmeDirectory, account: AcmeAccount, orde
     if order.finalized_at is None:
         return None
     caller = Caller(account_id=directory.owner, access_key_id=account.requested_by, principal=SIGNET)
-    try:
-        request = _request(rt, directory, order)
-    except AcmeProblem:
-        return None
-    return certificates.issued_with(rt, caller, request, at=order.finalized_at)  # type: ignore[arg-type]  # built above
+    for ca_arn in (directory.ca_arn, *directory.former):
+        near = find.at(rt, ca_arn)
+        try:
+            request: Any = _request(near, replace(directory, ca_arn=ca_arn), order)
+        except AcmeProblem:
+            continue
+        if found := certificates.issued_with(near, caller, request, at=order.finalized_at):
+            return found
+    return None

@@ -44,7 +44,8 @@ def create(visit: Visit) -> Answer:
     authorizations.check_granted(visit, binding, wanted)
     profile = _profile(visit, binding, payload)
     requested = _requested(rt, profile, payload)
-    replaces, replaced_order = renewal_info.replaced(visit, payload, wanted)
+    replaces = renewal_info.replaced(visit, payload, wanted)
+    replaced_order = _order_replacing(visit, replaces)
     _check_limits(visit, binding)
     found, fresh = authorizations.for_identifiers(visit, binding, wanted)
     order = AcmeOrder(
@@ -159,6 +160,18 @@ def expired(rt: Runtime, order: AcmeOrder) -> AcmeOrder:
 
 
 # the parts of a request
+
+
+def _order_replacing(visit: Visit, replaces: str) -> AcmeOrder | None:
+    """Return the order that should have replaced the same certificate, and has become invalid; None: there was none.
+
+    Raises:
+        AcmeProblem: `alreadyReplaced`: it has not become invalid (RFC 9773 section 5).
+    """
+    before = visit.rt.store.order_replacing(visit.directory.directory_id, replaces) if replaces else None
+    if before is not None and _settled(visit.rt, before)[1] != "invalid":
+        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.")
+    return before
 
 
 def _profile(visit: Visit, binding: AcmeBinding | None, payload: dict[str, Any]) -> Profile:

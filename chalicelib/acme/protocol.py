@@ -235,8 +235,8 @@ def _response(rt: Runtime, visit: Visit | None, request: WireRequest, found: Ans
     """Add what every answer has: a fresh nonce, the directory's link, and that nobody caches it."""
     headers = {"Cache-Control": "no-store", **found.headers}
     if visit is not None:
-        links = [f'<{visit.url("directory")}>;rel="index"', *found.links]
-        headers["Link"] = ", ".join(links)
+        links = (f'<{visit.url("directory")}>;rel="index"', headers.get("Link"), *found.links)
+        headers["Link"] = ", ".join(filter(None, links))
         if request.method == "POST" or visit.resource == "new-nonce":
             try:
                 headers["Replay-Nonce"] = nonces.make(_secret(rt), rt.now())

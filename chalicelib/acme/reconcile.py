@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from chalicelib import logs
 from chalicelib.acme import directories, issuing, orders
 from chalicelib.acme.problems import AcmeProblem
-from chalicelib.ca import find
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _LIMIT = 1000
+_USED_PAGES = 10  # each request leaves a nonce
 
 
 def reconcile(rt: Runtime) -> dict[str, int]:
@@ -40,6 +40,7 @@ def reconcile(rt: Runtime) -> dict[str, int]:
             except Exception:  # noqa: BLE001  the next run tries again
                 counts["acme_errors"] += 1
                 logs.log_exception("acme_reconcile_failed", kind=kind)
+    counts["acme_records_expired"] += _forget_used(rt)
     return counts
 
 
@@ -52,17 +53,14 @@ def _end(rt: Runtime, name: str) -> bool:
     account = rt.store.get_acme_account(order.directory_id, order.acme_id)
     issued = None
     if directory is not None and account is not None and directory.directory_id == order.directory_id:
-        rt = find.at(rt, directory.ca_arn)
         issued = issuing.issued_for(rt, directory, account, order)
     if issued is not None and issued.status == "PENDING":
         return False  # reconciliation of certificates closes it first
-    if issued is not None and issued.status == "ISSUED":
-        ended = replace(order, status="valid", certificate_arn=issued.arn)
-    else:
-        problem = AcmeProblem("serverInternal", "The issuance was interrupted; create a new order.")
-        ended = replace(order, status="invalid", error=problem.document())
+    if directory is not None and issued is not None and issued.status == "ISSUED":
+        return issuing.succeed(rt, directory, order, issued.arn).status == "valid"
+    problem = AcmeProblem("serverInternal", "The issuance was interrupted; create a new order.")
     try:
-        rt.store.update_acme_order(order, ended)
+        rt.store.update_acme_order(order, replace(order, status="invalid", error=problem.document()))
     except ConflictError:
         return False
     return True
@@ -87,9 +85,16 @@ def _expire_authorization(rt: Runtime, name: str) -> bool:
     return True
 
 
-def _expire_used(rt: Runtime, name: str) -> bool:
-    rt.store.expire_used(name)
-    return True
+def _forget_used(rt: Runtime) -> int:
+    """Remove what records that nonces and others were used, once these have expired; returns how many."""
+    forgotten = 0
+    for _ in range(_USED_PAGES):
+        names = list(rt.store.list_due("ACME-USED", now=rt.now(), limit=_LIMIT))
+        rt.store.expire_used(names)
+        forgotten += len(names)
+        if len(names) < _LIMIT:
+            break
+    return forgotten
 
 
 # Kind, how many times the patience must have passed, what closes a record, and the counter.
@@ -97,5 +102,4 @@ _STEPS: tuple[tuple[DueKind, int, Callable[[Runtime, str], bool], str], ...] = (
     ("ACME-PROCESSING", 1, _end, "acme_orders_ended"),
     ("ACME-ORDER", 0, _expire_order, "acme_records_expired"),
     ("ACME-AUTHORIZATION", 0, _expire_authorization, "acme_records_expired"),
-    ("ACME-USED", 0, _expire_used, "acme_records_expired"),
 )

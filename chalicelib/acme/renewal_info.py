@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.acme.visit import Visit
-    from chalicelib.acme_records import AcmeOrder, Identifier
+    from chalicelib.acme_records import Identifier
 
 POLL_SECONDS = 6 * 3600
 POLL_SOON_SECONDS = 3600
@@ -36,15 +36,15 @@ def show(visit: Visit) -> Answer:
     return Answer(200, {"suggestedWindow": window}, {"Retry-After": str(seconds)})
 
 
-def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]) -> tuple[str, AcmeOrder | None]:
-    """Return the identifier of the certificate that a new order replaces, and an invalid order that did before.
+def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]) -> str:
+    """Return the identifier of the certificate that a new order replaces; empty for none.
 
     Raises:
-        AcmeProblem: `malformed`: it is no certificate of the account with one of the order's names; `alreadyReplaced`.
+        AcmeProblem: `malformed`: it is no certificate of the account with one of the order's names.
     """
     given = payload.get("replaces")
     if given is None:
-        return "", None
+        return ""
     if not isinstance(given, str):
         raise AcmeProblem("malformed", "The member replaces must be the identifier of a certificate.")
     certificate = issued.certificate_of(visit.rt, visit.directory, given)
@@ -52,10 +52,7 @@ def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]
         raise AcmeProblem("malformed", "The certificate that the order replaces is none of this account.")
     if not set(issued.identifiers_of(certificate)) & set(wanted):
         raise AcmeProblem("malformed", "The certificate that the order replaces has none of the order's identifiers.")
-    before = visit.rt.store.order_replacing(visit.directory.directory_id, given)
-    if before is not None and before.status != "invalid":
-        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.")
-    return given, before
+    return given
 
 
 def _time(moment: Any) -> str:

@@ -10,7 +10,7 @@ import click
 
 from chalicelib import runtime
 from chalicelib.acme import accounts as acme_accounts
-from chalicelib.acme import bindings, directories
+from chalicelib.acme import bindings, compromise, directories
 from chalicelib.acme_records import AcmeBinding, AcmeDirectory, Profile
 from chalicelib.cli import accounts, authorities
 from chalicelib.cli.recorded import recorded
@@ -150,6 +150,23 @@ def replace_ca(name: str, ca_name: str, account_id: str | None, *, compromised: 
     ca = authorities.named(rt, owner, ca_name)
     changed = directories.replace_authority(rt, owner, name, ca.arn, is_compromised=compromised)
     click.echo(f"{changed.name} issues from {changed.ca_arn}")
+
+
+@directory.command("revoke-former")
+@click.argument("name")
+@accounts.option
+@recorded("RevokeFormerAcmeCertificates", "name")
+def revoke_former(name: str, account_id: str | None) -> None:
+    """Revoke what the directory has had issued by its compromised CAs, and nobody has replaced.
+
+    Interrupted, it goes on when it is run again.
+    """
+    rt = runtime.from_env()
+    found = directories.find(rt, accounts.account_of(rt, account_id), name)
+    done = compromise.revoke_remaining(rt, found)
+    click.echo(f"revoked {done.revoked}, failed {done.failed}")
+    if done.failed:
+        raise click.ClickException("Some certificates could not be revoked, as the log says; run the command again.")
 
 
 @directory.command("delete")

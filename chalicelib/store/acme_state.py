@@ -35,8 +35,8 @@ class AcmeState(Protocol):
         """Return whether something was counted `most` times already; changes nothing."""
         ...
 
-    def expire_used(self, name: str) -> None:
-        """Remove a record of the two methods above; `list_due` names it."""
+    def expire_used(self, names: Sequence[str]) -> None:
+        """Remove records of the methods above; `list_due` names them."""
         ...
 
     # accounts

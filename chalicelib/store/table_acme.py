@@ -52,8 +52,11 @@ class Acme(Base):
         item = self.table.get(_used_key(name))
         return item is not None and int(item["until"]) > items.micros(now) and int(item["times"]) >= most
 
-    def expire_used(self, name: str) -> None:
-        self.table.write(Delete(Key(name, "USED")))
+    def expire_used(self, names: Sequence[str]) -> None:
+        most = self.table.MOST_WRITES
+        for begin in range(0, len(names), most):
+            page = names[begin : begin + most]
+            self.table.write(*(Delete(Key(name, "USED")) for name in page), durable=False)
 
     # accounts
 
@@ -96,15 +99,17 @@ class Acme(Base):
     ) -> None:
         writes: list[Write] = [Put(_order_item(order), ABSENT), Put(_pending_item(order))]
         if order.replaces:
-            before = "" if replaced_order is None else _order_name(replaced_order)
-            free = (Clause("order", "=", before),) if before else ABSENT[0]
+            former = "" if replaced_order is None else _order_name(replaced_order)
+            free = (Clause("order", "=", former),) if former else ABSENT[0]
             item: Item = _used_item(_replaced_name(order), order.expires_at + _REMAINS)
             writes.append(Put(item | {"order": _order_name(order)}, (free,)))
+        before = [each for authorization in authorizations for each in _authorization_writes(authorization)]
+        most = self.table.MOST_WRITES
         try:
-            # What is left without its order after a failure expires by itself.
-            for authorization in authorizations:
-                self.put_acme_authorization(authorization)
-            self.table.write(*writes)
+            while len(before) + len(writes) > most:  # what is left without its order after a failure expires by itself
+                self.table.write(*before[:most], durable=False)
+                del before[:most]
+            self.table.write(*before, *writes)
         except ConditionFailedError as error:
             raise ConflictError("Another order replaces the certificate.") from error
 
@@ -146,9 +151,7 @@ class Acme(Base):
     # authorizations
 
     def put_acme_authorization(self, authorization: AcmeAuthorization) -> None:
-        name = _name_key(authorization.acme_id, authorization.identifier, authorization.wildcard)
-        last: Item = {"pk": name.pk, "sk": name.sk, "authorization_id": authorization.authorization_id}
-        self.table.write(Put(_authorization_item(authorization)), Put(last))
+        self.table.write(*_authorization_writes(authorization))
 
     def get_acme_authorizations(self, acme_id: str, ids: Sequence[str]) -> list[AcmeAuthorization | None]:
         found = self.table.get_many([Key(f"ACME-AUTHORIZATION#{acme_id}", each) for each in ids])
@@ -217,7 +220,7 @@ def _order_name(order: AcmeOrder) -> str:
 
 
 def _order_item(order: AcmeOrder) -> Item:
-    """Item of an order: due for reconciliation while it is processing, and and when it expires or is removed."""
+    """Item of an order: due for reconciliation while it is processing, and when it expires or is removed."""
     if order.status == "processing":
         index = items.due("ACME-PROCESSING", order.finalized_at, _order_name(order))
     else:
@@ -237,6 +240,13 @@ def _replaced_name(order: AcmeOrder) -> str:
 
 def _name_key(acme_id: str, identifier: Identifier, wildcard: bool) -> Key:  # noqa: FBT001  as the record has it
     return Key(f"ACME-NAME#{acme_id}", f"{identifier.type}:{'*.' if wildcard else ''}{identifier.value}")
+
+
+def _authorization_writes(authorization: AcmeAuthorization) -> list[Write]:
+    """Writes of a new authorization, which becomes the last one of its account for the name."""
+    name = _name_key(authorization.acme_id, authorization.identifier, authorization.wildcard)
+    last: Item = {"pk": name.pk, "sk": name.sk, "authorization_id": authorization.authorization_id}
+    return [Put(_authorization_item(authorization)), Put(last)]
 
 
 def _authorization_item(authorization: AcmeAuthorization) -> Item:

@@ -16,33 +16,12 @@ from chalicelib.store import items
 from chalicelib.store.table import Put
 from chalicelib.store.table_store import TableStore
 from tests.faults.world import World
+from tests.support.counting_table import CountingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 OTHERS = 10_000
-
-
-class CountingTable:
-    """A table that counts its calls, and the items that they gave."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.counts: Counter[str] = Counter()
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self.counts[name] += 1
-            found = getattr(self._inner, name)(*args, **kwargs)
-            return self._counted(name, found) if hasattr(found, "__next__") else found
-
-        return call
-
-    def _counted(self, name: str, found: Iterator[Any]) -> Iterator[Any]:
-        for item in found:
-            self.counts[f"{name} items"] += 1
-            yield item
 
 
 def with_crls(path: Path, authorities: int) -> tuple[World, list[str]]:

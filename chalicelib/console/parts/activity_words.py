@@ -52,6 +52,7 @@ WORDS: dict[str, str] = {
     # principals, roles and what they sign in with
     "CreateAcmeDirectory": "Create an ACME directory",
     "ReplaceAcmeAuthority": "Let an ACME directory issue from another CA",
+    "RevokeFormerAcmeCertificates": "Revoke what the compromised CAs of an ACME directory issued",
     "DeleteAcmeDirectory": "Delete an ACME directory",
     "CreateAcmeBinding": "Make an external account binding",
     "RevokeAcmeBinding": "Revoke an external account binding",
@@ -200,6 +201,7 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "AssumeRoleWithWebIdentity": _named("With an OIDC token, assume the role", "roleArn"),
     "CreateAcmeDirectory": _named("Create the ACME directory", "name"),
     "ReplaceAcmeAuthority": _named("Replace the CA of the ACME directory", "name"),
+    "RevokeFormerAcmeCertificates": _named("Revoke what compromised CAs issued for the ACME directory", "name"),
     "DeleteAcmeDirectory": _named("Delete the ACME directory", "name"),
     "CreateAcmeOrder": _named("By ACME, order a certificate for", "names"),
     "ValidateAcmeChallenge": _named("For ACME, validate", "identifier"),
