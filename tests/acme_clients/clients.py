@@ -115,7 +115,9 @@ def section(recipe: str) -> list[documents.Block]:
 class Shell:
     """A directory in which one client works with one account of a server."""
 
-    def __init__(self, client: Client, server: Server, binding: Binding, work: Path) -> None:
+    def __init__(
+        self, client: Client, server: Server, binding: Binding, work: Path, *, incident: str = "revoke"
+    ) -> None:
         self._client, self.work = client, work
         (work / "bin").mkdir()
         assert client.found is not None
@@ -137,6 +139,7 @@ class Shell:
             "RECIPES": str(RECIPES),
             "RECORD": str(RECIPES / "record"),
             "DOOR": server.door,
+            "INCIDENT": incident,
             "RESOLVER": server.network.responder.resolver,
             "HTTP_PORT": str(server.network.http_port),
             "TLS_PORT": str(server.network.tls_port),

@@ -1,7 +1,7 @@
-"""What clients' hooks ask of the test, over HTTP: DNS records, as lego's provider `httpreq` does, and revocations.
+"""What clients' hooks ask of the test, over HTTP: DNS records, as lego's provider `httpreq` does, and incidents.
 
 POST `/present` or `/cleanup` with `{"fqdn": "_acme-challenge.www.example.test.", "value": "…"}` adds or removes a TXT
-record; POST `/revoke` with `{"serial": "…"}` revokes a certificate as the CA.
+record; POST of `{"serial": "…"}` to the name of an incident makes it happen to the certificate.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.support.challenge_responder import ChallengeResponder
 
 
 @contextmanager
-def opened(responder: ChallengeResponder, revoke: Callable[[str], object]) -> Iterator[str]:
+def opened(responder: ChallengeResponder, incidents: Mapping[str, Callable[[str], object]]) -> Iterator[str]:
     """Open the door; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path == "/revoke":
-                revoke(body["serial"])
+            if incident := incidents.get(self.path[1:]):
+                incident(body["serial"])
             else:
                 _change(
                     responder, body["fqdn"].rstrip(".").lower(), f'"{body["value"]}"', added=self.path == "/present"

@@ -17,7 +17,7 @@ from tests.support.challenge_responder import ChallengeResponder
 from tests.support.home import START_SECONDS, Home, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 PROFILES = ("web=EndEntityServerAuthCertificate:90d", "short=EndEntityServerAuthCertificate:24h")
@@ -53,7 +53,9 @@ class Server:
         root: what the chains of issued certificates end in.
         binding: makes an external account binding that no account has; given `root`, for the directory of the root.
         open_directory: a directory that demands no binding.
-        revoke: revokes a serial number, in hex, as the CA.
+        incidents: what hooks can make happen, by name, to the certificate with a serial number, in hex: `revoke`, and
+            the compromise of the CA of each directory that `drill` has made, by the directory's name.
+        drill: makes a directory with a CA of its own; returns its name and an external account binding.
         is_revoked: tells whether a serial number, in hex, is revoked.
         network: where it validates.
         door: the address of `tests/acme_clients/door.py`.
@@ -64,7 +66,8 @@ class Server:
     root: Path
     binding: Callable[..., Binding]
     open_directory: str
-    revoke: Callable[[str], object]
+    incidents: Mapping[str, Callable[[str], object]]
+    drill: Callable[[], tuple[str, Binding]]
     is_revoked: Callable[[str], bool]
     network: Network
     door: str = ""
@@ -76,7 +79,7 @@ def running(name: str, work: Path, *, answers_http: bool = False) -> Iterator[Se
     with ChallengeResponder() as responder:
         http_port = responder.http_port if answers_http else free_port()
         network = Network(responder=responder, http_port=http_port, tls_port=free_port())
-        with _MAKERS[name](work, network) as server, opened(responder, server.revoke) as door:
+        with _MAKERS[name](work, network) as server, opened(responder, server.incidents) as door:
             yield replace(server, door=door)
 
 
@@ -95,6 +98,7 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
         client = home.client()
         anchor = active_root(client)
         ca = active_below(client, anchor, "ACME CA", days=365)
+        authorities = [ca]
         root, ca_file = work / "root.pem", work / "tls.pem"
         root.write_text(client.get_certificate_authority_certificate(CertificateAuthorityArn=anchor)["Certificate"])
         ca_file.write_text(home.signet("trust", "root").stdout)
@@ -108,13 +112,27 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
             return Binding(**json.loads(printed))
 
         def is_revoked(serial: str) -> bool:
-            found = {each["Serial"].replace(":", ""): each for each in home.certificates(ca)}
-            return "RevokedAt" in found[serial.lower()]
+            issued = [certificate for each in authorities for certificate in home.certificates(each)]
+            return "RevokedAt" in {each["Serial"].replace(":", ""): each for each in issued}[serial.lower()]
 
         def revoke(serial: str) -> None:
             client.revoke_certificate(
                 CertificateAuthorityArn=ca, CertificateSerial=serial, RevocationReason="SUPERSEDED"
             )
+
+        incidents: dict[str, Callable[[str], object]] = {"revoke": revoke}
+
+        def drill() -> tuple[str, Binding]:
+            name = f"drill-{len(incidents)}"
+            authorities.append(active_below(client, anchor, f"CA of {name}", days=365))
+            home.signet("acme", "directory", "create", name, "--ca", authorities[-1])
+
+            def compromise(_: str) -> None:
+                authorities.append(active_below(client, anchor, f"New CA of {name}", days=365))
+                home.signet("acme", "directory", "replace-ca", name, "--ca", authorities[-1], "--compromised")
+
+            incidents[name] = compromise
+            return name, binding(name)
 
         yield Server(
             name="signet",
@@ -122,7 +140,8 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
             root=root,
             binding=binding,
             open_directory=json.loads(made.stdout)["directory"],
-            revoke=revoke,
+            incidents=incidents,
+            drill=drill,
             is_revoked=is_revoked,
             network=network,
         )
@@ -164,7 +183,8 @@ def _pebble(work: Path, network: Network) -> Iterator[Server]:
                 directory=f"https://127.0.0.1:{ports[True][0]}/dir", kid=_KID, hmac_key=_HMAC_KEY
             ),
             open_directory=f"https://127.0.0.1:{ports[False][0]}/dir",
-            revoke=lambda _serial: None,
+            incidents={},
+            drill=_no_drill,
             is_revoked=is_revoked,
             network=network,
         )
@@ -194,6 +214,10 @@ def _one_pebble(work: Path, network: Network, port: int, management: int, *, dem
             yield
         finally:
             process.terminate()
+
+
+def _no_drill() -> tuple[str, Binding]:
+    raise NotImplementedError("pebble has no renewal information")
 
 
 def _certificate(work: Path) -> None:

@@ -52,6 +52,12 @@ def clients_with_commands() -> Iterator[Any]:
             yield pytest.param(client, id=client.name, marks=marks(client))
 
 
+def clients_that(step: str) -> Iterator[Any]:
+    for client in CLIENTS:
+        if step in client.steps:
+            yield pytest.param(client, id=client.name, marks=marks(client))
+
+
 def marks(client: Client) -> list[pytest.MarkDecorator]:
     return [] if client.name in DEVELOPMENT_TOOLS else [pytest.mark.acme_test]
 
@@ -103,6 +109,20 @@ def test_binding_with_another_key_is_refused(client: Client, server: Server, wor
     other = replace(binding, hmac_key=binding.hmac_key[::-1])
     assert Shell(client, server, other, work).run("http_01").returncode != 0
     assert not (work / "http_01.pem").exists()
+
+
+@pytest.mark.skipif(SERVER == "pebble", reason=NOT_WITH_PEBBLE["ari"])
+@pytest.mark.parametrize("client", [*clients_that("ari")])
+def test_compromised_ca_is_left_at_once(client: Client, server: Server, work: Path) -> None:
+    """ARI tells the client to renew, the new certificate is another CA's, and the one that it replaces is revoked."""
+    require(client)
+    incident, binding = server.drill()
+    ran = Shell(client, server, binding, work, incident=incident).run("http_01", "ari")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert problems(work, "ari", ISSUED["ari"]) == []
+    issuers = [openssl(work, "x509", "-noout", "-issuer", "-in", f"{step}.pem") for step in ("http_01", "ari")]
+    assert issuers[1] == issuers[0].replace("CA of", "New CA of")
+    assert server.is_revoked(serial(work / "http_01.pem"))
 
 
 @pytest.mark.skipif(SERVER == "pebble", reason="its root issues no certificates for clients")

@@ -11,11 +11,10 @@ ari() {
   kill %1
   wait %1 || true
   lose chain.pem
-  # It asks again after the hours that the server named; they have passed.
-  for each in $(find data -name www.example.test.json); do
-    jq 'del(.issuer_data.renewal_info)' "$each" >asked.json
-    mv asked.json "$each"
-  done
+  # It asks again after the time that the server named: let that be over.
+  meta=${found%.crt}.json
+  jq '.issuer_data.renewal_info._retryAfter = "2020-01-01T00:00:00Z"' "$meta" >asked.json
+  mv asked.json "$meta"
   started
   again
 }

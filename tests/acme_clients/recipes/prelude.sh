@@ -11,8 +11,8 @@ took() { # took CHAIN KEY
 refused() { # refused COMMAND...: the server refuses it
   ! "$@" || { echo "This was not refused: $*" >&2; exit 1; }
 }
-lose() { # lose CERTIFICATE: the CA revokes it, so that ARI wants another one at once
-  curl -fsS -d "{\"serial\": \"$(openssl x509 -noout -serial -in "$1" | cut -d= -f2)\"}" "$DOOR/revoke"
+lose() { # lose CERTIFICATE: the CA revokes it, or its CA is compromised, so that ARI wants another one at once
+  curl -fsS -d "{\"serial\": \"$(openssl x509 -noout -serial -in "$1" | cut -d= -f2)\"}" "$DOOR/$INCIDENT"
 }
 in_background() { # in_background COMMAND...: a server, until the end of the test
   "$@" >>server.log 2>&1 &
