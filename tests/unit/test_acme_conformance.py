@@ -164,7 +164,7 @@ def test_suite_has_its_cases_and_each_names_a_sentence() -> None:
 
 @pytest.mark.parametrize(("directory", "is_ignored"), [(None, True), ("https://ca.test/", None)])
 def test_cases_are_collected_only_for_a_server(directory: str | None, is_ignored: bool | None) -> None:
-    config: Any = SimpleNamespace(getoption=lambda name, default: directory)
+    config: Any = SimpleNamespace(getoption=lambda *_: directory)
     assert conftest.pytest_ignore_collect(SUITE / "test_orders.py", config) is is_ignored
     assert conftest.pytest_ignore_collect(SUITE / "acme.py", config) is None
 
