@@ -31,7 +31,7 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "test_pages_of_other_origins_may_read": "No page of a browser is a client of a private CA.",
         "test_unknown_member_of_the_jws": "It takes the three members of a flattened JWS and no other.",
         "test_nonce_is_refused[missing]": "It answers `malformed`.",
-        "test_nonce_is_refused[replayed-after-a-bad-signature]": "It verifies the signature first, without a write.",
+        "test_nonce_is_refused[replayed-after-a-bad-signature]": "It verifies the signature first.",
         "test_bad_name_is_refused[underscore]": "Private networks have such names.",
     },
     "pebble": {
@@ -158,7 +158,7 @@ def _skipped(results: list[Result]) -> list[str]:
     for each in results:
         if each.outcome == "skipped":
             groups.setdefault(cell(each.why), []).append(each)
-    return [f"- {why}: {len(skipped)} cases" for why, skipped in sorted(groups.items())]
+    return [f"- {why}: {len(skipped)} case{'s' if len(skipped) > 1 else ''}" for why, skipped in sorted(groups.items())]
 
 
 def _name(result: Result) -> str:

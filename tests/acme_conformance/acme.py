@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -120,10 +120,11 @@ class Server:
             self.nonces.append(nonce)
         return answer
 
-    def post(self, url: str, key: Key, payload: Any, kid: str | None = None) -> Answer:
+    def post(self, url: str, key: Key, payload: Any, kid: str | None = None, **headers: str) -> Answer:
         """Send a well-formed request, again if the server did not like the nonce or its rate (sections 6.5, 6.6)."""
         for _ in range(_TRIES):
-            answer = self.send(self.request(url, key, payload, kid))
+            request = self.request(url, key, payload, kid)
+            answer = self.send(replace(request, headers=request.headers | headers))
             if answer.error != "badNonce" and not is_limited(answer):
                 break
         return answer
@@ -158,9 +159,9 @@ class Account:
     def post(self, url: str, payload: Any) -> Answer:
         return self.server.post(url, self.key, payload, self.url)
 
-    def fetch(self, url: str) -> Answer:
-        """Send a POST-as-GET."""
-        return self.post(url, None)
+    def fetch(self, url: str, **headers: str) -> Answer:
+        """Send a POST-as-GET, with more header fields if any are given."""
+        return self.server.post(url, self.key, None, self.url, **headers)
 
     def request(self, url: str, payload: Any) -> Request:
         return self.server.request(url, self.key, payload, self.url)

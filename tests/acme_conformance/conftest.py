@@ -45,11 +45,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each case its properties; those that move the clock come last."""
-    items.sort(key=lambda item: item.path.parent == _HERE and item.path.name == "test_clock.py")
-    for item in items:
-        if mark := item.get_closest_marker("rfc"):
-            source: rfc.Source = mark.args[0]
-            item.user_properties += [("group", source.group), ("level", source.level), ("source", source.sentence)]
+    cases = [item for item in items if item.path.parent == _HERE]
+    items.sort(key=lambda item: item in cases and item.path.name == "test_clock.py")
+    for item in cases:
+        mark = item.get_closest_marker("rfc")
+        if mark is None:
+            raise pytest.UsageError(f"{item.nodeid} names no sentence")
+        source: rfc.Source = mark.args[0]
+        item.user_properties += [("group", source.group), ("level", source.level), ("source", source.sentence)]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -271,11 +271,7 @@ def test_alternate_chain_has_the_same_leaf(issued: Issued) -> None:
 
 @about(optional("RFC 8555 7.4.2", "Server support for alternate formats is OPTIONAL."))
 def test_der_is_served_or_pem(issued: Issued) -> None:
-    from dataclasses import replace
-
-    account = issued.order.account
-    request = account.request(issued.url, None)
-    answer = account.server.send(replace(request, headers=request.headers | {"Accept": "application/pkix-cert"}))
+    answer = issued.order.account.fetch(issued.url, Accept="application/pkix-cert")
     if answer.status == 200 and answer.media_type == "application/pkix-cert":
         assert x509.load_der_x509_certificate(answer.body) == issued.leaf
     elif answer.status == 200:

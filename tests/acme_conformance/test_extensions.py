@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -11,8 +12,8 @@ import pytest
 from cryptography import x509
 
 from tests.acme_conformance.acme import Account, Server, at_once, ok, refused, statuses
-from tests.acme_conformance.certificates import certificate_id, csr
-from tests.acme_conformance.jose import generate
+from tests.acme_conformance.certificates import certificate_id, csr, der
+from tests.acme_conformance.jose import b64, generate
 from tests.acme_conformance.rfc import about, must, optional, should
 from tests.acme_conformance.steps import Issued, attempt, finish, ip_order, issue, make_ready, provision, respond
 
@@ -262,9 +263,6 @@ def test_replacement_of_nothing_is_refused(account: Account, replaces: Any) -> N
     )
 )
 def test_revoked_certificate_is_to_be_renewed_now(account: Account, responder: Responder) -> None:
-    from tests.acme_conformance.certificates import der
-    from tests.acme_conformance.jose import b64
-
     account.server.resource("renewalInfo")
     made = issue(responder, account)
     before = datetime.fromisoformat(ok(information(made)).json["suggestedWindow"]["start"])
@@ -350,8 +348,6 @@ def granted(server: Server) -> Account:
     """An account whose names are valid without challenges."""
     if server.preauthorized is None:
         pytest.skip("needs --acme-preauthorized-eab")
-    from dataclasses import replace
-
     return replace(server, bindings=[server.preauthorized]).register(key=generate())
 
 

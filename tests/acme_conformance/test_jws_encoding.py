@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,6 @@ def _without(name: str) -> Any:
 
 def _standard(data: bytes) -> str:
     """Encode with base64's own alphabet, in which the payload has characters that base64url lacks."""
-    import base64
-
     return base64.b64encode(data).decode()
 
 
