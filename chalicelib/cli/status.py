@@ -68,7 +68,8 @@ def _show(rt: Runtime, *, as_json: bool) -> None:
     cas = describe_all(rt)
     if as_json:
         journal = {"Entries": head.size, "PublishedAt": head.published_at}
-        answer = {"Clock": clock.notice(rt), "Journal": journal, "Tls": _tls(rt), "CertificateAuthorities": cas}
+        more = {"Tls": found} if (found := _tls(rt)) else {}
+        answer = {"Clock": clock.notice(rt), "Journal": journal, **more, "CertificateAuthorities": cas}
         click.echo(json.dumps(answer, indent=2, default=str))
         return
     if tls := _tls(rt):
