@@ -137,7 +137,8 @@ def crl_by_custom_name(name: str) -> Response:
 
 
 def _acm_pca() -> Response:
-    from chalicelib.api import chalice_requests, endpoint
+    from chalicelib import endpoint
+    from chalicelib.api import chalice_requests
 
     return _response(endpoint.handle(runtime(), chalice_requests.wire_request(_request())))
 

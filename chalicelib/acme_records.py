@@ -46,6 +46,33 @@ class Profile(NamedTuple):
     description: str = ""
 
 
+class AcmeDomain(NamedTuple):
+    """A domain whose names a directory grants to accounts of bindings without names: AWS's domain validation.
+
+    Attributes:
+        domain_id: random.
+        name: of the domain, in lower case.
+        created_at, changed_at: when.
+        exact: the name itself is granted.
+        subdomains: so are the names below it, of any depth.
+        wildcards: and wildcards: that of the name, and with `subdomains` those below it.
+        hosted_zone: as AWS's API was given it; nothing uses it.
+        tags: as of the directory.
+        request: as of the directory.
+    """
+
+    domain_id: str
+    name: str
+    created_at: datetime
+    changed_at: datetime
+    exact: bool
+    subdomains: bool
+    wildcards: bool
+    hosted_zone: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    request: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcmeDirectory:
     """An ACME server for one CA. Its name is part of its URL, and unique in the home.
@@ -65,6 +92,9 @@ class AcmeDirectory:
         active: False: it answers nothing but its refusal.
         tags: pairs of key and value, of AWS's API.
         certificate_tags: as the API was given them.
+        domains: that bindings without names grant, by name.
+        key_algorithms: of the keys in CSRs, as AWS's API names them; empty: any.
+        request: identifies the request of AWS's API with an idempotency token that made it; empty: it had none.
         version: grows by one with every write; an update is conditional on it.
     """
 
@@ -86,6 +116,9 @@ class AcmeDirectory:
     active: bool = True
     tags: tuple[tuple[str, str], ...] = ()
     certificate_tags: tuple[tuple[str, str], ...] = ()
+    domains: tuple[AcmeDomain, ...] = ()
+    key_algorithms: tuple[str, ...] = ()
+    request: str = ""
     version: int = 1
 
 
@@ -99,7 +132,8 @@ class AcmeBinding:
         directory: the name of the directory.
         directory_id: its id.
         principal: its identity policies decide as well.
-        names: patterns of the names that its accounts may order; see `acme.identifiers`.
+        names: patterns of the names that its accounts may order; see `acme.identifiers`; empty, with `role_arn`: what
+            the domains of the directory grant.
         allowed_profiles: names of the profiles that its accounts may order; empty: all.
         preauthorized: these names need no challenge.
         orders_a_day: how many orders its accounts may create in a day, together; 0: any number.
@@ -107,8 +141,9 @@ class AcmeBinding:
         accounts: ids of the accounts that it has bound.
         expires_at: from then on it binds no account, and its accounts create no orders; None: never.
         active: False: it was revoked; as if it had expired.
-        role_arn: as AWS's API was given it; empty: it was made otherwise.
+        role_arn: as AWS's API was given it; empty: it was made otherwise. Its end ends no accounts, as in AWS.
         last_used_at: when it last bound an account; None: never.
+        request: as of the directory.
         version: grows by one with every write; an update is conditional on it.
     """
 
@@ -132,6 +167,7 @@ class AcmeBinding:
     tags: tuple[tuple[str, str], ...] = ()
     description: str = ""
     last_used_at: datetime | None = None
+    request: str = ""
     version: int = 1
 
 

@@ -62,6 +62,14 @@ class CertificateMismatchException(ApiError):
     """The certificate breaks a condition set by its key, its subject or its signer."""
 
 
+class ConflictException(ApiError):
+    """It contradicts what is there (AWS Certificate Manager)."""
+
+
+class ServiceQuotaExceededException(ApiError):
+    """There are as many as there may be (AWS Certificate Manager)."""
+
+
 class ConcurrentModificationException(ApiError):
     """Another update of the same thing won."""
 

@@ -1,20 +1,50 @@
-"""Generate chalicelib/api/acm-pca.json and chalicelib/shapes.py from the acm-pca model of the locked botocore.
+"""Generate the models of the services, as JSON and as types, from those of the locked botocore.
 
 The JSON has the parts that the API needs, without documentation, so that Signet does not depend on the botocore it runs
-with. Usage: `python tools/generate_model.py`. A test compares the committed files with `render()`.
+with. Of AWS Certificate Manager it has what manages ACME endpoints; the names of its shapes begin with "acm:", because
+both services have a Tag. Usage: `python -m tools.generate_model`. A test compares the committed files with `render()`.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.loaders
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL_FILE = ROOT / "chalicelib" / "api" / "acm-pca.json"
-SHAPES_FILE = ROOT / "chalicelib" / "shapes.py"
+
+
+class Service(NamedTuple):
+    """A service of botocore: where its model and its types are written, and what is taken of it.
+
+    Attributes:
+        prefix: of the names of its shapes.
+        operations: those that are taken have one of these words in their names; empty: all of them.
+    """
+
+    name: str
+    types: str
+    prefix: str = ""
+    operations: tuple[str, ...] = ()
+
+    @property
+    def model_file(self) -> Path:
+        """The file of the model."""
+        return ROOT / "chalicelib" / "api" / f"{self.name}.json"
+
+    @property
+    def types_file(self) -> Path:
+        """The file of the types."""
+        return ROOT / "chalicelib" / self.types
+
+
+SERVICES = (
+    Service("acm-pca", "shapes.py"),
+    Service("acm", "acme/management/shapes.py", "acm:", ("Acme", "TagResource", "UntagResource", "TagsForResource")),
+)
 _KEPT = ("type", "required", "members", "member", "enum", "min", "max", "pattern", "exception", "sensitive")
 _SCALARS = {
     "string": "str",
@@ -33,70 +63,96 @@ from typing import Literal, NotRequired, TypedDict
 '''
 
 
-def model() -> dict[str, Any]:
-    """Return the service model, reduced to the parts that the API needs."""
-    full = botocore.loaders.Loader().load_service_model("acm-pca", "service-2")
-    shapes = {name: _reduced(shape) for name, shape in sorted(full["shapes"].items())}
+def model(service: Service) -> dict[str, Any]:
+    """Return a service's model, reduced to the parts that the API needs."""
+    full = botocore.loaders.Loader().load_service_model(service.name, "service-2")
     operations = {
         name: {
-            "input": operation["input"]["shape"],
-            "output": operation.get("output", {}).get("shape"),
+            "input": f"{service.prefix}{operation['input']['shape']}",
+            "output": f"{service.prefix}{operation['output']['shape']}" if "output" in operation else None,
             "errors": sorted(error["shape"] for error in operation.get("errors", [])),
         }
         for name, operation in sorted(full["operations"].items())
+        if not service.operations or any(word in name for word in service.operations)
     }
+    wanted = _reached(full, operations) if service.operations else sorted(full["shapes"])
+    shapes = {f"{service.prefix}{name}": _reduced(full["shapes"][name], service.prefix) for name in wanted}
     target = full["metadata"]["targetPrefix"]
-    return {"targetPrefix": target, "signingName": "acm-pca", "operations": operations, "shapes": shapes}
+    return {"targetPrefix": target, "signingName": service.name, "operations": operations, "shapes": shapes}
 
 
-def _reduced(shape: dict[str, Any]) -> dict[str, Any]:
+def _reached(full: dict[str, Any], operations: dict[str, Any]) -> list[str]:
+    """Return the shapes that operations lead to, sorted."""
+    found: set[str] = set()
+    waiting = deque(
+        target["shape"]
+        for name in operations
+        for target in (
+            full["operations"][name]["input"],
+            full["operations"][name].get("output"),
+            *full["operations"][name].get("errors", []),
+        )
+        if target
+    )
+    while waiting:
+        name = waiting.popleft()
+        if name not in found:
+            found.add(name)
+            shape = full["shapes"][name]
+            waiting += (member["shape"] for member in shape.get("members", {}).values())
+            waiting += (shape[part]["shape"] for part in ("member",) if part in shape)
+    return sorted(found)
+
+
+def _reduced(shape: dict[str, Any], prefix: str) -> dict[str, Any]:
     reduced = {key: shape[key] for key in _KEPT if key in shape}
     if "members" in reduced:
-        reduced["members"] = {name: member["shape"] for name, member in shape["members"].items()}
+        reduced["members"] = {name: f"{prefix}{member['shape']}" for name, member in shape["members"].items()}
     if "member" in reduced:
-        reduced["member"] = shape["member"]["shape"]
+        reduced["member"] = f"{prefix}{shape['member']['shape']}"
     return reduced
 
 
-def render() -> tuple[str, str]:
-    """Return the contents of the two files."""
-    data = model()
-    return json.dumps(data, indent=1) + "\n", _HEADER + "".join(_types(data["shapes"]))
+def render(service: Service) -> tuple[str, str]:
+    """Return the contents of a service's two files."""
+    data = model(service)
+    return json.dumps(data, indent=1) + "\n", _HEADER + "".join(_types(data["shapes"], service.prefix))
 
 
-def _types(shapes: dict[str, Any]) -> list[str]:
+def _types(shapes: dict[str, Any], prefix: str) -> list[str]:
     rendered = []
     for name, shape in shapes.items():
         if shape["type"] == "structure" and not shape.get("exception"):
             required = shape.get("required", [])
             lines = [
-                f"    {member}: {_type(shapes, target)}"
+                f"    {member}: {_type(shapes, target, prefix)}"
                 if member in required
-                else f"    {member}: NotRequired[{_type(shapes, target)}]"
+                else f"    {member}: NotRequired[{_type(shapes, target, prefix)}]"
                 for member, target in shape["members"].items()
             ]
             body = "\n".join(lines) or "    pass"
-            rendered.append(f"\n\nclass {name}(TypedDict):\n{body}\n")
+            rendered.append(f"\n\nclass {name.removeprefix(prefix)}(TypedDict):\n{body}\n")
     return rendered
 
 
-def _type(shapes: dict[str, Any], name: str) -> str:
+def _type(shapes: dict[str, Any], name: str, prefix: str) -> str:
     shape = shapes[name]
     if shape["type"] == "structure":
-        return name
+        return name.removeprefix(prefix)
     if shape["type"] == "list":
-        return f"list[{_type(shapes, shape['member'])}]"
+        return f"list[{_type(shapes, shape['member'], prefix)}]"
     if "enum" in shape:
         return f"Literal[{', '.join(json.dumps(value) for value in shape['enum'])}]"
     return _SCALARS[shape["type"]]
 
 
 def main() -> None:
-    """Write both files."""
-    text, types = render()
-    MODEL_FILE.write_text(text)
-    SHAPES_FILE.write_text(types)
-    print(f"wrote {MODEL_FILE.relative_to(ROOT)} and {SHAPES_FILE.relative_to(ROOT)}")
+    """Write the files of all services."""
+    for service in SERVICES:
+        text, types = render(service)
+        service.model_file.write_text(text)
+        service.types_file.write_text(types)
+        print(f"wrote {service.model_file.relative_to(ROOT)} and {service.types_file.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _READ = (
 )
 # Each preset: the actions on CAs, and those that are about none.
 _ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "administrator": (("*",), ("sts:AssumeRole",)),
+    "administrator": (("*", "acm:*"), ("iam:PassRole", "sts:AssumeRole")),
     "auditor": ((*_READ, "CreateCertificateAuthorityAuditReport"), ("ListCertificateAuthorities",)),
     "issuer": (("GetCertificate",), ()),
     "read-only": (_READ, ("ListCertificateAuthorities",)),

@@ -38,7 +38,8 @@ _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}", re.ASCII)
 _MOST_KNOWN = 1000
 _ATTEMPTS = 8
 _ADMINISTRATOR_POLICY = (
-    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["acm-pca:*","sts:AssumeRole"],"Resource":"*"}}'
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow",'
+    '"Action":["acm-pca:*","acm:*","iam:PassRole","sts:AssumeRole"],"Resource":"*"}}'
 )
 _DENY_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
 

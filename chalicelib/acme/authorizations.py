@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.acme import directories, identifiers, validation
+from chalicelib.acme import bindings, directories, identifiers, validation
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.acme_records import AcmeAuthorization, AcmeChallenge, Identifier
@@ -147,10 +147,7 @@ def check_granted(visit: Visit, binding: AcmeBinding | None, wanted: Sequence[Id
     Raises:
         AcmeProblem: `rejectedIdentifier`, with a subproblem for each name.
     """
-    patterns = binding.names if binding else visit.directory.names
-    if not patterns:
-        return
-    refused = [each for each in wanted if not identifiers.allows(patterns, each)]
+    refused = [each for each in wanted if not bindings.grants(visit.directory, binding, each)]
     if refused:
         text = "The account may not have certificates for this name."
         subproblems = [Subproblem("rejectedIdentifier", text, each) for each in refused]

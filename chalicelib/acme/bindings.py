@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from chalicelib.acme import directories
+from chalicelib.acme import directories, identifiers
 from chalicelib.acme.directories import AcmeError
 from chalicelib.acme_records import AcmeBinding, AcmeMacKey
 from chalicelib.identities import ADMINISTRATOR
@@ -16,7 +16,7 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.acme_records import AcmeDirectory
+    from chalicelib.acme_records import AcmeDirectory, Identifier
     from chalicelib.runtime import Runtime
 
 KEY_BYTES = 32  # HS256 (RFC 8555 section 7.3.4)
@@ -39,7 +39,6 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
         AcmeError: a part is invalid.
     """
     made = _checked(
-        rt,
         directory,
         replace(
             binding,
@@ -52,6 +51,7 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
             changed_at=rt.now(),
         ),
     )
+    directories.check_principal(rt, made.account_id, made.principal)
     key = secrets.token_bytes(KEY_BYTES)
     sealed = rt.keys.seal(key, _context(made))
     # The key comes first: a binding without one would refuse everybody without a reason that anybody can see.
@@ -89,6 +89,15 @@ def is_usable(rt: Runtime, binding: AcmeBinding) -> bool:
     return binding.active and (binding.expires_at is None or rt.now() < binding.expires_at)
 
 
+def grants(directory: AcmeDirectory, binding: AcmeBinding | None, identifier: Identifier) -> bool:
+    """Return whether accounts of a binding, or without one, may have an identifier."""
+    if binding is None:
+        return not directory.names or identifiers.allows(directory.names, identifier)
+    if binding.names:
+        return identifiers.allows(binding.names, identifier)
+    return any(identifiers.grants(domain, identifier) for domain in directory.domains)
+
+
 def change(
     rt: Runtime, directory: AcmeDirectory, name: str, changed: Callable[[AcmeBinding], AcmeBinding]
 ) -> AcmeBinding:
@@ -99,7 +108,9 @@ def change(
     """
     for _ in range(_ATTEMPTS):
         old = _found(rt, directory, name)
-        new = _checked(rt, directory, changed(old))
+        new = _checked(directory, changed(old))
+        if new.principal != old.principal:
+            directories.check_principal(rt, directory.owner, new.principal)
         try:
             return rt.store.update_entity(old, new)
         except ConflictError:
@@ -136,9 +147,8 @@ def _found(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding:
     return binding
 
 
-def _checked(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> AcmeBinding:
-    directories.check_principal(rt, directory.owner, binding.principal)
-    if not binding.names:
+def _checked(directory: AcmeDirectory, binding: AcmeBinding) -> AcmeBinding:
+    if not binding.names and not binding.role_arn:
         raise AcmeError("names", "A binding names at least one name or pattern that its accounts may order.")
     known = {profile.name for profile in directory.profiles}
     if unknown := [name for name in binding.allowed_profiles if name not in known]:

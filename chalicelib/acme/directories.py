@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.access import principals
+from chalicelib.access import principals, roles
 from chalicelib.acme import identifiers
 from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey, Profile
 from chalicelib.ca import state
@@ -197,9 +197,12 @@ def authority_of(rt: Runtime, account_id: str, ca_arn: str) -> CertificateAuthor
 
 
 def check_principal(rt: Runtime, account_id: str, name: str) -> None:
-    """Raise `AcmeError` if an account has no principal with a name."""
+    """Raise `AcmeError` if an account has no principal with a name, or no role for a session with it."""
     try:
-        principals.find(rt, account_id, name)
+        if name.startswith(principals.ASSUMED_ROLE):
+            roles.find(rt, account_id, name.split("/")[1])
+        else:
+            principals.find(rt, account_id, name)
     except principals.PrincipalError as error:
         raise AcmeError("principal", str(error)) from error
 

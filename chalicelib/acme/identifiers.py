@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import hosts
 from chalicelib.acme.problems import AcmeProblem, Subproblem
-from chalicelib.acme_records import Identifier
+from chalicelib.acme_records import AcmeDomain, Identifier
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import csr as csrs
@@ -194,6 +194,16 @@ def allows(patterns: Sequence[str], identifier: Identifier) -> bool:
         address = ip_address(identifier.value)
         return any(address in ip_network(pattern) for pattern in patterns if "/" in pattern)
     return any(_regex(pattern).fullmatch(identifier.value) for pattern in patterns if "/" not in pattern)
+
+
+def grants(domain: AcmeDomain, identifier: Identifier) -> bool:
+    """Tell whether a domain of a directory grants an identifier."""
+    if identifier.type != DNS or (identifier.is_wildcard and not domain.wildcards):
+        return False
+    host = identifier.value.removeprefix(_WILDCARD)
+    if host == domain.name:
+        return domain.exact or identifier.is_wildcard
+    return domain.subdomains and host.endswith(f".{domain.name}")
 
 
 @lru_cache(maxsize=1024)

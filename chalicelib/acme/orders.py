@@ -19,6 +19,7 @@ from chalicelib.acme import authorizations, identifiers, issuing, jws, renewal_i
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.acme_records import AcmeOrder, Profile
+from chalicelib.pki.x509 import algorithms
 from chalicelib.store import ConflictError
 from chalicelib.store.codecs import micros
 
@@ -240,6 +241,9 @@ def _csr(visit: Visit, order: AcmeOrder, payload: dict[str, Any]) -> bytes:
             + (f" It names {', '.join(extra)[:300]}." if extra else "")
             + (f" It lacks {', '.join(lacking)[:300]}." if lacking else ""),
         )
+    allowed = visit.directory.key_algorithms
+    if allowed and algorithms.key_algorithm_of(request.public_key) not in allowed:
+        raise AcmeProblem("badCSR", f"The key of the CSR must be one of {', '.join(allowed)}.")
     if request.key_sha256 == jws.key_sha256(visit.owner.jwk):
         raise AcmeProblem("badCSR", "The key of the CSR must not be the account's key.")
     return csr_der

@@ -166,7 +166,7 @@ def perform(  # noqa: PLR0917  what a call is made of
 ) -> Any:
     """Check a decoded request against the model, and call its operation; `entry` records it."""
     constraints.check(model.operations()[name].input, request)
-    caller = replace(caller, operation=name, facts=(*caller.facts, *_tags_of(request)))
+    caller = replace(caller, operation=name, facts=(*caller.facts, *tag_facts(request)))
     if not _CA_MEMBERS & request.keys():  # otherwise `find` authorizes, with the CA
         authorization.check(rt, caller, authorization.NO_RESOURCE)
     if entry is None:
@@ -177,7 +177,7 @@ def perform(  # noqa: PLR0917  what a call is made of
     return answer
 
 
-def _tags_of(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def tag_facts(request: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what policies may ask of the tags in a request."""
     for tag in request.get("Tags", ()):
         yield f"{conditions.REQUEST_TAG}{tag['Key']}", (tag.get("Value") or "",)

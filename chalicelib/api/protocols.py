@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
 
 FORM = "application/x-www-form-urlencoded"
-_PREFIX = "ACMPrivateCA"
+STS = "sts"
+_PREFIXES = {model.ACM_PCA: "ACMPrivateCA", model.ACM: "CertificateManager"}  # of the names of operations
 _ROUTE = re.compile(r"/service/([^/]*)/operation/([^/]*)")  # may follow the name of a stage
 
 
@@ -68,13 +70,17 @@ def protocol_of(request: WireRequest) -> Protocol:
     return CBOR if _ROUTE.search(request.path) else JSON
 
 
-def is_query(request: WireRequest) -> bool:
-    """Tell by its head whether a request is for AWS STS: only its protocol has forms.
+def service_of(request: WireRequest) -> str:
+    """Return the service that a request is for, by its head: AWS Private CA's, unless it is one of the two others.
 
-    A client signs for one service, so that no signature holds for both.
+    A client signs for one service, so that no signature holds for two. Only the protocol of AWS STS has forms.
     """
-    is_form = media_type_of(request.header("content-type")) == FORM and request.header("x-amz-target") is None
-    return is_form and request.method == "POST" and not _ROUTE.search(request.path)
+    if request.method != "POST" or _ROUTE.search(request.path):
+        return model.ACM_PCA
+    target = request.header("x-amz-target")
+    if target is None:
+        return STS if media_type_of(request.header("content-type")) == FORM else model.ACM_PCA
+    return model.ACM if target.startswith(f"{_PREFIXES[model.ACM]}.") else model.ACM_PCA
 
 
 def media_type_of(content_type: str | None) -> str:
@@ -82,10 +88,10 @@ def media_type_of(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
-def _json_operation(request: WireRequest) -> str:
+def _json_operation(request: WireRequest, service: str = model.ACM_PCA) -> str:
     target = request.header("x-amz-target") or ""
     prefix, _, name = target.partition(".")
-    return _known(name if prefix == _PREFIX else "", target)
+    return _known(name if prefix == _PREFIXES[service] else "", target, service)
 
 
 def _cbor_operation(request: WireRequest) -> str:
@@ -95,17 +101,18 @@ def _cbor_operation(request: WireRequest) -> str:
         raise errors.SerializationException("The header smithy-protocol must be rpc-v2-cbor.")
     match = _ROUTE.search(request.path)
     prefix, name = match.groups() if match and match.end() == len(request.path) else ("", "")
-    return _known(name if prefix == _PREFIX else "", request.path)
+    return _known(name if prefix == _PREFIXES[model.ACM_PCA] else "", request.path)
 
 
-def _known(name: str, shown: str) -> str:
-    if name not in model.operations():
+def _known(name: str, shown: str, service: str = model.ACM_PCA) -> str:
+    if name not in model.operations(service):
         shown = re.sub(r"[^A-Za-z0-9_./]", "?", shown[:100])
         raise errors.UnknownOperationException(f"There is no operation '{shown}'.")
     return name
 
 
 JSON = Protocol("application/x-amz-json-1.1", _json_operation, "json_codec", signed=("x-amz-target",))
+ACM = replace(JSON, operation=partial(_json_operation, service=model.ACM))
 REST = replace(JSON, content_type="application/json", signed=())  # of `signet_endpoints`
 CBOR = Protocol("application/cbor", _cbor_operation, "cbor_codec", headers={"smithy-protocol": "rpc-v2-cbor"})
 QUERY = Protocol(  # of `sts`

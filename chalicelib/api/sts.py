@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Caller, Runtime
 
-SERVICE = "sts"
+SERVICE = protocols.STS
 _VERSION = "2011-06-15"
 _FAILURES = {"rate": 2.0, "most": 50.0}  # of a source
 

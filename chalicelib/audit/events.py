@@ -10,6 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import arn as arns
+from chalicelib.audit import parameters
 from chalicelib.audit.parameters import MOST_CHARACTERS, MOST_ELEMENTS, bounded
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 VERSION = "1.11"
 SOURCE = "acm-pca.amazonaws.com"
-_SOURCES = dict.fromkeys(
-    ("AssumeRole", "AssumeRoleWithWebIdentity"), "sts.amazonaws.com"
-)  # of operations that are not AWS Private CA's
+# Of operations that are not AWS Private CA's.
+_SOURCES = dict.fromkeys(("AssumeRole", "AssumeRoleWithWebIdentity"), "sts.amazonaws.com") | dict.fromkeys(
+    parameters.ACM, "acm.amazonaws.com"
+)
 _TYPES: dict[Channel, str] = {
     "api": "AwsApiCall",
     "console": "AwsConsoleAction",

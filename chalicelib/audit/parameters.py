@@ -41,6 +41,42 @@ _ISSUING = (
     "ValidityNotBefore.Type",
     "ValidityNotBefore.Value",
 )
+_ENDPOINT, _BINDING, _DOMAIN = ("AcmeEndpointArn",), ("AcmeExternalAccountBindingArn",), ("AcmeDomainValidationArn",)
+_ACCOUNT = (*_ENDPOINT, "AccountUrl")
+_BEHAVIOR = (
+    "AuthorizationBehavior",
+    "Contact",
+    "CertificateAuthority.PublicCertificateAuthority.AllowedKeyAlgorithms",
+)
+_SCOPE = tuple(
+    f"PrevalidationOptions.DnsPrevalidation.{member}"
+    for member in ("DomainScope.ExactDomain", "DomainScope.Subdomains", "DomainScope.Wildcards", "HostedZoneId")
+)
+# Those of AWS Certificate Manager.
+ACM: dict[str, tuple[str, ...]] = {
+    "CreateAcmeDomainValidation": (*_ENDPOINT, "DomainName", *_SCOPE, "Tags.Key"),
+    "CreateAcmeEndpoint": (*_BEHAVIOR, "Tags.Key", "CertificateTags.Key"),
+    "CreateAcmeExternalAccountBinding": (*_ENDPOINT, "RoleArn", "Expiration.Type", "Expiration.Value", "Tags.Key"),
+    "DeleteAcmeDomainValidation": _DOMAIN,
+    "DeleteAcmeEndpoint": _ENDPOINT,
+    "DeleteAcmeExternalAccountBinding": _BINDING,
+    "DescribeAcmeAccount": _ACCOUNT,
+    "DescribeAcmeDomainValidation": _DOMAIN,
+    "DescribeAcmeEndpoint": _ENDPOINT,
+    "DescribeAcmeExternalAccountBinding": _BINDING,
+    "GetAcmeExternalAccountBindingCredentials": _BINDING,
+    "ListAcmeAccounts": (*_PAGE, *_ENDPOINT),
+    "ListAcmeDomainValidations": (*_PAGE, *_ENDPOINT),
+    "ListAcmeEndpoints": _PAGE,
+    "ListAcmeExternalAccountBindings": (*_PAGE, *_ENDPOINT),
+    "ListTagsForResource": _RESOURCE,
+    "RevokeAcmeAccount": _ACCOUNT,
+    "RevokeAcmeExternalAccountBinding": _BINDING,
+    "TagResource": (*_RESOURCE, "Tags.Key"),
+    "UntagResource": (*_RESOURCE, "TagKeys"),
+    "UpdateAcmeDomainValidation": (*_DOMAIN, *_SCOPE),
+    "UpdateAcmeEndpoint": (*_ENDPOINT, *_BEHAVIOR),
+}
 # By operation: paths of members; lists on the way do not count. Those of AWS STS and Signet's own are listed last.
 RECORDED: dict[str, tuple[str, ...]] = {
     "CreateCertificateAuthority": (
@@ -82,9 +118,12 @@ RECORDED: dict[str, tuple[str, ...]] = {
     "AssumeRoleWithWebIdentity": ("RoleArn", "RoleSessionName", "DurationSeconds"),
     "ExplainIssuance": _ISSUING,
     "SearchCertificates": (*_CA, "Filters"),
+    **ACM,
 }
 # By operation: members of which a record has the SHA-256.
-HASHED: dict[str, tuple[str, ...]] = {
+HASHED: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("CreateAcmeDomainValidation", "CreateAcmeEndpoint", "CreateAcmeExternalAccountBinding"), ("IdempotencyToken",)
+) | {
     "AssumeRole": ("Policy",),
     "AssumeRoleWithWebIdentity": ("Policy",),
     "CreateCertificateAuthority": ("IdempotencyToken",),
@@ -94,6 +133,9 @@ HASHED: dict[str, tuple[str, ...]] = {
     "PutPolicy": ("Policy",),
 }
 ANSWERED: dict[str, tuple[str, ...]] = {
+    "CreateAcmeDomainValidation": _DOMAIN,
+    "CreateAcmeEndpoint": _ENDPOINT,
+    "CreateAcmeExternalAccountBinding": ("ExternalAccountBinding.AcmeExternalAccountBindingArn",),
     "CreateCertificateAuthority": ("CertificateAuthorityArn",),
     "CreateCertificateAuthorityAuditReport": ("AuditReportId", "S3Key"),
     "IssueCertificate": ("CertificateArn",),

@@ -10,7 +10,8 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.api import dispatch, endpoint, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
+from chalicelib import endpoint
+from chalicelib.api import dispatch, health, ocsp_http, protocols, signet_endpoints, sigv4, sts
 from chalicelib.console.forms import body as forms
 from chalicelib.local import bodies, console_fallback, host_names, lanes
 from chalicelib.local.compression import compressed
@@ -103,10 +104,11 @@ class Application:
     def _unsigned(self, head: HttpRequest) -> HttpResponse | None:
         """Refuse a request whose head alone shows that it is not signed as it has to be; its body is not read."""
         request = to_wire(head)
-        if protocols.is_query(request):
+        service, regions = protocols.service_of(request), self._rt.settings.regions_served
+        if service == sts.SERVICE:
             plausible = sts.is_plausible(self._rt, request)
         else:
-            plausible = sigv4.is_plausible(request, regions=self._rt.settings.regions_served, now=self._rt.now())
+            plausible = sigv4.is_plausible(request, regions=regions, now=self._rt.now(), service=service)
         if plausible:
             return None
         if head.path.startswith(lanes.EXTENSIONS):

@@ -35,6 +35,10 @@ class AcmeState(Protocol):
         """Return whether something was counted `most` times already; changes nothing."""
         ...
 
+    def release(self, name: str) -> None:
+        """Let a name be used again; no error where it was not used."""
+        ...
+
     def expire_used(self, names: Sequence[str]) -> None:
         """Remove records of the methods above; `list_due` names them."""
         ...

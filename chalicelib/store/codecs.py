@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib import arn as arns
 from chalicelib import json_text
-from chalicelib.acme_records import AcmeChallenge, Identifier, Profile
+from chalicelib.acme_records import AcmeChallenge, AcmeDomain, Identifier, Profile
 from chalicelib.records import DistributionPoint, Look, OcspUrl, Permission
 from chalicelib.store import RecordError
 
@@ -94,6 +94,19 @@ def _challenge(*row: Any) -> AcmeChallenge:
     return challenge._replace(steps=tuple(challenge.steps))
 
 
+def _domains(domains: tuple[AcmeDomain, ...]) -> str:
+    return _json(
+        [(name, value, micros(created), micros(changed), *rest) for name, value, created, changed, *rest in domains]
+    )
+
+
+def _domain(*row: Any) -> AcmeDomain:
+    domain = AcmeDomain(*row)
+    return domain._replace(
+        created_at=moment(row[2]), changed_at=moment(row[3]), tags=tuple((key, value) for key, value in domain.tags)
+    )
+
+
 def _serial(text: str) -> int:
     return int(text, 16)
 
@@ -139,10 +152,11 @@ _CODECS |= dict.fromkeys(
     ("binding_required", "contact_required", "preauthorized", "terms_agreed", "wildcard"), (int, bool)
 )
 _CODECS |= dict.fromkeys(
-    ("allowed_profiles", "accounts", "authorizations", "compromised", "contacts"),
+    ("allowed_profiles", "accounts", "authorizations", "compromised", "contacts", "key_algorithms"),
     (_json, lambda text: tuple(_list(text))),
 )
 _CODECS["certificate_tags"] = _CODECS["tags"]
+_CODECS["domains"] = (_domains, lambda text: tuple(_domain(*row) for row in _list(text)))
 _TIMES = (
     "changed_at",
     "created_at",

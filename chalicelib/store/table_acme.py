@@ -52,6 +52,9 @@ class Acme(Base):
         item = self.table.get(_used_key(name))
         return item is not None and int(item["until"]) > items.micros(now) and int(item["times"]) >= most
 
+    def release(self, name: str) -> None:
+        self.table.write(Delete(_used_key(name)))
+
     def expire_used(self, names: Sequence[str]) -> None:
         most = self.table.MOST_WRITES
         for begin in range(0, len(names), most):

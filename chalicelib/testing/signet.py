@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from chalicelib import errors
+from chalicelib import endpoint, errors
 from chalicelib.access import access_keys, role_sessions
-from chalicelib.api import dispatch, endpoint, protocols, signet_endpoints, sigv4
+from chalicelib.api import dispatch, model, protocols, signet_endpoints, sigv4
 from chalicelib.config import Settings
 from chalicelib.local.crl_and_ocsp import crl, ocsp
 from chalicelib.local.gateway import HttpRequest
@@ -132,7 +132,7 @@ class Signet:
         if extension := _EXTENSION.fullmatch(request.path):
             answer = getattr(signet_endpoints, _EXTENSIONS[extension[2]])
             return cast("WireResponse", answer(rt, request, extension[1]))
-        if protocols.is_query(request):
+        if protocols.service_of(request) != model.ACM_PCA:
             return endpoint.handle(rt, request)
         return dispatch.handle(rt, request, self._operations)
 

@@ -11,9 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib import endpoint
 from chalicelib.access import access_keys, role_sessions, roles
 from chalicelib.access.access_keys import Credential
-from chalicelib.api import dispatch, endpoint
+from chalicelib.api import dispatch
 from chalicelib.api.sigv4 import WireRequest
 from chalicelib.config import Settings
 from chalicelib.identities import TokenKey

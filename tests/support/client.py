@@ -125,6 +125,18 @@ def sts_for(
     return _client(rt, "sts", access_key_id, secret, token, region)
 
 
+def acm_for(
+    rt: Runtime,
+    *,
+    access_key_id: str | None = None,
+    secret: str | None = None,
+    token: str | None = None,
+    region: str = "us-east-1",
+) -> Any:
+    """A client of AWS Certificate Manager at the same address, with the root key or the given one."""
+    return _client(rt, "acm", access_key_id, secret, token, region)
+
+
 def _client(  # noqa: PLR0917  what a client is made of
     rt: Runtime, service: str, access_key_id: str | None, secret: str | None, token: str | None, region: str
 ) -> Any:
@@ -133,7 +145,7 @@ def _client(  # noqa: PLR0917  what a client is made of
         root = access_keys.ensure_root_key(rt)
         access_key_id, secret = root.access_key_id, root.secret
     client: Any = _session().client(
-        service,  # type: ignore[call-overload]  # one of two
+        service,  # type: ignore[call-overload]  # one of three
         region_name=region,
         endpoint_url="http://127.0.0.1:8000",
         aws_access_key_id=access_key_id,

@@ -12,9 +12,10 @@ import botocore.session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from botocore.model import Shape
+    from botocore.model import ServiceModel, Shape
 
 MODEL = botocore.session.get_session().get_service_model("acm-pca")
+ACM_MODEL = botocore.session.get_session().get_service_model("acm")
 NOT_IN_ENUM, UNKNOWN, ABSENT = "NOT_A_MEMBER", "NotInTheModel", object()
 # One of each kind of JSON; what is no value of a type is its wrong types.
 KINDS: dict[str, Any] = {"string": "text", "number": 7, "boolean": True, "list": [], "structure": {}}
@@ -66,9 +67,9 @@ class Case:
         return made
 
 
-def input_of(operation: str) -> Shape:
+def input_of(operation: str, model: ServiceModel = MODEL) -> Shape:
     """The input shape of an operation."""
-    shape = MODEL.operation_model(operation).input_shape
+    shape = model.operation_model(operation).input_shape
     assert shape is not None
     return shape
 
@@ -137,8 +138,9 @@ def _limits(shape: Shape, value: Any) -> Iterator[tuple[str, Any, str | None]]:
             yield f"the value {each}", each, None
     elif kind == "string":
         yield from _at_and_past(least, most, lambda count: _text(metadata.get("pattern"), count))
-        if "pattern" in metadata and not _matches(metadata["pattern"], "\0*"):
-            yield "against its pattern", f"{value}\0*"[-(most or 100) :], "ValidationException"
+        changed = f"{value}\0*"[-(most or 100) :]
+        if "pattern" in metadata and not _matches(metadata["pattern"], changed):
+            yield "against its pattern", changed, "ValidationException"
 
 
 def _at_and_past(least: int | None, most: int | None, made: Any) -> Iterator[tuple[str, Any, str | None]]:

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import errors
-from chalicelib.api import dispatch, endpoint, model
+from chalicelib import endpoint, errors
+from chalicelib.api import dispatch, model
 from chalicelib.api.sigv4 import WireRequest
 from tests.support.wire_requests import JSON, TARGET, refusal
 

@@ -158,9 +158,12 @@ def test_tag_keys_with_other_characters_are_refused(key: str) -> None:
         constraints.check("Tag", {"Key": key})
 
 
+SHAPES = model.model()["shapes"] | model.model(model.ACM)["shapes"]
+
+
 def _outside() -> Iterator[tuple[str, str, Any]]:
     """For each limit of the model: the shape, what the refusal says, and a value beyond the limit."""
-    for name, shape in model.model()["shapes"].items():
+    for name, shape in SHAPES.items():
         if "enum" in shape:
             yield name, f"enum value set: [{', '.join(shape['enum'])}]", "?"
         if "pattern" in shape:
@@ -189,14 +192,16 @@ def test_value_beyond_a_limit_of_the_model_is_refused(case: str) -> None:
 
 def test_patterns_take_time_in_proportion_to_the_text() -> None:
     """A text of 100,000 characters that almost matches must not start a search through all splits."""
-    for text in ("arn:aws:acm-pca:::" + "a/" * 50_000 + "!", "/" * 100_000):
-        for name, shape in model.model()["shapes"].items():
+    arns = [f"arn:aws:{service}:::" + "a/" * 50_000 + "!" for service in ("acm-pca", "acm")]
+    for text in (*arns, "/" * 100_000, "a" * 100_000 + "!", "a." * 50_000 + "!", "a-" * 50_000):
+        for name, shape in SHAPES.items():
             if "pattern" in shape:
                 constraints._matcher(shape["pattern"])(text)
                 assert name
 
 
-def test_committed_model_and_types_are_what_botocore_s_model_gives() -> None:
-    text, types = generate_model.render()
-    assert generate_model.MODEL_FILE.read_text() == text
-    assert generate_model.SHAPES_FILE.read_text() == types
+@pytest.mark.parametrize("service", generate_model.SERVICES, ids=lambda service: service.name)
+def test_committed_model_and_types_are_what_botocore_s_model_gives(service: generate_model.Service) -> None:
+    text, types = generate_model.render(service)
+    assert service.model_file.read_text() == text
+    assert service.types_file.read_text() == types

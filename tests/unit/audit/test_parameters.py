@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.acme.management import service
 from chalicelib.api.dispatch import OPERATIONS
 from chalicelib.audit import parameters
-from tests.support.model_cases import MODEL, input_of
+from tests.support.model_cases import ACM_MODEL, MODEL, input_of
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -31,10 +32,10 @@ def marked(shape: Shape, path: str, marks: dict[str, str]) -> Any:
     return {"integer": int, "long": int, "boolean": bool, "blob": str.encode}.get(shape.type_name, str)(mark)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *service.OPERATIONS])
 def test_no_member_beyond_the_list_reaches_a_record(operation: str) -> None:
     marks: dict[str, str] = {}
-    request = marked(input_of(operation), "", marks)
+    request = marked(input_of(operation, MODEL if operation in OPERATIONS else ACM_MODEL), "", marks)
     shown = json.dumps(parameters.of_request(operation, request))
     allowed = set(parameters.RECORDED[operation])
     assert allowed <= set(marks)
@@ -54,7 +55,8 @@ def at(request: Any, path: str) -> Any:
 
 
 def test_every_operation_has_its_list() -> None:
-    assert set(parameters.RECORDED) == set(MODEL.operation_names) | OTHERS
+    assert set(parameters.ACM) == set(service.OPERATIONS)
+    assert set(parameters.RECORDED) == {*MODEL.operation_names, *OTHERS, *parameters.ACM}
     assert set(parameters.HASHED) | set(parameters.ANSWERED) <= set(parameters.RECORDED)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import reconcile
+from chalicelib.acme.management import service
 from chalicelib.api import dispatch
 from chalicelib.console import acts
 from chalicelib.console.parts import activity_words
@@ -26,7 +27,8 @@ def names() -> set[str]:
     found = {name for text in sources for name in recorded.findall(text)}
     steps = {event for *_, event in reconcile._STEPS if event}
     forms = {act.name for act in acts.ACTS.values()}
-    return found | steps | forms | COMPOSED | set(dispatch.OPERATIONS) | {acts.SIGNED_IN, "RefuseUnauthenticated"}
+    operations = {*dispatch.OPERATIONS, *service.OPERATIONS}
+    return found | steps | forms | COMPOSED | operations | {acts.SIGNED_IN, "RefuseUnauthenticated"}
 
 
 def test_every_call_on_record_has_words_and_every_word_a_call() -> None:
