@@ -82,19 +82,6 @@ WORDS: dict[str, str] = {
     "DeleteOidcProvider": "Delete an OIDC provider",
     "AcceptShares": "Accept the CAs of another account",
     "RejectShares": "Reject the CAs of another account",
-    # ACME
-    "CreateAcmeDirectory": "Create an ACME directory",
-    "DeleteAcmeDirectory": "Delete an ACME directory",
-    "ReplaceAcmeAuthority": "Replace the CA of an ACME directory",
-    "CreateAcmeBinding": "Create an external account binding",
-    "RevokeAcmeBinding": "Revoke an external account binding",
-    "CreateAcmeAccount": "Create an ACME account",
-    "UpdateAcmeAccount": "Change an ACME account",
-    "ChangeAcmeAccountKey": "Change the key of an ACME account",
-    "RevokeAcmeAccount": "Revoke an ACME account",
-    "CreateAcmeOrder": "Order a certificate by ACME",
-    "ValidateAcmeChallenge": "Validate a challenge",
-    "DeactivateAcmeAuthorization": "Deactivate an ACME authorization",
     # the home
     "AcceptClock": "Accept the present time",
     "AcceptJournal": "Accept that journal and database differ",
@@ -179,15 +166,6 @@ def _switched(asked: Values, _: Values) -> str:
     return f"{verb} the access key {asked.get('key', '')} of {asked.get('name', '?')}"
 
 
-def _ordered(asked: Values, _: Values) -> str:
-    names = asked.get("identifiers")
-    return f"Order a certificate by ACME for {', '.join(map(str, names))}" if isinstance(names, list) else ""
-
-
-def _validated(asked: Values, _: Values) -> str:
-    return f"Validate {asked['challenge']} for {asked.get('identifier', '?')}" if asked.get("challenge") else ""
-
-
 def _revoked(asked: Values, _: Values) -> str:
     reason = str(asked.get("revocationReason", "")).replace("_", " ").lower()
     return f"Revoke a certificate: {reason}" if reason else ""
@@ -205,15 +183,6 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "SaveIssuingPreset": _named("Save the issuing preset", "preset_name"),
     "DeleteIssuingPreset": _named("Remove the issuing preset", "preset_name"),
     "CreateCalendarFeed": _named("Create the feed", "feed_description"),
-    "CreateAcmeDirectory": _named("Create the ACME directory", "acme_name", "name"),
-    "DeleteAcmeDirectory": _named("Delete the ACME directory", "name"),
-    "ReplaceAcmeAuthority": _named("Replace the CA of the ACME directory", "name"),
-    "CreateAcmeBinding": _named("Create an external account binding of the ACME directory", "name"),
-    "RevokeAcmeBinding": _named("Revoke the external account binding", "kid"),
-    "CreateAcmeAccount": _named("Create an account of the ACME directory", "directory"),
-    "RevokeAcmeAccount": _named("Revoke the ACME account", "account", "acme_id"),
-    "CreateAcmeOrder": _ordered,
-    "ValidateAcmeChallenge": _validated,
     "CreatePrincipal": _named("Create the principal", "principal_name", "name"),
     "DeletePrincipal": _named("Delete the principal", "name"),
     "PutPrincipalPolicy": _policy("Save the policy"),
@@ -230,10 +199,13 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "PutRoleTrustPolicy": _named("Save the trust policy of the role", "name"),
     "AssumeRole": _named("Assume the role", "roleArn"),
     "AssumeRoleWithWebIdentity": _named("With an OIDC token, assume the role", "roleArn"),
-    "CreateAcmeDirectory": _named("Create the ACME directory", "name"),
+    "CreateAcmeDirectory": _named("Create the ACME directory", "acme_name", "name"),
     "ReplaceAcmeAuthority": _named("Replace the CA of the ACME directory", "name"),
     "RevokeFormerAcmeCertificates": _named("Revoke what compromised CAs issued for the ACME directory", "name"),
     "DeleteAcmeDirectory": _named("Delete the ACME directory", "name"),
+    "CreateAcmeBinding": _named("Make an external account binding of the ACME directory", "name"),
+    "RevokeAcmeBinding": _named("Revoke the external account binding", "kid"),
+    "RevokeAcmeAccount": _named("Revoke the ACME account", "account", "acme_id"),
     "CreateAcmeOrder": _named("By ACME, order a certificate for", "names"),
     "ValidateAcmeChallenge": _named("For ACME, validate", "identifier"),
     "AcceptShares": _named("Accept the CAs of account", "owner"),
