@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.console.severity import Sign
     from chalicelib.console.web import Visit
 
-PAGE = 50
+PAGE, BINDINGS = 50, 25
 _DAY_HOURS = 24
 # By the part of a directory that is wrong, the field of the form.
 _FIELDS = {
@@ -109,7 +109,7 @@ def show(visit: Visit) -> WireResponse:
     found = acme.directory(visit)
     newest = bindings.of_directory(visit.rt, found)[::-1]
     begin = next((number for number, each in enumerate(newest, 1) if each.name == visit.query.get("after")), 0)
-    shown, rest = newest[begin : begin + PAGE], len(newest) - begin - PAGE
+    shown, rest = newest[begin : begin + BINDINGS], len(newest) - begin - BINDINGS
     return render.page(
         visit,
         "acme_directory.html",

@@ -15,13 +15,14 @@ from chalicelib.acme import bindings, client_commands, directories
 from chalicelib.acme.bindings import Made
 from chalicelib.acme_records import AcmeBinding, Profile
 from chalicelib.console import needs, table
+from chalicelib.console.views import acme
 from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from tests.contract.audit.conftest import ends, records
 from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.console_authority_steps import note
 from tests.support.console_browser import Browser
-from tests.support.console_steps import HOSTILE, arn_of, check_harmless, problems, root, signed_in
+from tests.support.console_steps import HOSTILE, arn_of, check_harmless, link_to, problems, root, signed_in
 
 if TYPE_CHECKING:
     from chalicelib.acme_records import AcmeDirectory
@@ -251,6 +252,21 @@ def test_names_that_are_shown_are_harmless(browser: Browser, rt: Runtime, direct
         check_harmless(browser.get(f"/console/acme/directory{path}?name=web"))
     check_harmless(created(browser, acme_name=HOSTILE, acme_ca=HOSTILE, acme_profiles=HOSTILE))
     check_harmless(bound(browser, acme_names=HOSTILE, acme_principal=HOSTILE))
+
+
+def test_bindings_have_pages_and_the_newest_is_first(
+    browser: Browser, rt: Runtime, directory: AcmeDirectory, clock: Clock
+) -> None:
+    names = []
+    for _ in range(acme.BINDINGS + 5):
+        names.append(made_binding(rt, directory, *(f"{each}.example.test" for each in range(9))).binding.name)
+        clock.forward(seconds=1)
+    first = browser.get("/console/acme/directory?name=web")
+    rest = browser.get(urljoin(first.url, link_to(first, "next")))
+    shown = [re.findall(r'data-copy="([0-9a-f]{32})"', page.text) for page in (first, rest)]
+    assert [*shown[0], *shown[1]] == names[::-1]
+    assert "and 4 more" in first.text
+    assert "8.example.test" in link(browser, first, "binding/revoke").text
 
 
 # what ends something
