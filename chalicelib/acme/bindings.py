@@ -78,6 +78,18 @@ def of_directory(rt: Runtime, directory: AcmeDirectory) -> list[AcmeBinding]:
     )
 
 
+def page(rt: Runtime, directory: AcmeDirectory, *, limit: int, after: str = "") -> list[AcmeBinding]:
+    """Return up to `limit` bindings of a directory by key identifier, starting after one."""
+    found: list[AcmeBinding] = []
+    while len(found) < limit:
+        batch = rt.store.list_entities(AcmeBinding, directory.owner, after=after, limit=limit)
+        found += [each for each in batch if each.directory_id == directory.directory_id]
+        if len(batch) < limit:
+            break
+        after = batch[-1].name
+    return found[:limit]
+
+
 def named(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding | None:
     """Return the binding of a directory with a key identifier, or None."""
     if not (name.isascii() and name.isalnum() and len(name) <= 64):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-ROOT_FILE = "signet-root.pem"
 _OPTIONAL = re.compile(r"%(eab|root)\{(.*?)\}%", re.DOTALL)
 _VALUES = re.compile(r"\$?\b(DIRECTORY|KID|HMAC_KEY)\b")
 _PLAIN = re.compile(r"[A-Za-z0-9:/._\[\]-]*", re.ASCII)  # means nothing else in any syntax of the table

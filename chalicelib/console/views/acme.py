@@ -105,11 +105,9 @@ def create(visit: Visit) -> WireResponse:
 
 
 def show(visit: Visit) -> WireResponse:
-    """A directory: its CA, its profiles, and its bindings, the newest first."""
-    found = acme.directory(visit)
-    newest = bindings.of_directory(visit.rt, found)[::-1]
-    begin = next((number for number, each in enumerate(newest, 1) if each.name == visit.query.get("after")), 0)
-    shown, rest = newest[begin : begin + BINDINGS], len(newest) - begin - BINDINGS
+    """A directory: its CA, its profiles, and its bindings."""
+    found, after = acme.directory(visit), acme.id_in(visit, "after")
+    page = bindings.page(visit.rt, found, limit=BINDINGS + 1, after=after)
     return render.page(
         visit,
         "acme_directory.html",
@@ -120,9 +118,9 @@ def show(visit: Visit) -> WireResponse:
         ca=acme.authority(visit, found.ca_arn),
         compromised=[acme.authority(visit, arn) for arn in found.compromised],
         profiles=[(each, _validity(each.hours)) for each in found.profiles],
-        bindings=[(each, _sign(each, visit.rt.now())) for each in shown],
-        first=not begin,
-        following=acme.address(found.name, after=shown[-1].name) if rest > 0 else "",
+        bindings=[(each, _sign(each, visit.rt.now())) for each in page[:BINDINGS]],
+        first=not after,
+        following=acme.address(found.name, after=page[BINDINGS - 1].name) if len(page) > BINDINGS else "",
         address=lambda path="", **more: acme.address(found.name, path, **more),
         note=notes.take(visit),
     )
@@ -213,7 +211,7 @@ def _delete_page(visit: Visit, problems: Problems) -> WireResponse:
         section=acme.SECTION,
         status=422 if problems else 200,
         directory=found,
-        bindings=len(bindings.of_directory(visit.rt, found)),
+        has_bindings=bool(bindings.page(visit.rt, found, limit=1)),
         address=acme.address(found.name),
         action=acme.address(found.name, "delete"),
         problems=problems,

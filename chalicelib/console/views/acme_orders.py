@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.web import Visit
 
-ACCOUNTS, ORDERS = 50, 20  # on a page
+ACCOUNTS, ORDERS = 25, 20  # on a page
 FIRST_NAMES, MOST_NAMES = 3, 100  # of an order: in the list, and on its page
 
 
