@@ -91,27 +91,26 @@ certificatesResolvers:
     ),
     Client(
         "cert-manager",
-        "A ClusterIssuer. caBundle is the root in base64: base64 -w0 signet-root.pem prints it.",
-        """%eab{apiVersion: v1
-kind: Secret
-metadata: {name: signet-eab, namespace: cert-manager}
-stringData: {secret: "HMAC_KEY"}
----
-}%apiVersion: cert-manager.io/v1
+        "A ClusterIssuer, and the Secret with the MAC key. caBundle is what base64 -w0 signet-root.pem prints.",
+        """apiVersion: cert-manager.io/v1
 kind: ClusterIssuer
 metadata: {name: signet}
 spec:
   acme:
     server: DIRECTORY
 %root{    caBundle: ROOT_IN_BASE64
-}%    email: ops@example.test
-    privateKeySecretRef: {name: signet-account}
-%eab{    externalAccountBinding:
+}%%eab{    externalAccountBinding:
       keyID: "KID"
-      keySecretRef: {name: signet-eab, key: secret}
-}%    solvers:
+      keySecretRef: {name: signet-eab, key: hmac_key}
+}%    privateKeySecretRef: {name: signet-account}
+    solvers:
       - http01: {ingress: {ingressClassName: nginx}}
-""",
+%eab{---
+apiVersion: v1
+kind: Secret
+metadata: {name: signet-eab, namespace: cert-manager}
+stringData: {hmac_key: "HMAC_KEY"}
+}%""",
     ),
     Client(
         "Apache's mod_md",
@@ -130,29 +129,28 @@ MDCertificateAgreement accepted
 """,
     ),
     Client(
-        "nginx's ACME module",
+        "nginx's acme module",
         "In the http block. The module needs a resolver, and a server on port 80 for http-01.",
-        """resolver 127.0.0.53;
+        """resolver 192.0.2.53;
 
 acme_issuer signet {
-    uri DIRECTORY;
+    uri                     DIRECTORY;
 %root{    ssl_trusted_certificate /etc/ssl/signet-root.pem;
-}%%eab{    external_account_key KID data:HMAC_KEY;
-}%    state_path /var/cache/nginx/acme-signet;
-    accept_terms_of_service;
-}
-
-server {
-    listen 80;
+}%%eab{    external_account_key    KID data:HMAC_KEY;
+}%    accept_terms_of_service;
 }
 
 server {
     listen 443 ssl;
     server_name www.example.test;
-    acme_certificate signet;
-    ssl_certificate $acme_certificate;
-    ssl_certificate_key $acme_certificate_key;
+    acme_certificate      signet;
+    ssl_certificate       $acme_certificate;
+    ssl_certificate_key   $acme_certificate_key;
     ssl_certificate_cache max=2;
+}
+
+server {
+    listen 80;
 }
 """,
     ),

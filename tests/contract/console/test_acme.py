@@ -310,7 +310,7 @@ def test_ca_is_replaced_and_the_former_one_is_compromised_if_that_is_ticked(
     assert (fact(page, "CA"), "Compromised CAs" in page.text) == ("Second", False)
     form = browser.get("/console/acme/directory/replace?name=web")
     page = button(browser, form, "directory/replace", acme_ca=third, acme_compromised="yes")
-    assert (fact(page, "CA"), fact(page, "Compromised CAs")) == ("Third", "Second")
+    assert (fact(page, "CA"), fact(page, "Compromised CAs").partition(".")[0]) == ("Third", "Second")
     assert directories.find(rt, ACCOUNT, "web").compromised == (second,)
 
 

@@ -44,5 +44,14 @@ def test_value_that_needs_quotes_is_refused(hostile: str) -> None:
 
 def test_every_client_that_pages_promise_has_a_row() -> None:
     assert {client.title for client in client_commands.CLIENTS} == {
-        *("certbot", "lego", "acme.sh", "Caddy", "Traefik", "cert-manager", "Apache's mod_md", "nginx's ACME module")
+        *("certbot", "lego", "acme.sh", "Caddy", "Traefik", "cert-manager", "Apache's mod_md", "nginx's acme module")
     }
+
+
+@each_client
+def test_document_has_the_same_text(client: Client) -> None:
+    document = DOCUMENT.read_text().expandtabs(4)
+    bundle = re.search("caBundle: (.+)", document)
+    assert bundle is not None
+    for part in template(client).replace("ROOT_IN_BASE64", bundle[1]).split("---\n"):
+        assert part in document
