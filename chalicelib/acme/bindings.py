@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32  # HS256 (RFC 8555 section 7.3.4)
 MOST_ORDERS, MOST_ACCOUNTS = 1_000_000, 10_000
+_BASE64URL_HYPHEN = 62  # RFC 4648 section 5
 _ATTEMPTS = 8
 
 
@@ -52,7 +53,7 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
         ),
     )
     directories.check_principal(rt, made.account_id, made.principal)
-    key = secrets.token_bytes(KEY_BYTES)
+    key = _new_key()
     sealed = rt.keys.seal(key, _context(made))
     # The key comes first: a binding without one would refuse everybody without a reason that anybody can see.
     rt.store.put_entity(
@@ -62,12 +63,31 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
     return Made(made, urlsafe_b64encode(key).rstrip(b"=").decode())
 
 
+def _new_key() -> bytes:
+    """Return a random key; its base64url begins with no "-", which clients would read as an option."""
+    while (key := secrets.token_bytes(KEY_BYTES))[0] >> 2 == _BASE64URL_HYPHEN:
+        pass
+    return key
+
+
 def of_directory(rt: Runtime, directory: AcmeDirectory) -> list[AcmeBinding]:
     """Return the bindings of a directory, oldest first."""
     found = rt.store.list_entities(AcmeBinding, directory.owner)
     return sorted(
         (each for each in found if each.directory_id == directory.directory_id), key=lambda each: each.created_at
     )
+
+
+def page(rt: Runtime, directory: AcmeDirectory, *, limit: int, after: str = "") -> list[AcmeBinding]:
+    """Return up to `limit` bindings of a directory by key identifier, starting after one."""
+    found: list[AcmeBinding] = []
+    while len(found) < limit:
+        batch = rt.store.list_entities(AcmeBinding, directory.owner, after=after, limit=limit)
+        found += [each for each in batch if each.directory_id == directory.directory_id]
+        if len(batch) < limit:
+            break
+        after = batch[-1].name
+    return found[:limit]
 
 
 def named(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding | None:

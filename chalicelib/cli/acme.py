@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from chalicelib import runtime
 from chalicelib.acme import accounts as acme_accounts
-from chalicelib.acme import bindings, compromise, directories
-from chalicelib.acme_records import AcmeBinding, AcmeDirectory, Profile
+from chalicelib.acme import bindings, compromise, directories, profile_text
+from chalicelib.acme_records import AcmeBinding, AcmeDirectory
 from chalicelib.cli import accounts, authorities
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
-from chalicelib.operations import issuing_presets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
     from chalicelib.runtime import Runtime
 
-_PROFILE = re.compile(r"(?:([^=:]+)=)?([^=:]+)(?::([1-9][0-9]{0,6})([dh]))?", re.ASCII)
-_DEFAULT_HOURS = 90 * 24
 _LISTED = 1000
 _names = click.option(
     "--names", "names", multiple=True, metavar="PATTERN", help="A name, *.NAME or a network; repeatable."
@@ -89,7 +85,7 @@ def create_directory(  # noqa: PLR0917  one for each option
             owner=owner,
             directory_id="",
             ca_arn=ca.arn,
-            profiles=tuple(_profile(rt, owner, text) for text in profiles),
+            profiles=tuple(profile_text.parse(rt, owner, text) for text in profiles),
             binding_required=not without_eab,
             principal=principal or "",
             names=names,
@@ -100,19 +96,6 @@ def create_directory(  # noqa: PLR0917  one for each option
     )
     url = directories.url(rt.settings, made.name)
     click.echo(json.dumps({"name": made.name, "directory": url, "ca": made.ca_arn}) if as_json else url)
-
-
-def _profile(rt: Runtime, owner: str, text: str) -> Profile:
-    """Read the value of --profile; raises `BadParameter` if it is malformed."""
-    match = _PROFILE.fullmatch(text)
-    if match is None:
-        raise click.BadParameter(
-            f"'{text}' is not a profile such as web=EndEntityCertificate:90d", param_hint="--profile"
-        )
-    name, template, number, unit = match.groups()
-    preset = issuing_presets.named(rt, owner, template)
-    default = preset.days * 24 if preset else _DEFAULT_HOURS
-    return Profile(name or template, template, int(number) * (24 if unit == "d" else 1) if number else default)
 
 
 @directory.command("list")

@@ -45,6 +45,10 @@ def _principal(label: str, hint: str = "", docs: str = "console#principals") -> 
     return Field(label, (), hint, docs=docs)
 
 
+def _acme(label: str, hint: str = "", docs: str = "acme#what-an-account-may-have") -> Field:
+    return Field(label, (), hint, docs=docs)
+
+
 _TAG_CHARACTERS = "letters, digits, spaces and the characters _ . : / = + - @."
 _BUCKET = "It must be a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens."
 _HOST = "It must be a host name of at most 253 characters, such as pki.example.com."
@@ -221,6 +225,29 @@ FIELDS: dict[str, Field] = {
     "policy_name": _principal("Name of the policy", "1 to 64 letters, digits or any of + = , . @ _ -"),
     "document": _principal("Policy (JSON)", "As IAM writes identity policies.", "access#policies"),
     "confirm": _principal("Name of the principal", "Enter it to confirm the deletion."),
+    # of ACME
+    "acme_name": _acme(
+        "Name", "1 to 63 lower-case letters, digits and hyphens. It is part of the URL.", "acme#a-first-certificate"
+    ),
+    "acme_ca": _acme("Certificate authority", "The ARN of the CA that issues.", "acme#a-first-certificate"),
+    "acme_profiles": _acme(
+        "Profiles",
+        "One on a line, the default first: web=EndEntityServerAuthCertificate:90d, with a template or an issuing "
+        "preset, and days or hours. Empty: tlsserver for 90 days, and shortlived for 160 hours.",
+    ),
+    "acme_terms": _acme("Terms of service", "A URL that accounts must agree to, or empty.", "acme#a-first-certificate"),
+    "acme_open": _acme("Accounts need no external account binding"),
+    "acme_names": _acme(
+        "Allowed names", "One on a line: www.example.com, *.example.com (every name below), 10.0.0.0/8."
+    ),
+    "acme_principal": _acme("Principal", "Its policies hold as well. Empty: the administrator."),
+    "acme_preauthorized": _acme("These names need no challenge"),
+    "acme_allowed": _acme("Allowed profiles", "None ticked: every profile."),
+    "acme_orders": _acme("Orders a day", "Of all its accounts together; 0: any number."),
+    "acme_accounts": _acme("Accounts", "How many it may bind; 0: any number."),
+    "acme_description": _acme("Description", "Who or what it is for."),
+    "acme_compromised": _acme("The present CA is compromised", "", "acme#revocation-and-renewal"),
+    "confirm_directory": _acme("Name of the directory", "Enter it to confirm the deletion.", "console#acme"),
 }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MANAGE_ACCESS = "signet:ManageAccess"  # no policy grants it: principals and keys are the administrator's alone
 MANAGE_HOME = "signet:ManageHome"  # for the home's administrator alone: settings and health concern all accounts
+MANAGE_ACME = "signet:ManageAcme"  # for the account's administrator alone: a binding gives the rights of a principal
 _NOT_HOME = (
     "Only the administrator of the home's own account sees its settings and health. Sign in with an access key of "
     "that administrator."
@@ -29,7 +30,11 @@ _NOT_ADMINISTRATOR = (
     "Principals, access keys and policies are shown to the account's administrator alone. Sign in with an access key "
     "of the administrator."
 )
-_REFUSALS = {MANAGE_ACCESS: _NOT_ADMINISTRATOR, MANAGE_HOME: _NOT_HOME}
+_NOT_ACME = (
+    "ACME directories, bindings, accounts and orders are shown to the account's administrator alone. Sign in with an "
+    "access key of the administrator."
+)
+_REFUSALS = {MANAGE_ACCESS: _NOT_ADMINISTRATOR, MANAGE_HOME: _NOT_HOME, MANAGE_ACME: _NOT_ACME}
 _READ, _LIST, _CREATE = "DescribeCertificateAuthority", "ListCertificateAuthorities", "CreateCertificateAuthority"
 _IMPORT, _UPDATE = "ImportCertificateAuthorityCertificate", "UpdateCertificateAuthority"
 _CSR, _GET, _ISSUE = "GetCertificateAuthorityCsr", "GetCertificate", "IssueCertificate"
@@ -118,6 +123,8 @@ def of_page(method: str, path: str) -> tuple[str, ...]:
     """The operations that a page needs; other pages of a CA describe it, others of an account list its CAs."""
     if path.startswith(("principal", "role")):
         return (MANAGE_ACCESS,)
+    if path.startswith("acme"):
+        return (MANAGE_ACME,)
     if path in {"settings", "health"}:
         return (MANAGE_HOME,)
     return NEEDS.get((method, path), (_READ,) if path.startswith("cas/{ca_id}") else (_LIST,))
@@ -125,7 +132,7 @@ def of_page(method: str, path: str) -> tuple[str, ...]:
 
 def is_allowed(rt: Runtime, caller: Caller, need: str, resource: str) -> bool:
     """Tell whether a caller may do an operation, as `NEEDS` names it, on a CA or on none."""
-    if need == MANAGE_ACCESS:
+    if need in {MANAGE_ACCESS, MANAGE_ACME}:
         return caller.principal == ADMINISTRATOR
     if need == MANAGE_HOME:
         return caller.principal == ADMINISTRATOR and caller.account_id == rt.settings.account_id

@@ -32,6 +32,7 @@ SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("hierarchy", "hierarchy", "Hierarchy"),
     ("certificates", "certificates", "Certificates"),
     ("presets", "presets", "Issuing presets"),
+    ("acme", "acme", "ACME"),
     ("calendar", "calendar", "Calendar"),
     ("activity", "activity", "Activity"),
     ("principals", "principals", "Principals"),

@@ -71,6 +71,17 @@ KEY = {
     "INACTIVE": sign("muted", "Inactive"),
     "EXPIRED": sign("bad", "Expired"),
 }
+# RFC 8555 section 7.1.6; an order or authorization that nobody has finished in time has expired.
+ACME = {
+    "pending": sign("warn", "Pending"),
+    "processing": sign("warn", "Being issued"),
+    "valid": sign("good", "Valid"),
+    "invalid": sign("bad", "Invalid"),
+    "expired": sign("bad", "Expired"),
+    "deactivated": sign("muted", "Deactivated"),
+    "revoked": sign("bad", "Revoked"),
+    "usable": sign("good", "Usable"),
+}
 ATTENTION = {
     "urgent": sign("bad", "Urgent"),
     "warning": sign("warn", "Warning"),

@@ -77,8 +77,8 @@ class AccessRecords(Protocol):
         """Return an entity by its name, or None; read consistently."""
         ...
 
-    def list_entities(self, kind: type[E], account_id: str) -> list[E]:
-        """List the entities of a kind in an account by name."""
+    def list_entities(self, kind: type[E], account_id: str, *, after: str = "", limit: int | None = None) -> list[E]:
+        """List the entities of a kind in an account by name: up to `limit` of them, starting after a name."""
         ...
 
     def update_entity(self, old: E, new: E) -> E:

@@ -28,8 +28,9 @@ class Entities(Base):
         item = self.table.get(_key(kind, account_id, name))
         return None if item is None else items.from_item(kind, item)
 
-    def list_entities(self, kind: type[E], account_id: str) -> list[E]:
-        return [items.from_item(kind, item) for item in self.table.query(items.entities_partition(kind, account_id))]
+    def list_entities(self, kind: type[E], account_id: str, *, after: str = "", limit: int | None = None) -> list[E]:
+        found = self.table.query(items.entities_partition(kind, account_id), after=after, limit=limit)
+        return [items.from_item(kind, item) for item in found]
 
     def update_entity(self, old: E, new: E) -> E:
         new = replace(new, version=old.version + 1)

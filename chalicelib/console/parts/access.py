@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
@@ -16,13 +18,15 @@ from chalicelib.console import render, web
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chalicelib.api.dispatch import WireResponse
     from chalicelib.console.parts.confirmation import Question
     from chalicelib.console.web import Visit
     from chalicelib.identities import AccessKey, Principal
 
 SECTION = "principals"
-MOST_AUTHORITIES, MOST_DESCRIPTION = 100, 256
+MOST_AUTHORITIES, MOST_DESCRIPTION, MOST_DAYS = 100, 256, 3650
 # The label of each preset, and what it is for.
 PRESETS = {
     "issuer": ("Issuer", "Issues by some templates of some CAs, and gets what it has issued."),
@@ -80,6 +84,18 @@ def key(visit: Visit) -> AccessKey:
     if found is None:
         raise web.NotFoundError
     return found
+
+
+def expires_at(visit: Visit) -> datetime | None:
+    """When something that is made now expires, by the field `expires_in`; None: never.
+
+    Raises:
+        ValueError: it is no such number of days; the text says so.
+    """
+    days = visit.form.get("expires_in")
+    if days and not (re.fullmatch("[0-9]{1,4}", days, re.ASCII) and 1 <= int(days) <= MOST_DAYS):
+        raise ValueError(f"It must be from 1 to {MOST_DAYS} days, or empty.")
+    return visit.rt.now() + timedelta(days=int(days)) if days else None
 
 
 def ask(visit: Visit, name: str, question: Question) -> WireResponse:

@@ -46,6 +46,12 @@ NOTES = {
     "key_activated": "The access key is active again.",
     "key_deactivated": "The access key is deactivated: requests that are signed with it are refused.",
     "key_deleted": "The access key is deleted.",
+    "directory_created": "The ACME directory is created. Give a client an external account binding.",
+    "directory_open": "The ACME directory is created.",
+    "directory_deleted": "The ACME directory and its bindings are deleted.",
+    "authority_replaced": "The directory issues from this CA from now on.",
+    "binding_revoked": "The binding is revoked: its accounts can order nothing more.",
+    "account_revoked": "The account is revoked. Its certificates stay valid.",
     "revoked_there": "The certificate is revoked.",
 }
 

@@ -9,7 +9,7 @@ from chalicelib.ca import state as ca_state
 from chalicelib.console import render, web
 from chalicelib.console.commands import command
 from chalicelib.console.forms.refusals import reason_of
-from chalicelib.console.parts import authority_page, authority_rows, certificate_rows, notes, reachability
+from chalicelib.console.parts import acme, authority_page, authority_rows, certificate_rows, notes, reachability
 from chalicelib.console.views import certificate_files
 from chalicelib.monitor import certificate_status
 from chalicelib.ocsp import answers
@@ -99,6 +99,7 @@ def show_certificate(visit: Visit) -> WireResponse:
         looks=looks,
         note=notes.take(visit),
         unreadable=unreadable,
+        acme=acme.requester(certificate.record.requested_by),
         **parts,
         **common,
     )

@@ -34,6 +34,8 @@ KEPT = frozenset(
         "cas/{ca_id}/sharing/permit",
         "cas/{ca_id}/sharing/policy",
         "cas/{ca_id}/tags",
+        "acme/create",
+        "acme/directory/binding",
         "principals/create",
         "principal/policy",
     }

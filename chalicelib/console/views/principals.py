@@ -5,8 +5,6 @@ The name of a principal is in the query of every address, because names may hold
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from chalicelib.identities import AccessKey, Principal
 
 PAGE, MOST_ROLES, MOST_KEYS = 50, 25, 20
-MOST_DAYS = 3650
 _TOO_LONG = f"It must have at most {access.MOST_DESCRIPTION} characters."
 _OWN_KEY = "You are signed in with this access key. Sign in with another one first."
 
@@ -200,12 +197,13 @@ def delete(visit: Visit) -> WireResponse:
 def create_key(visit: Visit) -> WireResponse:
     """Make an access key, and show its secret this once."""
     rt, principal = visit.rt, access.principal(visit)
-    days, description = visit.form.get("expires_in"), visit.form.get("key_description")
+    description = visit.form.get("key_description")
     if len(description) > access.MOST_DESCRIPTION:
         return _page(visit, {"key_description": _TOO_LONG})
-    if days and not (re.fullmatch("[0-9]{1,4}", days, re.ASCII) and 1 <= int(days) <= MOST_DAYS):
-        return _page(visit, {"expires_in": f"It must be from 1 to {MOST_DAYS} days, or empty."})
-    expires_at = rt.now() + timedelta(days=int(days)) if days else None
+    try:
+        expires_at = access.expires_at(visit)
+    except ValueError as error:
+        return _page(visit, {"expires_in": str(error)})
     made = access_keys.create_access_key(
         rt, principal.account_id, description, principal=principal.name, expires_at=expires_at
     )

@@ -9,7 +9,9 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from chalicelib.access import access_keys, presets, principals, resource_policy
+from chalicelib.acme import directories
 from chalicelib.console import table
+from tests.support.acme_calls import ordered
 from tests.support.builders import csr
 from tests.support.console_steps import arn_of, create, issue, root, signed_in
 
@@ -51,7 +53,8 @@ def visited(browser: Browser, rt: Any) -> list[Answer]:
     )
     own = [f"cas/{ca}{rest}" for rest in tabs]
     paths = [*own, f"cas/{waiting}/install", f"cas/{below}/install", f"cas/{waiting}/delete"]
-    paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", "calendar", "presets", *access_paths(rt)]
+    paths += [f"cas/{ca}/certificates/{serial}/revoke", "inspect", "calendar", "presets"]
+    paths += [*access_paths(rt), *acme_paths(rt, ca)]
     paths += [f"{base}certificates/revoke?c.{ca}.{serial}=on" for base in ("", f"cas/{ca}/")]
     found = [browser.get(f"/console/{path}") for path in paths]
     issuing = browser.get(f"/console/cas/{ca}/issue")
@@ -74,6 +77,16 @@ def access_paths(rt: Any) -> list[str]:
     key = access_keys.create_access_key(rt, "0" * 12, principal="zed").access_key_id
     pages_of = ("", "/policy", "/policy/remove", "/delete", "/key/delete", "/key/switch")
     return ["principals/create", *(f"principal{path}?name=zed&policy=p&key={key}" for path in pages_of)]
+
+
+def acme_paths(rt: Any, ca: str) -> list[str]:
+    """The pages with forms of an ACME directory that has a binding and an account."""
+    client = ordered(rt, arn_of(ca), "a.example.test")
+    directory = directories.find(rt, "0" * 12, "web")
+    account = rt.store.get_acme_account(directory.directory_id, client.kid.rpartition("/")[2])
+    pages_of = ("binding", "replace", "delete", "binding/revoke", "account/revoke")
+    query = f"name=web&kid={account.binding}&account={account.acme_id}"
+    return ["acme/create", *(f"acme/directory/{path}?{query}" for path in pages_of)]
 
 
 def policy(ca: str) -> dict[str, Any]:

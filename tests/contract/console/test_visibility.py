@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.access import access_keys, presets, principals
 from chalicelib.console import needs, table
+from tests.support.acme_calls import ordered
 from tests.support.builders import csr
 from tests.support.console_browser import Answer, Browser
 from tests.support.console_steps import arn_of, create, issue, revoke, root, subordinate
@@ -154,6 +155,7 @@ def test_issuer_that_may_read_issues_by_its_template(rt: Any, made: Home) -> Non
 
 def test_administrator_is_offered_everything(rt: Any, made: Home) -> None:
     make_role(rt)
+    ordered(rt, arn_of(made.ca_id), "a.example.test")
     principals.create(rt, ACCOUNT, "zed", policies=(("all", allowing("*")),))
     access_keys.create_access_key(rt, ACCOUNT, principal="zed")
     browser = Browser(rt)
@@ -175,11 +177,11 @@ def test_administrator_of_the_api_is_not_offered_principals(rt: Any, made: Home)
     browser = browser_of(rt, allowing("*"), '{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}')
     seen = templates(crawl(browser, [""]))
     assert ("GET", "cas/create") in seen
-    assert not [path for _, path in seen if path.startswith("principal")]
+    assert not [path for _, path in seen if path.startswith(("principal", "acme"))]
 
 
 ROWS = [page for page in table.PAGES if not page.public and needs.of_page(page.method, page.path)]
-BY_RANK = {needs.MANAGE_ACCESS, needs.MANAGE_HOME}  # no policy grants them
+BY_RANK = {needs.MANAGE_ACCESS, needs.MANAGE_HOME, needs.MANAGE_ACME}  # no policy grants them
 ROWS = [page for page in ROWS if not BY_RANK.intersection(needs.of_page(page.method, page.path))]
 
 

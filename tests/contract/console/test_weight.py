@@ -12,11 +12,13 @@ from urllib.parse import urljoin
 import pytest
 
 from chalicelib.access import access_keys, principals
+from chalicelib.acme_records import Profile
 from chalicelib.console import table
 from chalicelib.console.forms import wizard_draft
 from chalicelib.console.views import certificate_list, overview
+from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.builders import csr
-from tests.support.console_steps import create, issue, revoke, root, signed_in, subordinate
+from tests.support.console_steps import arn_of, create, issue, revoke, root, signed_in, subordinate
 from tests.support.roles import OWNER, make_role
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.laptop
 MOST_BYTES = 200_000
 CAS, NAMES = 150, 450
+ACME = ("/clients", "/binding", "/replace", "/delete", "/accounts", "/orders")
+TEMPLATE = "EndEntityServerAuthCertificate"
 COMPANY = {"Organization": "Example Corporation International", "OrganizationalUnit": "Infrastructure"}
 SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
 
@@ -58,6 +62,7 @@ def home(rt: Any) -> Home:
     serial = issue(rt, ca_id, request)
     revoke(rt, ca_id, serial)
     furnish_access(rt)
+    furnish_acme(rt, ca_id)
     browser = signed_in(rt)
     form = browser.get(f"/console/cas/{ca_id}/issue")
     preview = browser.submit(form, "/issue", csr=request.decode(), template="EndEntityCertificate")
@@ -78,6 +83,24 @@ def furnish_access(rt: Any) -> None:
         access_keys.create_access_key(rt, OWNER, "x" * 200, principal="zed")
 
 
+def furnish_acme(rt: Any, ca_id: str) -> None:
+    """Directories with long names, one of them with many bindings, accounts and orders of many names."""
+    for each in range(60):
+        made_directory(rt, OWNER, arn_of(ca_id), f"{each:02}-{'x' * 60}")
+    profiles = tuple(Profile(f"{each:02}{'x' * 60}", TEMPLATE, 24, "x" * 200) for each in range(20))
+    directory = made_directory(rt, OWNER, arn_of(ca_id), "web", profiles=profiles)
+    patterns = [f"host-{number:03d}.production.eu-central-1.example.com" for number in range(100)]
+    allowed = tuple(each.name for each in profiles)
+    for _ in range(60):
+        made_binding(rt, directory, *patterns, most_accounts=0, description="x" * 200, allowed_profiles=allowed)
+    for _ in range(30):
+        client = AcmeClient(rt, "web")
+        client.register(
+            made_binding(rt, directory, *patterns, preauthorized=True), contact=[f"mailto:{'x' * 60}@example.com"] * 10
+        )
+        client.order(*patterns)
+
+
 def addresses(home: Home) -> Iterator[str]:
     """Every page that there is, and more of those that are long."""
     segments = {
@@ -94,6 +117,7 @@ def addresses(home: Home) -> Iterator[str]:
         steps = wizard_draft.STEPS if "{step}" in row.path else [""]
         yield from (row.path.format(**segments, draft=home.issue, step=step) for step in steps)
     yield from (f"{path}?name=zed&policy=p" for path in ("principal", "principal/policy", "principal/delete", "role"))
+    yield from (f"acme/directory{path}?name=web" for path in ("", *ACME))
     yield f"hierarchy?begin={overview.BRANCHES}"
     yield f"cas/{home.ca_id}/issue?draft={home.issue}"
 

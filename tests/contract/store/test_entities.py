@@ -66,6 +66,8 @@ def test_entities_are_kept_listed_by_name_and_changed_by_one_alone(
         store.put_entity(first)
     kind, account = type(first), first.account_id
     assert store.list_entities(kind, account) == [first, second]
+    assert store.list_entities(kind, account, limit=1) == [first]
+    assert store.list_entities(kind, account, after=first.name) == [second]
     changed = store.update_entity(second, replace(second, created_at=at(hours=1)))
     assert changed.version == 2
     assert store.get_entity(kind, account, second.name) == changed
