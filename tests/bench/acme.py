@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from tests.bench.sizes import Sizes
     from tests.support.challenge_responder import ChallengeResponder
 
-ORDERS, WARM_UP = 60, 10
+# Each account stays within its request rate; its first order, for which the server may still be cold, does not count.
+ACCOUNTS, ORDERS = 7, 10
 _POLL_SECONDS = 0.002
 
 
-def acme(work: Path, _: Sizes) -> list[Row]:
+def acme(work: Path, _sizes: Sizes) -> list[Row]:
     """Orders of each server in turn; the median of an order in milliseconds, and how many requests it took."""
     found: dict[str, list[float]] = {}
     requests = 0
@@ -47,10 +48,11 @@ def acme(work: Path, _: Sizes) -> list[Row]:
         folder = work / name
         folder.mkdir()
         with running(name, folder, answers_http=True) as server:
-            client = Client(server.binding(), server.ca_file, server.network.responder)
-            times = [client.order(f"host-{number}.example.test") for number in range(WARM_UP + ORDERS)]
-            found[name] = [1000 * each for each in times[WARM_UP:]]
-            requests = requests or client.requests // (WARM_UP + ORDERS)
+            for _ in range(ACCOUNTS):
+                client = Client(server.binding(), server.ca_file, server.network.responder)
+                times = [client.order(f"host-{number}.example.test") for number in range(ORDERS)]
+                found[name] = found.get(name, []) + [1000 * each for each in times[1:]]
+                requests = requests or client.requests // ORDERS
     signet = sorted(found.pop("signet"))
     return [
         Row(
@@ -85,7 +87,7 @@ class Client:
             self._directory["newAccount"],
             {"termsOfServiceAgreed": True, "externalAccountBinding": self._bound(binding)},
         )
-        self._identified = {"kid": headers["Location"]}
+        self._identified, self.requests = {"kid": headers["Location"]}, 0
 
     def order(self, name: str) -> float:
         """Order a certificate for a name; returns the seconds that the server took."""

@@ -18,21 +18,26 @@ END
 chmod +x hook
 uacme() {
   unshare --mount bash -c 'mount --bind signet-root.pem /etc/ssl/certs/ca-certificates.crt && exec uacme "$@"' \
-    uacme --confdir "$PWD/uacme" --acme-url "$DIRECTORY" --yes "$@"
+    uacme --confdir "$PWD/uacme" --yes "$@"
 }
+export UACME_CHALLENGE_PATH=$PWD/webroot/.well-known/acme-challenge
+here="--acme-url $DIRECTORY"
 order() { # order HOW NAME...
   export HOW=$1
   shift
-  uacme --eab "$KID:$HMAC_KEY" new
-  uacme --hook "$PWD/hook" issue "$@"
+  uacme $here --eab "$KID:$HMAC_KEY" new
+  uacme $here --hook "$PWD/hook" issue "$@"
   took "uacme/$1/cert.pem" "uacme/private/$1/key.pem"
 }
 again() {
-  uacme --force --hook "$PWD/hook" issue www.example.test
+  uacme $here --force --hook /usr/share/uacme/uacme.sh issue www.example.test
   took uacme/www.example.test/cert.pem uacme/private/www.example.test/key.pem
 }
 
-http_01() { order http-01 www.example.test; }
+http_01() {
+  . "$DOC/1"
+  took uacme/www.example.test/cert.pem uacme/private/www.example.test/key.pem
+}
 dns_01() { order dns-01 apps.example.test '*.apps.example.test'; }
 tls_alpn_01() {
   ualpn --bind "127.0.0.1@$TLS_PORT" --sock ./ualpn.sock --sock-mode 600 --user "$(id -un)" --connect 127.0.0.1@9 -v &
@@ -41,20 +46,20 @@ tls_alpn_01() {
 }
 ip() { order http-01 127.0.0.1; }
 renew() { again; }
-revoke() { uacme --reason 4 revoke uacme/www.example.test/cert.pem; }
-revoke_by_key() { uacme --reason 1 revoke uacme/www.example.test/cert.pem uacme/private/www.example.test/key.pem; }
+revoke() { uacme $here --reason 4 revoke uacme/www.example.test/cert.pem; }
+revoke_by_key() { uacme $here --reason 1 revoke uacme/www.example.test/cert.pem uacme/private/www.example.test/key.pem; }
 key_change() {
   cp uacme/private/key.pem old-key.pem
-  uacme newkey
+  uacme $here newkey
   again
   cp uacme/private/key.pem new-key.pem
   cp old-key.pem uacme/private/key.pem
-  refused uacme --never-create --force --hook "$PWD/hook" issue www.example.test
+  refused uacme $here --never-create --force --hook /usr/share/uacme/uacme.sh issue www.example.test
   cp new-key.pem uacme/private/key.pem
 }
 deactivate() {
   cp uacme/private/key.pem old-key.pem
-  uacme deactivate
+  uacme $here deactivate
   cp old-key.pem uacme/private/key.pem
-  refused uacme --never-create --force --hook "$PWD/hook" issue www.example.test
+  refused uacme $here --never-create --force --hook /usr/share/uacme/uacme.sh issue www.example.test
 }
