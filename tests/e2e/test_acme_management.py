@@ -46,7 +46,7 @@ def test_laptop_home_serves_what_boto3_made(home: Home) -> None:
 def test_server_for_tests_serves_what_boto3_made_with_any_credentials(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     environment = {"PATH": os.environ["PATH"], "SIGNET_PORT": "0", "TMPDIR": str(tmp_path)}
-    command = [BIN / "signet", "serve", "--test", "--ready-file", ready]
+    command: list[str | Path] = [BIN / "signet", "serve", "--test", "--ready-file", ready]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + START_SECONDS

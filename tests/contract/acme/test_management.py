@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.access import principals, roles
 from chalicelib.acme import directories
 from chalicelib.acme.management import bindings, domains, endpoints
+from chalicelib.cli import signet
 from tests.contract.audit.conftest import records
 from tests.support.acm_steps import (
     AUTHORITY,
@@ -386,6 +388,19 @@ def test_directories_and_bindings_of_the_command_line_are_listed(acm: Any, ca_ar
     assert refused[0] == "ResourceNotFoundException"
     tags = {each["Key"]: each["Value"] for each in acm.list_tags_for_resource(ResourceArn=arn)["Tags"]}
     assert tags == {AUTHORITY: ca_arn, NAME: "test"}
+
+
+@pytest.mark.laptop
+def test_command_line_shows_and_revokes_bindings_of_roles(
+    acm: Any, endpoint: str, rt: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNET_DATA", str(rt.settings.data_path))
+    made = credentials(rt, acm, make_binding(acm, endpoint)).binding
+    of_directory = ("--directory", made.directory)
+    listed = CliRunner().invoke(signet, ("acme", "eab", "list", *of_directory)).output
+    assert "the directory's domains" in listed
+    revoked = CliRunner().invoke(signet, ("acme", "eab", "revoke", made.name, *of_directory)).output
+    assert revoked == f"revoked {made.name}; its accounts stay: see signet acme account revoke\n"
 
 
 # lists, tags, tokens
