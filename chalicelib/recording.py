@@ -28,6 +28,7 @@ _READS = ("Describe", "Explain", "Get", "List", "Search")
 _ANY_TIME = frozenset(
     {"AcceptJournal", "ConsoleLogin", "ConsoleLogout", "CreateBackup", "ReconcileJournal", "RestoreBackup"}
 )
+_REVEALING = frozenset({"GetAcmeExternalAccountBindingCredentials"})  # reads on record even if reads are not
 _MOST_COUNTED = 50
 _OTHERS = "others"
 _TURN = threading.Lock()
@@ -85,7 +86,8 @@ class Entry:
         if self.changes and self._rt.settings.journal_sync == "always":
             self._rt.journal.sequence(self._rt.now())
         outcome = "allowed" if error is None else _outcome_of(error)
-        if not self.changes and self._rt.settings.audit == "changes" and outcome != "denied":
+        is_read = not self.changes and self._name not in _REVEALING
+        if is_read and self._rt.settings.audit == "changes" and outcome != "denied":
             return
         self.append({"outcome": outcome, **noted}, error_code=None if error is None else _code_of(error))
         self._settle()

@@ -39,6 +39,7 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
     Raises:
         AcmeError: a part is invalid.
     """
+    directories.check_principal(rt, directory.owner, binding.principal or ADMINISTRATOR)
     made = _checked(
         directory,
         replace(
@@ -52,7 +53,6 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
             changed_at=rt.now(),
         ),
     )
-    directories.check_principal(rt, made.account_id, made.principal)
     key = _new_key()
     sealed = rt.keys.seal(key, _context(made))
     # The key comes first: a binding without one would refuse everybody without a reason that anybody can see.

@@ -239,7 +239,7 @@ def list_eabs(name: str, account_id: str | None) -> None:
     rows = [
         (
             each.name,
-            ", ".join(each.names),
+            ", ".join(each.names) or "the directory's domains",
             "yes" if each.preauthorized else "no",
             each.principal,
             _state(rt, each),
@@ -264,10 +264,11 @@ def _state(rt: Runtime, binding: AcmeBinding) -> str:
 @accounts.option
 @recorded("RevokeAcmeBinding", "name", "kid")
 def revoke_eab(kid: str, name: str, account_id: str | None) -> None:
-    """Revoke a binding: it binds no account any more, and its accounts can order nothing."""
+    """Revoke a binding: it binds no account any more, and its accounts can order nothing; those of a role can."""
     rt = runtime.from_env()
-    bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
-    click.echo(f"revoked {kid}")
+    revoked = bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
+    stay = "; its accounts stay: see signet acme account revoke" if revoked.role_arn else ""
+    click.echo(f"revoked {kid}{stay}")
 
 
 # accounts and orders

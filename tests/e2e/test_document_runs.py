@@ -193,6 +193,7 @@ RUNS: dict[str, Run] = {
             "kubectl get": "kubectl() { cat jwks.json; }",
         },
     ),
+    "docs/acme-api.md": Run(prepare=lambda home, work: {"ca": with_root(home, work)["CA"]}),
     "docs/acme-clients.md": Run(prepare=with_tls),
     "docs/audit.md": Run(prepare=audited),
     "docs/journal.md": Run(

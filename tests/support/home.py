@@ -169,8 +169,8 @@ class Home:
         found: list[dict[str, Any]] = json.loads(self.signet("status", "--json").stdout)["CertificateAuthorities"]
         return found
 
-    def client(self, **more: Any) -> Any:
-        """A boto3 client of the server."""
+    def client(self, service: Any = "acm-pca", **more: Any) -> Any:
+        """A boto3 client of the server, by default of AWS Private CA."""
         exports = self.exports()
         arguments: dict[str, Any] = {
             "region_name": exports["AWS_REGION"],
@@ -179,7 +179,7 @@ class Home:
             "aws_secret_access_key": exports["AWS_SECRET_ACCESS_KEY"],
             "config": Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
         } | more
-        self._clients.append(boto3.session.Session().client("acm-pca", **arguments))
+        self._clients.append(boto3.session.Session().client(service, **arguments))
         return self._clients[-1]
 
     def get(self, path: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from app import app
 from chalicelib import cli
+from chalicelib.acme.management import service
 from chalicelib.api import dispatch, model
 from chalicelib.config import Settings
 from chalicelib.pki.asn1 import oids
@@ -28,6 +29,11 @@ def test_operation_is_documented_with_its_true_state(operation: str) -> None:
     row = re.search(rf"^\| {operation} \| ([^|]*) \|", COMPATIBILITY, re.MULTILINE)
     assert row is not None
     assert (row[1].strip() == "not yet") == (operation not in dispatch.OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", sorted(service.OPERATIONS))
+def test_operation_of_certificate_manager_is_documented(operation: str) -> None:
+    assert re.search(rf"^\| {operation} \| complete \|", COMPATIBILITY, re.MULTILINE)
 
 
 def test_extension_is_documented() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.access import principals, roles
 from chalicelib.acme import directories
 from chalicelib.acme.management import bindings, domains, endpoints
+from chalicelib.cli import signet
 from tests.contract.audit.conftest import records
 from tests.support.acm_steps import (
     AUTHORITY,
@@ -387,6 +390,19 @@ def test_directories_and_bindings_of_the_command_line_are_listed(acm: Any, ca_ar
     assert tags == {AUTHORITY: ca_arn, NAME: "test"}
 
 
+@pytest.mark.laptop
+def test_command_line_shows_and_revokes_bindings_of_roles(
+    acm: Any, endpoint: str, rt: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNET_DATA", str(rt.settings.data_path))
+    made = credentials(rt, acm, make_binding(acm, endpoint)).binding
+    of_directory = ("--directory", made.directory)
+    listed = CliRunner().invoke(signet, ("acme", "eab", "list", *of_directory)).output
+    assert "the directory's domains" in listed
+    revoked = CliRunner().invoke(signet, ("acme", "eab", "revoke", made.name, *of_directory)).output
+    assert revoked == f"revoked {made.name}; its accounts stay: see signet acme account revoke\n"
+
+
 # lists, tags, tokens
 
 
@@ -452,6 +468,30 @@ def test_request_with_the_same_token_makes_nothing_more(
     assert len(acm.list_acme_endpoints()["AcmeEndpoints"]) == 3
 
 
+def test_two_requests_with_one_token_do_not_run_at_once(acm: Any, ca_arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = new_endpoint((AUTHORITY, ca_arn)) | {"IdempotencyToken": "t"}
+    create_directory, refused = directories.create, []
+
+    def overtaken(*args: Any) -> Any:
+        refused.append(refusal(acm.create_acme_endpoint, **request))
+        return create_directory(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "create", overtaken)
+        made = acm.create_acme_endpoint(**request)["AcmeEndpointArn"]
+    assert [code for code, _ in refused] == ["ConflictException"]
+    assert acm.create_acme_endpoint(**request)["AcmeEndpointArn"] == made
+
+
+def test_failed_request_leaves_its_token_free(acm: Any, ca_arn: str) -> None:
+    make_endpoint(acm, ca_arn, {"Key": NAME, "Value": "web"})
+    taken = new_endpoint((AUTHORITY, ca_arn), (NAME, "web")) | {"IdempotencyToken": "t"}
+    for _ in range(2):
+        code, message = refusal(acm.create_acme_endpoint, **taken)
+        assert (code, message) == ("ConflictException", "There is an ACME directory web already.")
+    acm.create_acme_endpoint(**new_endpoint((AUTHORITY, ca_arn)), IdempotencyToken="t")
+
+
 # who may
 
 
@@ -514,6 +554,17 @@ def test_other_account_and_other_region_see_nothing(acm: Any, endpoint: str, acm
     foreign = endpoint.replace(OWNER, "111111111111")
     for arn in (foreign, foreign[:-1] + "0"):
         assert refusal(acm.describe_acme_endpoint, AcmeEndpointArn=arn)[0] == "AccessDeniedException"
+
+
+def test_revealed_key_is_on_record_even_if_reads_are_not(acm: Any, endpoint: str, rt: Runtime) -> None:
+    binding = make_binding(acm, endpoint)
+    quiet = replace(rt, settings=replace(rt.settings, audit="changes"))
+    client = acm_for(quiet)
+    client.describe_acme_external_account_binding(AcmeExternalAccountBindingArn=binding)
+    client.get_acme_external_account_binding_credentials(AcmeExternalAccountBindingArn=binding)
+    names = [each["eventName"] for each in records(rt)]
+    assert names[-1] == "GetAcmeExternalAccountBindingCredentials"
+    assert "DescribeAcmeExternalAccountBinding" not in names
 
 
 def test_calls_are_recorded_as_of_acm_and_without_secrets(acm: Any, endpoint: str, rt: Runtime) -> None:
