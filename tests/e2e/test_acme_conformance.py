@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,34 +12,25 @@ from tools import acme_conformance
 from tools.acme_servers import TARGETS, Ports
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.acme_conformance.report import Result
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+FOR_TESTS = "Signet, for tests"
 DOCUMENT = (ROOT / "docs/conformance-acme.md").read_text()
-
-
-def _results(target: str, work: Path) -> list[Result]:
-    ports = Ports()
-    with TARGETS[target](work, ports) as options:
-        return acme_conformance.run(options, work, ports)[0]
-
-
-def _assert_failures_are_known(target: str, results: list[Result]) -> None:
-    failed = {result.case: result.why for result in results if result.outcome == "failed"}
-    assert {case: why for case, why in failed.items() if not acme_conformance.reason(target, case)} == {}
-    known = acme_conformance.DIFFERENCES[target.partition(" ")[0].rstrip(",")]
-    assert [name for name in known if not any(case.partition("::")[2].startswith(name) for case in failed)] == []
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
-    return _results("Signet, for tests", tmp_path_factory.mktemp("acme"))
+    work, ports = tmp_path_factory.mktemp("acme"), Ports()
+    with TARGETS[FOR_TESTS](work, ports) as options:
+        return acme_conformance.run(options, work, ports)[0]
 
 
 def test_what_fails_against_signet_is_known(results: list[Result]) -> None:
-    _assert_failures_are_known("Signet, for tests", results)
+    failed = {result.case: result.why for result in results if result.outcome == "failed"}
+    assert {case: why for case, why in failed.items() if not acme_conformance.reason(FOR_TESTS, case)} == {}
+    known = acme_conformance.DIFFERENCES["Signet"]
+    assert [name for name in known if not any(case.partition("::")[2].startswith(name) for case in failed)] == []
 
 
 def test_document_has_the_number_of_cases(results: list[Result]) -> None:
@@ -52,10 +42,3 @@ def test_document_has_the_number_of_cases(results: list[Result]) -> None:
 def test_nothing_is_skipped_but_what_signet_does_not_have(results: list[Result]) -> None:
     skipped = {result.why for result in results if result.outcome == "skipped"}
     assert skipped == {"meta has no website", "meta has no caaIdentities", "the server offers no alternate chain"}
-
-
-@pytest.mark.long
-def test_what_fails_against_pebble_is_known(tmp_path: Path) -> None:
-    if shutil.which("pebble") is None:
-        pytest.skip("needs Debian's pebble")
-    _assert_failures_are_known("pebble 2.4.0", _results("pebble 2.4.0", tmp_path))
