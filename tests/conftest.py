@@ -28,6 +28,7 @@ from tests.faults.world import Clock
 from tests.support.client import client_for
 from tests.support.home import Home
 from tests.support.localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
+from tests.support.sampling import samples
 from tests.support.traces import Traces, traces_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ settings.load_profile("signet")
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 # They start processes or run a scenario thousands of times; other tests cover the same lines in a fraction of the time.
-_WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation"}
+_WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation", "terraform"}
 # Each test of these fills a table in DynamoDB, which takes seconds with moto; LocalStack runs them.
 _LONG_LISTS = ("store/test_listing.py", "store/test_overview.py")
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
@@ -62,9 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = _on_localstack if config.getoption("--localstack") else _on_the_laptop
-    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
-    items[:] = [item for item in items if chosen(item)]
+    on_localstack = config.getoption("--localstack")
+    chosen = [item for item in items if (_on_localstack if on_localstack else _on_the_laptop)(item)]
+    if on_localstack:
+        chosen = samples(chosen)
+    config.hook.pytest_deselected(items=[*set(items) - set(chosen)])
+    items[:] = chosen
     for item in items:
         if item.path.parent.name in _WITHOUT_COVERAGE or item.get_closest_marker("slow"):
             item.add_marker("no_cover")
@@ -234,6 +238,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if schedules := sum(int(each.get("schedules", 0)) for each in counted):
         terminalreporter.write_line(f"interleavings: {schedules} schedules, 0 breaches")
     for each in counted:
-        for name in ("simulation", "fuzz", "power cuts", "damaged files", "disk errors"):
+        for name in ("simulation", "fuzz", "power cuts", "damaged files", "disk errors", "killed workers"):
             if name in each:
                 terminalreporter.write_line(f"{name}: {each[name]}")
