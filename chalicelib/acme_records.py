@@ -236,7 +236,7 @@ class AcmeOrder:
         authorizations: ids, in the order of the identifiers.
         profile: the name of its profile.
         requested: the times that the client asked for, in its own words: notBefore and notAfter.
-        expires_at: of the order, and of its authorizations at the earliest.
+        expires_at: of a pending order; of a valid one that of its certificate.
         csr_der: the CSR, since it is processing.
         finalized_at: when it became processing.
         certificate_arn: since it is valid.

@@ -14,7 +14,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
     from joserfc.jwk import Key
 
 MAX_DEPTH = 32
@@ -209,6 +215,20 @@ def thumbprint(members: dict[str, str]) -> str:
     """Return the SHA-256 thumbprint of what `public_members` returned (RFC 7638)."""
     canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return encode(hashlib.sha256(canonical.encode()).digest())
+
+
+def thumbprint_of(key: PublicKeyTypes) -> str:
+    """Return the thumbprint of a public key as a JWK; empty if no algorithm here takes its kind."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+
+    kinds = {"RSA": RSAPublicKey, "EC": EllipticCurvePublicKey, "OKP": Ed25519PublicKey}
+    kind = next((name for name, made in kinds.items() if isinstance(key, made)), "")
+    try:
+        found = JWKRegistry.import_key(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), kind)
+        return found.thumbprint() if kind else ""
+    except (JoseError, ValueError, KeyError):  # of a curve that JOSE does not know
+        return ""
 
 
 def verify(alg: str, key: Key, signing_input: bytes, signature: bytes) -> bool:

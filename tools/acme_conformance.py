@@ -24,13 +24,7 @@ _RESULTS = "<!-- What follows is written by `make acme-conformance`. -->\n"
 # What servers do instead of what the documents say: each name is a case, or what the names of several begin with.
 DIFFERENCES: dict[str, dict[str, str]] = {
     "Signet": {
-        "test_deactivated_account": "It answers 403 instead of 401, with the right type.",
-        "test_csr_has_no_key_of_another_account": "It compares the CSR's key with that of the order's account alone.",
-        "test_directory_is_read_by_post_as_get": "It takes GET alone.",
-        "test_nonce_is_read_by_post_as_get": "It takes GET and HEAD alone.",
         "test_pages_of_other_origins_may_read": "No page of a browser is a client of a private CA.",
-        "test_unknown_member_of_the_jws": "It takes the three members of a flattened JWS and no other.",
-        "test_nonce_is_refused[missing]": "It answers `malformed`.",
         "test_nonce_is_refused[replayed-after-a-bad-signature]": "It verifies the signature first.",
         "test_bad_name_is_refused[underscore]": "Private networks have such names.",
     },

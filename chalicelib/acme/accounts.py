@@ -36,7 +36,7 @@ def create(visit: Visit) -> Answer:
     if existing is not None:
         visit.use_nonce()
         if existing.status != "valid":
-            raise AcmeProblem("unauthorized", f"The account with this key is {existing.status}.")
+            raise AcmeProblem("unauthorized", f"The account with this key is {existing.status}.", status=401)
         return _shown(visit, existing, 200)
     if only_existing:
         raise AcmeProblem("accountDoesNotExist", "No account of this directory has this key.")

@@ -27,7 +27,7 @@ def parse_certificate_id(text: str) -> tuple[bytes, int]:
     """Read the identifier of a certificate.
 
     Raises:
-        AcmeProblem: `malformed`: it has not the one spelling that `certificate_id` gives it.
+        AcmeProblem: `malformed`: another spelling than that of `certificate_id`, or one without DER's zero octet.
     """
     parts = text.split(".") if len(text) <= 2 * (_MOST_KEY_IDENTIFIER + _MOST_SERIAL) else []
     try:
@@ -40,8 +40,9 @@ def parse_certificate_id(text: str) -> tuple[bytes, int]:
         ) from None
     if not 0 < len(key_identifier) <= _MOST_KEY_IDENTIFIER or not 0 < len(serial) <= _MOST_SERIAL:
         raise AcmeProblem("malformed", "A part of the certificate identifier is empty or too long.")
-    number = int.from_bytes(serial, "big", signed=True)
-    if number <= 0 or der.read(der.integer(number)).content != serial:
+    # Some clients leave out the zero octet of DER that keeps a number positive: what is read is the number.
+    number = int.from_bytes(serial, "big")
+    if number == 0 or (serial[0] == 0 and (len(serial) == 1 or serial[1] < 0x80)):
         raise AcmeProblem("malformed", "The serial number of the certificate identifier must be positive DER.")
     return key_identifier, number
 

@@ -236,10 +236,11 @@ def _shown(visit: Visit, authorization: AcmeAuthorization, status: int) -> Answe
 
 
 def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeChallenge) -> dict[str, Any]:
+    is_late = challenge.status == "pending" and status_of(authorization, visit.rt.now()) != "pending"
     shown: dict[str, Any] = {
         "type": challenge.kind,
         "url": visit.url(f"challenge/{authorization.authorization_id}/{challenge.kind}"),
-        "status": challenge.status,
+        "status": "invalid" if is_late else challenge.status,
         "token": challenge.token,
     }
     if challenge.validated:

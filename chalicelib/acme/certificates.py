@@ -48,7 +48,7 @@ def download(visit: Visit) -> Answer:
         raise not_found("The certificate has no such alternate chain.")
     url = visit.url(f"certificate/{visit.ids[0]}")
     paths = [url if each == 0 else f"{url}/{each}" for each in range(len(chains)) if str(each) != number]
-    body = pem.encode_all((certificate.certificate_der or b"", *chains[int(number)])).encode()
+    body = pem.encode_all((certificate.certificate_der or b"", *chains[int(number)])).encode() + b"\n"
     return Answer(200, body, content_type=_CHAIN, links=tuple(f'<{path}>;rel="alternate"' for path in paths))
 
 

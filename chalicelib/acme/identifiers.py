@@ -23,7 +23,7 @@ from chalicelib.pki.x509 import general_names, names
 from chalicelib.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.pki.x509.csr import CertificateRequest
 
@@ -221,8 +221,8 @@ def _regex(pattern: str) -> re.Pattern[str]:
 def csr_identifiers(csr_der: bytes) -> tuple[tuple[Identifier, ...], CertificateRequest]:
     """Read a CSR and return its identifiers, sorted and without repetition.
 
-    They are its common names and its subject alternative names. Whoever issues compares them with the order's, and the
-    key with the account's.
+    They are its common names and its subject alternative names; other attributes of its subject are ignored, as no
+    challenge proves them. Whoever issues compares them with the order's, and the key with the account's.
 
     Raises:
         AcmeProblem: `badCSR`: it is malformed, its signature does not verify, or it names anything else.
@@ -241,15 +241,20 @@ def csr_identifiers(csr_der: bytes) -> tuple[tuple[Identifier, ...], Certificate
     return tuple(sorted(found)), request
 
 
-def alternative_names(csr_der: bytes) -> frozenset[Identifier]:
-    """Return the identifiers among the subject alternative names of a CSR that `csr_identifiers` has read."""
-    return frozenset(_alternative_identifiers(csrs.parse_csr_der(csr_der)))
+def is_as_validated(csr_der: bytes, wanted: Iterable[Identifier]) -> bool:
+    """Return whether a CSR that `csr_identifiers` has read may be copied: all names are subject alternative names.
+
+    Its subject then has nothing but common names.
+    """
+    request = csrs.parse_csr_der(csr_der)
+    attributes = {oid for oid, _ in names.parse_name(der.read(request.subject_der))}
+    return attributes <= {oids.COMMON_NAME} and frozenset(_alternative_identifiers(request)) >= set(wanted)
 
 
 def _subject_identifiers(request: CertificateRequest) -> Iterator[Identifier]:
     for oid, text in names.parse_name(der.read(request.subject_der)):
         if oid != oids.COMMON_NAME:
-            raise PkiError(f"The subject must have common names alone, and has the attribute {oid}.")
+            continue
         yield Identifier(IP, _address(text)) if hosts.is_literal(text) else Identifier(DNS, _dns_name(text))
 
 

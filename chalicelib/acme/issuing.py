@@ -6,7 +6,7 @@ Source: RFC 8555 section 7.4.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
@@ -24,11 +24,15 @@ from chalicelib.runtime import Caller
 from chalicelib.store import ConflictError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chalicelib.acme_records import AcmeAccount, AcmeBinding, AcmeDirectory, AcmeOrder, Profile
     from chalicelib.records import Certificate, CertificateAuthority
     from chalicelib.runtime import Runtime
 
 _PASSTHROUGH = "_APIPassthrough"
+_MOST_COMMON_NAME = 64  # characters (RFC 5280 appendix A, ub-common-name)
+_MOST_ORDERS = 10_000  # of an account that are looked at for what a new certificate replaces
 COMPROMISED = "CERTIFICATE_AUTHORITY_COMPROMISE"
 # How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
 _TYPES = {
@@ -75,12 +79,18 @@ def issue(
         answer = Client(rt, caller).call("IssueCertificate", **request)
     except (errors.ApiError, AcmeProblem) as error:
         return _refused(rt, order, error)
-    return succeed(rt, directory, order, answer["CertificateArn"])
+    not_after = datetime.fromtimestamp(request["Validity"]["Value"], UTC)
+    return succeed(rt, directory, order, answer["CertificateArn"], not_after=not_after)
 
 
-def succeed(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder, certificate_arn: str) -> AcmeOrder:
-    """Record the certificate of a processing order, and revoke the one that it replaces, if that must be."""
-    order = _ended(rt, order, status="valid", certificate_arn=certificate_arn)
+def succeed(
+    rt: Runtime, directory: AcmeDirectory, order: AcmeOrder, certificate_arn: str, *, not_after: datetime
+) -> AcmeOrder:
+    """Record the certificate of a processing order, and revoke the one that it replaces, if that must be.
+
+    The order stays on record as long as its certificate is valid.
+    """
+    order = _ended(rt, order, status="valid", certificate_arn=certificate_arn, expires_at=not_after)
     _revoke_replaced(rt, directory, order)
     return order
 
@@ -144,19 +154,23 @@ def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> t
 
 
 def _template(rt: Runtime, directory: AcmeDirectory, profile: Profile, order: AcmeOrder) -> dict[str, Any]:
-    """Return the members that name the template, and the order's names if the CSR has one in its subject alone."""
+    """Return the members that name the template, and subject and names where those of the CSR must not be copied."""
     preset = issuing_presets.named(rt, directory.owner, profile.template)
-    if set(order.identifiers) <= identifiers.alternative_names(order.csr_der):
+    if identifiers.is_as_validated(order.csr_der, order.identifiers):
         return {"TemplateArn": issuing_presets.arn_of(rt, preset) if preset else _arn(rt, profile.template)}
     name = next((each for each in (profile.template, f"{profile.template}{_PASSTHROUGH}") if _takes_names(each)), "")
     if preset is not None or not name:
-        raise AcmeProblem("badCSR", "The CSR must have the names of the order as subject alternative names.")
+        raise AcmeProblem(
+            "badCSR",
+            "The CSR must have all names as subject alternative names, and only a common name in its subject.",
+        )
     kinds = {"dns": "DnsName", "ip": "IpAddress"}
     names = [{kinds[each.type]: each.value} for each in order.identifiers]
-    return {
-        "TemplateArn": _arn(rt, name),
-        "ApiPassthrough": {"Extensions": {"SubjectAlternativeNames": names}},
-    }
+    common_name = next((each.value for each in order.identifiers if len(each.value) <= _MOST_COMMON_NAME), "")
+    passthrough: dict[str, Any] = {"Extensions": {"SubjectAlternativeNames": names}}
+    if common_name:
+        passthrough["Subject"] = {"CommonName": common_name}
+    return {"TemplateArn": _arn(rt, name), "ApiPassthrough": passthrough}
 
 
 def _takes_names(template: str) -> bool:
@@ -171,15 +185,31 @@ def _arn(rt: Runtime, template: str) -> str:
 
 
 def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> None:
-    """Revoke the certificate that an order replaces, if its CA is compromised; a failure leaves the order as it is."""
-    is_replaced = order.replaces and order.status == "valid"
-    replaced = issued.certificate_of(rt, directory, order.replaces) if is_replaced else None
-    if replaced is None or replaced.ca_arn not in directory.compromised or replaced.revoked_at is not None:
+    """Revoke what a valid order replaces and a compromised CA has issued; a failure leaves the order as it is."""
+    if order.status != "valid" or not directory.compromised:
         return
-    try:
-        revoke(rt, directory, order.acme_id, replaced, COMPROMISED)
-    except (errors.ApiError, StoreError):
-        logs.log_exception("replaced_not_revoked", certificate=replaced.arn)
+    for certificate in _replaced(rt, directory, order):
+        if certificate.ca_arn in directory.compromised and certificate.revoked_at is None:
+            try:
+                revoke(rt, directory, order.acme_id, certificate, COMPROMISED)
+            except (errors.ApiError, StoreError):
+                logs.log_exception("replaced_not_revoked", certificate=certificate.arn)
+
+
+def _replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> Iterator[Certificate]:
+    """Yield the certificate that an order names, and those of its account for the same identifiers.
+
+    Several clients use ARI to renew, and name no certificate.
+    """
+    named = issued.certificate_of(rt, directory, order.replaces) if order.replaces else None
+    if named is not None:
+        yield named
+    for former in rt.store.list_acme_orders(order.acme_id, limit=_MOST_ORDERS):
+        if former.certificate_arn and former.identifiers == order.identifiers and former != order:
+            parsed = arns.parse_certificate_arn(former.certificate_arn)
+            found = rt.store.get_certificate(str(parsed.ca), parsed.serial_number)
+            if found is not None and found.status == "ISSUED" and found.not_after > rt.now():
+                yield found
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:

@@ -28,6 +28,7 @@ MAC_ALGORITHMS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 _MOST_RSA_BITS = 4096
 _MOST_TEXT = 2048  # characters of a URL, a kid or a nonce
 _MEMBERS = frozenset({"protected", "payload", "signature"})
+_OTHER_FORMS = frozenset({"header", "signatures"})  # unprotected, or of several signatures
 # They name another key than jwk and kid do, or change what is signed; no client of ACME uses them.
 _REFUSED = ("crit", "b64", "jku", "x5u", "x5c", "x5t", "x5t#S256")
 _WRONG_MAC = "The MAC of the externalAccountBinding is not that of a known key."
@@ -70,7 +71,7 @@ def parse(content_type: str, body: bytes) -> Signed:
         raise AcmeProblem("malformed", f"The body must have at most {MAX_BYTES} bytes.", status=413)
     signed = _read(_object("The body", body), "JWS", ALGORITHMS)
     if not signed.nonce:
-        raise AcmeProblem("malformed", "The protected header must have a nonce.")
+        raise AcmeProblem("badNonce", "The protected header must have a nonce; use the one of this answer.")
     if (signed.jwk is None) == (signed.kid is None):
         raise AcmeProblem("malformed", "The protected header must have either jwk or kid, not both.")
     return signed
@@ -92,10 +93,15 @@ def decoded(what: str, text: Any) -> bytes:
 
 
 def _read(document: Any, what: str, algorithms: tuple[str, ...]) -> Signed:
-    """Read a flattened JWS of one protected header; which of jwk, kid and nonce it must have, the caller knows."""
-    if not isinstance(document, dict) or set(document) != _MEMBERS:
-        raise AcmeProblem("malformed", f"The {what} must have exactly the members protected, payload and signature.")
-    parts = {name: decoded(f"The {name} of the {what}", document[name]) for name in document}
+    """Read a flattened JWS of one protected header; which of jwk, kid and nonce it must have, the caller knows.
+
+    Members that RFC 7515 does not define are ignored, as its section 7.2.1 wants.
+    """
+    if not isinstance(document, dict) or not set(document) >= _MEMBERS or set(document) & _OTHER_FORMS:
+        raise AcmeProblem(
+            "malformed", f"The {what} must have the members protected, payload and signature, and no other of a JWS."
+        )
+    parts = {name: decoded(f"The {name} of the {what}", document[name]) for name in sorted(_MEMBERS)}
     if len(parts["protected"]) > _MOST_HEADER:
         raise AcmeProblem("malformed", f"The protected header of the {what} must have at most {_MOST_HEADER} bytes.")
     header = _object(f"The protected header of the {what}", parts["protected"])
@@ -168,6 +174,11 @@ def public_key(jwk: Any) -> dict[str, str]:
 def thumbprint(jwk: dict[str, str]) -> str:
     """Return the thumbprint of a checked key (RFC 7638)."""
     return jose.thumbprint(jwk)
+
+
+def thumbprint_of(key: PublicKeyTypes) -> str:
+    """Return the thumbprint that a public key would have as a JWK; empty for a key that no account can have."""
+    return jose.thumbprint_of(key)
 
 
 def key_sha256(jwk: dict[str, str]) -> str:

@@ -244,8 +244,9 @@ def _csr(visit: Visit, order: AcmeOrder, payload: dict[str, Any]) -> bytes:
     allowed = visit.directory.key_algorithms
     if allowed and algorithms.key_algorithm_of(request.public_key) not in allowed:
         raise AcmeProblem("badCSR", f"The key of the CSR must be one of {', '.join(allowed)}.")
-    if request.key_sha256 == jws.key_sha256(visit.owner.jwk):
-        raise AcmeProblem("badCSR", "The key of the CSR must not be the account's key.")
+    # RFC 8555 section 11.1
+    if visit.rt.store.acme_account_with_key(visit.directory.directory_id, jws.thumbprint_of(request.public_key)):
+        raise AcmeProblem("badCSR", "The key of the CSR must not be the key of an account.")
     return csr_der
 
 

@@ -151,9 +151,7 @@ def _resource_of(path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 def _answered(visit: Visit) -> Answer:
     resource, method = RESOURCES[visit.resource], visit.request.method
-    if resource.proof == "none":
-        if method not in {"GET", "HEAD"}:
-            raise AcmeProblem("malformed", "This resource takes GET.", status=405, headers={"Allow": "GET, HEAD"})
+    if resource.proof == "none" and method != "POST":
         return resource.answer(visit)
     if method != "POST":
         raise AcmeProblem("malformed", "This resource takes POST alone.", status=405, headers={"Allow": "POST"})
@@ -166,7 +164,11 @@ def _answered(visit: Visit) -> Answer:
     account = _account(visit, resource, signed.kid or "")
     with _at_work(visit.rt, account):
         jws.verify(signed, account.jwk)
+        if account.status != "valid":  # RFC 8555 section 7.3.6
+            raise AcmeProblem("unauthorized", f"The account is {account.status}.", status=401)
         _use(visit.rt, signed.nonce, until)
+        if resource.proof == "none":
+            visit.reads_only()
         return resource.answer(visit._replace(account=account))
 
 
@@ -187,8 +189,6 @@ def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     account = visit.rt.store.get_acme_account(visit.directory.directory_id, acme_id) if acme_id else None
     if account is None:
         raise AcmeProblem("accountDoesNotExist", "The 'kid' is the URL of no account of this directory.")
-    if account.status != "valid":
-        raise AcmeProblem("unauthorized", f"The account is {account.status}.")
     return account
 
 

@@ -57,7 +57,7 @@ def _end(rt: Runtime, name: str) -> bool:
     if issued is not None and issued.status == "PENDING":
         return False  # reconciliation of certificates closes it first
     if directory is not None and issued is not None and issued.status == "ISSUED":
-        return issuing.succeed(rt, directory, order, issued.arn).status == "valid"
+        return issuing.succeed(rt, directory, order, issued.arn, not_after=issued.not_after).status == "valid"
     problem = AcmeProblem("serverInternal", "The issuance was interrupted; create a new order.")
     try:
         rt.store.update_acme_order(order, replace(order, status="invalid", error=problem.document()))

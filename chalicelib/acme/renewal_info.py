@@ -52,7 +52,7 @@ def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]
         raise AcmeProblem("malformed", "The certificate that the order replaces is none of this account.")
     if not set(issued.identifiers_of(certificate)) & set(wanted):
         raise AcmeProblem("malformed", "The certificate that the order replaces has none of the order's identifiers.")
-    return given
+    return ari.certificate_id(*ari.parse_certificate_id(given))  # some clients spell it otherwise
 
 
 def _time(moment: Any) -> str:

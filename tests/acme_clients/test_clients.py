@@ -50,9 +50,8 @@ def cases() -> Iterator[Any]:
             yield pytest.param(client, step, id=name, marks=marks)
 
 
-def named(clients: Iterable[Client], *, failing: Iterable[str] = (), why: str = "") -> list[Any]:
-    marks = {name: [pytest.mark.xfail(reason=why, strict=True)] for name in failing}
-    return [pytest.param(client, id=client.name, marks=marks.get(client.name, [])) for client in clients]
+def named(clients: Iterable[Client]) -> list[Any]:
+    return [pytest.param(client, id=client.name) for client in clients]
 
 
 def require(client: Client) -> None:
@@ -108,11 +107,7 @@ def test_binding_with_another_key_is_refused(client: Client, server: Server, wor
 @pytest.mark.acme_test
 @pytest.mark.parametrize(
     "client",
-    named(
-        (each for each in CLIENTS if "ari" in each.steps),
-        failing=("certbot 5", "Caddy 2.11"),
-        why="it names no certificate that it replaces, so the server revokes none",
-    ),
+    named(each for each in CLIENTS if "ari" in each.steps),
 )
 def test_compromised_ca_is_left_at_once(client: Client, server: Server, work: Path) -> None:
     """ARI tells the client to renew, the new certificate is another CA's, and the one that it replaces is revoked."""

@@ -74,6 +74,36 @@ def test_name_in_the_common_name_alone_becomes_a_subject_alternative_name(client
     assert names.get_values_for_type(x509.DNSName) == ["a.example.test"]
 
 
+@pytest.mark.parametrize("names", [["a.example.test"], []])
+def test_other_attributes_of_a_subject_are_not_copied(client: AcmeClient, names: list[str]) -> None:
+    order = client.order("a.example.test")
+    common = [x509.NameAttribute(NameOID.COMMON_NAME, "a.example.test")] if not names else []
+    subject = x509.Name([*common, x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Somebody else")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), False)
+    request = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    done = client.post(order.body["finalize"], {"csr": b64(request.public_bytes(Encoding.DER))})
+    assert done.body["status"] == "valid", done.body
+    leaf = x509.load_pem_x509_certificates(client.post(done.body["certificate"]).raw)[0]
+    assert leaf.subject.rfc4514_string() == "CN=a.example.test"
+
+
+def test_key_of_another_account_is_refused_in_a_csr(rt: Runtime, client: AcmeClient) -> None:
+    directory = directories.find(rt, rt.settings.account_id, client.directory)
+    other = AcmeClient(rt, client.directory)
+    assert other.register(made_binding(rt, directory)).status == 201
+    order = client.order("a.example.test")
+    for key in (other.key, client.key):
+        refused = client.post(order.body["finalize"], {"csr": b64(csr(["a.example.test"], key))})
+        assert (refused.status, refused.kind) == (400, "badCSR")
+
+
+def test_directory_and_nonce_are_read_by_post_as_get_too(client: AcmeClient) -> None:
+    assert client.post("directory").body == client.get("directory").body
+    assert client.post("new-nonce").status == 204
+
+
 def test_ids_that_no_key_of_the_table_could_hold_are_not_found(client: AcmeClient) -> None:
     for path in ("order", "authorization", "certificate", "renewal-info"):
         got = client.post(f"{path}/{'a' * 3000}") if path != "renewal-info" else client.get(f"{path}/{'a' * 3000}")

@@ -119,6 +119,17 @@ def test_compromised_ca_hurries_clients_and_loses_what_is_replaced_or_left(
     assert compromise.revoke_remaining(rt, changed) == (0, 0)
 
 
+def test_client_that_names_no_certificate_loses_what_it_replaces_all_the_same(
+    rt: Runtime, acm_pca: Any, directory: AcmeDirectory, registered: Callable[..., AcmeClient]
+) -> None:
+    client = registered()
+    old, other = issued(client, "a.example.test"), issued(client, "b.example.test")
+    directories.replace_authority(rt, directory.owner, directory.name, active_root(acm_pca), is_compromised=True)
+    issued(client, "a.example.test")
+    revoked = [rt.store.get_certificate(directory.ca_arn, each.serial_number) for each in (old, other)]
+    assert [each.revoked_at is not None for each in revoked if each] == [True, False]
+
+
 def test_directory_has_a_limited_number_of_former_cas(rt: Runtime, acm_pca: Any, directory: AcmeDirectory) -> None:
     many = tuple(f"{directory.ca_arn[:-2]}{number:02}" for number in range(directories.MOST_FORMER))
     directories.change(rt, directory.owner, directory.name, lambda old: replace(old, former=many))

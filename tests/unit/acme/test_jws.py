@@ -103,7 +103,7 @@ def test_key_is_changed() -> None:
 
 
 CHANGES: dict[str, tuple[Any, str, str]] = {
-    "no JWS": ({"account": ACCOUNT_URL, "oldKey": {}}, "malformed", "exactly the members"),
+    "no JWS": ({"account": ACCOUNT_URL, "oldKey": {}}, "malformed", "must have the members"),
     "no key": (lambda: change(remove="jwk"), "malformed", "new key"),
     "account's URL instead of a key": (lambda: change(remove="jwk", kid=ACCOUNT_URL), "malformed", "no kid"),
     "both": (lambda: change(kid=ACCOUNT_URL), "malformed", "no kid"),
@@ -160,9 +160,9 @@ def test_external_account_is_bound(alg: str) -> None:
 
 
 BINDINGS: dict[str, tuple[Any, str, str]] = {
-    "null": (None, "malformed", "exactly the members"),
-    "text": ("x", "malformed", "exactly the members"),
-    "unprotected header": (lambda: {**binding(), "header": {}}, "malformed", "exactly the members"),
+    "null": (None, "malformed", "must have the members"),
+    "text": ("x", "malformed", "must have the members"),
+    "unprotected header": (lambda: {**binding(), "header": {}}, "malformed", "must have the members"),
     "no kid": (lambda: binding(remove="kid"), "malformed", "kid"),
     "kid of a number": (lambda: binding(kid=1), "malformed", "kid"),
     "jwk": (lambda: binding(jwk=key().jwk), "malformed", "no jwk"),
