@@ -152,7 +152,7 @@ _CODECS |= dict.fromkeys(
     ("binding_required", "contact_required", "preauthorized", "terms_agreed", "wildcard"), (int, bool)
 )
 _CODECS |= dict.fromkeys(
-    ("allowed_profiles", "accounts", "authorizations", "compromised", "contacts", "key_algorithms"),
+    ("allowed_profiles", "accounts", "authorizations", "compromised", "contacts", "former", "key_algorithms"),
     (_json, lambda text: tuple(_list(text))),
 )
 _CODECS["certificate_tags"] = _CODECS["tags"]

@@ -131,7 +131,7 @@ class Acme(Base):
         return [order for order in orders if order.order_id != before][:limit]
 
     def count_pending_acme_orders(self, acme_id: str, *, most: int) -> int:
-        return self.table.count(None, [f"ACME-PENDING#{acme_id}"], ["", "~"], most=most)[0]
+        return min(most, self.table.count(None, [f"ACME-PENDING#{acme_id}"], ["0", "~"], most=most)[0])
 
     def order_replacing(self, directory_id: str, certificate_id: str) -> AcmeOrder | None:
         item = self.table.get(_used_key(f"replaced#{directory_id}#{certificate_id}"))

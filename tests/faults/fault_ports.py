@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
+from chalicelib.audit import AuditError
 from chalicelib.buckets import BucketError
 from chalicelib.events import EventsError
 from chalicelib.keystore import KeyStoreError
@@ -25,6 +26,7 @@ OUTAGES: dict[str, type[Exception]] = {
     "keys": KeyStoreError,
     "events": EventsError,
 }
+_RAISED = {**OUTAGES, "audit": AuditError}
 
 
 class ProcessDiedError(BaseException):
@@ -62,7 +64,7 @@ class Faults:
             call()
         if self.fault.startswith("die"):
             raise ProcessDiedError(str(site))
-        raise OUTAGES[port](f"planned outage {self.fault} at {site}")
+        raise _RAISED[port](f"planned outage {self.fault} at {site}")
 
 
 class FaultyPort:
