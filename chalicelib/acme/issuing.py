@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _PASSTHROUGH = "_APIPassthrough"
-COMPROMISED = "CERTIFICATE_AUTHORITY_COMPROMISE"
+# Of a certificate by a compromised CA. CERTIFICATE_AUTHORITY_COMPROMISE is for certificates of CAs (RFC 5280 section
+# 5.3.1), and bars the key of the certificate: clients that keep their keys could not renew any more.
+COMPROMISED = "SUPERSEDED"
 # How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
 _TYPES = {
     "AccessDeniedException": "unauthorized",
@@ -183,7 +185,7 @@ def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) ->
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:
-    """Revoke a certificate for whoever has proved that it may be: no policy decides, so that none prevents it.
+    """Revoke a certificate for whoever has proved that it may be: no policy and no rate of AWS prevents it.
 
     Args:
         rt: the runtime.
@@ -201,7 +203,8 @@ def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certi
         principal=SIGNET,
     )
     notes.note(acmeDirectory=directory.name, acmeAccount=actor)
-    Client(find.at(rt, certificate.ca_arn), caller).call(
+    near = find.at(rt, certificate.ca_arn)
+    Client(replace(near, settings=replace(near.settings, rates="none")), caller).call(
         "RevokeCertificate",
         CertificateAuthorityArn=certificate.ca_arn,
         CertificateSerial=arns.serial_hex(certificate.serial_number),
