@@ -18,7 +18,8 @@ from chalicelib.cli import signet
 from chalicelib.crl import publication
 from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.acme_steps import certificate_id, issued, window
-from tests.support.authority_steps import CRL_CONFIGURATION, active_root
+from tests.support.authority_steps import active_root
+from tests.support.builders import CRL_CONFIGURATION
 from tests.support.ocsp_requests import ON, REVOKED, asked, authority, request_for
 from tests.support.revocations import published, serials
 
