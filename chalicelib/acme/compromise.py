@@ -1,7 +1,4 @@
-"""What remains of a compromised CA: certificates that their clients have not replaced.
-
-Source: RFC 5280 section 5.3.1, cACompromise.
-"""
+"""What remains of a compromised CA: certificates that their clients have not replaced."""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _PASSTHROUGH = "_APIPassthrough"
 _MOST_COMMON_NAME = 64  # characters (RFC 5280 appendix A, ub-common-name)
 _MOST_ORDERS = 10_000  # of an account that are looked at for what a new certificate replaces
-COMPROMISED = "CERTIFICATE_AUTHORITY_COMPROMISE"
+# Of a certificate by a compromised CA. CERTIFICATE_AUTHORITY_COMPROMISE is for certificates of CAs (RFC 5280 section
+# 5.3.1), and bars the key of the certificate: clients that keep their keys could not renew any more.
+COMPROMISED = "SUPERSEDED"
 # How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
 _TYPES = {
     "AccessDeniedException": "unauthorized",
@@ -213,7 +215,7 @@ def _replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> Iterat
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:
-    """Revoke a certificate for whoever has proved that it may be: no policy decides, so that none prevents it.
+    """Revoke a certificate for whoever has proved that it may be: no policy and no rate of AWS prevents it.
 
     Args:
         rt: the runtime.
@@ -231,7 +233,8 @@ def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certi
         principal=SIGNET,
     )
     notes.note(acmeDirectory=directory.name, acmeAccount=actor)
-    Client(find.at(rt, certificate.ca_arn), caller).call(
+    near = find.at(rt, certificate.ca_arn)
+    Client(replace(near, settings=replace(near.settings, rates="none")), caller).call(
         "RevokeCertificate",
         CertificateAuthorityArn=certificate.ca_arn,
         CertificateSerial=arns.serial_hex(certificate.serial_number),

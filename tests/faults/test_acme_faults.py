@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.acme import jws, reconcile
+from chalicelib.acme import compromise, directories, jws, reconcile
 from chalicelib.audit import AuditError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.store import StoreError
 from tests.faults.acme_world import (
+    NAME,
     acme_breaches,
     acme_certificates,
     copied,
@@ -22,6 +23,7 @@ from tests.faults.acme_world import (
     recover,
 )
 from tests.faults.fault_ports import FAULTS, Faults, ProcessDiedError, Site
+from tests.faults.world import CALLER
 from tests.support.acme_calls import jwk, signed
 from tests.support.acme_steps import revoke
 from tests.support.challenge_responder import ChallengeResponder
@@ -138,7 +140,10 @@ def check_finalize(world: World, prepared: Prepared) -> None:
 
 
 def check_finalize_a_replacement(world: World, prepared: Prepared) -> None:
+    """What is replaced stays valid until the order is, and at the longest until the owner revokes what remains."""
     state = check_final(world, prepared, finalize_a_replacement, prepared.replacing)
+    if state == "valid":
+        compromise.revoke_remaining(world.rt, directories.find(world.rt, CALLER.account_id, NAME))
     record = world.rt.store.get_certificate(prepared.root, prepared.old.serial_number)
     assert record is not None
     assert (record.revoked_at is not None) == (state == "valid")

@@ -113,9 +113,9 @@ def test_compromised_ca_hurries_clients_and_loses_what_is_replaced_or_left(
         assert record is not None
         return record.revocation_reason if record.revoked_at else None
 
-    assert (revoked(old), revoked(left)) == ("CERTIFICATE_AUTHORITY_COMPROMISE", None)
+    assert (revoked(old), revoked(left)) == ("SUPERSEDED", None)
     assert compromise.revoke_remaining(rt, changed) == (1, 0)
-    assert revoked(left) == "CERTIFICATE_AUTHORITY_COMPROMISE"
+    assert revoked(left) == "SUPERSEDED"
     assert compromise.revoke_remaining(rt, changed) == (0, 0)
 
 
