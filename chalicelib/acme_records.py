@@ -142,8 +142,10 @@ class AcmeBinding:
         most_accounts: how many accounts it may bind; 0: any number.
         accounts: ids of the accounts that it has bound.
         expires_at: from then on it binds no account, and its accounts create no orders; None: never.
-        active: False: it was revoked; as if it had expired.
-        role_arn: as AWS's API was given it; empty: it was made otherwise. Its end ends no accounts, as in AWS.
+        active: False: it was revoked with its accounts; as if it had expired.
+        revoked_at: from then on it binds no account; None: it was not revoked.
+        role_arn: as AWS's API was given it; empty: it was made otherwise. With one, its accounts create orders even
+            when it has expired, as in AWS.
         last_used_at: when it last bound an account; None: never.
         request: as of the directory.
         version: grows by one with every write; an update is conditional on it.

@@ -106,8 +106,17 @@ def mac_key(rt: Runtime, binding: AcmeBinding) -> bytes | None:
 
 
 def is_usable(rt: Runtime, binding: AcmeBinding) -> bool:
-    """Return whether a binding is neither revoked nor expired."""
-    return binding.active and (binding.expires_at is None or rt.now() < binding.expires_at)
+    """Return whether a binding may bind accounts: it is neither revoked nor expired."""
+    return binding.active and binding.revoked_at is None and not _is_expired(rt, binding)
+
+
+def lets_order(rt: Runtime, binding: AcmeBinding) -> bool:
+    """Return whether the accounts of a binding may order: by a role's also when it has expired, as in AWS."""
+    return binding.active and (bool(binding.role_arn) or not _is_expired(rt, binding))
+
+
+def _is_expired(rt: Runtime, binding: AcmeBinding) -> bool:
+    return binding.expires_at is not None and binding.expires_at <= rt.now()
 
 
 def grants(directory: AcmeDirectory, binding: AcmeBinding | None, identifier: Identifier) -> bool:
@@ -139,15 +148,22 @@ def change(
     raise AcmeError("kid", "Other changes of the binding are still running; try again.")
 
 
-def revoke(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding:
-    """Let a binding bind no account any more, and its accounts order nothing more; for good.
+def revoke(rt: Runtime, directory: AcmeDirectory, name: str, *, keeps_accounts: bool = False) -> AcmeBinding:
+    """Let a binding bind no account any more, and its accounts order nothing more, for good.
+
+    Args:
+        rt: the runtime.
+        directory: of the binding.
+        name: of the binding.
+        keeps_accounts: its accounts may still order, as in AWS.
 
     Raises:
         AcmeError: there is no such binding.
     """
 
     def revoked(binding: AcmeBinding) -> AcmeBinding:
-        return replace(binding, active=False, revoked_at=binding.revoked_at or rt.now(), changed_at=rt.now())
+        active = binding.active and keeps_accounts
+        return replace(binding, active=active, revoked_at=binding.revoked_at or rt.now(), changed_at=rt.now())
 
     return change(rt, directory, name, revoked)
 

@@ -119,7 +119,7 @@ class Visit(NamedTuple):
         if not name:
             return None
         found = bindings.named(self.rt, self.directory, name)
-        if found is None or not (found.role_arn or bindings.is_usable(self.rt, found)):
+        if found is None or not bindings.lets_order(self.rt, found):
             raise AcmeProblem("unauthorized", "The external account binding of the account was revoked or has expired.")
         return found
 

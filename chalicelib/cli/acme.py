@@ -251,8 +251,8 @@ def list_eabs(name: str, account_id: str | None) -> None:
 
 
 def _state(rt: Runtime, binding: AcmeBinding) -> str:
-    if not binding.active:
-        return "revoked"
+    if binding.revoked_at is not None:
+        return "revoked; its accounts stay" if binding.active else "revoked"
     if binding.expires_at is None:
         return "usable"
     return f"{'usable until' if bindings.is_usable(rt, binding) else 'expired'} {binding.expires_at:%Y-%m-%d %H:%M}"
@@ -264,11 +264,10 @@ def _state(rt: Runtime, binding: AcmeBinding) -> str:
 @accounts.option
 @recorded("RevokeAcmeBinding", "name", "kid")
 def revoke_eab(kid: str, name: str, account_id: str | None) -> None:
-    """Revoke a binding: it binds no account any more, and its accounts can order nothing; those of a role can."""
+    """Revoke a binding: it binds no account any more, and its accounts can order nothing."""
     rt = runtime.from_env()
-    revoked = bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
-    stay = "; its accounts stay: see signet acme account revoke" if revoked.role_arn else ""
-    click.echo(f"revoked {kid}{stay}")
+    bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
+    click.echo(f"revoked {kid}")
 
 
 # accounts and orders

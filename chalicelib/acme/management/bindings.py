@@ -161,7 +161,7 @@ def revoke_acme_external_account_binding(
     """
     directory, binding = lookup.binding_of(rt, caller, request["AcmeExternalAccountBindingArn"])
     with lookup.refusing():
-        bindings.revoke(rt, directory, binding.name)
+        bindings.revoke(rt, directory, binding.name, keeps_accounts=True)
 
 
 def _shown(directory: AcmeDirectory, binding: AcmeBinding) -> shapes.AcmeExternalAccountBindingSummary:

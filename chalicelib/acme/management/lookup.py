@@ -122,7 +122,7 @@ def find_if_any(rt: Runtime, caller: Caller, arn: str) -> Found | None:
 def _found(rt: Runtime, caller: Caller, arn: str) -> Found | None:
     match = _ARN.fullmatch(arn)
     parsed = AcmeArn(*(part or "" for part in match.groups())) if match else None
-    if parsed is None or parsed.account_id != caller.account_id:
+    if parsed is None:
         return None
     directory = next((each for each in directories_here(rt, caller) if arn_of(each) == parsed.endpoint), None)
     if directory is None or not parsed.kind:

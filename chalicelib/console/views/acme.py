@@ -132,7 +132,7 @@ def _validity(hours: int) -> str:
 
 
 def _sign(binding: AcmeBinding, now: datetime) -> Sign:
-    if not binding.active:
+    if binding.revoked_at is not None:
         return severity.ACME["revoked"]
     has_expired = binding.expires_at is not None and binding.expires_at <= now
     return severity.ACME["expired" if has_expired else "usable"]

@@ -115,7 +115,7 @@ def confirm_revocation(visit: Visit) -> WireResponse:
         Question(
             heading=f"Revoke the binding {binding.name}?",
             consequences=(
-                f"It binds no account any more. It allowed: {', '.join(binding.names)}",
+                f"It binds no account any more. It allowed: {', '.join(binding.names) or 'domains of the directory'}",
                 f"{'The account' if bound == 1 else f'The {bound} accounts'} that it has bound can order nothing more."
                 if bound
                 else "It has bound no account.",

@@ -391,16 +391,23 @@ def test_directories_and_bindings_of_the_command_line_are_listed(acm: Any, ca_ar
 
 
 @pytest.mark.laptop
-def test_command_line_shows_and_revokes_bindings_of_roles(
+def test_command_line_shows_bindings_of_roles_and_ends_them_with_their_accounts(
     acm: Any, endpoint: str, rt: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNET_DATA", str(rt.settings.data_path))
-    made = credentials(rt, acm, make_binding(acm, endpoint)).binding
-    of_directory = ("--directory", made.directory)
-    listed = CliRunner().invoke(signet, ("acme", "eab", "list", *of_directory)).output
-    assert "the directory's domains" in listed
-    revoked = CliRunner().invoke(signet, ("acme", "eab", "revoke", made.name, *of_directory)).output
-    assert revoked == f"revoked {made.name}; its accounts stay: see signet acme account revoke\n"
+    make_domain(acm, endpoint)
+    binding = make_binding(acm, endpoint)
+    client = client_of(rt, acm, binding)
+    listing = ("acme", "eab", "list", "--directory", client.directory)
+    assert "the directory's domains" in CliRunner().invoke(signet, listing).output
+    acm.revoke_acme_external_account_binding(AcmeExternalAccountBindingArn=binding)
+    assert "revoked; its accounts stay" in CliRunner().invoke(signet, listing).output
+    assert client.order("a.example.test").status == 201
+    kid = binding.rpartition("/")[2]
+    ending = ("acme", "eab", "revoke", kid, "--directory", client.directory)
+    assert CliRunner().invoke(signet, ending).output == f"revoked {kid}\n"
+    assert "accounts stay" not in CliRunner().invoke(signet, listing).output
+    assert client.order("a.example.test").kind == "unauthorized"
 
 
 # lists, tags, tokens

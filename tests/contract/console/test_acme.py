@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import TYPE_CHECKING
@@ -13,16 +14,18 @@ import pytest
 from chalicelib.access import access_keys, presets, principals
 from chalicelib.acme import bindings, client_commands, directories
 from chalicelib.acme.bindings import Made
-from chalicelib.acme_records import AcmeBinding, Profile
+from chalicelib.acme_records import AcmeBinding, AcmeDomain, Profile
 from chalicelib.console import needs, table
 from chalicelib.console.views import acme
 from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from tests.contract.audit.conftest import ends, records
+from tests.support.acm_steps import role_arn
 from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.console_authority_steps import note
 from tests.support.console_browser import Browser
 from tests.support.console_steps import HOSTILE, arn_of, check_harmless, link_to, problems, root, signed_in
+from tests.support.roles import make_role
 
 if TYPE_CHECKING:
     from chalicelib.acme_records import AcmeDirectory
@@ -407,3 +410,20 @@ def test_directory_of_another_account_is_not_found(rt: Runtime, directory: AcmeD
 def test_address_of_nothing_is_not_found(browser: Browser, directory: AcmeDirectory, query: str) -> None:
     for path in ("binding/revoke", "account/revoke", "order"):
         assert browser.get(f"/console/acme/directory/{path}{query}").status == 404, path
+
+
+def test_binding_of_a_role_shows_the_role_and_the_domains(
+    browser: Browser, rt: Runtime, directory: AcmeDirectory
+) -> None:
+    """AWS's API makes such bindings (docs/acme-api.md)."""
+    make_role(rt, "r")
+    now = rt.now()
+    domain = AcmeDomain("1", "example.test", now, now, exact=True, subdomains=False, wildcards=False)
+    directory = directories.change(rt, ACCOUNT, "web", lambda found: replace(found, domains=(domain,)))
+    made = made_binding(rt, directory, principal="assumed-role/r/acme", role_arn=role_arn())
+    bindings.change(rt, directory, made.binding.name, lambda found: replace(found, names=()))
+    page = browser.get("/console/acme/directory?name=web").text
+    for words in ("example.test", "the domains of the directory", role_arn()):
+        assert words in page
+    bindings.revoke(rt, directory, made.binding.name, keeps_accounts=True)
+    assert "revoked" in browser.get("/console/acme/directory?name=web").text.lower()
