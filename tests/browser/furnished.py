@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.console.forms import wizard_draft
 from chalicelib.operations import permissions
+from tests.support.acme_over_http import AcmeOverHttp, binding
 from tests.support.authority_steps import activate_root, active_root, create, install_subordinate, issue, serial_of
 from tests.support.builders import CRL_CONFIGURATION, csr
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+    from tests.support.home import Home
 
 STRANGER = "111122223333"
 LEAF = csr("c.example.com", dns_names=["c.example.com"])
@@ -71,6 +74,16 @@ def furnish(client: Any, page: Page) -> list[str]:
         f"{base}/certificates",
         pending,
     ]
+
+
+def order_by_acme(home: Home, ca: str, name: str = "web") -> None:
+    """A directory with a binding, whose one account has a certificate."""
+    home.signet("acme", "directory", "create", name, "--ca", ca)
+    words = ("--directory", name, "--names", "*.example.test", "--preauthorized", "--json")
+    made = json.loads(home.signet("acme", "eab", "create", *words).stdout)
+    client = AcmeOverHttp(directory=name, base=home.url)
+    assert client.register(binding(made["kid"], made["hmac_key"])).status == 201
+    assert client.finalize(client.order("a.example.test")).body["status"] == "valid"
 
 
 def policy(ca_arn: str, statement: str = "1") -> str:

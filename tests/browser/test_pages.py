@@ -90,6 +90,7 @@ def site(
     home.signet("principal", "create", "zed", "--preset", "read-only")
     home.signet("credentials", "create", "--principal", "zed")
     waiting = [urljoin(home.console_url, path) for path in ("cas", *furnished.furnish(home.client(), window))]
+    furnished.order_by_acme(home, "Root")
     whole, found, kinds = request.config.getoption("--whole"), dict[str, Seen](), set[str]()
     for address in unseen(home, waiting, help=MOST_ALIKE if whole else 1):  # documents are long, and alike
         path = row_of(address).path

@@ -27,6 +27,7 @@ FIELDS = [*fields.FIELDS, "key.0", "value.0", "key.99", "go", "next", "confirm",
 VALUES = (
     *("ROOT", "SUBORDINATE", "Example", "US", "EC_prime256v1", "crl-bucket", "on", "crl.example.com", "crl", "7", "30"),
     *("COMPLETE", "Name", "111122223333", "JSON", "KEY_COMPROMISE", "EndEntityCertificate", "a.example", "192.0.2.1"),
+    *("web=EndEntityServerAuthCertificate:90d", "*.example.test", "10.0.0.0/8"),
     *("a@a.example", "review", "back", "more", '{"Version":"2012-10-17","Statement":[]}'),
 )
 
@@ -58,6 +59,11 @@ def path_of(rng: Random, target: Target, path: str) -> str:
     return made.rstrip("/") if rng.random() < 0.95 else one_line(mutation.text(rng, made))
 
 
+def query_of(target: Target, path: str) -> str:
+    """What the query of a page's address names: often something that exists."""
+    return target.acme_query if path.startswith("/console/acme/directory") else ""
+
+
 def form(target: Target, path: str, content_type: str, body: bytes, **more: str) -> Request:
     headers = {
         "host": HOST,
@@ -65,7 +71,7 @@ def form(target: Target, path: str, content_type: str, body: bytes, **more: str)
         "cookie": f"signet-session={target.session}; signet-visitor={target.session}",
         "content-type": content_type,
     }
-    return Request("POST", path, "", latin(list((headers | more).items())), body)
+    return Request("POST", path, query_of(target, path), latin(list((headers | more).items())), body)
 
 
 def urlencoded_forms(rng: Random, target: Target) -> Request:
@@ -109,4 +115,6 @@ def read_pages(rng: Random, target: Target) -> Request:
     """Pages, with what their queries may say."""
     query = mutation.text(rng, QUERY) if rng.random() < 0.5 else "&".join(rng.sample(QUERY.split("&"), 3))
     headers = [("host", HOST), ("cookie", f"signet-session={target.session}")]
-    return Request("GET", path_of(rng, target, rng.choice(PAGES)), one_line(query), headers, b"")
+    path = path_of(rng, target, rng.choice(PAGES))
+    whole = "&".join(filter(None, (query_of(target, path), query)))
+    return Request("GET", path, one_line(whole), headers, b"")

@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import app as signet_app
 from chalicelib.access import access_keys, oidc_providers, presets, principals
+from chalicelib.acme_records import AcmeBinding
 from chalicelib.config import Settings
 from chalicelib.console import sessions
 from chalicelib.local.application import Application
 from chalicelib.local.gateway import Gateway
 from chalicelib.pki.asn1 import pem
 from chalicelib.runtime import Runtime, from_settings
+from tests.support.acme_calls import ordered
 from tests.support.authority_steps import active_root, create, issue, serial_of
 from tests.support.builders import EC_CONFIGURATION, START, csr, root_certificate
 from tests.support.client import client_for, sts_for
@@ -140,8 +142,16 @@ class Target:
         answer = client.get_certificate(CertificateAuthorityArn=self.ca_arn, CertificateArn=leaf_arn)
         leaf = x509.load_pem_x509_certificate(answer["Certificate"].encode())
         self.ocsp = [request_for(leaf, ca), request_for(leaf, ca, nonce=b"n" * 32)]
+        self.acme_query = self._acme_query()
         self.session = sessions.sign_in(self.rt, self.keys[0].access_key_id, self.keys[0].secret) or ""
         self.form_token = sessions.form_token(self.session)
+
+    def _acme_query(self) -> str:
+        """The query that names an ACME directory, its binding, an account and an order."""
+        acme_id = ordered(self.rt, self.ca_arn, "a.example.test").kid.rpartition("/")[2]
+        (order,) = self.rt.store.list_acme_orders(acme_id, limit=1)
+        (binding,) = self.rt.store.list_entities(AcmeBinding, OWNER)
+        return f"name=web&kid={binding.name}&account={acme_id}&order={order.order_id}"
 
     def _constrained(self, client: Any) -> str:
         """A CA with name constraints, of which the root is the issuer."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.access import access_keys
+from tests.support.acme_calls import ordered
 from tests.support.builders import csr
 from tests.support.console_browser import Browser
 from tests.support.console_pages import crawled
 from tests.support.console_sharing import OTHER, share
-from tests.support.console_steps import create, install, issue, revoke, root, signed_in
+from tests.support.console_steps import arn_of, create, install, issue, revoke, root, signed_in
 
 if TYPE_CHECKING:
     from tests.support.console_browser import Answer
@@ -77,6 +78,7 @@ def browsers(rt: Any) -> tuple[Browser, Browser]:
     revoke(rt, below, issue(rt, below, request))
     issue(rt, below, request)
     share(rt, below)
+    ordered(rt, arn_of(below), f"{'x' * 60}.{'y' * 60}.example.com", "a.example.com")
     guest = Browser(rt)
     guest.sign_in(access_keys.create_access_key(rt, OTHER))
     return signed_in(rt), guest

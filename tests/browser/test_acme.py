@@ -1,0 +1,62 @@
+"""From a directory to a certificate by ACME, as an administrator does it in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.screen import sign_in, visitor
+from tests.browser.steps import press
+from tests.support.acme_over_http import AcmeOverHttp, binding
+from tests.support.authority_steps import active_root
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.support.home import Home
+
+pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_client_gets_a_certificate_with_a_binding_of_the_console(
+    chromium: Browser, home: Home, *, scripts: bool
+) -> None:
+    name = "web" if scripts else "plain"
+    root = active_root(home.client(), Tags=[{"Key": "Name", "Value": f"Issuing {name}"}])
+    with visitor(chromium, home.console_url, java_script_enabled=scripts) as page:
+        sign_in(page, home)
+        page.get_by_role("link", name="ACME", exact=True).click()
+        press(page, "Create a directory")
+        page.get_by_label("Name", exact=True).fill("Not a name")
+        page.get_by_label("Certificate authority").fill(root)
+        press(page, "Create")
+        expect(page.locator("#acme_name-problem")).to_contain_text("lower-case letters")
+        page.get_by_label("Name", exact=True).fill(name)
+        press(page, "Create")
+        expect(page.get_by_role("status").first).to_contain_text("The ACME directory is created.")
+        press(page, "Create a binding")
+        page.get_by_label("Allowed names").fill("*.example.test")
+        page.get_by_label("These names need no challenge").check()
+        press(page, "Create")
+        kid, key = (page.locator("dd code").nth(number).inner_text() for number in (1, 2))
+        assert f'--eab-kid "{kid}" --eab-hmac-key "{key}"' in page.content()
+        press(page, "Done")
+        assert key not in page.content()
+
+        client = AcmeOverHttp(directory=name, base=home.url)
+        assert client.register(binding(kid, key)).status == 201
+        assert client.finalize(client.order("a.example.test")).body["status"] == "valid"
+
+        press(page, "Orders")
+        expect(page.get_by_role("region", name="Orders")).to_contain_text("granted by the binding")
+        page.get_by_role("link", name="Certificate of the order for a.example.test").click()
+        expect(page.get_by_text(f"of the directory {name}")).to_be_visible()
+        page.get_by_role("link", name=name, exact=True).click()
+        press(page, "Accounts")
+        page.get_by_role("button", name="Revoke…").click()
+        press(page, "Revoke")
+        expect(page.get_by_role("status").first).to_contain_text("The account is revoked.")
+        assert client.order("b.example.test").status == 403
