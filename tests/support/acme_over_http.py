@@ -5,12 +5,15 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.acme.bindings import Made
 from chalicelib.acme_records import AcmeBinding
 from tests.support.acme_calls import AcmeClient, Got
 from tests.support.builders import START
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 
 @dataclass
@@ -28,9 +31,14 @@ class AcmeOverHttp(AcmeClient):
         request = urllib.request.Request(url, body or None, {"Content-Type": content_type}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
-                return Got(answer.status, dict(answer.headers), answer.read())
+                return Got(answer.status, _titled(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
-            return Got(error.code, dict(error.headers), error.read())
+            return Got(error.code, _titled(error.headers), error.read())
+
+
+def _titled(headers: Message) -> dict[str, str]:
+    """Headers with their names as in RFC 8555; HTTP servers may write them otherwise."""
+    return {name.title(): value for name, value in headers.items()}
 
 
 def binding(kid: str, hmac_key: str) -> Made:
