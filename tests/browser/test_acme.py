@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.screen import sign_in, visitor
+from tests.browser.screen import AXE, RUN_AXE, sign_in, visitor
 from tests.browser.steps import press
-from tests.browser.test_pages import AXE, RUN_AXE
 from tests.support.acme_over_http import AcmeOverHttp, binding
 from tests.support.authority_steps import active_root
 
