@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.screen import sign_in, visitor
+from tests.browser.screen import AXE, RUN_AXE, sign_in, visitor
 from tests.browser.steps import press
 from tests.support.acme_over_http import AcmeOverHttp, binding
 from tests.support.authority_steps import active_root
@@ -43,6 +43,9 @@ def test_client_gets_a_certificate_with_a_binding_of_the_console(
         press(page, "Create")
         kid, key = (page.locator("dd code").nth(number).inner_text() for number in (1, 2))
         assert f'--eab-kid "{kid}" --eab-hmac-key "{key}"' in page.content()
+        if scripts:
+            page.evaluate(AXE)
+            assert page.evaluate(RUN_AXE, {}) == []
         press(page, "Done")
         assert key not in page.content()
 

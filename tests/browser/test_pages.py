@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urldefrag, urljoin
 
@@ -13,7 +12,7 @@ import pytest
 from chalicelib.access import resource_policy
 from chalicelib.console import sessions, table
 from tests.browser import furnished
-from tests.browser.screen import DESKTOP, PHONE, sign_in, visitor
+from tests.browser.screen import AXE, DESKTOP, PHONE, RUN_AXE, sign_in, visitor
 from tests.browser.walking import MOST_ALIKE, row_of, unseen
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import csr
@@ -33,10 +32,6 @@ SHOWN = [
     row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link", "calendar/"))
 ]
 FORMS = [row for row in table.PAGES if row.method == "POST"]
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-RUN_AXE = """async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations
-  .filter((each) => ["serious", "critical"].includes(each.impact))
-  .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
 # Theme, size of the screen, and rules of axe-core (all, if none are named): a sample, and with `--whole` every one. The
 # sample is of the first page of each kind.
 LOOKS: tuple[Look, ...] = (("light", DESKTOP, {}), ("dark", DESKTOP, {"runOnly": ["color-contrast"]}))

@@ -147,6 +147,25 @@ def test_new_binding_shows_the_commands_with_its_values(browser: Browser, direct
     assert "SIGNET_TLS_PORT" in browser.get("/console/acme/directory?name=web").text
 
 
+def test_home_with_a_tls_listener_shows_its_url_and_where_its_root_is(rt: Runtime, directory: AcmeDirectory) -> None:
+    browser = signed_in(replace(rt, settings=replace(rt.settings, tls_port="8443")))
+    page = browser.get("/console/acme/directory?name=web")
+    assert fact(page, "URL") == "https://127.0.0.1:8443/acme/web/directory"
+    assert "SIGNET_TLS_PORT" not in page.text
+    commands = unescape(browser.get("/console/acme/directory/clients?name=web").text)
+    for words in ("signet trust root > signet-root.pem", "REQUESTS_CA_BUNDLE=$PWD/signet-root.pem", '--eab-kid "$KID"'):
+        assert words in commands
+
+
+def test_visitor_who_came_by_https_sees_that_url(rt: Runtime, directory: AcmeDirectory) -> None:
+    browser = signed_in(rt)
+    browser.headers = {"X-Forwarded-Proto": "https", "Host": "pki.example.com"}
+    browser.origin = "https://pki.example.com"
+    browser.sign_in()
+    page = browser.get("/console/acme/directory?name=web")
+    assert fact(page, "URL") == "https://pki.example.com/acme/web/directory"
+
+
 # what is entered
 
 
@@ -220,7 +239,7 @@ def test_binding_has_what_the_form_says(browser: Browser, rt: Runtime, directory
     assert (binding.allowed_profiles, binding.preauthorized, binding.description) == (("shortlived",), False, "x")
     assert binding.expires_at == rt.now() + timedelta(days=30)
     page = browser.get("/console/acme/directory?name=web")
-    for words in ("web-team", "shortlived", "10.0.0.0/8", "any number"):
+    for words in ("web-team", "by shortlived alone", "10.0.0.0/8", "any number of accounts, 5 orders a day", "expires"):
         assert words in page.text
 
 

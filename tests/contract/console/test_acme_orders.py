@@ -169,7 +169,8 @@ def test_account_is_revoked_after_a_question(
     acme_id = client.kid.rpartition("/")[2]
     page = page_of(browser, "accounts")
     (row,) = rows(page)
-    assert (row["Account"], row["Status"]) == (acme_id, "● Valid")
+    (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
+    assert (row["Account"], row["Status"]) == (f"{acme_id} binding {account.binding}", "● Valid")
     asked = followed(browser, page, "account/revoke?")
     assert "Certificates that were issued for it stay valid." in asked.text
     assert client.order("a.example.test").status == 201  # nothing was done by asking
@@ -180,8 +181,7 @@ def test_account_is_revoked_after_a_question(
     assert "account/revoke" not in done.text
     refused = client.order("b.example.test")
     assert (refused.status, refused.kind) == (403, "unauthorized")
-    account = rt.store.get_acme_account(directory.directory_id, acme_id)
-    assert account is not None
+    (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
     assert account.status == "revoked"
 
 
@@ -230,7 +230,7 @@ def test_lists_have_pages_and_the_newest_order_first(browser: Browser, rt: Runti
     filled(rt, directory, acme_orders.ACCOUNTS + 10)
     first = page_of(browser, "accounts")
     rest = browser.get(urljoin(first.url, link_to(first, "next")))
-    seen = [row["Account"] for row in rows(first) + rows(rest)]
+    seen = [row["Account"].partition(" ")[0] for row in rows(first) + rows(rest)]
     assert seen == [f"{each:032x}" for each in range(acme_orders.ACCOUNTS + 10)]
     first = page_of(browser, "orders")
     rest = browser.get(urljoin(first.url, link_to(first, "next")))
