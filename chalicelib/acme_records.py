@@ -5,8 +5,10 @@ Frozen values alone; times are aware UTC datetimes. Source of the states: RFC 85
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,8 +8,9 @@ Source: AWS Private CA User Guide; the ``Arn`` shape of the model.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from chalicelib.frozen import dataclass
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CA = re.compile(rf"arn:(aws[a-z-]*):acm-pca:([a-z0-9-]+):([0-9]{{12}}):certificate-authority/({UUID})", re.ASCII)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib import data_directory, setting_rules
+from chalicelib.frozen import dataclass
 from chalicelib.regions import PARTITION_OF
 from chalicelib.setting_fields import NAME, SettingFields
 

@@ -5,8 +5,9 @@ Source: AWS Private CA API reference, "Errors" of each operation; AWS "Common Er
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
+
+from chalicelib.frozen import dataclass
 
 # The path of a member of a request: names as the model spells them, positions in lists from 0; () for none or several.
 Member = tuple[str | int, ...]

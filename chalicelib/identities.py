@@ -5,10 +5,11 @@ Times are aware UTC datetimes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,13 +6,14 @@ A schedule runs it. Each step is conditional on the record that it read, so runs
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import clock, logs, recording
 from chalicelib.ca import events
+from chalicelib.frozen import dataclass
 from chalicelib.keystore import KeyStoreError
 from chalicelib.ocsp import responders
 from chalicelib.operations import authorities, certificates

@@ -6,8 +6,9 @@ of the AWS model unchanged. Serial numbers are `int`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
+from chalicelib.frozen import dataclass
 from chalicelib.store import RecordError, StoreError
 
 if TYPE_CHECKING:

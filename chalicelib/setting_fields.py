@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from chalicelib.frozen import dataclass
 
 NAME = "signet"  # of the installation on AWS that has no other
 

@@ -8,12 +8,13 @@ import json
 import secrets
 import string
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import logs
 from chalicelib.audit import notes
+from chalicelib.frozen import dataclass
 from chalicelib.identities import ADMINISTRATOR, AccessKey
 from chalicelib.keystore import KeyStoreError
 from chalicelib.store import ConflictError, StoreError

@@ -10,7 +10,6 @@ Source: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.access.conditions import (
@@ -24,6 +23,7 @@ from chalicelib.access.conditions import (
     obstacles,
     opposite,
 )
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

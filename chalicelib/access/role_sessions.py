@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 
 from chalicelib.access import access_keys, principals, token_key
 from chalicelib.access.access_keys import Credential
+from chalicelib.frozen import dataclass
 from chalicelib.identities import ADMINISTRATOR, OidcProvider, Role, Session
 
 if TYPE_CHECKING:

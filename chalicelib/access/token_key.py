@@ -8,7 +8,7 @@ Source: docs/adr/0006-session-tokens-are-sealed.md; RFC 5869 (HKDF).
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chalicelib.access import principals
+from chalicelib.frozen import dataclass
 from chalicelib.identities import TokenKey
 from chalicelib.store import ConflictError
 

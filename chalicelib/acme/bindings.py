@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from chalicelib.acme import directories, identifiers
 from chalicelib.acme.directories import AcmeError
 from chalicelib.acme_records import AcmeBinding, AcmeMacKey
+from chalicelib.frozen import dataclass
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.store import ConflictError
 

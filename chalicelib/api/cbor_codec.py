@@ -8,7 +8,6 @@ Source: Smithy, "Smithy RPC v2 CBOR protocol"; RFC 8949.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cbor2
@@ -16,6 +15,7 @@ import cbor2
 from chalicelib.api import structure_codec
 from chalicelib.api.structure_codec import MAX_DEPTH, MAX_VALUES, refuse
 from chalicelib.errors import SerializationException
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from chalicelib import recording
 from chalicelib.api import dispatch, throttling
+from chalicelib.frozen import dataclass
 from chalicelib.operations import creation, explain
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache, partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs, recording
@@ -12,20 +13,10 @@ from chalicelib.api import constraints, iam_callers, model, protocols, sigv4, th
 from chalicelib.audit import AuditError, notes
 from chalicelib.buckets import BucketError
 from chalicelib.ca import find
+from chalicelib.frozen import dataclass
 from chalicelib.journal import JournalError
 from chalicelib.journal.journal import NotServingError
 from chalicelib.keystore import KeyStoreError, KeyStoreThrottledError
-from chalicelib.operations import (
-    audit_reports,
-    authorities,
-    ca_certificates,
-    certificates,
-    creation,
-    permissions,
-    policies,
-    revocation,
-    tags,
-)
 from chalicelib.store import StoreError, ThrottledError, TooLargeError
 
 if TYPE_CHECKING:
@@ -45,30 +36,40 @@ _CA_MEMBERS = frozenset({"CertificateAuthorityArn", "ResourceArn"})
 _OUTAGE = "A part of the service does not answer; try again."
 _NO_KEY = "-"  # no access key id has this form
 
+
+def _later(module: str, function: str) -> Operation:
+    """Return an operation whose module its first call imports; most processes call few."""
+
+    def call(rt: Runtime, caller: Caller, request: Any) -> Any:
+        return getattr(import_module(f"..operations.{module}", __package__), function)(rt, caller, request)
+
+    return call
+
+
 OPERATIONS: dict[str, Operation] = {
-    "CreateCertificateAuthority": creation.create_certificate_authority,
-    "CreateCertificateAuthorityAuditReport": audit_reports.create_certificate_authority_audit_report,
-    "CreatePermission": permissions.create_permission,
-    "DeleteCertificateAuthority": authorities.delete_certificate_authority,
-    "DeletePermission": permissions.delete_permission,
-    "DeletePolicy": policies.delete_policy,
-    "DescribeCertificateAuthority": authorities.describe_certificate_authority,
-    "DescribeCertificateAuthorityAuditReport": audit_reports.describe_certificate_authority_audit_report,
-    "GetCertificate": certificates.get_certificate,
-    "GetCertificateAuthorityCertificate": ca_certificates.get_certificate_authority_certificate,
-    "GetCertificateAuthorityCsr": ca_certificates.get_certificate_authority_csr,
-    "GetPolicy": policies.get_policy,
-    "ImportCertificateAuthorityCertificate": ca_certificates.import_certificate_authority_certificate,
-    "IssueCertificate": certificates.issue_certificate,
-    "ListCertificateAuthorities": authorities.list_certificate_authorities,
-    "ListPermissions": permissions.list_permissions,
-    "ListTags": tags.list_tags,
-    "PutPolicy": policies.put_policy,
-    "RestoreCertificateAuthority": authorities.restore_certificate_authority,
-    "RevokeCertificate": revocation.revoke_certificate,
-    "TagCertificateAuthority": tags.tag_certificate_authority,
-    "UntagCertificateAuthority": tags.untag_certificate_authority,
-    "UpdateCertificateAuthority": authorities.update_certificate_authority,
+    "CreateCertificateAuthority": _later("creation", "create_certificate_authority"),
+    "CreateCertificateAuthorityAuditReport": _later("audit_reports", "create_certificate_authority_audit_report"),
+    "CreatePermission": _later("permissions", "create_permission"),
+    "DeleteCertificateAuthority": _later("authorities", "delete_certificate_authority"),
+    "DeletePermission": _later("permissions", "delete_permission"),
+    "DeletePolicy": _later("policies", "delete_policy"),
+    "DescribeCertificateAuthority": _later("authorities", "describe_certificate_authority"),
+    "DescribeCertificateAuthorityAuditReport": _later("audit_reports", "describe_certificate_authority_audit_report"),
+    "GetCertificate": _later("certificates", "get_certificate"),
+    "GetCertificateAuthorityCertificate": _later("ca_certificates", "get_certificate_authority_certificate"),
+    "GetCertificateAuthorityCsr": _later("ca_certificates", "get_certificate_authority_csr"),
+    "GetPolicy": _later("policies", "get_policy"),
+    "ImportCertificateAuthorityCertificate": _later("ca_certificates", "import_certificate_authority_certificate"),
+    "IssueCertificate": _later("certificates", "issue_certificate"),
+    "ListCertificateAuthorities": _later("authorities", "list_certificate_authorities"),
+    "ListPermissions": _later("permissions", "list_permissions"),
+    "ListTags": _later("tags", "list_tags"),
+    "PutPolicy": _later("policies", "put_policy"),
+    "RestoreCertificateAuthority": _later("authorities", "restore_certificate_authority"),
+    "RevokeCertificate": _later("revocation", "revoke_certificate"),
+    "TagCertificateAuthority": _later("tags", "tag_certificate_authority"),
+    "UntagCertificateAuthority": _later("tags", "untag_certificate_authority"),
+    "UpdateCertificateAuthority": _later("authorities", "update_certificate_authority"),
 }
 
 

@@ -7,13 +7,14 @@ Source: Smithy, "AWS JSON 1.1 protocol", "Smithy RPC v2 CBOR protocol" and "AWS 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.api import model
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,13 +12,14 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from chalicelib import errors
 from chalicelib.audit.notes import Origin
+from chalicelib.frozen import dataclass
 from chalicelib.runtime import Caller
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ from chalicelib import errors, hosts, logs, rates, recording
 from chalicelib.access import assuming, limits, oidc_providers, principals, role_sessions, web_identity
 from chalicelib.api import dispatch, protocols, query_codec, sigv4
 from chalicelib.audit import events
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import uuid
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
+
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

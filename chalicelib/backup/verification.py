@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from chalicelib.access import access_keys
 from chalicelib.backup import BackupError, archive
 from chalicelib.ca import iterate
 from chalicelib.crl import verification as crl_verification
+from chalicelib.frozen import dataclass
 from chalicelib.keystore import KeyStoreError
 from chalicelib.pki.x509 import keys
 from chalicelib.store import StoreError, checked

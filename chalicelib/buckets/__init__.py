@@ -6,8 +6,9 @@ is written into an object, and when, is decided in `crl` and `reports`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

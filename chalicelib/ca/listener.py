@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from chalicelib import files
 from chalicelib.ca import iterate, state
+from chalicelib.frozen import dataclass
 from chalicelib.keystore import KeyStoreError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from chalicelib.api import throttling
 from chalicelib.api.client import Client
 from chalicelib.api.dispatch import WireResponse
 from chalicelib.ca import find, state
+from chalicelib.frozen import dataclass
 from chalicelib.operations import authorities
 from chalicelib.runtime import Caller
 

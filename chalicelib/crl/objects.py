@@ -5,13 +5,14 @@ A bucket that cannot be reached never keeps the CRL out of the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
 from chalicelib.ca import state
 from chalicelib.crl import distribution_points
+from chalicelib.frozen import dataclass
 from chalicelib.pki.crl import gate as crl_gate
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ Source: RFC 5280 section 5; AWS Private CA User Guide, "Planning a certificate r
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +22,7 @@ from chalicelib.ca import events, find, signing
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import adoption, distribution_points, objects, rescheduling, revocation_configuration
 from chalicelib.crl.folding import LEASE, Folding
+from chalicelib.frozen import dataclass
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import segments as crl_segments
 from chalicelib.pki.crl import tbs as crl_tbs

@@ -5,7 +5,7 @@ The entries are encoded again from the certificates alone; the publisher's own r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from chalicelib.buckets import BucketError
 from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import distribution_points, freshness
+from chalicelib.frozen import dataclass
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import gate as crl_gate
 from chalicelib.pki.crl import tbs as crl_tbs

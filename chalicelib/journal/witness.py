@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chalicelib.frozen import dataclass
 from chalicelib.journal import JournalError, checkpoints, notes, tree, verification
 from chalicelib.journal.log import log_key
 from chalicelib.journal.notes import COSIGNATURE, VerifierKey

@@ -7,7 +7,7 @@ Source: RFC 6960 section 4.2.1; RFC 5280 section 5.1.2.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from cryptography.x509 import ocsp as x509_ocsp
 from chalicelib.buckets import BucketError
 from chalicelib.ca import state
 from chalicelib.crl import distribution_points
+from chalicelib.frozen import dataclass
 from chalicelib.monitor import ocsp_watch
 from chalicelib.ocsp import answers
 from chalicelib.pki.crl import entries as crl_entries

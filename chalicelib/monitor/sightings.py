@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-from dataclasses import dataclass
 
 from chalicelib.crl.freshness import WORDS
 from chalicelib.fetching import FetchError
+from chalicelib.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

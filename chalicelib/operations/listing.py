@@ -7,11 +7,11 @@ A longer one is walked in the order of an index, from either end, and a page exa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import errors
+from chalicelib.frozen import dataclass
 from chalicelib.operations import listing_search, paging
 from chalicelib.operations.listing_question import ALWAYS, Between, Question, asked
 from chalicelib.store.listing_queries import Period

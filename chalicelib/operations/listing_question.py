@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.access import access_keys, authorization
 from chalicelib.ca import find
+from chalicelib.frozen import dataclass
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import lookup as lookups
 from chalicelib.operations import search

@@ -6,13 +6,13 @@ Source: AWS Private CA API, ImportCertificateAuthorityCertificate; User Guide, "
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import (
     CertificateMismatchError,

@@ -6,9 +6,9 @@ Source: RFC 6960 section 4; RFC 5019 section 2; RFC 9654 section 2.1 for the non
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids, times
 from chalicelib.pki.crl.tbs import REASON_CODES
 from chalicelib.pki.errors import DerError

@@ -8,11 +8,11 @@ Source: RFC 5280 sections 4.2.1 and 6.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.issuing import name_rules

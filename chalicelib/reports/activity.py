@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.ca import find
 from chalicelib.crl import freshness
+from chalicelib.frozen import dataclass
 from chalicelib.operations import search
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.ca import iterate
+from chalicelib.frozen import dataclass
 from chalicelib.reports import costs
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ tests/contract/store/test_dynamodb_units.py measures the units per certificate.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from chalicelib.frozen import dataclass
 
 # Consumption.
 MINUTES, HOURS = 43_800, 730  # in a month

@@ -9,7 +9,7 @@ identify a CA, so that a renewed certificate does not make it another one.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography import x509
 
 from chalicelib.ca import iterate, state
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.x509 import names
 

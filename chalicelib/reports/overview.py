@@ -5,7 +5,6 @@ Counts are of index entries, not of records (`Store.count_certificates`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from chalicelib import clock
 from chalicelib.ca import chains, iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.crl import freshness, reachability
+from chalicelib.frozen import dataclass
 from chalicelib.reports import totals
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import arn as arns
 from chalicelib.ca import state as ca_state
+from chalicelib.frozen import dataclass
 from chalicelib.operations import listing
 from chalicelib.operations.listing_question import Between, Question
 

@@ -8,9 +8,10 @@ Drivers store each item with the version of the schema that its writer used, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from chalicelib.frozen import dataclass
 from chalicelib.store import RecordError
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore import handlers, session
+from botocore import handlers, loaders, session
+
+from chalicelib.testing.collector import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +41,11 @@ def mock_acm_pca(*, account_id: str = ACCOUNT, region: str = REGION, seed: int |
     Yields:
         the Signet that answers; nested mocks hide outer ones.
     """
-    from chalicelib.testing.signet import for_tests
+    with uncollected():
+        from chalicelib.testing.signet import for_tests
 
-    with closing(for_tests(account_id=account_id, region=region, seed=seed)) as signet, intercepted_by(signet):
+        made = for_tests(account_id=account_id, region=region, seed=seed)
+    with closing(made) as signet, intercepted_by(signet):
         yield signet
 
 
@@ -69,17 +73,18 @@ def _new_session() -> Any:
     import boto3
 
     inner = session.get_session()
-    inner.register_component("data_loader", _loader())
+    loader = _loader(inner.get_config_variable("data_path"))
+    inner.register_component("data_loader", loader)
     made = boto3.Session(botocore_session=inner)
-    paths = _loader().search_paths
+    paths = loader.search_paths
     paths[:] = dict.fromkeys(paths)  # each session of boto3's adds the same path
     return made
 
 
 @cache
-def _loader() -> Any:
-    """Return what reads botocore's models and keeps them, for all sessions of this process."""
-    return session.get_session().get_component("data_loader")
+def _loader(path: str | None) -> Any:
+    """Return what reads botocore's models and keeps them, for all sessions of this process with this `data_path`."""
+    return loaders.create_loader(path)
 
 
 def patch_client(client: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.testing import interception
+from chalicelib.testing.collector import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def _signet_of_session() -> Iterator[Signet]:
-    from chalicelib.testing.signet import for_tests
+    with uncollected():
+        from chalicelib.testing.signet import for_tests
 
-    with closing(for_tests(account_id=interception.ACCOUNT, region=interception.REGION)) as made:
+        made = for_tests(account_id=interception.ACCOUNT, region=interception.REGION)
+    with closing(made):
         yield made
 
 

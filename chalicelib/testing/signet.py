@@ -1,4 +1,7 @@
-"""Signet as a test has it: answers any request, in any account and region, at the time of the test's clock."""
+"""Signet as a test has it: answers any request, in any account and region, at the time of the test's clock.
+
+What only some tests need is imported by its first use.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,8 @@ from urllib.parse import urlsplit
 
 from chalicelib import endpoint, errors
 from chalicelib.access import access_keys, role_sessions
-from chalicelib.api import dispatch, model, protocols, signet_endpoints, sigv4
+from chalicelib.api import dispatch, model, protocols, sigv4
 from chalicelib.config import Settings
-from chalicelib.local.crl_and_ocsp import crl, ocsp
-from chalicelib.local.gateway import HttpRequest
-from chalicelib.pki import ocsp as ocsp_responses
 from chalicelib.store import authorities_of
 from chalicelib.testing import kept, regions
 from chalicelib.testing.clock import Clock, duration
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
 
     from chalicelib.api.dispatch import Operation, WireResponse
     from chalicelib.api.sigv4 import CredentialScope, WireRequest
-    from chalicelib.local.gateway import HttpResponse
+    from chalicelib.local.gateway import HttpRequest, HttpResponse
     from chalicelib.runtime import Caller, Runtime
 
 _EXTENSION = re.compile(r"/certificate-authorities/([^/]+)/(certificates|explain)")
 _EXTENSIONS = {"certificates": "search_certificates", "explain": "explain_issuance"}
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
-_UNKNOWN_ISSUER = ocsp_responses.error("unauthorized")
 CHANGEABLE = frozenset(
     {"audit_report_seconds", "csr_gate", "idempotency_seconds", "ocsp_signer", "quotas", "rates", "storm_guard"}
 )
@@ -130,6 +129,8 @@ class Signet:
         """Answer a request of the API or its extensions; never raises."""
         rt, request = self._routed(request)
         if extension := _EXTENSION.fullmatch(request.path):
+            from chalicelib.api import signet_endpoints
+
             answer = getattr(signet_endpoints, _EXTENSIONS[extension[2]])
             return cast("WireResponse", answer(rt, request, extension[1]))
         if protocols.service_of(request) != model.ACM_PCA:
@@ -177,6 +178,8 @@ class Signet:
         Raises:
             LookupError: it serves nothing.
         """
+        from chalicelib.local.gateway import HttpRequest
+
         method, headers = ("POST", _CRL_OR_OCSP_HEADERS) if body else ("GET", ())
         answer = self.public(HttpRequest(method, urlsplit(url).path, "", headers, body))
         if answer is None or answer.status != 200:
@@ -185,10 +188,13 @@ class Signet:
 
     def public(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request for OCSP or for a CRL, from the region that knows; None for other requests."""
-        answer = None
+        from chalicelib.local.crl_and_ocsp import crl_or_ocsp
+        from chalicelib.pki import ocsp
+
+        answer, unknown = None, ocsp.error("unauthorized")
         for rt in self.regions.all():
-            answer = ocsp(rt, request) or crl(rt, request)
-            if answer is not None and answer.body != _UNKNOWN_ISSUER:
+            answer = crl_or_ocsp(rt, request)
+            if answer is not None and answer.body != unknown:
                 return answer
         return answer
 

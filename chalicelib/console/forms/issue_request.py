@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.console.fields import ALTERNATIVE_NAMES, MOST_CHARACTERS
 from chalicelib.console.forms.refusals import problems_of as refusal_of
 from chalicelib.console.forms.refusals import violations_of
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.pki.x509 import csr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.console.fields import SUBJECT
 from chalicelib.console.forms import revocation_form
+from chalicelib.frozen import dataclass
 from chalicelib.operations import permissions
 from chalicelib.pki.x509 import algorithms
 from chalicelib.regions import named_standard

@@ -10,12 +10,12 @@ Source: RFC 5280 sections 3.3, 5.1.2, 5.2.3 and 5.2.5.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl import segments as crl_segments

@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.crl import entries as crl_entries
 from chalicelib.pki.crl.entries import Entries
 from chalicelib.records import CrlSegment

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.x509 import extension_values, summary
 from chalicelib.pki.x509.csr_gate import STRICT

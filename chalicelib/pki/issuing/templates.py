@@ -5,10 +5,11 @@ Source: AWS Private CA User Guide, "Certificate template varieties" and "Certifi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import oids
 from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.x509 import extensions

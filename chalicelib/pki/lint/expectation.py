@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import LintError
 from chalicelib.pki.x509.csr_gate import STRICT

@@ -6,13 +6,13 @@ RFC 9881 section 2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import ArgumentError, GateError, PkiError
 

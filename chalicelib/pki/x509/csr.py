@@ -8,7 +8,6 @@ Source: RFC 2986; RFC 2985 section 5.4.2; RFC 5280; AWS Private CA User Guide, "
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids, pem
 from chalicelib.pki.errors import ArgumentError, CsrError, DerError, PkiError, refused, within
 from chalicelib.pki.x509 import algorithms, extensions, general_names, keys, names, signed

@@ -5,10 +5,10 @@ Source: RFC 5280 sections 4.2.1.1, 4.2.1.9 and 4.2.1.10.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.x509 import algorithms, extensions, keys, names
 from chalicelib.pki.x509.reading import parse_certificate
 

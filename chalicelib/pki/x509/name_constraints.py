@@ -5,9 +5,9 @@ Source: RFC 5280 section 4.2.1.10; AWS Private CA User Guide, "RFC compliance" (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import PkiError
 from chalicelib.pki.x509 import general_names, names

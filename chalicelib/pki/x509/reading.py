@@ -8,13 +8,13 @@ Source: RFC 5280 section 4.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.errors import CertificateParseError, PkiError
 from chalicelib.pki.x509 import algorithms, extension_values, extensions, name_constraints

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chalicelib.frozen import dataclass
 from chalicelib.pki.asn1 import der, oids
 from chalicelib.pki.x509 import extensions, general_names, names
 from chalicelib.pki.x509.csr_gate import AWS

@@ -46,7 +46,7 @@ def test_sessions_share_what_botocore_has_read_and_nothing_else(monkeypatch: pyt
             found.append(create(boto3.client("acm-pca")).split(":")[3:5])
             assert boto3.client("s3").meta.region_name == region
     assert found == [["eu-west-1", "111122223333"], ["us-west-2", "444455556666"]]
-    paths = interception._loader().search_paths
+    paths = interception._loader(None).search_paths
     assert len(paths) == len(set(paths))
     assert boto3.DEFAULT_SESSION is before
 
