@@ -43,7 +43,7 @@ settings.load_profile("signet")
 _MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 _MEETS_A_HOME = {"rt", "aws", "home", "localstack"}
 # They start processes or run a scenario thousands of times; other tests cover the same lines in a fraction of the time.
-_WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation"}
+_WITHOUT_COVERAGE = {"browser", "e2e", "faults", "simulation", "terraform"}
 # Each test of these fills a table in DynamoDB, which takes seconds with moto; LocalStack runs them.
 _LONG_LISTS = ("store/test_listing.py", "store/test_overview.py")
 _OF_THE_LAPTOP = {"sqlite", "sqlite-page-1", "memory", "memory-page-1", "directory"}
