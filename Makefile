@@ -61,8 +61,8 @@ fast: $(VENV)/dev.stamp ## run unit, contract and property tests but those marke
 e2e: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## run tests with real servers and real clients
 	$(BIN)/pytest tests/e2e
 
-simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000 CAs with failures, verified hourly by OpenSSL, and run deeper interleavings
-	$(BIN)/pytest --whole --timeout 0 tests/simulation tests/faults/test_interleavings.py
+simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000 CAs with failures, verified hourly by OpenSSL, run deeper interleavings, and kill 1,000 workers
+	$(BIN)/pytest --whole --timeout 0 tests/simulation tests/faults/test_interleavings.py tests/faults/test_killed_workers.py
 
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients with good, revoked, expired and foreign certificates
 	$(BIN)/python -m tests.clients.matrix

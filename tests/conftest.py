@@ -234,6 +234,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if schedules := sum(int(each.get("schedules", 0)) for each in counted):
         terminalreporter.write_line(f"interleavings: {schedules} schedules, 0 breaches")
     for each in counted:
-        for name in ("simulation", "fuzz", "power cuts", "damaged files", "disk errors"):
+        for name in ("simulation", "fuzz", "power cuts", "damaged files", "disk errors", "killed workers"):
             if name in each:
                 terminalreporter.write_line(f"{name}: {each[name]}")
