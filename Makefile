@@ -113,7 +113,7 @@ localstack-deploy: $(AWS)/stamp ## deploy this tree to the running LocalStack on
 
 localstack-test: $(LOCALSTACK)/stamp $(AWS)/stamp $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## test the AWS code on LocalStack
 	$(LOCALSTACK)/bin/python -m unittest discover -s localstack/plugin/tests -t localstack/plugin
-	$(BIN)/pytest --localstack -n 2 --dist loadfile
+	$(BIN)/pytest --localstack -n 2 --dist loadfile --durations=50
 	$(MAKE) --no-print-directory package
 
 package: $(AWS)/stamp $(VENV)/dev.stamp wheel ## build the wheel, and AWS's template and zip file in build/package, with SBOM and hashes; lint the template

@@ -28,6 +28,7 @@ from tests.faults.world import Clock
 from tests.support.client import client_for
 from tests.support.home import Home
 from tests.support.localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
+from tests.support.sampling import samples
 from tests.support.traces import Traces, traces_of
 
 if TYPE_CHECKING:
@@ -62,9 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = _on_localstack if config.getoption("--localstack") else _on_the_laptop
-    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
-    items[:] = [item for item in items if chosen(item)]
+    on_localstack = config.getoption("--localstack")
+    chosen = [item for item in items if (_on_localstack if on_localstack else _on_the_laptop)(item)]
+    if on_localstack:
+        chosen = samples(chosen)
+    config.hook.pytest_deselected(items=[*set(items) - set(chosen)])
+    items[:] = chosen
     for item in items:
         if item.path.parent.name in _WITHOUT_COVERAGE or item.get_closest_marker("slow"):
             item.add_marker("no_cover")

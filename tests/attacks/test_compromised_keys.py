@@ -28,6 +28,7 @@ def refused(client: Any, arn: str, **more: Any) -> bool:
     return code == REFUSED[0] and text.startswith(REFUSED[1])
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("reason", COMPROMISES)
 def test_compromised_key_is_refused_by_every_ca_of_the_account(acm_pca: Any, reason: str) -> None:
     arn, other = active_root(acm_pca), active_root(acm_pca)

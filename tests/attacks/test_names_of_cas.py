@@ -44,6 +44,7 @@ def refused(client: Any, arn: str, text: str = REFUSED, **more: Any) -> bool:
     return code == "ValidationException" and text in message
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("name", ["Sub", "sUB ", "S\u00adub"])
 def test_subscriber_gets_the_name_of_no_ca_that_the_issuer_has_certified(acm_pca: Any, root: str, name: str) -> None:
     issue(acm_pca, root, Csr=csr("Sub"), TemplateArn=SUB)

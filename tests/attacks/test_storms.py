@@ -50,6 +50,7 @@ SPELLINGS: dict[str, list[Callable[[bytes], bytes]]] = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_flood_of_one_csr_is_stopped(rt: Any, acm_pca: Any, spelling: str) -> None:
     arn = active_root(acm_pca)

@@ -107,6 +107,7 @@ def test_client_that_sends_little_costs_no_write(rt: Runtime, monkeypatch: pytes
     assert calls == [limits.REQUEST_BATCH] * 2
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("error", [StoreError("out"), ConflictError("two at once")])
 def test_process_goes_on_alone_while_the_store_does_not_count(
     rt: Runtime, monkeypatch: pytest.MonkeyPatch, error: Exception

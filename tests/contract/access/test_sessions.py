@@ -170,6 +170,7 @@ def test_policy_of_a_session_only_limits_it(rt: Runtime, sts: Any, acm_pca: Any)
     assert text.endswith("with an explicit deny in a session policy: statement 'No' of policy 'session'")
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("filler", ['"' * 460, "\n" * 900, "é" * 900, "\U0001f511" * 900])
 def test_policy_of_a_session_may_be_as_long_as_allowed(rt: Runtime, sts: Any, filler: str) -> None:
     """The token holds it, and is a header."""
@@ -292,6 +293,7 @@ ENDINGS: dict[str, Any] = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
 def test_session_ends_with_its_role_and_with_whoever_began_it(
     rt: Runtime, sts: Any, acm_pca: Any, clock: Any, end: Any

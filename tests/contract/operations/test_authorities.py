@@ -22,6 +22,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.every_case
 @pytest.mark.wide
 @pytest.mark.parametrize(("key_algorithm", "signing_algorithm"), KEYS)
 def test_create_of_each_key_algorithm_gives_a_csr_that_verifies(

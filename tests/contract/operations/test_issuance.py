@@ -240,6 +240,7 @@ def test_waiter_for_the_certificate_ends(acm_pca: Any) -> None:
     acm_pca.get_waiter("certificate_issued").wait(CertificateAuthorityArn=arn, CertificateArn=issue(acm_pca, arn))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("signing_algorithm", ["SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA"])
 def test_signing_algorithm_of_the_request_signs(acm_pca: Any, signing_algorithm: str) -> None:
     arn = create(acm_pca, "ROOT", CertificateAuthorityConfiguration=GUIDE_CONFIGURATION)

@@ -231,6 +231,7 @@ def overwrite(rt: Any, arn: str, body: bytes) -> None:
     rt.buckets.put(location.bucket, location.key, body, expected_etag=etag, content_type="x")
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("body", [b"", b"garbage", b"\x30\x03\x02\x01\x00"])
 def test_object_that_is_no_crl_is_replaced(acm_pca: Any, rt: Any, clock: Any, body: bytes) -> None:
     arn = active_root(acm_pca)

@@ -88,6 +88,7 @@ def published(rt: Any, arn: str) -> x509.CertificateRevocationList:
     return x509.load_der_x509_crl(rt.buckets.get("crl-bucket", f"crl/{arn.rsplit('/', 1)[1]}.crl").body)
 
 
+@pytest.mark.every_case
 @pytest.mark.wide
 @pytest.mark.parametrize(("key_algorithm", "signing_algorithm"), WAYS)
 def test_certificates_and_crl_verify(acm_pca: Any, rt: Any, key_algorithm: str, signing_algorithm: str) -> None:
@@ -136,6 +137,7 @@ def _judge(found: list[x509.Certificate], signed: list[tuple[bytes, bytes]]) -> 
     return json.loads(done.stdout)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("signing_algorithm", PSS)
 def test_openssl_checks_the_path_and_the_crl(acm_pca: Any, rt: Any, tmp_path: Path, signing_algorithm: str) -> None:
     subordinate, good = pki(acm_pca, rt, "RSA_2048", signing_algorithm)
