@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 # In these folders the cases of a test are requests and what is decided about them.
-SAMPLED = {"access", "api", "attacks", "audit", "console", "operations"}
+SAMPLED = {"access", "acme", "api", "attacks", "audit", "console", "operations"}
 
 
 def samples(items: Iterable[pytest.Item]) -> list[pytest.Item]:
