@@ -180,7 +180,7 @@ def test_account_is_revoked_after_a_question(
     assert rows(done)[0]["Status"] == "✕ Revoked"
     assert "account/revoke" not in done.text
     refused = client.order("b.example.test")
-    assert (refused.status, refused.kind) == (403, "unauthorized")
+    assert (refused.status, refused.kind) == (401, "unauthorized")
     (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
     assert account.status == "revoked"
 
