@@ -9,7 +9,8 @@ import click
 
 from chalicelib import runtime
 from chalicelib.acme import accounts as acme_accounts
-from chalicelib.acme import bindings, compromise, directories, profile_text
+from chalicelib.acme import bindings, directories, mass_revocation, profile_text
+from chalicelib.acme.certificates import REASONS
 from chalicelib.acme_records import AcmeBinding, AcmeDirectory
 from chalicelib.cli import accounts, authorities
 from chalicelib.cli.recorded import recorded
@@ -146,7 +147,10 @@ def revoke_former(name: str, account_id: str | None) -> None:
     """
     rt = runtime.from_env()
     found = directories.find(rt, accounts.account_of(rt, account_id), name)
-    done = compromise.revoke_remaining(rt, found)
+    _tell(mass_revocation.revoke_remaining(rt, found))
+
+
+def _tell(done: mass_revocation.Done) -> None:
     click.echo(f"revoked {done.revoked}, failed {done.failed}")
     if done.failed:
         raise click.ClickException("Some certificates could not be revoked, as the log says; run the command again.")
@@ -301,14 +305,23 @@ def list_accounts(name: str, account_id: str | None) -> None:
 @account.command("revoke")
 @click.argument("acme_id", metavar="ACCOUNT")
 @_of_directory
+@click.option("--certificates", is_flag=True, help="Revoke its valid certificates, too.")
+@click.option(
+    "--reason",
+    type=click.Choice(sorted(REASONS.values())),
+    default="CESSATION_OF_OPERATION",
+    help="Of these revocations. Default: CESSATION_OF_OPERATION.",
+)
 @accounts.option
-@recorded("RevokeAcmeAccount", "name", "acme_id")
-def revoke_account(acme_id: str, name: str, account_id: str | None) -> None:
-    """Revoke an account for good; its certificates stay valid."""
+@recorded("RevokeAcmeAccount", "name", "acme_id", "certificates", "reason")
+def revoke_account(acme_id: str, name: str, reason: str, account_id: str | None, *, certificates: bool) -> None:
+    """Revoke an account for good, so that it orders nothing more."""
     rt = runtime.from_env()
     found = directories.find(rt, accounts.account_of(rt, account_id), name)
-    acme_accounts.revoke(rt, found, acme_id)
+    revoked = acme_accounts.revoke(rt, found, acme_id)
     click.echo(f"revoked {acme_id}")
+    if certificates:
+        _tell(mass_revocation.revoke_of_account(rt, found, revoked, reason))
 
 
 @acme.group()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.acme import compromise, directories, jws, reconcile
+from chalicelib.acme import directories, jws, mass_revocation, reconcile
 from chalicelib.audit import AuditError
 from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
@@ -143,7 +143,7 @@ def check_finalize_a_replacement(world: World, prepared: Prepared) -> None:
     """What is replaced stays valid until the order is, and at the longest until the owner revokes what remains."""
     state = check_final(world, prepared, finalize_a_replacement, prepared.replacing)
     if state == "valid":
-        compromise.revoke_remaining(world.rt, directories.find(world.rt, CALLER.account_id, NAME))
+        mass_revocation.revoke_remaining(world.rt, directories.find(world.rt, CALLER.account_id, NAME))
     record = world.rt.store.get_certificate(prepared.root, prepared.old.serial_number)
     assert record is not None
     assert (record.revoked_at is not None) == (state == "valid")

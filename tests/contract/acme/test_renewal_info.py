@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.acme import compromise, directories
+from chalicelib.acme import directories, mass_revocation
 from tests.support.acme_steps import certificate_id, downloaded, issued, revoke, window
 from tests.support.authority_steps import active_root
 
@@ -114,9 +114,9 @@ def test_compromised_ca_hurries_clients_and_loses_what_is_replaced_or_left(
         return record.revocation_reason if record.revoked_at else None
 
     assert (revoked(old), revoked(left)) == ("SUPERSEDED", None)
-    assert compromise.revoke_remaining(rt, changed) == (1, 0)
+    assert mass_revocation.revoke_remaining(rt, changed) == (1, 0)
     assert revoked(left) == "SUPERSEDED"
-    assert compromise.revoke_remaining(rt, changed) == (0, 0)
+    assert mass_revocation.revoke_remaining(rt, changed) == (0, 0)
 
 
 def test_client_that_names_no_certificate_loses_what_it_replaces_all_the_same(

@@ -1,0 +1,68 @@
+"""Revocation of many certificates at once: those of a compromised CA that nobody replaced, or those of an account.
+
+What is revoked already is left as it is, so an interrupted run goes on when it is repeated.
+
+Source: RFC 5280 section 5.3.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import errors, logs
+from chalicelib.acme import issuing
+from chalicelib.acme_records import REQUESTED_BY
+from chalicelib.ca import find
+from chalicelib.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from chalicelib.acme_records import AcmeAccount, AcmeDirectory
+    from chalicelib.records import Certificate
+    from chalicelib.runtime import Runtime
+
+_ACTOR = "owner"
+
+
+class Done(NamedTuple):
+    """How many certificates were revoked, and how many could not be."""
+
+    revoked: int
+    failed: int
+
+
+def revoke_remaining(rt: Runtime, directory: AcmeDirectory) -> Done:
+    """Revoke what the compromised CAs of a directory have issued for it, and nobody has replaced."""
+    found = _valid(rt, directory.compromised, f"{REQUESTED_BY}{directory.name}/")
+    return _revoke(rt, directory, found, issuing.COMPROMISED)
+
+
+def revoke_of_account(rt: Runtime, directory: AcmeDirectory, account: AcmeAccount, reason: str) -> Done:
+    """Revoke the valid certificates of an account; `reason` is as in RevokeCertificate."""
+    found = _valid(rt, (directory.ca_arn, *directory.former), account.requested_by)
+    return _revoke(rt, directory, (each for each in found if each.requested_by == account.requested_by), reason)
+
+
+def _valid(rt: Runtime, ca_arns: Iterable[str], requested_by: str) -> Iterator[Certificate]:
+    """Yield the certificates of CAs that are neither revoked nor expired, and whose requester begins with a text."""
+    for ca_arn in ca_arns:
+        for each in find.at(rt, ca_arn).store.list_certificates(ca_arn):
+            is_valid = each.status == "ISSUED" and each.revoked_at is None and each.not_after > rt.now()
+            if is_valid and (each.requested_by or "").startswith(requested_by):
+                yield each
+
+
+def _revoke(rt: Runtime, directory: AcmeDirectory, certificates: Iterable[Certificate], reason: str) -> Done:
+    revoked = failed = 0
+    for certificate in certificates:
+        try:
+            issuing.revoke(rt, directory, _ACTOR, certificate, reason)
+        except errors.RequestAlreadyProcessedException:
+            continue
+        except (errors.ApiError, StoreError):
+            failed += 1
+            logs.log_exception("certificate_not_revoked", certificate=certificate.arn)
+        else:
+            revoked += 1
+    return Done(revoked, failed)
