@@ -28,12 +28,15 @@ from moto.kms.models import kms_backends
 from moto.server import ThreadedMotoServer
 
 import app as signet_app
+from chalicelib.acme import directories
 from chalicelib.config import Settings
 from chalicelib.events import topic
 from chalicelib.local.scheduler import scheduled_event
 from chalicelib.runtime import from_settings
-from chalicelib.store import items
+from chalicelib.store import StoreError, items
 from chalicelib.store.table import PRESENT, Update
+from tests.support import acme_steps
+from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.authority_steps import (
     activate_root,
     active_root,
@@ -239,6 +242,7 @@ def written_in(service: str) -> set[str]:
 @pytest.mark.slow
 def test_roles_allow_the_calls_of_their_functions_and_no_other_action(account: Account, clock: Clock) -> None:
     arn = by_the_api(account, clock)
+    by_acme(account, arn)
     by_ocsp(account, arn)
     by_schedules(account, clock)
     for service in ADAPTERS:
@@ -338,6 +342,42 @@ def by_ocsp(account: Account, arn: str) -> None:
     assert answered.certificate_status == theirs.OCSPCertStatus.GOOD
 
 
+def by_acme(account: Account, arn: str) -> None:
+    """What ACME clients do, and an interrupted order that replaces a certificate of a compromised CA."""
+    owner = account.process("operator")
+    directory = made_directory(owner, owner.settings.account_id, arn)
+    made = made_binding(owner, directory, preauthorized=True)
+    client = AcmeClient(account.process("api_handler"), directory.name)
+    assert client.register(made).status == 201
+    old = acme_steps.issued(client, "a.example.test")
+    assert acme_steps.revoke(client, acme_steps.issued(client, "a.example.test")).status == 200
+    assert acme_steps.window(client, old)
+    crl = {"CrlConfiguration": STATUS_SERVICES["CrlConfiguration"]}
+    replacing = active_root(client_for(owner), RevocationConfiguration=crl)
+    directories.replace_authority(owner, directory.owner, directory.name, replacing, is_compromised=True)
+    client.rt = account.process("api_handler")
+    assert client.order("b.example.test").status == 201  # and nobody finalizes it
+    order = client.order("a.example.test", replaces=acme_steps.certificate_id(old))
+    store: Any = client.rt.store
+    client.rt = replace(client.rt, store=InterruptedStore(store))
+    assert client.finalize(order).status >= 500
+
+
+class InterruptedStore:
+    """A store that does not record that an order is valid."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def update_acme_order(self, old: Any, new: Any) -> Any:
+        if new.status == "valid":
+            raise StoreError("planned outage")
+        return self._inner.update_acme_order(old, new)
+
+
 def by_schedules(account: Account, clock: Clock) -> None:
     client = client_for(account.process("who prepares"))
     fresh = create(client, "ROOT", RevocationConfiguration=STATUS_SERVICES)
@@ -357,6 +397,7 @@ def by_schedules(account: Account, clock: Clock) -> None:
         answer = getattr(signet_app, name)(scheduled_event(rt, name), None)
         assert "failed" not in answer.get("results", ())
         assert not answer.get("errors")
+        assert name != "reconcile" or (answer["acme_orders_ended"], answer["acme_errors"]) == (1, 0)
         assert name != "remind" or answer == {"sent": 2, "failed": 0}
     restore(account, fresh)
     assert sequence(account)["lacked"] > 0
