@@ -143,7 +143,8 @@ class Acme(Base):
         if old.status == "pending" != new.status:
             writes.append(Delete(items.key_of(_pending_item(old))))
         try:
-            self.table.write(*writes)
+            # What a power cut takes back of an issuance reconciliation finds again: the certificate's own write waits.
+            self.table.write(*writes, durable=new.status not in {"processing", "valid"})
         except ConditionFailedError as error:
             raise ConflictError("The order has changed.") from error
         return new
@@ -157,7 +158,7 @@ class Acme(Base):
         self.table.write(*_authorization_writes(authorization))
 
     def get_acme_authorizations(self, acme_id: str, ids: Sequence[str]) -> list[AcmeAuthorization | None]:
-        found = self.table.get_many([Key(f"ACME-AUTHORIZATION#{acme_id}", each) for each in ids])
+        found = self.table.get_many([Key(f"ACME-AUTHORIZATION#{acme_id}", each) for each in ids]) if ids else []
         return [None if item is None else items.from_item(AcmeAuthorization, item) for item in found]
 
     def acme_authorizations_for(

@@ -87,9 +87,10 @@ def prepare(home: Path, responder: ChallengeResponder) -> Prepared:
     rt = world.rt
     directory = made_directory(rt, CALLER.account_id, names["root"], NAME)
     client = AcmeClient(rt, NAME)
-    made = made_binding(rt, directory, "a.example.test", preauthorized=True)
+    made = made_binding(rt, directory, "a.example.test", "d.example.test", preauthorized=True)
     assert client.register(made).status == 201
     old, again = issued(client, "a.example.test"), issued(client, "a.example.test")
+    other = client.order("d.example.test")
     second = names["waiting"]
     world.install(rt, world.root_certificate(rt, second, "second"))
     directories.replace_authority(rt, directory.owner, NAME, second, is_compromised=True)
@@ -101,7 +102,7 @@ def prepare(home: Path, responder: ChallengeResponder) -> Prepared:
         lambda binding: replace(binding, names=("*.example.test",), preauthorized=False),
     )
     waiting = client.order("b.example.test")
-    done = client.finalize(client.order("a.example.test"))
+    done = client.finalize(other)
     assert (waiting.body["status"], done.body["status"]) == ("pending", "valid")
     return Prepared(
         home=home,
@@ -238,8 +239,8 @@ def _keys(rt: Runtime, account: AcmeAccount) -> Iterator[str]:
 
 
 def everything_expires(world: World) -> Iterator[str]:
-    """Let two months pass; then no order is left, and nothing is counted or due."""
-    world.clock.forward(days=60)
+    """Let a year pass; then no order is left, and nothing is counted or due."""
+    world.clock.forward(days=365)
     recover(world)
     directory = directories.find(world.rt, CALLER.account_id, NAME)
     for account in world.rt.store.list_acme_accounts(directory.directory_id, limit=100):
@@ -249,5 +250,5 @@ def everything_expires(world: World) -> Iterator[str]:
             yield f"A8: {account.acme_id} still has pending orders"
     due: Any
     for due in ("ACME-ORDER", "ACME-PROCESSING", "ACME-AUTHORIZATION", "ACME-USED"):
-        if list(world.rt.store.list_due(due, now=world.clock.now + timedelta(days=365), limit=1)):
+        if list(world.rt.store.list_due(due, now=world.clock.now + timedelta(days=730), limit=1)):
             yield f"A8: something of {due} is never removed"

@@ -22,6 +22,8 @@ class CountingTable:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.counts[name] += 1
+            if name == "write" and kwargs.get("durable", True):
+                self.counts["durable write"] += 1
             found = getattr(self._inner, name)(*args, **kwargs)
             return self._counted(name, found) if hasattr(found, "__next__") else found
 
