@@ -16,6 +16,7 @@ from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey, Prof
 from chalicelib.ca import state
 from chalicelib.identities import ADMINISTRATOR
 from chalicelib.operations import issuing_presets
+from chalicelib.pki.asn1 import oids
 from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.store import ConflictError
 
@@ -227,21 +228,30 @@ def _check_profiles(rt: Runtime, directory: AcmeDirectory) -> None:
 
 
 def _check_profile(rt: Runtime, owner: str, profile: Profile) -> None:
-    template = TEMPLATES.get(profile.template)
-    is_known = template is not None or issuing_presets.named(rt, owner, profile.template) is not None
+    preset = issuing_presets.named(rt, owner, profile.template)
+    template = preset.template if preset else profile.template
+    objection = objection_to(template)
     for is_wrong, text in (
         (_PROFILE.fullmatch(profile.name) is None, "A profile's name is 1 to 64 letters, digits or any of _ . -"),
         (not 1 <= profile.hours <= LONGEST_HOURS, f"The validity of a profile is 1 to {LONGEST_HOURS} hours."),
         (len(profile.description) > MOST_DESCRIPTION, f"A description has at most {MOST_DESCRIPTION} characters."),
-        (not is_known, f"There is no template or issuing preset {profile.template[:64]}."),
-        (template is not None and template.is_ca, "ACME issues no certificates of CAs."),
-        (
-            template is not None and template.from_csr,
-            "ACME validates names alone: a template that takes other extensions of the CSR is refused.",
-        ),
+        (template not in TEMPLATES, f"There is no template or issuing preset {profile.template[:64]}."),
+        (bool(objection), objection),
     ):
         if is_wrong:
             raise AcmeError("profiles", text)
+
+
+def objection_to(name: str) -> str:
+    """Say why ACME, whose challenges prove names alone, does not issue by a template; empty: it does."""
+    template = TEMPLATES.get(name)
+    if template is not None and template.is_ca:
+        return "ACME issues no certificates of CAs."
+    if template is not None and oids.OCSP_SIGNING in template.extended_key_usage:
+        return "ACME issues no certificates of OCSP responders, which speak for the CA."
+    if template is not None and template.from_csr:
+        return "ACME validates names alone: a template that takes other extensions of the CSR is refused."
+    return ""
 
 
 def _default_profiles(ca: CertificateAuthority) -> tuple[Profile, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import arn as arns
 from chalicelib import errors, logs
-from chalicelib.acme import identifiers, issued
+from chalicelib.acme import directories, identifiers, issued
 from chalicelib.acme.problems import AcmeProblem
 from chalicelib.api.client import Client
 from chalicelib.audit import notes
@@ -158,6 +158,8 @@ def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> t
 def _template(rt: Runtime, directory: AcmeDirectory, profile: Profile, order: AcmeOrder) -> dict[str, Any]:
     """Return the members that name the template, and subject and names where those of the CSR must not be copied."""
     preset = issuing_presets.named(rt, directory.owner, profile.template)
+    if objection := directories.objection_to(preset.template if preset else profile.template):  # it has changed since
+        raise AcmeProblem("invalidProfile", f"The profile {profile.name} issues nothing. {objection}")
     if identifiers.is_as_validated(order.csr_der, order.identifiers):
         return {"TemplateArn": issuing_presets.arn_of(rt, preset) if preset else _arn(rt, profile.template)}
     name = next((each for each in (profile.template, f"{profile.template}{_PASSTHROUGH}") if _takes_names(each)), "")
