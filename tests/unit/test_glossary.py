@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-MOST_TERMS = 25
+MOST_TERMS = 35
 # Where a phrase is right: the file, and the words around it.
 ALLOWED: dict[str, tuple[str, ...]] = {}
 
