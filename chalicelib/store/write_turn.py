@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class WriteTurn:
     def __init__(self, database: Path) -> None:
         self._descriptors: dict[int, list[int]] = {}  # by process: a lock belongs to an open file, which a fork shares
         self._names = [database.with_name(f"{database.name}.{name}") for name in ("queue", "turn")]
+        weakref.finalize(self, _close, self._descriptors)
 
     @contextmanager
     def taken(self) -> Iterator[bool]:
@@ -52,8 +54,7 @@ class WriteTurn:
 
     def close(self) -> None:
         """Close the files; the next turn opens them again."""
-        for descriptor in self._descriptors.pop(os.getpid(), []):
-            os.close(descriptor)
+        _close(self._descriptors)
 
     def _opened(self) -> list[int]:
         process = os.getpid()
@@ -62,5 +63,7 @@ class WriteTurn:
             self._descriptors[process] = opened
         return self._descriptors[process]
 
-    def __del__(self) -> None:
-        self.close()
+
+def _close(descriptors: dict[int, list[int]]) -> None:
+    for descriptor in descriptors.pop(os.getpid(), []):
+        os.close(descriptor)

@@ -110,9 +110,9 @@ class WitnessKeys:
         key = self._inner.private_key(key_id, ca_arn)
 
         def witness(digest: str) -> None:
-            self._history.signed.append(digest)
             if not self._has_intent(digest):
                 self._history.signed_without_intent.append(digest)
+            self._history.signed.append(digest)
 
         return _witnessed(key, witness)
 

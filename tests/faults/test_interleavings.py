@@ -25,6 +25,7 @@ from chalicelib.keystore.software import SoftwareKeyStore
 from chalicelib.operations import authorities, ca_certificates
 from chalicelib.runtime import Runtime, from_settings
 from chalicelib.store.table_store import TableStore
+from tests.faults.broken_ports import Broken, HastyStore, UnconditionalBuckets
 from tests.faults.fault_ports import WitnessBuckets, WitnessKeys
 from tests.faults.interleaving import SwitchingPort, Turns, explore
 from tests.faults.invariants import breaches
@@ -327,22 +328,6 @@ def test_scheduler_runs_every_schedule_once() -> None:
 # what the checks are worth: publishers that are broken
 
 
-class Broken:
-    """A port of which one method is broken."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-class UnconditionalBuckets(Broken):
-    def put(self, bucket: str, key: str, body: bytes, **conditions: Any) -> str:
-        found = self._inner.get(bucket, key)
-        return str(self._inner.put(bucket, key, body, **conditions | {"expected_etag": found and found.etag}))
-
-
 class DeafStore(Broken):
     """Sets the next due time at the end of a run whatever happened since its beginning."""
 
@@ -357,13 +342,6 @@ class DeafToRetriesStore(Broken):
     def fail_crl(self, state: Any, error: str, *, retry_at: Any) -> None:
         now = self._inner.get_crl_state(state.crl_arn)
         self._inner.fail_crl(replace(state, revision=now.revision), error, retry_at=retry_at)
-
-
-class HastyStore(Broken):
-    """Answers that the intent is on record before it is."""
-
-    def intend_crl(self, state: Any, tbs_sha256: str) -> None:
-        """Record nothing."""
 
 
 class EarlyReader(Broken):

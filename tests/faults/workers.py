@@ -1,8 +1,9 @@
 """Processes that issue, revoke, publish and reconcile in one home, each killed at some moment and replaced by another.
 
-`python -m tests.faults.workers HOME RECORD CA SEED KILLS PROCESSES` ends when it has seen that many kills. Half of the
-processes die before or after some call of a port, the others at any instruction. Each line of RECORD says what a client
-was answered, what was signed, or what was put, and stays when its process is gone.
+`python -m tests.faults.workers HOME RECORD CA SEED KILLS PROCESSES [BROKEN]` ends when it has seen that many kills.
+Half of the processes die before or after some call of a port, the others at any instruction. Each line of RECORD says
+what a client was answered, what was signed, or what was put, and stays when its process is gone. BROKEN names what is
+broken in every process.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fcntl import LOCK_EX, flock
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib import logs, reconcile
 from chalicelib.buckets import BucketError
@@ -31,30 +32,51 @@ from chalicelib.errors import ApiError
 from chalicelib.keystore import KeyStoreError
 from chalicelib.operations import tags
 from chalicelib.store import StoreError
+from tests.faults.broken_ports import HastyStore, UnconditionalBuckets
 from tests.faults.fault_ports import Faults, History
 from tests.faults.world import START, Clock, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from chalicelib.runtime import Runtime
+    from chalicelib.store.table_store import TableStore
+
 THREADS, TOKENS = 2, 30
-JUMPS = (1, 2, 0, 1, 50)  # seconds after each kill, in turn: a lease ends after 45, and no token ends within 25 kills
+JUMPS = (1, 2, 0, 1, 2, 0, 1, 2, 0, 50)  # seconds after each kill, in turn: a lease ends after 45
+STALL, STALLS = 50, 3  # seconds, and how many in a home: no token ends within them and 25 kills
+STALLED = 0.7  # of the runs that publish
 REFUSALS = (ApiError, StoreError, BucketError, KeyStoreError)
+BROKEN: dict[str, Callable[[Runtime], Runtime]] = {
+    "": lambda rt: rt,
+    "no-intent": lambda rt: replace(rt, store=cast("TableStore", HastyStore(rt.store))),
+    "unconditional-put": lambda rt: replace(rt, buckets=UnconditionalBuckets(rt.buckets)),
+}
 FIRST = START + timedelta(minutes=10)  # as `copy_home` has it
 
 
 class SharedClock(Clock):
-    """A clock that every process sees, and the parent moves."""
+    """A clock that every process sees and the parent moves, also when a process says that it stalls."""
 
     def __init__(self) -> None:
-        self._seconds = mmap.mmap(-1, 8)
+        self._seconds, self._asked, self._stalls = mmap.mmap(-1, 8), mmap.mmap(-1, 1), STALLS
 
     def __call__(self) -> datetime:
         return FIRST + timedelta(seconds=struct.unpack("q", self._seconds[:])[0])
 
     def forward(self, **period: float) -> None:
         self._seconds[:] = struct.pack("q", int((self() - FIRST + timedelta(**period)).total_seconds()))
+
+    def stall(self) -> None:
+        self._asked[0] = True
+
+    def follow(self) -> None:
+        """Move by the stall of a process, if there is one left."""
+        if self._asked[0] and self._stalls:
+            self.forward(seconds=STALL)
+            self._stalls -= 1
+        self._asked[0] = False
 
 
 class Record:
@@ -106,8 +128,13 @@ class _Puts(_Appending):
 
 @dataclass
 class Kill(Faults):
-    """The n-th call of a port, counted over all threads, after or before which the process is killed; 0: none."""
+    """The n-th call of a port, counted over all threads, after or before which the process is killed; 0: none.
 
+    Most runs that publish stall after they have recorded their intent, so that others can take the lease meanwhile.
+    """
+
+    clock: SharedClock = field(kw_only=True)
+    chance: random.Random = field(kw_only=True)
     at: int = 0
     is_after: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -119,13 +146,18 @@ class Kill(Faults):
         result = call() if not is_now or self.is_after else None
         if is_now:
             os.kill(os.getpid(), signal.SIGKILL)
+        if method == "intend_crl" and self.chance.random() < STALLED:
+            self.clock.stall()
+            time.sleep(self.chance.uniform(0.2, 1.2))
         return result
 
 
 class Worker:
     """A process with threads, which acts until it is killed."""
 
-    def __init__(self, home: Path, record: Record, ca: str, clock: Clock, *, slot: int, seed: int) -> None:
+    def __init__(
+        self, home: Path, record: Record, ca: str, clock: SharedClock, *, slot: int, seed: int, broken: str
+    ) -> None:
         chance = random.Random(seed)
         self._record, self._ca, self._slot, self._seed = record, ca, slot, seed
         self._world = World(
@@ -136,12 +168,18 @@ class Worker:
                 signed_without_intent=_Appending(record, "signed without intent"),
                 puts=_Puts(record, "put"),
             ),
-            faults=Kill(at=chance.choice((0, chance.randrange(1, 200))), is_after=chance.random() < 0.5),
+            faults=Kill(
+                clock=clock,
+                chance=chance,
+                at=chance.choice((0, chance.randrange(1, 200))),
+                is_after=chance.random() < 0.5,
+            ),
             acknowledged_certificates=_AppendingEach(record, "certificate"),
             acknowledged_revocations=_AppendingEach(record, "revocation"),
             token_answers=_AppendingEach(record, "token"),
         )
         inner = self._world.rt.buckets
+        self._world.rt = BROKEN[broken](self._world.rt)
         self._rt = self._world.faulty()
         put = inner.put
 
@@ -196,7 +234,7 @@ class Worker:
         self._record.add("tagged", key, value)
 
 
-def main(home: Path, record: Record, ca: str, numbers: tuple[int, int, int]) -> None:
+def main(home: Path, record: Record, ca: str, numbers: tuple[int, int, int], broken: str) -> None:
     """Keep as many processes until enough were killed; the numbers are those of the command."""
     seed, kills, processes = numbers
     chance, clock = random.Random(seed), SharedClock()
@@ -208,7 +246,7 @@ def main(home: Path, record: Record, ca: str, numbers: tuple[int, int, int]) -> 
         if process := os.fork():
             return process
         try:
-            Worker(home, record, ca, clock, slot=slot, seed=worker).run()
+            Worker(home, record, ca, clock, slot=slot, seed=worker, broken=broken).run()
         except BaseException:  # noqa: BLE001
             record.add("failed", traceback.format_exc())
         os._exit(1)
@@ -218,6 +256,7 @@ def main(home: Path, record: Record, ca: str, numbers: tuple[int, int, int]) -> 
         until = time.monotonic() + chance.uniform(0.05, 0.6)
         while (found := os.waitpid(-1, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
             time.sleep(0.002)
+            clock.follow()
         if found == (0, 0):
             os.kill(chance.choice(alive), signal.SIGKILL)
             found = os.waitpid(-1, 0)
@@ -236,4 +275,5 @@ if __name__ == "__main__":
         Record(Path(sys.argv[2])),
         sys.argv[3],
         (int(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6])),
+        "".join(sys.argv[7:]),
     )

@@ -22,13 +22,15 @@ from chalicelib.access import access_keys
 from chalicelib.config import Settings
 from chalicelib.crl import publication
 from chalicelib.identities import ADMINISTRATOR
+from chalicelib.journal.log import Log
 from chalicelib.operations import ca_certificates, certificates, creation, revocation
 from chalicelib.runtime import Caller, Runtime, from_settings
+from chalicelib.store import journal_entries
 from tests.faults.fault_ports import OUTAGES, Faults, FaultyPort, History, WitnessBuckets, WitnessKeys
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from chalicelib.records import CertificateAuthority
@@ -68,6 +70,12 @@ def csr_pem(name: str) -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
+# By the kind of entry: the SHA-256 of what is to be signed, in hex.
+_INTENTS: dict[str, Callable[[dict[str, Any]], str | None]] = {
+    "item": lambda entry: entry["item"].get("csr_tbs_sha256"),  # of a CA
+    "reserved": lambda entry: journal_entries.unpacked(entry["tbs"]).hex(),
+    "crl": lambda entry: journal_entries.unpacked(entry["tbs"]).hex(),
+}
 LEAF_CSR = csr_pem("leaf.example.com")
 
 
@@ -117,14 +125,16 @@ class World:
         return [path for path in self.home.rglob("*") if path.is_file()]
 
     def _has_intent(self, digest: str) -> bool:
-        store = self.bare.store
-        for ca in self.authorities():
-            state = store.get_crl_state(ca.arn)
-            if digest == ca.csr_tbs_sha256 or (state is not None and state.tbs_sha256 == digest):
-                return True
-            if any(record.tbs_sha256 == digest for record in store.list_certificates(ca.arn)):
-                return True
-        return False
+        """Whether the journal has the intent; the record of a CRL has only that of the newest lease."""
+        return digest in {_INTENTS[entry["kind"]](entry) for entry in self._journaled() if entry["kind"] in _INTENTS}
+
+    def _journaled(self) -> Iterator[dict[str, Any]]:
+        """Every entry of the journal: first those in the outbox, because the sequencer moves them to the log."""
+        pending = [entry for each in self.bare.store.list_outbox(limit=1_000_000) for entry in each.entries]
+        shared = self.bare.journal.log
+        log = Log(shared._buckets, shared._bucket, shared._signer)  # other threads may be appending to the shared one
+        checkpoint = log.checkpoint()
+        return map(journal_entries.decode, [*pending, *log.entries(0, checkpoint.size if checkpoint else 0)])
 
     # what a client does
 

@@ -37,6 +37,21 @@ for number in range(int(sys.argv[3])):
         order.write(name)
 """
 
+OUTLIVING = """
+import os, sys
+from pathlib import Path
+from chalicelib.store.write_turn import WriteTurn
+os.turn = WriteTurn(Path(sys.argv[1]))  # this module is cleared after that of the class
+with os.turn.taken():
+    pass
+"""
+
+
+def test_turn_that_outlives_its_module_closes_its_files_in_silence(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OUTLIVING, str(tmp_path / "signet.db")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert ended.stderr == b""
+
 
 def test_processes_write_in_turn(tmp_path: Path) -> None:
     """Without turns, one of them writes hundreds of times while the others wait for seconds."""
