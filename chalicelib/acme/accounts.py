@@ -50,7 +50,7 @@ def create(visit: Visit) -> Answer:
     account = AcmeAccount(
         directory=visit.directory.name,
         directory_id=visit.directory.directory_id,
-        acme_id=_id_for(visit, thumbprint),
+        acme_id=_id_for(visit, thumbprint, is_bound=binding is not None),
         jwk=key,
         thumbprint=thumbprint,
         status="valid",
@@ -58,7 +58,7 @@ def create(visit: Visit) -> Answer:
         contacts=contacts,
         terms_agreed=agreed,
         binding=binding.name if binding else "",
-        external_account=payload["externalAccountBinding"] if binding else {},
+        external_account={name: payload["externalAccountBinding"][name] for name in jws.MEMBERS} if binding else {},
     )
     principal = binding.principal if binding else visit.directory.principal
     try:
@@ -231,8 +231,13 @@ def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
         raise AcmeProblem("serverInternal", str(error), status=503, headers={"Retry-After": "1"}) from error
 
 
-def _id_for(visit: Visit, thumbprint: str) -> str:
-    """The id of a new account: it follows from the key, so that a repeated request makes the same account."""
+def _id_for(visit: Visit, thumbprint: str, *, is_bound: bool) -> str:
+    """Return the id of a new account: it follows from the key, so that a repeated request makes the same account.
+
+    Raises:
+        AcmeProblem: the account was to be bound, and another one had the key before. Whoever stole that key may have
+            what bound it, too.
+    """
     directory_id = visit.directory.directory_id
     for number in itertools.count():
         text = f"{directory_id}/{thumbprint}/{number}"
@@ -240,4 +245,7 @@ def _id_for(visit: Visit, thumbprint: str) -> str:
         taken = visit.rt.store.get_acme_account(directory_id, derived)
         if taken is None or taken.thumbprint == thumbprint:  # else the account's key has changed since
             return derived
+        if is_bound:
+            text = "An account had this key and has another one now: an external account binding needs a new key."
+            raise AcmeProblem("unauthorized", text)
     raise AssertionError

@@ -143,7 +143,7 @@ def _visit(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Visi
 
 
 def _resource_of(path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    for name, parts in _BY_LENGTH.items() if max(map(len, path), default=0) <= _MOST_ID else ():
+    for name, parts in _BY_LENGTH.items() if max(map(len, path), default=0) <= _MOST_ID and all(path) else ():
         if len(parts) == len(path) and all(part in {"*", given} for part, given in zip(parts, path, strict=True)):
             return name, tuple(given for part, given in zip(parts, path, strict=True) if part == "*")
     raise not_found("There is no such resource.")
@@ -162,8 +162,8 @@ def _answered(visit: Visit) -> Answer:
     if signed.jwk is not None:
         return _by_key(visit, resource, signed, until)
     account = _account(visit, resource, signed.kid or "")
+    jws.verify(signed, account.jwk)  # first: what others sign takes nothing from the account
     with _at_work(visit.rt, account):
-        jws.verify(signed, account.jwk)
         if account.status != "valid":  # RFC 8555 section 7.3.6
             raise AcmeProblem("unauthorized", f"The account is {account.status}.", status=401)
         _use(visit.rt, signed.nonce, until)
@@ -177,8 +177,13 @@ def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -
         raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid', and no 'jwk'.")
     key = jws.public_key(signed.jwk)
     jws.verify(signed, key)
-    # The nonce is used where the request turns out to be entitled to something: a stranger's writes nothing.
-    return resource.answer(visit._replace(key=key, use_nonce=lambda: _use(visit.rt, signed.nonce, until)))
+
+    def use_nonce() -> None:
+        """Called once the request turns out to be entitled to something: a stranger's writes nothing."""
+        _take(visit.rt, jws.thumbprint(key))
+        _use(visit.rt, signed.nonce, until)
+
+    return resource.answer(visit._replace(key=key, use_nonce=use_nonce))
 
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
@@ -211,8 +216,9 @@ def _at_work(rt: Runtime, account: AcmeAccount) -> Iterator[None]:
         if is_free:
             _working[key] = _working.get(key, 0) + 1
     try:
-        if not is_free or not rates.take(rt.rate_tokens, ("acme", key), rate=RATE, most=BURST, now=rt.now()):
-            raise AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
+        if not is_free:
+            raise _too_many()
+        _take(rt, key)
         yield
     finally:
         if is_free:
@@ -220,6 +226,17 @@ def _at_work(rt: Runtime, account: AcmeAccount) -> Iterator[None]:
                 _working[key] -= 1
                 if not _working[key]:
                     del _working[key]
+
+
+def _take(rt: Runtime, who: str) -> None:
+    """Count a request of an account or a key; raises `AcmeProblem` if there are too many."""
+    key = rates.of_source(rt.rate_tokens, "acme", who, rate=RATE, most=BURST, now=rt.now())
+    if not rates.take(rt.rate_tokens, key, rate=RATE, most=BURST, now=rt.now()):
+        raise _too_many()
+
+
+def _too_many() -> AcmeProblem:
+    return AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
 
 
 def _refusal(error: errors.ApiError) -> Answer:
