@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import hosts, rates
 from chalicelib.acme import bindings, directories, jws
 from chalicelib.acme.problems import AcmeProblem
 from chalicelib.acme.visit import Answer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST_CONTACTS, MOST_CONTACT = 10, 254
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$&'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ATTEMPTS = 8
+UNBOUND_RATE, UNBOUND_BURST = 0.1, 100.0  # accounts without a binding, of a network in a second and at once
 
 
 def create(visit: Visit) -> Answer:
@@ -74,6 +76,15 @@ def create(visit: Visit) -> Answer:
             raise
         return _shown(visit, found, 200)
     return _shown(visit, account, 201)
+
+
+def _check_unbound(visit: Visit) -> None:
+    """Bound how many accounts a network makes without a binding: each one is a record for good."""
+    rt, source = visit.rt, hosts.network_of(visit.request.source_ip)
+    limit: Any = {"rate": UNBOUND_RATE, "most": UNBOUND_BURST, "now": rt.now()}
+    if not rates.take(rt.rate_tokens, rates.of_source(rt.rate_tokens, "acme-account", source, **limit), **limit):
+        text = "Too many accounts without an external account binding come from your network."
+        raise AcmeProblem("rateLimited", text, headers={"Retry-After": "10"})
 
 
 def update(visit: Visit) -> Answer:
@@ -199,6 +210,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
     if given is None:
         if visit.directory.binding_required:
             raise AcmeProblem("externalAccountRequired", "This directory wants an external account binding.")
+        _check_unbound(visit)
         return None
 
     def mac_key(kid: str) -> bytes | None:

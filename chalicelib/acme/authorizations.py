@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.acme import bindings, directories, identifiers, validation
+from chalicelib import hosts
+from chalicelib.acme import bindings, directories, identifiers, places, validation
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.acme_records import AcmeAuthorization, AcmeChallenge, Identifier
@@ -44,6 +45,10 @@ def create(visit: Visit) -> Answer:
     check_granted(visit, binding, (identifier,))
     (present,) = _usable(visit.rt, account, [(identifier, False)])
     if present is None:
+        most, until = int(visit.rt.settings.acme_pending_orders), visit.rt.now() + PENDING_FOR
+        if not visit.rt.store.count_at_most(f"asked#{account.acme_id}", most, now=visit.rt.now(), until=until):
+            text = f"The account has asked for {most} authorizations in a day, apart from orders."
+            raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
         visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
@@ -82,10 +87,17 @@ def respond(visit: Visit) -> Answer:
     is_open = status_of(authorization, visit.rt.now()) == "pending" and challenge.status == "pending"
     if payload is not None and is_open:
         visit.binding()
-        authorization = _validated(visit, authorization, challenge)
+        with places.VALIDATING.one(_holder(visit)):
+            authorization = _validated(visit, authorization, challenge)
         challenge = next(each for each in authorization.challenges if each.kind == kind)
     url = visit.url(f"authorization/{authorization.authorization_id}")
     return Answer(200, _challenge(visit, authorization, challenge), links=(f'<{url}>;rel="up"',))
+
+
+def _holder(visit: Visit) -> str:
+    """Return whose places a validation takes: those of the account's binding, or of the client's network without it."""
+    name = visit.owner.binding
+    return f"binding {name}" if name else f"from {hosts.network_of(visit.request.source_ip)}"
 
 
 def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeChallenge) -> AcmeAuthorization:

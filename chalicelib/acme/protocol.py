@@ -10,8 +10,6 @@ Source: RFC 8555 sections 6 and 7.
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chalicelib import errors, logs, rates
@@ -24,6 +22,7 @@ from chalicelib.acme import (
     jws,
     nonces,
     orders,
+    places,
     renewal_info,
 )
 from chalicelib.acme.problems import AcmeProblem, not_found
@@ -34,7 +33,7 @@ from chalicelib.audit import notes
 from chalicelib.ca import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from chalicelib.acme.jws import Signed
@@ -45,11 +44,8 @@ if TYPE_CHECKING:
 # How a request proves who sends it: not at all, by the key in it, by the account that it names, or by either.
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
-MOST_AT_ONCE = 8  # requests of an account that a process works on
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
 _MOST_ID = 200  # characters; longer than any id, and short enough for a key of the table
-_TURN = threading.Lock()
-_working: dict[str, int] = {}
 
 
 class Resource(NamedTuple):
@@ -163,7 +159,8 @@ def _answered(visit: Visit) -> Answer:
         return _by_key(visit, resource, signed, until)
     account = _account(visit, resource, signed.kid or "")
     jws.verify(signed, account.jwk)  # first: what others sign takes nothing from the account
-    with _at_work(visit.rt, account):
+    with places.REQUESTS.one(account.acme_id):
+        _take(visit.rt, account.acme_id)
         if account.status != "valid":  # RFC 8555 section 7.3.6
             raise AcmeProblem("unauthorized", f"The account is {account.status}.", status=401)
         _use(visit.rt, signed.nonce, until)
@@ -207,36 +204,11 @@ def _use(rt: Runtime, nonce: str, until: datetime) -> None:
         raise AcmeProblem("badNonce", "The nonce was used before; use the one of this answer.")
 
 
-@contextmanager
-def _at_work(rt: Runtime, account: AcmeAccount) -> Iterator[None]:
-    """Bound what an account keeps a process busy with, so that its flood does not slow others."""
-    key = account.acme_id
-    with _TURN:
-        is_free = _working.get(key, 0) < MOST_AT_ONCE
-        if is_free:
-            _working[key] = _working.get(key, 0) + 1
-    try:
-        if not is_free:
-            raise _too_many()
-        _take(rt, key)
-        yield
-    finally:
-        if is_free:
-            with _TURN:
-                _working[key] -= 1
-                if not _working[key]:
-                    del _working[key]
-
-
 def _take(rt: Runtime, who: str) -> None:
     """Count a request of an account or a key; raises `AcmeProblem` if there are too many."""
     key = rates.of_source(rt.rate_tokens, "acme", who, rate=RATE, most=BURST, now=rt.now())
     if not rates.take(rt.rate_tokens, key, rate=RATE, most=BURST, now=rt.now()):
-        raise _too_many()
-
-
-def _too_many() -> AcmeProblem:
-    return AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
+        raise AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
 
 
 def _refusal(error: errors.ApiError) -> Answer:
