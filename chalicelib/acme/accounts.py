@@ -97,7 +97,7 @@ def update(visit: Visit) -> Answer:
         if new == account:
             return _shown(visit, account, 200)
         try:
-            with visit.recorded("UpdateAcmeAccount", account, _principal(visit, account)) as entry:
+            with visit.recorded("UpdateAcmeAccount", account, visit.principal_of(account)) as entry:
                 shown = {"directory": account.directory, "account": account.acme_id, "status": new.status}
                 entry.begin(shown, [visit.directory.ca_arn])
                 changed = visit.rt.store.update_acme_account(account, new)
@@ -118,7 +118,7 @@ def change_key(visit: Visit) -> Answer:
     if holder is not None:
         where = {"Location": visit.url(f"account/{holder.acme_id}")}
         raise AcmeProblem("malformed", "An account of this directory has the new key.", status=409, headers=where)
-    with visit.recorded("ChangeAcmeAccountKey", account, _principal(visit, account)) as entry:
+    with visit.recorded("ChangeAcmeAccountKey", account, visit.principal_of(account)) as entry:
         shown = {"directory": account.directory, "account": account.acme_id, "thumbprint": thumbprint}
         entry.begin(shown, [visit.directory.ca_arn])
         try:
@@ -152,12 +152,6 @@ def _shown(visit: Visit, account: AcmeAccount, status: int) -> Answer:
     if account.external_account:
         shown["externalAccountBinding"] = account.external_account
     return Answer(status, shown, {"Location": url})
-
-
-def _principal(visit: Visit, account: AcmeAccount) -> str:
-    """The principal of an account, also when its binding has ended: for the audit record."""
-    binding = bindings.named(visit.rt, visit.directory, account.binding) if account.binding else None
-    return binding.principal if binding else visit.directory.principal
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, acme_id: str) -> AcmeAccount:

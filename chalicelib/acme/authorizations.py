@@ -23,9 +23,11 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from chalicelib.acme.visit import Visit
     from chalicelib.acme_records import AcmeAccount, AcmeBinding
+    from chalicelib.recording import Entry
     from chalicelib.runtime import Runtime
 
 PENDING_FOR = timedelta(days=1)
@@ -50,7 +52,9 @@ def create(visit: Visit) -> Answer:
             text = f"The account has asked for {most} authorizations in a day, apart from orders."
             raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
-        visit.rt.store.put_acme_authorization(present)
+        with _recorded(visit, "CreateAcmeAuthorization") as entry:
+            entry.begin(_told(present), [visit.directory.ca_arn])
+            visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
 
 
@@ -68,7 +72,7 @@ def update(visit: Visit) -> Answer:
         if authorization.status == "deactivated":
             break
         try:
-            with visit.recorded("DeactivateAcmeAuthorization", visit.owner, visit.directory.principal) as entry:
+            with _recorded(visit, "DeactivateAcmeAuthorization") as entry:
                 entry.begin(_told(authorization), [visit.directory.ca_arn])
                 changed = replace(authorization, status="deactivated")
                 authorization = visit.rt.store.update_acme_authorization(authorization, changed)
@@ -108,7 +112,7 @@ def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if rt.store.is_counted(failures, most, now=rt.now()):
         text = f"{most} validations of {authorization.identifier.value} have failed within an hour."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "600"})
-    with visit.recorded("ValidateAcmeChallenge", account, visit.directory.principal) as entry:
+    with _recorded(visit, "ValidateAcmeChallenge") as entry:
         entry.begin(_told(authorization) | {"challenge": challenge.kind}, [visit.directory.ca_arn])
         outcome = validation.validate(
             validation.Challenge(
@@ -260,6 +264,10 @@ def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if challenge.error:
         shown["error"] = challenge.error
     return shown
+
+
+def _recorded(visit: Visit, name: str) -> AbstractContextManager[Entry]:
+    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner))
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from chalicelib.pki.asn1 import pem
 from tests.contract.acme.test_accounts import change_key, new_key
+from tests.contract.audit.conftest import records
 from tests.support.acme_calls import AcmeClient, b64, csr, external, made_binding, made_directory
 from tests.support.acme_steps import issued, revoke
 from tests.support.authority_steps import active_root
@@ -205,6 +206,7 @@ def test_address_outside_the_network_of_the_binding_is_not_ordered(
 # whose policies
 
 
+ALLOW_ALL = json.dumps({"Statement": {"Effect": "Allow", "Action": "acm-pca:*", "Resource": "*"}})
 DENIALS = {
     "issuing": {},
     "from the client's address": {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
@@ -339,3 +341,36 @@ def test_account_found_by_its_key_has_the_rate_of_any_request(client: AcmeClient
     finder = replace(client, kid="")
     found = [finder.post("new-account", {"onlyReturnExisting": True}).status for _ in range(int(protocol.BURST) + 10)]
     assert (found[0], found[-1], found.count(200) <= protocol.BURST) == (200, 429, True)
+
+
+# the record
+
+
+def test_each_step_is_on_record_as_of_the_account_and_the_principal(
+    rt: Runtime, directory: AcmeDirectory, client: AcmeClient
+) -> None:
+    """The principal is that of the binding, whose policies decide, and never another one's."""
+    principals.create(rt, directory.owner, "web", policies=(("p", ALLOW_ALL),))
+    client = registered(rt, directory, principal="web", preauthorized=False)
+    asked = client.post("new-authz", {"identifier": {"type": "dns", "value": "a.example.test"}})
+    client.order("b.example.test")
+    challenge = next(each for each in asked.body["challenges"] if each["type"] == "tls-alpn-01")
+    client.post(challenge["url"], {})
+    given_up = client.post("new-authz", {"identifier": {"type": "dns", "value": "c.example.test"}})
+    client.post(given_up.headers["Location"], {"status": "deactivated"})
+    client.post(client.kid, {"contact": ["mailto:a@example.test"]})
+    change_key(client, new_key())
+    acme_id = client.kid.rpartition("/")[2]
+    of_client = [each for each in records(rt) if acme_id in json.dumps(each)]
+    assert {each["eventName"] for each in of_client} == {
+        "ChangeAcmeAccountKey",
+        "CreateAcmeAccount",
+        "CreateAcmeAuthorization",
+        "CreateAcmeOrder",
+        "DeactivateAcmeAuthorization",
+        "UpdateAcmeAccount",
+        "ValidateAcmeChallenge",
+    }
+    for each in of_client:
+        who = each["userIdentity"]
+        assert (who["userName"], who["accessKeyId"]) == ("web", f"acme:test/{acme_id}")
