@@ -10,9 +10,10 @@ Source: RFC 8555 sections 6 and 7.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from chalicelib import errors, logs, rates
+from chalicelib import errors, logs, rates, recording
 from chalicelib.access import token_key
 from chalicelib.acme import (
     accounts,
@@ -33,7 +34,7 @@ from chalicelib.audit import notes
 from chalicelib.ca import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from chalicelib.acme.jws import Signed
@@ -45,14 +46,16 @@ if TYPE_CHECKING:
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
+_DENIALS = frozenset({"externalAccountRequired", "rejectedIdentifier", "unauthorized"})
 _MOST_ID = 200  # characters; longer than any id, and short enough for a key of the table
 
 
 class Resource(NamedTuple):
-    """A resource: how its requests prove who sends them, what answers, and whether GET may ask for it."""
+    """A resource: how its requests prove who sends them, what answers, and what the record of a refusal names."""
 
     proof: Proof
     answer: Callable[[Visit], Answer]
+    act: str = ""
 
 
 def _directory(visit: Visit) -> Answer:
@@ -87,18 +90,18 @@ RESOURCES = {
     "new-nonce": Resource("none", _new_nonce),
     "renewal-info/*": Resource("none", renewal_info.show),
     "new-account": Resource("key", accounts.create),
-    "account/*": Resource("account", accounts.update),
-    "account/*/orders": Resource("account", orders.list_orders),
-    "key-change": Resource("account", accounts.change_key),
-    "new-order": Resource("account", orders.create),
-    "new-authz": Resource("account", authorizations.create),
+    "account/*": Resource("account", accounts.update, "UpdateAcmeAccount"),
+    "account/*/orders": Resource("account", orders.list_orders, "ListAcmeOrders"),
+    "key-change": Resource("account", accounts.change_key, "ChangeAcmeAccountKey"),
+    "new-order": Resource("account", orders.create, "CreateAcmeOrder"),
+    "new-authz": Resource("account", authorizations.create, "CreateAcmeAuthorization"),
     "order/*": Resource("account", orders.show),
-    "order/*/finalize": Resource("account", orders.finalize),
+    "order/*/finalize": Resource("account", orders.finalize, "IssueCertificate"),
     "authorization/*": Resource("account", authorizations.update),
-    "challenge/*/*": Resource("account", authorizations.respond),
+    "challenge/*/*": Resource("account", authorizations.respond, "ValidateAcmeChallenge"),
     "certificate/*": Resource("account", certificates.download),
     "certificate/*/*": Resource("account", certificates.download),
-    "revoke-cert": Resource("either", certificates.revoke),
+    "revoke-cert": Resource("either", certificates.revoke, "RevokeCertificate"),
 }
 _BY_LENGTH = {key: tuple(key.split("/")) for key in RESOURCES}
 
@@ -166,7 +169,8 @@ def _answered(visit: Visit) -> Answer:
         _use(visit.rt, signed.nonce, until)
         if resource.proof == "none":
             visit.reads_only()
-        return resource.answer(visit._replace(account=account))
+        with _refusals_on_record(visit, resource, account):
+            return resource.answer(visit._replace(account=account))
 
 
 def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -> Answer:
@@ -180,7 +184,23 @@ def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -
         _take(visit.rt, jws.thumbprint(key))
         _use(visit.rt, signed.nonce, until)
 
-    return resource.answer(visit._replace(key=key, use_nonce=use_nonce))
+    with _refusals_on_record(visit, resource, None):
+        return resource.answer(visit._replace(key=key, use_nonce=use_nonce))
+
+
+@contextmanager
+def _refusals_on_record(visit: Visit, resource: Resource, account: AcmeAccount | None) -> Iterator[None]:
+    """Record that an account asked for what it may not have, and count what strangers were refused."""
+    try:
+        yield
+    except AcmeProblem as problem:
+        if problem.type in _DENIALS and account is None:
+            recording.refused(visit.rt, problem.type, visit.request.source_ip)
+        elif problem.type in _DENIALS and account is not None and resource.act:
+            caller = visit.caller(account, visit.principal_of(account))
+            refusal = errors.AccessDeniedException(problem.detail)
+            recording.denied(visit.rt, caller, resource.act, [visit.directory.ca_arn], refusal)
+        raise
 
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:

@@ -374,3 +374,22 @@ def test_each_step_is_on_record_as_of_the_account_and_the_principal(
     for each in of_client:
         who = each["userIdentity"]
         assert (who["userName"], who["accessKeyId"]) == ("web", f"acme:test/{acme_id}")
+
+
+def test_refusals_are_on_record_as_of_the_account(rt: Runtime, directory: AcmeDirectory, client: AcmeClient) -> None:
+    """And those to strangers are counted."""
+    leaf = issued(registered(rt, directory), "a.example.test")
+    for path, content in (
+        ("new-order", {"identifiers": [{"type": "dns", "value": "a.example.com"}]}),
+        ("new-authz", {"identifier": {"type": "dns", "value": "a.example.com"}}),
+    ):
+        assert client.post(path, content).kind == "rejectedIdentifier"
+    assert revoke(client, leaf).kind == "unauthorized"
+    acme_id = client.kid.rpartition("/")[2]
+    denied = [each for each in records(rt) if each["additionalEventData"].get("outcome") == "denied"]
+    assert [each["eventName"] for each in denied] == ["CreateAcmeOrder", "CreateAcmeAuthorization", "RevokeCertificate"]
+    assert {each["userIdentity"]["accessKeyId"] for each in denied} == {f"acme:test/{acme_id}"}
+    made = made_binding(rt, directory)
+    forged = replace(made, hmac_key="A" * 43)
+    assert AcmeClient(rt, directory.name).register(forged).kind == "unauthorized"
+    assert [each["eventName"] for each in records(rt)][-1] == "RefuseUnauthenticated"
