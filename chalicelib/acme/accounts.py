@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import hosts, rates
 from chalicelib.acme import bindings, directories, jws
 from chalicelib.acme.problems import AcmeProblem
 from chalicelib.acme.visit import Answer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST_CONTACTS, MOST_CONTACT = 10, 254
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$&'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ATTEMPTS = 8
+UNBOUND_RATE, UNBOUND_BURST = 0.1, 100.0  # accounts without a binding, of a network in a second and at once
 
 
 def create(visit: Visit) -> Answer:
@@ -50,7 +52,7 @@ def create(visit: Visit) -> Answer:
     account = AcmeAccount(
         directory=visit.directory.name,
         directory_id=visit.directory.directory_id,
-        acme_id=_id_for(visit, thumbprint),
+        acme_id=_id_for(visit, thumbprint, is_bound=binding is not None),
         jwk=key,
         thumbprint=thumbprint,
         status="valid",
@@ -58,7 +60,7 @@ def create(visit: Visit) -> Answer:
         contacts=contacts,
         terms_agreed=agreed,
         binding=binding.name if binding else "",
-        external_account=payload["externalAccountBinding"] if binding else {},
+        external_account={name: payload["externalAccountBinding"][name] for name in jws.MEMBERS} if binding else {},
     )
     principal = binding.principal if binding else visit.directory.principal
     try:
@@ -76,6 +78,15 @@ def create(visit: Visit) -> Answer:
     return _shown(visit, account, 201)
 
 
+def _check_unbound(visit: Visit) -> None:
+    """Bound how many accounts a network makes without a binding: each one is a record for good."""
+    rt, source = visit.rt, hosts.network_of(visit.request.source_ip)
+    limit: Any = {"rate": UNBOUND_RATE, "most": UNBOUND_BURST, "now": rt.now()}
+    if not rates.take(rt.rate_tokens, rates.of_source(rt.rate_tokens, "acme-account", source, **limit), **limit):
+        text = "Too many accounts without an external account binding come from your network."
+        raise AcmeProblem("rateLimited", text, headers={"Retry-After": "10"})
+
+
 def update(visit: Visit) -> Answer:
     """Show an account, change its contacts, or deactivate it."""
     account, payload = visit.owner, visit.payload()
@@ -86,7 +97,7 @@ def update(visit: Visit) -> Answer:
         if new == account:
             return _shown(visit, account, 200)
         try:
-            with visit.recorded("UpdateAcmeAccount", account, _principal(visit, account)) as entry:
+            with visit.recorded("UpdateAcmeAccount", account, visit.principal_of(account)) as entry:
                 shown = {"directory": account.directory, "account": account.acme_id, "status": new.status}
                 entry.begin(shown, [visit.directory.ca_arn])
                 changed = visit.rt.store.update_acme_account(account, new)
@@ -107,7 +118,7 @@ def change_key(visit: Visit) -> Answer:
     if holder is not None:
         where = {"Location": visit.url(f"account/{holder.acme_id}")}
         raise AcmeProblem("malformed", "An account of this directory has the new key.", status=409, headers=where)
-    with visit.recorded("ChangeAcmeAccountKey", account, _principal(visit, account)) as entry:
+    with visit.recorded("ChangeAcmeAccountKey", account, visit.principal_of(account)) as entry:
         shown = {"directory": account.directory, "account": account.acme_id, "thumbprint": thumbprint}
         entry.begin(shown, [visit.directory.ca_arn])
         try:
@@ -141,12 +152,6 @@ def _shown(visit: Visit, account: AcmeAccount, status: int) -> Answer:
     if account.external_account:
         shown["externalAccountBinding"] = account.external_account
     return Answer(status, shown, {"Location": url})
-
-
-def _principal(visit: Visit, account: AcmeAccount) -> str:
-    """The principal of an account, also when its binding has ended: for the audit record."""
-    binding = bindings.named(visit.rt, visit.directory, account.binding) if account.binding else None
-    return binding.principal if binding else visit.directory.principal
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, acme_id: str) -> AcmeAccount:
@@ -199,6 +204,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
     if given is None:
         if visit.directory.binding_required:
             raise AcmeProblem("externalAccountRequired", "This directory wants an external account binding.")
+        _check_unbound(visit)
         return None
 
     def mac_key(kid: str) -> bytes | None:
@@ -231,8 +237,13 @@ def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
         raise AcmeProblem("serverInternal", str(error), status=503, headers={"Retry-After": "1"}) from error
 
 
-def _id_for(visit: Visit, thumbprint: str) -> str:
-    """The id of a new account: it follows from the key, so that a repeated request makes the same account."""
+def _id_for(visit: Visit, thumbprint: str, *, is_bound: bool) -> str:
+    """Return the id of a new account: it follows from the key, so that a repeated request makes the same account.
+
+    Raises:
+        AcmeProblem: the account was to be bound, and another one had the key before. Whoever stole that key may have
+            what bound it, too.
+    """
     directory_id = visit.directory.directory_id
     for number in itertools.count():
         text = f"{directory_id}/{thumbprint}/{number}"
@@ -240,4 +251,7 @@ def _id_for(visit: Visit, thumbprint: str) -> str:
         taken = visit.rt.store.get_acme_account(directory_id, derived)
         if taken is None or taken.thumbprint == thumbprint:  # else the account's key has changed since
             return derived
+        if is_bound:
+            text = "An account had this key and has another one now: an external account binding needs a new key."
+            raise AcmeProblem("unauthorized", text)
     raise AssertionError

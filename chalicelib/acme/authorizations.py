@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.acme import bindings, directories, identifiers, validation
+from chalicelib import hosts
+from chalicelib.acme import bindings, directories, identifiers, places, validation
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.acme_records import AcmeAuthorization, AcmeChallenge, Identifier
@@ -22,9 +23,11 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from chalicelib.acme.visit import Visit
     from chalicelib.acme_records import AcmeAccount, AcmeBinding
+    from chalicelib.recording import Entry
     from chalicelib.runtime import Runtime
 
 PENDING_FOR = timedelta(days=1)
@@ -44,8 +47,14 @@ def create(visit: Visit) -> Answer:
     check_granted(visit, binding, (identifier,))
     (present,) = _usable(visit.rt, account, [(identifier, False)])
     if present is None:
+        most, until = int(visit.rt.settings.acme_pending_orders), visit.rt.now() + PENDING_FOR
+        if not visit.rt.store.count_at_most(f"asked#{account.acme_id}", most, now=visit.rt.now(), until=until):
+            text = f"The account has asked for {most} authorizations in a day, apart from orders."
+            raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
-        visit.rt.store.put_acme_authorization(present)
+        with _recorded(visit, "CreateAcmeAuthorization") as entry:
+            entry.begin(_told(present), [visit.directory.ca_arn])
+            visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
 
 
@@ -63,7 +72,7 @@ def update(visit: Visit) -> Answer:
         if authorization.status == "deactivated":
             break
         try:
-            with visit.recorded("DeactivateAcmeAuthorization", visit.owner, visit.directory.principal) as entry:
+            with _recorded(visit, "DeactivateAcmeAuthorization") as entry:
                 entry.begin(_told(authorization), [visit.directory.ca_arn])
                 changed = replace(authorization, status="deactivated")
                 authorization = visit.rt.store.update_acme_authorization(authorization, changed)
@@ -82,10 +91,17 @@ def respond(visit: Visit) -> Answer:
     is_open = status_of(authorization, visit.rt.now()) == "pending" and challenge.status == "pending"
     if payload is not None and is_open:
         visit.binding()
-        authorization = _validated(visit, authorization, challenge)
+        with places.VALIDATING.one(_holder(visit)):
+            authorization = _validated(visit, authorization, challenge)
         challenge = next(each for each in authorization.challenges if each.kind == kind)
     url = visit.url(f"authorization/{authorization.authorization_id}")
     return Answer(200, _challenge(visit, authorization, challenge), links=(f'<{url}>;rel="up"',))
+
+
+def _holder(visit: Visit) -> str:
+    """Return whose places a validation takes: those of the account's binding, or of the client's network without it."""
+    name = visit.owner.binding
+    return f"binding {name}" if name else f"from {hosts.network_of(visit.request.source_ip)}"
 
 
 def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeChallenge) -> AcmeAuthorization:
@@ -96,7 +112,7 @@ def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if rt.store.is_counted(failures, most, now=rt.now()):
         text = f"{most} validations of {authorization.identifier.value} have failed within an hour."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "600"})
-    with visit.recorded("ValidateAcmeChallenge", account, visit.directory.principal) as entry:
+    with _recorded(visit, "ValidateAcmeChallenge") as entry:
         entry.begin(_told(authorization) | {"challenge": challenge.kind}, [visit.directory.ca_arn])
         outcome = validation.validate(
             validation.Challenge(
@@ -248,6 +264,10 @@ def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if challenge.error:
         shown["error"] = challenge.error
     return shown
+
+
+def _recorded(visit: Visit, name: str) -> AbstractContextManager[Entry]:
+    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner))
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:

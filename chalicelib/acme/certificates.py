@@ -11,7 +11,7 @@ from cryptography import x509
 
 from chalicelib import arn as arns
 from chalicelib import errors
-from chalicelib.acme import authorizations, issued, issuing, jws
+from chalicelib.acme import authorizations, bindings, issued, issuing, jws
 from chalicelib.acme.problems import AcmeProblem, not_found
 from chalicelib.acme.visit import Answer
 from chalicelib.ca import find
@@ -118,6 +118,8 @@ def _certificate(visit: Visit, encoded: bytes) -> Certificate:
 def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
     """Return who revokes, if it may; raises `AcmeProblem` if it may not."""
     parsed = x509.load_der_x509_certificate(certificate.certificate_der or b"")
+    if _is_of_ca(parsed):
+        raise AcmeProblem("unauthorized", "ACME issues no certificates of CAs, and revokes none.")
     if visit.key is not None:
         if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):
             return "key"
@@ -131,7 +133,22 @@ def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
     return visit.owner.acme_id
 
 
+def _is_of_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
 def _is_authorized(visit: Visit, named: Sequence[Identifier]) -> bool:
+    """Tell whether an account may have all these names now: its binding grants them, and its authorizations are valid.
+
+    Raises:
+        AcmeProblem: its binding has ended.
+    """
+    binding = visit.binding()
+    if not all(bindings.grants(visit.directory, binding, each) for each in named):
+        return False
     names = [authorizations.split(each) for each in named]
     found = visit.rt.store.acme_authorizations_for(visit.owner.acme_id, names)
     now = visit.rt.now()

@@ -27,7 +27,7 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "EdDSA")
 MAC_ALGORITHMS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 _MOST_RSA_BITS = 4096
 _MOST_TEXT = 2048  # characters of a URL, a kid or a nonce
-_MEMBERS = frozenset({"protected", "payload", "signature"})
+MEMBERS = ("payload", "protected", "signature")
 _OTHER_FORMS = frozenset({"header", "signatures"})  # unprotected, or of several signatures
 # They name another key than jwk and kid do, or change what is signed; no client of ACME uses them.
 _REFUSED = ("crit", "b64", "jku", "x5u", "x5c", "x5t", "x5t#S256")
@@ -97,11 +97,11 @@ def _read(document: Any, what: str, algorithms: tuple[str, ...]) -> Signed:
 
     Members that RFC 7515 does not define are ignored, as its section 7.2.1 wants.
     """
-    if not isinstance(document, dict) or not set(document) >= _MEMBERS or set(document) & _OTHER_FORMS:
+    if not isinstance(document, dict) or not set(document) >= set(MEMBERS) or set(document) & _OTHER_FORMS:
         raise AcmeProblem(
             "malformed", f"The {what} must have the members protected, payload and signature, and no other of a JWS."
         )
-    parts = {name: decoded(f"The {name} of the {what}", document[name]) for name in sorted(_MEMBERS)}
+    parts = {name: decoded(f"The {name} of the {what}", document[name]) for name in MEMBERS}
     if len(parts["protected"]) > _MOST_HEADER:
         raise AcmeProblem("malformed", f"The protected header of the {what} must have at most {_MOST_HEADER} bytes.")
     header = _object(f"The protected header of the {what}", parts["protected"])

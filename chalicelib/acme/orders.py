@@ -84,7 +84,7 @@ def list_orders(visit: Visit) -> Answer:
     visit.reads_only()
     if visit.ids[0] != visit.owner.acme_id:
         raise AcmeProblem("unauthorized", "This is another account's URL.")
-    query = parse_qs(visit.request.query, max_num_fields=5)
+    query = parse_qs(visit.request.query)  # as long as the url of a JWS at most
     after = query.get("cursor", [""])[0][:_MOST_CURSOR]
     page = visit.rt.store.list_acme_orders(visit.owner.acme_id, limit=PAGE + 1, after=after)
     links: tuple[str, ...] = ()
@@ -131,7 +131,16 @@ def _settled(rt: Runtime, order: AcmeOrder) -> tuple[AcmeOrder, str]:
         order = rt.store.update_acme_order(order, replace(order, status="invalid", error=problem.document()))
     except ConflictError:
         order = rt.store.get_acme_order(order.acme_id, order.order_id) or order
+        return order, order.status
+    if order.expires_at > rt.now():
+        most = int(rt.settings.acme_pending_orders)
+        rt.store.count_at_most(_failed_of(order.acme_id), most, now=rt.now(), until=rt.now() + _DAY)
     return order, order.status
+
+
+def _failed_of(acme_id: str) -> str:
+    """The name under which an account's orders that failed before their time are counted: they make room for others."""
+    return f"failed-orders#{acme_id}"
 
 
 def _are_valid(found: Sequence[AcmeAuthorization], now: datetime) -> bool:
@@ -219,6 +228,9 @@ def _check_limits(visit: Visit, binding: AcmeBinding | None) -> None:
     most = int(rt.settings.acme_pending_orders)
     if rt.store.count_pending_acme_orders(account.acme_id, most=most) >= most:
         text = f"The account has {most} pending orders: finish them, or wait until they expire."
+        raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
+    if rt.store.is_counted(_failed_of(account.acme_id), most, now=rt.now()):
+        text = f"{most} orders of the account have failed within a day."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
     if binding is None or not binding.orders_a_day:
         return

@@ -10,11 +10,10 @@ Source: RFC 8555 sections 6 and 7.
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from chalicelib import errors, logs, rates
+from chalicelib import errors, logs, rates, recording
 from chalicelib.access import token_key
 from chalicelib.acme import (
     accounts,
@@ -24,6 +23,7 @@ from chalicelib.acme import (
     jws,
     nonces,
     orders,
+    places,
     renewal_info,
 )
 from chalicelib.acme.problems import AcmeProblem, not_found
@@ -45,18 +45,17 @@ if TYPE_CHECKING:
 # How a request proves who sends it: not at all, by the key in it, by the account that it names, or by either.
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
-MOST_AT_ONCE = 8  # requests of an account that a process works on
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
+_DENIALS = frozenset({"externalAccountRequired", "rejectedIdentifier", "unauthorized"})
 _MOST_ID = 200  # characters; longer than any id, and short enough for a key of the table
-_TURN = threading.Lock()
-_working: dict[str, int] = {}
 
 
 class Resource(NamedTuple):
-    """A resource: how its requests prove who sends them, what answers, and whether GET may ask for it."""
+    """A resource: how its requests prove who sends them, what answers, and what the record of a refusal names."""
 
     proof: Proof
     answer: Callable[[Visit], Answer]
+    act: str = ""
 
 
 def _directory(visit: Visit) -> Answer:
@@ -91,18 +90,18 @@ RESOURCES = {
     "new-nonce": Resource("none", _new_nonce),
     "renewal-info/*": Resource("none", renewal_info.show),
     "new-account": Resource("key", accounts.create),
-    "account/*": Resource("account", accounts.update),
-    "account/*/orders": Resource("account", orders.list_orders),
-    "key-change": Resource("account", accounts.change_key),
-    "new-order": Resource("account", orders.create),
-    "new-authz": Resource("account", authorizations.create),
+    "account/*": Resource("account", accounts.update, "UpdateAcmeAccount"),
+    "account/*/orders": Resource("account", orders.list_orders, "ListAcmeOrders"),
+    "key-change": Resource("account", accounts.change_key, "ChangeAcmeAccountKey"),
+    "new-order": Resource("account", orders.create, "CreateAcmeOrder"),
+    "new-authz": Resource("account", authorizations.create, "CreateAcmeAuthorization"),
     "order/*": Resource("account", orders.show),
-    "order/*/finalize": Resource("account", orders.finalize),
+    "order/*/finalize": Resource("account", orders.finalize, "IssueCertificate"),
     "authorization/*": Resource("account", authorizations.update),
-    "challenge/*/*": Resource("account", authorizations.respond),
+    "challenge/*/*": Resource("account", authorizations.respond, "ValidateAcmeChallenge"),
     "certificate/*": Resource("account", certificates.download),
     "certificate/*/*": Resource("account", certificates.download),
-    "revoke-cert": Resource("either", certificates.revoke),
+    "revoke-cert": Resource("either", certificates.revoke, "RevokeCertificate"),
 }
 _BY_LENGTH = {key: tuple(key.split("/")) for key in RESOURCES}
 
@@ -143,7 +142,7 @@ def _visit(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Visi
 
 
 def _resource_of(path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    for name, parts in _BY_LENGTH.items() if max(map(len, path), default=0) <= _MOST_ID else ():
+    for name, parts in _BY_LENGTH.items() if max(map(len, path), default=0) <= _MOST_ID and all(path) else ():
         if len(parts) == len(path) and all(part in {"*", given} for part, given in zip(parts, path, strict=True)):
             return name, tuple(given for part, given in zip(parts, path, strict=True) if part == "*")
     raise not_found("There is no such resource.")
@@ -162,14 +161,16 @@ def _answered(visit: Visit) -> Answer:
     if signed.jwk is not None:
         return _by_key(visit, resource, signed, until)
     account = _account(visit, resource, signed.kid or "")
-    with _at_work(visit.rt, account):
-        jws.verify(signed, account.jwk)
+    jws.verify(signed, account.jwk)  # first: what others sign takes nothing from the account
+    with places.REQUESTS.one(account.acme_id):
+        _take(visit.rt, account.acme_id)
         if account.status != "valid":  # RFC 8555 section 7.3.6
             raise AcmeProblem("unauthorized", f"The account is {account.status}.", status=401)
         _use(visit.rt, signed.nonce, until)
         if resource.proof == "none":
             visit.reads_only()
-        return resource.answer(visit._replace(account=account))
+        with _refusals_on_record(visit, resource, account):
+            return resource.answer(visit._replace(account=account))
 
 
 def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -> Answer:
@@ -177,8 +178,29 @@ def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -
         raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid', and no 'jwk'.")
     key = jws.public_key(signed.jwk)
     jws.verify(signed, key)
-    # The nonce is used where the request turns out to be entitled to something: a stranger's writes nothing.
-    return resource.answer(visit._replace(key=key, use_nonce=lambda: _use(visit.rt, signed.nonce, until)))
+
+    def use_nonce() -> None:
+        """Called once the request turns out to be entitled to something: a stranger's writes nothing."""
+        _take(visit.rt, jws.thumbprint(key))
+        _use(visit.rt, signed.nonce, until)
+
+    with _refusals_on_record(visit, resource, None):
+        return resource.answer(visit._replace(key=key, use_nonce=use_nonce))
+
+
+@contextmanager
+def _refusals_on_record(visit: Visit, resource: Resource, account: AcmeAccount | None) -> Iterator[None]:
+    """Record that an account asked for what it may not have, and count what strangers were refused."""
+    try:
+        yield
+    except AcmeProblem as problem:
+        if problem.type in _DENIALS and account is None:
+            recording.refused(visit.rt, problem.type, visit.request.source_ip)
+        elif problem.type in _DENIALS and account is not None and resource.act:
+            caller = visit.caller(account, visit.principal_of(account))
+            refusal = errors.AccessDeniedException(problem.detail)
+            recording.denied(visit.rt, caller, resource.act, [visit.directory.ca_arn], refusal)
+        raise
 
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
@@ -202,24 +224,11 @@ def _use(rt: Runtime, nonce: str, until: datetime) -> None:
         raise AcmeProblem("badNonce", "The nonce was used before; use the one of this answer.")
 
 
-@contextmanager
-def _at_work(rt: Runtime, account: AcmeAccount) -> Iterator[None]:
-    """Bound what an account keeps a process busy with, so that its flood does not slow others."""
-    key = account.acme_id
-    with _TURN:
-        is_free = _working.get(key, 0) < MOST_AT_ONCE
-        if is_free:
-            _working[key] = _working.get(key, 0) + 1
-    try:
-        if not is_free or not rates.take(rt.rate_tokens, ("acme", key), rate=RATE, most=BURST, now=rt.now()):
-            raise AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
-        yield
-    finally:
-        if is_free:
-            with _TURN:
-                _working[key] -= 1
-                if not _working[key]:
-                    del _working[key]
+def _take(rt: Runtime, who: str) -> None:
+    """Count a request of an account or a key; raises `AcmeProblem` if there are too many."""
+    key = rates.of_source(rt.rate_tokens, "acme", who, rate=RATE, most=BURST, now=rt.now())
+    if not rates.take(rt.rate_tokens, key, rate=RATE, most=BURST, now=rt.now()):
+        raise AcmeProblem("rateLimited", "The account sends too many requests.", headers={"Retry-After": "1"})
 
 
 def _refusal(error: errors.ApiError) -> Answer:

@@ -102,6 +102,7 @@ class AcmeClient:
     directory: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     kid: str = ""
+    source: str = ""  # its address
 
     def url(self, path: str) -> str:
         return f"{BASE}/acme/{self.directory}/{path}"
@@ -109,7 +110,7 @@ class AcmeClient:
     def send(self, method: str, url: str, body: bytes = b"", content_type: str = "application/jose+json") -> Got:
         path, _, query = url.removeprefix(BASE).partition("?")
         headers = (("host", HOST), ("content-type", content_type), ("content-length", str(len(body))))
-        request = WireRequest(method=method, path=path, query=query, headers=headers, body=body)
+        request = WireRequest(method=method, path=path, query=query, headers=headers, body=body, source_ip=self.source)
         answer = protocol.answer(self.rt, request, tuple(path.removeprefix("/acme/").split("/")))
         return Got(answer.status, dict(answer.headers), answer.body)
 

@@ -84,6 +84,7 @@ WORDS: dict[str, str] = {
     "RevokeAcmeAccount": "Revoke an ACME account",
     "CreateAcmeOrder": "Order a certificate by ACME",
     "ValidateAcmeChallenge": "Validate a name for ACME",
+    "CreateAcmeAuthorization": "Create an ACME authorization",
     "DeactivateAcmeAuthorization": "Deactivate an ACME authorization",
     "CreatePrincipal": "Create a principal",
     "DeletePrincipal": "Delete a principal",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.acme import orders, protocol, reconcile
+from chalicelib.acme import orders, places, protocol, reconcile
 from chalicelib.store.table_store import TableStore
 from tests.support.acme_calls import AcmeClient, made_binding
 from tests.support.counting_table import CountingTable
@@ -94,7 +94,7 @@ def test_account_keeps_a_bounded_number_of_requests_at_work(
     answers: list[int] = []
     threads = [
         threading.Thread(target=lambda: answers.append(busy.post(f"{busy.kid}/orders").status))
-        for _ in range(protocol.MOST_AT_ONCE)
+        for _ in range(places.MOST_REQUESTS)
     ]
     for thread in threads:
         thread.start()
@@ -106,7 +106,7 @@ def test_account_keeps_a_bounded_number_of_requests_at_work(
     release.set()
     for thread in threads:
         thread.join()
-    assert answers == [200] * protocol.MOST_AT_ONCE
+    assert answers == [200] * places.MOST_REQUESTS
     assert busy.post(busy.kid).status == 200
 
 
