@@ -168,7 +168,7 @@ def test_names_that_are_shown_are_harmless(browser: Browser, rt: Runtime, direct
     made = made_binding(rt, directory, "*.example.test", description=HOSTILE)
     client = AcmeClient(rt, "web")
     client.register(made)
-    for path in ("", "/binding", "/accounts", "/orders", "/clients", "/delete", "/replace"):
+    for path in ("", "/binding", "/accounts", "/orders", "/clients", "/delete", "/replace", "/update"):
         check_harmless(browser.get(f"/console/acme/directory{path}?name=web"))
     check_harmless(created(browser, acme_name=HOSTILE, acme_ca=HOSTILE, acme_profiles=HOSTILE))
     check_harmless(bound(browser, acme_names=HOSTILE, acme_principal=HOSTILE))
@@ -224,6 +224,7 @@ def test_every_change_is_on_record_in_words(browser: Browser, rt: Runtime, ca_ar
     created(browser, acme_name="web")  # refused
     bound(browser, acme_names="*.example.test", acme_preauthorized="yes")
     page = browser.get("/console/acme/directory?name=web")
+    button(browser, link(browser, page, "directory/update"), "directory/update", acme_disabled="yes")
     button(browser, link(browser, page, "binding/revoke"), "binding/revoke")
     second = arn_of(root(rt))
     button(browser, link(browser, page, "directory/replace"), "directory/replace", acme_ca=second)
@@ -233,16 +234,19 @@ def test_every_change_is_on_record_in_words(browser: Browser, rt: Runtime, ca_ar
         ("CreateAcmeDirectory", "allowed"),
         ("CreateAcmeDirectory", "failed"),
         ("CreateAcmeBinding", "allowed"),
+        ("UpdateAcmeDirectory", "allowed"),
         ("RevokeAcmeBinding", "allowed"),
         ("ReplaceAcmeAuthority", "allowed"),
         ("DeleteAcmeDirectory", "allowed"),
     ]
     shown = {"name": "web", "acme_names": "*.example.test", "acme_preauthorized": "yes", "acme_orders": "0"}
     assert found[2]["requestParameters"] == shown
+    assert found[3]["requestParameters"]["acme_disabled"] == "yes"
     activity = browser.get("/console/activity")
     for words in (
         "Create the ACME directory web",
         "Make an external account binding of the ACME directory web",
+        "Change the ACME directory web",
         "Replace the CA of the ACME directory web",
         "Delete the ACME directory web",
     ):
@@ -259,7 +263,7 @@ def test_nobody_but_the_administrator_opens_a_page_of_acme(rt: Runtime, director
     assert "console/acme" not in you.text
     token = you.form("sign-out")["fields"]
     rows = [page for page in table.PAGES if needs.of_page(page.method, page.path) == (needs.MANAGE_ACME,)]
-    assert len(rows) == 18
+    assert len(rows) == 20
     for page in rows:
         address = f"/console/{page.path}?name=web&account=0&order=0&kid=0"
         more = {"acme_name": "x", "acme_ca": directory.ca_arn, "acme_names": "a.test", "confirm_directory": "web"}
