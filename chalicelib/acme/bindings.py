@@ -41,8 +41,8 @@ def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
         AcmeError: a part is invalid.
     """
     directories.check_principal(rt, directory.owner, binding.principal or ADMINISTRATOR)
+    _check_profiles(directory, binding)
     made = _checked(
-        directory,
         replace(
             binding,
             account_id=directory.owner,
@@ -138,7 +138,9 @@ def change(
     """
     for _ in range(_ATTEMPTS):
         old = _found(rt, directory, name)
-        new = _checked(directory, changed(old))
+        new = _checked(changed(old))
+        if new.allowed_profiles != old.allowed_profiles:
+            _check_profiles(directory, new)
         if new.principal != old.principal:
             directories.check_principal(rt, directory.owner, new.principal)
         try:
@@ -184,12 +186,15 @@ def _found(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding:
     return binding
 
 
-def _checked(directory: AcmeDirectory, binding: AcmeBinding) -> AcmeBinding:
-    if not binding.names and not binding.role_arn:
-        raise AcmeError("names", "A binding names at least one name or pattern that its accounts may order.")
+def _check_profiles(directory: AcmeDirectory, binding: AcmeBinding) -> None:
     known = {profile.name for profile in directory.profiles}
     if unknown := [name for name in binding.allowed_profiles if name not in known]:
         raise AcmeError("profiles", f"The directory has no profile {unknown[0][:64]}.")
+
+
+def _checked(binding: AcmeBinding) -> AcmeBinding:
+    if not binding.names and not binding.role_arn:
+        raise AcmeError("names", "A binding names at least one name or pattern that its accounts may order.")
     if not 0 <= binding.orders_a_day <= MOST_ORDERS:
         raise AcmeError("orders_a_day", f"The number of orders in a day is 0 (any number) to {MOST_ORDERS}.")
     if not 0 <= binding.most_accounts <= MOST_ACCOUNTS:

@@ -6,7 +6,6 @@ import re
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from chalicelib import arn as arns
 from chalicelib import errors
@@ -32,6 +31,11 @@ MOST_FORMER = 20
 LONGEST_HOURS = 99_999 * 24
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+MOST_TERMS = 2000
+# What a header and a JSON document take as they are (RFC 3986 section 2).
+_TERMS = re.compile(
+    rf"(?=.{{,{MOST_TERMS}}}\Z)https?://(?:[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*", re.ASCII
+)
 _ATTEMPTS = 8
 SERVER = "EndEntityServerAuthCertificate"
 DEFAULT_PROFILES = (
@@ -76,23 +80,16 @@ def url(settings: Settings, name: str) -> str:
 
 
 def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
-    """Add a directory; its id, its times and, if there are none, its profiles are set here.
+    """Add a directory; its id and its times are set here, and so are its profiles and its principal if it has none.
 
     Raises:
         AcmeError: a part is invalid, or a directory has the name.
     """
-    ca = authority_of(rt, directory.owner, directory.ca_arn)
-    profiles = directory.profiles or _default_profiles(ca)
-    made = checked(
-        rt,
-        replace(
-            directory,
-            directory_id=directory.directory_id or new_id(),
-            profiles=profiles,
-            created_at=rt.now(),
-            changed_at=rt.now(),
-            principal=directory.principal or ADMINISTRATOR,
-        ),
+    made = replace(
+        _checked(rt, directory),
+        directory_id=directory.directory_id or new_id(),
+        created_at=rt.now(),
+        changed_at=rt.now(),
     )
     try:
         rt.store.put_entity(made)
@@ -104,12 +101,14 @@ def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
 def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirectory], AcmeDirectory]) -> AcmeDirectory:
     """Replace a directory by what `changed` returns for it, which may run several times.
 
+    Only what differs is checked: a directory whose CA or principal is gone can be disabled.
+
     Raises:
-        AcmeError: there is no such directory, or a part is invalid.
+        AcmeError: there is no such directory, a part is invalid, or a binding needs a profile that would be removed.
     """
     for _ in range(_ATTEMPTS):
         old = find(rt, account_id, name)
-        new = checked(rt, replace(changed(old), changed_at=rt.now()))
+        new = replace(_checked(rt, changed(old), old), changed_at=rt.now())
         try:
             return rt.store.update_entity(old, new)
         except ConflictError:
@@ -173,16 +172,43 @@ def new_id() -> str:
 # rules
 
 
-def checked(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
-    """Return a directory with its patterns normalized; raises `AcmeError` if a part is invalid."""
+def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None) -> AcmeDirectory:
+    """Return a directory with its patterns normalized, and the defaults for no profiles and no principal.
+
+    Raises:
+        AcmeError: a part that differs from the old directory is invalid.
+    """
+    profiles = given.profiles or _default_profiles(authority_of(rt, given.owner, given.ca_arn))
+    directory = replace(
+        given, profiles=profiles, principal=given.principal or ADMINISTRATOR, names=checked_names(given.names)
+    )
+    for part, check in _CHECKS.items():
+        if old is None or getattr(directory, part) != getattr(old, part):
+            check(rt, directory)
+    if old is not None:
+        _check_removed(rt, directory, {each.name for each in old.profiles} - {each.name for each in profiles})
+    return directory
+
+
+def _check_name(_: Runtime, directory: AcmeDirectory) -> None:
     if _NAME.fullmatch(directory.name) is None:
         raise AcmeError("name", "A name is 1 to 63 lower-case letters, digits and hyphens.")
-    authority_of(rt, directory.owner, directory.ca_arn)
-    _check_profiles(rt, directory)
-    check_principal(rt, directory.owner, directory.principal)
-    if directory.terms and urlsplit(directory.terms).scheme not in {"http", "https"}:
-        raise AcmeError("terms", "Terms of service are named by an http or https URL.")
-    return replace(directory, names=checked_names(directory.names))
+
+
+def _check_terms(_: Runtime, directory: AcmeDirectory) -> None:
+    if directory.terms and _TERMS.fullmatch(directory.terms) is None:
+        raise AcmeError(
+            "terms", f"Terms of service are named by an http or https URL of at most {MOST_TERMS} characters."
+        )
+
+
+def _check_removed(rt: Runtime, directory: AcmeDirectory, removed: set[str]) -> None:
+    """Raise `AcmeError` if a binding allows a removed profile: its accounts could not order by it any more."""
+    for binding in rt.store.list_entities(AcmeBinding, directory.owner) if removed else ():
+        named = sorted(removed.intersection(binding.allowed_profiles))
+        if binding.active and binding.directory_id == directory.directory_id and named:
+            reason = f"The external account binding {binding.name} allows the profile {named[0]}"
+            raise AcmeError("profiles", f"{reason}: revoke the binding, or keep the profile.")
 
 
 def authority_of(rt: Runtime, account_id: str, ca_arn: str) -> CertificateAuthority:
@@ -256,6 +282,16 @@ def objection_to(name: str) -> str:
 
 def _default_profiles(ca: CertificateAuthority) -> tuple[Profile, ...]:
     return DEFAULT_PROFILES[1:] if ca.usage_mode == "SHORT_LIVED_CERTIFICATE" else DEFAULT_PROFILES
+
+
+# By the field of a directory, what judges it.
+_CHECKS: dict[str, Callable[[Runtime, AcmeDirectory], object]] = {
+    "name": _check_name,
+    "ca_arn": lambda rt, directory: authority_of(rt, directory.owner, directory.ca_arn),
+    "profiles": _check_profiles,
+    "principal": lambda rt, directory: check_principal(rt, directory.owner, directory.principal),
+    "terms": _check_terms,
+}
 
 
 def as_api_error(error: AcmeError) -> errors.ApiError:

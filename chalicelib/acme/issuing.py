@@ -130,8 +130,10 @@ def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[st
     """
     profile = next((each for each in directory.profiles if each.name == order.profile), None)
     ca = rt.store.get_certificate_authority(directory.ca_arn, cached=True)
-    if profile is None or ca is None:
-        raise AcmeProblem("invalidProfile", "The profile or the certificate authority of the order is gone.")
+    if profile is None:
+        raise AcmeProblem("invalidProfile", f"The directory has no profile {order.profile} any more.")
+    if ca is None:
+        raise AcmeProblem("serverInternal", "The certificate authority of the directory is gone.", status=403)
     begins, ends = _validity(order, profile, ca)
     request: dict[str, Any] = {
         "CertificateAuthorityArn": directory.ca_arn,

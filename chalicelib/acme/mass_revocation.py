@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib import arn as arns
 from chalicelib import errors, logs
 from chalicelib.acme import issuing
 from chalicelib.acme_records import REQUESTED_BY
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.records import Certificate
     from chalicelib.runtime import Runtime
 
+MOST_ORDERS = 200  # of an account whose certificates are revoked while somebody waits
 _ACTOR = "owner"
 
 
@@ -39,17 +41,44 @@ def revoke_remaining(rt: Runtime, directory: AcmeDirectory) -> Done:
 
 
 def revoke_of_account(rt: Runtime, directory: AcmeDirectory, account: AcmeAccount, reason: str) -> Done:
-    """Revoke the valid certificates of an account; `reason` is as in RevokeCertificate."""
+    """Revoke the valid certificates of an account, which looks at every certificate of the CAs.
+
+    Args:
+        rt: the runtime.
+        directory: of the account.
+        account: the account.
+        reason: as in RevokeCertificate.
+    """
     found = _valid(rt, (directory.ca_arn, *directory.former), account.requested_by)
     return _revoke(rt, directory, (each for each in found if each.requested_by == account.requested_by), reason)
+
+
+def has_few_orders(rt: Runtime, account: AcmeAccount) -> bool:
+    """Return whether an account has so few orders on record that `revoke_ordered` is soon done."""
+    return len(rt.store.list_acme_orders(account.acme_id, limit=MOST_ORDERS + 1)) <= MOST_ORDERS
+
+
+def revoke_ordered(rt: Runtime, directory: AcmeDirectory, account: AcmeAccount, reason: str) -> Done:
+    """Revoke the valid certificates that the first `MOST_ORDERS` orders of an account name.
+
+    An order stays on record while its certificate is valid. One that died after its certificate was signed names none:
+    `revoke_of_account` finds that certificate, too.
+    """
+    orders = rt.store.list_acme_orders(account.acme_id, limit=MOST_ORDERS)
+    arns_of = (arns.parse_certificate_arn(each.certificate_arn) for each in orders if each.certificate_arn)
+    records = (find.at(rt, str(arn.ca)).store.get_certificate(str(arn.ca), arn.serial_number) for arn in arns_of)
+    return _revoke(rt, directory, (each for each in records if each and _is_valid(rt, each)), reason)
+
+
+def _is_valid(rt: Runtime, certificate: Certificate) -> bool:
+    return certificate.status == "ISSUED" and certificate.revoked_at is None and certificate.not_after > rt.now()
 
 
 def _valid(rt: Runtime, ca_arns: Iterable[str], requested_by: str) -> Iterator[Certificate]:
     """Yield the certificates of CAs that are neither revoked nor expired, and whose requester begins with a text."""
     for ca_arn in ca_arns:
         for each in find.at(rt, ca_arn).store.list_certificates(ca_arn):
-            is_valid = each.status == "ISSUED" and each.revoked_at is None and each.not_after > rt.now()
-            if is_valid and (each.requested_by or "").startswith(requested_by):
+            if _is_valid(rt, each) and (each.requested_by or "").startswith(requested_by):
                 yield each
 
 

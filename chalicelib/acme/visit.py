@@ -113,10 +113,13 @@ class Visit(NamedTuple):
         """Return the external account binding of the account; None if it was bound to none.
 
         Raises:
-            AcmeProblem: it is gone, revoked or expired.
+            AcmeProblem: it is gone, revoked or expired; or there is none, and the directory requires one by now.
         """
         name = self.owner.binding
         if not name:
+            if self.directory.binding_required:
+                text = "The directory requires an external account binding, and the account has none: create another."
+                raise AcmeProblem("unauthorized", text)
             return None
         found = bindings.named(self.rt, self.directory, name)
         if found is None or not bindings.lets_order(self.rt, found):

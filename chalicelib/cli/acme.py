@@ -1,4 +1,4 @@
-"""`signet acme`: ACME directories, external account bindings, accounts and orders."""
+"""`signet acme`: external account bindings, accounts and orders; `cli.acme_directories` has the directories."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 from chalicelib import runtime
 from chalicelib.acme import accounts as acme_accounts
-from chalicelib.acme import bindings, directories, mass_revocation, profile_text
+from chalicelib.acme import bindings, directories, mass_revocation
 from chalicelib.acme.certificates import REASONS
-from chalicelib.acme_records import AcmeBinding, AcmeDirectory
-from chalicelib.cli import accounts, authorities
+from chalicelib.acme_records import AcmeBinding
+from chalicelib.cli import accounts, acme_directories
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
 
 _LISTED = 1000
-_names = click.option(
-    "--names", "names", multiple=True, metavar="PATTERN", help="A name, *.NAME or a network; repeatable."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -34,138 +30,7 @@ def acme() -> None:
     """ACME (RFC 8555) in front of any CA: for certbot, lego, Caddy, cert-manager and others."""
 
 
-# directories
-
-
-@acme.group()
-def directory() -> None:
-    """Directories: an ACME server for a CA, with its profiles."""
-
-
-@directory.command("create")
-@click.argument("name")
-@authorities.option
-@click.option(
-    "--profile",
-    "profiles",
-    multiple=True,
-    metavar="[NAME=]TEMPLATE[:90d]",
-    help="A template or issuing preset, and the validity; repeatable, the first is the default.",
-)
-@click.option("--without-eab", is_flag=True, help="Accounts need no external account binding.")
-@_names
-@click.option("--principal", help="Whose policies hold for accounts without a binding.")
-@click.option("--terms", default="", metavar="URL", help="Terms of service that accounts must agree to.")
-@accounts.option
-@_json
-@recorded("CreateAcmeDirectory", "name", "ca_name", "profiles", "without_eab", "names", "principal")
-def create_directory(  # noqa: PLR0917  one for each option
-    name: str,
-    ca_name: str | None,
-    profiles: tuple[str, ...],
-    names: tuple[str, ...],
-    principal: str | None,
-    terms: str,
-    account_id: str | None,
-    *,
-    without_eab: bool,
-    as_json: bool,
-) -> None:
-    """Create a directory, and print its URL.
-
-    --names limits what accounts without a binding may have.
-    """
-    rt = runtime.from_env()
-    owner = accounts.account_of(rt, account_id)
-    ca = authorities.chosen(rt, owner, ca_name)
-    now = rt.now()
-    made = directories.create(
-        rt,
-        AcmeDirectory(
-            name=name,
-            owner=owner,
-            directory_id="",
-            ca_arn=ca.arn,
-            profiles=tuple(profile_text.parse(rt, owner, text) for text in profiles),
-            binding_required=not without_eab,
-            principal=principal or "",
-            names=names,
-            terms=terms,
-            created_at=now,
-            changed_at=now,
-        ),
-    )
-    url = directories.url(rt.settings, made.name)
-    click.echo(json.dumps({"name": made.name, "directory": url, "ca": made.ca_arn}) if as_json else url)
-
-
-@directory.command("list")
-@accounts.option
-def list_directories(account_id: str | None) -> None:
-    """Show the directories of an account."""
-    rt = runtime.from_env()
-    rows = [
-        (
-            each.name,
-            directories.url(rt.settings, each.name),
-            each.ca_arn,
-            ", ".join(profile.name for profile in each.profiles),
-            "required" if each.binding_required else "not required",
-        )
-        for each in directories.of_account(rt, accounts.account_of(rt, account_id))
-    ]
-    click.echo(table(("Name", "URL", "CA", "Profiles", "External account binding"), rows))
-
-
-@directory.command("replace-ca")
-@click.argument("name")
-@click.option("--ca", "ca_name", metavar="CA", required=True, help="ARN, id or name of the new CA.")
-@click.option(
-    "--compromised",
-    is_flag=True,
-    help="The former CA is compromised: clients are asked to renew at once, and what they replace is revoked.",
-)
-@accounts.option
-@recorded("ReplaceAcmeAuthority", "name", "ca_name", "compromised")
-def replace_ca(name: str, ca_name: str, account_id: str | None, *, compromised: bool) -> None:
-    """Issue from another CA from now on."""
-    rt = runtime.from_env()
-    owner = accounts.account_of(rt, account_id)
-    ca = authorities.named(rt, owner, ca_name)
-    changed = directories.replace_authority(rt, owner, name, ca.arn, is_compromised=compromised)
-    click.echo(f"{changed.name} issues from {changed.ca_arn}")
-
-
-@directory.command("revoke-former")
-@click.argument("name")
-@accounts.option
-@recorded("RevokeFormerAcmeCertificates", "name")
-def revoke_former(name: str, account_id: str | None) -> None:
-    """Revoke what the directory has had issued by its compromised CAs, and nobody has replaced.
-
-    Interrupted, it goes on when it is run again.
-    """
-    rt = runtime.from_env()
-    found = directories.find(rt, accounts.account_of(rt, account_id), name)
-    _tell(mass_revocation.revoke_remaining(rt, found))
-
-
-def _tell(done: mass_revocation.Done) -> None:
-    click.echo(f"revoked {done.revoked}, failed {done.failed}")
-    if done.failed:
-        raise click.ClickException("Some certificates could not be revoked, as the log says; run the command again.")
-
-
-@directory.command("delete")
-@click.argument("name")
-@accounts.option
-@recorded("DeleteAcmeDirectory", "name")
-def delete_directory(name: str, account_id: str | None) -> None:
-    """Delete a directory with its bindings; certificates stay valid."""
-    rt = runtime.from_env()
-    directories.delete(rt, accounts.account_of(rt, account_id), name)
-    click.echo(f"deleted {name}")
-
+acme.add_command(acme_directories.directory)
 
 # external account bindings
 
@@ -179,7 +44,7 @@ def eab() -> None:
 
 @eab.command("create")
 @_of_directory
-@_names
+@acme_directories.names_option
 @click.option("--preauthorized", is_flag=True, help="These names need no challenge.")
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Default: every profile; repeatable.")
 @click.option("--principal", help="Whose policies hold as well; default: the administrator.")
@@ -188,7 +53,7 @@ def eab() -> None:
 @click.option("--expires-in", type=accounts.Duration(), help="Such as 90d or 12h; default: never.")
 @click.option("--description", default="", help="For people.")
 @accounts.option
-@_json
+@acme_directories.json_option
 @recorded("CreateAcmeBinding", "name", "names", "preauthorized", "profiles", "principal", "orders_a_day")
 def create_eab(  # noqa: PLR0917  one for each option
     name: str,
@@ -321,7 +186,7 @@ def revoke_account(acme_id: str, name: str, reason: str, account_id: str | None,
     revoked = acme_accounts.revoke(rt, found, acme_id)
     click.echo(f"revoked {acme_id}")
     if certificates:
-        _tell(mass_revocation.revoke_of_account(rt, found, revoked, reason))
+        acme_directories.tell(mass_revocation.revoke_of_account(rt, found, revoked, reason))
 
 
 @acme.group()

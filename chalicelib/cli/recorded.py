@@ -28,7 +28,8 @@ def recorded(name: str, *shown: str) -> Callable[[Callable[..., None]], Callable
         def run(**options: Any) -> None:
             rt = runtime.from_env()
             account_id = accounts.account_of(rt, options.get("account_id"))
-            values = {option: _shown(options[option]) for option in shown if options.get(option)}
+            given = (option for option in shown if options.get(option) or options.get(option) == "")
+            values = {option: _shown(options[option]) for option in given}
             code: SystemExit | None = None
             with recording_it(rt, name, account_id, values):
                 try:

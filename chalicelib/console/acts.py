@@ -44,13 +44,25 @@ ACTS = {
     "calendar/feeds": Act("CreateCalendarFeed", ("feed_description",)),
     "calendar/feeds/revoke": Act("DeleteCalendarFeed", ("feed",)),
     "acme/create": Act("CreateAcmeDirectory", ("acme_name", "acme_ca", "acme_profiles", "acme_open", "acme_names")),
+    "acme/directory/update": Act(
+        "UpdateAcmeDirectory",
+        (
+            "name",
+            "acme_profiles",
+            "acme_terms",
+            "acme_disabled",
+            "acme_open",
+            "acme_names",
+            "acme_principal",
+        ),
+    ),
     "acme/directory/replace": Act("ReplaceAcmeAuthority", ("name", "acme_ca", "acme_compromised")),
     "acme/directory/delete": Act("DeleteAcmeDirectory", ("name",)),
     "acme/directory/binding": Act(
         "CreateAcmeBinding", ("name", "acme_names", "acme_preauthorized", "acme_principal", "acme_orders")
     ),
     "acme/directory/binding/revoke": Act("RevokeAcmeBinding", ("name", "kid")),
-    "acme/directory/account/revoke": Act("RevokeAcmeAccount", ("name", "account")),
+    "acme/directory/account/revoke": Act("RevokeAcmeAccount", ("name", "account", "acme_certificates")),
     "principals/create": Act("CreatePrincipal", ("principal_name", "preset")),
     "principal/policy": Act("PutPrincipalPolicy", ("name", "policy_name")),
     "principal/policy/remove": Act("DeletePrincipalPolicy", ("name", "policy")),

@@ -237,6 +237,8 @@ FIELDS: dict[str, Field] = {
     ),
     "acme_terms": _acme("Terms of service", "A URL that accounts must agree to, or empty.", "acme#a-first-certificate"),
     "acme_open": _acme("Accounts need no external account binding"),
+    "acme_disabled": _acme("The directory is disabled"),
+    "acme_certificates": _acme("Revoke its valid certificates, too", "", "acme#revocation-and-renewal"),
     "acme_names": _acme(
         "Allowed names", "One on a line: www.example.com, *.example.com (every name below), 10.0.0.0/8."
     ),

@@ -122,6 +122,8 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "acme/create", acme.create),
     Page("GET", "acme/directory", acme.show),
     Page("GET", "acme/directory/clients", acme.show_clients),
+    Page("GET", "acme/directory/update", acme.update_form),
+    Page("POST", "acme/directory/update", acme.update),
     Page("GET", "acme/directory/replace", acme.replace_form),
     Page("POST", "acme/directory/replace", acme.replace_authority),
     Page("GET", "acme/directory/delete", acme.confirm_deletion, fresh=True),

@@ -153,7 +153,7 @@ def _shown(rt: Runtime, directory: AcmeDirectory) -> shapes.AcmeEndpointSummary:
         "UpdatedAt": directory.changed_at,
     }
     if not directory.active:
-        shown["FailureReason"] = "The directory is not active."
+        shown["FailureReason"] = "The directory is disabled."
     if directory.certificate_tags:
         shown["CertificateTags"] = tags.shown(directory.certificate_tags)
     return shown

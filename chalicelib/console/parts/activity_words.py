@@ -73,6 +73,7 @@ WORDS: dict[str, str] = {
     "SwitchAccessKey": "Activate or deactivate an access key",
     # principals, roles and what they sign in with
     "CreateAcmeDirectory": "Create an ACME directory",
+    "UpdateAcmeDirectory": "Change an ACME directory",
     "ReplaceAcmeAuthority": "Let an ACME directory issue from another CA",
     "RevokeFormerAcmeCertificates": "Revoke what the compromised CAs of an ACME directory issued",
     "DeleteAcmeDirectory": "Delete an ACME directory",
@@ -226,6 +227,7 @@ _SAYING: dict[str, Callable[[Values, Values], str]] = {
     "AssumeRole": _named("Assume the role", "roleArn"),
     "AssumeRoleWithWebIdentity": _named("With an OIDC token, assume the role", "roleArn"),
     "CreateAcmeDirectory": _named("Create the ACME directory", "acme_name", "name"),
+    "UpdateAcmeDirectory": _named("Change the ACME directory", "name"),
     "ReplaceAcmeAuthority": _named("Replace the CA of the ACME directory", "name"),
     "RevokeFormerAcmeCertificates": _named("Revoke what compromised CAs issued for the ACME directory", "name"),
     "DeleteAcmeDirectory": _named("Delete the ACME directory", "name"),

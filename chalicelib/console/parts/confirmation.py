@@ -22,6 +22,8 @@ class Question:
         fields: what the form sends.
         button: the label of the button that does it.
         back: the path of the page that Cancel leads to.
+        choice: the name of a box that may be ticked; empty for none.
+        command: that does more than the form, to be copied; empty for none.
     """
 
     heading: str
@@ -30,3 +32,5 @@ class Question:
     button: str
     back: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    choice: str = ""
+    command: str = ""

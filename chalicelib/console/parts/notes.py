@@ -48,10 +48,13 @@ NOTES = {
     "key_deleted": "The access key is deleted.",
     "directory_created": "The ACME directory is created. Give a client an external account binding.",
     "directory_open": "The ACME directory is created.",
+    "directory_changed": "The ACME directory is changed.",
     "directory_deleted": "The ACME directory and its bindings are deleted.",
     "authority_replaced": "The directory issues from this CA from now on.",
     "binding_revoked": "The binding is revoked: its accounts can order nothing more.",
     "account_revoked": "The account is revoked. Its certificates stay valid.",
+    "account_revoked_wholly": "The account and its certificates are revoked.",
+    "account_revoked_partly": "The account is revoked, but not all of its certificates: revoke the rest in their list.",
     "revoked_there": "The certificate is revoked.",
 }
 

@@ -5,6 +5,7 @@ The name of a directory is in the query of every address, as that of a principal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.acme import bindings, directories, profile_text
@@ -14,6 +15,7 @@ from chalicelib.console import render, severity
 from chalicelib.console.parts import access, acme, notes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from chalicelib.acme_records import AcmeBinding
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from chalicelib.console.web import Visit
 
 PAGE, BINDINGS = 50, 25
-_DAY_HOURS = 24
 # By the part of a directory that is wrong, the field of the form.
 _FIELDS = {
     "name": "acme_name",
@@ -52,53 +53,97 @@ def list_all(visit: Visit) -> WireResponse:
     )
 
 
-# a new directory
+# the form
 
 
 def create_form(visit: Visit) -> WireResponse:
     """The form; the CA is chosen already if there is one alone."""
-    return _create_page(visit, {})
-
-
-def _create_page(visit: Visit, problems: Problems) -> WireResponse:
     cas = access.authorities(visit)
-    return render.page(
-        visit,
-        "acme_create.html",
-        title="Create an ACME directory",
-        section=acme.SECTION,
-        status=422 if problems else 200,
-        authorities=cas,
-        typed=visit.form.fields or ({"acme_ca": cas[0].arn} if len(cas) == 1 else {}),
-        problems=problems,
-    )
+    return _form_page(visit, None, {"acme_ca": cas[0].arn} if len(cas) == 1 else {})
 
 
 def create(visit: Visit) -> WireResponse:
     """Create a directory."""
-    rt, owner, form = visit.rt, visit.caller.account_id, visit.form
-    is_open = bool(form.get("acme_open"))
-    lines = [line.strip() for line in form.get("acme_profiles").splitlines() if line.strip()]
+    rt, form = visit.rt, visit.form
+    directory = AcmeDirectory(
+        name=form.get("acme_name"),
+        owner=visit.caller.account_id,
+        directory_id="",
+        ca_arn=form.get("acme_ca"),
+        profiles=(),
+        created_at=rt.now(),
+        changed_at=rt.now(),
+    )
     try:
-        made = directories.create(
-            rt,
-            AcmeDirectory(
-                name=form.get("acme_name"),
-                owner=owner,
-                directory_id="",
-                ca_arn=form.get("acme_ca"),
-                profiles=tuple(profile_text.parse(rt, owner, line) for line in lines),
-                binding_required=not is_open,
-                principal=form.get("acme_principal"),
-                names=acme.patterns(form.get("acme_names")),
-                terms=form.get("acme_terms"),
-                created_at=rt.now(),
-                changed_at=rt.now(),
-            ),
-        )
+        made = directories.create(rt, _as_entered(visit, directory))
     except AcmeError as error:
-        return _create_page(visit, {_FIELDS[error.part]: str(error)})
-    return notes.done(visit, acme.address(made.name), "directory_open" if is_open else "directory_created")
+        return _form_page(visit, None, form.fields, {_FIELDS[error.part]: str(error)})
+    return notes.done(
+        visit, acme.address(made.name), "directory_created" if made.binding_required else "directory_open"
+    )
+
+
+def update_form(visit: Visit) -> WireResponse:
+    """The form, with what holds now."""
+    found = acme.directory(visit)
+    return _form_page(visit, found, _entries_of(found))
+
+
+def update(visit: Visit) -> WireResponse:
+    """Change a directory to what the form says; its name and its CA stay."""
+    found = acme.directory(visit)
+    try:
+        directories.change(visit.rt, found.owner, found.name, lambda old: _as_entered(visit, old))
+    except AcmeError as error:
+        field = "" if error.part in {"name", "ca"} else _FIELDS[error.part]  # the form has no such fields
+        return _form_page(visit, found, visit.form.fields, {field: str(error)})
+    return notes.done(visit, acme.address(found.name), "directory_changed")
+
+
+def _form_page(
+    visit: Visit, found: AcmeDirectory | None, typed: Mapping[str, str], problems: Problems | None = None
+) -> WireResponse:
+    """The form of a directory; None: of a new one."""
+    return render.page(
+        visit,
+        "acme_form.html",
+        title="Change the directory" if found else "Create an ACME directory",
+        section=acme.SECTION,
+        status=422 if problems else 200,
+        directory=found,
+        action=acme.address(found.name, "update") if found else "acme/create",
+        back=acme.address(found.name) if found else acme.SECTION,
+        authorities=[] if found else access.authorities(visit),
+        typed=typed,
+        problems=problems or {},
+    )
+
+
+def _as_entered(visit: Visit, directory: AcmeDirectory) -> AcmeDirectory:
+    """A directory with what the form says; raises `AcmeError` if a profile is malformed."""
+    form = visit.form
+    lines = (line.strip() for line in form.get("acme_profiles").splitlines())
+    return replace(
+        directory,
+        profiles=profile_text.parse_all(visit.rt, directory.owner, lines, directory.profiles),
+        binding_required=not form.get("acme_open"),
+        principal=form.get("acme_principal"),
+        names=acme.patterns(form.get("acme_names")),
+        terms=form.get("acme_terms"),
+        active=not form.get("acme_disabled"),
+    )
+
+
+def _entries_of(directory: AcmeDirectory) -> dict[str, str]:
+    """The entries of the form that describe a directory."""
+    return {
+        "acme_profiles": "\n".join(profile_text.written(each) for each in directory.profiles),
+        "acme_open": "" if directory.binding_required else "yes",
+        "acme_principal": directory.principal,
+        "acme_names": "\n".join(directory.names),
+        "acme_terms": directory.terms,
+        "acme_disabled": "" if directory.active else "yes",
+    }
 
 
 # a directory
@@ -117,18 +162,13 @@ def show(visit: Visit) -> WireResponse:
         url=acme.url(visit, found.name),
         ca=acme.authority(visit, found.ca_arn),
         compromised=[acme.authority(visit, arn) for arn in found.compromised],
-        profiles=[(each, _validity(each.hours)) for each in found.profiles],
+        profiles=[(each, profile_text.validity(each)) for each in found.profiles],
         bindings=[(each, _sign(each, visit.rt.now())) for each in page[:BINDINGS]],
         first=not after,
         following=acme.address(found.name, after=page[BINDINGS - 1].name) if len(page) > BINDINGS else "",
         address=lambda path="", **more: acme.address(found.name, path, **more),
         note=notes.take(visit),
     )
-
-
-def _validity(hours: int) -> str:
-    number, unit = (hours, "hour") if hours % _DAY_HOURS else (hours // _DAY_HOURS, "day")
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def _sign(binding: AcmeBinding, now: datetime) -> Sign:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from chalicelib.acme import accounts
+from chalicelib import errors
+from chalicelib.acme import accounts, mass_revocation
 from chalicelib.console import render, severity, web
 from chalicelib.console.parts import acme, notes
 from chalicelib.console.parts.confirmation import Question
@@ -45,8 +46,10 @@ def _certificates(account: AcmeAccount) -> str:
 
 
 def confirm_revocation(visit: Visit) -> WireResponse:
-    """Show what the revocation of an account stops, and ask for confirmation."""
+    """Show what the revocation of an account stops, and ask for confirmation and about its certificates."""
     found, account = _account(visit)
+    is_short = mass_revocation.has_few_orders(visit.rt, account)
+    command = f"signet acme account revoke {account.acme_id} --directory {found.name} --certificates"
     return acme.ask(
         visit,
         found.name,
@@ -54,23 +57,35 @@ def confirm_revocation(visit: Visit) -> WireResponse:
             heading=f"Revoke the account {account.acme_id}?",
             consequences=(
                 "The server refuses every request of the account: its client gets and revokes no certificate with it.",
-                "Certificates that were issued for it stay valid.",
+                "Certificates that were issued for it stay valid, unless you tick the box below."
+                if is_short
+                else "Certificates that were issued for it stay valid. It has many: this command revokes them, too.",
                 "You cannot restore it.",
             ),
             action=acme.address(found.name, "account/revoke", account=account.acme_id),
             button="Revoke",
             back=acme.address(found.name, "accounts"),
+            choice="acme_certificates" if is_short else "",
+            command="" if is_short else command,
         ),
     )
 
 
 def revoke_account(visit: Visit) -> WireResponse:
-    """Revoke an account."""
+    """Revoke an account, and what it has had issued if that is ticked and soon done."""
     found, account = _account(visit)
     back = acme.address(found.name, "accounts")
+    with_certificates = bool(visit.form.get("acme_certificates"))
+    if with_certificates and not mass_revocation.has_few_orders(visit.rt, account):
+        raise errors.ValidationException(
+            f"The account has more than {mass_revocation.MOST_ORDERS} orders: revoke it by the command."
+        )
     with acme.refused_in_words():
         accounts.revoke(visit.rt, found, account.acme_id)
-    return notes.done(visit, back, "account_revoked")
+    if not with_certificates:
+        return notes.done(visit, back, "account_revoked")
+    done = mass_revocation.revoke_ordered(visit.rt, found, account, "CESSATION_OF_OPERATION")
+    return notes.done(visit, back, "account_revoked_partly" if done.failed else "account_revoked_wholly")
 
 
 def _account(visit: Visit) -> tuple[AcmeDirectory, AcmeAccount]:

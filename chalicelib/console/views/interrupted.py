@@ -35,6 +35,7 @@ KEPT = frozenset(
         "cas/{ca_id}/sharing/policy",
         "cas/{ca_id}/tags",
         "acme/create",
+        "acme/directory/update",
         "acme/directory/binding",
         "principals/create",
         "principal/policy",

@@ -83,6 +83,7 @@ LOOKING = {
     *("principal policy get", "role policy get", "role trust get"),
     *("trust list", "trust root"),
     *(f"acme {each} list" for each in ("directory", "eab", "account", "order")),
+    "acme directory show",
 }
 
 # the command

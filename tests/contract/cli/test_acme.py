@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.acme import directories
 from chalicelib.acme.bindings import Made
 from chalicelib.acme_records import AcmeBinding
 from chalicelib.config import Settings
 from chalicelib.runtime import from_settings
+from tests.contract.audit.conftest import ends
 from tests.support import console_steps, documents
 from tests.support.acme_calls import AcmeClient
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
 
 pytestmark = pytest.mark.laptop
+SERVER = "EndEntityServerAuthCertificate"
 
 
 @pytest.fixture
@@ -99,6 +102,51 @@ def test_compromised_ca_is_replaced_and_what_remains_is_revoked(run: Run, home: 
     assert run("acme", "directory", "revoke-former", "web").output == "revoked 1, failed 0\n"
 
 
+def test_directory_is_shown_and_changed_by_what_is_given(run: Run, home: Runtime) -> None:
+    run("acme", "directory", "create", "web", "--ca", "Example issuing CA")
+    first, second = (
+        next(line for line in run(*words).output.splitlines() if line.startswith("CA: "))
+        for words in (
+            ("acme", "directory", "show", "web"),
+            ("acme", "directory", "update", "web", "--terms", "https://example.test/terms"),
+        )
+    )
+    assert first == second
+    ca_arn = first.removeprefix("CA: ")
+    found = directories.find(home, home.settings.account_id, "web")
+    assert (found.profiles, found.terms) == (directories.DEFAULT_PROFILES, "https://example.test/terms")
+    profiles = ("--profile", f"tlsserver={SERVER}:90d", "--profile", f"day={SERVER}:30h")
+    eab = ("--without-eab", "--names", "*.example.test", "--names", "10.0.0.0/8")
+    run("acme", "directory", "replace-ca", "web", "--ca", "Example issuing CA 2", "--compromised")
+    printed = run("acme", "directory", "update", "web", *profiles, *eab, "--disable").output
+    assert printed == run("acme", "directory", "show", "web").output
+    url, state, ca, *rest = printed.splitlines()
+    assert (url, state) == ("URL: http://127.0.0.1:8000/acme/web/directory", "State: disabled: it answers no request")
+    assert ca.startswith("CA: arn:aws:acm-pca:")
+    assert ca_arn not in ca
+    assert rest == [
+        f"Former CA: {ca_arn}, compromised",
+        f"Profile: tlsserver: {SERVER}, 90 days",
+        f"Profile: day: {SERVER}, 30 hours",
+        "External account binding: not required",
+        "Names without a binding: *.example.test, 10.0.0.0/8",
+        "Principal without a binding: administrator",
+        "Terms of service: https://example.test/terms",
+    ]
+    found = directories.find(home, home.settings.account_id, "web")
+    assert found.profiles[0].description == "TLS servers, 90 days"
+    empty = ("--profile", "", "--names", "", "--terms", "", "--principal", "")
+    printed = run("acme", "directory", "update", "web", "--require-eab", "--enable", *empty).output
+    assert "State: enabled\n" in printed
+    assert printed.endswith("External account binding: required\nTerms of service: none\n")
+    found = directories.find(home, home.settings.account_id, "web")
+    assert (found.names, [each.name for each in found.profiles]) == ((), ["tlsserver", "shortlived"])
+    recorded = [each["requestParameters"] for each in ends(home) if each["eventName"] == "UpdateAcmeDirectory"]
+    assert [each.get("state") for each in recorded] == [None, "disabled", "enabled"]
+    assert [each.get("eab") for each in recorded] == [None, "not required", "required"]
+    assert recorded[2]["terms"] == ""
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -106,6 +154,8 @@ def test_compromised_ca_is_replaced_and_what_remains_is_revoked(run: Run, home: 
         (("directory", "create", "web", "--ca", "Nobody"), "No CA of this home is called 'Nobody'."),
         (("directory", "create", "web", "--ca", "Example issuing CA", "--profile", "x=Nothing:9d"), "no template"),
         (("eab", "create", "--directory", "nothing", "--names", "a.test"), "There is no ACME directory nothing."),
+        (("directory", "update", "nothing", "--disable"), "There is no ACME directory nothing."),
+        (("directory", "show", "nothing"), "There is no ACME directory nothing."),
         (("account", "list", "--directory", "nothing"), "There is no ACME directory nothing."),
     ],
 )

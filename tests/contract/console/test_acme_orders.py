@@ -11,11 +11,13 @@ from urllib.parse import urljoin
 
 import pytest
 
-from chalicelib.acme import jws
+from chalicelib.acme import issuing, jws, mass_revocation
 from chalicelib.acme.problems import AcmeProblem
-from chalicelib.acme_records import AcmeAccount, AcmeAuthorization, AcmeChallenge, AcmeOrder, Identifier
+from chalicelib.acme_records import REQUESTED_BY, AcmeAccount, AcmeAuthorization, AcmeChallenge, AcmeOrder, Identifier
 from chalicelib.console.views import acme_orders
+from chalicelib.store import StoreError
 from chalicelib.store.codecs import micros
+from tests.contract.audit.conftest import ends
 from tests.support.acme_calls import AcmeClient, jwk, made_binding, made_directory
 from tests.support.challenge_responder import ChallengeResponder
 from tests.support.console_authority_steps import note
@@ -172,7 +174,7 @@ def test_account_is_revoked_after_a_question(
     (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
     assert (row["Account"], row["Status"]) == (f"{acme_id} binding {account.binding}", "● Valid")
     asked = followed(browser, page, "account/revoke?")
-    assert "Certificates that were issued for it stay valid." in asked.text
+    assert "Certificates that were issued for it stay valid, unless you tick the box below." in asked.text
     assert client.order("a.example.test").status == 201  # nothing was done by asking
     form = next(each for each in asked.forms if "account/revoke" in each["action"])
     done = browser.post(urljoin(asked.url, form["action"]), form["fields"])
@@ -183,6 +185,77 @@ def test_account_is_revoked_after_a_question(
     assert (refused.status, refused.kind) == (401, "unauthorized")
     (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
     assert account.status == "revoked"
+
+
+def account_revoked(browser: Browser, client: AcmeClient, **fields: str) -> tuple[Answer, Answer]:
+    """The question whether to revoke a client's account, and the answer to its form."""
+    asked = page_of(browser, "account/revoke", account=client.kid.rpartition("/")[2])
+    form = next(each for each in asked.forms if "account/revoke" in each["action"])
+    return asked, browser.post(urljoin(asked.url, form["action"]), form["fields"] | fields)
+
+
+def states(rt: Runtime, directory: AcmeDirectory) -> list[str]:
+    """Of the certificates that ACME clients have: the account's id, and whether they are revoked; sorted."""
+    return sorted(
+        f"{str(each.requested_by).partition('/')[2]} {'revoked' if each.revoked_at else 'valid'}"
+        for each in rt.store.list_certificates(directory.ca_arn)
+        if str(each.requested_by).startswith(REQUESTED_BY)
+    )
+
+
+def preauthorized(rt: Runtime, directory: AcmeDirectory, *names: str) -> AcmeClient:
+    """A client that has a certificate for each of these names."""
+    client = AcmeClient(rt, "web")
+    client.register(made_binding(rt, directory, preauthorized=True))
+    for name in names:
+        assert client.finalize(client.order(name)).body["status"] == "valid"
+    return client
+
+
+def test_account_is_revoked_with_its_certificates_if_that_is_ticked(
+    browser: Browser, rt: Runtime, directory: AcmeDirectory
+) -> None:
+    other = preauthorized(rt, directory, "z.example.test")
+    client = preauthorized(rt, directory, "a.example.test", "b.example.test")
+    client.order("c.example.test")  # has no certificate
+    ids = [each.kid.rpartition("/")[2] for each in (other, client)]
+    _, done = account_revoked(browser, client, acme_certificates="yes")
+    assert note(done) == "The account and its certificates are revoked."
+    assert states(rt, directory) == sorted([f"{ids[0]} valid", *[f"{ids[1]} revoked"] * 2])
+    (record,) = [each for each in ends(rt) if each["eventName"] == "RevokeAcmeAccount"]
+    assert record["requestParameters"]["acme_certificates"] == "yes"
+    _, again = account_revoked(browser, client, acme_certificates="yes")
+    assert note(again) == "The account and its certificates are revoked."
+
+
+def test_certificates_that_could_not_be_revoked_are_told(
+    browser: Browser, rt: Runtime, directory: AcmeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = preauthorized(rt, directory, "a.example.test")
+
+    def refuse(*_: object) -> None:
+        raise StoreError("It is full.")
+
+    monkeypatch.setattr(issuing, "revoke", refuse)
+    _, done = account_revoked(browser, client, acme_certificates="yes")
+    assert note(done).startswith("The account is revoked, but not all of its certificates")
+    assert [each.split()[1] for each in states(rt, directory)] == ["valid"]
+
+
+def test_account_with_many_orders_is_revoked_with_its_certificates_by_a_command(
+    browser: Browser, rt: Runtime, directory: AcmeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mass_revocation, "MOST_ORDERS", 1)
+    client = preauthorized(rt, directory, "a.example.test", "b.example.test")
+    acme_id = client.kid.rpartition("/")[2]
+    asked, refused = account_revoked(browser, client, acme_certificates="yes")
+    assert f"signet acme account revoke {acme_id} --directory web --certificates" in unescape(asked.text)
+    assert "acme_certificates" not in asked.text
+    assert (refused.status, "revoke it by the command" in refused.text) == (400, True)
+    (account,) = rt.store.list_acme_accounts(directory.directory_id, limit=2)
+    assert account.status == "valid"
+    _, done = account_revoked(browser, client)
+    assert note(done) == "The account is revoked. Its certificates stay valid."
 
 
 def filled(rt: Runtime, directory: AcmeDirectory, number: int) -> None:

@@ -84,7 +84,7 @@ def acme_paths(rt: Any, ca: str) -> list[str]:
     client = ordered(rt, arn_of(ca), "a.example.test")
     directory = directories.find(rt, "0" * 12, "web")
     account = rt.store.get_acme_account(directory.directory_id, client.kid.rpartition("/")[2])
-    pages_of = ("binding", "replace", "delete", "binding/revoke", "account/revoke")
+    pages_of = ("binding", "update", "replace", "delete", "binding/revoke", "account/revoke")
     query = f"name=web&kid={account.binding}&account={account.acme_id}"
     return ["acme/create", *(f"acme/directory/{path}?{query}" for path in pages_of)]
 

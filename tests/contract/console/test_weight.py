@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.laptop
 MOST_BYTES = 200_000
 CAS, NAMES = 150, 450
-ACME = ("/clients", "/binding", "/replace", "/delete", "/accounts", "/orders")
+ACME = ("/clients", "/binding", "/update", "/replace", "/delete", "/accounts", "/orders")
 TEMPLATE = "EndEntityServerAuthCertificate"
 COMPANY = {"Organization": "Example Corporation International", "OrganizationalUnit": "Infrastructure"}
 SHOWN = [row for row in table.PAGES if row.method == "GET" and not row.path.startswith(("static/", "link"))]
