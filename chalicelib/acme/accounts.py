@@ -94,7 +94,7 @@ def update(visit: Visit) -> Answer:
             account = visit.rt.store.get_acme_account(account.directory_id, account.acme_id) or account
             continue
         return _shown(visit, changed, 200)
-    raise AcmeProblem("serverInternal", "Other changes of the account are still running; try again.", status=503)
+    raise AcmeProblem("serverInternal", "Other changes to the account are still running; try again.", status=503)
 
 
 def change_key(visit: Visit) -> Answer:
@@ -106,7 +106,8 @@ def change_key(visit: Visit) -> Answer:
     holder = visit.rt.store.acme_account_with_key(account.directory_id, thumbprint)
     if holder is not None:
         where = {"Location": visit.url(f"account/{holder.acme_id}")}
-        raise AcmeProblem("malformed", "An account of this directory has the new key.", status=409, headers=where)
+        text = "An account of this directory already has the new key."
+        raise AcmeProblem("malformed", text, status=409, headers=where)
     with visit.recorded("ChangeAcmeAccountKey", account, _principal(visit, account)) as entry:
         shown = {"directory": account.directory, "account": account.acme_id, "thumbprint": thumbprint}
         entry.begin(shown, [visit.directory.ca_arn])
@@ -123,7 +124,7 @@ def _updated(visit: Visit, account: AcmeAccount, payload: dict[str, Any]) -> Acm
     if status == "deactivated":
         return replace(account, status="deactivated")
     if status != account.status:
-        raise AcmeProblem("malformed", "The status of an account can become 'deactivated' alone.")
+        raise AcmeProblem("malformed", "The status of an account can only become 'deactivated'.")
     contacts = _contacts(visit, payload) if "contact" in payload else account.contacts
     agreed = account.terms_agreed or _flag(payload, "termsOfServiceAgreed")
     return replace(account, contacts=contacts, terms_agreed=agreed)
@@ -163,7 +164,7 @@ def revoke(rt: Runtime, directory: AcmeDirectory, acme_id: str) -> AcmeAccount:
             return rt.store.update_acme_account(account, replace(account, status="revoked"))
         except ConflictError:
             continue
-    raise directories.AcmeError("account", "Other changes of the account are still running; try again.")
+    raise directories.AcmeError("account", "Other changes to the account are still running; try again.")
 
 
 # the parts of a request
@@ -189,7 +190,7 @@ def _contacts(visit: Visit, payload: dict[str, Any]) -> tuple[str, ...]:
         if len(address) > MOST_CONTACT or _ADDRESS.fullmatch(address) is None:
             raise AcmeProblem("invalidContact", "A contact must name one email address, and nothing else.")
     if visit.directory.contact_required and not given:
-        raise AcmeProblem("invalidContact", "This directory wants a contact.")
+        raise AcmeProblem("invalidContact", "This directory requires a contact.")
     return tuple(given)
 
 
@@ -198,7 +199,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
     given = payload.get("externalAccountBinding")
     if given is None:
         if visit.directory.binding_required:
-            raise AcmeProblem("externalAccountRequired", "This directory wants an external account binding.")
+            raise AcmeProblem("externalAccountRequired", "This directory requires an external account binding.")
         return None
 
     def mac_key(kid: str) -> bytes | None:

@@ -56,7 +56,7 @@ def update(visit: Visit) -> Answer:
     if payload is None:
         return _shown(visit, authorization, 200)
     if payload.get("status") != "deactivated":
-        raise AcmeProblem("malformed", "The status of an authorization can become 'deactivated' alone.")
+        raise AcmeProblem("malformed", "The status of an authorization can only become 'deactivated'.")
     for _ in range(_ATTEMPTS):
         if status_of(authorization, visit.rt.now()) not in {"pending", "valid", "deactivated"}:
             raise AcmeProblem("malformed", "Only a pending or valid authorization can be deactivated.")

@@ -145,7 +145,7 @@ def change(
             return rt.store.update_entity(old, new)
         except ConflictError:
             continue
-    raise AcmeError("kid", "Other changes of the binding are still running; try again.")
+    raise AcmeError("kid", "Other changes to the binding are still running; try again.")
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, name: str, *, keeps_accounts: bool = False) -> AcmeBinding:
@@ -186,14 +186,14 @@ def _found(rt: Runtime, directory: AcmeDirectory, name: str) -> AcmeBinding:
 
 def _checked(directory: AcmeDirectory, binding: AcmeBinding) -> AcmeBinding:
     if not binding.names and not binding.role_arn:
-        raise AcmeError("names", "A binding names at least one name or pattern that its accounts may order.")
+        raise AcmeError("names", "A binding needs at least one name or pattern that its accounts may order.")
     known = {profile.name for profile in directory.profiles}
     if unknown := [name for name in binding.allowed_profiles if name not in known]:
         raise AcmeError("profiles", f"The directory has no profile {unknown[0][:64]}.")
     if not 0 <= binding.orders_a_day <= MOST_ORDERS:
-        raise AcmeError("orders_a_day", f"The number of orders in a day is 0 (any number) to {MOST_ORDERS}.")
+        raise AcmeError("orders_a_day", f"The number of orders in a day must be 0 (any number) to {MOST_ORDERS}.")
     if not 0 <= binding.most_accounts <= MOST_ACCOUNTS:
-        raise AcmeError("accounts", f"The number of accounts is 0 (any number) to {MOST_ACCOUNTS}.")
+        raise AcmeError("accounts", f"The number of accounts must be 0 (any number) to {MOST_ACCOUNTS}.")
     return replace(binding, names=directories.checked_names(binding.names))
 
 

@@ -59,7 +59,7 @@ def _chains(visit: Visit, certificate: Certificate) -> list[tuple[bytes, ...]]:
     """
     ca = find.at(visit.rt, certificate.ca_arn).store.get_certificate_authority(certificate.ca_arn)
     if ca is None or ca.certificate_der is None:
-        raise not_found("The certificate authority is gone.")
+        raise not_found("The certificate authority no longer exists.")
     whole = (ca.certificate_der, *ca.chain_der)
     last = x509.load_der_x509_certificate(whole[-1])
     return [whole[:-1], whole] if len(whole) > 1 and last.subject == last.issuer else [whole]
@@ -93,7 +93,7 @@ def revoke(visit: Visit) -> Answer:
     actor = _entitled(visit, certificate, reason)
     visit.use_nonce()
     if certificate.revoked_at is not None:
-        raise AcmeProblem("alreadyRevoked", "The certificate is revoked already.")
+        raise AcmeProblem("alreadyRevoked", "The certificate is already revoked.")
     try:
         issuing.revoke(visit.rt, visit.directory, actor, certificate, REASONS[reason])
     except errors.RequestAlreadyProcessedException as error:
@@ -112,7 +112,7 @@ def _certificate(visit: Visit, encoded: bytes) -> Certificate:
         found = visit.rt.store.get_certificate(ca.arn, serial_number) if 0 < serial_number < 1 << 160 else None
         if found is not None and found.certificate_der == encoded:
             return found
-    raise not_found("The certificate is none of this directory.")
+    raise not_found("The certificate does not belong to this directory.")
 
 
 def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
@@ -121,13 +121,14 @@ def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
     if visit.key is not None:
         if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):
             return "key"
-        raise AcmeProblem("unauthorized", "The key that signed is not that of the certificate.")
+        raise AcmeProblem("unauthorized", "The key that signed the request is not the certificate's.")
     if certificate.requested_by == visit.owner.requested_by:
         return visit.owner.acme_id
     if not _is_authorized(visit, issued.identifiers_of(certificate)):
         raise AcmeProblem("unauthorized", "The account is not authorized for all names of the certificate.")
     if reason == _KEY_COMPROMISE:  # it bars the key from the account's CAs
-        raise AcmeProblem("unauthorized", "Only its account or its key can say that a key is compromised.")
+        text = "Only the certificate's account or its key can give the reason keyCompromise."
+        raise AcmeProblem("unauthorized", text)
     return visit.owner.acme_id
 
 

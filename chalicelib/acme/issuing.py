@@ -131,7 +131,7 @@ def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[st
     profile = next((each for each in directory.profiles if each.name == order.profile), None)
     ca = rt.store.get_certificate_authority(directory.ca_arn, cached=True)
     if profile is None or ca is None:
-        raise AcmeProblem("invalidProfile", "The profile or the certificate authority of the order is gone.")
+        raise AcmeProblem("invalidProfile", "The profile or the certificate authority of the order no longer exists.")
     begins, ends = _validity(order, profile, ca)
     request: dict[str, Any] = {
         "CertificateAuthorityArn": directory.ca_arn,

@@ -31,7 +31,7 @@ _MEMBERS = frozenset({"protected", "payload", "signature"})
 _OTHER_FORMS = frozenset({"header", "signatures"})  # unprotected, or of several signatures
 # They name another key than jwk and kid do, or change what is signed; no client of ACME uses them.
 _REFUSED = ("crit", "b64", "jku", "x5u", "x5c", "x5t", "x5t#S256")
-_WRONG_MAC = "The MAC of the externalAccountBinding is not that of a known key."
+_WRONG_MAC = "The externalAccountBinding has an unknown key identifier or a wrong MAC."
 
 
 class Signed(NamedTuple):
@@ -71,7 +71,7 @@ def parse(content_type: str, body: bytes) -> Signed:
         raise AcmeProblem("malformed", f"The body must have at most {MAX_BYTES} bytes.", status=413)
     signed = _read(_object("The body", body), "JWS", ALGORITHMS)
     if not signed.nonce:
-        raise AcmeProblem("badNonce", "The protected header must have a nonce; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The protected header must have a nonce; use the one in this answer.")
     if (signed.jwk is None) == (signed.kid is None):
         raise AcmeProblem("malformed", "The protected header must have either jwk or kid, not both.")
     return signed
@@ -148,7 +148,7 @@ def check_url(signed: Signed, url: str) -> None:
 def payload_object(signed: Signed) -> dict[str, Any]:
     """Read the payload of a request that is not a POST-as-GET."""
     if not signed.payload:
-        raise AcmeProblem("malformed", "The payload must be a JSON object, and is empty.")
+        raise AcmeProblem("malformed", "The payload must be a JSON object, but it is empty.")
     return _object("The payload", signed.payload)
 
 

@@ -39,10 +39,10 @@ def check(secret: bytes, nonce: str, now: datetime) -> datetime:
         content = b""
     body, mac = content[:-_MAC_BYTES], content[-_MAC_BYTES:]
     if len(body) != _TIME_BYTES + _RANDOM_BYTES or not hmac.compare_digest(mac, _mac(secret, body)):
-        raise AcmeProblem("badNonce", "The nonce is not one of this server.")
+        raise AcmeProblem("badNonce", "This server did not issue the nonce.")
     made_at = datetime.fromtimestamp(int.from_bytes(body[:_TIME_BYTES], "big"), UTC)
     if not made_at - SKEW <= now < made_at + LIFETIME:
-        raise AcmeProblem("badNonce", "The nonce has expired, or is from the future; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The nonce has expired, or is from the future; use the one in this answer.")
     return made_at + LIFETIME
 
 

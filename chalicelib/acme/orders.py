@@ -68,7 +68,7 @@ def create(visit: Visit) -> Answer:
             entry.begin(issuing.told(order), [visit.directory.ca_arn])
             rt.store.put_acme_order(order, fresh, replaced_order=replaced_order)
     except ConflictError as error:
-        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.") from error
+        raise AcmeProblem("alreadyReplaced", "Another order already replaces the certificate.") from error
     return _shown(visit, order, "ready" if _are_valid(found, rt.now()) else "pending", 201)
 
 
@@ -171,7 +171,7 @@ def _order_replacing(visit: Visit, replaces: str) -> AcmeOrder | None:
     """
     before = visit.rt.store.order_replacing(visit.directory.directory_id, replaces) if replaces else None
     if before is not None and _settled(visit.rt, before)[1] != "invalid":
-        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.")
+        raise AcmeProblem("alreadyReplaced", "Another order already replaces the certificate.")
     return before
 
 

@@ -136,7 +136,7 @@ def _visit(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Visi
     """Find the directory and the resource of a request."""
     directory = directories.named(rt, segments[0]) if segments else None
     if directory is None or not directory.active:
-        raise not_found("There is no ACME directory here.")
+        raise not_found("There is no such ACME directory.")
     name, ids = _resource_of(segments[1:])
     base = f"{base_url.base_url(request)}/acme/{directory.name}"
     return Visit(find.at(rt, directory.ca_arn), directory, request, base, "/".join(segments[1:]), name, ids)
@@ -154,7 +154,7 @@ def _answered(visit: Visit) -> Answer:
     if resource.proof == "none" and method != "POST":
         return resource.answer(visit)
     if method != "POST":
-        raise AcmeProblem("malformed", "This resource takes POST alone.", status=405, headers={"Allow": "POST"})
+        raise AcmeProblem("malformed", "This resource takes only POST.", status=405, headers={"Allow": "POST"})
     signed = jws.parse(visit.request.header("content-type") or "", visit.request.body)
     jws.check_url(signed, visit.own_url)
     until = nonces.check(_secret(visit.rt), signed.nonce, visit.rt.now())
@@ -174,7 +174,7 @@ def _answered(visit: Visit) -> Answer:
 
 def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -> Answer:
     if resource.proof not in {"key", "either"}:
-        raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid', and no 'jwk'.")
+        raise AcmeProblem("malformed", "This resource requires the account's URL as 'kid', and no 'jwk'.")
     key = jws.public_key(signed.jwk)
     jws.verify(signed, key)
     # The nonce is used where the request turns out to be entitled to something: a stranger's writes nothing.
@@ -183,12 +183,12 @@ def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     if resource.proof == "key":
-        raise AcmeProblem("malformed", "This resource wants the key as 'jwk', and no 'kid'.")
+        raise AcmeProblem("malformed", "This resource requires the key as 'jwk', and no 'kid'.")
     prefix = visit.url("account/")
     acme_id = kid.removeprefix(prefix) if kid.startswith(prefix) and len(kid) - len(prefix) <= _MOST_ID else ""
     account = visit.rt.store.get_acme_account(visit.directory.directory_id, acme_id) if acme_id else None
     if account is None:
-        raise AcmeProblem("accountDoesNotExist", "The 'kid' is the URL of no account of this directory.")
+        raise AcmeProblem("accountDoesNotExist", "The 'kid' is not the URL of an account of this directory.")
     return account
 
 
@@ -199,7 +199,7 @@ def _secret(rt: Runtime) -> bytes:
 
 def _use(rt: Runtime, nonce: str, until: datetime) -> None:
     if not rt.store.use_once(f"nonce#{nonce}", until=until):
-        raise AcmeProblem("badNonce", "The nonce was used before; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The nonce was used before; use the one in this answer.")
 
 
 @contextmanager

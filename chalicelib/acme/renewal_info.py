@@ -49,7 +49,7 @@ def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]
         raise AcmeProblem("malformed", "The member replaces must be the identifier of a certificate.")
     certificate = issued.certificate_of(visit.rt, visit.directory, given)
     if certificate is None or certificate.requested_by != visit.owner.requested_by:
-        raise AcmeProblem("malformed", "The certificate that the order replaces is none of this account.")
+        raise AcmeProblem("malformed", "The certificate that the order replaces does not belong to this account.")
     if not set(issued.identifiers_of(certificate)) & set(wanted):
         raise AcmeProblem("malformed", "The certificate that the order replaces has none of the order's identifiers.")
     return ari.certificate_id(*ari.parse_certificate_id(given))  # some clients spell it otherwise

@@ -71,14 +71,14 @@ class Visit(NamedTuple):
     def owner(self) -> AcmeAccount:
         """The account that has signed; the resource takes no other requests."""
         if self.account is None:
-            raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid'.")
+            raise AcmeProblem("malformed", "This resource requires the account's URL as 'kid'.")
         return self.account
 
     @property
     def holder(self) -> dict[str, str]:
         """The key that has signed; the resource takes no other requests."""
         if self.key is None:
-            raise AcmeProblem("malformed", "This resource wants the key as 'jwk'.")
+            raise AcmeProblem("malformed", "This resource requires the key as 'jwk'.")
         return self.key
 
     def payload(self) -> dict[str, Any] | None:
@@ -105,7 +105,7 @@ class Visit(NamedTuple):
     def reads_only(self) -> None:
         """Raise `AcmeProblem` if this is no POST-as-GET."""
         if self.signed is not None and self.signed.payload != b"":
-            raise AcmeProblem("malformed", "This resource takes POST-as-GET alone: the payload must be empty.")
+            raise AcmeProblem("malformed", "This resource takes only POST-as-GET: the payload must be empty.")
 
     # who acts
 

@@ -31,7 +31,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def acme() -> None:
-    """ACME (RFC 8555) in front of any CA: for certbot, lego, Caddy, cert-manager and others."""
+    """Issue from any CA by ACME (RFC 8555): for certbot, lego, Caddy, cert-manager and others."""
 
 
 # directories
@@ -39,7 +39,7 @@ def acme() -> None:
 
 @acme.group()
 def directory() -> None:
-    """Directories: an ACME server for a CA, with its profiles."""
+    """ACME servers, one for each CA and set of profiles."""
 
 
 @directory.command("create")
@@ -54,7 +54,9 @@ def directory() -> None:
 )
 @click.option("--without-eab", is_flag=True, help="Accounts need no external account binding.")
 @_names
-@click.option("--principal", help="Whose policies hold for accounts without a binding.")
+@click.option(
+    "--principal", metavar="NAME", help="Its policies apply to accounts without a binding; default: the administrator."
+)
 @click.option("--terms", default="", metavar="URL", help="Terms of service that accounts must agree to.")
 @accounts.option
 @_json
@@ -73,7 +75,7 @@ def create_directory(  # noqa: PLR0917  one for each option
 ) -> None:
     """Create a directory, and print its URL.
 
-    --names limits what accounts without a binding may have.
+    --names limits the names that accounts without a binding may order.
     """
     rt = runtime.from_env()
     owner = accounts.account_of(rt, account_id)
@@ -123,12 +125,12 @@ def list_directories(account_id: str | None) -> None:
 @click.option(
     "--compromised",
     is_flag=True,
-    help="The former CA is compromised: clients are asked to renew at once, and what they replace is revoked.",
+    help="The present CA is compromised: ask clients to renew at once, and revoke the certificates they replace.",
 )
 @accounts.option
 @recorded("ReplaceAcmeAuthority", "name", "ca_name", "compromised")
 def replace_ca(name: str, ca_name: str, account_id: str | None, *, compromised: bool) -> None:
-    """Issue from another CA from now on."""
+    """Let a directory issue from another CA from now on."""
     rt = runtime.from_env()
     owner = accounts.account_of(rt, account_id)
     ca = authorities.named(rt, owner, ca_name)
@@ -141,9 +143,9 @@ def replace_ca(name: str, ca_name: str, account_id: str | None, *, compromised: 
 @accounts.option
 @recorded("RevokeFormerAcmeCertificates", "name")
 def revoke_former(name: str, account_id: str | None) -> None:
-    """Revoke what the directory has had issued by its compromised CAs, and nobody has replaced.
+    """Revoke the certificates of a directory by its compromised CAs that no client has replaced.
 
-    Interrupted, it goes on when it is run again.
+    If it is interrupted, run it again: it continues.
     """
     rt = runtime.from_env()
     found = directories.find(rt, accounts.account_of(rt, account_id), name)
@@ -153,7 +155,7 @@ def revoke_former(name: str, account_id: str | None) -> None:
 def _tell(done: mass_revocation.Done) -> None:
     click.echo(f"revoked {done.revoked}, failed {done.failed}")
     if done.failed:
-        raise click.ClickException("Some certificates could not be revoked, as the log says; run the command again.")
+        raise click.ClickException("Some certificates could not be revoked: the log says why. Run the command again.")
 
 
 @directory.command("delete")
@@ -174,19 +176,21 @@ _of_directory = click.option("--directory", "name", required=True, metavar="NAME
 
 @acme.group()
 def eab() -> None:
-    """External account bindings: who may have an account, and which names it may order."""
+    """External account bindings: who may have an account, and which names the account may order."""
 
 
 @eab.command("create")
 @_of_directory
 @_names
-@click.option("--preauthorized", is_flag=True, help="These names need no challenge.")
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Default: every profile; repeatable.")
-@click.option("--principal", help="Whose policies hold as well; default: the administrator.")
-@click.option("--orders-a-day", type=int, default=0, help="Default: any number.")
-@click.option("--accounts", "most_accounts", type=int, default=1, help="How many it binds; 0: any number. Default: 1.")
-@click.option("--expires-in", type=accounts.Duration(), help="Such as 90d or 12h; default: never.")
-@click.option("--description", default="", help="For people.")
+@click.option("--preauthorized", is_flag=True, help="The names need no challenge.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", help="An allowed profile; repeatable. Default: every one."
+)
+@click.option("--principal", metavar="NAME", help="Its policies apply, too; default: the administrator.")
+@click.option("--orders-a-day", type=int, default=0, help="The most orders in a day; default: any number.")
+@click.option("--accounts", "most_accounts", type=int, default=1, help="The most accounts; 0: any number. Default: 1.")
+@click.option("--expires-in", type=accounts.Duration(), help="A duration such as 90d or 12h; default: never expires.")
+@click.option("--description", default="", help="A note for people.")
 @accounts.option
 @_json
 @recorded("CreateAcmeBinding", "name", "names", "preauthorized", "profiles", "principal", "orders_a_day")
@@ -204,7 +208,7 @@ def create_eab(  # noqa: PLR0917  one for each option
     preauthorized: bool,
     as_json: bool,
 ) -> None:
-    """Make a binding, and print its key identifier and its MAC key, which is never shown again."""
+    """Create a binding, and print its key identifier and its MAC key, which is never shown again."""
     rt = runtime.from_env()
     owner, now = accounts.account_of(rt, account_id), rt.now()
     found = directories.find(rt, owner, name)
@@ -268,7 +272,7 @@ def _state(rt: Runtime, binding: AcmeBinding) -> str:
 @accounts.option
 @recorded("RevokeAcmeBinding", "name", "kid")
 def revoke_eab(kid: str, name: str, account_id: str | None) -> None:
-    """Revoke a binding: it binds no account any more, and its accounts can order nothing."""
+    """Revoke a binding for good: it binds no more accounts, and its accounts order nothing more."""
     rt = runtime.from_env()
     bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
     click.echo(f"revoked {kid}")
@@ -334,7 +338,7 @@ def order() -> None:
 @click.option("--limit", type=click.IntRange(1, _LISTED), default=50, help="How many, newest first; default: 50.")
 @accounts.option
 def list_orders(name: str, limit: int, account_id: str | None) -> None:
-    """Show the last orders of a directory, and what validation saw."""
+    """Show the latest orders of a directory, with the steps of each validation."""
     rt = runtime.from_env()
     found = directories.find(rt, accounts.account_of(rt, account_id), name)
     for each in rt.store.last_acme_orders(found.directory_id, limit=limit):

@@ -114,7 +114,7 @@ class Acme(Base):
                 del before[:most]
             self.table.write(*before, *writes)
         except ConditionFailedError as error:
-            raise ConflictError("Another order replaces the certificate.") from error
+            raise ConflictError("Another order already replaces the certificate.") from error
 
     def get_acme_order(self, acme_id: str, order_id: str) -> AcmeOrder | None:
         item = self.table.get(Key(f"ACME-ORDER#{acme_id}", order_id))

@@ -83,7 +83,7 @@ def _records(name: str, kind: str, attempt: Attempt) -> Sequence[Any]:
     try:
         asked = dns.name.from_text(f"{name.removesuffix('.')}.")
     except (dns.exception.DNSException, UnicodeError):
-        raise ChallengeError("dns", f"{name} is no name of the DNS") from None
+        raise ChallengeError("dns", f"{name} is not a DNS name") from None
     for _ in range(_MOST_ALIASES + 1):
         response, server = _response(asked, kind, attempt)
         try:
@@ -122,7 +122,7 @@ def _response(name: dns.name.Name, kind: str, attempt: Attempt) -> tuple[dns.mes
             except dns.exception.Timeout:
                 reason = f"{server} did not answer in time"
             except (dns.exception.DNSException, EOFError):
-                reason = f"{server} gave no answer that can be read"
+                reason = f"{server} gave a malformed answer"
             except OSError as error:
                 reason = f"{server} {failure_of(error)}"
             else:
