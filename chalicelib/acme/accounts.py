@@ -119,7 +119,7 @@ def change_key(visit: Visit) -> Answer:
 
 
 def _updated(visit: Visit, account: AcmeAccount, payload: dict[str, Any]) -> AcmeAccount:
-    """Return an account with the members that a client may change; it may name others, which change nothing."""
+    """Return an account with a client's changes to the members that it may change; others are ignored."""
     status = payload.get("status", account.status)
     if status == "deactivated":
         return replace(account, status="deactivated")
@@ -145,7 +145,7 @@ def _shown(visit: Visit, account: AcmeAccount, status: int) -> Answer:
 
 
 def _principal(visit: Visit, account: AcmeAccount) -> str:
-    """The principal of an account, also when its binding has ended: for the audit record."""
+    """Return the principal of an account for the audit record, also after its binding has expired or was revoked."""
     binding = bindings.named(visit.rt, visit.directory, account.binding) if account.binding else None
     return binding.principal if binding else visit.directory.principal
 
@@ -214,7 +214,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
 
 
 def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
-    """Take a place of a binding for an account; a repetition for the same account takes the same one."""
+    """Take a place of a binding for an account; a repeated request for the same account takes the same place."""
 
     def bound(present: AcmeBinding) -> AcmeBinding:
         if not bindings.is_usable(visit.rt, present):
@@ -233,7 +233,7 @@ def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
 
 
 def _id_for(visit: Visit, thumbprint: str) -> str:
-    """The id of a new account: it follows from the key, so that a repeated request makes the same account."""
+    """Return the id of a new account: it follows from the key, so a repeated request creates the same account."""
     directory_id = visit.directory.directory_id
     for number in itertools.count():
         text = f"{directory_id}/{thumbprint}/{number}"

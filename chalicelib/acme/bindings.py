@@ -35,7 +35,7 @@ class Made:
 
 
 def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
-    """Make a binding with a random key; its name, its directory and its times are set here.
+    """Create a binding with a random MAC key; its name, its directory and its times are set here.
 
     Raises:
         AcmeError: a part is invalid.
@@ -111,7 +111,7 @@ def is_usable(rt: Runtime, binding: AcmeBinding) -> bool:
 
 
 def lets_order(rt: Runtime, binding: AcmeBinding) -> bool:
-    """Return whether the accounts of a binding may order: by a role's also when it has expired, as in AWS."""
+    """Return whether the accounts of a binding may order; for a role's binding also after it expires, as in AWS."""
     return binding.active and (bool(binding.role_arn) or not _is_expired(rt, binding))
 
 
@@ -120,7 +120,7 @@ def _is_expired(rt: Runtime, binding: AcmeBinding) -> bool:
 
 
 def grants(directory: AcmeDirectory, binding: AcmeBinding | None, identifier: Identifier) -> bool:
-    """Return whether accounts of a binding, or without one, may have an identifier."""
+    """Return whether accounts of a binding, or without one, may order an identifier."""
     if binding is None:
         return not directory.names or identifiers.allows(directory.names, identifier)
     if binding.names:
@@ -149,7 +149,7 @@ def change(
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, name: str, *, keeps_accounts: bool = False) -> AcmeBinding:
-    """Let a binding bind no account any more, and its accounts order nothing more, for good.
+    """Revoke a binding for good: it binds no more accounts, and its accounts order nothing more.
 
     Args:
         rt: the runtime.

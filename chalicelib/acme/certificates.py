@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.acme_records import Identifier
     from chalicelib.records import Certificate
 
-# RFC 5280 section 5.3.1: what a subscriber may say, as RevokeCertificate has it.
+# The reasons that a subscriber may give (RFC 5280 section 5.3.1), as RevokeCertificate names them.
 REASONS = {
     0: "UNSPECIFIED",
     1: "KEY_COMPROMISE",
@@ -53,7 +53,7 @@ def download(visit: Visit) -> Answer:
 
 
 def _chains(visit: Visit, certificate: Certificate) -> list[tuple[bytes, ...]]:
-    """Return the chains above a certificate: without the root, which clients must know, and with it.
+    """Return the chains above a certificate: without the root, which clients must trust, and with it.
 
     A CA that is a root itself is in both: some clients take no certificate without a chain.
     """
@@ -116,7 +116,7 @@ def _certificate(visit: Visit, encoded: bytes) -> Certificate:
 
 
 def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
-    """Return who revokes, if it may; raises `AcmeProblem` if it may not."""
+    """Return who revokes; raises `AcmeProblem` if the request has no right to."""
     parsed = x509.load_der_x509_certificate(certificate.certificate_der or b"")
     if visit.key is not None:
         if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):

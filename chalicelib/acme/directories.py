@@ -71,7 +71,7 @@ def find(rt: Runtime, account_id: str, name: str) -> AcmeDirectory:
 
 
 def url(settings: Settings, name: str) -> str:
-    """Return the URL of a directory, as programs of this machine reach it; by https if the home has a listener."""
+    """Return the URL of a directory for programs of this machine: https if the home has a TLS listener."""
     return f"{settings.tls_endpoint or settings.base_url}/acme/{name}/directory"
 
 

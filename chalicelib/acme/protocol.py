@@ -1,6 +1,6 @@
 """A client's request, from bytes to its resource and back: JWS, nonce, account, one table of resources, one exit.
 
-The order of the checks bounds what a stranger can make the server do: the form, the URL and the nonce's MAC cost
+The order of the checks bounds the work that an unknown client can cause: the form, the URL and the nonce's MAC cost
 microseconds; an unknown account ends the request before its signature is verified; the use of the nonce is recorded
 only for a signature of a known account.
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Runtime
 
-# How a request proves who sends it: not at all, by the key in it, by the account that it names, or by either.
+# How a request proves its sender: not at all, by the key in it, by the account that it names, or by either.
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
 MOST_AT_ONCE = 8  # requests of an account that a process works on
@@ -177,7 +177,7 @@ def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -
         raise AcmeProblem("malformed", "This resource requires the account's URL as 'kid', and no 'jwk'.")
     key = jws.public_key(signed.jwk)
     jws.verify(signed, key)
-    # The nonce is used where the request turns out to be entitled to something: a stranger's writes nothing.
+    # The nonce is used only once the request proves a right: an unknown client's request writes nothing.
     return resource.answer(visit._replace(key=key, use_nonce=lambda: _use(visit.rt, signed.nonce, until)))
 
 
@@ -204,7 +204,7 @@ def _use(rt: Runtime, nonce: str, until: datetime) -> None:
 
 @contextmanager
 def _at_work(rt: Runtime, account: AcmeAccount) -> Iterator[None]:
-    """Bound what an account keeps a process busy with, so that its flood does not slow others."""
+    """Bound the work of a process for one account, so that its flood does not slow others."""
     key = account.acme_id
     with _TURN:
         is_free = _working.get(key, 0) < MOST_AT_ONCE
@@ -232,7 +232,7 @@ def _refusal(error: errors.ApiError) -> Answer:
 
 
 def _response(rt: Runtime, visit: Visit | None, request: WireRequest, found: Answer) -> WireResponse:
-    """Add what every answer has: a fresh nonce, the directory's link, and that nobody caches it."""
+    """Add the headers of every answer: a fresh nonce, the link to the directory, and no caching."""
     headers = {"Cache-Control": "no-store", **found.headers}
     if visit is not None:
         links = (f'<{visit.url("directory")}>;rel="index"', headers.get("Link"), *found.links)

@@ -22,7 +22,7 @@ POLL_SOON_SECONDS = 3600
 
 
 def show(visit: Visit) -> Answer:
-    """Show in which time a certificate should be renewed."""
+    """Show the window in which a certificate should be renewed."""
     rt, directory = visit.rt, visit.directory
     certificate = issued.certificate_of(rt, directory, visit.ids[0])
     if certificate is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """The answer of a resource: a JSON object, bytes or nothing, and what its headers add."""
+    """The answer of a resource: a JSON object, bytes or nothing, and additional headers."""
 
     status: int
     body: dict[str, Any] | bytes | None = None
@@ -38,10 +38,10 @@ class Visit(NamedTuple):
         base: the URL of the directory, without its last segment.
         path: of the resource, below that.
         resource: its name in `protocol.RESOURCES`.
-        ids: what stands in the path for each "*".
+        ids: the segment of the path for each "*".
         signed: the JWS; None: the resource takes none.
-        account: that has signed; None: a key has, or nobody.
-        key: the JWK that has signed, if no account has.
+        account: the one that signed; None: a key signed, or nobody.
+        key: the JWK that signed, if no account did.
         use_nonce: records the use of the nonce, where a key has signed.
     """
 
@@ -113,7 +113,7 @@ class Visit(NamedTuple):
         """Return the external account binding of the account; None if it was bound to none.
 
         Raises:
-            AcmeProblem: it is gone, revoked or expired.
+            AcmeProblem: it was deleted or revoked, or has expired.
         """
         name = self.owner.binding
         if not name:

@@ -26,7 +26,7 @@ _DAY = 86_400
 
 
 class Acme(Base):
-    """What ACME clients create: each account's orders and authorizations in partitions of their own."""
+    """The records that ACME clients create; each account has partitions of its own for orders and authorizations."""
 
     def use_once(self, name: str, *, until: datetime) -> bool:
         try:
@@ -109,7 +109,7 @@ class Acme(Base):
         before = [each for authorization in authorizations for each in _authorization_writes(authorization)]
         most = self.table.MOST_WRITES
         try:
-            while len(before) + len(writes) > most:  # what is left without its order after a failure expires by itself
+            while len(before) + len(writes) > most:  # a failure leaves authorizations, which expire
                 self.table.write(*before[:most], durable=False)
                 del before[:most]
             self.table.write(*before, *writes)

@@ -43,7 +43,7 @@ def check(challenge: Challenge, attempt: Attempt) -> str:
     """Fetch the key authorization, and return what was seen.
 
     Raises:
-        ChallengeError: it is not there.
+        ChallengeError: the answer does not contain it.
     """
     host = f"[{challenge.value}]" if ":" in challenge.value else challenge.value
     port = attempt.vantage.http_port

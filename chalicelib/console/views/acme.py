@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE, BINDINGS = 50, 25
 _DAY_HOURS = 24
-# By the part of a directory that is wrong, the field of the form.
+# The field of the form for each part of a directory that can be wrong.
 _FIELDS = {
     "name": "acme_name",
     "ca": "acme_ca",
@@ -56,7 +56,7 @@ def list_all(visit: Visit) -> WireResponse:
 
 
 def create_form(visit: Visit) -> WireResponse:
-    """The form; the CA is chosen already if there is one alone."""
+    """Show the form; the CA is chosen already if there is only one."""
     return _create_page(visit, {})
 
 
