@@ -1,6 +1,6 @@
 """The records of ACME: directories, external account bindings, accounts, orders and authorizations.
 
-Frozen values alone; times are aware UTC datetimes. Source of the states: RFC 8555 section 7.1.6.
+All are frozen; times are aware UTC datetimes. Source of the states: RFC 8555 section 7.1.6.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 AccountStatus = Literal["valid", "deactivated", "revoked"]
-OrderStatus = Literal["pending", "processing", "valid", "invalid"]  # "ready" follows from the authorizations
+OrderStatus = Literal["pending", "processing", "valid", "invalid"]  # "ready" is derived from the authorizations
 AuthorizationStatus = Literal["pending", "valid", "invalid", "deactivated"]
 ChallengeStatus = Literal["pending", "valid", "invalid"]
 REQUESTED_BY = "acme:"  # begins the name of an ACME account where other requests have an access key

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are quick to make: `__init__` is compiled for each class, all else is shared.
+"""Frozen dataclasses that are quick to create: `__init__` is compiled for each class, all other methods are shared.
 
 The standard library compiles six methods, which takes half a millisecond of processor time for each class, and every
 start makes eighty. The classes are dataclasses: `replace`, `fields`, `asdict` and type checkers take them as such.

@@ -152,11 +152,9 @@ class SettingFields:
         "20",
         "failed validations of a name that an ACME account may have in an hour, 1 to 100000",
     )
-    acme_http_port: str = _setting(
-        "SIGNET_ACME_HTTP_PORT", "80", "port of http-01 challenges; another than 80 is for tests"
-    )
+    acme_http_port: str = _setting("SIGNET_ACME_HTTP_PORT", "80", "port of http-01 challenges; any other is for tests")
     acme_tls_port: str = _setting(
-        "SIGNET_ACME_TLS_PORT", "443", "port of tls-alpn-01 challenges; another than 443 is for tests"
+        "SIGNET_ACME_TLS_PORT", "443", "port of tls-alpn-01 challenges; any other is for tests"
     )
     acme_resolver: str = _setting(
         "SIGNET_ACME_RESOLVER",

@@ -105,7 +105,7 @@ def update(visit: Visit) -> Answer:
             account = visit.rt.store.get_acme_account(account.directory_id, account.acme_id) or account
             continue
         return _shown(visit, changed, 200)
-    raise AcmeProblem("serverInternal", "Other changes of the account are still running; try again.", status=503)
+    raise AcmeProblem("serverInternal", "Other changes to the account are still running; try again.", status=503)
 
 
 def change_key(visit: Visit) -> Answer:
@@ -129,12 +129,12 @@ def change_key(visit: Visit) -> Answer:
 
 
 def _updated(visit: Visit, account: AcmeAccount, payload: dict[str, Any]) -> AcmeAccount:
-    """Return an account with the members that a client may change; it may name others, which change nothing."""
+    """Return an account with a client's changes to the members that it may change; others are ignored."""
     status = payload.get("status", account.status)
     if status == "deactivated":
         return replace(account, status="deactivated")
     if status != account.status:
-        raise AcmeProblem("malformed", "The status of an account can become 'deactivated' alone.")
+        raise AcmeProblem("malformed", "The status of an account can only become 'deactivated'.")
     contacts = _contacts(visit, payload) if "contact" in payload else account.contacts
     agreed = account.terms_agreed or _flag(payload, "termsOfServiceAgreed")
     return replace(account, contacts=contacts, terms_agreed=agreed)
@@ -168,7 +168,7 @@ def revoke(rt: Runtime, directory: AcmeDirectory, acme_id: str) -> AcmeAccount:
             return rt.store.update_acme_account(account, replace(account, status="revoked"))
         except ConflictError:
             continue
-    raise directories.AcmeError("account", "Other changes of the account are still running; try again.")
+    raise directories.AcmeError("account", "Other changes to the account are still running; try again.")
 
 
 # the parts of a request
@@ -194,7 +194,7 @@ def _contacts(visit: Visit, payload: dict[str, Any]) -> tuple[str, ...]:
         if len(address) > MOST_CONTACT or _ADDRESS.fullmatch(address) is None:
             raise AcmeProblem("invalidContact", "A contact must name one email address, and nothing else.")
     if visit.directory.contact_required and not given:
-        raise AcmeProblem("invalidContact", "This directory wants a contact.")
+        raise AcmeProblem("invalidContact", "This directory requires a contact.")
     return tuple(given)
 
 
@@ -219,7 +219,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
 
 
 def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
-    """Take a place of a binding for an account; a repetition for the same account takes the same one."""
+    """Take a place of a binding for an account; a repeated request for the same account takes the same place."""
 
     def bound(present: AcmeBinding) -> AcmeBinding:
         if not bindings.is_usable(visit.rt, present):

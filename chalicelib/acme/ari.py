@@ -50,7 +50,7 @@ def parse_certificate_id(text: str) -> tuple[bytes, int]:
 def suggested_window(
     not_before: datetime, not_after: datetime, *, now: datetime, replaced_by_incident: bool
 ) -> tuple[datetime, datetime]:
-    """Return start and end of the time in which to renew a certificate.
+    """Return the start and the end of the window in which to renew a certificate.
 
     It is the first half of the last third of the validity, so that even the last moment leaves a sixth for retries.
     After an incident, such as a revocation or the compromise of the CA, it is in the past: renew now.

@@ -1,4 +1,4 @@
-"""Authorizations and challenges: who may have certificates for a name, and the proof.
+"""Authorizations and challenges: the right to certificates for a name, and its proof.
 
 A challenge is validated while its request waits, so nothing is left half done: an authorization is pending until a
 validation ends, and its end is one conditional write.
@@ -65,7 +65,7 @@ def update(visit: Visit) -> Answer:
     if payload is None:
         return _shown(visit, authorization, 200)
     if payload.get("status") != "deactivated":
-        raise AcmeProblem("malformed", "The status of an authorization can become 'deactivated' alone.")
+        raise AcmeProblem("malformed", "The status of an authorization can only become 'deactivated'.")
     for _ in range(_ATTEMPTS):
         if status_of(authorization, visit.rt.now()) not in {"pending", "valid", "deactivated"}:
             raise AcmeProblem("malformed", "Only a pending or valid authorization can be deactivated.")
@@ -212,7 +212,7 @@ def _new(
 def _usable(
     rt: Runtime, account: AcmeAccount, names: Sequence[tuple[Identifier, bool]]
 ) -> list[AcmeAuthorization | None]:
-    """Return the last authorization of an account for each name, where it is valid for a while or was just created."""
+    """Return the last authorization of an account for each name, if it stays valid for a while or was just created."""
     soon = rt.now() + PENDING_FOR / 2
     found = rt.store.acme_authorizations_for(account.acme_id, names)
     return [each if each and status_of(each, soon) == "valid" else None for each in found]
@@ -271,7 +271,7 @@ def _recorded(visit: Visit, name: str) -> AbstractContextManager[Entry]:
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:
-    """What the audit record has of an authorization."""
+    """Return the members of an authorization for the audit record."""
     name = f"{'*.' if authorization.wildcard else ''}{authorization.identifier.value}"
     return {"account": authorization.acme_id, "authorization": authorization.authorization_id, "identifier": name}
 

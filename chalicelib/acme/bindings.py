@@ -35,7 +35,7 @@ class Made:
 
 
 def create(rt: Runtime, directory: AcmeDirectory, binding: AcmeBinding) -> Made:
-    """Make a binding with a random key; its name, its directory and its times are set here.
+    """Create a binding with a random MAC key; its name, its directory and its times are set here.
 
     Raises:
         AcmeError: a part is invalid.
@@ -111,7 +111,7 @@ def is_usable(rt: Runtime, binding: AcmeBinding) -> bool:
 
 
 def lets_order(rt: Runtime, binding: AcmeBinding) -> bool:
-    """Return whether the accounts of a binding may order: by a role's also when it has expired, as in AWS."""
+    """Return whether the accounts of a binding may order; for a role's binding also after it expires, as in AWS."""
     return binding.active and (bool(binding.role_arn) or not _is_expired(rt, binding))
 
 
@@ -120,7 +120,7 @@ def _is_expired(rt: Runtime, binding: AcmeBinding) -> bool:
 
 
 def grants(directory: AcmeDirectory, binding: AcmeBinding | None, identifier: Identifier) -> bool:
-    """Return whether accounts of a binding, or without one, may have an identifier."""
+    """Return whether accounts of a binding, or without one, may order an identifier."""
     if binding is None:
         return not directory.names or identifiers.allows(directory.names, identifier)
     if binding.names:
@@ -147,11 +147,11 @@ def change(
             return rt.store.update_entity(old, new)
         except ConflictError:
             continue
-    raise AcmeError("kid", "Other changes of the binding are still running; try again.")
+    raise AcmeError("kid", "Other changes to the binding are still running; try again.")
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, name: str, *, keeps_accounts: bool = False) -> AcmeBinding:
-    """Let a binding bind no account any more, and its accounts order nothing more, for good.
+    """Revoke a binding for good: it binds no more accounts, and its accounts order nothing more.
 
     Args:
         rt: the runtime.
@@ -196,9 +196,9 @@ def _checked(binding: AcmeBinding) -> AcmeBinding:
     if not binding.names and not binding.role_arn:
         raise AcmeError("names", "A binding names at least one name or pattern that its accounts may order.")
     if not 0 <= binding.orders_a_day <= MOST_ORDERS:
-        raise AcmeError("orders_a_day", f"The number of orders in a day is 0 (any number) to {MOST_ORDERS}.")
+        raise AcmeError("orders_a_day", f"The number of orders in a day must be 0 (any number) to {MOST_ORDERS}.")
     if not 0 <= binding.most_accounts <= MOST_ACCOUNTS:
-        raise AcmeError("accounts", f"The number of accounts is 0 (any number) to {MOST_ACCOUNTS}.")
+        raise AcmeError("accounts", f"The number of accounts must be 0 (any number) to {MOST_ACCOUNTS}.")
     return replace(binding, names=directories.checked_names(binding.names))
 
 

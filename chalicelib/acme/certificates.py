@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.acme_records import Identifier
     from chalicelib.records import Certificate
 
-# RFC 5280 section 5.3.1: what a subscriber may say, as RevokeCertificate has it.
+# The reasons that a subscriber may give (RFC 5280 section 5.3.1), as RevokeCertificate names them.
 REASONS = {
     0: "UNSPECIFIED",
     1: "KEY_COMPROMISE",
@@ -53,13 +53,13 @@ def download(visit: Visit) -> Answer:
 
 
 def _chains(visit: Visit, certificate: Certificate) -> list[tuple[bytes, ...]]:
-    """Return the chains above a certificate: without the root, which clients must know, and with it.
+    """Return the chains above a certificate: without the root, which clients must trust, and with it.
 
     A CA that is a root itself is in both: some clients take no certificate without a chain.
     """
     ca = find.at(visit.rt, certificate.ca_arn).store.get_certificate_authority(certificate.ca_arn)
     if ca is None or ca.certificate_der is None:
-        raise not_found("The certificate authority is gone.")
+        raise not_found("The certificate authority no longer exists.")
     whole = (ca.certificate_der, *ca.chain_der)
     last = x509.load_der_x509_certificate(whole[-1])
     return [whole[:-1], whole] if len(whole) > 1 and last.subject == last.issuer else [whole]
@@ -93,7 +93,7 @@ def revoke(visit: Visit) -> Answer:
     actor = _entitled(visit, certificate, reason)
     visit.use_nonce()
     if certificate.revoked_at is not None:
-        raise AcmeProblem("alreadyRevoked", "The certificate is revoked already.")
+        raise AcmeProblem("alreadyRevoked", "The certificate is already revoked.")
     try:
         issuing.revoke(visit.rt, visit.directory, actor, certificate, REASONS[reason])
     except errors.RequestAlreadyProcessedException as error:
@@ -112,24 +112,25 @@ def _certificate(visit: Visit, encoded: bytes) -> Certificate:
         found = visit.rt.store.get_certificate(ca.arn, serial_number) if 0 < serial_number < 1 << 160 else None
         if found is not None and found.certificate_der == encoded:
             return found
-    raise not_found("The certificate is none of this directory.")
+    raise not_found("The certificate does not belong to this directory.")
 
 
 def _entitled(visit: Visit, certificate: Certificate, reason: int) -> str:
-    """Return who revokes, if it may; raises `AcmeProblem` if it may not."""
+    """Return who revokes; raises `AcmeProblem` if the request has no right to."""
     parsed = x509.load_der_x509_certificate(certificate.certificate_der or b"")
     if _is_of_ca(parsed):
         raise AcmeProblem("unauthorized", "ACME issues no certificates of CAs, and revokes none.")
     if visit.key is not None:
         if jws.key_sha256(visit.key) == keys.key_sha256(parsed.public_key()):
             return "key"
-        raise AcmeProblem("unauthorized", "The key that signed is not that of the certificate.")
+        raise AcmeProblem("unauthorized", "The key that signed the request is not the certificate's.")
     if certificate.requested_by == visit.owner.requested_by:
         return visit.owner.acme_id
     if not _is_authorized(visit, issued.identifiers_of(certificate)):
         raise AcmeProblem("unauthorized", "The account is not authorized for all names of the certificate.")
     if reason == _KEY_COMPROMISE:  # it bars the key from the account's CAs
-        raise AcmeProblem("unauthorized", "Only its account or its key can say that a key is compromised.")
+        text = "Only the certificate's account or its key can give the reason keyCompromise."
+        raise AcmeProblem("unauthorized", text)
     return visit.owner.acme_id
 
 

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 _OPTIONAL = re.compile(r"%(eab|root)\{(.*?)\}%", re.DOTALL)
 _VALUES = re.compile(r"\$?\b(DIRECTORY|KID|HMAC_KEY)\b")
-_PLAIN = re.compile(r"[A-Za-z0-9:/._\[\]-]*", re.ASCII)  # means nothing else in any syntax of the table
+_PLAIN = re.compile(r"[A-Za-z0-9:/._\[\]-]*", re.ASCII)  # needs no quotes in any syntax of the table
 
 
 class Client(NamedTuple):
     """What a client needs to get a certificate for `www.example.test`.
 
     Attributes:
-        title: of the client.
+        title: the client's name.
         note: one or two sentences beside the text.
         text: commands or configuration; `%eab{…}%` is for an external account binding, `%root{…}%` for a root that the
             client does not trust yet.

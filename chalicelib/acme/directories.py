@@ -75,7 +75,7 @@ def find(rt: Runtime, account_id: str, name: str) -> AcmeDirectory:
 
 
 def url(settings: Settings, name: str) -> str:
-    """Return the URL of a directory, as programs of this machine reach it; by https if the home has a listener."""
+    """Return the URL of a directory for programs of this machine: https if the home has a TLS listener."""
     return f"{settings.tls_endpoint or settings.base_url}/acme/{name}/directory"
 
 
@@ -113,7 +113,7 @@ def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirec
             return rt.store.update_entity(old, new)
         except ConflictError:
             continue
-    raise AcmeError("name", "Other changes of the directory are still running; try again.")
+    raise AcmeError("name", "Other changes to the directory are still running; try again.")
 
 
 def replace_authority(
@@ -126,18 +126,20 @@ def replace_authority(
         account_id: the owner.
         name: of the directory.
         ca_arn: of the new CA.
-        is_compromised: the CA until now is compromised: ARI asks clients to renew at once, and a certificate of it is
-            revoked as soon as an order replaces it.
+        is_compromised: the present CA is compromised: ARI asks clients to renew at once, and each of its certificates
+            is revoked as soon as an order replaces it.
 
     Raises:
-        AcmeError: there is no such directory or CA.
+        AcmeError: there is no such directory or CA, or the directory issues from this CA already.
     """
     authority_of(rt, account_id, ca_arn)
+    if find(rt, account_id, name).ca_arn == ca_arn:
+        raise AcmeError("ca", "The directory issues from this CA already: name another one.")
 
     def changed(directory: AcmeDirectory) -> AcmeDirectory:
         former = tuple(arn for arn in dict.fromkeys((directory.ca_arn, *directory.former)) if arn != ca_arn)
         if len(former) > MOST_FORMER:
-            raise AcmeError("ca", f"A directory has had at most {MOST_FORMER} other CAs: create another directory.")
+            raise AcmeError("ca", f"A directory has at most {MOST_FORMER} former CAs: create another directory.")
         bad = {*directory.compromised, *((directory.ca_arn,) if is_compromised else ())}
         return replace(directory, ca_arn=ca_arn, former=former, compromised=tuple(arn for arn in former if arn in bad))
 
@@ -272,11 +274,11 @@ def objection_to(name: str) -> str:
     """Say why ACME, whose challenges prove names alone, does not issue by a template; empty: it does."""
     template = TEMPLATES.get(name)
     if template is not None and template.is_ca:
-        return "ACME issues no certificates of CAs."
+        return "ACME issues no CA certificates."
     if template is not None and oids.OCSP_SIGNING in template.extended_key_usage:
-        return "ACME issues no certificates of OCSP responders, which speak for the CA."
+        return "ACME issues no certificates for OCSP responders, which sign for the CA."
     if template is not None and template.from_csr:
-        return "ACME validates names alone: a template that takes other extensions of the CSR is refused."
+        return "ACME validates only names: a template that copies other extensions from the CSR is refused."
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Identifiers of ACME: read from requests and CSRs, and held against what an external account may have.
+"""Identifiers of ACME: read from requests and CSRs, and compared with the patterns of a binding.
 
-A DNS name is in A-labels and small letters, with `*.` before it for a wildcard; an IP address in its canonical text.
+A DNS name is in A-labels and lower case, with `*.` before it for a wildcard; an IP address in its canonical text.
 
 Source: RFC 8555 sections 7.1.3, 7.1.4 and 7.4; RFC 8738 section 3; RFC 5890 section 2.3; RFC 5952.
 """
@@ -85,7 +85,7 @@ def _shown(value: Any) -> tuple[str, str] | None:
 
 
 def _dns_name(text: str) -> str:
-    """Bring a DNS name into its one spelling, or refuse it."""
+    """Return the only spelling of a DNS name, or refuse the name."""
     if len(text) > _MOST_TEXT:
         raise AcmeProblem("malformed", "A DNS name must have at most 253 characters.")
     if not text.isascii():
@@ -147,7 +147,7 @@ def _address(text: str) -> str:
 _READERS: dict[str, Callable[[str], str]] = {DNS: _dns_name, IP: _address}
 
 
-# what an external account may have
+# the patterns of a binding
 
 
 def check_pattern(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Issuing for an order: by IssueCertificate, with the order as its idempotency token; and what ends an order.
+"""Issuing for an order by IssueCertificate, with the order's id as idempotency token; and the end of an order.
 
 Source: RFC 8555 section 7.4.
 """
@@ -36,7 +36,7 @@ _MOST_ORDERS = 10_000  # of an account that are looked at for what a new certifi
 # Of a certificate by a compromised CA. CERTIFICATE_AUTHORITY_COMPROMISE is for certificates of CAs (RFC 5280 section
 # 5.3.1), and bars the key of the certificate: clients that keep their keys could not renew any more.
 COMPROMISED = "SUPERSEDED"
-# How a refusal of IssueCertificate is told to the client; the order becomes invalid, but for a bad CSR.
+# The problem for each refusal of IssueCertificate; the order becomes invalid, except for badCSR and rateLimited.
 _TYPES = {
     "AccessDeniedException": "unauthorized",
     "MalformedCSRException": "badCSR",
@@ -46,12 +46,12 @@ _TYPES = {
 
 
 def principal_of(directory: AcmeDirectory, binding: AcmeBinding | None) -> str:
-    """Return the principal whose policies decide what an account may have issued."""
+    """Return the principal whose policies decide on the certificates of an account."""
     return binding.principal if binding else directory.principal
 
 
 def told(order: AcmeOrder) -> dict[str, Any]:
-    """Return what the audit record has of an order."""
+    """Return the members of an order for the audit record."""
     names = ", ".join(each.value for each in order.identifiers[:20])
     return {"account": order.acme_id, "order": order.order_id, "names": names, "profile": order.profile}
 
@@ -88,7 +88,7 @@ def issue(
 def succeed(
     rt: Runtime, directory: AcmeDirectory, order: AcmeOrder, certificate_arn: str, *, not_after: datetime
 ) -> AcmeOrder:
-    """Record the certificate of a processing order, and revoke the one that it replaces, if that must be.
+    """Record the certificate of a processing order; revoke the one it replaces if that is from a compromised CA.
 
     The order stays on record as long as its certificate is valid.
     """
@@ -100,7 +100,7 @@ def succeed(
 def _refused(rt: Runtime, order: AcmeOrder, error: errors.ApiError | AcmeProblem) -> AcmeOrder:
     """Record that nothing was signed: the order is invalid; after a bad CSR or a full quota it is ready again."""
     if isinstance(error, errors.ApiError):
-        if error.status >= 500:  # nobody knows what happened: reconciliation looks
+        if error.status >= 500:  # the outcome is unknown: reconciliation finds it
             raise error
         kind = _TYPES.get(error.code, "serverInternal")
         headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
@@ -219,7 +219,7 @@ def _replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> Iterat
 
 
 def revoke(rt: Runtime, directory: AcmeDirectory, actor: str, certificate: Certificate, reason: str) -> None:
-    """Revoke a certificate for whoever has proved that it may be: no policy and no rate of AWS prevents it.
+    """Revoke a certificate after the requester has proved the right to it: no policy and no rate of AWS prevents it.
 
     Args:
         rt: the runtime.

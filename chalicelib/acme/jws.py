@@ -31,15 +31,15 @@ MEMBERS = ("payload", "protected", "signature")
 _OTHER_FORMS = frozenset({"header", "signatures"})  # unprotected, or of several signatures
 # They name another key than jwk and kid do, or change what is signed; no client of ACME uses them.
 _REFUSED = ("crit", "b64", "jku", "x5u", "x5c", "x5t", "x5t#S256")
-_WRONG_MAC = "The MAC of the externalAccountBinding is not that of a known key."
+_WRONG_MAC = "The externalAccountBinding has an unknown key identifier or a wrong MAC."
 
 
 class Signed(NamedTuple):
-    """A JWS whose form is right, and whose signature nobody has verified.
+    """A well-formed JWS whose signature is not yet verified.
 
     Attributes:
         payload: decoded; empty for POST-as-GET.
-        signing_input: what the signature is of.
+        signing_input: the bytes that the signature covers.
         jwk: the key as it was sent; `public_key` checks it. None: `kid` names the key.
         nonce: empty in nested JWS, which have none.
     """
@@ -71,7 +71,7 @@ def parse(content_type: str, body: bytes) -> Signed:
         raise AcmeProblem("malformed", f"The body must have at most {MAX_BYTES} bytes.", status=413)
     signed = _read(_object("The body", body), "JWS", ALGORITHMS)
     if not signed.nonce:
-        raise AcmeProblem("badNonce", "The protected header must have a nonce; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The protected header must have a nonce; use the one in this answer.")
     if (signed.jwk is None) == (signed.kid is None):
         raise AcmeProblem("malformed", "The protected header must have either jwk or kid, not both.")
     return signed
@@ -93,7 +93,7 @@ def decoded(what: str, text: Any) -> bytes:
 
 
 def _read(document: Any, what: str, algorithms: tuple[str, ...]) -> Signed:
-    """Read a flattened JWS of one protected header; which of jwk, kid and nonce it must have, the caller knows.
+    """Read a flattened JWS with one protected header; the caller checks which of jwk, kid and nonce it must have.
 
     Members that RFC 7515 does not define are ignored, as its section 7.2.1 wants.
     """
@@ -148,7 +148,7 @@ def check_url(signed: Signed, url: str) -> None:
 def payload_object(signed: Signed) -> dict[str, Any]:
     """Read the payload of a request that is not a POST-as-GET."""
     if not signed.payload:
-        raise AcmeProblem("malformed", "The payload must be a JSON object, and is empty.")
+        raise AcmeProblem("malformed", "The payload must be a JSON object, but it is empty.")
     return _object("The payload", signed.payload)
 
 
@@ -156,7 +156,7 @@ def payload_object(signed: Signed) -> dict[str, Any]:
 
 
 def public_key(jwk: Any) -> dict[str, str]:
-    """Check a public key at a bounded cost, and return the members that make it.
+    """Check a public key at a bounded cost, and return its required members.
 
     Raises:
         AcmeProblem: `badPublicKey`, with the rule.
@@ -177,7 +177,7 @@ def thumbprint(jwk: dict[str, str]) -> str:
 
 
 def thumbprint_of(key: PublicKeyTypes) -> str:
-    """Return the thumbprint that a public key would have as a JWK; empty for a key that no account can have."""
+    """Return the thumbprint that a public key has as a JWK; empty for a key that no account can have."""
     return jose.thumbprint_of(key)
 
 
@@ -240,13 +240,13 @@ def key_change(payload: dict[str, Any], *, url: str, account_url: str, account_k
 def external_account(
     binding: Any, *, url: str, account_key: dict[str, str], mac_key: Callable[[str], bytes | None]
 ) -> str:
-    """Verify the binding of a new account to an external one, and return its key id (RFC 8555 section 7.3.4).
+    """Verify the external account binding of a new account, and return its key identifier (RFC 8555 section 7.3.4).
 
     Args:
         binding: the member `externalAccountBinding`.
         url: of the outer JWS.
         account_key: the jwk of the outer JWS, checked.
-        mac_key: returns the MAC key of a key id; None for an unknown one, which is answered as a wrong MAC is.
+        mac_key: returns the MAC key of a key identifier; None if unknown, which is answered as a wrong MAC is.
 
     Raises:
         AcmeProblem: `malformed`; `unauthorized`: the MAC is wrong; `badSignatureAlgorithm`.

@@ -1,6 +1,6 @@
 """Revocation of many certificates at once: those of a compromised CA that nobody replaced, or those of an account.
 
-What is revoked already is left as it is, so an interrupted run goes on when it is repeated.
+Certificates that are already revoked stay as they are, so a repeated run continues an interrupted one.
 
 Source: RFC 5280 section 5.3.1.
 """
@@ -35,7 +35,7 @@ class Done(NamedTuple):
 
 
 def revoke_remaining(rt: Runtime, directory: AcmeDirectory) -> Done:
-    """Revoke what the compromised CAs of a directory have issued for it, and nobody has replaced."""
+    """Revoke the certificates of a directory by its compromised CAs that no client has replaced."""
     found = _valid(rt, directory.compromised, f"{REQUESTED_BY}{directory.name}/")
     return _revoke(rt, directory, found, issuing.COMPROMISED)
 

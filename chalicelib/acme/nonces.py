@@ -1,4 +1,4 @@
-"""Nonces that need no store until they are used: the time and random octets, authenticated with a key of the home.
+"""Nonces that need no store before they are used: the time and random octets, authenticated with a key of the home.
 
 Any process of the home makes and checks them, with the secret `access.token_key.derived(rt, "acme-nonce")`. Whoever
 accepts one records it until it expires, so that it counts once.
@@ -28,7 +28,7 @@ def make(secret: bytes, now: datetime) -> str:
 
 
 def check(secret: bytes, nonce: str, now: datetime) -> datetime:
-    """Return when a nonce expires, until when its use is to be recorded; its spelling is its only one.
+    """Return when a nonce expires; its use must be on record until then. A nonce has only one spelling.
 
     Raises:
         AcmeProblem: `badNonce`: it was not made with this secret, or not in the last hour.
@@ -39,10 +39,10 @@ def check(secret: bytes, nonce: str, now: datetime) -> datetime:
         content = b""
     body, mac = content[:-_MAC_BYTES], content[-_MAC_BYTES:]
     if len(body) != _TIME_BYTES + _RANDOM_BYTES or not hmac.compare_digest(mac, _mac(secret, body)):
-        raise AcmeProblem("badNonce", "The nonce is not one of this server.")
+        raise AcmeProblem("badNonce", "This server did not issue the nonce.")
     made_at = datetime.fromtimestamp(int.from_bytes(body[:_TIME_BYTES], "big"), UTC)
     if not made_at - SKEW <= now < made_at + LIFETIME:
-        raise AcmeProblem("badNonce", "The nonce has expired, or is from the future; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The nonce has expired, or is from the future; use the one in this answer.")
     return made_at + LIFETIME
 
 

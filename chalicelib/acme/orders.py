@@ -1,8 +1,8 @@
 """Orders: from names to a certificate.
 
 The store has an order as pending, processing, valid or invalid. A pending one is ready once all its authorizations are
-valid. Every step is one conditional write: of two that finalize an order, one issues; what dies while it issues is
-closed by `acme.reconcile`, which never issues.
+valid. Every step is one conditional write: of two requests that finalize an order, one issues. `acme.reconcile` closes
+what a crash left, and never issues.
 
 Source: RFC 8555 sections 7.1.3, 7.1.6 and 7.4; RFC 9773 section 5; draft-ietf-acme-profiles.
 """
@@ -68,7 +68,7 @@ def create(visit: Visit) -> Answer:
             entry.begin(issuing.told(order), [visit.directory.ca_arn])
             rt.store.put_acme_order(order, fresh, replaced_order=replaced_order)
     except ConflictError as error:
-        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.") from error
+        raise AcmeProblem("alreadyReplaced", "Another order already replaces the certificate.") from error
     return _shown(visit, order, "ready" if _are_valid(found, rt.now()) else "pending", 201)
 
 
@@ -117,7 +117,7 @@ def finalize(visit: Visit) -> Answer:
 
 
 def _settled(rt: Runtime, order: AcmeOrder) -> tuple[AcmeOrder, str]:
-    """Return an order and its status; one that can no longer become ready is recorded as invalid."""
+    """Return an order and its status; record an order that can no longer become ready as invalid."""
     if order.status != "pending":
         return order, order.status
     found = rt.store.get_acme_authorizations(order.acme_id, order.authorizations)
@@ -180,7 +180,7 @@ def _order_replacing(visit: Visit, replaces: str) -> AcmeOrder | None:
     """
     before = visit.rt.store.order_replacing(visit.directory.directory_id, replaces) if replaces else None
     if before is not None and _settled(visit.rt, before)[1] != "invalid":
-        raise AcmeProblem("alreadyReplaced", "Another order replaces the certificate.")
+        raise AcmeProblem("alreadyReplaced", "Another order already replaces the certificate.")
     return before
 
 

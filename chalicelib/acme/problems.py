@@ -1,4 +1,4 @@
-"""Problem documents: the only way in which the ACME server refuses.
+"""Problem documents: every refusal of the ACME server is one.
 
 Source: RFC 8555 section 6.7; RFC 9773 section 7.4; RFC 7807; draft-ietf-acme-profiles.
 """
@@ -83,7 +83,7 @@ class AcmeProblem(Exception):  # noqa: N818  RFC 7807's own word
         algorithms: Sequence[str] = (),
         status: int | None = None,
     ) -> None:
-        """Name the type; `status` stands for another one than the type's own."""
+        """Name the type; `status` overrides that of the type."""
         super().__init__(detail)
         self.type = type
         self.detail = detail

@@ -1,6 +1,6 @@
 """A client's request, from bytes to its resource and back: JWS, nonce, account, one table of resources, one exit.
 
-The order of the checks bounds what a stranger can make the server do: the form, the URL and the nonce's MAC cost
+The order of the checks bounds the work that an unknown client can cause: the form, the URL and the nonce's MAC cost
 microseconds; an unknown account ends the request before its signature is verified; the use of the nonce is recorded
 only for a signature of a known account.
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.runtime import Runtime
 
-# How a request proves who sends it: not at all, by the key in it, by the account that it names, or by either.
+# How a request proves its sender: not at all, by the key in it, by the account that it names, or by either.
 Proof = Literal["none", "key", "account", "either"]
 RATE, BURST = 20.0, 200.0  # requests of an account in a second, and at once, in a process
 _STATUS = {"ThrottlingException": "rateLimited", "AccessDeniedException": "unauthorized"}
@@ -135,7 +135,7 @@ def _visit(rt: Runtime, request: WireRequest, segments: tuple[str, ...]) -> Visi
     """Find the directory and the resource of a request."""
     directory = directories.named(rt, segments[0]) if segments else None
     if directory is None or not directory.active:
-        raise not_found("There is no ACME directory here.")
+        raise not_found("There is no such ACME directory.")
     name, ids = _resource_of(segments[1:])
     base = f"{base_url.base_url(request)}/acme/{directory.name}"
     return Visit(find.at(rt, directory.ca_arn), directory, request, base, "/".join(segments[1:]), name, ids)
@@ -153,7 +153,7 @@ def _answered(visit: Visit) -> Answer:
     if resource.proof == "none" and method != "POST":
         return resource.answer(visit)
     if method != "POST":
-        raise AcmeProblem("malformed", "This resource takes POST alone.", status=405, headers={"Allow": "POST"})
+        raise AcmeProblem("malformed", "This resource takes only POST.", status=405, headers={"Allow": "POST"})
     signed = jws.parse(visit.request.header("content-type") or "", visit.request.body)
     jws.check_url(signed, visit.own_url)
     until = nonces.check(_secret(visit.rt), signed.nonce, visit.rt.now())
@@ -175,7 +175,7 @@ def _answered(visit: Visit) -> Answer:
 
 def _by_key(visit: Visit, resource: Resource, signed: Signed, until: datetime) -> Answer:
     if resource.proof not in {"key", "either"}:
-        raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid', and no 'jwk'.")
+        raise AcmeProblem("malformed", "This resource requires the account's URL as 'kid', and no 'jwk'.")
     key = jws.public_key(signed.jwk)
     jws.verify(signed, key)
 
@@ -205,12 +205,12 @@ def _refusals_on_record(visit: Visit, resource: Resource, account: AcmeAccount |
 
 def _account(visit: Visit, resource: Resource, kid: str) -> AcmeAccount:
     if resource.proof == "key":
-        raise AcmeProblem("malformed", "This resource wants the key as 'jwk', and no 'kid'.")
+        raise AcmeProblem("malformed", "This resource requires the key as 'jwk', and no 'kid'.")
     prefix = visit.url("account/")
     acme_id = kid.removeprefix(prefix) if kid.startswith(prefix) and len(kid) - len(prefix) <= _MOST_ID else ""
     account = visit.rt.store.get_acme_account(visit.directory.directory_id, acme_id) if acme_id else None
     if account is None:
-        raise AcmeProblem("accountDoesNotExist", "The 'kid' is the URL of no account of this directory.")
+        raise AcmeProblem("accountDoesNotExist", "The 'kid' is not the URL of an account of this directory.")
     return account
 
 
@@ -221,7 +221,7 @@ def _secret(rt: Runtime) -> bytes:
 
 def _use(rt: Runtime, nonce: str, until: datetime) -> None:
     if not rt.store.use_once(f"nonce#{nonce}", until=until):
-        raise AcmeProblem("badNonce", "The nonce was used before; use the one of this answer.")
+        raise AcmeProblem("badNonce", "The nonce was used before; use the one in this answer.")
 
 
 def _take(rt: Runtime, who: str) -> None:
@@ -241,7 +241,7 @@ def _refusal(error: errors.ApiError) -> Answer:
 
 
 def _response(rt: Runtime, visit: Visit | None, request: WireRequest, found: Answer) -> WireResponse:
-    """Add what every answer has: a fresh nonce, the directory's link, and that nobody caches it."""
+    """Add the headers of every answer: a fresh nonce, the link to the directory, and no caching."""
     headers = {"Cache-Control": "no-store", **found.headers}
     if visit is not None:
         links = (f'<{visit.url("directory")}>;rel="index"', headers.get("Link"), *found.links)

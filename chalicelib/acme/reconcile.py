@@ -1,4 +1,4 @@
-"""What a schedule does for ACME: ends orders that died while they were processing, and removes what has expired."""
+"""Scheduled work for ACME: ends orders that a crash left processing, and removes expired records."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _expire_authorization(rt: Runtime, name: str) -> bool:
 
 
 def _forget_used(rt: Runtime) -> int:
-    """Remove what records that nonces and others were used, once these have expired; returns how many."""
+    """Remove the records of used nonces and of other single uses once they have expired; return how many."""
     forgotten = 0
     for _ in range(_USED_PAGES):
         names = list(rt.store.list_due("ACME-USED", now=rt.now(), limit=_LIMIT))

@@ -22,7 +22,7 @@ POLL_SOON_SECONDS = 3600
 
 
 def show(visit: Visit) -> Answer:
-    """Show in which time a certificate should be renewed."""
+    """Show the window in which a certificate should be renewed."""
     rt, directory = visit.rt, visit.directory
     certificate = issued.certificate_of(rt, directory, visit.ids[0])
     if certificate is None:
@@ -49,7 +49,7 @@ def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]
         raise AcmeProblem("malformed", "The member replaces must be the identifier of a certificate.")
     certificate = issued.certificate_of(visit.rt, visit.directory, given)
     if certificate is None or certificate.requested_by != visit.owner.requested_by:
-        raise AcmeProblem("malformed", "The certificate that the order replaces is none of this account.")
+        raise AcmeProblem("malformed", "The certificate that the order replaces does not belong to this account.")
     if not set(issued.identifiers_of(certificate)) & set(wanted):
         raise AcmeProblem("malformed", "The certificate that the order replaces has none of the order's identifiers.")
     return ari.certificate_id(*ari.parse_certificate_id(given))  # some clients spell it otherwise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """The answer of a resource: a JSON object, bytes or nothing, and what its headers add."""
+    """The answer of a resource: a JSON object, bytes or nothing, and additional headers."""
 
     status: int
     body: dict[str, Any] | bytes | None = None
@@ -38,10 +38,10 @@ class Visit(NamedTuple):
         base: the URL of the directory, without its last segment.
         path: of the resource, below that.
         resource: its name in `protocol.RESOURCES`.
-        ids: what stands in the path for each "*".
+        ids: the segment of the path for each "*".
         signed: the JWS; None: the resource takes none.
-        account: that has signed; None: a key has, or nobody.
-        key: the JWK that has signed, if no account has.
+        account: the one that signed; None: a key signed, or nobody.
+        key: the JWK that signed, if no account did.
         use_nonce: records the use of the nonce, where a key has signed.
     """
 
@@ -71,14 +71,14 @@ class Visit(NamedTuple):
     def owner(self) -> AcmeAccount:
         """The account that has signed; the resource takes no other requests."""
         if self.account is None:
-            raise AcmeProblem("malformed", "This resource wants the account's URL as 'kid'.")
+            raise AcmeProblem("malformed", "This resource requires the account's URL as 'kid'.")
         return self.account
 
     @property
     def holder(self) -> dict[str, str]:
         """The key that has signed; the resource takes no other requests."""
         if self.key is None:
-            raise AcmeProblem("malformed", "This resource wants the key as 'jwk'.")
+            raise AcmeProblem("malformed", "This resource requires the key as 'jwk'.")
         return self.key
 
     def payload(self) -> dict[str, Any] | None:
@@ -105,7 +105,7 @@ class Visit(NamedTuple):
     def reads_only(self) -> None:
         """Raise `AcmeProblem` if this is no POST-as-GET."""
         if self.signed is not None and self.signed.payload != b"":
-            raise AcmeProblem("malformed", "This resource takes POST-as-GET alone: the payload must be empty.")
+            raise AcmeProblem("malformed", "This resource takes only POST-as-GET: the payload must be empty.")
 
     # who acts
 

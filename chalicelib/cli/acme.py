@@ -27,7 +27,7 @@ _LISTED = 1000
 
 @click.group()
 def acme() -> None:
-    """ACME (RFC 8555) in front of any CA: for certbot, lego, Caddy, cert-manager and others."""
+    """Issue from any CA by ACME (RFC 8555): for certbot, lego, Caddy, cert-manager and others."""
 
 
 acme.add_command(acme_directories.directory)
@@ -39,7 +39,7 @@ _of_directory = click.option("--directory", "name", required=True, metavar="NAME
 
 @acme.group()
 def eab() -> None:
-    """External account bindings: who may have an account, and which names it may order."""
+    """External account bindings: who may have an account, and which names the account may order."""
 
 
 @eab.command("create")
@@ -69,7 +69,7 @@ def create_eab(  # noqa: PLR0917  one for each option
     preauthorized: bool,
     as_json: bool,
 ) -> None:
-    """Make a binding, and print its key identifier and its MAC key, which is never shown again."""
+    """Create a binding, and print its key identifier and its MAC key, which is never shown again."""
     rt = runtime.from_env()
     owner, now = accounts.account_of(rt, account_id), rt.now()
     found = directories.find(rt, owner, name)
@@ -133,7 +133,7 @@ def _state(rt: Runtime, binding: AcmeBinding) -> str:
 @accounts.option
 @recorded("RevokeAcmeBinding", "name", "kid")
 def revoke_eab(kid: str, name: str, account_id: str | None) -> None:
-    """Revoke a binding: it binds no account any more, and its accounts can order nothing."""
+    """Revoke a binding for good: it binds no more accounts, and its accounts order nothing more."""
     rt = runtime.from_env()
     bindings.revoke(rt, directories.find(rt, accounts.account_of(rt, account_id), name), kid)
     click.echo(f"revoked {kid}")
@@ -199,7 +199,7 @@ def order() -> None:
 @click.option("--limit", type=click.IntRange(1, _LISTED), default=50, help="How many, newest first; default: 50.")
 @accounts.option
 def list_orders(name: str, limit: int, account_id: str | None) -> None:
-    """Show the last orders of a directory, and what validation saw."""
+    """Show the latest orders of a directory, with the steps of each validation."""
     rt = runtime.from_env()
     found = directories.find(rt, accounts.account_of(rt, account_id), name)
     for each in rt.store.last_acme_orders(found.directory_id, limit=limit):

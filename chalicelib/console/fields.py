@@ -247,7 +247,7 @@ FIELDS: dict[str, Field] = {
     "acme_allowed": _acme("Allowed profiles", "None ticked: every profile."),
     "acme_orders": _acme("Orders a day", "Of all its accounts together; 0: any number."),
     "acme_accounts": _acme("Accounts", "How many it may bind; 0: any number."),
-    "acme_description": _acme("Description", "Who or what it is for."),
+    "acme_description": _acme("Description", "The client or service that it is for."),
     "acme_compromised": _acme("The present CA is compromised", "", "acme#revocation-and-renewal"),
     "confirm_directory": _acme("Name of the directory", "Enter it to confirm the deletion.", "console#acme"),
 }

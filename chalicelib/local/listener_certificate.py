@@ -40,11 +40,11 @@ _FIRST = ("localhost", "127.0.0.1", "::1")
 
 
 class NoCertificateError(Exception):
-    """The listener can have no certificate; the text is a sentence for a person."""
+    """No certificate for the listener can be issued; the text is a sentence for a person."""
 
 
 def names_of(settings: Settings) -> list[str]:
-    """List the names in the certificate: those under which the home answers, as far as a certificate can have them."""
+    """List the names in the certificate: those under which the home answers, and which a certificate can contain."""
     names = {name.strip("[]") for name in host_names.names_of(settings)} - {*_FIRST}
     return [*_FIRST, *sorted(name for name in names if hosts.is_literal(name) or _is_dns_name(name))]
 
@@ -91,7 +91,7 @@ def _client(rt: Runtime) -> Client:
 
 
 def _authority(rt: Runtime) -> CertificateAuthority:
-    """Return the CA, made or finished if need be: a crash may have left it without its certificate.
+    """Return the CA; create it, or finish it after a crash that left it without its certificate.
 
     Raises:
         NoCertificateError: it is disabled.
@@ -191,7 +191,7 @@ def _issued(rt: Runtime, ca: CertificateAuthority, names: Sequence[str]) -> Iden
 
 
 class Keeper:
-    """The listener's certificate in one process: the leading one renews it, the others read what that has written."""
+    """The listener's certificate in one process: the leading process renews it, the others read its file."""
 
     def __init__(self, rt: Runtime, *, leads: bool) -> None:
         """Read the certificate; raises as `ensured`, unless there is one that has not expired."""

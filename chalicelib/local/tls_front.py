@@ -1,11 +1,11 @@
-"""The TLS listener of the laptop home: ends TLS in a thread, and hands the bytes on to the HTTP of the same process.
+"""The TLS listener of the laptop home: terminates TLS in a thread, and passes the bytes to HTTP in the same process.
 
 Granian can neither change the certificate of a server that runs nor bound handshakes that never end (ADR 21). So it
-serves a socket that only this process reaches, and Python's ssl, OpenSSL, has the clients. A new certificate is that of
-the next connection; open ones go on.
+serves a socket that only this process reaches, and Python's ssl (OpenSSL) serves the clients. The next connection gets
+a new certificate; open connections continue.
 
-Only so many handshakes may be without end: the next one takes the place of the oldest. So whoever opens connections and
-says nothing keeps nobody out who answers.
+The number of unfinished handshakes is bounded: a further one replaces the oldest. So silent connections keep out no
+client that answers.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Front:
         return context(self._keeper.identity.certificate, self._keeper.private_key(), self._directory)
 
     async def _renew(self) -> None:
-        """Let the next connections have the certificate of the moment."""
+        """Load the present certificate for the next connections."""
         is_new = False
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -154,7 +154,7 @@ class Front:
             logs.log("tls_connection_failed", reason=f"{type(error).__name__}: {error}"[:200])
 
     async def _serve(self, connection: socket.socket, source: str) -> None:
-        """Shake hands, and hand bytes on in both directions until HTTP has ended.
+        """Make the handshake, and pass bytes in both directions until HTTP ends.
 
         Raises:
             OSError: the handshake fails or takes too long, or either side breaks off.
@@ -195,7 +195,7 @@ class Front:
             onwards.cancel()
 
     async def _hand_to_http(self, stream: TlsStream, inner: socket.socket) -> None:
-        """Hand on what the client sends; however that ends, HTTP learns it, and ends its direction."""
+        """Pass on what the client sends; at its end, however it comes, tell HTTP, which then ends its direction."""
         with suppress(OSError):
             while data := await stream.read():
                 await self._loop.sock_sendall(inner, data)

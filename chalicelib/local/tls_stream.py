@@ -1,6 +1,6 @@
-"""A TLS connection on an accepted socket, for asyncio, with as much memory as OpenSSL needs and a chunk or two beside.
+"""A TLS connection on an accepted socket, for asyncio, with the memory that OpenSSL needs and one or two chunks.
 
-The streams of asyncio hold 256 KB for each connection from its first moment, which strangers could take.
+The streams of asyncio hold 256 KB for each connection from its first moment, so any client could exhaust the memory.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TlsStream:
                 return await self._flush()
 
     async def read(self) -> bytes:
-        """Return what has come, at most a chunk; empty at the end, whether or not the client has announced it.
+        """Return received data, at most a chunk; empty at the end, whether or not the client has announced it.
 
         Raises:
             OSError: the connection breaks.

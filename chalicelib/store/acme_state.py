@@ -1,4 +1,4 @@
-"""Part of the store port: accounts, orders and authorizations of ACME, and what may be used only once.
+"""Part of the store port: accounts, orders and authorizations of ACME, and values that may be used only once.
 
 Directories and external account bindings are entities; see `access_records`.
 """
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class AcmeState(Protocol):
-    """What ACME clients create; `ConflictError` is `chalicelib.store.ConflictError`."""
+    """The records that ACME clients create; `ConflictError` is `chalicelib.store.ConflictError`."""
 
     # used once, or a number of times
 
     def use_once(self, name: str, *, until: datetime) -> bool:
-        """Record that a nonce is used; False if it was already. The record goes some time after `until`."""
+        """Record that a nonce is used; False if it already was. The record is removed some time after `until`."""
         ...
 
     def count_at_most(self, name: str, most: int, *, now: datetime, until: datetime) -> bool:
-        """Count something, unless it was counted `most` times already; a count begins again after its `until`.
+        """Count a use of a name, unless it was counted `most` times already; the count restarts after its `until`.
 
         Returns:
             whether it was counted.
@@ -32,7 +32,7 @@ class AcmeState(Protocol):
         ...
 
     def is_counted(self, name: str, most: int, *, now: datetime) -> bool:
-        """Return whether something was counted `most` times already; changes nothing."""
+        """Return whether a name was counted `most` times already; changes nothing."""
         ...
 
     def release(self, name: str) -> None:

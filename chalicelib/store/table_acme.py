@@ -26,7 +26,7 @@ _DAY = 86_400
 
 
 class Acme(Base):
-    """What ACME clients create: each account's orders and authorizations in partitions of their own."""
+    """The records that ACME clients create; each account has partitions of its own for orders and authorizations."""
 
     def use_once(self, name: str, *, until: datetime) -> bool:
         try:
@@ -109,12 +109,12 @@ class Acme(Base):
         before = [each for authorization in authorizations for each in _authorization_writes(authorization)]
         most = self.table.MOST_WRITES
         try:
-            while len(before) + len(writes) > most:  # what is left without its order after a failure expires by itself
+            while len(before) + len(writes) > most:  # a failure leaves authorizations, which expire
                 self.table.write(*before[:most], durable=False)
                 del before[:most]
             self.table.write(*before, *writes)
         except ConditionFailedError as error:
-            raise ConflictError("Another order replaces the certificate.") from error
+            raise ConflictError("Another order already replaces the certificate.") from error
 
     def get_acme_order(self, acme_id: str, order_id: str) -> AcmeOrder | None:
         item = self.table.get(Key(f"ACME-ORDER#{acme_id}", order_id))

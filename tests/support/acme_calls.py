@@ -1,4 +1,4 @@
-"""An ACME client in the process of a test: signs requests and hands them to the protocol, as the app does."""
+"""An ACME client in the process of a test: signs requests and passes them to the protocol, as the app does."""
 
 from __future__ import annotations
 

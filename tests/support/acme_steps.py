@@ -42,7 +42,7 @@ def certificate_id(leaf: x509.Certificate) -> str:
 
 
 def window(client: AcmeClient, leaf: x509.Certificate) -> tuple[datetime, datetime]:
-    """Return in which time the server suggests to renew a certificate."""
+    """Return the window in which the server suggests that a certificate be renewed."""
     got = client.get(f"renewal-info/{certificate_id(leaf)}")
     assert got.status == 200, got.body
     assert int(got.headers["Retry-After"]) > 0

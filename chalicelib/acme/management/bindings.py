@@ -55,7 +55,9 @@ def create_acme_external_account_binding(
         made = repetition.earlier(rt, mark, request.get("IdempotencyToken"), present)
         if made is None:
             if len(present) >= MOST:
-                raise errors.ServiceQuotaExceededException(f"The endpoint has its {MOST} external account bindings.")
+                raise errors.ServiceQuotaExceededException(
+                    f"The endpoint has {MOST} external account bindings already."
+                )
             wanted = AcmeBinding(
                 account_id=caller.account_id,
                 name="",
@@ -98,7 +100,7 @@ def _expires_at(now: datetime, given: shapes.Expiration | None) -> datetime | No
     unit = _UNITS[given["Type"]]
     if given["Value"] > LONGEST // unit:
         raise errors.ValidationException(
-            f"A binding expires within {LONGEST.days} days, or never.", member=("Expiration", "Value")
+            f"A binding must expire within {LONGEST.days} days, or never.", member=("Expiration", "Value")
         )
     return now + given["Value"] * unit
 

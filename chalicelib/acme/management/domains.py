@@ -59,9 +59,9 @@ def create_acme_domain_validation(
         if made is not None:
             return present
         if any(each.name == name for each in present.domains):
-            raise errors.ConflictException(f"The endpoint has a domain validation of {name} already.")
+            raise errors.ConflictException(f"The endpoint already has a domain validation of {name}.")
         if len(present.domains) >= MOST:
-            raise errors.ServiceQuotaExceededException(f"The endpoint has its {MOST} domain validations.")
+            raise errors.ServiceQuotaExceededException(f"The endpoint has {MOST} domain validations already.")
         return replace(present, domains=tuple(sorted((*present.domains, wanted), key=lambda each: each.name)))
 
     with lookup.refusing():
@@ -89,7 +89,7 @@ def _scope(given: shapes.PrevalidationOptions) -> Scope:
     )
     if not any(scope[:3]):
         member = ("PrevalidationOptions", "DnsPrevalidation", "DomainScope")
-        raise errors.ValidationException("The DomainScope must enable something.", member=member)
+        raise errors.ValidationException("The DomainScope must enable at least one member.", member=member)
     return scope
 
 

@@ -47,7 +47,7 @@ def create_acme_endpoint(
         made = repetition.earlier(rt, mark, request.get("IdempotencyToken"), present)
         if made is None:
             if len(present) >= MOST:
-                raise errors.ServiceQuotaExceededException(f"The account has its {MOST} ACME endpoints.")
+                raise errors.ServiceQuotaExceededException(f"The account has {MOST} ACME endpoints already.")
             directory_id, now = directories.new_id(), rt.now()
             with lookup.refusing():
                 made = directories.create(

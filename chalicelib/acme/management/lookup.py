@@ -1,4 +1,4 @@
-"""What an ARN of the API names, for a caller whom policies let do the operation; and what all operations share."""
+"""Look-ups by ARN, under the caller's policies; and helpers that all operations share."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def find(rt: Runtime, caller: Caller, arn: str) -> Found:
     """Return what an ARN names.
 
     Raises:
-        AccessDeniedException: no policy lets the caller do the operation; the same where there is nothing.
+        AccessDeniedException: no policy allows the caller the operation, whether or not the resource exists.
         ResourceNotFoundException: there is nothing.
     """
     found = find_if_any(rt, caller, arn)

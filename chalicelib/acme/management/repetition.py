@@ -1,4 +1,4 @@
-"""Idempotency tokens: a request with the token of another one gets what that has made, or is refused.
+"""Idempotency tokens: a request with the token of an earlier one gets its result, or is refused.
 
 What is made keeps a mark of its request. While a request runs, no other one with its token does.
 """

@@ -1,6 +1,6 @@
 """Tags of endpoints, bindings and domain validations: TagResource, UntagResource, ListTagsForResource.
 
-Two tags of an endpoint have a meaning. They are given at its creation, and show its CA and its name from then on.
+Two tags of an endpoint are reserved: CreateAcmeEndpoint takes them, and they show its CA and its name from then on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read(tags: Sequence[shapes.Tag], *, member: str = "Tags", takes: Iterable[st
             )
         if key.lower().startswith(RESERVED) and key not in takes:
             allowed = ", ".join(takes) or "none"
-            text = f"Of the tags that begin with '{RESERVED}', which have a meaning, {allowed} can be given here."
+            text = f"The prefix '{RESERVED}' is reserved; of its tags, this request takes {allowed}."
             raise errors.ValidationException(text, member=place)
         if key in plain or key in meant:
             raise errors.ValidationException(f"The tag key '{key}' is given more than once.", member=place)
@@ -97,7 +97,7 @@ def untag_resource(rt: Runtime, caller: Caller, request: shapes.UntagResourceReq
     found = lookup.find(rt, caller, request["ResourceArn"])
     unwanted = set(request["TagKeys"])
     if reserved := sorted(key for key in unwanted if key.startswith(RESERVED)):
-        text = f"The tag '{reserved[0]}' has a meaning, and stays."
+        text = f"The tag '{reserved[0]}' is reserved and cannot be removed."
         raise errors.ValidationException(text, member=("TagKeys",))
     _change(rt, found, lambda tags: tuple(tag for tag in tags if tag[0] not in unwanted))
 

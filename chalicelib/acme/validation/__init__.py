@@ -1,7 +1,7 @@
-"""Validation of ACME challenges: HTTP, DNS and TLS as a client of whoever asks for a certificate.
+"""Validation of ACME challenges: HTTP, DNS and TLS, as a client of the servers that respond to them.
 
-A name is resolved once for each connection; every address of the answer is judged, and the connection goes to one that
-was judged. Time, redirects, aliases, queries and bytes have limits.
+A name is resolved once for each connection; every address of the answer is checked, and the connection goes to one that
+was checked. Time, redirects, aliases, queries and bytes have limits.
 
 Source: RFC 8555 section 8, RFC 8737, RFC 8738.
 """
@@ -22,7 +22,7 @@ __all__ = ["Challenge", "Outcome", "Vantage", "challenge_kinds", "validate", "va
 
 
 def validate(challenge: Challenge, vantage: Vantage) -> Outcome:
-    """Look whether a challenge is fulfilled, in 10 seconds at most.
+    """Validate a challenge in at most 10 seconds.
 
     Raises:
         ValueError: challenges of this kind do not exist for the type of identifier.

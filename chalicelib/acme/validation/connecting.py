@@ -1,4 +1,4 @@
-"""Connections to whoever responds to a challenge, at addresses that were judged.
+"""Connections to the servers that respond to challenges, at addresses that were checked.
 
 Of a name's addresses that may be reached, the first of IPv6 is tried, then the first of IPv4 (RFC 8305 has the order).
 """
@@ -53,7 +53,7 @@ def connect(host: str, port: int, attempt: Attempt) -> Connection:
 
 
 def unverified_tls() -> ssl.SSLContext:
-    """Return a client's context that takes any certificate: what a challenge proves, it does not prove by chains."""
+    """Return a client's context that accepts any certificate: a challenge proves nothing by a chain."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -76,7 +76,7 @@ def loopback_ports(vantage: Vantage) -> frozenset[int]:
 
 
 def _may_reach(address: str, port: int, attempt: Attempt) -> bool:
-    """Judge an address, and note what may not be reached."""
+    """Check an address, and note one that may not be reached."""
     reach, source = hosts.reach_of(address), attempt.vantage.source_address
     allowed = {
         "public": True,
@@ -93,7 +93,7 @@ def _may_reach(address: str, port: int, attempt: Attempt) -> bool:
 
 
 def _one_of_each_family(addresses: list[str]) -> list[str]:
-    """The first address of IPv6, and the first of IPv4."""
+    """Return the first IPv6 address and the first IPv4 address."""
     return [each for each in (next((a for a in addresses if (":" in a) is six), "") for six in (True, False)) if each]
 
 

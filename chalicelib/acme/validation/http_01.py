@@ -43,7 +43,7 @@ def check(challenge: Challenge, attempt: Attempt) -> str:
     """Fetch the key authorization, and return what was seen.
 
     Raises:
-        ChallengeError: it is not there.
+        ChallengeError: the answer does not contain it.
     """
     host = f"[{challenge.value}]" if ":" in challenge.value else challenge.value
     port = attempt.vantage.http_port
@@ -77,7 +77,7 @@ def _get(url: SplitResult, attempt: Attempt) -> tuple[str, _Answer]:
     except OSError as error:
         raise ChallengeError("connection", f"connected to {place}, which {failure_of(error)}") from None
     except (http.client.HTTPException, ValueError):
-        reason = f"connected to {place}, got what is no HTTP answer, or one above {_MOST_BYTES} bytes"
+        reason = f"connected to {place}, got no HTTP answer, or one of more than {_MOST_BYTES} bytes"
         raise ChallengeError("incorrectResponse", reason) from None
     attempt.note(f"GET {url.geturl()}: status {answer.status}")
     return place, answer
@@ -116,7 +116,7 @@ def _redirected(url: SplitResult, location: str, place: str, attempt: Attempt) -
     host, text = found.hostname or "", found.geturl()
     is_url = found.scheme in _PORTS and (hosts.is_host_name(host) or hosts.is_literal(host)) and "@" not in found.netloc
     if not location or not is_url or len(text) > _MOST_URL or not _VISIBLE.fullmatch(text):
-        raise ChallengeError("incorrectResponse", f"connected to {place}, redirected to no URL of a host")
+        raise ChallengeError("incorrectResponse", f"connected to {place}, redirected to an invalid URL")
     attempt.note(f"redirected to {text}")
     if port not in {*_PORTS.values(), attempt.vantage.http_port, attempt.vantage.tls_port}:
         raise ChallengeError("connection", f"connected to {place}, redirected to port {port}, which is not followed")

@@ -1,4 +1,4 @@
-"""What is validated, from where, and how it ended."""
+"""Challenges to validate, the settings for it, and the outcomes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_QUERIES = 60
 
 
 class Vantage(NamedTuple):
-    """From where challenges are validated, and where they may lead.
+    """The settings of validation: resolvers, source address, networks and ports.
 
     Attributes:
         resolvers: DNS servers as `host:port`; none: the system's.
@@ -115,7 +115,7 @@ def vantage(settings: Settings) -> Vantage:
 
 
 def failure_of(error: OSError) -> str:
-    """Say why there is no connection, or no answer, as what follows its address."""
+    """Say why there is no connection or no answer, in words that follow its address."""
     if isinstance(error, TimeoutError):
         return "did not answer in time"
     if isinstance(error, ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""What the DNS says of a name: addresses and TXT records, by recursive resolvers that the owner chose.
+"""DNS look-ups of addresses and TXT records, by the recursive resolvers that the owner chose.
 
 A query goes to each resolver in turn, and is repeated once without EDNS for those that do not know it (RFC 6891 section
 6.2.2). An answer that does not fit into UDP is asked for by TCP. Aliases are followed where the resolver has not done
@@ -74,7 +74,7 @@ def texts(name: str, attempt: Attempt) -> list[bytes]:
     """Return the TXT records of a name, the character-strings of each joined.
 
     Raises:
-        ChallengeError: the DNS does not say.
+        ChallengeError: no resolver gives them.
     """
     return [b"".join(record.strings) for record in _records(name, "TXT", attempt)]
 
@@ -83,7 +83,7 @@ def _records(name: str, kind: str, attempt: Attempt) -> Sequence[Any]:
     try:
         asked = dns.name.from_text(f"{name.removesuffix('.')}.")
     except (dns.exception.DNSException, UnicodeError):
-        raise ChallengeError("dns", f"{name} is no name of the DNS") from None
+        raise ChallengeError("dns", f"{name} is not a DNS name") from None
     for _ in range(_MOST_ALIASES + 1):
         response, server = _response(asked, kind, attempt)
         try:
@@ -122,7 +122,7 @@ def _response(name: dns.name.Name, kind: str, attempt: Attempt) -> tuple[dns.mes
             except dns.exception.Timeout:
                 reason = f"{server} did not answer in time"
             except (dns.exception.DNSException, EOFError):
-                reason = f"{server} gave no answer that can be read"
+                reason = f"{server} gave a malformed answer"
             except OSError as error:
                 reason = f"{server} {failure_of(error)}"
             else:
@@ -150,7 +150,7 @@ def _exchange(query: dns.message.Message, server: _Server, attempt: Attempt) -> 
 
 
 def _refusal(response: dns.message.Message) -> str:
-    """The response code, with what it means and what the resolver says of it (RFC 8914), as registered names alone."""
+    """Return the response code, its meaning and the resolver's extended errors (RFC 8914), by registered names only."""
     code = dns.rcode.to_text(response.rcode())
     more = [f"extended error {int(option.code)}" for option in islice(response.extended_errors(), 3)]
     reasons = [_REASONS[code]] if code in _REASONS else []

@@ -28,7 +28,7 @@ _OCTETS_OF_SHA_256 = b"\x04\x20"  # DER: an OCTET STRING of 32 octets
 
 
 def check(challenge: Challenge, attempt: Attempt) -> str:
-    """Make the handshake, and return what was seen.
+    """Make the handshake, and say what the server presented.
 
     Raises:
         ChallengeError: there is none, or its certificate is wrong.
@@ -60,7 +60,7 @@ def _server_name(challenge: Challenge) -> str:
 
 
 def _wrong(der: bytes, challenge: Challenge) -> str:
-    """Say what is wrong with a certificate, as what follows "the certificate"; empty if nothing is."""
+    """Say what is wrong with a certificate, in words that follow "the certificate"; empty if nothing is."""
     digest = hashlib.sha256(challenge.key_authorization.encode()).digest()
     try:
         certificate = x509.load_der_x509_certificate(der)

@@ -1,4 +1,4 @@
-"""What the pages of ACME share: the directory of an address, its URL, orders in words, and commands of clients."""
+"""Helpers that the pages of ACME share: the directory of an address, its URL, orders in words, and client commands."""
 
 from __future__ import annotations
 

@@ -223,8 +223,6 @@ def replace_authority(visit: Visit) -> WireResponse:
     """Let a directory issue from another CA from now on."""
     found, form = acme.directory(visit), visit.form
     is_compromised = bool(form.get("acme_compromised"))
-    if form.get("acme_ca") == found.ca_arn:
-        return _replace_page(visit, {"acme_ca": "The directory issues from this CA already. Enter another one."})
     try:
         directories.replace_authority(
             visit.rt, found.owner, found.name, form.get("acme_ca"), is_compromised=is_compromised

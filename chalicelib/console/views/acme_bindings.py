@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
 
-# By the part of a binding that is wrong, the field of the form.
+# The field of the form for each part of a binding that can be wrong.
 _FIELDS = {
     "names": "acme_names",
     "principal": "acme_principal",
@@ -53,7 +53,7 @@ def _page(visit: Visit, problems: Problems) -> WireResponse:
 
 
 def create(visit: Visit) -> WireResponse:
-    """Make a binding, and show its MAC key this once."""
+    """Create a binding, and show its MAC key this once."""
     found = acme.directory(visit)
     if len(visit.form.get("acme_description")) > access.MOST_DESCRIPTION:
         return _page(visit, {"acme_description": _TOO_LONG})

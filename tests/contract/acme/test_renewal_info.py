@@ -133,5 +133,5 @@ def test_client_that_names_no_certificate_loses_what_it_replaces_all_the_same(
 def test_directory_has_a_limited_number_of_former_cas(rt: Runtime, acm_pca: Any, directory: AcmeDirectory) -> None:
     many = tuple(f"{directory.ca_arn}-{number}" for number in range(directories.MOST_FORMER))
     directories.change(rt, directory.owner, directory.name, lambda old: replace(old, former=many))
-    with pytest.raises(directories.AcmeError, match="at most 20 other CAs"):
+    with pytest.raises(directories.AcmeError, match="at most 20 former CAs"):
         directories.replace_authority(rt, directory.owner, directory.name, active_root(acm_pca))

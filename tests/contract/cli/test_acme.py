@@ -99,6 +99,9 @@ def test_compromised_ca_is_replaced_and_what_remains_is_revoked(run: Run, home: 
     assert client.finalize(client.order("a.example.test")).body["status"] == "valid"
     replaced = run("acme", "directory", "replace-ca", "web", "--ca", "Example issuing CA 2", "--compromised")
     assert replaced.output.startswith("web issues from arn:aws:acm-pca:")
+    again = run("acme", "directory", "replace-ca", "web", "--ca", "Example issuing CA 2", "--compromised")
+    assert again.exit_code != 0
+    assert "The directory issues from this CA already: name another one." in f"{again.output}{again.exception}"
     assert run("acme", "directory", "revoke-former", "web").output == "revoked 1, failed 0\n"
 
 

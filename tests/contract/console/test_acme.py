@@ -123,7 +123,7 @@ def test_visitor_who_came_by_https_sees_that_url(rt: Runtime, directory: AcmeDir
         ({"acme_profiles": "web=Nothing:9d"}, "acme_profiles", "There is no template or issuing preset Nothing."),
         ({"acme_profiles": "web=:9d"}, "acme_profiles", "is not a profile"),
         ({"acme_profiles": f"a={SERVER}\na={SERVER}"}, "acme_profiles", "Two profiles have the same name."),
-        ({"acme_profiles": "ca=SubordinateCACertificate_PathLen0"}, "acme_profiles", "no certificates of CAs"),
+        ({"acme_profiles": "ca=SubordinateCACertificate_PathLen0"}, "acme_profiles", "no CA certificates"),
         ({"acme_names": "a.test, b!"}, "acme_names", "is not a pattern"),
         ({"acme_principal": "nobody"}, "acme_principal", "nobody"),
         ({"acme_terms": "javascript:alert(1)"}, "acme_terms", "http or https URL"),

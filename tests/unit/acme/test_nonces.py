@@ -44,7 +44,7 @@ def test_every_altered_bit_is_noticed() -> None:
     content = jose.decode(nonces.make(SECRET, NOW))
     for bit in range(8 * len(content)):
         altered = int.from_bytes(content, "big") ^ 1 << bit
-        with pytest.raises(AcmeProblem, match="not one of this server"):
+        with pytest.raises(AcmeProblem, match="This server did not issue the nonce"):
             nonces.check(SECRET, jose.encode(altered.to_bytes(len(content), "big")), NOW)
 
 
@@ -57,16 +57,16 @@ def respelled(nonce: str) -> str:
 @pytest.mark.parametrize("change", [respelled, lambda nonce: nonce + "=", lambda nonce: nonce + "A", str.swapcase])
 def test_other_spelling_is_refused(change: object) -> None:
     assert callable(change)
-    with pytest.raises(AcmeProblem, match="not one of this server"):
+    with pytest.raises(AcmeProblem, match="This server did not issue the nonce"):
         nonces.check(SECRET, change(nonces.make(SECRET, NOW)), NOW)
 
 
 @pytest.mark.parametrize("nonce", ["", "A", "AAAA", "A" * 43, "A" * 5000, "ä", "a b", jose.encode(bytes(16))])
 def test_what_is_no_nonce_is_refused(nonce: str) -> None:
-    with pytest.raises(AcmeProblem, match="not one of this server"):
+    with pytest.raises(AcmeProblem, match="This server did not issue the nonce"):
         nonces.check(SECRET, nonce, NOW)
 
 
 def test_nonce_of_another_home_is_refused() -> None:
-    with pytest.raises(AcmeProblem, match="not one of this server"):
+    with pytest.raises(AcmeProblem, match="This server did not issue the nonce"):
         nonces.check(SECRET, nonces.make(bytes(32), NOW), NOW)

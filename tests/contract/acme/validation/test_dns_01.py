@@ -187,7 +187,7 @@ def test_resolver_may_have_a_name(responder: ChallengeResponder) -> None:
 
 def test_name_that_is_too_long_is_told(responder: ChallengeResponder) -> None:
     for name in (".".join(["a" * 60] * 4), "a" * 64 + ".example", "a..example"):
-        assert "is no name of the DNS" in validate("dns-01", responder, name).detail
+        assert "is not a DNS name" in validate("dns-01", responder, name).detail
     assert responder.asked == []
 
 
