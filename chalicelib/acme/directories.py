@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from chalicelib import arn as arns
 from chalicelib import errors
@@ -32,6 +32,9 @@ MOST_FORMER = 20
 LONGEST_HOURS = 99_999 * 24
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:[/?#][!#-;=?-~]*)?")  # it stands in a header, between < and >
+_MOST_URL = 500
+_MOST_BYTES = 300_000  # of a directory as JSON: DynamoDB has 400 KB for an item
 _ATTEMPTS = 8
 SERVER = "EndEntityServerAuthCertificate"
 DEFAULT_PROFILES = (
@@ -180,9 +183,16 @@ def checked(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
     authority_of(rt, directory.owner, directory.ca_arn)
     _check_profiles(rt, directory)
     check_principal(rt, directory.owner, directory.principal)
-    if directory.terms and urlsplit(directory.terms).scheme not in {"http", "https"}:
-        raise AcmeError("terms", "Terms of service are named by an http or https URL.")
-    return replace(directory, names=checked_names(directory.names))
+    if directory.terms and not (len(directory.terms) <= _MOST_URL and _URL.fullmatch(directory.terms)):
+        raise AcmeError(
+            "terms", f"Terms of service are named by an http or https URL of at most {_MOST_URL} characters."
+        )
+    whole = replace(directory, names=checked_names(directory.names))
+    size = len(json.dumps(asdict(whole), default=str, ensure_ascii=False).encode())
+    if size > _MOST_BYTES:
+        text = f"Names, profiles, domains and tags of a directory have at most {_MOST_BYTES:,} bytes together."
+        raise AcmeError("names", text)
+    return whole
 
 
 def authority_of(rt: Runtime, account_id: str, ca_arn: str) -> CertificateAuthority:
