@@ -23,11 +23,9 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from chalicelib.acme.visit import Visit
     from chalicelib.acme_records import AcmeAccount, AcmeBinding
-    from chalicelib.recording import Entry
     from chalicelib.runtime import Runtime
 
 PENDING_FOR = timedelta(days=1)
@@ -52,7 +50,7 @@ def create(visit: Visit) -> Answer:
             text = f"The account has asked for {most} authorizations in a day, apart from orders."
             raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
-        with _recorded(visit, "CreateAcmeAuthorization") as entry:
+        with visit.recorded("CreateAcmeAuthorization", account, visit.principal_of(account, binding)) as entry:
             entry.begin(_told(present), [visit.directory.ca_arn])
             visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
@@ -60,7 +58,7 @@ def create(visit: Visit) -> Answer:
 
 def update(visit: Visit) -> Answer:
     """Show an authorization, or deactivate it."""
-    payload = visit.payload()
+    payload, account = visit.payload(), visit.owner
     authorization = _found(visit)
     if payload is None:
         return _shown(visit, authorization, 200)
@@ -72,7 +70,7 @@ def update(visit: Visit) -> Answer:
         if authorization.status == "deactivated":
             break
         try:
-            with _recorded(visit, "DeactivateAcmeAuthorization") as entry:
+            with visit.recorded("DeactivateAcmeAuthorization", account, visit.principal_of(account)) as entry:
                 entry.begin(_told(authorization), [visit.directory.ca_arn])
                 changed = replace(authorization, status="deactivated")
                 authorization = visit.rt.store.update_acme_authorization(authorization, changed)
@@ -90,9 +88,9 @@ def respond(visit: Visit) -> Answer:
         raise not_found("The authorization has no such challenge.")
     is_open = status_of(authorization, visit.rt.now()) == "pending" and challenge.status == "pending"
     if payload is not None and is_open:
-        visit.binding()
+        binding = visit.binding()
         with places.VALIDATING.one(_holder(visit)):
-            authorization = _validated(visit, authorization, challenge)
+            authorization = _validated(visit, binding, authorization, challenge)
         challenge = next(each for each in authorization.challenges if each.kind == kind)
     url = visit.url(f"authorization/{authorization.authorization_id}")
     return Answer(200, _challenge(visit, authorization, challenge), links=(f'<{url}>;rel="up"',))
@@ -104,7 +102,9 @@ def _holder(visit: Visit) -> str:
     return f"binding {name}" if name else f"from {hosts.network_of(visit.request.source_ip)}"
 
 
-def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeChallenge) -> AcmeAuthorization:
+def _validated(
+    visit: Visit, binding: AcmeBinding | None, authorization: AcmeAuthorization, challenge: AcmeChallenge
+) -> AcmeAuthorization:
     """Validate a challenge, and return the authorization as it is then."""
     rt, account = visit.rt, visit.owner
     failures = f"failures#{account.acme_id}#{authorization.identifier.type}:{authorization.identifier.value}"
@@ -112,7 +112,7 @@ def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if rt.store.is_counted(failures, most, now=rt.now()):
         text = f"{most} validations of {authorization.identifier.value} have failed within an hour."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "600"})
-    with _recorded(visit, "ValidateAcmeChallenge") as entry:
+    with visit.recorded("ValidateAcmeChallenge", account, visit.principal_of(account, binding)) as entry:
         entry.begin(_told(authorization) | {"challenge": challenge.kind}, [visit.directory.ca_arn])
         outcome = validation.validate(
             validation.Challenge(
@@ -264,10 +264,6 @@ def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if challenge.error:
         shown["error"] = challenge.error
     return shown
-
-
-def _recorded(visit: Visit, name: str) -> AbstractContextManager[Entry]:
-    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner))
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:
