@@ -149,10 +149,17 @@ def _request(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> dict[st
 
 
 def _validity(order: AcmeOrder, profile: Profile, ca: CertificateAuthority) -> tuple[datetime | None, datetime]:
-    """Return the times of a certificate; it follows from the order alone, and ends before the CA's at the latest."""
+    """Return the times of a certificate; they follow from the order and the profile, which limits what the order says.
+
+    It ends before the CA at the latest.
+    """
     wanted = {name: datetime.fromisoformat(text) for name, text in order.requested.items()}
-    begins = wanted.get("notBefore")
-    ends = wanted.get("notAfter") or (begins or order.finalized_at or order.created_at) + timedelta(hours=profile.hours)
+    begins, now, longest = (
+        wanted.get("notBefore"),
+        order.finalized_at or order.created_at,
+        timedelta(hours=profile.hours),
+    )
+    ends = min(wanted.get("notAfter") or (begins or now) + longest, max(begins or now, now) + longest)
     last = state.not_after_of(ca)
     return begins, ends if last is None else min(ends, last)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,8 +59,20 @@ def test_client_gets_a_certificate_with_a_binding_of_the_console(
         page.get_by_role("link", name="Certificate of the order for a.example.test").click()
         expect(page.get_by_text(f"of the directory {name}")).to_be_visible()
         page.get_by_role("link", name=name, exact=True).click()
+        press(page, "Change…")
+        expect(page.get_by_label("Profiles")).to_have_value(
+            re.compile("^tlsserver=EndEntityServerAuthCertificate:90d\n")
+        )
+        page.get_by_label("Terms of service").fill("https://example.test/terms")
+        if scripts:
+            page.evaluate(AXE)
+            assert page.evaluate(RUN_AXE, {}) == []
+        press(page, "Save")
+        expect(page.get_by_role("status").first).to_contain_text("The ACME directory is changed.")
+        expect(page.get_by_text("https://example.test/terms")).to_be_visible()
         press(page, "Accounts")
         page.get_by_role("button", name="Revoke…").click()
+        page.get_by_label("Revoke its valid certificates, too").check()
         press(page, "Revoke")
-        expect(page.get_by_role("status").first).to_contain_text("The account is revoked.")
-        assert client.order("b.example.test").status == 403
+        expect(page.get_by_role("status").first).to_contain_text("The account and its certificates are revoked.")
+        assert client.order("b.example.test").status == 401

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AUTHORITY, NAME = "signet:certificate-authority-arn", "signet:directory-name"
 PUBLIC: dict[str, Any] = {"PublicCertificateAuthority": {}}
+ISSUE = '{"Statement":{"Effect":"Allow","Action":["acm-pca:IssueCertificate"],"Resource":"*"}}'
 TAGS = [{"Key": "name", "Value": "value"}]
 SCOPE = {"ExactDomain": "ENABLED", "Subdomains": "ENABLED", "Wildcards": "ENABLED"}
 
@@ -34,6 +35,12 @@ def make_endpoint(acm: Any, ca_arn: str, *tags: dict[str, str], **more: Any) -> 
     request = {"AuthorizationBehavior": "PRE_APPROVED", "CertificateAuthority": PUBLIC} | more
     answer = acm.create_acme_endpoint(**request, Tags=[{"Key": AUTHORITY, "Value": ca_arn}, *tags])
     return str(answer["AcmeEndpointArn"])
+
+
+def new_endpoint(*tags: tuple[str, str], **more: Any) -> dict[str, Any]:
+    """The request for an endpoint with these tags."""
+    listed = [{"Key": key, "Value": value} for key, value in tags]
+    return {"AuthorizationBehavior": "PRE_APPROVED", "CertificateAuthority": PUBLIC, "Tags": listed} | more
 
 
 def make_domain(acm: Any, endpoint: str, name: str = "example.test", **scope: str) -> str:

@@ -78,9 +78,8 @@ def create(visit: Visit) -> WireResponse:
         made = directories.create(rt, _as_entered(visit, directory))
     except AcmeError as error:
         return _form_page(visit, None, form.fields, {_FIELDS[error.part]: str(error)})
-    return notes.done(
-        visit, acme.address(made.name), "directory_created" if made.binding_required else "directory_open"
-    )
+    is_open = not made.binding_required
+    return notes.done(visit, acme.address(made.name), "directory_open" if is_open else "directory_created")
 
 
 def update_form(visit: Visit) -> WireResponse:

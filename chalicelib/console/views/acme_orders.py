@@ -84,8 +84,8 @@ def revoke_account(visit: Visit) -> WireResponse:
         accounts.revoke(visit.rt, found, account.acme_id)
     if not with_certificates:
         return notes.done(visit, back, "account_revoked")
-    done = mass_revocation.revoke_ordered(visit.rt, found, account, "CESSATION_OF_OPERATION")
-    return notes.done(visit, back, "account_revoked_partly" if done.failed else "account_revoked_wholly")
+    failed = mass_revocation.revoke_ordered(visit.rt, found, account, "CESSATION_OF_OPERATION").failed
+    return notes.done(visit, back, "account_revoked_partly" if failed else "account_revoked_wholly")
 
 
 def _account(visit: Visit) -> tuple[AcmeDirectory, AcmeAccount]:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.acm_steps import ISSUE, make_endpoint
 from tests.support.acme_calls import AcmeClient, made_binding, made_directory
 from tests.support.authority_steps import active_root
+from tests.support.client import acm_for
+from tests.support.roles import make_role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,3 +46,15 @@ def registered(rt: Runtime, directory: AcmeDirectory) -> Callable[..., AcmeClien
 @pytest.fixture
 def client(registered: Callable[..., AcmeClient]) -> AcmeClient:
     return registered()
+
+
+@pytest.fixture
+def acm(acm_pca: Any, rt: Runtime) -> Any:
+    return acm_for(rt)
+
+
+@pytest.fixture
+def endpoint(acm: Any, ca_arn: str, rt: Runtime) -> str:
+    """The ARN of an ACME endpoint; the account has a role `r` that may issue."""
+    make_role(rt, policy=ISSUE)
+    return make_endpoint(acm, ca_arn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +12,7 @@ from chalicelib.access import principals
 from chalicelib.acme import bindings, directories, protocol
 from chalicelib.acme.directories import AcmeError
 from chalicelib.acme_records import Profile
-from tests.support.acm_steps import make_endpoint
 from tests.support.acme_calls import AcmeClient, made_binding, made_directory
-from tests.support.client import acm_for
 
 if TYPE_CHECKING:
     from chalicelib.acme_records import AcmeDirectory
@@ -82,6 +81,18 @@ def test_binding_of_a_profile_that_is_gone_can_be_revoked(rt: Runtime, directory
         )
 
 
+def test_shorter_profile_limits_the_times_that_a_pending_order_asks_for(
+    rt: Runtime, directory: AcmeDirectory, client: AcmeClient
+) -> None:
+    asked = {"profile": "tlsserver", "notAfter": (rt.now() + timedelta(days=80)).isoformat()}
+    orders = [client.order("a.example.test", **asked) for _ in range(2)]
+    assert client.finalize(orders[0]).body["status"] == "valid"
+    changed(rt, directory, profiles=(TLS._replace(hours=8), SHORT))
+    assert client.finalize(orders[1]).body["status"] == "valid"
+    found = [each for each in rt.store.list_certificates(directory.ca_arn) if "acme:" in str(each.requested_by)]
+    assert sorted(each.not_after for each in found) == [rt.now() + timedelta(hours=8), rt.now() + timedelta(days=80)]
+
+
 # who may order
 
 
@@ -132,10 +143,8 @@ def test_disabled_directory_answers_nothing_until_it_is_enabled(
 
 
 def test_disabled_directory_has_failed_for_the_management_api(
-    rt: Runtime, ca_arn: str, directory: AcmeDirectory
+    rt: Runtime, acm: Any, endpoint: str, directory: AcmeDirectory
 ) -> None:
-    acm = acm_for(rt)
-    endpoint = make_endpoint(acm, ca_arn)
     changed(rt, directory, active=False)
     (shown,) = [each for each in acm.list_acme_endpoints()["AcmeEndpoints"] if each["AcmeEndpointArn"] != endpoint]
     assert (shown["Status"], shown["FailureReason"]) == ("FAILED", "The directory is disabled.")
