@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
@@ -36,6 +37,7 @@ MOST_TERMS = 2000
 _TERMS = re.compile(
     rf"(?=.{{,{MOST_TERMS}}}\Z)https?://(?:[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*", re.ASCII
 )
+_MOST_BYTES = 300_000  # of a directory as JSON: DynamoDB has 400 KB for an item
 _ATTEMPTS = 8
 SERVER = "EndEntityServerAuthCertificate"
 DEFAULT_PROFILES = (
@@ -187,6 +189,10 @@ def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None
             check(rt, directory)
     if old is not None:
         _check_removed(rt, directory, {each.name for each in old.profiles} - {each.name for each in profiles})
+    size = len(json.dumps(asdict(directory), default=str, ensure_ascii=False).encode())
+    if size > _MOST_BYTES:
+        text = f"Names, profiles, domains and tags of a directory have at most {_MOST_BYTES:,} bytes together."
+        raise AcmeError("names", text)
     return directory
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,20 +17,25 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib import jose
 from chalicelib.access import principals
-from chalicelib.acme import bindings, directories, protocol
+from chalicelib.acme import bindings, directories, protocol, reconcile
 from chalicelib.acme_records import Profile
+from chalicelib.api.chalice_requests import scheme_of
+from chalicelib.api.sigv4 import WireRequest
 from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from chalicelib.pki.asn1 import pem
 from tests.contract.acme.test_accounts import change_key, new_key
 from tests.contract.audit.conftest import records
-from tests.support.acme_calls import AcmeClient, b64, csr, external, made_binding, made_directory
+from tests.support.acm_steps import make_endpoint, options
+from tests.support.acme_calls import AcmeClient, b64, csr, external, made_binding, made_directory, signed
 from tests.support.acme_steps import issued, revoke
 from tests.support.authority_steps import active_root
+from tests.support.client import acm_for
 
 if TYPE_CHECKING:
     from chalicelib.acme_records import AcmeDirectory
     from chalicelib.runtime import Runtime
+    from tests.faults.world import Clock
 
 
 @pytest.fixture
@@ -393,3 +400,116 @@ def test_refusals_are_on_record_as_of_the_account(rt: Runtime, directory: AcmeDi
     forged = replace(made, hmac_key="A" * 43)
     assert AcmeClient(rt, directory.name).register(forged).kind == "unauthorized"
     assert [each["eventName"] for each in records(rt)][-1] == "RefuseUnauthenticated"
+
+
+# what owners store
+
+
+TERMS = {
+    "a line of a header": "https://example.test/\r\nSet-Cookie: a=b",
+    "a line that parsers drop": "https://example.test/\nx",
+    "another link": 'https://example.test/>;rel="index",<https://evil.test/',
+    "a script": "javascript:alert(1)",
+    "no host": "https:///terms",
+    "a hidden character": "https://example.test/\u202e",
+    "too long": f"https://example.test/{'a' * 2000}",
+}
+
+
+@pytest.mark.parametrize("case", TERMS)
+def test_terms_add_nothing_to_a_header(rt: Runtime, ca_arn: str, case: str) -> None:
+    with pytest.raises(directories.AcmeError) as refused:
+        made_directory(rt, rt.settings.account_id, ca_arn, terms=TERMS[case])
+    assert refused.value.part == "terms"
+
+
+@pytest.mark.laptop
+def test_tags_of_domains_fit_into_a_record(rt: Runtime, ca_arn: str) -> None:
+    """An item of DynamoDB holds 400 KB: what is more is refused by name, whatever holds the table."""
+    acm = acm_for(rt)
+    endpoint = make_endpoint(acm, ca_arn)
+    tags = [{"Key": f"{number:0>128}", "Value": "\u00e9" * 256} for number in range(50)]
+    refused = ""
+    for number in range(12):
+        try:
+            acm.create_acme_domain_validation(
+                AcmeEndpointArn=endpoint,
+                DomainName=f"{number}.example.test",
+                PrevalidationOptions=options(ExactDomain="ENABLED"),
+                Tags=tags,
+            )
+        except acm.exceptions.ValidationException as error:
+            refused = str(error)
+            break
+    assert "bytes" in refused
+    (stored,) = directories.of_account(rt, rt.settings.account_id)
+    assert 250_000 < len(json.dumps(asdict(stored), default=str, ensure_ascii=False).encode()) < 400 * 1024
+
+
+def test_nonce_is_remembered_by_the_slowest_clock(rt: Runtime, client: AcmeClient, clock: Clock) -> None:
+    """A schedule whose clock is ahead forgets no nonce that another process would still take."""
+    request = signed(client.key, client.header(client.kid), None)
+    assert client.send("POST", client.kid, request).status == 200
+    clock.forward(minutes=59, seconds=50)
+    ahead = replace(rt, now=lambda: clock() + timedelta(seconds=30))
+    reconcile.reconcile(ahead)
+    got = client.send("POST", client.kid, request)
+    assert (got.kind, "used before" in got.body["detail"]) == ("badNonce", True)
+
+
+# where a request arrives
+
+
+PLACES = {
+    "another port": {"host": "127.0.0.1:8001"},
+    "another host": {"host": "localhost:8000"},
+    "another host beside it": {"host": "127.0.0.1:8000", "x-forwarded-host": "evil.test"},
+    "by https": {"host": "127.0.0.1:8000", "x-forwarded-proto": "https"},
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_request_counts_at_the_url_that_was_signed(client: AcmeClient, case: str) -> None:
+    """The URL is that of the connection: a header of a proxy that is none changes nothing that the signature says."""
+    for path, members in (("new-order", {"identifiers": []}), ("revoke-cert", {"certificate": ""})):
+        url = client.url(path)
+        body = signed(client.key, client.header(url), members)
+        headers = (*PLACES[case].items(), ("content-type", "application/jose+json"))
+        scheme = scheme_of(headers, is_tls=False)
+        request = WireRequest(
+            method="POST", path=f"/acme/test/{path}", query="", headers=headers, body=body, scheme=scheme
+        )
+        answer = protocol.answer(client.rt, request, ("test", path))
+        detail = json.loads(answer.body)["detail"]
+        assert ("url of the protected header" in detail) is (case != "another host beside it")
+
+
+def test_preauthorization_ends_with_the_names_of_its_binding(rt: Runtime, directory: AcmeDirectory) -> None:
+    """The authorization stays valid, and gives nothing that the binding no longer grants, to nobody else either."""
+    client = registered(rt, directory, "a.example.test", "b.example.test", most_accounts=2)
+    asked = client.post("new-authz", {"identifier": {"type": "dns", "value": "a.example.test"}})
+    assert asked.body["status"] == "valid"
+    order = client.order("a.example.test")
+    (binding,) = bindings.of_directory(rt, directory)
+    bindings.change(rt, directory, binding.name, lambda each: replace(each, names=("b.example.test",)))
+    assert client.order("a.example.test").kind == "rejectedIdentifier"
+    assert client.finalize(order).kind == "rejectedIdentifier"
+    assert client.order("*.a.example.test").kind == "rejectedIdentifier"
+    assert client.finalize(client.order("b.example.test")).body["status"] == "valid"
+    challenged = registered(rt, directory, "a.example.test", preauthorized=False)
+    assert challenged.order("a.example.test").body["status"] == "pending"
+
+
+def test_mac_key_is_nowhere_but_in_its_answer(
+    rt: Runtime, directory: AcmeDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = made_binding(rt, directory, preauthorized=True)
+    client = AcmeClient(rt, directory.name)
+    client.register(replace(made, hmac_key="A" * 43))
+    client.register(made)
+    client.finalize(client.order("a.example.test"))
+    texts = [repr(made), repr(bindings.of_directory(rt, directory)), caplog.text, json.dumps(records(rt), default=str)]
+    files = [each.read_bytes() for each in Path(rt.settings.data).rglob("*") if each.is_file()]
+    raw = jose.decode(made.hmac_key)
+    assert not any(made.hmac_key in each or raw.hex() in each for each in texts)
+    assert not any(raw in each or made.hmac_key.encode() in each for each in files)
