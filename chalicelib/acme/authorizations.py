@@ -52,7 +52,7 @@ def create(visit: Visit) -> Answer:
             text = f"The account has asked for {most} authorizations in a day, apart from orders."
             raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
-        with _recorded(visit, "CreateAcmeAuthorization") as entry:
+        with _recorded(visit, "CreateAcmeAuthorization", binding) as entry:
             entry.begin(_told(present), [visit.directory.ca_arn])
             visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
@@ -90,9 +90,9 @@ def respond(visit: Visit) -> Answer:
         raise not_found("The authorization has no such challenge.")
     is_open = status_of(authorization, visit.rt.now()) == "pending" and challenge.status == "pending"
     if payload is not None and is_open:
-        visit.binding()
+        binding = visit.binding()
         with places.VALIDATING.one(_holder(visit)):
-            authorization = _validated(visit, authorization, challenge)
+            authorization = _validated(visit, binding, authorization, challenge)
         challenge = next(each for each in authorization.challenges if each.kind == kind)
     url = visit.url(f"authorization/{authorization.authorization_id}")
     return Answer(200, _challenge(visit, authorization, challenge), links=(f'<{url}>;rel="up"',))
@@ -104,7 +104,9 @@ def _holder(visit: Visit) -> str:
     return f"binding {name}" if name else f"from {hosts.network_of(visit.request.source_ip)}"
 
 
-def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeChallenge) -> AcmeAuthorization:
+def _validated(
+    visit: Visit, binding: AcmeBinding | None, authorization: AcmeAuthorization, challenge: AcmeChallenge
+) -> AcmeAuthorization:
     """Validate a challenge, and return the authorization as it is then."""
     rt, account = visit.rt, visit.owner
     failures = f"failures#{account.acme_id}#{authorization.identifier.type}:{authorization.identifier.value}"
@@ -112,7 +114,7 @@ def _validated(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if rt.store.is_counted(failures, most, now=rt.now()):
         text = f"{most} validations of {authorization.identifier.value} have failed within an hour."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "600"})
-    with _recorded(visit, "ValidateAcmeChallenge") as entry:
+    with _recorded(visit, "ValidateAcmeChallenge", binding) as entry:
         entry.begin(_told(authorization) | {"challenge": challenge.kind}, [visit.directory.ca_arn])
         outcome = validation.validate(
             validation.Challenge(
@@ -266,8 +268,8 @@ def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     return shown
 
 
-def _recorded(visit: Visit, name: str) -> AbstractContextManager[Entry]:
-    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner))
+def _recorded(visit: Visit, name: str, binding: AcmeBinding | None = None) -> AbstractContextManager[Entry]:
+    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner, binding))
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:

@@ -127,20 +127,20 @@ def _settled(rt: Runtime, order: AcmeOrder) -> tuple[AcmeOrder, str]:
     problem = _obstacle(order, present, rt.now())
     if problem is None:
         return order, "pending"
+    ended = replace(order, status="invalid", error=problem.document())
+    if order.expires_at > rt.now() and not _may_make_room(rt, order):
+        return ended, ended.status
     try:
-        order = rt.store.update_acme_order(order, replace(order, status="invalid", error=problem.document()))
+        order = rt.store.update_acme_order(order, ended)
     except ConflictError:
         order = rt.store.get_acme_order(order.acme_id, order.order_id) or order
-        return order, order.status
-    if order.expires_at > rt.now():
-        most = int(rt.settings.acme_pending_orders)
-        rt.store.count_at_most(_failed_of(order.acme_id), most, now=rt.now(), until=rt.now() + _DAY)
     return order, order.status
 
 
-def _failed_of(acme_id: str) -> str:
-    """The name under which an account's orders that failed before their time are counted: they make room for others."""
-    return f"failed-orders#{acme_id}"
+def _may_make_room(rt: Runtime, order: AcmeOrder) -> bool:
+    """Count an order that failed before its time; beyond the limit they count as pending until they expire."""
+    most = int(rt.settings.acme_pending_orders)
+    return rt.store.count_at_most(f"failed-orders#{order.acme_id}", most, now=rt.now(), until=rt.now() + _DAY)
 
 
 def _are_valid(found: Sequence[AcmeAuthorization], now: datetime) -> bool:
@@ -228,9 +228,6 @@ def _check_limits(visit: Visit, binding: AcmeBinding | None) -> None:
     most = int(rt.settings.acme_pending_orders)
     if rt.store.count_pending_acme_orders(account.acme_id, most=most) >= most:
         text = f"The account has {most} pending orders: finish them, or wait until they expire."
-        raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
-    if rt.store.is_counted(_failed_of(account.acme_id), most, now=rt.now()):
-        text = f"{most} orders of the account have failed within a day."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
     if binding is None or not binding.orders_a_day:
         return

@@ -126,9 +126,9 @@ class Visit(NamedTuple):
             raise AcmeProblem("unauthorized", "The external account binding of the account was revoked or has expired.")
         return found
 
-    def principal_of(self, account: AcmeAccount) -> str:
-        """Return the principal of an account, also when its binding has ended: for the audit record."""
-        found = bindings.named(self.rt, self.directory, account.binding) if account.binding else None
+    def principal_of(self, account: AcmeAccount, known: AcmeBinding | None = None) -> str:
+        """Return the principal of an account, also when its binding, if it is not known, has ended: for the record."""
+        found = known or (bindings.named(self.rt, self.directory, account.binding) if account.binding else None)
         return found.principal if found else self.directory.principal
 
     def caller(self, account: AcmeAccount, principal: str) -> Caller:
