@@ -23,11 +23,9 @@ from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from chalicelib.acme.visit import Visit
     from chalicelib.acme_records import AcmeAccount, AcmeBinding
-    from chalicelib.recording import Entry
     from chalicelib.runtime import Runtime
 
 PENDING_FOR = timedelta(days=1)
@@ -52,7 +50,7 @@ def create(visit: Visit) -> Answer:
             text = f"The account has asked for {most} authorizations in a day, apart from orders."
             raise AcmeProblem("rateLimited", text, headers={"Retry-After": "3600"})
         present = _new(visit.rt, account, identifier, False, binding)  # noqa: FBT003  no wildcard
-        with _recorded(visit, "CreateAcmeAuthorization", binding) as entry:
+        with visit.recorded("CreateAcmeAuthorization", account, visit.principal_of(account, binding)) as entry:
             entry.begin(_told(present), [visit.directory.ca_arn])
             visit.rt.store.put_acme_authorization(present)
     return _shown(visit, present, 201)
@@ -60,7 +58,7 @@ def create(visit: Visit) -> Answer:
 
 def update(visit: Visit) -> Answer:
     """Show an authorization, or deactivate it."""
-    payload = visit.payload()
+    payload, account = visit.payload(), visit.owner
     authorization = _found(visit)
     if payload is None:
         return _shown(visit, authorization, 200)
@@ -72,7 +70,7 @@ def update(visit: Visit) -> Answer:
         if authorization.status == "deactivated":
             break
         try:
-            with _recorded(visit, "DeactivateAcmeAuthorization") as entry:
+            with visit.recorded("DeactivateAcmeAuthorization", account, visit.principal_of(account)) as entry:
                 entry.begin(_told(authorization), [visit.directory.ca_arn])
                 changed = replace(authorization, status="deactivated")
                 authorization = visit.rt.store.update_acme_authorization(authorization, changed)
@@ -114,7 +112,7 @@ def _validated(
     if rt.store.is_counted(failures, most, now=rt.now()):
         text = f"{most} validations of {authorization.identifier.value} have failed within an hour."
         raise AcmeProblem("rateLimited", text, headers={"Retry-After": "600"})
-    with _recorded(visit, "ValidateAcmeChallenge", binding) as entry:
+    with visit.recorded("ValidateAcmeChallenge", account, visit.principal_of(account, binding)) as entry:
         entry.begin(_told(authorization) | {"challenge": challenge.kind}, [visit.directory.ca_arn])
         outcome = validation.validate(
             validation.Challenge(
@@ -266,10 +264,6 @@ def _challenge(visit: Visit, authorization: AcmeAuthorization, challenge: AcmeCh
     if challenge.error:
         shown["error"] = challenge.error
     return shown
-
-
-def _recorded(visit: Visit, name: str, binding: AcmeBinding | None = None) -> AbstractContextManager[Entry]:
-    return visit.recorded(name, visit.owner, visit.principal_of(visit.owner, binding))
 
 
 def _told(authorization: AcmeAuthorization) -> dict[str, Any]:
