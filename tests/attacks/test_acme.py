@@ -24,11 +24,10 @@ from chalicelib.api.sigv4 import WireRequest
 from chalicelib.identities import IssuingPreset
 from chalicelib.operations import issuing_presets
 from chalicelib.pki.asn1 import pem
-from tests.contract.acme.test_accounts import change_key, new_key
 from tests.contract.audit.conftest import records
 from tests.support.acm_steps import make_endpoint, options
 from tests.support.acme_calls import AcmeClient, b64, csr, external, made_binding, made_directory, signed
-from tests.support.acme_steps import issued, revoke
+from tests.support.acme_steps import change_key, issued, new_key, revoke
 from tests.support.authority_steps import active_root
 from tests.support.client import acm_for
 

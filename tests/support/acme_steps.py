@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chalicelib.acme import ari
-from tests.support.acme_calls import b64, csr
+from tests.support.acme_calls import b64, csr, jwk, signed
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     from tests.support.acme_calls import AcmeClient, Got
 
 
@@ -54,3 +54,14 @@ def window(client: AcmeClient, leaf: x509.Certificate) -> tuple[datetime, dateti
 def revoke(client: AcmeClient, leaf: x509.Certificate, **members: Any) -> Got:
     """Ask for the revocation of a certificate, by the account or, if the client has none, by its key."""
     return client.post("revoke-cert", {"certificate": b64(leaf.public_bytes(Encoding.DER)), **members})
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def change_key(client: AcmeClient, new: ec.EllipticCurvePrivateKey, **inner: Any) -> Got:
+    """Ask for another key; `inner` replaces members of the inner JWS's payload."""
+    url = client.url("key-change")
+    payload = {"account": client.kid, "oldKey": jwk(client.key), **inner}
+    return client.post(url, json.loads(signed(new, {"jwk": jwk(new), "url": url}, payload)))

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.acme import bindings, jws
 from chalicelib.store.table_store import TableStore
 from tests.support.acme_calls import BASE, AcmeClient, external, jwk, made_binding, made_directory, signed
+from tests.support.acme_steps import change_key, new_key
 from tests.support.counting_table import CountingTable
 
 if TYPE_CHECKING:
@@ -28,21 +28,10 @@ if TYPE_CHECKING:
     from tests.support.acme_calls import Got
 
 
-def new_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
 @pytest.fixture
 def open_directory(rt: Runtime, ca_arn: str) -> AcmeDirectory:
     """A directory that wants no external account binding."""
     return made_directory(rt, rt.settings.account_id, ca_arn, "open", binding_required=False)
-
-
-def change_key(client: AcmeClient, new: ec.EllipticCurvePrivateKey, **inner: Any) -> Got:
-    """Ask for another key; `inner` replaces members of the inner JWS's payload."""
-    url = client.url("key-change")
-    payload = {"account": client.kid, "oldKey": jwk(client.key), **inner}
-    return client.post(url, json.loads(signed(new, {"jwk": jwk(new), "url": url}, payload)))
 
 
 # creation
