@@ -192,6 +192,10 @@ def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None
     _check_size(directory)
     if old is not None:
         _check_removed(rt, directory, {each.name for each in old.profiles} - {each.name for each in profiles})
+    size = len(json.dumps(asdict(directory), default=str, ensure_ascii=False).encode())
+    if size > _MOST_BYTES:
+        text = f"Names, profiles, domains and tags of a directory have at most {_MOST_BYTES:,} bytes together."
+        raise AcmeError("names", text)
     return directory
 
 
