@@ -136,7 +136,7 @@ def test_disabled_directory_answers_nothing_until_it_is_enabled(
         for method in ("GET", "HEAD", "POST"):
             got = client.send(method, client.url(resource.replace("*", "0")), b"{}")
             assert (got.status, got.headers["Content-Type"]) == (404, "application/problem+json"), resource
-            assert got.body["detail"] == "There is no ACME directory here."
+            assert got.body["detail"] == "There is no such ACME directory."
             assert "Replay-Nonce" not in got.headers
     changed(rt, directory, active=True)
     assert client.finalize(pending).body["status"] == "valid"

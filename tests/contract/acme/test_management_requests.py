@@ -34,7 +34,7 @@ REFUSED: dict[str, tuple[tuple[tuple[str, str], ...], dict[str, Any], str]] = {
     "no CA": (((NAME, "web"),), {}, "must name the private certificate authority"),
     "no ARN": (((AUTHORITY, "ca"),), {}, "names no certificate authority"),
     "a CA that is missing": (((AUTHORITY, MISSING),), {}, "names no certificate authority"),
-    "an unknown tag with a meaning": (((AUTHORITY, "CA"), ("signet:profile", "x")), {}, "can be given here"),
+    "an unknown tag with a meaning": (((AUTHORITY, "CA"), ("signet:profile", "x")), {}, "this request takes signet:"),
     "a reserved tag": (((AUTHORITY, "CA"), ("aws:x", "x")), {}, "is reserved"),
     "a tag twice": (((AUTHORITY, "CA"), ("a", "x"), ("a", "y")), {}, "more than once"),
     "a bad name": (((AUTHORITY, "CA"), (NAME, "Web")), {}, "lower-case letters"),
@@ -42,7 +42,7 @@ REFUSED: dict[str, tuple[tuple[tuple[str, str], ...], dict[str, Any], str]] = {
     "a certificate tag with a meaning": (
         ((AUTHORITY, "CA"),),
         {"CertificateTags": [{"Key": AUTHORITY}]},
-        "none can be given here",
+        "this request takes none",
     ),
 }
 

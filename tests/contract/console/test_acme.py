@@ -245,7 +245,7 @@ def test_every_change_is_on_record_in_words(browser: Browser, rt: Runtime, ca_ar
     activity = browser.get("/console/activity")
     for words in (
         "Create the ACME directory web",
-        "Make an external account binding of the ACME directory web",
+        "Create an external account binding of the ACME directory web",
         "Change the ACME directory web",
         "Replace the CA of the ACME directory web",
         "Delete the ACME directory web",
