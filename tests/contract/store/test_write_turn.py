@@ -53,13 +53,13 @@ def test_turn_that_outlives_its_module_closes_its_files_in_silence(tmp_path: Pat
     assert ended.stderr == b""
 
 
-def test_processes_write_in_turn(tmp_path: Path) -> None:
-    """Without turns, one of them writes hundreds of times while the others wait for seconds."""
-    order, times = tmp_path / "order", 150
-    words = (str(times), str(order))
+def longest_run(work: Path, times: int) -> int:
+    """Let three processes write at the same time, and return how often one of them wrote without the others."""
+    work.mkdir()
+    order = work / "order"
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path / "signet.db"), name, *words],
+            [sys.executable, "-c", WRITER, str(work / "signet.db"), name, str(times), str(order)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -80,7 +80,15 @@ def test_processes_write_in_turn(tmp_path: Path) -> None:
     written = order.read_text()
     assert len(written) == times * len(writers)
     together = written[: min(written.rindex(name) for name in "abc")]  # until the first of them has ended
-    assert max(len(list(run)) for _, run in groupby(together)) < times // 2
+    return max(len(list(run)) for _, run in groupby(together))
+
+
+def test_processes_write_in_turn(tmp_path: Path) -> None:
+    """Without turns, one of them writes hundreds of times while the others wait for seconds, each time.
+
+    A busy machine may keep a process from its turn once.
+    """
+    assert any(longest_run(tmp_path / str(attempt), 150) < 75 for attempt in range(4))
 
 
 def test_failed_sync_of_one_process_is_known_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
