@@ -161,7 +161,7 @@ def test_directory_without_bindings_required_is_open_to_its_names(browser: Brows
     assert fact(page, "Names without a binding") == "*.example.test"
     assert AcmeClient(rt, "open").register().status == 201
     commands = browser.get("/console/acme/directory/clients?name=open")
-    assert "eab" not in commands.text.lower()
+    assert "eab" not in re.sub("<[^>]*>", "", commands.text).lower()  # a token in an attribute may have these letters
 
 
 def test_names_that_are_shown_are_harmless(browser: Browser, rt: Runtime, directory: AcmeDirectory) -> None:
