@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.acme_clients.servers import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
-SERVER = os.environ.get("ACME_SERVER", "signet")
+SERVER = os.environ.get("ACME_SERVER") or "signet"
 # What pebble 2.4 cannot do, or not so that a client can use it: all of them have the step with Signet.
 NOT_WITH_PEBBLE = {
     "ari": "it has no renewal information",

@@ -17,12 +17,14 @@ configured() { # configured CHALLENGE [DIRECTIVE...]
     sed "s#/etc/ssl/#$PWD/#; s#:443>#:$TLS_PORT>#" "$DOC/1"
   } > apache.conf
 }
+present() { cat "md/domains/$name/pubcert.pem" 2>/dev/null || true; }
 obtained() { # wait until a new certificate is staged, and take it into use
-  for _ in $(seq 300); do
-    ! [ -s "md/staging/$name/pubcert.pem" ] || break
-    sleep 0.1
+  before=$(present)
+  for _ in $(seq 100); do
+    ! [ -s "md/staging/$name/pubcert.pem" ] || kill -USR1 "$(cat apache.pid)"
+    [ "$(present)" = "$before" ] || break
+    sleep 0.5
   done
-  kill -USR1 "$(cat apache.pid)"
   until_served "$name"
   took "md/domains/$name/pubcert.pem" "md/domains/$name/privkey.pem"
 }
