@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from chalicelib.access import principals
 from tests.contract.audit.conftest import records
 from tests.support.acm_steps import (
@@ -76,6 +78,7 @@ def test_whoever_makes_a_binding_must_be_allowed_to_pass_its_role(endpoint: str,
     assert f"iam:PassRole on resource: {role_arn()}" in message
 
 
+@pytest.mark.laptop  # a home on AWS has one region
 def test_other_account_and_other_region_see_nothing(acm: Any, endpoint: str, acm_pca: Any, rt: Runtime) -> None:
     create(client_for(rt, region="eu-west-1"))
     elsewhere = acm_for(rt, region="eu-west-1")
