@@ -79,7 +79,7 @@ def create(visit: Visit) -> Answer:
 
 
 def _check_unbound(visit: Visit) -> None:
-    """Bound how many accounts a network makes without a binding: each one is a record for good."""
+    """Limit the accounts that a network creates without a binding: each one is a permanent record."""
     rt, source = visit.rt, hosts.network_of(visit.request.source_ip)
     limit: Any = {"rate": UNBOUND_RATE, "most": UNBOUND_BURST, "now": rt.now()}
     if not rates.take(rt.rate_tokens, rates.of_source(rt.rate_tokens, "acme-account", source, **limit), **limit):
@@ -117,7 +117,9 @@ def change_key(visit: Visit) -> Answer:
     holder = visit.rt.store.acme_account_with_key(account.directory_id, thumbprint)
     if holder is not None:
         where = {"Location": visit.url(f"account/{holder.acme_id}")}
-        raise AcmeProblem("malformed", "An account of this directory has the new key.", status=409, headers=where)
+        raise AcmeProblem(
+            "malformed", "An account of this directory already has the new key.", status=409, headers=where
+        )
     with visit.recorded("ChangeAcmeAccountKey", account, visit.principal_of(account)) as entry:
         shown = {"directory": account.directory, "account": account.acme_id, "thumbprint": thumbprint}
         entry.begin(shown, [visit.directory.ca_arn])
@@ -203,7 +205,7 @@ def _binding(visit: Visit, payload: dict[str, Any]) -> AcmeBinding | None:
     given = payload.get("externalAccountBinding")
     if given is None:
         if visit.directory.binding_required:
-            raise AcmeProblem("externalAccountRequired", "This directory wants an external account binding.")
+            raise AcmeProblem("externalAccountRequired", "This directory requires an external account binding.")
         _check_unbound(visit)
         return None
 
@@ -238,11 +240,11 @@ def _bind(visit: Visit, binding: AcmeBinding, acme_id: str) -> None:
 
 
 def _id_for(visit: Visit, thumbprint: str, *, is_bound: bool) -> str:
-    """Return the id of a new account: it follows from the key, so that a repeated request makes the same account.
+    """Return the id of a new account: it follows from the key, so a repeated request creates the same account.
 
     Raises:
-        AcmeProblem: the account was to be bound, and another one had the key before. Whoever stole that key may have
-            what bound it, too.
+        AcmeProblem: the request has a binding, and another account had the key before: whoever stole that key may
+            have its binding, too.
     """
     directory_id = visit.directory.directory_id
     for number in itertools.count():

@@ -11,13 +11,13 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import hosts
 from chalicelib.acme import bindings, directories, identifiers, places, validation
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
-from chalicelib.acme.visit import Answer
+from chalicelib.acme.visit import Answer, time_text
 from chalicelib.acme_records import AcmeAuthorization, AcmeChallenge, Identifier
 from chalicelib.store import ConflictError
 
@@ -138,7 +138,7 @@ def _after(
 ) -> AcmeAuthorization:
     """Return an authorization after a validation (RFC 8555 section 7.1.6)."""
     if outcome.valid:
-        done = challenge._replace(status="valid", validated=_time(rt.now()), steps=outcome.steps)
+        done = challenge._replace(status="valid", validated=time_text(rt.now()), steps=outcome.steps)
     else:
         error = AcmeProblem(outcome.problem, outcome.detail).document()
         done = challenge._replace(status="invalid", error=error, steps=outcome.steps)
@@ -242,7 +242,7 @@ def _shown(visit: Visit, authorization: AcmeAuthorization, status: int) -> Answe
     shown: dict[str, Any] = {
         "identifier": authorization.identifier._asdict(),
         "status": state,
-        "expires": _time(authorization.expires_at),
+        "expires": time_text(authorization.expires_at),
         "challenges": [_challenge(visit, authorization, each) for each in decided or authorization.challenges],
     }
     if authorization.wildcard:
@@ -274,7 +274,3 @@ def _told(authorization: AcmeAuthorization) -> dict[str, Any]:
 
 def _token() -> str:
     return urlsafe_b64encode(secrets.token_bytes(_TOKEN_BYTES)).rstrip(b"=").decode()
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -192,10 +192,6 @@ def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None
     _check_size(directory)
     if old is not None:
         _check_removed(rt, directory, {each.name for each in old.profiles} - {each.name for each in profiles})
-    size = len(json.dumps(asdict(directory), default=str, ensure_ascii=False).encode())
-    if size > _MOST_BYTES:
-        text = f"Names, profiles, domains and tags of a directory have at most {_MOST_BYTES:,} bytes together."
-        raise AcmeError("names", text)
     return directory
 
 
@@ -206,9 +202,7 @@ def _check_name(_: Runtime, directory: AcmeDirectory) -> None:
 
 def _check_terms(_: Runtime, directory: AcmeDirectory) -> None:
     if directory.terms and _TERMS.fullmatch(directory.terms) is None:
-        raise AcmeError(
-            "terms", f"Terms of service are named by an http or https URL of at most {MOST_TERMS} characters."
-        )
+        raise AcmeError("terms", f"Terms of service must be an http or https URL of at most {MOST_TERMS} characters.")
 
 
 def _check_removed(rt: Runtime, directory: AcmeDirectory, removed: set[str]) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from chalicelib.acme import authorizations, identifiers, issuing, jws, renewal_info
 from chalicelib.acme.problems import AcmeProblem, Subproblem, not_found
-from chalicelib.acme.visit import Answer
+from chalicelib.acme.visit import Answer, time_text
 from chalicelib.acme_records import AcmeOrder, Profile
 from chalicelib.pki.x509 import algorithms
 from chalicelib.store import ConflictError
@@ -271,7 +271,7 @@ def _shown(visit: Visit, order: AcmeOrder, state: str, status: int) -> Answer:
     url = visit.url(f"order/{order.order_id}")
     shown: dict[str, Any] = {
         "status": state,
-        "expires": order.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expires": time_text(order.expires_at),
         "identifiers": [each._asdict() for each in order.identifiers],
         "authorizations": [visit.url(f"authorization/{each}") for each in order.authorizations],
         "finalize": f"{url}/finalize",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.acme import ari, issued
 from chalicelib.acme.problems import AcmeProblem, not_found
-from chalicelib.acme.visit import Answer
+from chalicelib.acme.visit import Answer, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def show(visit: Visit) -> Answer:
     start, end = ari.suggested_window(
         certificate.not_before, certificate.not_after, now=rt.now(), replaced_by_incident=is_urgent
     )
-    window = {"start": _time(start), "end": _time(end)}
+    window = {"start": time_text(start), "end": time_text(end)}
     seconds = POLL_SOON_SECONDS if is_urgent else POLL_SECONDS
     return Answer(200, {"suggestedWindow": window}, {"Retry-After": str(seconds)})
 
@@ -53,7 +53,3 @@ def replaced(visit: Visit, payload: dict[str, Any], wanted: Sequence[Identifier]
     if not set(issued.identifiers_of(certificate)) & set(wanted):
         raise AcmeProblem("malformed", "The certificate that the order replaces has none of the order's identifiers.")
     return ari.certificate_id(*ari.parse_certificate_id(given))  # some clients spell it otherwise
-
-
-def _time(moment: Any) -> str:
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib import recording
@@ -12,12 +13,18 @@ from chalicelib.runtime import Caller
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from chalicelib.acme.jws import Signed
     from chalicelib.acme_records import AcmeAccount, AcmeBinding, AcmeDirectory
     from chalicelib.api.sigv4 import WireRequest
     from chalicelib.recording import Entry
     from chalicelib.runtime import Runtime
+
+
+def time_text(moment: datetime) -> str:
+    """Return a time in the form of RFC 3339, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Answer(NamedTuple):
@@ -113,7 +120,7 @@ class Visit(NamedTuple):
         """Return the external account binding of the account; None if it was bound to none.
 
         Raises:
-            AcmeProblem: it is gone, revoked or expired; or there is none, and the directory requires one by now.
+            AcmeProblem: it was deleted or revoked, or has expired; or the account has none, and needs one.
         """
         name = self.owner.binding
         if not name:

@@ -45,13 +45,15 @@ def eab() -> None:
 @eab.command("create")
 @_of_directory
 @acme_directories.names_option
-@click.option("--preauthorized", is_flag=True, help="These names need no challenge.")
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Default: every profile; repeatable.")
-@click.option("--principal", help="Whose policies hold as well; default: the administrator.")
-@click.option("--orders-a-day", type=int, default=0, help="Default: any number.")
-@click.option("--accounts", "most_accounts", type=int, default=1, help="How many it binds; 0: any number. Default: 1.")
-@click.option("--expires-in", type=accounts.Duration(), help="Such as 90d or 12h; default: never.")
-@click.option("--description", default="", help="For people.")
+@click.option("--preauthorized", is_flag=True, help="The names need no challenge.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", help="An allowed profile; repeatable. Default: all."
+)
+@click.option("--principal", help="Its policies apply, too; default: the administrator.")
+@click.option("--orders-a-day", type=int, default=0, help="The most orders in a day; default: any number.")
+@click.option("--accounts", "most_accounts", type=int, default=1, help="The most accounts; 0: any number. Default: 1.")
+@click.option("--expires-in", type=accounts.Duration(), help="A duration such as 90d or 12h; default: never.")
+@click.option("--description", default="", help="A note for people.")
 @accounts.option
 @acme_directories.json_option
 @recorded("CreateAcmeBinding", "name", "names", "preauthorized", "profiles", "principal", "orders_a_day")
@@ -175,7 +177,7 @@ def list_accounts(name: str, account_id: str | None) -> None:
     "--reason",
     type=click.Choice(sorted(REASONS.values())),
     default="CESSATION_OF_OPERATION",
-    help="Of these revocations. Default: CESSATION_OF_OPERATION.",
+    help="The reason of these revocations. Default: CESSATION_OF_OPERATION.",
 )
 @accounts.option
 @recorded("RevokeAcmeAccount", "name", "acme_id", "certificates", "reason")

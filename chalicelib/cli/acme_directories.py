@@ -30,7 +30,7 @@ _profiles = click.option(
     metavar="[NAME=]TEMPLATE[:90d]",
     help="A template or issuing preset, and the validity; repeatable, the first is the default.",
 )
-_principal = click.option("--principal", help="Whose policies hold for accounts without a binding.")
+_principal = click.option("--principal", help="Its policies apply to accounts without a binding.")
 _terms = click.option("--terms", metavar="URL", help="Terms of service that accounts must agree to.")
 
 
@@ -143,8 +143,8 @@ def _show(rt: Runtime, found: AcmeDirectory) -> None:
 @names_option
 @_principal
 @_terms
-@click.option("--enable", "state", flag_value="enabled", help="It answers requests again.")
-@click.option("--disable", "state", flag_value="disabled", help="It answers no request until it is enabled.")
+@click.option("--enable", "state", flag_value="enabled", help="The directory answers requests again.")
+@click.option("--disable", "state", flag_value="disabled", help="The directory answers no request until it is enabled.")
 @accounts.option
 @recorded("UpdateAcmeDirectory", "name", "profiles", "eab", "names", "principal", "terms", "state")
 def update_directory(  # noqa: PLR0917  one for each option
@@ -185,7 +185,7 @@ def update_directory(  # noqa: PLR0917  one for each option
 @click.option(
     "--compromised",
     is_flag=True,
-    help="The former CA is compromised: clients are asked to renew at once, and what they replace is revoked.",
+    help="The present CA is compromised: ask clients to renew at once, and revoke the certificates they replace.",
 )
 @accounts.option
 @recorded("ReplaceAcmeAuthority", "name", "ca_name", "compromised")

@@ -104,7 +104,7 @@ class Acme(Base):
         if order.replaces:
             former = "" if replaced_order is None else _order_name(replaced_order)
             free = (Clause("order", "=", former),) if former else ABSENT[0]
-            item: Item = _used_item(_replaced_name(order), order.expires_at + _REMAINS)
+            item: Item = _used_item(_replaced_name(order.directory_id, order.replaces), order.expires_at + _REMAINS)
             writes.append(Put(item | {"order": _order_name(order)}, (free,)))
         before = [each for authorization in authorizations for each in _authorization_writes(authorization)]
         most = self.table.MOST_WRITES
@@ -134,7 +134,7 @@ class Acme(Base):
         return min(most, self.table.count(None, [f"ACME-PENDING#{acme_id}"], ["0", "~"], most=most)[0])
 
     def order_replacing(self, directory_id: str, certificate_id: str) -> AcmeOrder | None:
-        item = self.table.get(_used_key(f"replaced#{directory_id}#{certificate_id}"))
+        item = self.table.get(_used_key(_replaced_name(directory_id, certificate_id)))
         return None if item is None else self.get_acme_order(*str(item["order"]).split("#"))
 
     def update_acme_order(self, old: AcmeOrder, new: AcmeOrder) -> AcmeOrder:
@@ -238,8 +238,8 @@ def _pending_item(order: AcmeOrder) -> Item:
     return {"pk": f"ACME-PENDING#{order.acme_id}", "sk": order.order_id}
 
 
-def _replaced_name(order: AcmeOrder) -> str:
-    return f"replaced#{order.directory_id}#{order.replaces}"
+def _replaced_name(directory_id: str, certificate_id: str) -> str:
+    return f"replaced#{directory_id}#{certificate_id}"
 
 
 def _name_key(acme_id: str, identifier: Identifier, wildcard: bool) -> Key:  # noqa: FBT001  as the record has it
