@@ -36,6 +36,7 @@ _MOST_ORDERS = 10_000  # of an account that are looked at for what a new certifi
 # Of a certificate by a compromised CA. CERTIFICATE_AUTHORITY_COMPROMISE is for certificates of CAs (RFC 5280 section
 # 5.3.1), and bars the key of the certificate: clients that keep their keys could not renew any more.
 COMPROMISED = "SUPERSEDED"
+LATE = "CESSATION_OF_OPERATION"  # of a certificate that was issued after its order had ended
 # The problem for each refusal of IssueCertificate; the order becomes invalid, except for badCSR and rateLimited.
 _TYPES = {
     "AccessDeniedException": "unauthorized",
@@ -90,10 +91,17 @@ def succeed(
 ) -> AcmeOrder:
     """Record the certificate of a processing order; revoke the one it replaces if that is from a compromised CA.
 
-    The order stays on record as long as its certificate is valid.
+    The order stays on record as long as its certificate is valid. If reconciliation has ended the order as invalid
+    meanwhile, no client can fetch the certificate, which is revoked.
     """
     order = _ended(rt, order, status="valid", certificate_arn=certificate_arn, expires_at=not_after)
-    _revoke_replaced(rt, directory, order)
+    if order.certificate_arn == certificate_arn:
+        _revoke_replaced(rt, directory, order)
+    else:
+        parsed = arns.parse_certificate_arn(certificate_arn)
+        late = rt.store.get_certificate(str(parsed.ca), parsed.serial_number)
+        if late is not None:
+            _revoke_if_possible(rt, directory, order, late, LATE)
     return order
 
 
@@ -203,10 +211,16 @@ def _revoke_replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) ->
         return
     for certificate in _replaced(rt, directory, order):
         if certificate.ca_arn in directory.compromised and certificate.revoked_at is None:
-            try:
-                revoke(rt, directory, order.acme_id, certificate, COMPROMISED)
-            except (errors.ApiError, StoreError):
-                logs.log_exception("replaced_not_revoked", certificate=certificate.arn)
+            _revoke_if_possible(rt, directory, order, certificate, COMPROMISED)
+
+
+def _revoke_if_possible(
+    rt: Runtime, directory: AcmeDirectory, order: AcmeOrder, certificate: Certificate, reason: str
+) -> None:
+    try:
+        revoke(rt, directory, order.acme_id, certificate, reason)
+    except (errors.ApiError, StoreError):
+        logs.log_exception("certificate_of_order_not_revoked", certificate=certificate.arn)
 
 
 def _replaced(rt: Runtime, directory: AcmeDirectory, order: AcmeOrder) -> Iterator[Certificate]:

@@ -141,6 +141,32 @@ def test_interrupted_order_still_revokes_what_it_replaces(
     assert record.revocation_reason == issuing.COMPROMISED
 
 
+class Stalling:
+    """A store that reserves the certificate only after the schedule has given the order up."""
+
+    def __init__(self, rt: Runtime, clock: Clock) -> None:
+        self._rt, self._clock = rt, clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rt.store, name)
+
+    def reserve_certificate(self, *args: Any, **kwargs: Any) -> Any:
+        self._clock.forward(seconds=int(self._rt.settings.pending_seconds) + 1)
+        assert reconcile.reconcile(self._rt)["acme_orders_ended"] == 1
+        return self._rt.store.reserve_certificate(*args, **kwargs)
+
+
+def test_certificate_that_comes_after_its_order_has_ended_is_revoked(
+    rt: Runtime, directory: AcmeDirectory, client: AcmeClient, clock: Clock
+) -> None:
+    order = client.order("a.example.test")
+    client.rt = replace(rt, store=Stalling(rt, clock))
+    assert client.finalize(order).body["status"] == "invalid"
+    client.rt = rt
+    (late,) = [each for each in rt.store.list_certificates(directory.ca_arn) if "Root" not in each.template_arn]
+    assert (late.status, late.revocation_reason) == ("ISSUED", issuing.LATE)
+
+
 def test_order_whose_directory_was_deleted_ends(
     rt: Runtime, directory: AcmeDirectory, client: AcmeClient, clock: Clock
 ) -> None:
