@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from chalicelib import runtime
-from chalicelib.access import policy, principals
+from chalicelib.access import policy, policy_documents, principals
 from chalicelib.cli import accounts
 from chalicelib.cli.recorded import recorded
 
@@ -81,6 +81,13 @@ def commands(kind: str, holders: Holders, event: str) -> click.Group:
         click.echo(f"deleted {policy_name}")
 
     return group
+
+
+def show(policies: Iterable[tuple[str, str]]) -> None:
+    """Print the policies of a record by name, each with what it cannot allow here."""
+    for name, text in policies:
+        click.echo(f"policy {name}:\n{text}")
+        warn(policy.statement_obstacles(policy_documents.parse_identity_policy(text)))
 
 
 def warn(obstacles: Iterable[str]) -> None:

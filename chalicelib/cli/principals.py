@@ -9,10 +9,9 @@ import click
 
 from chalicelib import arn as arns
 from chalicelib import runtime
-from chalicelib.access import access_keys, policy, policy_documents, presets, principals
+from chalicelib.access import access_keys, presets, principals
 from chalicelib.cli import accounts, policies
 from chalicelib.cli.credentials import text_of
-from chalicelib.cli.policies import warn
 from chalicelib.cli.recorded import recorded
 from chalicelib.cli.status import table
 from chalicelib.identities import ADMINISTRATOR
@@ -122,9 +121,7 @@ def show(name: str, account_id: str | None) -> None:
         ends = f", until {text_of(key.expires_at)}" if key.expires_at else ""
         inactive = "" if key.active else ", inactive"
         click.echo(f"access key {key.access_key_id}{ends}{inactive}, last used: {text_of(key.last_used_at)}")
-    for policy_name, text in found.policies:
-        click.echo(f"policy {policy_name}:\n{text}")
-        warn(policy.statement_obstacles(policy_documents.parse_identity_policy(text)))
+    policies.show(found.policies)
 
 
 @principal.command()

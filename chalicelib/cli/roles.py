@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib import runtime
-from chalicelib.access import policy, policy_documents, principals, roles, trust
+from chalicelib.access import principals, roles, trust
 from chalicelib.cli import accounts, policies
 from chalicelib.cli.policies import warn
 from chalicelib.cli.principals import preset_options, preset_policy
@@ -90,9 +90,7 @@ def show(name: str, account_id: str | None) -> None:
     click.echo(roles.arn_of(rt, found.account_id, found.name))
     click.echo(f"trust policy:\n{found.trust_policy}")
     warn(trust.obstacles(trust.parse(found.trust_policy, found.account_id)))
-    for policy_name, text in found.policies:
-        click.echo(f"policy {policy_name}:\n{text}")
-        warn(policy.statement_obstacles(policy_documents.parse_identity_policy(text)))
+    policies.show(found.policies)
 
 
 @role.command()
