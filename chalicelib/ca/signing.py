@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from chalicelib import logs
 from chalicelib.ca import state
 from chalicelib.pki.x509 import signed
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
@@ -33,7 +33,7 @@ class Key(NamedTuple):
     key_id: str
     arn: str
     ca_arn: str
-    spki_der: bytes | None = None
+    public_key: PublicKeyTypes | None = None
 
 
 def tbs_sha256(tbs_der: bytes) -> str:
@@ -59,8 +59,8 @@ def sign(
         WrongKeyError: the key does not belong to the CA's certificate; nothing was signed.
         NotServingError: the database and its journal do not go together; nothing was signed.
     """
-    issuer_spki = state.issuer_of(ca).spki_der if ca.certificate_der is not None else None
-    key = Key(ca.key_id or "", ca.arn, ca.arn, issuer_spki)
+    public_key = state.issuer_of(ca).public_key if ca.certificate_der is not None else None
+    key = Key(ca.key_id or "", ca.arn, ca.arn, public_key)
     return sign_with(rt, key, purpose, tbs_der, signing_algorithm, **details)
 
 
@@ -72,11 +72,9 @@ def sign_with(rt: Runtime, key: Key, purpose: str, tbs_der: bytes, signing_algor
     logs.audit("before", purpose, key.ca_arn, details)
     try:
         private_key = rt.keys.private_key(key.key_id, key.arn)
-        if key.spki_der is not None:
-            spki_der = private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            if spki_der != key.spki_der:
-                raise WrongKeyError(f"The key {key.key_id} is not the key in the certificate of {key.arn}.")
-        signed_der = signed.sign(tbs_der, private_key, signing_algorithm)
+        if key.public_key is not None and private_key.public_key() != key.public_key:
+            raise WrongKeyError(f"The key {key.key_id} is not the key in the certificate of {key.arn}.")
+        signed_der = signed.sign(tbs_der, private_key, signing_algorithm, key.public_key)
     except Exception:
         logs.audit("failed", purpose, key.ca_arn, details)
         raise

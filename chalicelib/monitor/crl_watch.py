@@ -94,7 +94,7 @@ def _behind(rt: Runtime, ca: CertificateAuthority, point: DistributionPoint, bod
         and revocation.not_after >= this_update
         and point.partition in {"", revocation.crl_partition}
     }
-    entries = crl_entries.of_tbs(next(der.read(body).children()))
+    entries = crl_entries.of_tbs(der.read(body).children()[0])
     missing = wanted.keys() - crl_entries.contained(wanted.keys(), entries)
     return f"It lacks the revoked serial number {arns.serial_hex(wanted[min(missing)])}." if missing else ""
 

@@ -31,6 +31,8 @@ from chalicelib.store import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from chalicelib import shapes
     from chalicelib.records import CertificateAuthority, OcspResponder
     from chalicelib.runtime import Runtime
@@ -73,8 +75,10 @@ def usable(rt: Runtime, ca: CertificateAuthority, until: datetime) -> OcspRespon
 
 
 @lru_cache(maxsize=256)
-def _spki(certificate_der: bytes) -> bytes:
-    return reading.parse_certificate(certificate_der).spki_der
+def _key(certificate_der: bytes) -> tuple[bytes, PublicKeyTypes]:
+    """The public key in a certificate, as it is encoded and as an object."""
+    certificate = reading.parse_certificate(certificate_der)
+    return certificate.spki_der, certificate.public_key
 
 
 def not_after_of(responder: OcspResponder) -> datetime:
@@ -84,12 +88,13 @@ def not_after_of(responder: OcspResponder) -> datetime:
 
 def spki_of(responder: OcspResponder) -> bytes:
     """The public key in a responder's certificate."""
-    return _spki(responder.certificate_der)
+    return _key(responder.certificate_der)[0]
 
 
 def sign(rt: Runtime, responder: OcspResponder, purpose: str, tbs_der: bytes, signing_algorithm: str) -> bytes:
     """Sign with a responder's key."""
-    key = signing.Key(responder.key_id, responder.key_arn, responder.ca_arn, spki_of(responder))
+    _, public_key = _key(responder.certificate_der)
+    key = signing.Key(responder.key_id, responder.key_arn, responder.ca_arn, public_key)
     return signing.sign_with(rt, key, purpose, tbs_der, signing_algorithm)
 
 

@@ -82,16 +82,16 @@ def parse_request(request_der: bytes) -> Request:
     """
     if len(request_der) > MAX_REQUEST_BYTES:
         raise DerError(f"The request is longer than {MAX_REQUEST_BYTES} bytes.")
-    members = list(der.parse(request_der).expect(der.SEQUENCE, "OCSPRequest").children())
+    members = der.parse(request_der).expect(der.SEQUENCE, "OCSPRequest").children()
     if not members or _tags(members[1:]) not in ([], [0xA0]):
         raise DerError("OCSPRequest does not have the members it must have.")
-    parts = list(members[0].expect(der.SEQUENCE, "TBSRequest").children())
+    parts = members[0].expect(der.SEQUENCE, "TBSRequest").children()
     context = [parts.pop(0) for tag in _CONTEXT[:2] if parts and parts[0].tag == tag]  # version, requestorName
     if context and context[0].tag == 0xA0 and context[0].content != der.integer(0):
         raise DerError("The version is not 1.")
     if _tags(parts) not in ([der.SEQUENCE], [der.SEQUENCE, 0xA2]):
         raise DerError("TBSRequest does not have the members it must have.")
-    questions = list(parts[0].children())
+    questions = parts[0].children()
     if not 1 <= len(questions) <= MAX_CERT_IDS:
         raise DerError(f"From 1 to {MAX_CERT_IDS} certificates can be asked for.")
     return Request(tuple(map(_cert_id, questions)), _nonce(parts[1]) if len(parts) == 2 else None)
@@ -107,14 +107,14 @@ def plain_request(cert_id: CertId) -> bytes:
 
 
 def _cert_id(request: Element) -> CertId:
-    members = list(request.expect(der.SEQUENCE, "Request").children())
+    members = request.expect(der.SEQUENCE, "Request").children()
     if not members or _tags(members[1:]) not in ([], [0xA0]):
         raise DerError("Request does not have the members it must have.")
     if len(members) == 2:
         _check_known(_extensions(members[1]))
     tags = (der.SEQUENCE, der.OCTET_STRING, der.OCTET_STRING, der.INTEGER)
     algorithm, name, key, serial = der.fields(members[0], "CertID", *tags)
-    identifier, *parameters = list(algorithm.children()) or [algorithm]
+    identifier, *parameters = algorithm.children() or [algorithm]
     if _tags(parameters) not in ([], [der.NULL]):
         raise DerError("The hash algorithm has parameters.")
     hash_name = _HASHES.get(der.oid_text(identifier), "")
@@ -123,7 +123,7 @@ def _cert_id(request: Element) -> CertId:
 
 
 def _extensions(explicit: Element) -> tuple[Extension, ...]:
-    inner = list(explicit.children())
+    inner = explicit.children()
     if len(inner) != 1:
         raise DerError("A list of extensions is not alone.")
     return extensions.parse_extensions(inner[0])

@@ -114,7 +114,7 @@ def kind_of(encoded: bytes) -> str:
         PrivateKeyError: it is a private key, encrypted or not, or a PKCS #12 file.
     """
     try:
-        members = list(der.read(encoded).expect(der.SEQUENCE, "It").children())
+        members = der.read(encoded).expect(der.SEQUENCE, "It").children()
     except DerError:
         return "unknown"
     tags = tuple(member.tag for member in members)

@@ -93,7 +93,7 @@ def _path(ca: CertificateAuthority) -> list[_Certificate]:
 @lru_cache(maxsize=4096)
 def _read(certificate_der: bytes) -> _Certificate:
     """Read what is shown of a certificate; it was verified when it was installed."""
-    members = list(next(iter(der.read(certificate_der).children())).children())
+    members = der.read(certificate_der).children()[0].children()
     certificate = x509.load_der_x509_certificate(certificate_der)
     return _Certificate(
         identity=(members[5].der, members[6].der),

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 SPECIFICATIONS = {str(number): spec for number, spec in rfc5280.certificateExtensionsMap.items()}
 SPECIFICATIONS |= {oids.TLS_FEATURE: rfc7633.Features()}
-ROOT_TBS = list(der.read(root_certificate().tbs_certificate_bytes).children())[:-1]
+ROOT_TBS = der.read(root_certificate().tbs_certificate_bytes).children()[:-1]
 # What cryptography keeps as octets, and texts of which it does not keep the type.
 REWRITTEN = (x509.UnrecognizedExtension, x509.CertificatePolicies)
 ALGORITHM = der.sequence(der.oid("1.2.840.10045.4.3.2"))

@@ -77,7 +77,7 @@ def _rsa(n: int, e: int = 65537) -> bytes:
 def _point(prefix: bytes) -> bytes:
     numbers = key().public_key().public_numbers()
     content = prefix + numbers.x.to_bytes(32) + numbers.y.to_bytes(32)
-    algorithm = next(der.read(spki()).children()).der
+    algorithm = der.read(spki()).children()[0].der
     return armored(csr(spki_der=der.sequence(algorithm, der.bit_string(content))))
 
 
@@ -223,7 +223,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         csr(
             "RSA-2048",
             spki_der=der.sequence(
-                next(der.read(spki("RSA-2048")).children()).der,
+                der.read(spki("RSA-2048")).children()[0].der,
                 der.bit_string(der.sequence(der.tlv(der.INTEGER, b"\x80" + b"\x01" * 255), der.integer(65537))),
             ),
         )
@@ -232,7 +232,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         csr(
             "RSA-2048",
             spki_der=der.sequence(
-                next(der.read(spki("RSA-2048")).children()).der,
+                der.read(spki("RSA-2048")).children()[0].der,
                 der.bit_string(der.sequence(der.integer(N2048), der.integer(65537)) + b"\x00"),
             ),
         )
@@ -245,7 +245,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "ec-point-off-curve": lambda: armored(_off_curve()),
     "ec-point-hybrid": lambda: _point(b"\x06"),
     "ec-point-at-infinity": lambda: armored(
-        csr(spki_der=der.sequence(next(der.read(spki()).children()).der, der.bit_string(b"\x00")))
+        csr(spki_der=der.sequence(der.read(spki()).children()[0].der, der.bit_string(b"\x00")))
     ),
     "ec-no-curve": lambda: _spki_with(der.sequence(der.oid("1.2.840.10045.2.1"))),
     "key-dsa": lambda: armored(csr("DSA", identifier=der.sequence(der.oid("2.16.840.1.101.3.4.3.2")))),
@@ -373,7 +373,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 def _off_curve() -> bytes:
     numbers = key().public_key().public_numbers()
     content = b"\x04" + numbers.x.to_bytes(32) + (numbers.y ^ 1).to_bytes(32)
-    algorithm = next(der.read(spki()).children()).der
+    algorithm = der.read(spki()).children()[0].der
     return csr(spki_der=der.sequence(algorithm, der.bit_string(content)))
 
 

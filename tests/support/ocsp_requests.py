@@ -36,7 +36,7 @@ def request_for(
 
 def several(*requests: bytes) -> bytes:
     """One request for what each of these asks for."""
-    lists = [next(next(der.parse(each).children()).children()).content for each in requests]
+    lists = [der.parse(each).children()[0].children()[0].content for each in requests]
     return der.sequence(der.sequence(der.sequence(*lists)))
 
 

@@ -165,9 +165,9 @@ def _ocsp(visit: Visit, encoded: bytes, _: Sequence[bytes]) -> Judgement:
 
 def _answered(ca: CertificateAuthority, response: ocsp.OCSPResponse, encoded: bytes) -> bool:
     """Tell whether a CA signed an OCSP response, itself or by a responder that it certified."""
-    wrapper = list(der.read(encoded).children())[1]
-    octets = list(next(iter(wrapper.children())).children())[1].content
-    basic = der.sequence(*(member.der for member in list(der.read(octets).children())[:3]))
+    wrapper = der.read(encoded).children()[1]
+    octets = wrapper.children()[0].children()[1].content
+    basic = der.sequence(*(member.der for member in der.read(octets).children()[:3]))
     key = state.issuer_of(ca).public_key
     responders = [
         certificate.public_key()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib.pki.errors import DerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0C, 0x13, 0x16
@@ -32,18 +32,19 @@ MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
     """An element of the given tag octet whose content is the parts joined."""
-    return b"".join(pieces(tag, parts))
+    return b"".join((_head_of(tag, sum(map(len, parts))), *parts))
 
 
 def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
     """The parts of an element, not joined: its head comes first."""
-    size = 0
-    for part in parts:
-        size += len(part)
+    return _head_of(tag, sum(map(len, parts))), *parts
+
+
+def _head_of(tag: int, size: int) -> bytes:
     if size < 0x80:
-        return bytes((tag, size)), *parts
+        return bytes((tag, size))
     octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets, *parts
+    return bytes((tag, 0x80 | len(octets))) + octets
 
 
 def sequence(*parts: bytes | memoryview) -> bytes:
@@ -118,9 +119,10 @@ class Element(NamedTuple):
         """The octets inside."""
         return self.buffer[self.content_start : self.end]
 
-    def children(self) -> Iterator[Element]:
+    def children(self) -> list[Element]:
         """The elements inside, which must fill it exactly."""
-        buffer, limit, position = self.buffer, self.end, self.content_start
+        buffer, _, _, position, limit = self
+        found = []
         while position < limit:
             # Most heads are short, and are read here: the call would cost more than the rest.
             end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
@@ -128,8 +130,9 @@ class Element(NamedTuple):
                 tag, content_start = buffer[position], position + 2
             else:
                 tag, content_start, end = _head(buffer, position, limit)
-            yield _make(Element, (buffer, tag, position, content_start, end))
+            found.append(_make(Element, (buffer, tag, position, content_start, end)))
             position = end
+        return found
 
     def expect(self, tag: int, what: str) -> Element:
         """This element, if it has that tag."""
@@ -181,15 +184,18 @@ def parse(buffer: bytes) -> Element:
     root = read(buffer)
     if root.end != len(buffer):
         raise DerError("Something follows the outermost element.", reason=_MORE)
-    _check(buffer, 0, root.end, 0)
+    _check(buffer)
     return root
 
 
-def _check(buffer: bytes, position: int, limit: int, depth: int) -> None:
-    """Check the elements between two positions, and everything inside them."""
-    if depth > MAX_DEPTH:
-        raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
-    while position < limit:
+def _check(buffer: bytes) -> None:
+    """Check the elements that fill a buffer, and everything inside them, in one pass."""
+    position, limit = 0, len(buffer)
+    around: list[int] = []  # where the elements end that hold this position, from the outermost
+    while position < limit or around:
+        if position == limit:
+            limit = around.pop()
+            continue
         # as in `Element.children`
         end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
         if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
@@ -199,8 +205,12 @@ def _check(buffer: bytes, position: int, limit: int, depth: int) -> None:
         if tag in _NEVER:
             raise DerError(f"Tag 0x{tag:02x} is not used in DER.")
         if tag & 0x20:
-            _check(buffer, content_start, end, depth + 1)
-        elif tag in _PRIMITIVE_RULES:
+            around.append(limit)
+            if len(around) > MAX_DEPTH:
+                raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
+            position, limit = content_start, end
+            continue
+        if tag in _PRIMITIVE_RULES:
             holds, rule = _PRIMITIVE_RULES[tag]
             if not holds(buffer[content_start:end]):
                 raise DerError(rule)
@@ -213,8 +223,8 @@ def fields(element: Element, what: str, *tags: int) -> list[Element]:
     Raises:
         DerError: it is no SEQUENCE, or has other members.
     """
-    members = list(element.expect(SEQUENCE, what).children())
-    if tuple(member.tag for member in members) != tags:
+    members = element.expect(SEQUENCE, what).children()
+    if tuple([member.tag for member in members]) != tags:
         raise DerError(f"{what} does not have the members it must have.")
     return members
 

@@ -33,7 +33,7 @@ def blocks(text: bytes) -> list[tuple[str, bytes]]:
     label: bytes | None = None
     lines: list[bytes] = []
     for line in text.splitlines():
-        boundary = _BOUNDARY.fullmatch(line)
+        boundary = _BOUNDARY.fullmatch(line) if b"-----" in line else None
         if boundary is None:
             if b"-----BEGIN " in line or b"-----END " in line:
                 raise DerError("The boundary of a PEM block does not stand alone on its line.", reason=_ALONE)
@@ -54,10 +54,10 @@ def _decode(text: bytes) -> bytes:
     """Decode canonical base64 with white space; refuse what a decoder would silently drop."""
     joined = b"".join(text.split())
     try:
-        decoded = base64.b64decode(joined, validate=True)
+        decoded = binascii.a2b_base64(joined, strict_mode=True)
     except binascii.Error as error:
         raise DerError("A PEM block is not base64.", reason=_NOT_BASE64) from error
-    if base64.b64encode(decoded) != joined:
+    if binascii.b2a_base64(decoded, newline=False) != joined:
         raise DerError("A PEM block is not canonical base64.", reason=_NOT_BASE64)
     return decoded
 

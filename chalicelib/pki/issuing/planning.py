@@ -71,6 +71,7 @@ def plan(specification: Specification) -> Plan:
         subject_member=passthrough.member_of_subject(specification.passthrough),
         extensions=planned,
         tbs_der=tbs_der,
+        gate=specification.gate,
     )
     issuer_rules.check(specification, result)
     return result

@@ -84,6 +84,7 @@ class Plan:
         subject_member: the member of the request that the subject comes from.
         extensions: in the order in which they are encoded.
         tbs_der: the TBSCertificate, which holds all of this.
+        gate: that its names have passed.
     """
 
     serial_number: int
@@ -94,6 +95,7 @@ class Plan:
     subject_member: Member
     extensions: tuple[PlannedExtension, ...]
     tbs_der: bytes
+    gate: Gate = STRICT
 
     @property
     def tbs_sha256(self) -> str:
@@ -112,4 +114,4 @@ class Plan:
 
     def summary(self) -> summary.Summary:
         """The subject and the alternative names as text."""
-        return summary.summarize(self.subject_der, [planned.extension for planned in self.extensions])
+        return summary.summarize(self.subject_der, [planned.extension for planned in self.extensions], self.gate)

@@ -55,7 +55,7 @@ def read(certificate_der: bytes) -> Reading:
         tbs, outer, _ = der.fields(root, "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
         if root.end != len(certificate_der):
             raise LintError("der_malformed", "Something follows the certificate.")
-        result = _read(list(tbs.children()), outer.der)
+        result = _read(tbs.children(), outer.der)
     except LintError:
         raise
     except ValueError as error:
@@ -101,18 +101,19 @@ def _serial_number(element: Element) -> int:
 
 
 def _validity(validity: Element) -> tuple[datetime, datetime]:
-    moments = [_moment(element) for element in validity.children()]
+    moments = [_moment(element.tag, element.content) for element in validity.children()]
     if len(moments) != 2:
         raise LintError("validity_encoding", "The validity does not consist of two times.")
     return moments[0], moments[1]
 
 
-def _moment(element: Element) -> datetime:
+@lru_cache(maxsize=16)  # certificates that are issued in one second have the same times
+def _moment(tag: int, content: bytes) -> datetime:
     """Read a time: UTCTime from 1950 through 2049, otherwise GeneralizedTime, in whole seconds and UTC."""
-    match = _TIMES[element.tag].fullmatch(element.content) if element.tag in _TIMES else None
+    match = _TIMES[tag].fullmatch(content) if tag in _TIMES else None
     try:
         year, month, day, hour, minute, second = map(int, match.groups() if match else ())
-        if element.tag == der.UTC_TIME:
+        if tag == der.UTC_TIME:
             year += 1900 if year >= 50 else 2000
         elif 1950 <= year < 2050:
             raise ValueError(year)
@@ -128,20 +129,16 @@ def _extensions(wrapper: Element) -> dict[str, Extension]:
     by_oid: dict[str, Extension] = {}
     (extension_list,) = wrapper.children()
     for element in extension_list.expect(der.SEQUENCE, "A list of extensions").children():
-        extension = _extension(element)
+        extension = _extension(element.der)
         if extension.oid in by_oid:
             raise LintError("extension_duplicate", f"Extension {extension.oid} is there twice.", oid=extension.oid)
         by_oid[extension.oid] = extension
     return by_oid
 
 
-def _extension(element: Element) -> Extension:
-    kind, *critical, value = element.expect(der.SEQUENCE, "An extension").children()
+@lru_cache(maxsize=256)  # most are those of templates and CAs, and are read once
+def _extension(extension_der: bytes) -> Extension:
+    kind, *critical, value = der.read(extension_der).expect(der.SEQUENCE, "An extension").children()
     if [flag.der for flag in critical] not in ([], [b"\x01\x01\xff"]) or value.tag != der.OCTET_STRING:
         raise LintError("der_malformed", "An extension does not consist of identifier, criticality and value.")
-    return Extension(_oid(kind.der), bool(critical), value.content)
-
-
-@lru_cache(maxsize=256)
-def _oid(oid_der: bytes) -> str:
-    return der.oid_text(der.parse(oid_der))
+    return Extension(der.oid_text(der.parse(kind.der)), bool(critical), value.content)

@@ -132,7 +132,7 @@ def _key(found: Reading, expected: Expectation) -> None:
 
 def _subject(found: Reading, expected: Expectation) -> None:
     try:
-        attributes = names.parse_name(der.parse(found.subject.der), expected.gate)
+        attributes = names.attributes_of(found.subject.der, expected.gate)
     except PkiError as error:
         raise LintError("subject_malformed", str(error)) from error
     _require(
@@ -150,7 +150,7 @@ def _subject(found: Reading, expected: Expectation) -> None:
 
 def _repeats_a_type(name: Element) -> bool:
     for rdn in name.children():
-        types = [next(attribute.children()).content for attribute in rdn.children()]
+        types = [attribute.children()[0].content for attribute in rdn.children()]
         if len(set(types)) != len(types):
             return True
     return False

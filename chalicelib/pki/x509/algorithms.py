@@ -162,7 +162,7 @@ def check_foreign_algorithm(identifier: Element, *, takes_weak: bool = False) ->
     Raises:
         PkiError: it is another algorithm, or its parameters are not what RFC 4055, RFC 5758 and RFC 9881 say.
     """
-    parts = list(identifier.expect(der.SEQUENCE, "A signature algorithm").children())
+    parts = identifier.expect(der.SEQUENCE, "A signature algorithm").children()
     oid = der.oid_text(parts[0]) if parts else ""
     if oid == _RSASSA_PSS or (takes_weak and oid in _WITH_SHA1):
         return

@@ -25,7 +25,7 @@ from chalicelib.pki.x509.extension_values import check_outline
 from chalicelib.pki.x509.extensions import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -56,7 +56,7 @@ class CertificateRequest:
     @cached_property
     def key_sha256(self) -> str:
         """The hash of its key, as `keys.key_sha256` computes it."""
-        return keys.key_sha256(self.public_key)
+        return keys.key_sha256(self.public_key, self.spki_der)
 
     def extension(self, oid: str) -> Extension | None:
         """The requested extension, or None."""
@@ -93,20 +93,21 @@ def parse_csr_der(csr_der: bytes, gate: Gate = STRICT) -> CertificateRequest:
     Raises:
         PkiError: it does not parse, its signature does not verify, or it breaks a rule.
     """
-    request, algorithm, _ = der.fields(der.parse(csr_der), "A CSR", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+    parts = der.fields(der.parse(csr_der), "A CSR", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+    request, algorithm, _ = parts
     version, subject, spki, attributes = der.fields(
         request, "A request", der.INTEGER, der.SEQUENCE, der.SEQUENCE, _ATTRIBUTES
     )
     if version.content != b"\x00":
         raise DerError("The version is not 0.")
-    subject_attributes = names.parse_name(subject, gate)
+    subject_attributes = names.attributes_of(subject.der, gate)
     requested = _requested_extensions(attributes, gate)
     if not subject_attributes and all(oid != oids.SUBJECT_ALTERNATIVE_NAME for oid, _, _ in requested):
         raise PkiError("It has neither a subject nor a subject alternative name.")
     if gate == STRICT:
         algorithms.check_foreign_algorithm(algorithm)
     public_key = _public_key(spki.der, gate)
-    _verify(csr_der, gate)
+    _verify(csr_der, parts, public_key, gate)
     keys.check_factors(public_key, gate)  # costly: only for whoever holds the key
     return CertificateRequest(csr_der, request.der, subject.der, spki.der, public_key, requested)
 
@@ -115,7 +116,7 @@ def _requested_extensions(attributes: Element, gate: Gate) -> tuple[Extension, .
     requests: list[tuple[Extension, ...]] = []
     for attribute in attributes.children():
         kind, values = der.fields(attribute, "An attribute", der.OID, der.SET)
-        members = list(values.children())
+        members = values.children()
         if not members:
             raise DerError("An attribute has no value.")
         if der.oid_text(kind) == oids.EXTENSION_REQUEST:
@@ -140,24 +141,29 @@ def _public_key(spki_der: bytes, gate: Gate) -> PublicKeyTypes:
 
 def _check_key_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> None:
     """A key has its usual encoding, with a compressed point at most: no explicit curves, no RSASSA-PSS keys."""
-    if spki_der not in keys.encodings(public_key):
+    if not keys.is_encoding(spki_der, public_key):
         raise PkiError("The key is not encoded as RFC 3279, RFC 5480 and RFC 9881 want it.")
 
 
-def _verify(csr_der: bytes, gate: Gate) -> None:
-    """Verify the signature, which proves that the requester holds the key (RFC 2986 section 4.2)."""
+def _verify(csr_der: bytes, parts: Sequence[Element], public_key: PublicKeyTypes, gate: Gate) -> None:
+    """Verify the signature, which proves that the requester holds the key (RFC 2986 section 4.2).
+
+    The library reads every CSR, too. It verifies by itself what is signed otherwise than the API's keys sign.
+    """
+    info, algorithm, signature = parts
+    name = algorithms.NAMES_BY_IDENTIFIER.get(algorithm.der)
     try:
         request = x509.load_der_x509_csr(csr_der)
-        strong = algorithms.is_strong(request.signature_hash_algorithm)
-        verified = request.is_signature_valid or (
-            gate != STRICT
-            and signed.verifies_weakly(
-                request.public_key(),
-                request.signature_hash_algorithm,
-                request.signature,
-                request.tbs_certrequest_bytes,
+        if name is not None and signed.fits(public_key, name) and signature.content[0] == 0:
+            strong, verified = True, signed.verifies(public_key, signature.content[1:], info.der, name)
+        else:
+            strong = algorithms.is_strong(request.signature_hash_algorithm)
+            verified = request.is_signature_valid or (
+                gate != STRICT
+                and signed.verifies_weakly(
+                    public_key, request.signature_hash_algorithm, request.signature, request.tbs_certrequest_bytes
+                )
             )
-        )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PkiError("The signature cannot be verified.") from error
     require(gate, "The signature does not use SHA-256, SHA-384 or SHA-512.", holds=strong)

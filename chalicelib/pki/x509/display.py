@@ -88,7 +88,7 @@ def of_certificate(certificate_der: bytes) -> tuple[Section, ...]:
         CertificateParseError: it does not parse.
     """
     certificate = parse_certificate(certificate_der)
-    algorithm = list(der.read(certificate_der).children())[1]
+    algorithm = der.read(certificate_der).children()[1]
     return (
         Section(
             "Certificate",
@@ -117,7 +117,7 @@ def of_csr(encoded: bytes) -> tuple[Section, ...]:
         CsrError: it does not parse, its signature does not verify, or it breaks a rule.
     """
     request = csr.parse_csr(encoded) if b"-----BEGIN" in encoded else _csr_of_der(encoded)
-    algorithm = list(der.read(request.der).children())[1]
+    algorithm = der.read(request.der).children()[1]
     return (
         Section(
             "Certificate request",
@@ -194,7 +194,7 @@ def signature_algorithm(identifier: Element) -> str:
     """The name of an AlgorithmIdentifier, or its object identifier."""
     if exact := algorithms.NAMES_BY_IDENTIFIER.get(identifier.der):
         return algorithms.LABELS[exact]
-    oid = der.oid_text(next(iter(identifier.children())))
+    oid = der.oid_text(identifier.children()[0])
     names_of_oid = [name for name, algorithm in algorithms.SIGNING_ALGORITHMS.items() if algorithm.oid == oid]
     return algorithms.LABELS[names_of_oid[0]] if len(names_of_oid) == 1 else oid
 

@@ -9,7 +9,7 @@ Source: RFC 5280 section 4.2 and appendix A; RFC 7633 section 4; ITU-T X.690 for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -34,6 +34,7 @@ _MAX_COUNT_BYTES = 4
 _REASONS = 9
 
 
+@lru_cache(maxsize=16)  # the plan and the linter check the same values
 def check_value(extension: Extension, gate: Gate = STRICT) -> None:
     """Check that the value is DER, and follows the grammar of its extension.
 
@@ -75,7 +76,7 @@ def _list(what: str, grammar: Grammar) -> Grammar:
     """The grammar of a SEQUENCE of one or more members of a kind."""
 
     def check(element: Element) -> None:
-        members = list(element.expect(der.SEQUENCE, what).children())
+        members = element.expect(der.SEQUENCE, what).children()
         if not members:
             raise DerError(f"{what} is empty.")
         for member in members:
@@ -86,7 +87,7 @@ def _list(what: str, grammar: Grammar) -> Grammar:
 
 def _optional(element: Element, what: str, grammars: Mapping[int, Grammar]) -> set[int]:
     """Check members that may each occur once, in this order; return the tags of those that do."""
-    members = list(element.children())
+    members = element.children()
     tags = [member.tag for member in members]
     if tags != [tag for tag in grammars if tag in tags]:
         raise DerError(f"{what} has members that it cannot have, or in another order.")
@@ -96,7 +97,7 @@ def _optional(element: Element, what: str, grammars: Mapping[int, Grammar]) -> s
 
 
 def _only_child(element: Element, what: str) -> Element:
-    children = list(element.children())
+    children = element.children()
     if len(children) != 1:
         raise DerError(f"{what} does not hold exactly one value.")
     return children[0]
@@ -157,7 +158,7 @@ def _basic_constraints(root: Element) -> None:
     is_ca, _ = extension_values.parse_basic_constraints(root.der)
     if not is_ca and root.content:
         raise DerError("BasicConstraints write out a cA of FALSE, which DER leaves out.")
-    for member in list(root.children())[1:]:
+    for member in root.children()[1:]:
         _count(member)
 
 
@@ -215,13 +216,13 @@ def _policy(element: Element) -> None:
 
 def _policies(root: Element) -> None:
     _list("CertificatePolicies", _policy)(root)
-    identifiers = [next(policy.children()).content for policy in root.children()]
+    identifiers = [policy.children()[0].content for policy in root.children()]
     if len(set(identifiers)) != len(identifiers):
         raise DerError("A policy is there more than once.")
 
 
 def _qualifier(element: Element) -> None:
-    parts = list(element.expect(der.SEQUENCE, "A qualifier of a policy").children())
+    parts = element.expect(der.SEQUENCE, "A qualifier of a policy").children()
     if len(parts) != 2:
         raise DerError("A qualifier of a policy does not consist of identifier and value.")
     grammar = _QUALIFIERS.get(der.oid_text(parts[0]))
@@ -235,7 +236,7 @@ def _cps(element: Element) -> None:
 
 
 def _user_notice(element: Element) -> None:
-    members = list(element.expect(der.SEQUENCE, "A user notice").children())
+    members = element.expect(der.SEQUENCE, "A user notice").children()
     if members and members[0].tag == der.SEQUENCE:
         organization, numbers = _pair(members.pop(0), "A notice reference")
         _display_text(organization)
@@ -269,7 +270,7 @@ def _text(element: Element) -> str:
 
 
 def _pair(element: Element, what: str) -> tuple[Element, Element]:
-    parts = list(element.expect(der.SEQUENCE, what).children())
+    parts = element.expect(der.SEQUENCE, what).children()
     if len(parts) != 2:
         raise DerError(f"{what} does not have two members.")
     return parts[0], parts[1]

@@ -53,7 +53,7 @@ def parse_basic_constraints(value_der: bytes) -> BasicConstraints:
     Raises:
         DerError: it is malformed, or has a path length without being a CA.
     """
-    members = list(der.read(value_der).expect(der.SEQUENCE, "BasicConstraints").children())
+    members = der.read(value_der).expect(der.SEQUENCE, "BasicConstraints").children()
     tags = [member.tag for member in members]
     if tags not in ([], [der.BOOLEAN], [der.BOOLEAN, der.INTEGER]):
         raise DerError("BasicConstraints have other members than cA and pathLenConstraint.")
@@ -88,7 +88,7 @@ def purposes(value_der: bytes) -> frozenset[str]:
 
 
 def _check_list(root: Element, _gate: Gate = STRICT) -> None:
-    if not list(root.expect(der.SEQUENCE, "The list").children()):
+    if not root.expect(der.SEQUENCE, "The list").children():
         raise DerError("The list is empty.")
 
 

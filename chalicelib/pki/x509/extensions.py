@@ -91,7 +91,7 @@ def parse_extensions(extensions: Element) -> tuple[Extension, ...]:
 
 
 def _parse_extension(element: Element) -> Extension:
-    parts = list(element.expect(der.SEQUENCE, "An extension").children())
+    parts = element.expect(der.SEQUENCE, "An extension").children()
     if [part.tag for part in parts] not in _SHAPES:
         raise DerError("An extension does not consist of identifier, criticality and value.")
     critical = len(parts) == 3 and parts[1].content == b"\xff"

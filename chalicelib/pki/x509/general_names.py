@@ -136,8 +136,8 @@ def kind_of(text: str) -> str:
 
 def _check_dns(member: Element, gate: Gate) -> None:
     name = _ia5(member)
-    is_host = is_host_name(name.removeprefix("*.")) and len(name) <= 253
-    require(gate, f"The DNS name '{name[:80]}' is malformed.", holds=is_host)
+    if len(name) > 253 or not is_host_name(name.removeprefix("*.")):
+        require(gate, f"The DNS name '{name[:80]}' is malformed.", holds=False)
 
 
 def _check_mail(member: Element, gate: Gate) -> None:
@@ -156,23 +156,23 @@ def _check_ip(member: Element, _gate: Gate) -> None:
 
 
 def _check_directory(member: Element, gate: Gate) -> None:
-    inner = list(member.children())
+    inner = member.children()
     if len(inner) != 1 or not names.parse_name(inner[0], gate):
         raise PkiError("A directory name among the alternative names is empty or malformed.")
 
 
 def _check_other(member: Element, _gate: Gate) -> None:
-    parts = list(member.children())
-    if [part.tag for part in parts] != [der.OID, 0xA0] or len(list(parts[1].children())) != 1:
+    parts = member.children()
+    if [part.tag for part in parts] != [der.OID, 0xA0] or len(parts[1].children()) != 1:
         raise PkiError("An other name among the alternative names is malformed.")
 
 
 def _check_edi_party(member: Element, _gate: Gate) -> None:
-    parts = list(member.children())
+    parts = member.children()
     if [part.tag for part in parts] not in ([0xA1], [0xA0, 0xA1]):
         raise PkiError("An EDI party name among the alternative names is malformed.")
     for part in parts:
-        strings = list(part.children())
+        strings = part.children()
         if len(strings) != 1 or not names.decode_string(strings[0].tag, strings[0].content):
             raise PkiError("An EDI party name among the alternative names is empty or malformed.")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from math import isqrt, prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -31,7 +31,9 @@ LEAST_RSA_BITS = 1024  # below it libraries refuse to verify
 MAX_TESTED_BITS = 4096
 FERMAT_ROUNDS = 100
 USUAL_EXPONENT = 65537
+_USUAL = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 _EVEN, _ODD = 0x02, 0x03  # how a compressed point says which y it has (SEC 1 section 2.3.3)
+_CERTIFIED_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _ML_DSA = (mldsa.MLDSA44PublicKey, mldsa.MLDSA65PublicKey, mldsa.MLDSA87PublicKey)
 
 
@@ -55,24 +57,73 @@ def _powers(prime: int) -> frozenset[int]:
 _ROCA = {prime: _powers(prime) for prime in _SMALL_PRIMES if 2 < prime <= 167}
 
 
-def key_sha256(public_key: PublicKeyTypes) -> str:
+class _Curve(NamedTuple):
+    """A curve of the API: the prime of its field, and a SubjectPublicKeyInfo with an uncompressed point, up to x."""
+
+    prime: int
+    head: bytes
+
+
+def _curve(oid: str, bits: int, prime: int) -> tuple[int, _Curve]:
+    """A curve, by the length of its keys."""
+    point = bytes(2 * -(-bits // 8))
+    algorithm = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(oid))
+    spki_der = der.sequence(algorithm, der.bit_string(b"\x04" + point))
+    return len(spki_der), _Curve(prime, spki_der[: -len(point)])
+
+
+# FIPS 186-4 appendix D.1.2; SEC 1 section 2.3.3 for points.
+_CURVES = dict(
+    (
+        _curve("1.2.840.10045.3.1.7", 256, 2**256 - 2**224 + 2**192 + 2**96 - 1),
+        _curve("1.3.132.0.34", 384, 2**384 - 2**128 - 2**96 + 2**32 - 1),
+        _curve("1.3.132.0.35", 521, 2**521 - 1),
+    )
+)
+
+
+def _curve_of(spki_der: bytes) -> _Curve | None:
+    """The curve of a key, if it is one of the API's and the point is not compressed."""
+    curve = _CURVES.get(len(spki_der))
+    return curve if curve is not None and spki_der.startswith(curve.head) else None
+
+
+def key_sha256(public_key: PublicKeyTypes, spki_der: bytes = b"") -> str:
     """Return the SHA-256 of a key in its usual encoding, in hex: the same however a certificate encodes the key.
 
     Keys have one hash where whoever knows one private key knows them all: RSA keys of one modulus have that of the
-    exponent 65537, and a point of an elliptic curve and its negative have that of the one with an even y.
+    exponent 65537, and a point of an elliptic curve and its negative have that of the one with an even y. `spki_der` is
+    the key as a CSR has it, if that is at hand: it need not be encoded again.
     """
     if isinstance(public_key, rsa.RSAPublicKey):
         public_key = rsa.RSAPublicNumbers(USUAL_EXPONENT, public_key.public_numbers().n).public_key()
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
+        usual = spki_der if _curve_of(spki_der) else public_key.public_bytes(*_USUAL)
+        if curve := _curve_of(usual):
+            return hashlib.sha256(_with_even_y(usual, curve)).hexdigest()
         sign, *x = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
         if sign == _ODD:
             public_key = ec.EllipticCurvePublicKey.from_encoded_point(public_key.curve, bytes((_EVEN, *x)))
-    return hashlib.sha256(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return hashlib.sha256(public_key.public_bytes(*_USUAL)).hexdigest()
+
+
+def _with_even_y(spki_der: bytes, curve: _Curve) -> bytes:
+    """The key whose point is this one or its negative, whichever has an even y."""
+    if not spki_der[-1] & 1:
+        return spki_der
+    size = (len(spki_der) - len(curve.head)) // 2
+    y = curve.prime - int.from_bytes(spki_der[-size:])
+    return spki_der[:-size] + y.to_bytes(size)
+
+
+def is_encoding(spki_der: bytes, public_key: PublicKeyTypes) -> bool:
+    """Test that bytes which were read as this key are its usual encoding, or have a compressed point at most."""
+    return _curve_of(spki_der) is not None or spki_der in encodings(public_key)
 
 
 def encodings(public_key: PublicKeyTypes) -> Iterator[bytes]:
     """Yield the SubjectPublicKeyInfo of a key, and of an elliptic curve also that with a compressed point."""
-    usual = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    usual = public_key.public_bytes(*_USUAL)
     yield usual
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         algorithm, _ = der.read(usual).children()
@@ -92,9 +143,9 @@ def check_public_key(public_key: PublicKeyTypes, gate: Gate = STRICT) -> None:
         refusal = _broken_rule(public_key, _CHEAP_RSA_RULES) if gate == STRICT else ""
         require(gate, refusal, holds=not refusal)
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
-        refusal = f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified."
-        is_certified = isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1)
-        require(gate, refusal, holds=is_certified)
+        if not isinstance(public_key.curve, _CERTIFIED_CURVES):
+            refusal = f"The curve {public_key.curve.name} is refused: only P-256, P-384 and P-521 are certified."
+            require(gate, refusal, holds=False)
     else:
         refusal = "The key is refused: only RSA, elliptic-curve and ML-DSA keys are certified."
         require(gate, refusal, holds=isinstance(public_key, _ML_DSA))

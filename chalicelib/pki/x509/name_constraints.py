@@ -43,7 +43,7 @@ def parse_name_constraints(value_der: bytes) -> NameConstraints:
     Raises:
         PkiError: it is malformed, or uses a form that is not enforced.
     """
-    members = list(der.read(value_der).expect(der.SEQUENCE, "NameConstraints").children())
+    members = der.read(value_der).expect(der.SEQUENCE, "NameConstraints").children()
     if [member.tag for member in members] not in ([_PERMITTED], [_EXCLUDED], [_PERMITTED, _EXCLUDED]):
         raise PkiError("Name constraints have neither permitted nor excluded subtrees, or something else.")
     subtrees = {member.tag: tuple(map(_parse_subtree, member.children())) for member in members}
@@ -53,7 +53,7 @@ def parse_name_constraints(value_der: bytes) -> NameConstraints:
 
 
 def _parse_subtree(subtree: der.Element) -> Subtree:
-    parts = list(subtree.expect(der.SEQUENCE, "A subtree of name constraints").children())
+    parts = subtree.expect(der.SEQUENCE, "A subtree of name constraints").children()
     if len(parts) != 1:
         raise PkiError("A subtree of name constraints has a minimum or a maximum.")
     base = Subtree(parts[0].tag, parts[0].content)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.pki.asn1 import der, oids
@@ -127,6 +128,12 @@ def _attribute(oid: str, value: str) -> bytes:
 # reading
 
 
+@lru_cache(maxsize=16)  # a CSR, the linter and the summary read the same bytes
+def attributes_of(name_der: bytes, gate: Gate = STRICT) -> tuple[tuple[str, str], ...]:
+    """Read and check the attributes of a Name in DER as (OID, value); errors as in `parse_name`."""
+    return tuple(parse_name(der.parse(name_der), gate))
+
+
 def parse_name(name: Element, gate: Gate = STRICT) -> list[tuple[str, str]]:
     """Read and check the attributes of a Name as (OID, value).
 
@@ -143,12 +150,13 @@ def parse_name(name: Element, gate: Gate = STRICT) -> list[tuple[str, str]]:
 
 def parse_rdn(rdn: Element, gate: Gate = STRICT) -> list[tuple[str, str]]:
     """Read the attributes of a relative distinguished name, whatever its tag; errors as in `parse_name`."""
-    members = [member.der for member in rdn.children()]
+    members = rdn.children()
     if not members:
         raise DerError("A relative distinguished name is empty.")
-    if members != sorted(set(members)):
+    encoded = [member.der for member in members]
+    if len(encoded) > 1 and encoded != sorted(set(encoded)):
         raise DerError("The attributes of a relative distinguished name are not in DER's order, or repeated.")
-    return [_parse_attribute(member, gate) for member in rdn.children()]
+    return [_parse_attribute(member, gate) for member in members]
 
 
 def _parse_attribute(attribute: Element, gate: Gate) -> tuple[str, str]:
@@ -158,7 +166,7 @@ def _parse_attribute(attribute: Element, gate: Gate) -> tuple[str, str]:
 
 
 def _type_and_value(attribute: Element) -> tuple[Element, Element]:
-    parts = list(attribute.expect(der.SEQUENCE, "An attribute of a name").children())
+    parts = attribute.expect(der.SEQUENCE, "An attribute of a name").children()
     if len(parts) != 2:
         raise DerError("An attribute of a name does not consist of type and value.")
     return parts[0], parts[1]
@@ -166,22 +174,24 @@ def _type_and_value(attribute: Element) -> tuple[Element, Element]:
 
 def _check_value(oid: str, tag: int, content: bytes, gate: Gate = STRICT) -> str:
     """Decode and check the value of an attribute."""
-    is_printable = oid not in _PRINTABLE_ONLY or tag == der.PRINTABLE_STRING
-    _require(gate, oid, "is not a PrintableString", holds=is_printable)
+    if tag != der.PRINTABLE_STRING and oid in _PRINTABLE_ONLY:
+        _break(gate, oid, "is not a PrintableString")
     text = decode_string(tag, content)
     if not text:
         raise _attribute_error(oid, "is empty")
     if len(text) > _ANY_UPPER_BOUND:
         raise _attribute_error(oid, f"has more than {_ANY_UPPER_BOUND} characters")
     bound = _UPPER_BOUNDS.get(oid, _ANY_UPPER_BOUND)
-    _require(gate, oid, f"has more than {bound} characters", holds=len(text) <= bound)
-    is_country = oid != oids.COUNTRY or re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is not None
-    require(gate, "The country of a name is not two letters.", holds=is_country, reason="It is not two letters.")
+    if len(text) > bound:
+        _break(gate, oid, f"has more than {bound} characters")
+    if oid == oids.COUNTRY and re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII) is None:
+        require(gate, "The country of a name is not two letters.", holds=False, reason="It is not two letters.")
     return text
 
 
-def _require(gate: Gate, oid: str, rule: str, *, holds: bool) -> None:
-    require(gate, f"Attribute {oid} of a name {rule}.", holds=holds, reason=f"It {rule}.")
+def _break(gate: Gate, oid: str, rule: str) -> None:
+    """Refuse an attribute that breaks a rule of the strict gate."""
+    require(gate, f"Attribute {oid} of a name {rule}.", holds=False, reason=f"It {rule}.")
 
 
 def _attribute_error(oid: str, rule: str) -> PkiError:

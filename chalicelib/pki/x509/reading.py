@@ -81,24 +81,24 @@ def parse_certificate(certificate_der: bytes) -> ParsedCertificate:
 
 def subject_of(certificate_der: bytes) -> bytes:
     """The encoded subject of a certificate of version 3 that was signed here."""
-    return list(der.read(tbs_of(certificate_der)).children())[5].der
+    return der.read(tbs_of(certificate_der)).children()[5].der
 
 
 def tbs_of(certificate_der: bytes) -> bytes:
     """Return the TBSCertificate of a certificate that was signed here."""
-    return next(iter(der.read(certificate_der).children())).der
+    return der.read(certificate_der).children()[0].der
 
 
 def key_of_tbs(tbs_der: bytes) -> PublicKeyTypes:
     """Return the public key of a TBSCertificate of version 3 that was planned here."""
-    return load_der_public_key(list(der.read(tbs_der).children())[6].der)
+    return load_der_public_key(der.read(tbs_der).children()[6].der)
 
 
 def _parse(certificate_der: bytes) -> ParsedCertificate:
     tbs, algorithm, _ = der.fields(
         der.parse(certificate_der), "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING
     )
-    members = list(tbs.children())
+    members = tbs.children()
     # version, serial number, algorithm, issuer, validity, subject, key, extensions; no unique identifiers
     if [member.tag for member in members] != [0xA0, der.INTEGER, *[der.SEQUENCE] * 5, 0xA3]:
         raise PkiError("It does not have the fields of version 3, with extensions and without unique identifiers.")

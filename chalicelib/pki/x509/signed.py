@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 
-def sign(tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str) -> bytes:
+def sign(
+    tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str, public_key: PublicKeyTypes | None = None
+) -> bytes:
     """Make SEQUENCE { tbs, algorithm, signature }, and verify the signature.
+
+    `public_key` is that of the private key, where the caller has it.
 
     Raises:
         SignatureError: the key gave a signature that does not verify.
@@ -30,23 +34,27 @@ def sign(tbs_der: bytes, private_key: PrivateKeyTypes, signing_algorithm: str) -
     algorithm = algorithms.SIGNING_ALGORITHMS[signing_algorithm]
     make: Callable[..., bytes] = private_key.sign  # type: ignore[union-attr]  # every key of the API has it
     signature = make(tbs_der, *algorithm.arguments)
-    if not verifies(private_key.public_key(), signature, tbs_der, signing_algorithm):
+    if not verifies(public_key or private_key.public_key(), signature, tbs_der, signing_algorithm):
         raise SignatureError("The key made a signature that does not verify.")
     return der.sequence(tbs_der, algorithm.identifier_der, der.bit_string(signature))
 
 
 def verifies(public_key: PublicKeyTypes, signature: bytes, data: bytes | memoryview, signing_algorithm: str) -> bool:
     """Verify a signature over data; a key that the API has no name for verifies nothing."""
-    key_algorithm = algorithms.key_algorithm_of(public_key)
-    algorithm = algorithms.SIGNING_ALGORITHMS[signing_algorithm]
-    if key_algorithm is None or algorithms.KEY_ALGORITHMS[key_algorithm].family != algorithm.family:
+    if not fits(public_key, signing_algorithm):
         return False
     verify: Callable[..., None] = public_key.verify  # type: ignore[union-attr]  # every key of the API has it
     try:
-        verify(signature, data, *algorithm.arguments)
+        verify(signature, data, *algorithms.SIGNING_ALGORITHMS[signing_algorithm].arguments)
     except InvalidSignature:
         return False
     return True
+
+
+def fits(public_key: PublicKeyTypes, signing_algorithm: str) -> bool:
+    """Test that the key is one of the API's, and of the family of a signing algorithm."""
+    key_algorithm = algorithms.key_algorithm_of(public_key)
+    return key_algorithm is not None and signing_algorithm in algorithms.valid_signing_algorithms(key_algorithm)
 
 
 def verifies_weakly(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from chalicelib.pki.asn1.der import Element
+    from chalicelib.pki.x509.csr_gate import Gate
     from chalicelib.pki.x509.extensions import Extension
 
 
@@ -51,22 +52,22 @@ NO_NAMES = Summary(subject_der=der.sequence(), subject_values=(), alternative_na
 
 def of_certificate(certificate_der: bytes) -> Summary:
     """Summarize a certificate of version 3."""
-    return of_tbs(next(iter(der.read(certificate_der).children())).der)
+    return of_tbs(der.read(certificate_der).children()[0].der)
 
 
 def of_tbs(tbs_der: bytes) -> Summary:
     """Summarize a TBSCertificate of version 3."""
-    members = list(der.read(tbs_der).children())
+    members = der.read(tbs_der).children()
     subject, wrapper = members[5], members[7]
-    return summarize(subject.der, extensions.parse_extensions(next(iter(wrapper.children()))))
+    return summarize(subject.der, extensions.parse_extensions(wrapper.children()[0]))
 
 
-def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension]) -> Summary:
-    """Summarize a certificate of which the subject and the extensions are at hand."""
+def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension], gate: Gate = AWS) -> Summary:
+    """Summarize a certificate of which the subject and the extensions are at hand; its names have passed the gate."""
     alternative = (value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME)
     return Summary(
         subject_der=subject_der,
-        subject_values=tuple(text for _, text in names.parse_name(der.read(subject_der), AWS)),
+        subject_values=tuple([text for _, text in names.attributes_of(subject_der, gate)]),
         alternative_names=tuple(text for value_der in alternative for text in alternative_names(value_der)),
     )
 

@@ -64,7 +64,7 @@ def test_hash_that_is_not_answered_is_unauthorized(rt: Any, acm_pca: Any, arn: s
 
 def test_signed_request_with_requestor_is_answered(rt: Any, acm_pca: Any, arn: str) -> None:
     good = request_for(fetch(acm_pca, arn, issue(acm_pca, arn)), authority(acm_pca, arn))
-    inner = next(der.parse(good).children()).content
+    inner = der.parse(good).children()[0].content
     requestor = der.tlv(0xA1, der.tlv(0x82, b"client.example"))
     signature = der.tlv(0xA0, der.sequence(der.sequence(der.oid("1.2.840.10045.4.3.2")), der.bit_string(b"x")))
     tbs = der.sequence(der.tlv(0xA0, der.integer(0)), requestor, inner)

@@ -144,8 +144,8 @@ def _planned(template: str, **more: Any) -> dict[str, extensions.Extension]:
         "now": START,
     }
     plan = planning.plan(Specification(**arguments | more))
-    wrapper = list(der.parse(plan.tbs_der).children())[-1]
-    return {each.oid: each for each in extensions.parse_extensions(next(wrapper.children()))}
+    wrapper = der.parse(plan.tbs_der).children()[-1]
+    return {each.oid: each for each in extensions.parse_extensions(wrapper.children()[0])}
 
 
 @pytest.mark.parametrize("oid", ["2.5.29.19", "2.5.29.019", "2.05.29.19", "2.5.029.0019"])
