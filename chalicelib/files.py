@@ -104,7 +104,7 @@ class locked:  # noqa: N801  used like a function; a generator costs three times
     """
 
     def __init__(self, path: Path, *, wait: bool = True) -> None:
-        self._path, self._how = path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+        self._path, self._how = os.fspath(path), fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
 
     def __enter__(self) -> None:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -31,6 +32,23 @@ OCSP_LOGGER = LOGGER.getChild("ocsp")  # anybody can cause its lines
 _OCSP_FILE_BYTES, _OCSP_FILES = 10_000_000, 4
 _MOST_WAITING, _CLOSE_SECONDS = 1_000, 1.0
 _json = json_text.writer(separators=(", ", ": "), default=str)
+_ANYWHERE = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
+
+
+class Line(logging.LogRecord):
+    """A record of Signet's own. Nobody looks for its place in the code or its thread, which no line shows."""
+
+    def __init__(self, logger: str, level: int, event: str, data: Mapping[str, object], error: Any = None) -> None:
+        vars(self).update(
+            _ANYWHERE,
+            name=logger,
+            levelno=level,
+            levelname=logging.getLevelName(level),
+            msg=event,
+            data=data,
+            created=time.time(),  # noqa: TID251  as `logging` does
+            exc_info=error,
+        )
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,8 +56,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Encode a record; the entries of `extra={"data": {...}}` become members of the object."""
+        second, milliseconds = divmod(int(record.created * 1000), 1000)
         line: dict[str, object] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "timestamp": f"{_second(second)}.{milliseconds:03}Z",
             "level": record.levelname,
             "event": record.getMessage(),
         }
@@ -49,9 +68,37 @@ class JsonFormatter(logging.Formatter):
         return _json(line)
 
 
+_FORMATTER = JsonFormatter()
+
+
+@lru_cache(maxsize=4)
+def _second(moment: int) -> str:
+    """Return a second as text; lines come many a second."""
+    return datetime.fromtimestamp(moment, UTC).isoformat()[:19]
+
+
+class _Stream(logging.StreamHandler[TextIO]):
+    """A stream that gets each record by one call, encoded before the lock is taken."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._turn = threading.Lock()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record."""
+        try:
+            line = f"{_FORMATTER.format(record)}\n"
+            with self._turn:
+                self.stream.write(line)
+                self.stream.flush()
+        except Exception:  # noqa: BLE001  as in every handler: no line stops a request
+            self.handleError(record)
+        return True
+
+
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Send Signet's log to a stream (standard error by default), one JSON object per line."""
-    _send_to([logging.StreamHandler(stream or sys.stderr)], level)
+    _send_to([_Stream(stream or sys.stderr)], level)
 
 
 def configure_server(
@@ -84,7 +131,7 @@ def configure_server(
 
 def _send_to(handlers: list[logging.Handler], level: str) -> None:
     for handler in handlers:
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(_FORMATTER)
     LOGGER.handlers[:] = handlers
     LOGGER.setLevel(level)
     LOGGER.propagate = False
@@ -96,21 +143,24 @@ class RotatingFiles(RotatingFileHandler):
     A line is in the kernel when the call returns; a full disk stops no request.
     """
 
+    stream: Any  # of bytes: lines are encoded here
+
     def __init__(self, path: Path, most_bytes: int, most: int) -> None:
         super().__init__(path, maxBytes=most_bytes, backupCount=most - 1, encoding="utf-8", delay=True)
-        self.setFormatter(JsonFormatter())
+        self.setFormatter(_FORMATTER)
         self._turn = threading.Lock()
+        self._inode: tuple[int, int] | None = None  # of the file that is open
 
     def _open(self) -> Any:
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        return open(self.baseFilename, "a", encoding="ascii", opener=private)
+        return open(self.baseFilename, "ab", opener=private)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write a record, which is encoded once and before the lock is taken."""
         try:
-            line = f"{self.format(record)}\n"  # in ASCII
+            line = f"{_FORMATTER.format(record)}\n".encode("ascii")
             with self._turn:
                 self._write(line)
         except Exception:  # noqa: BLE001  as in every handler: no line stops a request
@@ -120,37 +170,39 @@ class RotatingFiles(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class names it
         """Lose the line: the health check tells of the disk."""
 
-    def _write(self, line: str) -> None:
-        stream = self._current()
-        found = os.fstat(stream.fileno())
+    def _write(self, line: bytes) -> None:
+        found = self._current()
         if stat.S_ISREG(found.st_mode) and found.st_size + len(line) > self.maxBytes:
-            stream = self._rotated(stream)
-        stream.write(line)
-        stream.flush()
+            self._rotate()
+        self.stream.write(line)
+        self.stream.flush()
 
-    def _current(self) -> Any:
-        """Return the current file, which another process may have begun."""
-        if self.stream and _names(self.baseFilename, self.stream):
-            return self.stream
-        if self.stream:
-            self.stream.close()
-        self.stream = self._open()
-        return self.stream
+    def _current(self) -> os.stat_result:
+        """Open the current file, which another process may have begun; returns what it is."""
+        found = self._named()
+        if found is None or not self.stream or (found.st_dev, found.st_ino) != self._inode:
+            if self.stream:
+                stream, self.stream = self.stream, None
+                stream.close()
+            self.stream = self._open()
+            found = os.fstat(self.stream.fileno())
+            self._inode = found.st_dev, found.st_ino
+        return found
 
-    def _rotated(self, full: Any) -> Any:
+    def _named(self) -> os.stat_result | None:
+        """Return what the path names now."""
+        try:
+            return os.stat(self.baseFilename)  # noqa: PTH116  for each line
+        except FileNotFoundError:
+            return None
+
+    def _rotate(self) -> None:
         """Begin a new file, unless another process has: whoever does holds a lock on the one that is full."""
-        fcntl.flock(full, fcntl.LOCK_EX)
-        if _names(self.baseFilename, full):
+        fcntl.flock(self.stream, fcntl.LOCK_EX)
+        found = self._named()
+        if found and (found.st_dev, found.st_ino) == self._inode:
             self.doRollover()  # closes it
-        return self._current()
-
-
-def _names(path: str, file: Any) -> bool:
-    """Tell whether a path names an open file."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))  # noqa: PTH116  for each line
-    except FileNotFoundError:
-        return False
+        self._current()
 
 
 class Trickle(logging.Handler):
@@ -208,11 +260,8 @@ def log_exception(event: str, **data: object) -> None:
 
 
 def _say(logger: logging.Logger, level: int, event: str, data: Mapping[str, object], error: Any = None) -> None:
-    """Log an event; nobody looks for the place in the code, which no line shows."""
     if logger.isEnabledFor(level):
-        record = logging.LogRecord(logger.name, level, "", 0, event, None, error)
-        record.data = data
-        logger.handle(record)
+        logger.handle(Line(logger.name, level, event, data, error))
 
 
 def audit(phase: str, purpose: str, ca_arn: str, details: Mapping[str, object]) -> None:

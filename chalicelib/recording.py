@@ -9,15 +9,14 @@ counted, and a record a minute says how often.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib import errors, logs, rates
 from chalicelib.access import principals
 from chalicelib.audit import AuditError, events, notes, nothing, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from chalicelib.identities import AccessKey
@@ -29,13 +28,14 @@ _ANY_TIME = frozenset(
     {"AcceptJournal", "ConsoleLogin", "ConsoleLogout", "CreateBackup", "ReconcileJournal", "RestoreBackup"}
 )
 _REVEALING = frozenset({"GetAcmeExternalAccountBindingCredentials"})  # reads on record even if reads are not
+_NAMING = ("CertificateAuthorityArn", "ResourceArn", "CertificateArn")
 _MOST_COUNTED = 50
 _OTHERS = "others"
 _TURN = threading.Lock()
 
 
 class Entry:
-    """A call in progress."""
+    """A call in progress; as a context manager, the call inside, whose end is recorded."""
 
     def __init__(self, rt: Runtime, name: str, actor: events.Actor) -> None:
         self._rt, self._name, self._actor = rt, name, actor
@@ -43,6 +43,7 @@ class Entry:
         self._resources: tuple[str, ...] = ()
         self._answer: Mapping[str, Any] | None = None
         self._settle: Callable[[], None] = nothing
+        self._event: dict[str, Any] | None = None  # as the first record has it, without details
         self.changes = not name.startswith(_READS)
 
     def about(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
@@ -68,8 +69,9 @@ class Entry:
 
     def begin_operation(self, request: Mapping[str, Any]) -> None:
         """Record that an operation of the API begins; raises as `begin`."""
-        named = (request.get(name) for name in ("CertificateAuthorityArn", "ResourceArn", "CertificateArn"))
-        self.begin(parameters.of_request(self._name, request), [str(arn) for arn in named if arn])
+        self.begin(
+            parameters.of_request(self._name, request), [str(request[name]) for name in _NAMING if request.get(name)]
+        )
 
     def answer_operation(self, answer: object) -> None:
         """Say what an operation of the API answered."""
@@ -96,41 +98,50 @@ class Entry:
         self, details: Mapping[str, Any], *, durable: bool = False, error_code: str | None = None
     ) -> Callable[[], None]:
         """Record the call as it stands; raises `AuditError`."""
-        now = self._rt.now()
-        event = events.event(
-            self._name,
-            self._actor,
-            notes.origin(),
-            now=now,
-            region=self._rt.settings.region,
-            changes=self.changes,
-            parameters=self._parameters,
-            resources=self._resources,
-        )
+        rt = self._rt
+        now = rt.now()
+        if self._event is None:
+            self._event = events.event(
+                self._name,
+                self._actor,
+                notes.origin(),
+                now=now,
+                region=rt.settings.region,
+                changes=self.changes,
+                parameters=self._parameters,
+                resources=self._resources,
+            )
+            event = dict(self._event)
+        else:
+            event = self._event | {
+                "eventTime": events.time_text(now),
+                "resources": events.resources_of(self._resources),
+            }
         event["responseElements"] = self._answer
-        event["additionalEventData"] |= details
+        event["additionalEventData"] = {**event["additionalEventData"], **details}
         if error_code is not None:
             event["errorCode"] = error_code
-        return self._rt.audit.append(event, now=now, durable=durable)
+        return rt.audit.append(event, now=now, durable=durable)
+
+    def __enter__(self) -> Self:
+        """Begin to collect what is noted."""
+        self._noted, self._noting = notes.collect()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, traceback: object) -> None:
+        """Record how the call ended; raises as `end`."""
+        notes.collected(self._noting)
+        if not isinstance(error, AuditError) and (error is None or isinstance(error, Exception)):
+            self.end(self._noted, error)
 
 
-@contextmanager
-def recorded(rt: Runtime, name: str, actor: events.Actor) -> Iterator[Entry]:
+def recorded(rt: Runtime, name: str, actor: events.Actor) -> AbstractContextManager[Entry]:
     """Record the call inside.
 
     Raises:
         AuditError: it cannot be recorded; what it has changed nobody is told.
     """
-    entry = Entry(rt, name, actor)
-    with notes.collecting() as noted:
-        try:
-            yield entry
-        except AuditError:
-            raise
-        except Exception as error:
-            entry.end(noted, error)
-            raise
-        entry.end(noted, None)
+    return Entry(rt, name, actor)
 
 
 def actor_of(rt: Runtime, caller: Caller) -> events.Actor:

@@ -72,15 +72,11 @@ class BrokenError(ValueError):
 # writing
 
 
-def line_of(event: Mapping[str, Any], last: Link) -> bytes:
-    """Return the line of the event that follows `last`; its bytes are what is hashed."""
-    record = {"chain": last.chain, "sequence": last.sequence + 1, "previous": last.sha256, **event}
-    return _json(record).encode() + b"\n"
-
-
-def after(last: Link, line: bytes) -> Link:
-    """Return the link of the line that follows `last`."""
-    return Link(last.chain, last.sequence + 1, sha256_of(line))
+def following(event: Mapping[str, Any], last: Link) -> tuple[bytes, Link]:
+    """Return the line of the event that follows `last`, whose bytes are what is hashed, and its link."""
+    sequence = last.sequence + 1
+    line = _json({"chain": last.chain, "sequence": sequence, "previous": last.sha256, **event}).encode()
+    return line + b"\n", Link(last.chain, sequence, hashlib.sha256(line).hexdigest())
 
 
 def sha256_of(line: bytes) -> str:

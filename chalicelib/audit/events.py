@@ -77,7 +77,7 @@ def event(
     return {
         "eventVersion": VERSION,
         "userIdentity": actor.identity(),
-        "eventTime": f"{now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "eventTime": time_text(now),
         "eventSource": _SOURCES.get(name, SOURCE),
         "eventName": name,
         "awsRegion": region,
@@ -88,11 +88,21 @@ def event(
         "requestID": origin.request_id,
         "eventID": origin.request_id,
         "readOnly": not changes,
-        "resources": [_resource(text) for text in list(dict.fromkeys(resources))[:MOST_ELEMENTS]],
+        "resources": resources_of(resources),
         "eventType": _TYPES[origin.channel],
         "recipientAccountId": actor.account_id,
         "additionalEventData": {"channel": origin.channel},
     }
+
+
+def time_text(moment: datetime) -> str:
+    """Return a time in UTC as records have it: such texts are in the order of their times."""
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def resources_of(names: Iterable[str]) -> list[dict[str, str]]:
+    """Return the element `resources`: each once, and as many as a record may hold."""
+    return [_resource(text) for text in list(dict.fromkeys(names))[:MOST_ELEMENTS]]
 
 
 def printable(text: str) -> str:

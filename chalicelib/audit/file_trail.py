@@ -12,7 +12,8 @@ import os
 import threading
 import time
 import uuid
-from contextlib import contextmanager, suppress
+import weakref
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.store import Store
 
 _HEAD_EVERY_SECONDS, _STORED_EVERY_SECONDS = 0.5, 5.0
+_FAILURES = OSError, chain.BrokenError, KeyStoreError, StoreError
 _READINGS = 2  # of files in which something is wrong: others may write, and rotate, while they are read
 
 
@@ -56,14 +58,9 @@ class _Tail(NamedTuple):
 class _Descriptor:
     """A file that is closed when no thread refers to it any more."""
 
-    number = -1
-
     def __init__(self, path: Path) -> None:
         self.number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-
-    def __del__(self) -> None:
-        if self.number >= 0:
-            os.close(self.number)
+        weakref.finalize(self, os.close, self.number).atexit = False  # threads may need it till then
 
 
 class FileTrail:
@@ -83,7 +80,7 @@ class FileTrail:
             most: the number of files; older ones are deleted.
         """
         self._directory, self._store, self._signer, self._region = directory, store, signer, region
-        self._current_file, self._lock_file = directory / json_files.CURRENT, directory / "lock"
+        self._current_file, self._lock = str(directory / json_files.CURRENT), files.locked(directory / "lock")
         self._most_bytes, self._most = most_bytes, most
         self._writing, self._flushing = threading.Lock(), threading.Lock()
         self._tail: _Tail | None = None
@@ -96,29 +93,27 @@ class FileTrail:
 
     def append(self, event: Mapping[str, Any], *, now: datetime, durable: bool) -> Callable[[], None]:
         """Write an event as one line; the disk is waited for by what this returns."""
-        with self._errors(), self._writing, self._locked():
-            tail = self._current(now)
-            sequence = self._write(tail, chain.line_of(event, tail.link)).link.sequence
-        self._flusher.ask(sequence, soon=durable)
-        return partial(self._flusher.wait, sequence) if durable else nothing
+        try:
+            with self._writing:
+                if not self._is_made:
+                    files.make_directory(self._directory)
+                    self._is_made = True
+                with self._lock:
+                    sequence = self._write(self._current(now), event).link.sequence
+        except _FAILURES as error:
+            raise self._failed(error) from error
+        if durable:
+            return self._flusher.ask(sequence)
+        self._flusher.written()
+        return nothing
 
     def publish(self) -> None:
         """Flush what was appended, and publish the head in the store as well."""
         self._flush(publish=True)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, chain.BrokenError, KeyStoreError, StoreError) as error:
-            self._tail, self._is_made = None, False  # look at the directory again
-            raise AuditError(f"The audit record in {self._directory} cannot be written: {error}.") from error
-
-    def _locked(self) -> files.locked:
-        if not self._is_made:
-            files.make_directory(self._directory)
-            self._is_made = True
-        return files.locked(self._lock_file)
+    def _failed(self, error: Exception) -> AuditError:
+        self._tail, self._is_made = None, False  # look at the directory again
+        return AuditError(f"The audit record in {self._directory} cannot be written: {error}.")
 
     def _current(self, now: datetime) -> _Tail:
         """Return the end of the record; the current file exists, ends with a whole line, and is not full."""
@@ -131,7 +126,7 @@ class FileTrail:
         """Return the end after what other processes have appended to the file; None if that is not all it shows."""
         tail = self._tail
         try:
-            found = self._current_file.lstat()
+            found = os.lstat(self._current_file)
         except FileNotFoundError:
             return None
         if tail is None or found.st_ino != tail.inode:
@@ -142,18 +137,20 @@ class FileTrail:
             tail = self._tail = tail._replace(size=found.st_size, link=link) if link else None
         return tail
 
-    def _write(self, tail: _Tail, line: bytes) -> _Tail:
-        """Append a line; a part of one is taken back."""
+    def _write(self, tail: _Tail, event: Mapping[str, Any]) -> _Tail:
+        """Append an event as a line; a part of one is taken back."""
+        line, link = chain.following(event, tail.link)
+        descriptor, inode, size, _ = tail
         try:
-            if os.write(tail.descriptor.number, line) != len(line):
+            if os.write(descriptor.number, line) != len(line):
                 raise OSError(None, "the disk is full")
         except OSError:
             self._tail = None
             with suppress(OSError):
-                os.ftruncate(tail.descriptor.number, tail.size)
+                os.ftruncate(descriptor.number, size)
             raise
-        self._tail = tail._replace(size=tail.size + len(line), link=chain.after(tail.link, line))
-        return self._tail
+        self._tail = tail = _Tail(descriptor, inode, size + len(line), link)
+        return tail
 
     # opening
 
@@ -201,7 +198,7 @@ class FileTrail:
         details: dict[str, Any] = {"cutBytes": size - tail.size, "cutSha256": hashlib.sha256(cut).hexdigest()}
         event = self._own_event(chain.REPAIR, now, details | ({"lostThrough": lost} if lost else {}))
         logs.log("audit_repaired", cut_bytes=size - tail.size, lost_through=lost)
-        return self._write(tail, chain.line_of(event, tail.link))
+        return self._write(tail, event)
 
     def _heads(self) -> list[Head]:
         """The published heads that are signed."""
@@ -229,7 +226,7 @@ class FileTrail:
         event = self._own_event(chain.BEGIN, now, {"publicKey": self._signer.public_key.hex()})
         tail = self._tail_of(0, link)
         event = chain.beginning(event, link, deleted_through, self._signer.key)
-        tail = self._write(tail, chain.line_of(event, link))
+        tail = self._write(tail, event)
         json_files.fsync(tail.descriptor.number)
         self._write_head(chain.sign(self._signer.key, tail.link))
         files.sync_directory(self._directory)
@@ -255,21 +252,28 @@ class FileTrail:
 
     def _flush(self, *, publish: bool = False) -> int:
         """Flush what was written, and publish the head; returns its sequence number."""
-        with self._errors(), self._flushing:
-            tail = self._tail
-            if tail is None:
-                return 0
-            if tail.link.sequence > self._flushed:
-                json_files.fsync(tail.descriptor.number)
-                self._flushed = tail.link.sequence
-            now, head = time.monotonic(), tail.link.sequence
-            if publish or (head > self._headed and now >= self._head_at):
-                self._write_head(chain.sign(self._signer.key, tail.link))
-                self._headed, self._head_at = head, now + _HEAD_EVERY_SECONDS
-            if publish or (head > self._stored and now >= self._store_at):
-                self._store_head(chain.sign(self._signer.key, tail.link))
-                self._stored, self._store_at = head, now + _STORED_EVERY_SECONDS
-            return tail.link.sequence
+        try:
+            with self._flushing:
+                return self._flushed_through(publish=publish)
+        except _FAILURES as error:
+            raise self._failed(error) from error
+
+    def _flushed_through(self, *, publish: bool) -> int:
+        tail = self._tail
+        if tail is None:
+            return 0
+        head = tail.link.sequence
+        if head > self._flushed:
+            json_files.fsync(tail.descriptor.number)
+            self._flushed = head
+        now = time.monotonic()
+        if publish or (head > self._headed and now >= self._head_at):
+            self._write_head(chain.sign(self._signer.key, tail.link))
+            self._headed, self._head_at = head, now + _HEAD_EVERY_SECONDS
+        if publish or (head > self._stored and now >= self._store_at):
+            self._store_head(chain.sign(self._signer.key, tail.link))
+            self._stored, self._store_at = head, now + _STORED_EVERY_SECONDS
+        return head
 
     def _write_head(self, head: Head) -> None:
         with files.locked(self._directory / "head.lock"):

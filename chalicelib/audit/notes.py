@@ -14,6 +14,7 @@ from chalicelib.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextvars import Token
 
     Channel = Literal["api", "console", "cli", "acme", "schedule"]
 
@@ -56,16 +57,15 @@ def origin() -> Origin:
     return _origin.get() or Origin("schedule")
 
 
-class collecting:  # noqa: N801  as above
-    """Collect what is noted inside."""
+def collect() -> tuple[Mapping[str, Any], Token[dict[str, Any] | None]]:
+    """Begin to collect what is noted; returns where it will be, and what ends it."""
+    notes: dict[str, Any] = {}
+    return notes, _notes.set(notes)
 
-    def __enter__(self) -> Mapping[str, Any]:
-        collected: dict[str, Any] = {}
-        self._token = _notes.set(collected)
-        return collected
 
-    def __exit__(self, *_: object) -> None:
-        _notes.reset(self._token)
+def collected(token: Token[dict[str, Any] | None]) -> None:
+    """End what `collect` began."""
+    _notes.reset(token)
 
 
 def note(**facts: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,48 +144,62 @@ ANSWERED: dict[str, tuple[str, ...]] = {
 
 def of_request(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record may contain of a request, under names as CloudTrail spells them."""
-    return _picked(RECORDED.get(operation, ()), request) | {
-        f"{_spelled(name)}Sha256": sha256(request[name]) for name in HASHED.get(operation, ()) if name in request
-    }
+    shown = _picked(_shape(RECORDED.get(operation, ())), request)
+    for name in HASHED.get(operation, ()):
+        if name in request:
+            shown[f"{_spelled(name)}Sha256"] = sha256(request[name])
+    return shown
 
 
 def of_answer(operation: str, answer: object) -> dict[str, Any] | None:
     """Return what a record may contain of an answer; None for nothing."""
-    return _picked(ANSWERED.get(operation, ()), answer) or None if isinstance(answer, dict) else None
+    return _picked(_shape(ANSWERED.get(operation, ())), answer) or None if isinstance(answer, dict) else None
 
 
-def _picked(paths: tuple[str, ...], request: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        spelled: _listed(request[member], rests)
-        for member, spelled, rests in _members(paths)
-        if request.get(member) is not None
-    }
+class _Member(NamedTuple):
+    """A member of a structure: its name, how it is spelled, whether it is recorded itself, and those below it."""
+
+    name: str
+    spelled: str
+    is_recorded: bool
+    below: tuple[_Member, ...]
 
 
 @cache
-def _members(paths: tuple[str, ...]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Split paths of the tables above: each member, how it is spelled, and the paths below it; "" is the member."""
-    by_member: dict[str, list[str]] = {}
+def _shape(paths: tuple[str, ...]) -> tuple[_Member, ...]:
+    """Return the members that paths of the tables above lead to."""
+    by_name: dict[str, list[str]] = {}
     for path in paths:
-        member, _, rest = path.partition(".")
-        by_member.setdefault(member, []).append(rest)
-    return tuple((member, _spelled(member), tuple(rests)) for member, rests in by_member.items())
+        name, _, rest = path.partition(".")
+        by_name.setdefault(name, []).append(rest)
+    return tuple(
+        _Member(name, _spelled(name), "" in rests, _shape(tuple(filter(None, rests))))
+        for name, rests in by_name.items()
+    )
 
 
-def _listed(value: Any, rests: tuple[str, ...]) -> Any:
-    is_list = isinstance(value, list | tuple)
-    return [_value(each, rests) for each in value[:MOST_ELEMENTS]] if is_list else _value(value, rests)
+def _picked(shape: tuple[_Member, ...], request: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {}
+    for name, spelled, is_recorded, below in shape:
+        value = request.get(name)
+        if isinstance(value, str):
+            shown[spelled] = bounded(value) if is_recorded else None
+        elif isinstance(value, (list, tuple)):
+            shown[spelled] = [_value(each, is_recorded, below) for each in value[:MOST_ELEMENTS]]
+        elif value is not None:
+            shown[spelled] = _value(value, is_recorded, below)
+    return shown
 
 
-def _value(value: Any, rests: tuple[str, ...]) -> Any:
+def _value(value: Any, is_recorded: bool, below: tuple[_Member, ...]) -> Any:  # noqa: FBT001  as of a `_Member`
     if isinstance(value, dict):
-        return _picked(tuple(filter(None, rests)), value)
-    return bounded(value) if "" in rests else None
+        return _picked(below, value)
+    return bounded(value) if is_recorded else None
 
 
 def bounded(value: Any) -> Any:
     """Return a value as a record may hold it: numbers, and text of at most 256 characters."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, int):
         return value
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
@@ -196,5 +210,6 @@ def sha256(value: str | bytes) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace") if isinstance(value, str) else bytes(value)).hexdigest()
 
 
+@cache
 def _spelled(name: str) -> str:
     return name[:1].lower() + name[1:]

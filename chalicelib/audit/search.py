@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chalicelib.audit.events import time_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
@@ -51,11 +53,6 @@ class Filters(NamedTuple):
         requested = str((record.get("requestParameters") or {}).get("certificateSerial", ""))
         serial = requested.replace(":", "").lower().rjust(len(self.serial), "0")
         return serial == self.serial or any(arn.endswith(f"/certificate/{self.serial}") for arn in resources)
-
-
-def time_text(moment: datetime) -> str:
-    """Return a time in UTC as records have it: such texts are in the order of their times."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def ca_id_of(arn: str) -> str:

@@ -42,8 +42,7 @@ class TableTrail:
             if last is None or begun is None or begun.date() != now.date():
                 last, begun = Link(str(uuid.uuid4()), 0, chain.FIRST), now
             self._last = None
-            line = chain.line_of(event, last)
-            link = chain.after(last, line)
+            line, link = chain.following(event, last)
             try:
                 head = chain.stored(chain.sign(self._signer.key, link), begun + self._kept)
                 accounts = events.accounts_of(event)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chalicelib import runtime
-from chalicelib.audit import json_files, search
+from chalicelib.audit import events, json_files, search
 from chalicelib.cli import accounts
 from chalicelib.printable import printable
 
@@ -113,7 +113,7 @@ def search_(  # noqa: PLR0917  click gives one argument for each option
     filters = search.Filters(principal, operation, ca, digits and digits.rjust(32, "0"), outcome, since, until)
     newest = rt.audit.newest(accounts.account_of(rt, account_id), now=rt.now())
     if since is not None:
-        begin = search.time_text(since - timedelta(minutes=15))  # clocks of processes differ
+        begin = events.time_text(since - timedelta(minutes=15))  # clocks of processes differ
         newest = takewhile(lambda found: found.record["eventTime"] >= begin, newest)
     for found in islice((each for each in search.calls(newest) if filters.fit(each.record)), limit):
         _show(found.record, as_json=as_json)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from chalicelib import arn as arns
 from chalicelib import errors
 from chalicelib.api import signet_endpoints
-from chalicelib.audit import AuditError, search
+from chalicelib.audit import AuditError, events, search
 from chalicelib.ca import state
 from chalicelib.console import render, severity, web
 from chalicelib.console.commands import command
@@ -173,7 +173,7 @@ def _is_in_scope(typed: Mapping[str, str], record: Mapping[str, Any]) -> bool:
 
 def _calls(visit: Visit, filters: search.Filters, ended: dict[str, None]) -> Iterator[Found]:
     newest = visit.rt.audit.newest(visit.caller.account_id, before=visit.query.get("next", ""), now=visit.rt.now())
-    begin = search.time_text(filters.since - _OTHER_CLOCKS) if filters.since else ""
+    begin = events.time_text(filters.since - _OTHER_CLOCKS) if filters.since else ""
     for found in search.calls(newest, ended):
         if str(found.record["eventTime"]) < begin:
             return

@@ -27,9 +27,8 @@ def written(number: int, *, begin: Link = BEGINNING, **first: Any) -> tuple[list
     last, lines = begin, []
     for each in range(number):
         event: dict[str, Any] = {"eventName": f"event {each}", "additionalEventData": {"channel": "api"}}
-        line = chain.line_of(first if first and not each else event, last)
+        line, last = chain.following(first if first and not each else event, last)
         lines.append(line)
-        last = chain.after(last, line)
     return lines, last
 
 

@@ -46,8 +46,7 @@ def test_thread_ends_when_idle_and_begins_again(disk: Disk) -> None:
     before = threading.active_count()
     for sequence in (1, 2):
         disk.written = sequence
-        made.ask(sequence, soon=True)
-        made.wait(sequence)
+        made.ask(sequence)()
         assert disk.durable == sequence
         ended(made)
         assert disk.settled == sequence
@@ -57,7 +56,7 @@ def test_thread_ends_when_idle_and_begins_again(disk: Disk) -> None:
 def test_record_that_nobody_waits_for_is_flushed_before_the_thread_ends(disk: Disk) -> None:
     made = Flusher(disk.flush, disk.settle)
     disk.written = 1
-    made.ask(1, soon=False)
+    made.written()
     ended(made)
     assert (disk.durable, disk.settled) == (1, 1)
 
@@ -65,11 +64,10 @@ def test_record_that_nobody_waits_for_is_flushed_before_the_thread_ends(disk: Di
 def test_failed_flush_is_told_and_the_next_one_may_succeed(disk: Disk) -> None:
     made = Flusher(disk.flush, disk.settle)
     disk.fails, disk.written = True, 1
-    made.ask(1, soon=True)
+    wait = made.ask(1)
     with pytest.raises(AuditError):
-        made.wait(1)
+        wait()
     ended(made)
     disk.fails, disk.written = False, 2
-    made.ask(2, soon=True)
-    made.wait(2)
+    made.ask(2)()
     assert disk.durable == 2
