@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib import logs
-from chalicelib.records import ClockMark
+from chalicelib.home_records import ClockMark
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from chalicelib.identities import SIGNET
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from chalicelib.access.conditions import Facts
     from chalicelib.access.policy import Decision, Statement
     from chalicelib.runtime import Caller, Runtime
 
@@ -123,10 +124,23 @@ def session_limits(caller: Caller) -> tuple[Statement, ...]:
 def request_of(
     rt: Runtime, caller: Caller, resource: str, statements: Sequence[Statement], template_arn: str = ""
 ) -> policy.Request:
-    """Build the request that the statements are to decide."""
+    """Build the request that the statements are to decide, with its facts if any of them has a condition."""
     arn = principals.arn_of(rt, caller.account_id, caller.principal)
     principal_arn = principals.identity_arn_of(rt, caller.account_id, caller.principal)
-    facts = conditions.facts_of(
+    is_asked = any(statement.conditions for statement in statements)
+    facts = _facts_of(rt, caller, resource, statements, template_arn, principal_arn) if is_asked else {}
+    return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn, principal_arn}), facts)
+
+
+def _facts_of(  # noqa: PLR0917  what a request is made of
+    rt: Runtime,
+    caller: Caller,
+    resource: str,
+    statements: Sequence[Statement],
+    template_arn: str,
+    principal_arn: str,
+) -> Facts:
+    return conditions.facts_of(
         [
             (conditions.PRINCIPAL_ARN, (principal_arn,)),
             (conditions.TOKEN_ISSUE_TIME, _issued_at(caller)),
@@ -138,7 +152,6 @@ def request_of(
             *_tags(rt, caller, resource, statements),
         ]
     )
-    return policy.Request(_action(caller), resource, caller.account_id, frozenset({arn, principal_arn}), facts)
 
 
 def _issued_at(caller: Caller) -> tuple[str, ...] | None:

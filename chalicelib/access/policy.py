@@ -10,6 +10,7 @@ Source: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluat
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.access.conditions import (
@@ -160,14 +161,20 @@ def applies(statement: Statement, request: Request) -> Judgement:
 def _aspects(statement: Statement, request: Request) -> Iterable[Judgement]:
     """Yield what has to be true of a request, the cheapest first."""
     yield statement.principals is None or _names(statement.effect, statement.principals, request)
-    yield statement.actions.judge(lambda pattern, action: is_like(pattern.lower(), action.lower()), request.action)
+    yield _is_about(statement.actions, request.action)
     yield statement.resources.judge(_is_resource, request.resource)
     for condition in statement.conditions:
         yield judge(condition, request.facts)
 
 
+@lru_cache(maxsize=1024)
+def _is_about(actions: Matching, action: str) -> Judgement:
+    """Judge whether a statement's actions include one; there are few, and most requests ask what others have asked."""
+    return actions.judge(lambda pattern, value: is_like(pattern.lower(), value), action.lower())
+
+
 def _is_resource(pattern: str, resource: str) -> Judgement:
-    if "*" in {pattern, resource}:
+    if pattern == "*" or resource == "*":
         return pattern == "*"
     matches = is_like_arn(pattern, resource)
     return None if matches and _TYPED.fullmatch(pattern) is None else matches

@@ -69,7 +69,7 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
         raise SerializationException("The body is not CBOR, or uses CBOR that the protocol does not allow.") from error
     if stream.read(1):
         raise SerializationException("The body continues after its CBOR value.")
-    return structure_codec.decode(shape_name, _without_undefined(document), _READERS)
+    return _DOCUMENTS.decode(shape_name, _without_undefined(document))
 
 
 def _without_undefined(document: Any) -> Any:
@@ -81,29 +81,29 @@ def _without_undefined(document: Any) -> Any:
     return None if document is cbor2.undefined else document
 
 
-def _blob(_described: Mapping[str, Any], value: Any, path: str) -> bytes:
+def _blob(value: Any, path: str) -> bytes:
     if not isinstance(value, bytes):
         raise refuse(path, "a byte string")
     return value
 
 
-def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
+def _timestamp(value: Any, path: str) -> datetime:
     if not isinstance(value, _Epoch):
         raise refuse(path, "a time with tag 1")
     return structure_codec.moment(value.seconds, path)
 
 
-_READERS: dict[str, structure_codec.Reader] = {"blob": _blob, "timestamp": _timestamp}
-_WRITERS: dict[str, structure_codec.Writer] = {
-    "timestamp": lambda value: cbor2.CBORTag(_EPOCH_TAG, structure_codec.epoch_seconds(value))
-}
+_DOCUMENTS = structure_codec.Decoder({"blob": _blob, "timestamp": _timestamp})
+_ENCODER = structure_codec.Encoder(
+    {"timestamp": lambda value: cbor2.CBORTag(_EPOCH_TAG, structure_codec.epoch_seconds(value))}
+)
 
 
 def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """Encode a structure as a CBOR body, which is empty for an operation without output."""
     if shape_name is None or value is None:
         return b""
-    return cbor2.dumps(structure_codec.encode(shape_name, value, _WRITERS))
+    return cbor2.dumps(_ENCODER.encode(shape_name, value))
 
 
 def encode_error(code: str, message: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 _LOCALSTACK = frozenset({"localhost", "127.0.0.1", "[::1]", "localhost.localstack.cloud"})
 
 
-def wire_request(request: Request) -> WireRequest:
-    """Return the HTTP request behind a Chalice request; repeated headers appear if the gateway passes them on."""
+def wire_request(request: Request | WireRequest) -> WireRequest:
+    """Return the HTTP request behind a Chalice request; repeated headers appear if the gateway passes them on.
+
+    The laptop home's own gateway passes on the HTTP request itself.
+    """
+    if isinstance(request, WireRequest):
+        return request
     event: dict[str, Any] = request.to_original_event()
     multi = event.get("multiValueHeaders") or {name: [value] for name, value in event.get("headers", {}).items()}
     headers = tuple((name.lower(), value) for name, values in multi.items() for value in values)
@@ -26,12 +32,9 @@ def wire_request(request: Request) -> WireRequest:
     query = event.get("multiValueQueryStringParameters") or {}
     pairs = [f"{_quoted(name)}={_quoted(value)}" for name, values in query.items() for value in values]
     body = request.raw_body.encode() if isinstance(request.raw_body, str) else request.raw_body
-    if "content-length" not in {name for name, _ in headers}:
-        # API Gateway does not pass it on, and clients may have signed it.
-        headers += (("content-length", str(len(body))),)
     resource_path = event.get("path") or path
     secure = bool(context.get("apiId")) or context.get("scheme") == "https"  # API Gateway has https alone
-    return WireRequest(
+    wire = WireRequest(
         method=request.method,
         path=path,
         signed_paths=_signed_paths(path, resource_path, context),
@@ -44,6 +47,14 @@ def wire_request(request: Request) -> WireRequest:
         scheme=scheme_of(headers, is_tls=secure and not context.get("apiId")),
         iam_identity=_iam_identity(context),
     )
+    return with_length(wire)
+
+
+def with_length(request: WireRequest) -> WireRequest:
+    """Return a request with its length, which API Gateway does not pass on, and which clients may have signed."""
+    if request.header("content-length") is not None:
+        return request
+    return replace(request, headers=(*request.headers, ("content-length", str(len(request.body)))))
 
 
 def scheme_of(headers: Iterable[tuple[str, str]], *, is_tls: bool) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.api.model import shape
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 
     from chalicelib.errors import Member, Rule
 
+    _Check = Callable[[Any], Sequence[Violation]]
+    _Rule = tuple[Rule, int | str | tuple[str, ...], Callable[[Any], object]]
+
 _SHOWN = 200
 _SHOWN_VIOLATIONS = 20
-_RULES: dict[Rule, str] = {
+_SENTENCES: dict[Rule, str] = {
     "required": "Member must not be null",
     "min_length": "Member must have length greater than or equal to {}",
     "max_length": "Member must have length less than or equal to {}",
@@ -30,46 +35,70 @@ _RULES: dict[Rule, str] = {
 
 def check(shape_name: str, value: Mapping[str, Any]) -> None:
     """Raise `ValidationException` unless a decoded structure keeps every constraint."""
-    broken = tuple(violations(shape_name, value))
+    broken = violations(shape_name, value)
     if broken:
         member = broken[0].member if len(broken) == 1 else ()
         raise ValidationException(_message(broken), member=member, violations=broken)
 
 
-def violations(shape_name: str, value: Any, member: Member = ()) -> Iterator[Violation]:
-    """Yield every broken constraint of a decoded value, which is at `member` of the request."""
+def violations(shape_name: str, value: Any) -> tuple[Violation, ...]:
+    """Return every broken constraint of a decoded value."""
+    return tuple(_check_of(shape_name)(value))
+
+
+@cache
+def _check_of(shape_name: str) -> _Check:
+    """Compile the constraints of a shape, which does not contain itself."""
     described = shape(shape_name)
-    kind = described["type"]
-    if kind == "structure":
-        for name in described.get("required", ()):
-            if name not in value:
-                yield Violation((*member, name), "required", None, None)
+    if described["type"] == "structure":
+        members = {name: _check_of(member) for name, member in described["members"].items()}
+        return _structure(members, described.get("required", ()))
+    rules = tuple(_rules(described))
+    if described["type"] == "list":
+        return _list(rules, _check_of(described["member"]))
+    return lambda value: [Violation((), rule, limit, value) for rule, limit, keeps in rules if not keeps(value)]
+
+
+def _structure(members: Mapping[str, _Check], required: Sequence[str]) -> _Check:
+    def check_structure(value: Any) -> list[Violation]:
+        broken = [Violation((name,), "required", None, None) for name in required if name not in value]
         for name, part in value.items():
-            yield from violations(described["members"][name], part, (*member, name))
-        return
-    for rule, limit in _broken_rules(described, value):
-        yield Violation(member, rule, limit, value)
-    if kind == "list":
+            broken += [_below(name, each) for each in members[name](part)]
+        return broken
+
+    return check_structure
+
+
+def _list(rules: Sequence[_Rule], check_member: _Check) -> _Check:
+    def check_list(value: Any) -> list[Violation]:
+        broken = [Violation((), rule, limit, value) for rule, limit, keeps in rules if not keeps(value)]
         for position, part in enumerate(value):
-            yield from violations(described["member"], part, (*member, position))
+            broken += [_below(position, each) for each in check_member(part)]
+        return broken
+
+    return check_list
 
 
-def _broken_rules(described: Mapping[str, Any], value: Any) -> Iterator[tuple[Rule, int | str | tuple[str, ...]]]:
-    if described["type"] in {"integer", "long"}:
-        yield from _out_of_bounds(described, value, "min_value", "max_value")
-    elif described["type"] in {"string", "blob", "list"}:
-        yield from _out_of_bounds(described, len(value), "min_length", "max_length")
-    if "enum" in described and value not in described["enum"]:
-        yield "enum", tuple(described["enum"])
-    if "pattern" in described and not _matcher(described["pattern"])(value):
-        yield "pattern", described["pattern"]
+def _below(part: str | int, violation: Violation) -> Violation:
+    """Return the violation of a part of a value as one of the value."""
+    return replace(violation, member=(part, *violation.member))
 
 
-def _out_of_bounds(described: Mapping[str, Any], measured: int, least: Rule, most: Rule) -> Iterator[tuple[Rule, int]]:
-    if "min" in described and measured < described["min"]:
-        yield least, described["min"]
-    if "max" in described and measured > described["max"]:
-        yield most, described["max"]
+def _rules(described: Mapping[str, Any]) -> Iterator[_Rule]:
+    """Yield the rules of a shape: each with its limit, and a test of values."""
+    kind = described["type"]
+    if kind in {"integer", "long"} and "min" in described:
+        yield "min_value", described["min"], partial(operator.le, described["min"])
+    if kind in {"integer", "long"} and "max" in described:
+        yield "max_value", described["max"], partial(operator.ge, described["max"])
+    if kind in {"string", "blob", "list"} and "min" in described:
+        yield "min_length", described["min"], lambda value: len(value) >= described["min"]
+    if kind in {"string", "blob", "list"} and "max" in described:
+        yield "max_length", described["max"], lambda value: len(value) <= described["max"]
+    if "enum" in described:
+        yield "enum", tuple(described["enum"]), frozenset(described["enum"]).__contains__
+    if "pattern" in described:
+        yield "pattern", described["pattern"], _matcher(described["pattern"])
 
 
 # the text of AWS
@@ -84,7 +113,7 @@ def _message(broken: Sequence[Violation]) -> str:
 def _sentence(violation: Violation) -> str:
     limit = ", ".join(violation.limit) if isinstance(violation.limit, tuple) else violation.limit
     value = "null" if violation.rule == "required" else _shown(violation.found)
-    rule = _RULES[violation.rule].format(limit)
+    rule = _SENTENCES[violation.rule].format(limit)
     return f"Value {value} at '{_path(violation.member)}' failed to satisfy constraint: {rule}"
 
 
@@ -106,15 +135,14 @@ _CLASSES = {"L": ("a", "a-zA-Z"), "Z": (" ", " "), "N": ("0", "0-9")}
 
 
 @cache
-def _matcher(pattern: str) -> Callable[[str], bool]:
+def _matcher(pattern: str) -> Callable[[str], object]:
     r"""Return a test for whole texts against a pattern of the model, with Java's meaning of its classes.
 
     Python's `re` lacks `\p{L}`: such patterns are matched on a copy of the text in which each character beyond ASCII
     stands for its category.
     """
     if r"\p{" not in pattern:
-        expression = re.compile(pattern, re.ASCII)
-        return lambda text: expression.fullmatch(text) is not None
+        return re.compile(pattern, re.ASCII).fullmatch
     for category, (_, characters) in _CLASSES.items():
         pattern = pattern.replace(rf"\p{{{category}}}", characters)
     by_category = re.compile(pattern, re.ASCII)

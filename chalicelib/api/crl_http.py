@@ -6,12 +6,12 @@ Source: RFC 9110 sections 8.8 and 13.1.2; RFC 2585 section 4.2 for the media typ
 from __future__ import annotations
 
 import json
-import uuid
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from chalicelib import errors
 from chalicelib.api.dispatch import WireResponse, outage
+from chalicelib.random_ids import random_uuid
 
 if TYPE_CHECKING:
     from chalicelib.runtime import Runtime
@@ -56,7 +56,7 @@ def crl_response(
 
 def _unavailable(error: Exception) -> WireResponse:
     """Answer for a bucket that cannot be read; only the log has the reason."""
-    request_id = str(uuid.uuid4())
+    request_id = random_uuid()
     refusal = outage(error, request_id)
     answer = _refusal(refusal, refusal.status)
     answer.headers.update({"x-amzn-RequestId": request_id, "Retry-After": str(refusal.retry_after_seconds or 1)})

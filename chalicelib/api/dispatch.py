@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors, logs, recording
@@ -22,6 +23,7 @@ from chalicelib.store import StoreError, ThrottledError, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from types import ModuleType
 
     from chalicelib.api.protocols import Protocol
     from chalicelib.api.sigv4 import WireRequest
@@ -41,9 +43,14 @@ def _later(module: str, function: str) -> Operation:
     """Return an operation whose module its first call imports; most processes call few."""
 
     def call(rt: Runtime, caller: Caller, request: Any) -> Any:
-        return getattr(import_module(f"..operations.{module}", __package__), function)(rt, caller, request)
+        return getattr(_operations_in(module), function)(rt, caller, request)
 
     return call
+
+
+@cache
+def _operations_in(module: str) -> ModuleType:
+    return import_module(f"..operations.{module}", __package__)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -110,7 +117,7 @@ def respond(request: WireRequest, protocol: Protocol, answer: Callable[[], bytes
 
 def head_bytes(headers: Iterable[tuple[str, str]], path: str, query: str) -> int:
     """How long the headers, the path and the query of a request are in all."""
-    return sum(len(name) + len(value) for name, value in headers) + len(path) + len(query)
+    return sum(map(len, chain.from_iterable(headers))) + len(path) + len(query)
 
 
 def check_size(request: WireRequest) -> None:
@@ -168,7 +175,7 @@ def perform(  # noqa: PLR0917  what a call is made of
     """Check a decoded request against the model, and call its operation; `entry` records it."""
     constraints.check(model.operations()[name].input, request)
     caller = replace(caller, operation=name, facts=(*caller.facts, *tag_facts(request)))
-    if not _CA_MEMBERS & request.keys():  # otherwise `find` authorizes, with the CA
+    if _CA_MEMBERS.isdisjoint(request):  # otherwise `find` authorizes, with the CA
         authorization.check(rt, caller, authorization.NO_RESOURCE)
     if entry is None:
         return operations[name](rt, caller, request)

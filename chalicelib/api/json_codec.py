@@ -18,7 +18,6 @@ from chalicelib.errors import SerializationException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 _MAX_DIGITS = 20
 _json = json_text.writer()
@@ -30,22 +29,24 @@ def decode(shape_name: str, body: bytes) -> dict[str, Any]:
     Raises:
         SerializationException: the body is not JSON, or a value has the wrong type for its member.
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > MAX_VALUES:
         raise SerializationException(f"The body contains more than {MAX_VALUES} values.")
-    return structure_codec.decode(shape_name, _parse(body or b"{}"), _READERS)
+    document = _parse(body or b"{}")
+    if opened > MAX_DEPTH:
+        _check_depth(document)
+    return _DOCUMENTS.decode(shape_name, document)
 
 
 def _parse(body: bytes) -> Any:
     try:
-        document = _DECODER.decode(body.decode("utf-8"))
+        return _JSON.decode(body.decode("utf-8"))
     except SerializationException:
         raise
     except RecursionError:
         raise SerializationException(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
     except ValueError as error:
         raise SerializationException("The body is not JSON in UTF-8.") from error
-    _check_depth(document)
-    return document
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _constant(_text: str) -> None:
     raise SerializationException("The body is not JSON in UTF-8.")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
 
 
 def _check_depth(document: Any) -> None:
@@ -80,34 +81,29 @@ def _check_depth(document: Any) -> None:
     while level:
         if depth > MAX_DEPTH:
             raise SerializationException(f"The body is nested more than {MAX_DEPTH} levels deep.")
-        containers = [value for value in level if isinstance(value, dict | list)]
+        containers = [value for value in level if isinstance(value, (dict, list))]
         level = [inner for value in containers for inner in (value.values() if isinstance(value, dict) else value)]
         depth += 1
 
 
-def _blob(described: Mapping[str, Any], value: Any, path: str) -> bytes:
+def _blob(value: Any, path: str) -> bytes:
     try:
-        return base64.b64decode(structure_codec.string(described, value, path), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return binascii.a2b_base64(structure_codec.string(value, path), strict_mode=True)
+    except ValueError as error:
         raise refuse(path, "base64") from error
 
 
-def _timestamp(_described: Mapping[str, Any], value: Any, path: str) -> datetime:
-    return structure_codec.moment(value, path)
-
-
-_READERS: dict[str, structure_codec.Reader] = {"blob": _blob, "timestamp": _timestamp}
-_WRITERS: dict[str, structure_codec.Writer] = {
-    "blob": lambda value: base64.b64encode(value).decode(),
-    "timestamp": structure_codec.epoch_seconds,
-}
+_DOCUMENTS = structure_codec.Decoder({"blob": _blob, "timestamp": structure_codec.moment})
+_ENCODER = structure_codec.Encoder(
+    {"blob": lambda value: base64.b64encode(value).decode(), "timestamp": structure_codec.epoch_seconds}
+)
 
 
 def encode(shape_name: str | None, value: Mapping[str, Any] | None) -> bytes:
     """Encode a structure as a JSON body, which is `{}` for an operation without output."""
     if shape_name is None or value is None:
         return b"{}"
-    return _json(structure_codec.encode(shape_name, value, _WRITERS)).encode()
+    return _json(_ENCODER.encode(shape_name, value)).encode()
 
 
 def encode_error(code: str, message: str) -> bytes:

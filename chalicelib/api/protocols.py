@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import field, replace
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ class Protocol:
     @property
     def codec(self) -> ModuleType:
         """The module that decodes and encodes bodies."""
-        return import_module(f".{self.codec_name}", __package__)
+        return _codec(self.codec_name)
 
     def operation_of(self, request: WireRequest) -> str:
         """Return the name of the operation that a request calls.
@@ -64,6 +64,11 @@ class Protocol:
         if media_type_of(request.header("content-type")) != self.content_type:
             raise errors.SerializationException(f"The content type must be {self.content_type}.")
         return name
+
+
+@cache
+def _codec(name: str) -> ModuleType:
+    return import_module(f".{name}", __package__)
 
 
 def protocol_of(request: WireRequest) -> Protocol:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING
 
 from chalicelib.api.dispatch import WireResponse
+from chalicelib.random_ids import random_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def answer(request: WireRequest) -> WireResponse:
     code, message = _REFUSAL
     headers = {
         "Content-Type": "application/x-amz-json-1.1",
-        "x-amzn-RequestId": str(uuid.uuid4()),
+        "x-amzn-RequestId": random_uuid(),
         "x-amzn-ErrorType": code,
         "Allow": "POST",
     }

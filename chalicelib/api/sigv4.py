@@ -237,10 +237,9 @@ def _signed_at(
 
 
 def _check_form(request: WireRequest) -> None:
-    names = [name for name, _ in request.headers]
-    if len(set(names)) < len(names):
-        _check_repeated(names)
-    if not all(map(_TEXT.fullmatch, (request.method, request.path, request.query))):
+    if len(dict(request.headers)) < len(request.headers):
+        _check_repeated([name for name, _ in request.headers])
+    if _TEXT.fullmatch(request.method + request.path + request.query) is None:
         raise errors.IncompleteSignatureException("The request line contains characters other than printable ASCII.")
     if request.query and _PRESIGNED.search(unquote_to_bytes(request.query).decode("latin-1")):
         raise errors.IncompleteSignatureException(
@@ -306,18 +305,19 @@ def _check_scope(credential: CredentialScope, date: str, regions: Collection[str
 
 
 def _check_signed(request: WireRequest, signed_headers: tuple[str, ...], also: tuple[str, ...]) -> None:
-    present = {name for name, _ in request.headers}
-    required = {*_ALWAYS_SIGNED, *also, *(name for name in present if name.startswith("x-amz-"))}
-    if missing := sorted(required - set(signed_headers)):
-        raise errors.InvalidSignatureException(f"The header {missing[0]} must be signed.")
-    if absent := sorted(set(signed_headers) - present):
-        raise errors.InvalidSignatureException(f"The signed header {absent[0]} is missing.")
-    for name, value in request.headers:
-        if name in signed_headers and _TEXT.fullmatch(value) is None:
-            raise errors.InvalidSignatureException(
-                f"The signed header {name} contains characters other than printable ASCII."
-            )
-    claimed = request.header("x-amz-content-sha256")
+    present, named = dict(request.headers), set(signed_headers)
+    required = {*_ALWAYS_SIGNED, *also, *[name for name in present if name.startswith("x-amz-")]}
+    if missing := required - named:
+        raise errors.InvalidSignatureException(f"The header {min(missing)} must be signed.")
+    if absent := named - present.keys():
+        raise errors.InvalidSignatureException(f"The signed header {min(absent)} is missing.")
+    values = [value for name, value in request.headers if name in named]
+    if _TEXT.fullmatch("".join(values)) is None:
+        wrong = [name for name, value in request.headers if name in named and _TEXT.fullmatch(value) is None]
+        raise errors.InvalidSignatureException(
+            f"The signed header {wrong[0]} contains characters other than printable ASCII."
+        )
+    claimed = present.get("x-amz-content-sha256")
     if claimed is not None and not hmac.compare_digest(claimed.encode(), _hash(request.body).encode()):
         raise errors.InvalidSignatureException("The header x-amz-content-sha256 is not the SHA-256 of the body.")
 
@@ -325,7 +325,8 @@ def _check_signed(request: WireRequest, signed_headers: tuple[str, ...], also: t
 def _signature(request: WireRequest, credential: CredentialScope, signed_headers: tuple[str, ...], secret: str) -> str:
     scope = f"{credential.date}/{credential.region}/{credential.service}/aws4_request"
     canonical = canonical_request(request, signed_headers)
-    text = "\n".join((_ALGORITHM, _date(request), scope, _hash(canonical.encode())))
+    date = request.header("x-amz-date") or ""
+    text = "\n".join((_ALGORITHM, date, scope, _hash(canonical.encode())))
     key = b"AWS4" + secret.encode()
     for part in (credential.date, credential.region, credential.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
@@ -333,8 +334,15 @@ def _signature(request: WireRequest, credential: CredentialScope, signed_headers
 
 
 def canonical_request(request: WireRequest, signed_headers: tuple[str, ...]) -> str:
-    """Return the canonical request, whose hash is signed."""
-    headers = "".join(f"{name}:{_header_value(request, name)}\n" for name in signed_headers)
+    """Return the canonical request, whose hash is signed.
+
+    The values of a header are joined in order, trimmed, with inner white space reduced to single spaces.
+    """
+    values: dict[str, list[str]] = {name: [] for name in signed_headers}
+    for name, value in request.headers:
+        if name in values:
+            values[name].append(_SPACE.sub(" ", value).strip(" "))
+    headers = "".join([f"{name}:{','.join(found)}\n" for name, found in values.items()])
     return "\n".join(
         (
             request.method,
@@ -349,11 +357,6 @@ def canonical_request(request: WireRequest, signed_headers: tuple[str, ...]) -> 
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _header_value(request: WireRequest, name: str) -> str:
-    """Join a header's values in order, trimmed, with inner white space reduced to single spaces."""
-    return ",".join(_SPACE.sub(" ", value).strip(" ") for header, value in request.headers if header == name)
 
 
 def _canonical_path(path: str) -> str:

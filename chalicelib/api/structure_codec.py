@@ -1,6 +1,7 @@
 """Conversion between documents and the model's types, driven by its shapes; each protocol adds a table for scalars.
 
-A value of the wrong type is a `SerializationException`; limits of values are checked by `constraints`.
+A value of the wrong type is a `SerializationException`; limits of values are checked by `constraints`. Each shape is
+compiled to one function when it is first used: no shape contains itself.
 
 Source: Smithy, "Simple types" and "Aggregate types".
 """
@@ -8,6 +9,7 @@ Source: Smithy, "Simple types" and "Aggregate types".
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.api.model import shape
@@ -16,29 +18,11 @@ from chalicelib.errors import SerializationException
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Reader = Callable[[Mapping[str, Any], Any, str], Any]
+    Reader = Callable[[Any, str], Any]  # of a value and its path
     Writer = Callable[[Any], Any]
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000  # more than any request needs; each takes memory before constraints can refuse it
-_INTEGERS = {"integer": 1 << 31, "long": 1 << 63}
-
-
-def decode(shape_name: str, document: Any, leaves: Mapping[str, Reader]) -> dict[str, Any]:
-    """Decode a document to the members of a structure; members unknown to the model are ignored.
-
-    Args:
-        shape_name: of the structure.
-        document: the parsed body.
-        leaves: readers of the scalar types that differ between protocols.
-
-    Raises:
-        SerializationException: the document is not an object, or a value has the wrong type for its member.
-    """
-    if not isinstance(document, dict):
-        raise SerializationException("The body must be an object.")
-    decoded: dict[str, Any] = _decode(shape_name, document, "", leaves)
-    return decoded
 
 
 def refuse(path: str, expected: str) -> SerializationException:
@@ -46,54 +30,86 @@ def refuse(path: str, expected: str) -> SerializationException:
     return SerializationException(f"The value at '{path}' must be {expected}.")
 
 
-def _decode(shape_name: str, value: Any, path: str, leaves: Mapping[str, Reader]) -> Any:
-    described = shape(shape_name)
-    kind = described["type"]
-    if kind == "structure":
-        return _structure(described["members"], value, path, leaves)
-    if kind == "list":
-        return _list(described["member"], value, path, leaves)
-    return (leaves.get(kind) or _COMMON[kind])(described, value, path)
+class Decoder:
+    """Decodes documents of a protocol.
+
+    Args:
+        leaves: readers of the scalar types that differ between protocols.
+    """
+
+    def __init__(self, leaves: Mapping[str, Reader]) -> None:
+        self._leaves: dict[str, Reader] = {**_COMMON, **leaves}
+        self._readers: dict[str, Reader] = {}
+
+    def decode(self, shape_name: str, document: Any) -> dict[str, Any]:
+        """Decode a document to the members of a structure; members unknown to the model are ignored.
+
+        Raises:
+            SerializationException: the document is not an object, or a value has the wrong type for its member.
+        """
+        if not isinstance(document, dict):
+            raise SerializationException("The body must be an object.")
+        decoded: dict[str, Any] = self._reader(shape_name)(document, "")
+        return decoded
+
+    def _reader(self, shape_name: str) -> Reader:
+        if shape_name not in self._readers:
+            self._readers[shape_name] = self._compiled(shape(shape_name))
+        return self._readers[shape_name]
+
+    def _compiled(self, described: Mapping[str, Any]) -> Reader:
+        if described["type"] == "structure":
+            return _structure({name: self._reader(member) for name, member in described["members"].items()})
+        if described["type"] == "list":
+            return _list(self._reader(described["member"]))
+        return self._leaves[described["type"]]
 
 
-def _structure(members: Mapping[str, str], value: Any, path: str, leaves: Mapping[str, Reader]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise refuse(path, "an object")
-    prefix = path + "." if path else ""
-    return {
-        name: _decode(members[name], member, prefix + name, leaves)
-        for name, member in value.items()
-        if name in members and member is not None
-    }
+def _structure(readers: Mapping[str, Reader]) -> Reader:
+    def read(value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refuse(path, "an object")
+        prefix = path + "." if path else ""
+        return {
+            name: readers[name](member, prefix + name)
+            for name, member in value.items()
+            if name in readers and member is not None
+        }
+
+    return read
 
 
-def _list(member: str, value: Any, path: str, leaves: Mapping[str, Reader]) -> list[Any]:
-    if not isinstance(value, list):
-        raise refuse(path, "a list")
-    return [_decode(member, entry, f"{path}[{position}]", leaves) for position, entry in enumerate(value)]
+def _list(reader: Reader) -> Reader:
+    def read(value: Any, path: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise refuse(path, "a list")
+        return [reader(entry, f"{path}[{position}]") for position, entry in enumerate(value)]
+
+    return read
 
 
-def string(_described: Mapping[str, Any], value: Any, path: str) -> str:
+def string(value: Any, path: str) -> str:
     """Read a string without lone surrogates."""
     if not isinstance(value, str):
         raise refuse(path, "a string")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise refuse(path, "a string of Unicode characters without lone surrogates") from error
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise refuse(path, "a string of Unicode characters without lone surrogates") from error
     return value
 
 
-def _boolean(_described: Mapping[str, Any], value: Any, path: str) -> bool:
+def _boolean(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
         raise refuse(path, "true or false")
     return value
 
 
-def _number(described: Mapping[str, Any], value: Any, path: str) -> int:
-    bound = _INTEGERS[described["type"]]
+def _number(value: Any, path: str, *, bits: int) -> int:
+    bound = 1 << bits - 1
     if not isinstance(value, int) or isinstance(value, bool) or not -bound <= value < bound:
-        raise refuse(path, f"an integer of {bound.bit_length()} bits")
+        raise refuse(path, f"an integer of {bits} bits")
     return value
 
 
@@ -107,19 +123,45 @@ def moment(value: Any, path: str) -> datetime:
         raise refuse(path, "a number of seconds") from error
 
 
-_COMMON: dict[str, Reader] = {"string": string, "boolean": _boolean, "integer": _number, "long": _number}
+_COMMON: dict[str, Reader] = {
+    "string": string,
+    "boolean": _boolean,
+    "integer": partial(_number, bits=32),
+    "long": partial(_number, bits=64),
+}
 
 
-def encode(shape_name: str, value: Any, leaves: Mapping[str, Writer]) -> Any:
-    """Encode a value as a document; members that the shape does not have are left out."""
-    described = shape(shape_name)
-    kind = described["type"]
-    if kind == "structure":
-        members = described["members"].items()
-        return {name: encode(target, value[name], leaves) for name, target in members if name in value}
-    if kind == "list":
-        return [encode(described["member"], member, leaves) for member in value]
-    return leaves[kind](value) if kind in leaves else value
+class Encoder:
+    """Encodes values as documents of a protocol.
+
+    Args:
+        leaves: writers of the scalar types that documents have in another form.
+    """
+
+    def __init__(self, leaves: Mapping[str, Writer]) -> None:
+        self._leaves = leaves
+        self._writers: dict[str, Writer | None] = {}  # None: the document has the value as it is
+
+    def encode(self, shape_name: str, value: Mapping[str, Any]) -> Any:
+        """Encode a structure as a document; members that the shape does not have are left out."""
+        writer = self._writer(shape_name)
+        return writer(value) if writer else value
+
+    def _writer(self, shape_name: str) -> Writer | None:
+        if shape_name not in self._writers:
+            self._writers[shape_name] = self._compiled(shape(shape_name))
+        return self._writers[shape_name]
+
+    def _compiled(self, described: Mapping[str, Any]) -> Writer | None:
+        if described["type"] == "structure":
+            writers = [(name, self._writer(member)) for name, member in described["members"].items()]
+            return lambda value: {
+                name: writer(value[name]) if writer else value[name] for name, writer in writers if name in value
+            }
+        if described["type"] == "list":
+            writer = self._writer(described["member"])
+            return (lambda value: [writer(entry) for entry in value]) if writer else list
+        return self._leaves.get(described["type"])
 
 
 def epoch_seconds(value: datetime) -> int | float:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chalicelib import json_text
-from chalicelib.records import AuditHead
+from chalicelib.home_records import AuditHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

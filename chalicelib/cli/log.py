@@ -16,6 +16,7 @@ from chalicelib import arn as arns
 from chalicelib import files, runtime
 from chalicelib.cli.recorded import recording_it
 from chalicelib.config import Settings
+from chalicelib.home_records import JournalVerification
 from chalicelib.journal import JournalError, checkpoints, comparison, issuances, notes, proofs, verification
 from chalicelib.journal import witness as witnesses
 from chalicelib.journal.log import CHECKPOINT, tree_of
@@ -24,7 +25,6 @@ from chalicelib.journal.tiles import MOST_ENTRY_BYTES, WIDTH
 from chalicelib.pki.asn1 import pem
 from chalicelib.pki.errors import DerError
 from chalicelib.printable import printable
-from chalicelib.records import JournalVerification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from chalicelib.records import CertificateAuthority, Reachability
+    from chalicelib.home_records import Reachability
+    from chalicelib.records import CertificateAuthority
     from chalicelib.runtime import Runtime
 
 LATELY = timedelta(minutes=30)  # an older look proves nothing; rounds over thousands of CAs take this long at most

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib.journal import JournalError
 
 if TYPE_CHECKING:
+    from chalicelib.home_records import JournalHead
     from chalicelib.journal.checkpoints import Checkpoint
     from chalicelib.journal.log import Log
-    from chalicelib.records import JournalHead
     from chalicelib.store.journal_records import JournalRecords
 
 _TRIES = 3

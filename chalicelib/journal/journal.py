@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from chalicelib.home_records import JournalHead
     from chalicelib.journal.forward import Report
     from chalicelib.journal.log import Log
-    from chalicelib.records import JournalHead
     from chalicelib.store.table_store import TableStore
 
 KNOWN_FOR = timedelta(seconds=30)  # a process compares again after it

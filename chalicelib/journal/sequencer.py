@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from chalicelib.home_records import JournalHead
     from chalicelib.journal.log import Log
-    from chalicelib.records import JournalHead
     from chalicelib.store.journal_records import JournalRecords
 
 BATCH = 500  # items of the outbox; their names lie in the head

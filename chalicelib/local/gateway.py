@@ -1,7 +1,7 @@
 """Chalice in its thread-safe form, in the place of API Gateway.
 
-Requests become API Gateway's events, with repeated headers and exact bytes. Chalice's own refusals are converted to
-AWS's form.
+A route that takes every type of content, as that of the API, is answered by its view at once. Other requests become API
+Gateway's events, with repeated headers and exact bytes. Chalice's own refusals are converted to AWS's form.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalice.local import LambdaContext, LambdaEventConverter, LocalChalice, RouteMatcher
@@ -17,12 +16,13 @@ from chalice.local import LambdaContext, LambdaEventConverter, LocalChalice, Rou
 from chalicelib import logs
 from chalicelib.api import chalice_requests
 from chalicelib.api.sigv4 import WireRequest
+from chalicelib.random_ids import random_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from chalice.app import Chalice
+    from chalice.app import Chalice, RouteEntry
 
     from chalicelib.api.dispatch import WireResponse
 
@@ -90,41 +90,59 @@ class Gateway:
         if _PATH.fullmatch(request.path) is None:
             return refusal(404)
         try:
-            event = self._event(request)
+            route, captured, query = self._matched(request)
         except ValueError:
             return refusal(404)
         try:
-            answer = self._app(event, self._context)
+            entry = self._app.routes[route].get(request.method)
+            if entry is not None and query is None and not entry.content_types:
+                return self._viewed(request, entry, captured)
+            return _response(request.method, self._app(_event(request, route, captured, query), self._context))
         except Exception:  # noqa: BLE001  the server must keep running
             logs.log_exception("gateway_failed", method=request.method)
             return refusal(500)
-        return _response(request.method, answer)
 
-    def _event(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the event of API Gateway's REST API; `ValueError` if no route matches."""
+    def _matched(self, request: HttpRequest) -> tuple[str, dict[str, str], dict[str, list[str]] | None]:
+        """Return the route, the segments that it captures, and the query; `ValueError` if no route matches."""
         if not request.query and request.path in self._app.routes:  # most requests are for a path without segments
-            route, captured, query = request.path, dict[str, str](), None
-        else:
-            found = self._matcher.match_route(f"{request.path}?{request.query}" if request.query else request.path)
-            route, captured, query = found.route, found.captured, found.query_params or None
-        multi: dict[str, list[str]] = {}
-        for name, value in request.headers:
-            multi.setdefault(name, []).append(value)
-        return {
-            "requestContext": {
-                "httpMethod": request.method,
-                "resourcePath": route,
-                "identity": {"sourceIp": request.source},
-                "path": request.path,
-                "scheme": request.scheme,  # Signet's own; API Gateway has https alone
-            },
-            "headers": dict(request.headers),
-            "multiValueHeaders": multi,
-            "pathParameters": captured,
-            "stageVariables": {},
-            "multiValueQueryStringParameters": query,
-            "body": request.body,  # API Gateway sends base64, which takes long for a large body
-        }
+            return request.path, {}, None
+        found = self._matcher.match_route(f"{request.path}?{request.query}" if request.query else request.path)
+        return found.route, found.captured, found.query_params or None
+
+    def _viewed(self, request: HttpRequest, entry: RouteEntry, captured: dict[str, str]) -> HttpResponse:
+        """Answer by the view of a route, as Chalice does where there is no query and every type of content is taken.
+
+        An event and its middleware are for API Gateway, which has to be told what is binary: here everything is bytes.
+        """
+        wire = chalice_requests.with_length(to_wire(request))
+        self._app.current_request = wire  # type: ignore[assignment]  # `wire_request`, through which views see it, takes both
+        answer = entry.view_function(**{name: captured[name] for name in entry.view_args})
+        content = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
+        return http_response(request.method, answer.status_code, answer.headers, content)
+
+
+def _event(
+    request: HttpRequest, route: str, captured: dict[str, str], query: dict[str, list[str]] | None
+) -> dict[str, Any]:
+    """Return the event of API Gateway's REST API."""
+    multi: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        multi.setdefault(name, []).append(value)
+    return {
+        "requestContext": {
+            "httpMethod": request.method,
+            "resourcePath": route,
+            "identity": {"sourceIp": request.source},
+            "path": request.path,
+            "scheme": request.scheme,  # Signet's own; API Gateway has https alone
+        },
+        "headers": dict(request.headers),
+        "multiValueHeaders": multi,
+        "pathParameters": captured,
+        "stageVariables": {},
+        "multiValueQueryStringParameters": query,
+        "body": request.body,  # API Gateway sends base64, which takes long for a large body
+    }
 
 
 def _response(method: str, answer: dict[str, Any]) -> HttpResponse:
@@ -174,7 +192,7 @@ def refusal(status: int, headers: Iterable[tuple[str, str]] = ()) -> HttpRespons
     code, message = _REFUSALS[status]
     error_headers = (
         ("Content-Type", "application/x-amz-json-1.1"),
-        ("x-amzn-RequestId", str(uuid.uuid4())),
+        ("x-amzn-RequestId", random_uuid()),
         ("x-amzn-ErrorType", code),
     )
     return HttpResponse(status, (*error_headers, *headers), json.dumps({"__type": code, "message": message}).encode())

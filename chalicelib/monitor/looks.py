@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from chalicelib.home_records import Look, Reachability
 from chalicelib.monitor import rounds
-from chalicelib.records import Look, Reachability
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from chalicelib.records import AuditHead
+    from chalicelib.home_records import AuditHead
 
 SigningPurpose = Literal["audit", "journal"]
 

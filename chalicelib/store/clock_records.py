@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.records import ClockMark
+    from chalicelib.home_records import ClockMark
 
 
 class ClockRecords(Protocol):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib import arn as arns
 from chalicelib import json_text
 from chalicelib.acme_records import AcmeChallenge, AcmeDomain, Identifier, Profile
-from chalicelib.records import DistributionPoint, Look, OcspUrl, Permission
+from chalicelib.home_records import Look
+from chalicelib.records import DistributionPoint, OcspUrl, Permission
 from chalicelib.store import RecordError
 
 if TYPE_CHECKING:

@@ -16,16 +16,9 @@ from chalicelib.store.table import Item, Key
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from chalicelib.home_records import AuditHead
     from chalicelib.identities import ConsoleDraft, ConsoleSession
-    from chalicelib.records import (
-        AuditHead,
-        AuditReport,
-        Certificate,
-        CertificateAuthority,
-        CrlState,
-        OcspResponder,
-        Revocation,
-    )
+    from chalicelib.records import AuditReport, Certificate, CertificateAuthority, CrlState, OcspResponder, Revocation
 
 __all__ = ["encode", "from_item", "micros", "moment", "to_item"]
 

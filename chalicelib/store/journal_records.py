@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from chalicelib.records import JournalHead, JournalVerification, Pending
+    from chalicelib.home_records import JournalHead, JournalVerification, Pending
 
 
 class JournalRecords(Protocol):

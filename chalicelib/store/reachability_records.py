@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.records import Reachability
+    from chalicelib.home_records import Reachability
 
 
 class ReachabilityRecords(Protocol):

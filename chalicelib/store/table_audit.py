@@ -9,7 +9,7 @@ import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.records import AuditHead
+from chalicelib.home_records import AuditHead
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, Clause, ConditionFailedError, Put
 from chalicelib.store.table_base import Base

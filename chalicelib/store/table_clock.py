@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.records import ClockMark
+from chalicelib.home_records import ClockMark
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Put
 from chalicelib.store.table_base import Base, version_is

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from chalicelib.records import JournalHead, JournalVerification, Pending
+from chalicelib.home_records import JournalHead, JournalVerification, Pending
 from chalicelib.store import ConflictError, items, journal_entries, journal_items
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.table import ABSENT, PRESENT, Check, ConditionFailedError, Delete, Key, Put

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.records import Reachability
+from chalicelib.home_records import Reachability
 from chalicelib.store import ConflictError, items
 from chalicelib.store.table import ABSENT, ConditionFailedError, Update
 from chalicelib.store.table_base import Base, version_is

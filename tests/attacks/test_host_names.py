@@ -10,9 +10,9 @@ from cryptography.x509 import ocsp as x509_ocsp
 
 import app as signet_app
 from chalicelib.config import Settings, SettingsError
-from chalicelib.local import host_names
+from chalicelib.local import gateway, host_names
 from chalicelib.local.application import Application
-from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse
+from chalicelib.local.gateway import Gateway, HttpRequest, HttpResponse, to_wire
 from chalicelib.monitor import ocsp_watch
 from tests.support.authority_steps import active_root
 from tests.support.authority_steps import issue as issue_by_api
@@ -91,12 +91,13 @@ def test_source_is_the_address_of_the_client(rt: Any) -> None:
             seen.append(request)
             return HttpResponse(200, (), b"")
 
-    gateway = Noting(signet_app.app)
-    application = Application(rt, gateway)
+    application = Application(rt, Noting(signet_app.app))
     scope = Scope("GET", "/console/sign-in", Headers(host="127.0.0.1"), client="192.0.2.9:50000")
     asyncio.run(application(scope, Protocol(b"")))
     application.close()
-    assert gateway._event(seen[0])["requestContext"]["identity"]["sourceIp"] == "192.0.2.9"
+    assert to_wire(seen[0]).source_ip == "192.0.2.9"
+    event = gateway._event(seen[0], "/console/sign-in", {}, None)
+    assert event["requestContext"]["identity"]["sourceIp"] == "192.0.2.9"
 
 
 def test_host_named_twice_is_none(rt: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from chalicelib import clock
 
 if TYPE_CHECKING:
-    from chalicelib.records import ClockMark
+    from chalicelib.home_records import ClockMark
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from chalicelib.home_records import JournalVerification
 from chalicelib.journal import issuances, proofs
-from chalicelib.records import JournalVerification
 from tests.support.authority_steps import active_root, fetch, issue, serial_of
 from tests.support.console_authority_steps import path_of
 from tests.support.console_browser import Browser

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.records import AuditHead
+from chalicelib.home_records import AuditHead
 from chalicelib.store import ConflictError
 from tests.support.builders import START
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.records import Look, Reachability
+from chalicelib.home_records import Look, Reachability
 from chalicelib.store import ConflictError
 from tests.support.builders import START
 from tests.support.store_records import at, authority
