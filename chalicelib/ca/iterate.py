@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import logs
-from chalicelib.access import authorization, sharing
 from chalicelib.ca import state
 from chalicelib.store import authorities_of
 
@@ -33,6 +32,8 @@ def of_account(rt: Runtime, account_id: str, *, after: str | None = None) -> Ite
 
 def of_others(rt: Runtime, caller: Caller, operations: Collection[str]) -> Iterator[CertificateAuthority]:
     """The CAs of other accounts on which policies let the caller do all of these operations, read in pages."""
+    from chalicelib.access import authorization, sharing
+
     after: str | None = None
     while page := rt.store.list_shared(caller.account_id, limit=_PAGE, after=after):
         for arn in sharing.accepted(rt, caller.account_id, page):

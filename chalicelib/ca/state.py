@@ -8,10 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from chalicelib import errors
-from chalicelib.pki.x509 import issuer, names
+from chalicelib.pki.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +26,8 @@ WITH_STATUS_SERVICE = frozenset({"ACTIVE", "DISABLED", "DELETED"})
 
 @lru_cache(maxsize=4096)
 def _issuer(certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Issuer:
+    from chalicelib.pki.x509 import issuer
+
     return issuer.issuer_of(certificate_der, chain_der)
 
 
@@ -41,6 +41,8 @@ def issuer_of(ca: CertificateAuthority) -> Issuer:
 @lru_cache(maxsize=4096)
 def _outline(certificate_der: bytes) -> tuple[int, datetime]:
     """The serial number and notAfter, for loops over more CAs than any cache holds: this takes 4 µs, an issuer 200."""
+    from cryptography import x509
+
     certificate = x509.load_der_x509_certificate(certificate_der)
     return certificate.serial_number, certificate.not_valid_after_utc
 

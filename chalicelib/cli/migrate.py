@@ -10,12 +10,12 @@ import click
 
 from chalicelib import data_directory, migrations, runtime
 from chalicelib.cli.recorded import recording_it
-from chalicelib.local import server
 from chalicelib.migrations import m0006_packed_rows
 from chalicelib.store.sqlite import FILE_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from chalicelib.config import Settings
     from chalicelib.migrations.m0006_packed_rows import Need
@@ -42,6 +42,12 @@ def migrate() -> None:
     click.echo(f"The records are of schema {schema}: {sum(applied)} migrations were applied.")
 
 
+def _lock(settings: Settings) -> AbstractContextManager[object]:
+    from chalicelib.local import server  # only an old database is locked
+
+    return server.locked(settings.data_path)
+
+
 def of_laptop(settings: Settings, *, is_locked: bool = False) -> int:
     """Migrate the database of the laptop home, if it is an earlier version's; nobody serves it meanwhile.
 
@@ -54,7 +60,7 @@ def of_laptop(settings: Settings, *, is_locked: bool = False) -> int:
     database = settings.data_path / "signet.db"
     if m0006_packed_rows.schema_of(database) == FILE_SCHEMA:
         return 0
-    lock = nullcontext() if is_locked else server.locked(settings.data_path)
+    lock = nullcontext() if is_locked else _lock(settings)
     with lock, _bar() as (progress, begins):
         return migrations.of_file(database, progress, begins)
 

@@ -6,14 +6,13 @@ import json
 import sys
 from collections import Counter
 from datetime import UTC, datetime
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chalicelib import arn as arns
 from chalicelib import clock, runtime
-from chalicelib.ca import iterate, listener
+from chalicelib.ca import iterate
 from chalicelib.ca import state as ca_state
 from chalicelib.cli import waiting
 from chalicelib.crl import distribution_points, freshness
@@ -88,6 +87,8 @@ def _tls(rt: Runtime) -> dict[str, Any] | None:
     """The TLS listener, and when the certificate that it has on disk expires; None without one."""
     if not rt.settings.tls_port:
         return None
+    from chalicelib.ca import listener
+
     identity = listener.read(rt.settings)
     not_after = None if identity is None else datetime.fromisoformat(identity.not_after)
     return {"Endpoint": rt.settings.tls_endpoint, "NotAfter": not_after}
@@ -127,7 +128,7 @@ def _describe(rt: Runtime, ca: CertificateAuthority, crls: Sequence[Freshness], 
         "Metrics": {
             "Success": issued,
             "Failure": counts.failed,
-            "Time": round(1000 * fmean(seconds), 1) if seconds else None,
+            "Time": round(1000 * sum(seconds) / len(seconds), 1) if seconds else None,
         },
         "Freshness": freshness.WORDS[freshness.worst_condition(ca, crls)],
         "Crl": _crl(crls, distribution_points.in_use(ca, rt.now())) if crls else None,

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from http.client import HTTPException
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import click
 
 from chalicelib import runtime
-from chalicelib.cli.environment import endpoint
 from chalicelib.config import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -29,6 +25,8 @@ def wait(seconds: int) -> None:
         SettingsError: there is no home in the end.
         ClickException: the server does not answer in time, is not healthy, or is another home's.
     """
+    from chalicelib.cli.environment import endpoint
+
     deadline = time.monotonic() + seconds
     while True:
         settings = Settings.from_env()  # again each time: the server that starts may create the home
@@ -43,6 +41,10 @@ def wait(seconds: int) -> None:
 
 def _reason_to_wait(address: str, data: Path) -> str:
     """Say what is not as it should be, in one sentence; empty if the server of this home is healthy."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
     try:
         with urlopen(f"{address}/healthz", timeout=_ANSWER_SECONDS):  # noqa: S310  Signet's own address
             pass

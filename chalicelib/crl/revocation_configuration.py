@@ -15,7 +15,6 @@ from chalicelib import arn as arns
 from chalicelib import errors, hosts
 from chalicelib.buckets import BucketError
 from chalicelib.ca import bucket_owners, state
-from chalicelib.pki import ocsp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -187,6 +186,8 @@ def with_ocsp(ca: CertificateAuthority) -> CertificateAuthority:
     """The CA with the hashes by which OCSP finds it; kept for good, for certificates outlive the setting."""
     if not ca.revocation_configuration["OcspConfiguration"]["Enabled"] or ca.certificate_der is None:
         return ca
+    from chalicelib.pki import ocsp
+
     return replace(ca, ocsp_key_hashes=ocsp.key_hashes(state.issuer_of(ca).spki_der))
 
 

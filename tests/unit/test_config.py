@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from datetime import datetime, timedelta
 
 import botocore.session
 import pytest
 import yaml
 
-from chalicelib import arn, logs, runtime
+from chalicelib import arn, logs, runtime, setting_rules
 from chalicelib.buckets.s3 import S3Buckets
 from chalicelib.config import Settings, SettingsError, aws_files
 from chalicelib.regions import PARTITION_OF
@@ -27,6 +28,12 @@ def test_defaults_are_those_of_the_laptop_home() -> None:
     assert (
         Settings.from_env({"SIGNET_PUBLIC_URL": "https://pki.example.com/x/"}).base_url == "https://pki.example.com/x"
     )
+
+
+def test_defaults_keep_the_rules_that_are_only_asked_of_other_values() -> None:
+    settings = Settings()
+    for name, pattern, rule in setting_rules._RULES:
+        assert re.fullmatch(pattern, getattr(settings, name), re.ASCII), (name, rule)
 
 
 def test_server_may_be_on_a_network_after_an_explicit_yes() -> None:
