@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.operations import search
 from chalicelib.pki.x509 import summary
 from chalicelib.records import Certificate, Revocation
-from chalicelib.store import items, table_search
+from chalicelib.store import items, search_items, table_search
 from chalicelib.store.table import PRESENT, Put, Update
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def writes(item: Item, read: Read) -> Iterator[Write]:
 
 
 def _of_certificate(certificate: Certificate, read: Read) -> Iterator[Write]:
-    expiry = items.find_item(certificate, "expires", f"{items.micros(certificate.not_after):020d}")
+    expiry = search_items.find_item(certificate, "expires", f"{items.micros(certificate.not_after):020d}")
     if "list_pk" not in (read(items.key_of(expiry)) or {}):
         for batch in table_search.entries(certificate, _terms(certificate)):
             yield from batch
 
 
 def _of_revocation(revocation: Revocation, read: Read) -> Iterator[Write]:
-    counted, listed = items.revoked_entry(revocation), items.revocation_item(revocation)
+    counted, listed = search_items.revoked_entry(revocation), items.revocation_item(revocation)
     if read(items.key_of(counted)) is None:
         yield Update(items.key_of(listed), PRESENT, {name: listed[name] for name in ("list_pk", "list_sk")})
         yield Put(counted)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from chalicelib.store.access_records import AccessRecords
 from chalicelib.store.acme_state import AcmeState
 from chalicelib.store.audit_records import AuditRecords
+from chalicelib.store.certificate_records import CertificateRecords
 from chalicelib.store.clock_records import ClockRecords
 from chalicelib.store.crl_records import CrlRecords
 from chalicelib.store.draft_records import DraftRecords
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from chalicelib.identities import ConsoleSession
     from chalicelib.records import (
         AuditReport,
-        Certificate,
         CertificateAuthority,
         DueKind,
         IdempotencyToken,
@@ -114,6 +114,7 @@ class Span(NamedTuple):
 class Store(
     AccessRecords,
     AcmeState,
+    CertificateRecords,
     ListingQueries,
     OverviewQueries,
     CrlRecords,
@@ -197,79 +198,6 @@ class Store(
 
         Raises:
             ConflictError: the CA is no longer at `ca.version`.
-        """
-        ...
-
-    # certificates
-
-    def reserve_certificate(
-        self,
-        certificate: Certificate,
-        ca: CertificateAuthority,
-        token: IdempotencyToken | None,
-        *,
-        now: datetime,
-        terms: Sequence[tuple[str, str]] = (),
-        key_sha256: str = "",
-        durable: bool = True,
-    ) -> tuple[Certificate, bool]:
-        """Record the intent to sign: serial, plan, token and search entries in one transaction.
-
-        `terms` are pairs of "subject" or "san" and a value. The certificate can be found by each of them, by its
-        template and by its expiry. If there are more than fit into one transaction, some are written before it.
-
-        A power cut may lose an intent that is not `durable`, until `complete_certificate` or `fail_certificate` has
-        returned. What it loses was given to nobody: an earlier certificate is durable when it is returned.
-
-        Returns:
-            `certificate` and True; or, if it was already issued with an unexpired token of the same fingerprint, the
-            earlier certificate and False. A token whose certificate is FAILED counts as unused.
-
-        Raises:
-            StaleAuthorityError: the CA is no longer at `ca.issuing_epoch`: read it and plan again.
-            SerialTakenError: the CA has used this serial number: take another one.
-            CompromisedKeyError: the account has revoked a certificate of the key `key_sha256` as compromised.
-            TokenMismatchError: the unexpired token has another fingerprint.
-        """
-        ...
-
-    def is_compromised(self, account_id: str, key_sha256: str) -> bool:
-        """Tell whether an account has revoked a certificate of this key as compromised."""
-        ...
-
-    def certificate_of(self, token: IdempotencyToken, *, now: datetime) -> Certificate | None:
-        """Return the certificate that `reserve_certificate` would return for a used token, or None."""
-        ...
-
-    def complete_certificate(self, certificate: Certificate, certificate_der: bytes, *, issued_at: datetime) -> None:
-        """Change the status from PENDING to ISSUED.
-
-        Raises:
-            ConflictError: it is no longer PENDING; the signed certificate must not be handed out.
-        """
-        ...
-
-    def fail_certificate(self, certificate: Certificate, failure: str) -> None:
-        """Change the status from PENDING to FAILED; `ConflictError` if it is no longer PENDING."""
-        ...
-
-    def get_certificate(self, ca_arn: str, serial_number: int) -> Certificate | None:
-        """Return the certificate with this serial number, whatever its status, or None; read consistently."""
-        ...
-
-    def list_certificates(self, ca_arn: str) -> Iterator[Certificate]:
-        """Yield all certificates of a CA in the order of their reservation, read in pages."""
-        ...
-
-    def find_certificates(self, ca_arn: str, span: Span, *, after: str = "", limit: int) -> list[tuple[str, int]]:
-        """Return up to `limit` certificates of a CA with a value in a span, as pairs of position and serial number.
-
-        Args:
-            ca_arn: the CA.
-            span: the values to match.
-            after: a position; the answer starts after it. Positions are ordered by value, then by time of reservation.
-                For "subject", "san", "template" and "expires" the value is the second part of a position.
-            limit: also the number of index entries read at most from each of 16 shards.
         """
         ...
 

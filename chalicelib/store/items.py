@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import arn as arns
 from chalicelib.acme_records import AcmeBinding, AcmeDirectory, AcmeMacKey
 from chalicelib.identities import CalendarFeed, IssuingPreset, OidcProvider, Reminding, Role, ScheduledRun, TokenKey
-from chalicelib.store import SEPARATOR, search_value
 from chalicelib.store.codecs import encode, from_item, micros, moment, to_item
 from chalicelib.store.table import Item, Key
 
@@ -24,8 +23,6 @@ __all__ = ["encode", "from_item", "micros", "moment", "to_item"]
 
 GUARDS = 16
 LIST_SHARDS = 16
-FIND_SHARDS = 16
-COUNT_SHARDS = 4
 AUDIT_SHARDS = 4
 _ACME_DUE = ("ACME-PROCESSING", "ACME-ORDER", "ACME-AUTHORIZATION", "ACME-USED")
 DUE_SHARDS = {"PENDING": 8} | dict.fromkeys(
@@ -260,34 +257,6 @@ def audit_head_item(head: AuditHead) -> Item:
     return item if head.expires_at is None else item | {"ttl": int(head.expires_at.timestamp())}
 
 
-def find_partition(ca_arn: str, serial_number: int) -> str:
-    """One of 16 partitions of a CA's search entries, by the serial number."""
-    return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"
-
-
-def find_item(certificate: Certificate, kind: str, value: str) -> Item:
-    """Search entry by which a certificate is found under a value of a kind; it consists of its keys alone.
-
-    Every certificate has one for its template and one for its expiry. Through these two the certificates of an account
-    are counted by time of issuance and by expiry.
-    """
-    parts = (
-        kind,
-        search_value(value),
-        f"{micros(certificate.reserved_at):020d}",
-        arns.serial_hex(certificate.serial_number),
-    )
-    item: Item = {
-        "pk": find_partition(certificate.ca_arn, certificate.serial_number),
-        "sk": SEPARATOR.join(parts),
-    }
-    counted = {"template": ("issued", certificate.reserved_at), "expires": ("expires", certificate.not_after)}
-    if kind in counted:
-        key = counted_key(*counted[kind], certificate.ca_arn, certificate.serial_number)
-        item |= {"list_pk": key.pk, "list_sk": key.sk}
-    return item
-
-
 def list_partition(ca_arn: str, shard: int) -> str:
     """One of the index partitions that list a CA's certificates."""
     return f"LIST#{ca_id_of(ca_arn)}#{shard % LIST_SHARDS:x}"
@@ -299,23 +268,6 @@ def revoked_partition(ca_arn: str, shard: int) -> str:
 
 
 # index attributes
-
-
-def counted_partition(kind: str, account_id: str, shard: int) -> str:
-    """One of the partitions in which the certificates of an account are counted: "issued", "expires" or "revoked"."""
-    return f"COUNT#{kind}#{account_id}#{shard % COUNT_SHARDS}"
-
-
-def counted_key(kind: str, at: datetime, ca_arn: str, serial_number: int) -> Key:
-    """Key under which a certificate is counted at a time: in the index `list`, or in the table for "revoked"."""
-    pk = counted_partition(kind, arns.parse_ca_arn(ca_arn).account_id, serial_number)
-    return Key(pk, f"{micros(at):020d}#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}")
-
-
-def revoked_entry(revocation: Revocation) -> Item:
-    """Item through which a revocation is counted; it consists of its key alone."""
-    key = counted_key("revoked", revocation.revoked_at, revocation.ca_arn, revocation.serial_number)
-    return {"pk": key.pk, "sk": key.sk}
 
 
 def account_reports_partition(account_id: str) -> str:

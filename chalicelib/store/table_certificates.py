@@ -1,4 +1,4 @@
-"""Certificates and revocations in the table; `chalicelib.store.Store` documents the methods."""
+"""Certificates and revocations in the table; `chalicelib.store.certificate_records` documents the methods."""
 # ruff: noqa: D102  the port documents its methods
 
 from __future__ import annotations
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
-from chalicelib.store import CompromisedKeyError, ConflictError, SerialTakenError, StaleAuthorityError, items
+from chalicelib.store import (
+    CompromisedKeyError,
+    ConflictError,
+    SerialTakenError,
+    StaleAuthorityError,
+    items,
+    search_items,
+)
 from chalicelib.store.table import ABSENT, Check, Clause, ConditionFailedError, Put, Update
 from chalicelib.store.table_base import Base, check_fingerprint, token_write
 from chalicelib.store.table_crls import due_write
@@ -141,7 +148,7 @@ class Certificates(Base):
         base: list[Write] = [
             Update(key, unchanged, values),
             Put(items.revocation_item(revocation), ABSENT),
-            Put(items.revoked_entry(revocation)),
+            Put(search_items.revoked_entry(revocation)),
             *(Put(items.new_revocation_item(revocation, crl_arn)) for crl_arn in crls),
             *(_compromised_item(certificate, compromised) if compromised else ()),
             *(responder_revoked(certificate.ca_arn, revocation.revoked_at) if of_responder else ()),

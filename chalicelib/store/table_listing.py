@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.records import Certificate
-from chalicelib.store import SEPARATOR, items, search_value
+from chalicelib.store import SEPARATOR, items, search_items, search_value
 from chalicelib.store.listing_queries import Entry
 from chalicelib.store.table_base import Base
 
@@ -42,16 +42,16 @@ class _Source(NamedTuple):
 
 
 def _counted(kind: str) -> Callable[[str, int], str]:
-    return lambda account_id, shard: items.counted_partition(kind, account_id, shard)
+    return lambda account_id, shard: search_items.counted_partition(kind, account_id, shard)
 
 
 # By the kind of a period, and whether its scope is a CA.
 _SOURCES = {
-    ("issued", False): _Source("list", _counted("issued"), items.COUNT_SHARDS),
-    ("expires", False): _Source("list", _counted("expires"), items.COUNT_SHARDS),
-    ("revoked", False): _Source(None, _counted("revoked"), items.COUNT_SHARDS),
+    ("issued", False): _Source("list", _counted("issued"), search_items.COUNT_SHARDS),
+    ("expires", False): _Source("list", _counted("expires"), search_items.COUNT_SHARDS),
+    ("revoked", False): _Source(None, _counted("revoked"), search_items.COUNT_SHARDS),
     ("issued", True): _Source("list", items.list_partition, items.LIST_SHARDS),
-    ("expires", True): _Source(None, items.find_partition, items.FIND_SHARDS, f"expires{SEPARATOR}"),
+    ("expires", True): _Source(None, search_items.find_partition, search_items.FIND_SHARDS, f"expires{SEPARATOR}"),
     ("revoked", True): _Source("list", items.revoked_partition, items.LIST_SHARDS),
 }
 
@@ -82,7 +82,7 @@ class Listing(Base):
     def entries_by_name(self, ca_arns: Sequence[str], span: Span, *, beyond: str = "", limit: int) -> list[Entry]:
         first, last = (f"{span.kind}{SEPARATOR}{search_value(value)}" for value in (span.first, span.last))
         last += (SEPARATOR if span.whole else "") + _LAST
-        pks = [items.find_partition(arn, shard) for arn in ca_arns for shard in range(items.FIND_SHARDS)]
+        pks = [search_items.find_partition(arn, shard) for arn in ca_arns for shard in range(search_items.FIND_SHARDS)]
         keys = self.table.keys(None, pks, max(beyond, first), last, limit=limit)
         return [_entry_of_name(key) for key in keys]
 
@@ -91,11 +91,13 @@ class Listing(Base):
     ) -> tuple[list[Entry], str, int]:
         first, last = f"{kind}{SEPARATOR}", f"{kind}{SEPARATOR}{_LAST}"
         entries, read = list[Entry](), 0
-        for shard in range(int(beyond[:1] or "0", 16), items.FIND_SHARDS):
+        for shard in range(int(beyond[:1] or "0", 16), search_items.FIND_SHARDS):
             if read >= most:
                 return entries, f"{shard:x}", read
             limit = most - read
-            keys = self.table.keys(None, [items.find_partition(ca_arn, shard)], beyond[1:] or first, last, limit=limit)
+            keys = self.table.keys(
+                None, [search_items.find_partition(ca_arn, shard)], beyond[1:] or first, last, limit=limit
+            )
             entries += [entry for entry in map(_entry_of_name, keys) if entry.value.endswith(ending)]
             read += max(len(keys), _AT_LEAST)
             beyond = ""
@@ -104,7 +106,7 @@ class Listing(Base):
         return entries, "", read
 
     def most_searched(self) -> int:
-        return self.table.MOST_PARTITIONS // items.FIND_SHARDS
+        return self.table.MOST_PARTITIONS // search_items.FIND_SHARDS
 
     def get_certificates(self, entries: Sequence[Entry], ca_arns: Sequence[str]) -> list[Certificate | None]:
         keys = [items.certificate_key(arn, int(entry.serial, 16)) for entry, arn in zip(entries, ca_arns, strict=True)]

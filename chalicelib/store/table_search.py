@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from chalicelib import arn as arns
 from chalicelib.records import Certificate, Revocation
-from chalicelib.store import SEPARATOR, items, search_value
+from chalicelib.store import SEPARATOR, items, search_items, search_value
 from chalicelib.store.overview_queries import CertificateCounts
 from chalicelib.store.table import Index, Put
 from chalicelib.store.table_base import Base
@@ -30,7 +30,7 @@ def entries(certificate: Certificate, terms: Sequence[tuple[str, str]]) -> list[
     """Writes of a certificate's search entries, in batches of one transaction each."""
     expiry, template = f"{items.micros(certificate.not_after):020d}", certificate.template_arn.split("/")[1]
     values = [("expires", expiry), ("template", template), *terms]
-    puts: list[Write] = [Put(items.find_item(certificate, kind, value)) for kind, value in dict.fromkeys(values)]
+    puts: list[Write] = [Put(search_items.find_item(certificate, kind, value)) for kind, value in dict.fromkeys(values)]
     return [puts[start : start + _BATCH] for start in range(0, len(puts), _BATCH)]
 
 
@@ -38,14 +38,14 @@ class Search(Base):
     """Searches, counts and most recent records."""
 
     def find_certificates(self, ca_arn: str, span: Span, *, after: str = "", limit: int) -> list[tuple[str, int]]:
-        shards = [self._positions(ca_arn, span, shard, after, limit) for shard in range(items.FIND_SHARDS)]
+        shards = [self._positions(ca_arn, span, shard, after, limit) for shard in range(search_items.FIND_SHARDS)]
         positions = islice(heapq.merge(*shards), limit)
         return [(position, int(position[-32:], 16)) for position in positions]
 
     def count_certificates(
         self, account_id: str, kind: Literal["issued", "expires", "revoked"], edges: Sequence[datetime]
     ) -> list[int]:
-        pks = [items.counted_partition(kind, account_id, shard) for shard in range(items.COUNT_SHARDS)]
+        pks = [search_items.counted_partition(kind, account_id, shard) for shard in range(search_items.COUNT_SHARDS)]
         return self.table.count(_COUNTED[kind], pks, [f"{items.micros(edge):020d}" for edge in edges])
 
     def count_issued(self, ca_arns: Sequence[str], since: datetime, until: datetime) -> int:
@@ -56,7 +56,9 @@ class Search(Base):
         self, account_id: str, *, since: datetime, until: datetime, limit: int
     ) -> list[tuple[datetime, str, int]]:
         first, last = (f"{items.micros(edge):020d}" for edge in (since, until))  # no sort key is so short
-        shards = (items.counted_partition("expires", account_id, shard) for shard in range(items.COUNT_SHARDS))
+        shards = (
+            search_items.counted_partition("expires", account_id, shard) for shard in range(search_items.COUNT_SHARDS)
+        )
         pages = [self.table.query_index("list", pk, after=first, up_to=last, limit=limit) for pk in shards]
         keys = (str(item["list_sk"]).split("#") for item in heapq.merge(*pages, key=lambda item: str(item["list_sk"])))
         return [(items.moment(int(at)), ca_id, int(serial, 16)) for at, ca_id, serial in islice(keys, limit)]
@@ -74,7 +76,7 @@ class Search(Base):
 
     def last_expiry(self, ca_arn: str, *, beside: int) -> datetime | None:
         kind, excluded = f"expires{SEPARATOR}", arns.serial_hex(beside)
-        shards = (items.find_partition(ca_arn, shard) for shard in range(items.FIND_SHARDS))
+        shards = (search_items.find_partition(ca_arn, shard) for shard in range(search_items.FIND_SHARDS))
         last = (str(item["sk"]) for pk in shards for item in self.table.last(None, pk, up_to=kind + _LAST, limit=2))
         expiries = [int(sk.split(SEPARATOR)[1]) for sk in last if sk.startswith(kind) and not sk.endswith(excluded)]
         return items.moment(max(expiries)) if expiries else None
@@ -106,6 +108,6 @@ class Search(Base):
             return (str(item["list_sk"]) for item in page)
         first, last = (f"{span.kind}{SEPARATOR}{search_value(value)}" for value in (span.first, span.last))
         last += SEPARATOR if span.whole else ""
-        partition = items.find_partition(ca_arn, shard)
+        partition = search_items.find_partition(ca_arn, shard)
         page = self.table.query(partition, after=max(after, first), up_to=last + _LAST, limit=limit)
         return (str(item["sk"]) for item in page)
