@@ -202,19 +202,17 @@ def _check(buffer: bytes) -> None:
             tag, content_start = buffer[position], position + 2
         else:
             tag, content_start, end = _head(buffer, position, limit)
-        if tag in _NEVER:
-            raise DerError(f"Tag 0x{tag:02x} is not used in DER.")
+        if tag in _RULES:
+            holds, rule = _RULES[tag]
+            if not holds(buffer[content_start:end]):
+                raise DerError(rule)
         if tag & 0x20:
             around.append(limit)
             if len(around) > MAX_DEPTH:
                 raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
             position, limit = content_start, end
-            continue
-        if tag in _PRIMITIVE_RULES:
-            holds, rule = _PRIMITIVE_RULES[tag]
-            if not holds(buffer[content_start:end]):
-                raise DerError(rule)
-        position = end
+        else:
+            position = end
 
 
 def fields(element: Element, what: str, *tags: int) -> list[Element]:
@@ -278,7 +276,9 @@ def _bit_string_content(content: bytes) -> bool:
 
 # End-of-contents, SEQUENCE and SET as primitives, and every other universal type as constructed (X.690 section 10.2).
 _NEVER = frozenset({0x00, 0x10, 0x11, *range(0x20, 0x40)} - {SEQUENCE, SET})
-_PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
+# Of the content of an element, by its tag.
+_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
+    **{tag: (lambda _: False, f"Tag 0x{tag:02x} is not used in DER.") for tag in _NEVER},
     BOOLEAN: (lambda content: content in {b"\x00", b"\xff"}, "A BOOLEAN is neither 00 nor FF."),
     INTEGER: (is_integer_content, "An INTEGER is empty or not encoded minimally."),
     BIT_STRING: (
