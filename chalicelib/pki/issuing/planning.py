@@ -89,7 +89,8 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
     if specification.template.drops_crl_points:
         merged.pop(oids.CRL_DISTRIBUTION_POINTS, None)
     alternative = merged.get(oids.SUBJECT_ALTERNATIVE_NAME)
-    if alternative is not None:  # critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)
+    # It is critical where there is no subject, and only there (RFC 5280 section 4.2.1.6).
+    if alternative is not None and alternative.extension.critical != is_nameless:
         extension = alternative.extension._replace(critical=is_nameless)
         merged[oids.SUBJECT_ALTERNATIVE_NAME] = alternative._replace(extension=extension)
     return tuple([merged[oid] for oid in sorted(merged, key=lambda oid: _ORDER.get(oid, len(_ORDER)))])
