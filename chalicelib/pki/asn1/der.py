@@ -32,19 +32,16 @@ MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
     """An element of the given tag octet whose content is the parts joined."""
-    return b"".join((_head_of(tag, sum(map(len, parts))), *parts))
+    return b"".join(pieces(tag, parts))
 
 
 def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
     """The parts of an element, not joined: its head comes first."""
-    return _head_of(tag, sum(map(len, parts))), *parts
-
-
-def _head_of(tag: int, size: int) -> bytes:
+    size = sum(map(len, parts))
     if size < 0x80:
-        return bytes((tag, size))
+        return bytes((tag, size)), *parts
     octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets
+    return bytes((tag, 0x80 | len(octets))) + octets, *parts
 
 
 def sequence(*parts: bytes | memoryview) -> bytes:

@@ -19,21 +19,16 @@ if TYPE_CHECKING:
 
 _VERSION_3 = der.tlv(0xA0, der.integer(2))
 # AWS's order; all others follow in the order of the request.
-_ORDER = {
-    oid: position
-    for position, oid in enumerate(
-        (
-            oids.BASIC_CONSTRAINTS,
-            oids.AUTHORITY_KEY_IDENTIFIER,
-            oids.SUBJECT_KEY_IDENTIFIER,
-            oids.KEY_USAGE,
-            oids.EXTENDED_KEY_USAGE,
-            oids.CRL_DISTRIBUTION_POINTS,
-            oids.AUTHORITY_INFORMATION_ACCESS,
-            oids.SUBJECT_ALTERNATIVE_NAME,
-        )
-    )
-}
+_ORDER = (
+    oids.BASIC_CONSTRAINTS,
+    oids.AUTHORITY_KEY_IDENTIFIER,
+    oids.SUBJECT_KEY_IDENTIFIER,
+    oids.KEY_USAGE,
+    oids.EXTENDED_KEY_USAGE,
+    oids.CRL_DISTRIBUTION_POINTS,
+    oids.AUTHORITY_INFORMATION_ACCESS,
+    oids.SUBJECT_ALTERNATIVE_NAME,
+)
 
 
 def plan(specification: Specification) -> Plan:
@@ -93,7 +88,8 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
     if alternative is not None and alternative.extension.critical != is_nameless:
         extension = alternative.extension._replace(critical=is_nameless)
         merged[oids.SUBJECT_ALTERNATIVE_NAME] = alternative._replace(extension=extension)
-    return tuple([merged[oid] for oid in sorted(merged, key=lambda oid: _ORDER.get(oid, len(_ORDER)))])
+    ordered = [merged.pop(oid) for oid in _ORDER if oid in merged]
+    return (*ordered, *merged.values())
 
 
 def _sources(specification: Specification) -> list[PlannedExtension]:
