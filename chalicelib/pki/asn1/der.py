@@ -121,11 +121,14 @@ class Element(NamedTuple):
         buffer, _, _, position, limit = self
         found = []
         while position < limit:
+            content_start = position + 2
             # Most heads are short, and are read here: the call would cost more than the rest.
-            end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
-            if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
-                tag, content_start = buffer[position], position + 2
-            else:
+            if (
+                content_start > limit
+                or (size := buffer[position + 1]) >= 0x80
+                or (end := content_start + size) > limit
+                or (tag := buffer[position]) & 0x1F == 0x1F
+            ):
                 tag, content_start, end = _head(buffer, position, limit)
             found.append(_make(Element, (buffer, tag, position, content_start, end)))
             position = end
@@ -189,20 +192,22 @@ def _check(buffer: bytes) -> None:
     """Check the elements that fill a buffer, and everything inside them, in one pass."""
     position, limit = 0, len(buffer)
     around: list[int] = []  # where the elements end that hold this position, from the outermost
-    while position < limit or around:
-        if position == limit:
+    while True:
+        while position == limit:
+            if not around:
+                return
             limit = around.pop()
-            continue
-        # as in `Element.children`
-        end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
-        if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
-            tag, content_start = buffer[position], position + 2
-        else:
+        content_start = position + 2
+        if (  # as in `Element.children`
+            content_start > limit
+            or (size := buffer[position + 1]) >= 0x80
+            or (end := content_start + size) > limit
+            or (tag := buffer[position]) & 0x1F == 0x1F
+        ):
             tag, content_start, end = _head(buffer, position, limit)
-        if tag in _RULES:
-            holds, rule = _RULES[tag]
-            if not holds(buffer[content_start:end]):
-                raise DerError(rule)
+        rule = _RULES_BY_TAG[tag]
+        if rule is not None and not rule[0](buffer[content_start:end]):
+            raise DerError(rule[1])
         if tag & 0x20:
             around.append(limit)
             if len(around) > MAX_DEPTH:
@@ -285,6 +290,7 @@ _RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
     NULL: (lambda content: not content, "A NULL has content."),
     OID: (is_oid_content, "An OBJECT IDENTIFIER is malformed."),
 }
+_RULES_BY_TAG = [_RULES.get(tag) for tag in range(256)]
 
 
 def canonical_oid(dotted: str) -> str:
