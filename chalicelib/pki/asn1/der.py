@@ -32,19 +32,16 @@ MAX_OID_BYTES, MAX_ARC_BITS = 63, 128  # other libraries read no more
 
 def tlv(tag: int, *parts: bytes | memoryview) -> bytes:
     """An element of the given tag octet whose content is the parts joined."""
-    return b"".join((_head_of(tag, sum(map(len, parts))), *parts))
+    return b"".join(pieces(tag, parts))
 
 
 def pieces(tag: int, parts: Sequence[bytes | memoryview]) -> tuple[bytes | memoryview, ...]:
     """The parts of an element, not joined: its head comes first."""
-    return _head_of(tag, sum(map(len, parts))), *parts
-
-
-def _head_of(tag: int, size: int) -> bytes:
+    size = sum(map(len, parts))
     if size < 0x80:
-        return bytes((tag, size))
+        return bytes((tag, size)), *parts
     octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets
+    return bytes((tag, 0x80 | len(octets))) + octets, *parts
 
 
 def sequence(*parts: bytes | memoryview) -> bytes:
@@ -124,11 +121,14 @@ class Element(NamedTuple):
         buffer, _, _, position, limit = self
         found = []
         while position < limit:
+            content_start = position + 2
             # Most heads are short, and are read here: the call would cost more than the rest.
-            end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
-            if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
-                tag, content_start = buffer[position], position + 2
-            else:
+            if (
+                content_start > limit
+                or (size := buffer[position + 1]) >= 0x80
+                or (end := content_start + size) > limit
+                or (tag := buffer[position]) & 0x1F == 0x1F
+            ):
                 tag, content_start, end = _head(buffer, position, limit)
             found.append(_make(Element, (buffer, tag, position, content_start, end)))
             position = end
@@ -192,29 +192,29 @@ def _check(buffer: bytes) -> None:
     """Check the elements that fill a buffer, and everything inside them, in one pass."""
     position, limit = 0, len(buffer)
     around: list[int] = []  # where the elements end that hold this position, from the outermost
-    while position < limit or around:
-        if position == limit:
+    while True:
+        while position == limit:
+            if not around:
+                return
             limit = around.pop()
-            continue
-        # as in `Element.children`
-        end = position + 2 + buffer[position + 1] if position + 1 < limit else limit + 1
-        if end <= limit and buffer[position + 1] < 0x80 and buffer[position] & 0x1F != 0x1F:
-            tag, content_start = buffer[position], position + 2
-        else:
+        content_start = position + 2
+        if (  # as in `Element.children`
+            content_start > limit
+            or (size := buffer[position + 1]) >= 0x80
+            or (end := content_start + size) > limit
+            or (tag := buffer[position]) & 0x1F == 0x1F
+        ):
             tag, content_start, end = _head(buffer, position, limit)
-        if tag in _NEVER:
-            raise DerError(f"Tag 0x{tag:02x} is not used in DER.")
+        rule = _RULES_BY_TAG[tag]
+        if rule is not None and not rule[0](buffer[content_start:end]):
+            raise DerError(rule[1])
         if tag & 0x20:
             around.append(limit)
             if len(around) > MAX_DEPTH:
                 raise DerError(f"Elements are nested more than {MAX_DEPTH} deep.")
             position, limit = content_start, end
-            continue
-        if tag in _PRIMITIVE_RULES:
-            holds, rule = _PRIMITIVE_RULES[tag]
-            if not holds(buffer[content_start:end]):
-                raise DerError(rule)
-        position = end
+        else:
+            position = end
 
 
 def fields(element: Element, what: str, *tags: int) -> list[Element]:
@@ -278,7 +278,9 @@ def _bit_string_content(content: bytes) -> bool:
 
 # End-of-contents, SEQUENCE and SET as primitives, and every other universal type as constructed (X.690 section 10.2).
 _NEVER = frozenset({0x00, 0x10, 0x11, *range(0x20, 0x40)} - {SEQUENCE, SET})
-_PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
+# Of the content of an element, by its tag.
+_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
+    **{tag: (lambda _: False, f"Tag 0x{tag:02x} is not used in DER.") for tag in _NEVER},
     BOOLEAN: (lambda content: content in {b"\x00", b"\xff"}, "A BOOLEAN is neither 00 nor FF."),
     INTEGER: (is_integer_content, "An INTEGER is empty or not encoded minimally."),
     BIT_STRING: (
@@ -288,6 +290,7 @@ _PRIMITIVE_RULES: dict[int, tuple[Callable[[bytes], bool], str]] = {
     NULL: (lambda content: not content, "A NULL has content."),
     OID: (is_oid_content, "An OBJECT IDENTIFIER is malformed."),
 }
+_RULES_BY_TAG = [_RULES.get(tag) for tag in range(256)]
 
 
 def canonical_oid(dotted: str) -> str:

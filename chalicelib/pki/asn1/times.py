@@ -6,11 +6,13 @@ Source: RFC 5280 section 4.1.2.5; RFC 6960 section 4.2.2.1.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from chalicelib.pki.asn1 import der
 from chalicelib.pki.errors import DerError
 
 
+@lru_cache(maxsize=16)  # certificates that are issued in one second have the same times
 def encode(moment: datetime) -> bytes:
     """UTCTime from 1950 through 2049, otherwise GeneralizedTime, as certificates and CRLs have it."""
     if 1950 <= moment.year < 2050:

@@ -42,8 +42,10 @@ def subject_of(api_passthrough: Mapping[str, Any]) -> bytes | None:
     Raises:
         ArgumentError: it cannot be written.
     """
+    if "Subject" not in api_passthrough:
+        return None
     with within("ApiPassthrough", "Subject"):
-        return names.encode_subject(api_passthrough["Subject"]) if "Subject" in api_passthrough else None
+        return names.encode_subject(api_passthrough["Subject"])
 
 
 def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Requested, ...]:
@@ -52,7 +54,9 @@ def extensions_of(api_passthrough: Mapping[str, Any]) -> tuple[Requested, ...]:
     Raises:
         ArgumentError: one occurs twice, or cannot be written.
     """
-    asked = api_passthrough.get("Extensions", {})
+    asked = api_passthrough.get("Extensions")
+    if not asked:
+        return ()
     parts: list[tuple[Member, Callable[[Any], Extension], Any]] = [
         ((member,), build, asked[member]) for member, build in _MEMBERS.items() if extensions.is_asked(member, asked)
     ]

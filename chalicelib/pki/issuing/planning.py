@@ -15,26 +15,20 @@ from chalicelib.pki.issuing.validity import validity_period
 from chalicelib.pki.x509 import algorithms, extension_rules, extensions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from chalicelib.pki.x509.extensions import Extension
 
+_VERSION_3 = der.tlv(0xA0, der.integer(2))
 # AWS's order; all others follow in the order of the request.
-_ORDER = {
-    oid: position
-    for position, oid in enumerate(
-        (
-            oids.BASIC_CONSTRAINTS,
-            oids.AUTHORITY_KEY_IDENTIFIER,
-            oids.SUBJECT_KEY_IDENTIFIER,
-            oids.KEY_USAGE,
-            oids.EXTENDED_KEY_USAGE,
-            oids.CRL_DISTRIBUTION_POINTS,
-            oids.AUTHORITY_INFORMATION_ACCESS,
-            oids.SUBJECT_ALTERNATIVE_NAME,
-        )
-    )
-}
+_ORDER = (
+    oids.BASIC_CONSTRAINTS,
+    oids.AUTHORITY_KEY_IDENTIFIER,
+    oids.SUBJECT_KEY_IDENTIFIER,
+    oids.KEY_USAGE,
+    oids.EXTENDED_KEY_USAGE,
+    oids.CRL_DISTRIBUTION_POINTS,
+    oids.AUTHORITY_INFORMATION_ACCESS,
+    oids.SUBJECT_ALTERNATIVE_NAME,
+)
 
 
 def plan(specification: Specification) -> Plan:
@@ -50,17 +44,18 @@ def plan(specification: Specification) -> Plan:
     not_before, not_after = validity_period(
         specification.validity, specification.validity_not_before, specification.now
     )
-    subject_der = passthrough.subject_of(specification.passthrough) or request.subject_der
+    asked = specification.passthrough
+    subject_der = passthrough.subject_of(asked) or request.subject_der
     planned = _extensions(specification, is_nameless=subject_der == ca_only_rules.EMPTY_NAME)
     tbs_der = der.sequence(
-        der.tlv(0xA0, der.integer(2)),
+        _VERSION_3,
         der.integer(specification.serial_number),
         algorithms.SIGNING_ALGORITHMS[specification.signing_algorithm].identifier_der,
         issuer.name_der,
         der.sequence(times.encode(not_before), times.encode(not_after)),
         subject_der,
         request.spki_der,
-        der.tlv(0xA3, extensions.encode_extensions(extension for extension, _, _ in planned)),
+        der.tlv(0xA3, extensions.encode_extensions([extension for extension, _, _ in planned])),
     )
     result = Plan(
         serial_number=specification.serial_number,
@@ -68,7 +63,7 @@ def plan(specification: Specification) -> Plan:
         not_before=not_before,
         not_after=not_after,
         subject_der=subject_der,
-        subject_member=passthrough.member_of_subject(specification.passthrough),
+        subject_member=passthrough.member_of_subject(asked),
         extensions=planned,
         tbs_der=tbs_der,
         gate=specification.gate,
@@ -81,7 +76,7 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
     """Merge the extensions: those of the template win over the CA's, these over ApiPassthrough, this over the CSR."""
     merged: dict[str, PlannedExtension] = {}
     for planned in _sources(specification):
-        merged.setdefault(planned.oid, planned)
+        merged.setdefault(planned.extension.oid, planned)
     for planned in merged.values():
         if planned.source == "CSR":
             with within("Csr"), refused(CsrError, "The CSR is refused."):
@@ -89,32 +84,33 @@ def _extensions(specification: Specification, *, is_nameless: bool) -> tuple[Pla
     if specification.template.drops_crl_points:
         merged.pop(oids.CRL_DISTRIBUTION_POINTS, None)
     alternative = merged.get(oids.SUBJECT_ALTERNATIVE_NAME)
-    if alternative is not None:  # critical where there is no subject, and only there (RFC 5280 section 4.2.1.6)
+    # It is critical where there is no subject, and only there (RFC 5280 section 4.2.1.6).
+    if alternative is not None and alternative.extension.critical != is_nameless:
         extension = alternative.extension._replace(critical=is_nameless)
         merged[oids.SUBJECT_ALTERNATIVE_NAME] = alternative._replace(extension=extension)
-    return tuple(sorted(merged.values(), key=lambda planned: _ORDER.get(planned.oid, len(_ORDER))))
+    ordered = [merged.pop(oid) for oid in _ORDER if oid in merged]
+    return (*ordered, *merged.values())
 
 
-def _sources(specification: Specification) -> Iterator[PlannedExtension]:
+def _sources(specification: Specification) -> list[PlannedExtension]:
     template = specification.template
-    for extension in (template.basic_constraints, *template.usages):
-        yield PlannedExtension(extension, "TEMPLATE")
-    for extension in _of_issuer(specification):
-        yield PlannedExtension(extension, "CA")
+    found = [PlannedExtension(extension, "TEMPLATE") for extension in template.extensions]
+    found += [PlannedExtension(extension, "CA") for extension in _of_issuer(specification)]
     for extension, member in passthrough.extensions_of(specification.passthrough):
-        yield PlannedExtension(extension, "API", member)
+        found.append(PlannedExtension(extension, "API", member))
     for extension in specification.request.extensions:
         if template.from_csr or extension.oid == oids.SUBJECT_ALTERNATIVE_NAME:
-            yield PlannedExtension(extension, "CSR", ("Csr",))
+            found.append(PlannedExtension(extension, "CSR", ("Csr",)))
+    return found
 
 
-def _of_issuer(specification: Specification) -> Iterator[Extension]:
+def _of_issuer(specification: Specification) -> list[Extension]:
     """The key identifiers and the addresses for revocation, which a root's own certificate does not have."""
-    yield extensions.subject_key_identifier(extensions.key_identifier_of(specification.request.spki_der))
-    if specification.template.is_root:
-        return
-    yield extensions.authority_key_identifier(specification.issuer.key_identifier)
-    if specification.crl_url is not None:
-        yield extensions.crl_distribution_points(specification.crl_url)
-    if specification.ocsp_url is not None:
-        yield extensions.authority_information_access(specification.ocsp_url)
+    found = [extensions.subject_key_identifier(extensions.key_identifier_of(specification.request.spki_der))]
+    if not specification.template.is_root:
+        found.append(extensions.authority_key_identifier(specification.issuer.key_identifier))
+        if specification.crl_url is not None:
+            found.append(extensions.crl_distribution_points(specification.crl_url))
+        if specification.ocsp_url is not None:
+            found.append(extensions.authority_information_access(specification.ocsp_url))
+    return found

@@ -65,6 +65,11 @@ class Template:
             fixed.append(extensions.extended_key_usage(self.extended_key_usage, critical=critical))
         return tuple(fixed)
 
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions that the template fixes."""
+        return (self.basic_constraints, *self.usages)
+
 
 _END_ENTITY = ("DigitalSignature", "KeyEncipherment")
 _SIGNER = ("DigitalSignature",)

@@ -101,12 +101,15 @@ class Expectation:
     def extension_oids(self) -> frozenset[str]:
         """List the extensions that the certificate must have, no more and no fewer."""
         profile = self.profile
-        requested = {extension.oid for extension in self.request.extensions}
-        requested = requested if profile.from_csr else requested & {oids.SUBJECT_ALTERNATIVE_NAME}
+        requested = {
+            extension.oid
+            for extension in self.request.extensions
+            if profile.from_csr or extension.oid == oids.SUBJECT_ALTERNATIVE_NAME
+        }
         requested |= self.asked
         if profile.drops_crl_points:
-            requested -= {oids.CRL_DISTRIBUTION_POINTS}
-        return frozenset(requested | profile.fixed.keys() | self.of_ca.keys())
+            requested.discard(oids.CRL_DISTRIBUTION_POINTS)
+        return frozenset(requested.union(profile.fixed, self.of_ca))
 
     @cached_property
     def of_ca(self) -> dict[str, bytes]:
@@ -127,6 +130,8 @@ class Expectation:
 
 
 def _asked(asked: Mapping[str, Any]) -> frozenset[str]:
+    if not asked:
+        return frozenset()
     named = {oid for member, oid in _PASSTHROUGH_MEMBERS.items() if member in asked}
     if not any(asked.get("KeyUsage", {}).values()):
         named.discard(oids.KEY_USAGE)

@@ -141,4 +141,9 @@ def _extension(extension_der: bytes) -> Extension:
     kind, *critical, value = der.read(extension_der).expect(der.SEQUENCE, "An extension").children()
     if [flag.der for flag in critical] not in ([], [b"\x01\x01\xff"]) or value.tag != der.OCTET_STRING:
         raise LintError("der_malformed", "An extension does not consist of identifier, criticality and value.")
-    return Extension(der.oid_text(der.parse(kind.der)), bool(critical), value.content)
+    return Extension(_oid(kind.der), bool(critical), value.content)
+
+
+@lru_cache(maxsize=256)
+def _oid(oid_der: bytes) -> str:
+    return der.oid_text(der.parse(oid_der))

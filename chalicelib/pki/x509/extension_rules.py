@@ -41,13 +41,13 @@ def check_value(extension: Extension, gate: Gate = STRICT) -> None:
     Raises:
         PkiError: it breaks a rule.
     """
-    grammar = _GRAMMARS.get(extension.oid)
     try:
-        root = der.parse(extension.value_der)
+        if extension.oid == oids.SUBJECT_ALTERNATIVE_NAME:
+            general_names.parse_general_names(extension.value_der, gate)
+            return
+        root, grammar = der.parse(extension.value_der), _GRAMMARS.get(extension.oid)
         if grammar is None:
             _check_readable(extension)
-        elif extension.oid == oids.SUBJECT_ALTERNATIVE_NAME:
-            general_names.parse_general_names(root.der, gate)
         else:
             grammar(root)
     except PkiError as error:
@@ -320,7 +320,6 @@ _GRAMMARS: dict[str, Grammar] = {
     oids.SUBJECT_DIRECTORY_ATTRIBUTES: _list("SubjectDirectoryAttributes", _directory_attribute),
     oids.SUBJECT_KEY_IDENTIFIER: _subject_key_identifier,
     oids.KEY_USAGE: _key_usage,
-    oids.SUBJECT_ALTERNATIVE_NAME: _alternative_names,
     oids.ISSUER_ALTERNATIVE_NAME: _alternative_names,
     oids.BASIC_CONSTRAINTS: _basic_constraints,
     oids.NAME_CONSTRAINTS: _name_constraints,

@@ -38,11 +38,12 @@ def check_outline(extension: Extension, gate: Gate = STRICT) -> None:
     Raises:
         PkiError: it breaks a rule.
     """
-    check = _OUTLINES.get(extension.oid)
-    if check is None:
-        return
+    oid, _, value_der = extension
     try:
-        check(der.parse(extension.value_der), gate)
+        if oid == oids.SUBJECT_ALTERNATIVE_NAME:
+            parse_general_names(value_der, gate)
+        elif oid in _OUTLINES:
+            _OUTLINES[oid](der.parse(value_der))
     except PkiError as error:
         raise PkiError(f"The value of extension {extension.oid} is malformed. {error}") from error
 
@@ -87,30 +88,29 @@ def purposes(value_der: bytes) -> frozenset[str]:
     return frozenset(map(der.oid_text, root.children()))
 
 
-def _check_list(root: Element, _gate: Gate = STRICT) -> None:
+def _check_list(root: Element) -> None:
     if not root.expect(der.SEQUENCE, "The list").children():
         raise DerError("The list is empty.")
 
 
-def _check_purposes(root: Element, _gate: Gate = STRICT) -> None:
+def _check_purposes(root: Element) -> None:
     _check_list(root)
     for purpose in root.children():
         purpose.expect(der.OID, "A purpose")
 
 
-_OUTLINES: dict[str, Callable[[Element, Gate], object]] = {
-    oids.SUBJECT_KEY_IDENTIFIER: lambda root, _: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
-    oids.KEY_USAGE: lambda root, _: key_usages(root.der),
-    oids.SUBJECT_ALTERNATIVE_NAME: lambda root, gate: parse_general_names(root.der, gate),
-    oids.BASIC_CONSTRAINTS: lambda root, _: parse_basic_constraints(root.der),
-    oids.NAME_CONSTRAINTS: lambda root, _: parse_name_constraints(root.der),
+_OUTLINES: dict[str, Callable[[Element], object]] = {
+    oids.SUBJECT_KEY_IDENTIFIER: lambda root: root.expect(der.OCTET_STRING, "SubjectKeyIdentifier"),
+    oids.KEY_USAGE: lambda root: key_usages(root.der),
+    oids.BASIC_CONSTRAINTS: lambda root: parse_basic_constraints(root.der),
+    oids.NAME_CONSTRAINTS: lambda root: parse_name_constraints(root.der),
     oids.CRL_DISTRIBUTION_POINTS: _check_list,
     oids.CERTIFICATE_POLICIES: _check_list,
     oids.POLICY_MAPPINGS: _check_list,
-    oids.AUTHORITY_KEY_IDENTIFIER: lambda root, _: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
+    oids.AUTHORITY_KEY_IDENTIFIER: lambda root: root.expect(der.SEQUENCE, "AuthorityKeyIdentifier"),
     oids.POLICY_CONSTRAINTS: _check_list,
     oids.EXTENDED_KEY_USAGE: _check_purposes,
-    oids.INHIBIT_ANY_POLICY: lambda root, _: der.unsigned(root, "InhibitAnyPolicy"),
+    oids.INHIBIT_ANY_POLICY: lambda root: der.unsigned(root, "InhibitAnyPolicy"),
     oids.AUTHORITY_INFORMATION_ACCESS: _check_list,
     oids.SUBJECT_INFORMATION_ACCESS: _check_list,
 }

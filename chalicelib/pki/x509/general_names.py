@@ -45,12 +45,12 @@ KINDS = {
 
 @lru_cache(maxsize=16)  # a CSR, the plan and the linter hold the same bytes against the same rules
 def parse_general_names(value_der: bytes, gate: Gate = STRICT) -> tuple[Element, ...]:
-    """Read and check the members of GeneralNames.
+    """Read and check GeneralNames in DER.
 
     Raises:
-        PkiError: a name breaks a rule.
+        PkiError: it is not strict DER, or a name breaks a rule.
     """
-    return tuple(check_general_names(der.read(value_der).expect(der.SEQUENCE, "A list of alternative names"), gate))
+    return tuple(check_general_names(der.parse(value_der).expect(der.SEQUENCE, "A list of alternative names"), gate))
 
 
 def check_general_names(list_: Element, gate: Gate = STRICT) -> list[Element]:

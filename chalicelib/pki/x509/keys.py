@@ -95,16 +95,19 @@ def key_sha256(public_key: PublicKeyTypes, spki_der: bytes = b"") -> str:
     exponent 65537, and a point of an elliptic curve and its negative have that of the one with an even y. `spki_der` is
     the key as a CSR has it, if that is at hand: it need not be encoded again.
     """
-    if isinstance(public_key, rsa.RSAPublicKey):
-        public_key = rsa.RSAPublicNumbers(USUAL_EXPONENT, public_key.public_numbers().n).public_key()
-    elif isinstance(public_key, ec.EllipticCurvePublicKey):
-        usual = spki_der if _curve_of(spki_der) else public_key.public_bytes(*_USUAL)
-        if curve := _curve_of(usual):
-            return hashlib.sha256(_with_even_y(usual, curve)).hexdigest()
+    usual = spki_der if _curve_of(spki_der) else public_key.public_bytes(*_USUAL)
+    if curve := _curve_of(usual):
+        usual = _with_even_y(usual, curve)
+    elif isinstance(public_key, rsa.RSAPublicKey):
+        numbers = public_key.public_numbers()
+        if numbers.e != USUAL_EXPONENT:
+            usual = rsa.RSAPublicNumbers(USUAL_EXPONENT, numbers.n).public_key().public_bytes(*_USUAL)
+    elif isinstance(public_key, ec.EllipticCurvePublicKey):  # another curve, which the gate aws takes
         sign, *x = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
         if sign == _ODD:
-            public_key = ec.EllipticCurvePublicKey.from_encoded_point(public_key.curve, bytes((_EVEN, *x)))
-    return hashlib.sha256(public_key.public_bytes(*_USUAL)).hexdigest()
+            even = ec.EllipticCurvePublicKey.from_encoded_point(public_key.curve, bytes((_EVEN, *x)))
+            usual = even.public_bytes(*_USUAL)
+    return hashlib.sha256(usual).hexdigest()
 
 
 def _with_even_y(spki_der: bytes, curve: _Curve) -> bytes:

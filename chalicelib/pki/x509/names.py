@@ -250,7 +250,7 @@ def normalized_strictly(name_der: bytes) -> Rdns:
 
 def _rdns(name_der: bytes, fold: Callable[[str], str]) -> Rdns:
     rdns = der.read(name_der).expect(der.SEQUENCE, "A name").children()
-    return tuple(frozenset(_folded(attribute, fold) for attribute in rdn.children()) for rdn in rdns)
+    return tuple([frozenset([_folded(attribute, fold) for attribute in rdn.children()]) for rdn in rdns])
 
 
 def _folded(attribute: Element, fold: Callable[[str], str]) -> tuple[str, str]:

@@ -64,11 +64,11 @@ def of_tbs(tbs_der: bytes) -> Summary:
 
 def summarize(subject_der: bytes, certificate_extensions: Iterable[Extension], gate: Gate = AWS) -> Summary:
     """Summarize a certificate of which the subject and the extensions are at hand; its names have passed the gate."""
-    alternative = (value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME)
+    alternative = [value_der for oid, _, value_der in certificate_extensions if oid == oids.SUBJECT_ALTERNATIVE_NAME]
     return Summary(
         subject_der=subject_der,
         subject_values=tuple([text for _, text in names.attributes_of(subject_der, gate)]),
-        alternative_names=tuple(text for value_der in alternative for text in alternative_names(value_der)),
+        alternative_names=tuple([text for value_der in alternative for text in alternative_names(value_der)]),
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki.asn1 import der, oids
-from chalicelib.pki.errors import CsrError
+from chalicelib.pki.errors import CsrError, PkiError
 from chalicelib.pki.x509 import csr as csrs
 from chalicelib.pki.x509 import extensions
 from tests.support.hostile_csrs import BODY, HOSTILE, PEM, signed_by_pss, with_common_name, with_names, with_subject
@@ -149,6 +150,33 @@ def test_parse_csr_honest_keeps_names_and_key_byte_for_byte(build: Callable[[], 
     tbs = der.read(request.der).children()[0]
     _, subject, key_info, *_ = tbs.children()
     assert (request.subject_der, request.spki_der) == (subject.der, key_info.der)
+
+
+def test_parse_csr_coordinate_beyond_the_field_is_refused() -> None:
+    """A key has one encoding with an uncompressed point: x and y are below the prime (SEC 1 section 2.3.4)."""
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + (5).to_bytes(32)).public_numbers()
+    algorithm = der.read(spki()).children()[0].der
+    beyond = (point.x + 2**256 - 2**224 + 2**192 + 2**96 - 1).to_bytes(32)
+    content = b"\x04" + beyond + point.y.to_bytes(32)
+    with pytest.raises(CsrError, match="malformed or of an unsupported kind"):
+        csrs.parse_csr(armored(csr(spki_der=der.sequence(algorithm, der.bit_string(content)))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "padded"),
+    [
+        ("RSA-2048", padding.PKCS1v15()),
+        ("RSA-2048", padding.PSS(padding.MGF1(hashes.SHA256()), 32)),
+        ("RSA-2048", padding.PSS(padding.MGF1(hashes.SHA256()), 20)),
+    ],
+)
+def test_parse_csr_signature_of_any_form_is_verified(kind: str, padded: Any) -> None:
+    """Of those that the API has a name for, and of those that the library verifies by itself."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name.from_rfc4514_string("CN=a.example"))
+    made = builder.sign(key(kind), hashes.SHA256(), rsa_padding=padded).public_bytes(Encoding.DER)
+    assert csrs.parse_csr_der(made).public_key == key(kind).public_key()
+    with pytest.raises(PkiError, match="signature does not verify"):
+        csrs.parse_csr_der(made.replace(b"a.example", b"b.example"))
 
 
 def test_parse_csr_extensions_are_found_by_their_identifier() -> None:

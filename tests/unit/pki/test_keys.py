@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from math import factorial, gcd, prod
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki.errors import ArgumentError, PkiError
 from chalicelib.pki.x509 import algorithms, keys, signed
@@ -101,6 +103,36 @@ def test_subject_key_above_the_tested_size_is_not_held_up_by_arithmetic() -> Non
 def test_subject_key_other_kind_is_refused(kind: str) -> None:
     with pytest.raises(PkiError, match="refused"):
         _check(key(kind).public_key())
+
+
+# one hash of a key
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1, ec.SECP384R1, ec.SECP521R1, ec.SECP256K1])
+def test_key_sha256_is_that_of_the_point_with_an_even_y(curve: type[ec.EllipticCurve]) -> None:
+    ys = set()
+    for secret in range(2, 12):
+        made = ec.derive_private_key(secret, curve()).public_key()
+        numbers = made.public_numbers()
+        x = numbers.x.to_bytes(-(-made.curve.key_size // 8))
+        even = ec.EllipticCurvePublicKey.from_encoded_point(curve(), b"\x02" + x)
+        wanted = hashlib.sha256(_encoded(even)).hexdigest()
+        assert keys.key_sha256(made) == wanted
+        for encoding in keys.encodings(made):
+            assert keys.key_sha256(made, encoding) == wanted
+        ys.add(numbers.y % 2)
+    assert ys == {0, 1}
+
+
+@pytest.mark.parametrize("kind", ["RSA-2048", "ML-DSA-44"])
+def test_key_sha256_of_other_keys_is_that_of_their_encoding(kind: str) -> None:
+    public_key = key(kind).public_key()
+    encoded = _encoded(public_key)
+    assert keys.key_sha256(public_key) == keys.key_sha256(public_key, encoded) == hashlib.sha256(encoded).hexdigest()
+
+
+def _encoded(public_key: PublicKeyTypes) -> bytes:
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 # algorithms
