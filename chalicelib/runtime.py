@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,6 +12,7 @@ from chalicelib import arn as arns
 from chalicelib import data_directory
 from chalicelib.config import Settings, SettingsError
 from chalicelib.frozen import dataclass
+from chalicelib.random_ids import random_id
 from chalicelib.store import RecordError, StoreError
 
 if TYPE_CHECKING:
@@ -46,11 +46,6 @@ def _settings_in(settings: Settings, region: str) -> Settings:
 def random_serial_number() -> int:
     """Return a serial number: 128 random bits as AWS uses, never zero (RFC 5280 section 4.1.2.2)."""
     return secrets.randbits(128) or random_serial_number()
-
-
-def random_id() -> str:
-    """Return a random UUID (RFC 9562 section 5.4)."""
-    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ Kept in context variables, so that no operation carries it through its arguments
 
 from __future__ import annotations
 
-import uuid
 from contextvars import ContextVar
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.frozen import dataclass
+from chalicelib.random_ids import random_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Origin:
     """
 
     channel: Channel
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    request_id: str = field(default_factory=random_id)
     source_ip: str = ""
     user_agent: str = ""
 

@@ -9,12 +9,12 @@ Source: AWS Private CA User Guide, "Monitor AWS Private CA with CloudWatch Event
 from __future__ import annotations
 
 import logging
-import uuid
 from typing import TYPE_CHECKING
 
 from chalicelib import arn as arns
 from chalicelib import logs
 from chalicelib.buckets import BucketError, PreconditionFailedError
+from chalicelib.random_ids import random_id
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ def _emit(rt: Runtime, detail_type: str, *resources: str, result: str = "success
     ca = arns.parse_ca_arn(resources[0])
     event = {
         "version": "0",
-        "id": str(uuid.uuid4()),
+        "id": random_id(),
         "detail-type": detail_type,
         "source": SOURCE,
         "account": ca.account_id,
-        "time": rt.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": f"{rt.now().isoformat()[:19]}Z",
         "region": ca.region,
         "resources": list(resources),
         "detail": {"result": result} | ({"reason": reason} if reason else {}),
