@@ -199,9 +199,12 @@ def _value(value: Any, is_recorded: bool, below: tuple[_Member, ...]) -> Any:  #
 
 def bounded(value: Any) -> Any:
     """Return a value as a record may hold it: numbers, and text of at most 256 characters."""
-    if value is None or isinstance(value, int):
+    if isinstance(value, str):
+        text = value
+    elif value is None or isinstance(value, int):
         return value
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    else:
+        text = value.isoformat() if isinstance(value, datetime) else str(value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 

@@ -51,6 +51,18 @@ def test_processes_share_the_files_and_rotate_them_once(tmp_path: Path) -> None:
     assert written == [f"event {number}" for number in range(300)]
 
 
+def test_lines_go_on_in_another_file_when_somebody_moved_or_closed_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "signet.log"
+    with server_log(tmp_path, io.StringIO()):
+        logs.log("first")
+        path.rename(tmp_path / "moved")
+        logs.log("second")
+        logs.LOGGER.handlers[1].close()
+        logs.log("third")
+    assert [line["event"] for line in lines((tmp_path / "moved").read_text())] == ["first"]
+    assert [line["event"] for line in lines(path.read_text())] == ["second", "third"]
+
+
 def test_standard_error_gets_warnings_beside_files_or_everything(tmp_path: Path) -> None:
     for to_files, wanted in ((True, ["bad", "from a library"]), (False, ["good", "bad", "from a library"])):
         stream = io.StringIO()

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,6 @@ from tests.contract.audit.conftest import event
 from tests.faults.world import START
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chalicelib.audit import Trail
     from tests.contract.audit.conftest import Trails
 
@@ -50,6 +49,13 @@ def test_full_files_are_rotated_and_the_oldest_deleted_as_the_next_one_says(of_f
     assert verdict.problems == ()
     (note,) = verdict.notes
     assert note == f"Records 1 to {json_files.first_of(files[0]) - 1} were deleted by the setting."
+
+
+def test_rotated_files_are_closed(of_files: Trails) -> None:
+    trail = of_files.process(most_bytes=2000, most=3)
+    fill(trail, 100)
+    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert [path for path in opened if of_files.directory in path.parents] == [of_files.directory / json_files.CURRENT]
 
 
 def test_a_file_that_somebody_else_deletes_is_missing(of_files: Trails) -> None:

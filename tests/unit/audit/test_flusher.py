@@ -71,3 +71,22 @@ def test_failed_flush_is_told_and_the_next_one_may_succeed(disk: Disk) -> None:
     disk.fails, disk.written = False, 2
     made.ask(2)()
     assert disk.durable == 2
+
+
+def test_one_flush_serves_all_who_wait_and_they_may_ask_again(disk: Disk) -> None:
+    free, flushes = threading.Event(), list[int]()
+
+    def flush() -> int:
+        free.wait(10)
+        flushes.append(disk.flush())
+        return flushes[-1]
+
+    made = Flusher(flush, disk.settle)
+    waits = []
+    for disk.written in range(1, 6):
+        waits.append(made.ask(disk.written))
+    free.set()
+    for wait in [*waits, *waits]:
+        wait()
+    assert flushes in ([5], [5, 5])  # the first may have begun before the others asked
+    ended(made)
