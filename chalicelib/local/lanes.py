@@ -110,6 +110,8 @@ def _answer(job: _Job | None) -> bool:
     """Answer a request; False if there is none, and will be none."""
     if job is None:
         return False
+    if job.answered.cancelled():
+        return True
     response, error = None, None
     try:
         response = job.answer(job.request)
