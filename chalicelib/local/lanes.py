@@ -52,7 +52,7 @@ WIDTHS = {
 class Lane:
     """Threads with a bounded queue; used by one event loop. A thread is started when a request finds none idle.
 
-    `concurrent.futures` would make three objects with locks for each request.
+    A pool of `concurrent.futures` makes another future for each request, which takes locks.
     """
 
     def __init__(self, name: str, width: Width) -> None:
@@ -112,14 +112,18 @@ def _answer(job: _Job | None) -> bool:
         return False
     if job.answered.cancelled():
         return True
-    response, error = None, None
     try:
         response = job.answer(job.request)
-    except Exception as raised:  # noqa: BLE001  for whoever waits
-        error = raised
+    except Exception as error:  # noqa: BLE001  for whoever waits
+        _tell(job, None, error)
+    else:
+        _tell(job, response, None)
+    return True
+
+
+def _tell(job: _Job, response: HttpResponse | None, error: Exception | None) -> None:
     with suppress(RuntimeError):  # the loop was closed: nobody waits
         job.loop.call_soon_threadsafe(_settle, job.answered, response, error)
-    return True
 
 
 def _settle(answered: asyncio.Future[Any], response: HttpResponse | None, error: Exception | None) -> None:
