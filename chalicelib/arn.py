@@ -50,7 +50,7 @@ class CertificateArn:
     serial_number: int
 
     def __str__(self) -> str:
-        return f"{self.ca}/certificate/{serial_hex(self.serial_number)}"
+        return certificate_arn(str(self.ca), self.serial_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,11 @@ def parse_ca_arn(text: str) -> CertificateAuthorityArn:
     if match is None:
         raise ArnError(f"'{text}' is not the ARN of a certificate authority")
     return CertificateAuthorityArn(*match.groups())
+
+
+def certificate_arn(ca_arn: str, serial_number: int) -> str:
+    """The ARN of a certificate of a CA."""
+    return f"{ca_arn}/certificate/{serial_hex(serial_number)}"
 
 
 def crl_arn(ca_arn: str, partition: str = "") -> str:

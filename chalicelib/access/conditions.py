@@ -159,7 +159,13 @@ def any_of(judgements: Iterable[Judgement]) -> Judgement:
 
 def all_of(judgements: Iterable[Judgement]) -> Judgement:
     """Join by "and": False if one is, else None if one is."""
-    return opposite(any_of(map(opposite, judgements)))
+    found: Judgement = True
+    for each in judgements:
+        if each is None:
+            found = None
+        elif not each:
+            return False
+    return found
 
 
 def opposite(judgement: Judgement) -> Judgement:

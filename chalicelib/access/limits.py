@@ -101,9 +101,10 @@ def _take(rt: Runtime, key: tuple[str, ...], most: int, batch: int) -> int:
         window = _window(rt, key, now)
         if window.times >= most:
             return _seconds_left(window, now)
-        window = window._replace(times=window.times + 1)
-        is_due = not window.telling and window.times - window.told >= batch
-        _keep(rt, key, window._replace(telling=window.telling or is_due))
+        times = window.times + 1
+        is_due = not window.telling and times - window.told >= batch
+        window = Window(window.began, times, window.told, telling=window.telling or is_due)
+        _keep(rt, key, window)
     return _told(rt, key, window, most, now) if is_due else 0
 
 

@@ -53,27 +53,38 @@ def _check_of(shape_name: str) -> _Check:
     if described["type"] == "structure":
         members = {name: _check_of(member) for name, member in described["members"].items()}
         return _structure(members, described.get("required", ()))
-    rules = tuple(_rules(described))
-    if described["type"] == "list":
-        return _list(rules, _check_of(described["member"]))
-    return lambda value: [Violation((), rule, limit, value) for rule, limit, keeps in rules if not keeps(value)]
+    check_value = _value(tuple(_rules(described)))
+    return check_value if described["type"] != "list" else _list(check_value, _check_of(described["member"]))
+
+
+def _value(rules: Sequence[_Rule]) -> _Check:
+    def check_value(value: Any) -> list[Violation]:
+        broken = []
+        for rule, limit, keeps in rules:
+            if not keeps(value):
+                broken.append(Violation((), rule, limit, value))
+        return broken
+
+    return check_value
 
 
 def _structure(members: Mapping[str, _Check], required: Sequence[str]) -> _Check:
     def check_structure(value: Any) -> list[Violation]:
         broken = [Violation((name,), "required", None, None) for name in required if name not in value]
         for name, part in value.items():
-            broken += [_below(name, each) for each in members[name](part)]
+            if found := members[name](part):
+                broken += [_below(name, each) for each in found]
         return broken
 
     return check_structure
 
 
-def _list(rules: Sequence[_Rule], check_member: _Check) -> _Check:
+def _list(check_value: _Check, check_member: _Check) -> _Check:
     def check_list(value: Any) -> list[Violation]:
-        broken = [Violation((), rule, limit, value) for rule, limit, keeps in rules if not keeps(value)]
+        broken = [*check_value(value)]
         for position, part in enumerate(value):
-            broken += [_below(position, each) for each in check_member(part)]
+            if found := check_member(part):
+                broken += [_below(position, each) for each in found]
         return broken
 
     return check_list

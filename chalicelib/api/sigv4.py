@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -255,6 +256,7 @@ def _check_repeated(names: list[str]) -> None:
         raise errors.IncompleteSignatureException(f"The header {repeated[0]} appears more than once.")
 
 
+@lru_cache(maxsize=64)  # the server reads a head before it waits for the body
 def _authorization(value: str) -> tuple[CredentialScope, tuple[str, ...], str]:
     match = _AUTHORIZATION.fullmatch(value.strip(" "))
     if match is None:

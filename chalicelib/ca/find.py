@@ -63,11 +63,11 @@ def find(rt: Runtime, caller: Caller, arn: str, *, template_arn: str = "", cache
         if not _CA_RESOURCE.fullmatch(arn):
             raise errors.InvalidArnException(f"{error}.") from error
     authorization.check(rt, caller, arn, template_arn)
-    is_here = region == rt.settings.region
+    is_here, now = region == rt.settings.region, rt.now()
     ca = rt.store.get_certificate_authority(arn, cached=bool(cached_if)) if is_here else None
-    if cached_if and ca is not None and state.status_of(ca, rt.now()) != cached_if:
+    if cached_if and ca is not None and state.status_of(ca, now) != cached_if:
         ca = rt.store.get_certificate_authority(arn)
-    if ca is None or state.is_gone(ca, rt.now()):
+    if ca is None or state.is_gone(ca, now):
         raise errors.ResourceNotFoundException(f"Could not find Certificate Authority {arn}.")
     return ca
 

@@ -6,8 +6,10 @@ The head alone determines how long the body may be, so that a body that is not a
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import endpoint
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.local.gateway import Gateway
     from chalicelib.runtime import Runtime
 
+_FOR_EVERYBODY = frozenset({"ocsp", "crl"})  # under any host name
 _TRY_LATER = ocsp.error("tryLater")
 
 
@@ -72,7 +75,7 @@ class Application:
                 self._idle.set()
 
     async def _handle(self, scope: Any, protocol: Any, source: str, scheme: str) -> None:
-        headers = tuple((name.lower(), value) for name, value in scope.headers.items())
+        headers = tuple([(name.lower(), value) for name, value in scope.headers.items()])
         try:
             response = await self._answer(
                 HttpRequest(scope.method, scope.path, scope.query_string, headers, b"", source, scheme),
@@ -86,20 +89,22 @@ class Application:
         headers = head.headers
         if dispatch.head_bytes(headers, head.path, head.query) > dispatch.MAX_HEADER_BYTES:
             return refusal(431, (("Connection", "close"),))
+        kind = lanes.kind_of(head)
         if (
-            head.method == "POST"
-            and lanes.is_strangers_form(head)
+            kind == "console"
+            and head.method == "POST"
+            and lanes.is_of_stranger(head)
             and not forms.is_urlencoded(head.header("content-type"))
         ):
             return refusal(415, (("Connection", "close"),))
-        by_name, most = dict(headers), lanes.most_body_bytes(head)
+        by_name, most = dict(headers), lanes.most_body_bytes(kind, head)
         with self._bodies.reserved(bodies.declared_bytes(by_name, most)):
-            if not lanes.is_for_everybody(head) and not host_names.is_named(self._names, head.all("host")):
+            if kind not in _FOR_EVERYBODY and not host_names.is_named(self._names, head.all("host")):
                 return refusal(421, (("Connection", "close"),))
-            if lanes.is_of_api(head) and not lanes.is_ocsp(head) and (refused := self._unsigned(head)):
+            if kind == "api" and (refused := self._unsigned(head)):
                 return refused
             request = head._replace(body=await self._bodies.read(protocol, by_name, most))
-            return self._at_once(request) or await self._in_lane(request)
+            return self._at_once(kind, request) or await self._in_lane(kind, request)
 
     def _unsigned(self, head: HttpRequest) -> HttpResponse | None:
         """Refuse a request whose head alone shows that it is not signed as it has to be; its body is not read."""
@@ -117,14 +122,14 @@ class Application:
             answer = endpoint.handle(self._rt, request)
         return from_wire(head.method, replace(answer, headers=answer.headers | {"Connection": "close"}))
 
-    def _at_once(self, request: HttpRequest) -> HttpResponse | None:
+    def _at_once(self, kind: lanes.Kind, request: HttpRequest) -> HttpResponse | None:
         """Answer a request that needs no I/O, and therefore no thread."""
         if (request.method, request.path) == ("GET", "/healthz"):
             return from_wire(request.method, health.health(self._rt, parts.seen(self._rt)))
-        return recent_ocsp(self._rt, request)
+        return recent_ocsp(self._rt, request) if kind == "ocsp" else None
 
-    async def _in_lane(self, request: HttpRequest) -> HttpResponse:
-        lane = lanes.lane_of(self._rt, request)
+    async def _in_lane(self, kind: lanes.Kind, request: HttpRequest) -> HttpResponse:
+        lane = lanes.lane_of(self._rt, kind, request)
         response = await self._lanes[lane].run(self._in_thread, request)
         if response is None and lane.startswith("ocsp"):
             return HttpResponse(200, (("Content-Type", ocsp_http.RESPONSE_TYPE),), _TRY_LATER)
@@ -143,8 +148,14 @@ def _without_hsts(response: HttpResponse) -> HttpResponse:
     return response._replace(headers=kept)
 
 
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def _send(protocol: Any, response: HttpResponse) -> None:
-    headers = [("date", formatdate(usegmt=True)), *((name.lower(), value) for name, value in response.headers)]
+    second = int(time.time())  # noqa: TID251  of the machine, as that of every server
+    headers = [("date", _http_date(second)), *[(name.lower(), value) for name, value in response.headers]]
     if response.file is not None:
         protocol.response_file(response.status, headers, str(response.file))
     elif response.body:

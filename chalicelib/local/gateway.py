@@ -156,7 +156,7 @@ def _response(method: str, answer: dict[str, Any]) -> HttpResponse:
 
 def http_response(method: str, status: int, headers: Mapping[str, object], body: bytes) -> HttpResponse:
     """Build a response, which for HEAD has the body's length instead of the body."""
-    pairs = tuple((name, str(value)) for name, value in headers.items())
+    pairs = tuple([(name, str(value)) for name, value in headers.items()])
     if method == "HEAD":
         return HttpResponse(status, (*pairs, ("Content-Length", str(len(body)))), b"")
     return HttpResponse(status, pairs, body)

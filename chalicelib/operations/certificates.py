@@ -43,6 +43,7 @@ DEFAULT_TEMPLATE = "EndEntityCertificate"
 _ATTEMPTS = 8
 _NOT_ISSUING = "The certificate authority is not in a valid state for issuing certificates"
 _NO_CERTIFICATES = "The certificate authority {arn} is not in the correct state to have issued certificates."
+_BEFORE_ITS_CERTIFICATE = frozenset({"PENDING_CERTIFICATE", "EXPIRED"})
 _READABLE = frozenset({"PENDING_CERTIFICATE", "ACTIVE", "DISABLED", "EXPIRED"})
 
 
@@ -56,7 +57,7 @@ class _Order(NamedTuple):
 
     request: shapes.IssueCertificateRequest
     template: Template
-    template_arn: arns.TemplateArn
+    template_arn: str
     csr: CertificateRequest
     preset: IssuingPreset | None = None
 
@@ -84,12 +85,13 @@ def issue_certificate(
     ca_arn = request["CertificateAuthorityArn"]
     request, preset = issuing_presets.resolved(rt, caller, request)
     template_arn = _template_arn(rt, request)
+    template_name = str(template_arn)
     order: _Order | None = None
     first_crls: list[str] = []
     window: tuple[str, ...] = ()
     for attempt in range(_ATTEMPTS):
         cached_if = "ACTIVE" if attempt == 0 else ""
-        ca = find.find(rt, caller, ca_arn, template_arn=str(template_arn), cached_if=cached_if)
+        ca = find.find(rt, caller, ca_arn, template_arn=template_name, cached_if=cached_if)
         order = order or _parsed(rt, request, template_arn, preset)
         try:
             plan, point = _planned(rt, ca, order, take=True)
@@ -120,7 +122,7 @@ def issue_certificate(
 def _counted(rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order) -> tuple[str, ...]:
     """Count the CSR against a storm of requests for the same certificate."""
     digest = hashlib.sha256(order.csr.info_der).hexdigest()
-    return limits.csr_window(rt, caller, ca.arn, str(order.template_arn), digest)
+    return limits.csr_window(rt, caller, ca.arn, order.template_arn, digest)
 
 
 def planned(
@@ -176,7 +178,7 @@ def _parsed(
     with as_api_errors():
         template = templates.template_named(template_arn.name)
         gate = _gate(rt, template)
-        return _Order(request, template, template_arn, csr.parse_csr(request["Csr"], gate), preset)
+        return _Order(request, template, str(template_arn), csr.parse_csr(request["Csr"], gate), preset)
 
 
 def _gate(rt: Runtime, template: Template) -> Gate:
@@ -199,10 +201,11 @@ def _planned(
 
 def _issuer_for(rt: Runtime, ca: CertificateAuthority, order: _Order) -> Issuer:
     """The issuer; a root that is not ACTIVE issues only the certificate that makes it so."""
-    statuses = {"ACTIVE", "PENDING_CERTIFICATE", "EXPIRED"} if ca.type == "ROOT" else {"ACTIVE"}
-    state.check_status(ca, rt.now(), statuses, _NOT_ISSUING)
-    if state.status_of(ca, rt.now()) == "ACTIVE":
+    status = state.status_of(ca, rt.now())
+    if status == "ACTIVE":
         return state.issuer_of(ca)
+    if ca.type != "ROOT" or status not in _BEFORE_ITS_CERTIFICATE:
+        raise errors.InvalidStateException(_NOT_ISSUING)
     if not order.template.is_root or order.csr.der != ca.csr_der:
         raise errors.InvalidStateException(_NOT_ISSUING)
     return root_in_making(order.csr)
@@ -251,7 +254,7 @@ def _plan(
     )
     with as_api_errors():
         plan = planning.plan(specification)
-    linting.check(ca.arn, order.template_arn.name, specification, plan)
+    linting.check(ca.arn, order.template.name, specification, plan)
     return plan
 
 
@@ -259,18 +262,18 @@ def _reserve(  # noqa: PLR0917  what a record is made of
     rt: Runtime, caller: Caller, ca: CertificateAuthority, order: _Order, plan: Plan, point: DistributionPoint | None
 ) -> tuple[Certificate, bool]:
     """Record the intent, or find the certificate that the same token has issued already; True if it is new."""
-    ca_arn = arns.parse_ca_arn(ca.arn)
+    now = rt.now()
     record = Certificate(
-        arn=str(arns.CertificateArn(ca_arn, plan.serial_number)),
+        arn=arns.certificate_arn(ca.arn, plan.serial_number),
         ca_arn=ca.arn,
         serial_number=plan.serial_number,
         status="PENDING",
-        template_arn=str(order.template_arn),
+        template_arn=order.template_arn,
         tbs_der=plan.tbs_der,
         tbs_sha256=plan.tbs_sha256,
         not_before=plan.not_before,
         not_after=plan.not_after,
-        reserved_at=rt.now(),
+        reserved_at=now,
         requested_by=caller.access_key_id,
         requester_account=caller.account_id,
         crl_partition=(point.partition or None) if point else None,
@@ -282,7 +285,7 @@ def _reserve(  # noqa: PLR0917  what a record is made of
             record,
             ca,
             token,
-            now=rt.now(),
+            now=now,
             terms=terms,
             key_sha256=order.csr.key_sha256,
             durable=rt.keys.is_remote,
@@ -297,13 +300,13 @@ def _reserve(  # noqa: PLR0917  what a record is made of
 def _token_of(rt: Runtime, caller: Caller, order: _Order) -> IdempotencyToken | None:
     """The request's token. Retries may compute another end date, and sign the same CSR again: neither counts."""
     request = order.request
+    if "IdempotencyToken" not in request:
+        return None
     counting = ("ApiPassthrough", "SigningAlgorithm")
     parameters = {name: value for name, value in request.items() if name in counting}
-    parameters |= {"TemplateArn": str(order.template_arn), "Csr": order.csr.info_der}
+    parameters |= {"TemplateArn": order.template_arn, "Csr": order.csr.info_der}
     ca_id = arns.parse_ca_arn(request["CertificateAuthorityArn"]).ca_id
-    return idempotency.token_of(
-        rt, caller, "IssueCertificate", request.get("IdempotencyToken"), parameters, ca_id=ca_id
-    )
+    return idempotency.token_of(rt, caller, "IssueCertificate", request["IdempotencyToken"], parameters, ca_id=ca_id)
 
 
 def _issued_before(rt: Runtime, caller: Caller, order: _Order) -> Certificate | None:

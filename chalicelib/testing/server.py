@@ -46,7 +46,7 @@ class TestApplication(Application):
     def _unsigned(self, head: HttpRequest) -> None:  # noqa: ARG002  every region and time is right
         return None
 
-    def _at_once(self, request: HttpRequest) -> None:  # noqa: ARG002  state of before a reset must not answer
+    def _at_once(self, kind: lanes.Kind, request: HttpRequest) -> None:  # noqa: ARG002  state of before a reset must not answer
         return None
 
     def _in_thread(self, request: HttpRequest) -> HttpResponse:
