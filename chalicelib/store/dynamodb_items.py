@@ -98,6 +98,9 @@ def encode(item: Item) -> dict[str, Any]:
 
 
 def _check_size(item: Item) -> None:
+    bound = sum([len(name) + (21 if isinstance(value, int) else 4 * len(value)) for name, value in item.items()])
+    if bound <= _MOST_BYTES:  # as it nearly always is: a character has at most four bytes
+        return
     size = sum(len(name) + _size(value) for name, value in item.items())
     if size > _MOST_BYTES:
         raise TooLargeError(f"The record would have {size} bytes; DynamoDB allows {_MOST_BYTES}.")
