@@ -34,7 +34,10 @@ _SIGNED = ("content-type", "host", "x-amz-")  # headers by how they begin; proxi
 
 
 def make_lean(client: Any) -> None:
-    """Make a client's calls cheaper if its service speaks JSON; handlers see all events but those of signing."""
+    """Make a client's calls cheaper if its service speaks JSON.
+
+    Handlers see the same events, except those of the address and of signing.
+    """
     at_root = urlsplit(client.meta.endpoint_url).path in {"", "/"}
     if at_root and client.meta.service_model.resolved_protocol == "json":
         with suppress(AttributeError, TypeError):  # Lambda's botocore may lack what is not documented
