@@ -17,9 +17,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 
+from chalicelib.aws_json import make_lean
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LEAN = frozenset({"dynamodb", "kms"})  # which a request calls several times
 _AGENT = "signet"  # in CloudTrail
 CONNECT_SECONDS = 1.0  # for each IP address of the service
 QUIET_SECONDS = 10.0
@@ -66,6 +69,8 @@ class CircuitBreaker:
         )
         with _CREATING:
             client = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
+        if service in _LEAN:
+            make_lean(client)
         client.meta.events.register("before-call", self._skip)
         client.meta.events.register("after-call-error", self._note)
         return client

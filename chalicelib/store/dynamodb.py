@@ -26,7 +26,7 @@ from chalicelib.store import table as tables
 from chalicelib.store.dynamodb_items import Expression
 from chalicelib.store.journal_items import OUTBOX_SHARDS
 from chalicelib.store.journaled import JournaledTable
-from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put, Update
+from chalicelib.store.table import Check, ConditionFailedError, Delete, Item, Key, Put
 from chalicelib.store.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -161,23 +161,20 @@ class DynamoTable:
         _answer(lambda: self._client.transact_write_items(TransactItems=actions, ClientRequestToken=token))
 
     def _action(self, write: Write) -> dict[str, dict[str, Any]]:
-        expression = Expression()
-        parameters: dict[str, Any] = {"TableName": self._name}
-        conditions = (
-            (write.condition,) if isinstance(write, Check) else (write.condition, dynamodb_items.known_schema())
-        )
-        if any(conditions):
-            parameters["ConditionExpression"] = expression.condition(*filter(None, conditions))
-            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        name: dict[str, Any] = {"TableName": self._name}
+        known = dynamodb_items.known_schema()
         if isinstance(write, Put):
-            kind = "Put"
-            parameters["Item"] = dynamodb_items.encode(write.item)
-        else:
-            kind = {Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
-            parameters["Key"] = dynamodb_items.encode_key(write.key)
-        if isinstance(write, Update):
-            parameters["UpdateExpression"] = expression.update(write)
-        return {kind: parameters | expression.parameters()}
+            item = {"Item": dynamodb_items.encode(write.item)}
+            return {"Put": name | item | dynamodb_items.conditional(write.condition, known)}
+        key = name | {"Key": dynamodb_items.encode_key(write.key)}
+        if isinstance(write, Check):
+            return {"ConditionCheck": key | dynamodb_items.conditional(write.condition)}
+        if isinstance(write, Delete):
+            return {"Delete": key | dynamodb_items.conditional(write.condition, known)}
+        expression = Expression()
+        conditions = expression.conditional(write.condition, known)
+        change = {"UpdateExpression": expression.update(write)}
+        return {"Update": key | conditions | change | expression.parameters()}
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
         """Yield the items of a partition, read consistently in pages."""

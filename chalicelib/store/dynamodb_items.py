@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.store import TooLargeError, table
@@ -18,6 +19,13 @@ def known_schema() -> Condition:
     return (Clause(VERSION, "absent"),), (Clause(VERSION, "<=", SCHEMA),)
 
 
+@lru_cache(256)
+def conditional(*conditions: Condition) -> dict[str, Any]:
+    """The parameters of a write under conditions, all of which have to hold; shared, because few differ."""
+    expression = Expression()
+    return expression.conditional(*conditions) | expression.parameters()
+
+
 class Expression:
     """Collects the names and values of one write's expressions."""
 
@@ -25,8 +33,15 @@ class Expression:
         self._names: dict[str, str] = {}
         self._values: dict[str, dict[str, Any]] = {}
 
-    def condition(self, *conditions: Condition) -> str:
-        """The conditions, all of which have to hold; DynamoDB refuses parentheses within parentheses for nothing."""
+    def conditional(self, *conditions: Condition) -> dict[str, Any]:
+        """The parameters of conditions, all of which have to hold, without their names and values."""
+        if not any(conditions):
+            return {}
+        text = self._condition(*filter(None, conditions))
+        return {"ConditionExpression": text, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+    def _condition(self, *conditions: Condition) -> str:
+        """The text of conditions; DynamoDB refuses parentheses within parentheses for nothing."""
         terms = []
         for condition in conditions:
             alternatives = [" AND ".join(self._clause(*clause) for clause in clauses) for clauses in condition]
@@ -83,6 +98,9 @@ def encode(item: Item) -> dict[str, Any]:
 
 
 def _check_size(item: Item) -> None:
+    bound = sum([len(name) + (21 if isinstance(value, int) else 4 * len(value)) for name, value in item.items()])
+    if bound <= _MOST_BYTES:  # as it nearly always is: a character has at most four bytes
+        return
     size = sum(len(name) + _size(value) for name, value in item.items())
     if size > _MOST_BYTES:
         raise TooLargeError(f"The record would have {size} bytes; DynamoDB allows {_MOST_BYTES}.")

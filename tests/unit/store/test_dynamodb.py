@@ -11,12 +11,14 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from chalicelib.store import StoreError, ThrottledError
+from chalicelib.store import StoreError, ThrottledError, TooLargeError, dynamodb_items
 from chalicelib.store.dynamodb import DynamoTable
 from chalicelib.store.table import ABSENT, ConditionFailedError, Key, Put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from chalicelib.store.table import Item
 
 WRITE = Put({"pk": "p", "sk": "s"}, ABSENT)
 OLD = {"pk": {"S": "p"}, "sk": {"S": "s"}, "n": {"N": "7"}, "b": {"B": b"\x00"}}
@@ -123,6 +125,16 @@ def test_read_without_an_answer_is_an_outage(table: DynamoTable) -> None:
     table._client.meta.events.register("before-call.dynamodb", refuse)
     with pytest.raises(StoreError, match="EndpointConnectionError"):
         table.get(Key("p", "s"))
+
+
+@pytest.mark.parametrize("character", ["a", "ä", "€", "😀"])
+def test_item_is_refused_above_the_bytes_that_dynamodb_takes(character: str) -> None:
+    width = len(character.encode())
+    most = 400 * 1024 - len("pk" + "n" + "text") - len(b"p") - 21
+    item: Item = {"pk": "p", "n": 7, "text": character * (most // width)}
+    assert dynamodb_items.encode(item)["n"] == {"N": "7"}
+    with pytest.raises(TooLargeError):
+        dynamodb_items.encode(item | {"text": character * (most // width + 1)})
 
 
 class Body(io.BytesIO):
