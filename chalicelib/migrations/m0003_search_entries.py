@@ -27,7 +27,8 @@ def writes(item: Item, read: Read) -> Iterator[Write]:
 
 
 def _of_certificate(certificate: Certificate, read: Read) -> Iterator[Write]:
-    expiry = search_items.find_item(certificate, "expires", f"{items.micros(certificate.not_after):020d}")
+    values = [("expires", f"{items.micros(certificate.not_after):020d}")]
+    (expiry,) = search_items.find_items(certificate, values)
     if "list_pk" not in (read(items.key_of(expiry)) or {}):
         for batch in table_search.entries(certificate, _terms(certificate)):
             yield from batch

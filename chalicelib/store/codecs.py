@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Item, Key
 
 T = TypeVar("T")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _json = json_text.writer()
 
 
 def micros(moment: datetime) -> int:
     """Convert a time to microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def moment(microseconds: int) -> datetime:

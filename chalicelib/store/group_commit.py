@@ -17,23 +17,29 @@ MOST = 64  # requests in a transaction
 
 
 class _Request(Generic[T]):
-    """A thread's request; the thread waits until it is woken, with an outcome or to lead."""
+    """A thread's request; a thread that does not lead sleeps until it is woken, with an outcome or to lead."""
 
     def __init__(self, content: T) -> None:
         self.content, self.is_done = content, False
         self.error: Exception | None = None
-        self._sleep = threading.Lock()
-        self._sleep.acquire()
+        self._sleep: threading.Lock | None = None
 
     def end(self, error: Exception | None) -> None:
         self.is_done, self.error = True, error
         self.wake()
 
+    def fall_asleep(self) -> None:
+        """Make `wait` wait for `wake`; called before another thread knows of the request."""
+        self._sleep = threading.Lock()
+        self._sleep.acquire()
+
     def wake(self) -> None:
-        self._sleep.release()
+        if self._sleep is not None:
+            self._sleep.release()
 
     def wait(self) -> None:
-        self._sleep.acquire()
+        if self._sleep is not None:
+            self._sleep.acquire()
 
 
 class GroupCommit(Generic[T]):
@@ -54,10 +60,11 @@ class GroupCommit(Generic[T]):
         """
         request = _Request(content)
         with self._turn:
+            if self._is_led:
+                request.fall_asleep()
             self._waiting.append(request)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            request.wait()
+            self._is_led = True
+        request.wait()
         if not request.is_done:
             self._lead(commit)
         if request.error is not None:

@@ -32,17 +32,16 @@ _json = json_text.writer(ensure_ascii=False)
 
 def encoded(writes: Iterable[Write]) -> list[bytes]:
     """Return the entries for the writes of a transaction."""
-    return [_encode(entry) for write in writes for entry in _of(write)]
+    found: list[bytes] = []
+    for write in writes:
+        kind = write.key.pk.partition("#")[0]
+        if kind not in _WITHOUT_ENTRY:
+            found += map(_encode, _KINDS[kind](write))
+    return found
 
 
 def _encode(entry: Entry) -> bytes:
     return _json({"v": VERSION, **entry}).encode()
-
-
-def _of(write: Write) -> Iterator[Entry]:
-    kind = write.key.pk.partition("#")[0]
-    if kind not in _WITHOUT_ENTRY:
-        yield from _KINDS[kind](write)
 
 
 def packed(content: bytes) -> str:
@@ -62,22 +61,22 @@ def _packed_hex(text: Any) -> str:
 # certificates and CRLs
 
 
-def _certificate(write: Write) -> Iterator[Entry]:
+def _certificate(write: Write) -> list[Entry]:
     """A certificate is reserved, and issued; its failure needs no entry, and its revocation is an item of its own."""
     _, ca, serial = write.key.pk.split("#")
-    named = {"ca": ca, "serial": serial}
-    if isinstance(write, Put):
-        yield _reserved(write.item, named)
+    entries = [_reserved(write.item, ca, serial)] if isinstance(write, Put) else []
     changed = write.item if isinstance(write, Put) else write.values if isinstance(write, Update) else {}
     if "certificate_der" in changed:
-        digest = sha256(bytes(changed["certificate_der"])).digest()  # type: ignore[arg-type]  # bytes, as stored
-        yield {"kind": "issued", **named, "sha256": packed(digest), "at": changed["issued_at"]}
+        digest = packed(sha256(changed["certificate_der"]).digest())  # type: ignore[arg-type]  # bytes, as stored
+        entries.append({"kind": "issued", "ca": ca, "serial": serial, "sha256": digest, "at": changed["issued_at"]})
+    return entries
 
 
-def _reserved(item: Item, named: dict[str, str]) -> Entry:
+def _reserved(item: Item, ca: str, serial: str) -> Entry:
     entry = {
         "kind": "reserved",
-        **named,
+        "ca": ca,
+        "serial": serial,
         "tbs": _packed_hex(item["tbs_sha256"]),
         "from": int(item["not_before"]) // _SECOND,
         "to": int(item["not_after"]) // _SECOND,
@@ -88,7 +87,9 @@ def _reserved(item: Item, named: dict[str, str]) -> Entry:
     account = item.get("requester_account")
     if account and account != str(item["ca_arn"]).split(":")[4]:
         entry["account"] = account
-    return entry | _partition(item.get("crl_partition"))
+    if partition := item.get("crl_partition"):
+        entry["partition"] = partition
+    return entry
 
 
 def _revocation(write: Write) -> Iterator[Entry]:
@@ -217,7 +218,7 @@ def accepted(size: int, root: str) -> bytes:
 
 
 # By the beginning of the partition key.
-_KINDS: dict[str, Callable[[Write], Iterator[Entry]]] = {
+_KINDS: dict[str, Callable[[Write], Iterable[Entry]]] = {
     "CERT": _certificate,
     "REV": _revocation,
     "CRL": _crl,

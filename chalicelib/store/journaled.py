@@ -5,7 +5,7 @@ So an entry is pending exactly if its transaction has taken place, whatever dies
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,10 @@ class JournaledTable:
     def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none, and add their entries to the outbox; the added write comes last and cannot fail."""
         entries = journal_entries.encoded(writes)
-        self.inner.write(*writes, *([self.pending(entries)] if entries else []), durable=durable)
+        if entries:
+            self.inner.write(*writes, self.pending(entries), durable=durable)
+        else:
+            self.inner.write(*writes, durable=durable)
 
     def settle(self) -> None:
         """Wait until all that can be read is on the disk."""
@@ -51,7 +54,7 @@ class JournaledTable:
 
     def pending(self, entries: Sequence[bytes]) -> Put:
         """Return the write that adds entries to the outbox."""
-        random = secrets.randbits(32)
+        random = int.from_bytes(os.urandom(4))
         return Put(journal_items.outbox_item(random % self._shards, self._next(), random, entries))
 
     def _next(self) -> int:

@@ -10,6 +10,7 @@ from chalicelib.store.items import ca_id_of, micros
 from chalicelib.store.table import Item, Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from chalicelib.records import Certificate, Revocation
@@ -23,27 +24,24 @@ def find_partition(ca_arn: str, serial_number: int) -> str:
     return f"FIND#{ca_id_of(ca_arn)}#{serial_number % FIND_SHARDS:x}"
 
 
-def find_item(certificate: Certificate, kind: str, value: str) -> Item:
-    """Search entry by which a certificate is found under a value of a kind; it consists of its keys alone.
+def find_items(certificate: Certificate, values: Iterable[tuple[str, str]]) -> list[Item]:
+    """Search entries by which a certificate is found under values, which are pairs with their kind.
 
     Every certificate has one for its template and one for its expiry. Through these two the certificates of an account
     are counted by time of issuance and by expiry.
     """
-    parts = (
-        kind,
-        search_value(value),
-        f"{micros(certificate.reserved_at):020d}",
-        arns.serial_hex(certificate.serial_number),
-    )
-    item: Item = {
-        "pk": find_partition(certificate.ca_arn, certificate.serial_number),
-        "sk": SEPARATOR.join(parts),
-    }
-    counted = {"template": ("issued", certificate.reserved_at), "expires": ("expires", certificate.not_after)}
-    if kind in counted:
-        key = counted_key(*counted[kind], certificate.ca_arn, certificate.serial_number)
-        item |= {"list_pk": key.pk, "list_sk": key.sk}
-    return item
+    ca_arn, number = certificate.ca_arn, certificate.serial_number
+    pk, serial, reserved_at = find_partition(ca_arn, number), arns.serial_hex(number), micros(certificate.reserved_at)
+    found = list[Item]()
+    for kind, value in values:
+        sk = f"{kind}{SEPARATOR}{search_value(value)}{SEPARATOR}{reserved_at:020d}{SEPARATOR}{serial}"
+        item: Item = {"pk": pk, "sk": sk}
+        if kind == "template":
+            item["list_pk"], item["list_sk"] = counted_key("issued", certificate.reserved_at, ca_arn, number)
+        elif kind == "expires":
+            item["list_pk"], item["list_sk"] = counted_key("expires", certificate.not_after, ca_arn, number)
+        found.append(item)
+    return found
 
 
 def counted_partition(kind: str, account_id: str, shard: int) -> str:
@@ -53,8 +51,9 @@ def counted_partition(kind: str, account_id: str, shard: int) -> str:
 
 def counted_key(kind: str, at: datetime, ca_arn: str, serial_number: int) -> Key:
     """Key under which a certificate is counted at a time: in the index `list`, or in the table for "revoked"."""
-    pk = counted_partition(kind, arns.parse_ca_arn(ca_arn).account_id, serial_number)
-    return Key(pk, f"{micros(at):020d}#{ca_id_of(ca_arn)}#{arns.serial_hex(serial_number)}")
+    ca = arns.parse_ca_arn(ca_arn)
+    pk = counted_partition(kind, ca.account_id, serial_number)
+    return Key(pk, f"{micros(at):020d}#{ca.ca_id}#{arns.serial_hex(serial_number)}")
 
 
 def revoked_entry(revocation: Revocation) -> Item:

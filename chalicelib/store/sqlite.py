@@ -21,6 +21,7 @@ from chalicelib.store import RecordError, StoreError, sqlite_keys, sqlite_rows, 
 from chalicelib.store.group_commit import GroupCommit
 from chalicelib.store.journaled import JournaledTable
 from chalicelib.store.sqlite_rows import COLUMNS, CREATE_INDEXES, CREATE_TABLES, TABLES, table_of
+from chalicelib.store.sqlite_writer import Writer
 from chalicelib.store.table import Item, Key
 from chalicelib.store.table_store import TableStore
 
@@ -52,11 +53,6 @@ _packed = lru_cache(maxsize=1 << 15)(
     sqlite_keys.partition.__wrapped__
 )  # within statements, which ask for the same ones again
 
-# Before a commit. Without a sync, nothing is copied from the log into the database either: that would sync the log and
-# hide it if the disk refuses.
-_SYNCED = ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 1000")
-_NOT_SYNCED = ("PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0")
-
 
 class _Transaction(NamedTuple):
     writes: tuple[Write, ...]
@@ -79,29 +75,34 @@ class SqliteTable:
 
     def __init__(self, path: Path, *, page: int = table.PAGE, migrating: bool = False) -> None:
         self._path, self._page, self._migrating = path, page, migrating
+        self._name = str(path)
         self._local = threading.local()
         self._writing = threading.Lock()
         self._commits: GroupCommit[_Transaction] = GroupCommit()  # holds no reference to this table
-        self._writers: dict[int, sqlite3.Connection] = {}  # by process, because a child must not use its parent's
+        self._writers: dict[int, Writer] = {}  # by process, because a child must not use its parent's
         self._marks: dict[int, wal_mark.WalMark] = {}
         self._turn = write_turn.WriteTurn(path)
         self._file: tuple[int, int] | None = None  # that all connections share: device and inode
 
     def get(self, key: Key) -> Item | None:
         """Read an item."""
-        with self._errors():
-            return sqlite_rows.read(self._connection(), key)
+        try:
+            return sqlite_rows.read(self._connection().cursor(), key)
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from error
 
     def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
         """Read items one by one."""
         with self._errors():
-            connection = self._connection()
-            return [sqlite_rows.read(connection, key) for key in keys]
+            cursor = self._connection().cursor()
+            return [sqlite_rows.read(cursor, key) for key in keys]
 
     def write(self, *writes: Write, durable: bool = True) -> None:
         """Make all writes or none."""
-        with self._errors():
+        try:
             self._commits.run(self._commit, _Transaction(writes, durable))
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from error
 
     def settle(self) -> None:
         """Wait until what was written is on the disk."""
@@ -113,46 +114,48 @@ class SqliteTable:
         If one of them is durable, all are, and so is what those that failed have read.
         """
         durable = any(transaction.durable for transaction in transactions)
+        process = os.getpid()
         with self._writing:
-            connection = self._writer()
+            writer = self._writer(process)
             self._require_file()
-            with self._turn.taken() as has_doubt:
-                refusals, is_synced = self._committed(connection, transactions, durable=durable, has_doubt=has_doubt)
+            with self._turn as has_doubt:
+                refusals, is_synced = self._committed(writer, transactions, durable=durable, has_doubt=has_doubt)
             if not is_synced:
                 return refusals  # a mark beside a log that is not on the disk would mean lost writes
             try:
-                self._marks[os.getpid()].written()
+                self._marks[process].written()
             except OSError as error:  # not raised: what is committed must not be tried again
                 return [error] * len(refusals)
             return refusals
 
     def _committed(
-        self, connection: sqlite3.Connection, transactions: Sequence[_Transaction], *, durable: bool, has_doubt: bool
+        self, writer: Writer, transactions: Sequence[_Transaction], *, durable: bool, has_doubt: bool
     ) -> tuple[Sequence[Exception | None], bool]:
         """Commit; returns the refusals, and whether the log is on the disk with what was written.
 
         Args:
-            connection: that writes.
+            writer: the connection.
             transactions: to commit.
             durable: wait for the disk.
             has_doubt: a sync may have failed, and the disk lack what is read: the log is written again first.
         """
+        connection, cursor = writer.connection, writer.cursor
         changes = connection.total_changes
-        for pragma in _SYNCED if durable else _NOT_SYNCED:
-            connection.execute(pragma)
-        connection.execute("BEGIN IMMEDIATE")
+        writer.begin(durable=durable)
         try:
             self._turn.begin()
             if has_doubt:
                 wal_file.rewrite(self._path)
-            refusals = [sqlite_rows.refusal(connection, transaction.writes) for transaction in transactions]
-            connection.execute("COMMIT")
+            refusals = [sqlite_rows.refusal(cursor, transaction.writes) for transaction in transactions]
+            cursor.execute("COMMIT")
             is_logged = connection.total_changes != changes or (durable and wal_file.sync(self._path))
             self._turn.end()
         except BaseException:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                cursor.execute("ROLLBACK")
             raise
+        if durable:
+            writer.copy_log()
         return refusals, durable and is_logged
 
     def query(self, pk: str, *, after: str = "", up_to: str | None = None, limit: int | None = None) -> Iterator[Item]:
@@ -268,8 +271,8 @@ class SqliteTable:
             writer, mark = self._writers.pop(os.getpid(), None), self._marks.pop(os.getpid(), None)
             if mark:
                 mark.close()
-            if writer and not (mark and mark.has(writer)):
-                writer.close()  # an exception may refer to it yet
+            if writer and not (mark and mark.has(writer.connection)):
+                writer.connection.close()  # an exception may refer to it yet
 
     def size(self) -> int:
         """Return the number of items."""
@@ -307,17 +310,18 @@ class SqliteTable:
 
     def _connection(self) -> sqlite3.Connection:
         connections: dict[Any, sqlite3.Connection] = self._local.__dict__
-        process = os.getpid()  # a forked child must not use its parent's connection
-        if process not in connections:
-            connections[process] = self._open()
-        return connections[process]
+        process: Any = os.getpid()  # a forked child must not use its parent's connection
+        connection = connections.get(process)
+        if connection is None:
+            connection = connections[process] = self._open()
+        return connection
 
-    def _writer(self) -> sqlite3.Connection:
+    def _writer(self, process: int) -> Writer:
         """The connection for the thread whose turn it is; it keeps what it has read as long as no other one writes."""
-        process = os.getpid()
-        if process not in self._writers:
-            self._writers[process] = self._open()
-        return self._writers[process]
+        writer = self._writers.get(process)
+        if writer is None:
+            writer = self._writers[process] = Writer(self._open())
+        return writer
 
     def _open(self) -> sqlite3.Connection:
         files.make_directory(self._path.parent)
@@ -337,7 +341,7 @@ class SqliteTable:
             elif schema > FILE_SCHEMA or (schema < FILE_SCHEMA and not self._migrating):
                 connection.close()
                 raise RecordError(_other_schema(self._path, schema))
-            self._file = _identity(self._path)
+            self._file = _identity(self._name)
             if os.getpid() not in self._marks:
                 mark = self._marks[os.getpid()] = wal_mark.WalMark(self._path, connection)
                 weakref.finalize(self, mark.close, wait=False)
@@ -345,7 +349,7 @@ class SqliteTable:
 
     def _require_file(self) -> None:
         """Refuse to go on if the file was replaced: writes to either file would be lost."""
-        if self._file not in {None, _identity(self._path)}:
+        if self._file is not None and self._file != _identity(self._name):
             raise RecordError(f"{self._path} was deleted or replaced while Signet was using it: restart Signet.")
 
     @contextmanager
@@ -353,12 +357,15 @@ class SqliteTable:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> StoreError:
+        return StoreError(f"The database {self._path} cannot be used: {error}.")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  before each commit
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import json_text
 from chalicelib.store import RecordError, sqlite_keys, table
@@ -50,13 +50,21 @@ _DICTIONARY = (
 
 def encode(item: Item) -> bytes:
     """Encode all but the columns, and add the schema."""
-    if item.keys() <= _COLUMNS:
+    plain: dict[str, Any] = {}
+    lengths: dict[str, int] = {}
+    strings: list[bytes] = []
+    for name, value in item.items():
+        if name in _COLUMNS:
+            continue
+        if isinstance(value, bytes):
+            lengths[name] = len(value)
+            strings.append(value)
+        else:
+            plain[name] = value
+    if not plain and not lengths:
         return b""
-    plain = {name: value for name, value in item.items() if name not in _COLUMNS}
-    strings = {name: plain.pop(name) for name, value in [*plain.items()] if isinstance(value, bytes)}
-    lengths = {name: len(value) for name, value in strings.items()}  # type: ignore[arg-type]  # see above
-    head = _json(plain | {VERSION: SCHEMA, "": lengths})
-    body = b"\0".join((head.encode(), b"".join(strings.values())))  # type: ignore[arg-type]  # see above
+    plain[VERSION], plain[""] = SCHEMA, lengths
+    body = b"\0".join((_json(plain).encode(), b"".join(strings)))
     pk = str(item["pk"])
     return _compress(pk, body) if pk.startswith(_COMPRESSED) and "due_pk" not in item else body
 
@@ -73,26 +81,28 @@ def decode(pk: str, sk: str, index: tuple[Packed | None, ...], body: bytes | str
     Raises:
         RecordError: a later version of Signet has written the item, or nobody who is known.
     """
-    due_pk, due_sk, list_pk, list_sk = index
-    columns: Item = {"pk": pk, "sk": sk}
-    if due_pk is not None:
-        columns |= {"due_pk": str(due_pk), "due_sk": str(due_sk)}
-    if list_pk is not None and list_sk is not None:
-        columns["list_pk"], columns["list_sk"] = sqlite_keys.unpack(list_pk, list_sk)
+    item: Item = {}
+    strings = b""
     if isinstance(body, str):
-        return _decode_text(body) | columns
-    if not body:
-        return columns
-    try:
-        head, _, strings = (_decompress(pk, body) if body.startswith(_MARK) else body).partition(b"\0")
-        item = table.understood({"pk": pk, **_DECODER.raw_decode(head.decode())[0], **columns})
-        lengths: dict[str, int] = item.pop("")  # type: ignore[assignment]  # written by `encode`
-    except (LookupError, TypeError, ValueError, zlib.error) as error:
-        raise RecordError(f"The record {pk!r}, {sk!r} cannot be understood: {error}.") from error
-    begin = 0
-    for name, length in lengths.items():
-        item[name] = strings[begin : begin + length]
-        begin += length
+        item = _decode_text(body)
+    elif body:
+        try:
+            head, _, strings = (_decompress(pk, body) if body.startswith(_MARK) else body).partition(b"\0")
+            item = _DECODER.raw_decode(head.decode())[0]
+            item["pk"] = pk
+            lengths: dict[str, int] = table.understood(item).pop("")  # type: ignore[assignment]  # written by `encode`
+        except (LookupError, TypeError, ValueError, zlib.error) as error:
+            raise RecordError(f"The record {pk!r}, {sk!r} cannot be understood: {error}.") from error
+        begin = 0
+        for name, length in lengths.items():
+            item[name] = strings[begin : begin + length]
+            begin += length
+    item["pk"], item["sk"] = pk, sk
+    due_pk, due_sk, list_pk, list_sk = index
+    if due_pk is not None:
+        item["due_pk"], item["due_sk"] = str(due_pk), str(due_sk)
+    if list_pk is not None and list_sk is not None:
+        item["list_pk"], item["list_sk"] = sqlite_keys.unpack(list_pk, list_sk)
     return item
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.store import sqlite_items, sqlite_keys, table
-from chalicelib.store.table import ConditionFailedError, Delete, Key, Put, Update
+from chalicelib.store.table import ConditionFailedError, Delete, Put, Update
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Sequence
 
-    from chalicelib.store.table import Item, Write
+    from chalicelib.store.sqlite_keys import Packed
+    from chalicelib.store.table import Item, Key, Write
 
 # Small items that are many have their rows in the index of their keys itself (`WITHOUT ROWID`): entries of searches and
 # counts, and tokens.
@@ -32,24 +34,38 @@ CREATE INDEX IF NOT EXISTS entries_list ON entries (list_pk, list_sk) WHERE list
 """
 
 
+_Change = tuple["Write", tuple["Packed", "Packed"], "Item | None"]  # with its packed key, and the item that it meets
+
+
 class _Statements(NamedTuple):
     read: str
-    store: str
+    store: dict[str, str]  # by the indexes that list the item
     replace: str
     delete: str
 
 
 def _statements(name: str) -> _Statements:
-    changed = ", ".join(f"{column} = excluded.{column}" for column in (*sqlite_items.INDEXED, "body"))
     return _Statements(
         f"SELECT {', '.join(sqlite_items.INDEXED)}, body FROM {name} WHERE pk = ? AND sk = ?",  # noqa: S608  one of two literals
-        f"INSERT INTO {name} ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pk, sk) DO UPDATE SET {changed}",  # noqa: S608  see above
+        {indexes: _store_statement(name, indexes.split()) for indexes in ("", "due", "list", "due list")},
         f"UPDATE {name} SET due_pk = ?, due_sk = ?, body = ? WHERE pk = ? AND sk = ?",  # noqa: S608  see above
         f"DELETE FROM {name} WHERE pk = ? AND sk = ?",  # noqa: S608  see above
     )
 
 
+def _store_statement(name: str, indexes: Sequence[str]) -> str:
+    """The statement that stores an item; it names no column that is empty, because each value takes time to bind."""
+    columns = ["pk", "sk", *(f"{index}_{part}" for index in indexes for part in ("pk", "sk")), "body"]
+    changed = ", ".join(f"{column} = excluded.{column}" for column in (*sqlite_items.INDEXED, "body"))
+    return (
+        f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608  see above
+        f"ON CONFLICT (pk, sk) DO UPDATE SET {changed}"
+    )
+
+
 _STATEMENTS = {name: _statements(name) for name in TABLES}
+# Without it, `sqlite3` looks for an adapter, and for a method `__conform__`, for each byte string that it binds.
+sqlite3.register_adapter(bytes, bytes)
 
 
 def table_of(pk: str) -> str:
@@ -57,10 +73,13 @@ def table_of(pk: str) -> str:
     return "entries" if pk.startswith(_IN_ENTRIES) else "items"
 
 
-def read(connection: sqlite3.Connection, key: Key) -> Item | None:
+def read(cursor: sqlite3.Cursor, key: Key) -> Item | None:
     """Read an item."""
-    sql = _STATEMENTS[table_of(key.pk)].read
-    row = connection.execute(sql, sqlite_keys.pack(*key)).fetchone()
+    return _read(cursor, key, sqlite_keys.pack(*key))
+
+
+def _read(cursor: sqlite3.Cursor, key: Key, packed: tuple[Packed, Packed]) -> Item | None:
+    row = cursor.execute(_STATEMENTS[table_of(key.pk)].read, packed).fetchone()
     return None if row is None else sqlite_items.decode(*key, row[:-1], row[-1])
 
 
@@ -76,39 +95,49 @@ def row_of(item: Item) -> tuple[Any, ...]:
     return (*key, item.get("due_pk"), item.get("due_sk"), *listed, sqlite_items.encode(item))
 
 
-def refusal(connection: sqlite3.Connection, writes: tuple[Write, ...]) -> ConditionFailedError | None:
+def refusal(cursor: sqlite3.Cursor, writes: Sequence[Write]) -> ConditionFailedError | None:
     """Make the writes if all their conditions hold; else none."""
-    items = [read(connection, write.key) if _needs_item(write) else None for write in writes]
-    failed = {
-        position: item
-        for position, (write, item) in enumerate(zip(writes, items, strict=True))
-        if not table.holds(write.condition, item)
-    }
+    failed: dict[int, Item | None] = {}
+    changes: list[_Change] = []
+    for position, write in enumerate(writes):
+        item: Item | None = None
+        key = write.key
+        packed = sqlite_keys.pack(*key)
+        if write.condition or isinstance(write, Update):
+            item = _read(cursor, key, packed)
+            if not table.holds(write.condition, item):
+                failed[position] = item
+        changes.append((write, packed, item))
     if failed:
         return ConditionFailedError(failed)
-    for write, item in zip(writes, items, strict=True):
-        if isinstance(write, Put):
-            _store(connection, write.item)
-        elif isinstance(write, Update):
-            _update(connection, write, item)
-        elif isinstance(write, Delete):
-            connection.execute(_STATEMENTS[table_of(write.key.pk)].delete, sqlite_keys.pack(*write.key))
+    for change in changes:
+        _make(cursor, *change)
     return None
 
 
-def _needs_item(write: Write) -> bool:
-    return bool(write.condition) or isinstance(write, Update)
+def _make(cursor: sqlite3.Cursor, write: Write, packed: tuple[Packed, Packed], item: Item | None) -> None:
+    """Make a write; an update of `item`, if it is present, leaves the index `list` alone if its entry stays."""
+    if isinstance(write, Put):
+        _store(cursor, write.item, packed)
+    elif isinstance(write, Update):
+        pk, sk = write.key
+        changed = write.apply(item or {"pk": pk, "sk": sk})
+        if item is None or any(item.get(name) != changed.get(name) for name in ("list_pk", "list_sk")):
+            _store(cursor, changed, packed)
+        else:
+            values = (changed.get("due_pk"), changed.get("due_sk"), sqlite_items.encode(changed), *packed)
+            cursor.execute(_STATEMENTS[table_of(pk)].replace, values)
+    elif isinstance(write, Delete):
+        cursor.execute(_STATEMENTS[table_of(write.key.pk)].delete, packed)
 
 
-def _store(connection: sqlite3.Connection, item: Item) -> None:
-    connection.execute(_STATEMENTS[table_of(str(item["pk"]))].store, row_of(item))
-
-
-def _update(connection: sqlite3.Connection, write: Update, item: Item | None) -> None:
-    """Change an item that is present, or make it; the index `list` is left alone if its entry stays."""
-    changed = write.apply(item or {"pk": write.key.pk, "sk": write.key.sk})
-    if item is None or any(item.get(name) != changed.get(name) for name in ("list_pk", "list_sk")):
-        _store(connection, changed)
-        return
-    values = (changed.get("due_pk"), changed.get("due_sk"), sqlite_items.encode(changed))
-    connection.execute(_STATEMENTS[table_of(write.key.pk)].replace, (*values, *sqlite_keys.pack(*write.key)))
+def _store(cursor: sqlite3.Cursor, item: Item, packed: tuple[Packed, Packed]) -> None:
+    indexes, values = "", list[Any](packed)
+    if "due_pk" in item:
+        indexes = "due"
+        values += (item["due_pk"], item["due_sk"])
+    if "list_pk" in item:
+        indexes += " list" if indexes else "list"
+        values += sqlite_keys.pack(str(item["list_pk"]), str(item["list_sk"]))
+    values.append(sqlite_items.encode(item))
+    cursor.execute(_STATEMENTS[table_of(str(item["pk"]))].store[indexes], values)

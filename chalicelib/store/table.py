@@ -41,14 +41,17 @@ class Clause(NamedTuple):
 
     def holds(self, item: Mapping[str, Value]) -> bool:
         """Evaluate the comparison for an item."""
-        if self.operator in {"absent", "present"}:
-            return (self.attribute in item) == (self.operator == "present")
-        value = item.get(self.attribute)
+        attribute, operator, wanted = self
+        value = item.get(attribute)
+        if operator == "absent":
+            return value is None
+        if operator == "present":
+            return value is not None
         if value is None:
             return False
-        if self.operator == "=":
-            return value == self.value
-        return value <= self.value if self.operator == "<=" else value > self.value  # type: ignore[operator]  # one type per attribute
+        if operator == "=":
+            return value == wanted
+        return value <= wanted if operator == "<=" else value > wanted  # type: ignore[operator]  # one type per attribute
 
 
 # Alternatives of clauses: a condition holds if all clauses of one alternative hold, or if there is no alternative.
@@ -59,7 +62,16 @@ PRESENT: Condition = ((Clause("pk", "present"),),)
 
 def holds(condition: Condition, item: Mapping[str, Value] | None) -> bool:
     """Evaluate a condition for an item (None: there is none)."""
-    return not condition or any(all(clause.holds(item or {}) for clause in clauses) for clauses in condition)
+    if not condition:
+        return True
+    present = {} if item is None else item
+    for clauses in condition:
+        for clause in clauses:
+            if not clause.holds(present):
+                break
+        else:
+            return True
+    return False
 
 
 def understood(item: Item) -> Item:
@@ -89,7 +101,7 @@ class Put:
     @property
     def key(self) -> Key:
         """Key of the item."""
-        return Key(str(self.item["pk"]), str(self.item["sk"]))
+        return Key(self.item["pk"], self.item["sk"])  # type: ignore[arg-type]  # keys are text
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,10 @@ class Update:
 
     def apply(self, item: Mapping[str, Value]) -> Item:
         """Return the item after the change."""
-        changed = {name: value for name, value in item.items() if name not in self.removed} | dict(self.values)
+        changed = {**item, **self.values}
+        for name in self.removed:
+            if name not in self.values:
+                changed.pop(name, None)
         for name, number in self.added.items():
             changed[name] = int(changed.get(name, 0)) + number
         return changed

@@ -30,7 +30,7 @@ def entries(certificate: Certificate, terms: Sequence[tuple[str, str]]) -> list[
     """Writes of a certificate's search entries, in batches of one transaction each."""
     expiry, template = f"{items.micros(certificate.not_after):020d}", certificate.template_arn.split("/")[1]
     values = [("expires", expiry), ("template", template), *terms]
-    puts: list[Write] = [Put(search_items.find_item(certificate, kind, value)) for kind, value in dict.fromkeys(values)]
+    puts: list[Write] = [Put(item) for item in search_items.find_items(certificate, dict.fromkeys(values))]
     return [puts[start : start + _BATCH] for start in range(0, len(puts), _BATCH)]
 
 

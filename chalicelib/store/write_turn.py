@@ -12,45 +12,50 @@ from __future__ import annotations
 import fcntl
 import os
 import weakref
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _BEGUN, _ENDED = b"1", b"0"
 
 
 class WriteTurn:
-    """The turns of one process; its threads agree among themselves who takes the next one."""
+    """The turns of one process; its threads agree among themselves who takes the next one.
+
+    `with` holds a turn, and gives whether a commit before has not ended. Call `begin` before a commit, `end` after it.
+    """
 
     def __init__(self, database: Path) -> None:
         self._descriptors: dict[int, list[int]] = {}  # by process: a lock belongs to an open file, which a fork shares
         self._names = [database.with_name(f"{database.name}.{name}") for name in ("queue", "turn")]
+        self._held = -1
         weakref.finalize(self, _close, self._descriptors)
 
-    @contextmanager
-    def taken(self) -> Iterator[bool]:
-        """Hold the turn; yields whether a commit before has not ended. Call `begin` before a commit, `end` after it."""
+    def __enter__(self) -> bool:
         queue, turn = self._opened()
         fcntl.flock(queue, fcntl.LOCK_EX)
         try:
             fcntl.flock(turn, fcntl.LOCK_EX)
         finally:
             fcntl.flock(queue, fcntl.LOCK_UN)
+        self._held = turn
         try:
-            yield os.pread(turn, 1, 0) != _ENDED
-        finally:
+            return os.pread(turn, 1, 0) != _ENDED
+        except BaseException:
             fcntl.flock(turn, fcntl.LOCK_UN)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._held, fcntl.LOCK_UN)
 
     def begin(self) -> None:
         """Note that a commit begins."""
-        os.pwrite(self._opened()[1], _BEGUN, 0)
+        os.pwrite(self._held, _BEGUN, 0)
 
     def end(self) -> None:
         """Note that a commit has ended, and that the disk has what it had to have."""
-        os.pwrite(self._opened()[1], _ENDED, 0)
+        os.pwrite(self._held, _ENDED, 0)
 
     def close(self) -> None:
         """Close the files; the next turn opens them again."""

@@ -50,6 +50,43 @@ def test_database_is_private_and_durable(store: TableStore, path: Path) -> None:
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_log_is_copied_into_the_database_by_writes_that_wait(path: Path, *, durable: bool) -> None:
+    """The copy syncs the log: an error of that sync would be lost while no commit waits for the disk."""
+    table = SqliteTable(path)
+    for begin in range(0, 600, 100):
+        table.write(*(Put({"pk": "A", "sk": str(begin + number)}) for number in range(100)), durable=durable)
+    alone = shutil.copy(path, path.with_name("copy.db"))  # without the log
+    with closing(sqlite3.connect(alone)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE name = 'items'").fetchall()
+        rows = database.execute("SELECT sk FROM items").fetchall() if tables else []
+    assert bool(rows) == durable
+    assert table.size() == 600
+
+
+class FailingCursor:
+    """Cannot copy the log."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor, self.failures = cursor, 0
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if "checkpoint" in sql:
+            self.failures += 1
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._cursor.execute(sql, *parameters)
+
+
+def test_failed_copy_of_the_log_takes_nothing_back(path: Path) -> None:
+    table: Any = SqliteTable(path)
+    table.write(Put({"pk": "A", "sk": ""}))
+    writer = table._writer(os.getpid())
+    writer.cursor = failing = FailingCursor(writer.cursor)
+    table.write(*(Put({"pk": "A", "sk": str(number)}) for number in range(600)))
+    assert failing.failures == 1
+    assert table.size() == 601
+
+
 def test_threads_with_one_token_reserve_one_certificate(store: TableStore) -> None:
     answers: list[tuple[str, bool]] = []
     gate = threading.Barrier(16)

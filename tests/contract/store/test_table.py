@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,17 @@ def test_query_index_gives_only_what_is_in_it_up_to_a_bound(table: Table) -> Non
     assert [item["pk"] for item in table.query_index("due", "d", limit=1)] == ["1"]
     table.write(Update(Key("1", "s"), (), {}, removed=("due_pk", "due_sk")))
     assert [item["pk"] for item in table.query_index("due", "d")] == ["2", "0"]
+
+
+def test_item_is_in_the_indexes_that_its_last_write_names(table: Table) -> None:
+    due, listed = {"due_pk": "d", "due_sk": "1"}, {"list_pk": "l", "list_sk": "2"}
+    forms: tuple[dict[str, str], ...] = ({}, due, listed, due | listed)
+    for before, after in product(forms, forms):
+        for form in (before, after):
+            table.write(Put({"pk": "p", "sk": "s", "text": "t", **form}))
+        assert table.get(Key("p", "s")) == {"pk": "p", "sk": "s", "text": "t", **after}
+        assert [found["pk"] for found in table.query_index("due", "d")] == ["p"] * ("due_pk" in after)
+        assert [found["pk"] for found in table.query_index("list", "l")] == ["p"] * ("list_pk" in after)
 
 
 @PAGED

@@ -42,7 +42,7 @@ import os, sys
 from pathlib import Path
 from chalicelib.store.write_turn import WriteTurn
 os.turn = WriteTurn(Path(sys.argv[1]))  # this module is cleared after that of the class
-with os.turn.taken():
+with os.turn:
     pass
 """
 
@@ -123,21 +123,21 @@ def _fail(database: Path) -> bool:
 
 def test_process_killed_in_its_turn_leaves_it_to_the_next(tmp_path: Path) -> None:
     turn = WriteTurn(tmp_path / "signet.db")
-    with turn.taken() as is_unknown:
+    with turn as is_unknown:
         assert is_unknown
         turn.begin()
         turn.end()
     child = os.fork()
     if not child:
-        with suppress(BaseException), turn.taken():
+        with suppress(BaseException), turn:
             turn.begin()
             os.kill(os.getpid(), signal.SIGKILL)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    with turn.taken() as has_doubt:
+    with turn as has_doubt:
         assert has_doubt
         turn.begin()
         turn.end()
-    with turn.taken() as has_doubt:
+    with turn as has_doubt:
         assert not has_doubt
     turn.close()
