@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import botocore
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.endpoint import Endpoint
 from botocore.exceptions import NoCredentialsError
@@ -30,6 +31,7 @@ from chalicelib import json_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LAST_TESTED = (1, 44)  # a client of a later botocore stays as it is: what is not documented may have changed
 _SIGNED = ("content-type", "host", "x-amz-")  # headers by how they begin; proxies may change others
 
 
@@ -38,9 +40,10 @@ def make_lean(client: Any) -> None:
 
     Handlers see the same events, except those of the address and of signing.
     """
-    at_root = urlsplit(client.meta.endpoint_url).path in {"", "/"}
-    if at_root and client.meta.service_model.resolved_protocol == "json":
-        with suppress(AttributeError, TypeError):  # Lambda's botocore may lack what is not documented
+    version = tuple(int(part) for part in botocore.__version__.split(".")[:2])
+    with suppress(AttributeError, TypeError):  # an earlier botocore lacks some names
+        at_root = urlsplit(client.meta.endpoint_url).path in {"", "/"}
+        if version <= LAST_TESTED and at_root and client.meta.service_model.resolved_protocol == "json":
             client._make_api_call = _Calls(client).call  # noqa: SLF001  each method of a client ends there
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore
 import botocore.auth
 import botocore.endpoint
 import pytest
@@ -17,7 +18,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
 
 from chalicelib.aws import CircuitBreaker, HangsError, Limits
-from chalicelib.aws_json import make_lean
+from chalicelib.aws_json import LAST_TESTED, make_lean
 from tests.support.client import Raw
 
 KEY = {"pk": {"S": "p"}, "sk": {"S": "s"}}
@@ -203,9 +204,21 @@ def test_client_of_another_protocol_or_path_stays_as_it_is(service: Any, url: st
     assert "_make_api_call" not in vars(client)
 
 
-def test_client_of_a_botocore_that_lacks_a_name_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(BaseClient, "_get_credentials")
+def is_lean() -> bool:
     client = lean("dynamodb")
     service = Service(client)
     client.get_item(TableName="t", Key=KEY)
-    assert "Amz-Sdk-Request" in {name.title() for name in service.requests[0].headers}  # which lean calls do not send
+    return "Amz-Sdk-Request" not in {name.title() for name in service.requests[0].headers}
+
+
+def test_client_of_a_botocore_that_lacks_a_name_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_lean()
+    monkeypatch.delattr(BaseClient, "_get_credentials")
+    assert not is_lean()
+
+
+def test_client_of_a_later_botocore_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    major, minor = LAST_TESTED
+    assert botocore.__version__.startswith(f"{major}.{minor}.")  # these tests are about the last one
+    monkeypatch.setattr(botocore, "__version__", f"{major}.{minor + 1}.0")
+    assert not is_lean()
