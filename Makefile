@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One worker more than there are processors, because many tests wait for processes and disks.
 PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder
+# Files with tests marked `long`: to collect all others takes longer than some of these. The simulation comes first, for it
+# takes longest in one piece, and the short ones of the browser last.
+LONG = $(shell grep -rl --include='test_*.py' 'mark\.long' tests | sort -r)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # The command of uv that writes lock files; only `make lock` needs it.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -23,10 +26,12 @@ LOCALSTACK := .venv-localstack
 ACME := .venv-acme
 PLUGIN := localstack/plugin/pyproject.toml localstack/plugin/README.md $(wildcard localstack/plugin/signet_localstack/*.py)
 
-.PHONY: help run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance acme-conformance bench bench-docs flood clients-test acme-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
+.PHONY: help installed run test long-test coverage lint format types layers fast advisories e2e simulation pictures conformance acme-conformance bench bench-docs flood clients-test acme-test fuzz mutants disk-faults soak lock clean package wheel localstack localstack-test localstack-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+installed: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp $(AWS)/stamp $(LOCALSTACK)/stamp $(ACME)/stamp $(ACME)/packages.stamp ## install what all tests need; with -j 4 at once, for pip and apt-get mostly wait
 
 run: $(VENV)/laptop.stamp ## install Signet and serve it on 127.0.0.1:$${SIGNET_PORT:-8000}
 	@exec $(BIN)/signet serve
@@ -36,7 +41,7 @@ test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## install 
 	$(BIN)/pytest $(PARALLEL) -m 'not long' --durations=10 $(if $(COVERAGE),--cov --cov-report=term)
 
 long-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(VENV)/chromium.stamp ## run what `make test` leaves out: Terraform, moto's suite, five days of 24 CAs, fuzzing, races, hostile names
-	$(BIN)/pytest $(PARALLEL) -m long --durations=10
+	$(BIN)/pytest $(PARALLEL) -m long --durations=10 $(LONG)
 
 coverage: ## `make test`, which then measures the branch coverage of the quick tests; less than 95 % fails
 	$(MAKE) --no-print-directory test COVERAGE=yes
@@ -67,8 +72,7 @@ simulation: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## simulate 30 days of 1,000
 clients-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp ## test seven TLS clients with good, revoked, expired and foreign certificates
 	$(BIN)/python -m tests.clients.matrix
 
-acme-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(ACME)/stamp ## test ACME clients with the commands of docs/acme-clients.md; SERVER=pebble takes Debian's ACME server
-	$(BIN)/python -m tests.acme_clients
+acme-test: $(VENV)/dev.stamp $(VENV)/openssl.stamp $(ACME)/stamp $(ACME)/packages.stamp ## test ACME clients with the commands of docs/acme-clients.md; SERVER=pebble takes Debian's ACME server
 	ACME_SERVER=$(SERVER) $(BIN)/pytest -n 2 --whole tests/acme_clients
 
 pictures: $(VENV)/dev.stamp $(VENV)/chromium.stamp ## update the console's pictures in docs/images
@@ -187,7 +191,8 @@ $(LOCALSTACK)/stamp: requirements/localstack.txt $(PLUGIN) | $(LOCALSTACK)/bin/p
 	@$(LOCALSTACK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./localstack/plugin
 	@touch $@
 
-$(AWS)/stamp: requirements/laptop.txt requirements/lambda.txt pyproject.toml | $(AWS)/bin/python
+$(AWS)/stamp: requirements/laptop.txt requirements/lambda.txt pyproject.toml \
+		| $(AWS)/bin/python $(if $(filter installed,$(MAKECMDGOALS)),$(VENV)/laptop.stamp)
 	@echo "Installing Signet's deployment tools into $(AWS) ..."
 	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/laptop.txt
 	@$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -199,4 +204,10 @@ $(ACME)/stamp: requirements/acme-clients.txt | $(VENV)/bin/python
 	@echo "Installing ACME clients into $(ACME) ..."
 	@$(PYTHON) -m venv $(ACME)
 	@$(ACME)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/acme-clients.txt
+	@touch $@
+
+# Of `make -j 4 installed` apt-get runs once at a time, as does the build of this directory for .venv and .venv-aws.
+$(ACME)/packages.stamp: tests/acme_clients/__main__.py $(VENV)/dev.stamp $(ACME)/stamp \
+		| $(if $(filter installed,$(MAKECMDGOALS)),$(VENV)/chromium.stamp)
+	@$(BIN)/python -m tests.acme_clients
 	@touch $@

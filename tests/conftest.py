@@ -72,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.parent.name in _WITHOUT_COVERAGE or item.get_closest_marker("slow"):
             item.add_marker("no_cover")
+        if item.get_closest_marker("long") and "mark.long" not in item.path.read_text():
+            raise pytest.UsageError(f"`make long-test` looks for mark.long, which is not in the file of {item.nodeid}.")
 
 
 def _on_localstack(item: pytest.Item) -> bool:

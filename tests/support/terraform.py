@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,8 @@ from tests.support.builders import csr
 from tests.support.home import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.home import Home
 
 REGISTRY = "registry.terraform.io"
@@ -70,6 +75,29 @@ class Terraform:
             if self.has_mirror:
                 raise
             pytest.skip("terraform can reach neither a provider mirror nor the registry")
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Let one process of the provider serve all commands inside, where its configuration is the same for them.
+
+        A command starts the provider several times otherwise, and each start takes seconds of processor time.
+
+        Source: HashiCorp, "Debugging Providers", Terraform CLI debugging.
+        """
+        (program,) = (self.work / ".terraform/providers" / REGISTRY / "hashicorp/aws").glob(
+            "*/*/terraform-provider-aws*"
+        )
+        environment = self.environment
+        with subprocess.Popen([program, "-debug"], env=environment, stdout=subprocess.PIPE, text=True) as provider:
+            assert provider.stdout is not None
+            found = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in provider.stdout)
+            reattach = next(match[1] for match in found if match)
+            self.environment = environment | {"TF_REATTACH_PROVIDERS": reattach}
+            try:
+                yield
+            finally:
+                self.environment = environment
+                provider.send_signal(signal.SIGINT)  # as a person does, so that it removes its socket
 
     def run(self, *words: str, code: int = 0) -> str:
         found = subprocess.run(
