@@ -7,11 +7,8 @@ requests that were answered before do not queue behind new ones.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.api import dispatch, ocsp_http, query_codec
 from chalicelib.console.forms import body as forms
@@ -50,17 +47,11 @@ WIDTHS = {
 
 
 class Lane:
-    """Threads with a bounded queue; used by one event loop. A thread is started when a request finds none idle.
-
-    A pool of `concurrent.futures` makes another future for each request, which takes locks.
-    """
+    """A pool of threads with a bounded queue; used by one event loop."""
 
     def __init__(self, name: str, width: Width) -> None:
-        self._name, self._width = name, width
+        self._pool = ThreadPoolExecutor(width.threads, thread_name_prefix=name)
         self._room = width.threads + width.waiting
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads: list[Thread] = []
-        self._idle: deque[None] = deque()  # one entry for each thread that has answered and waits
 
     async def run(self, answer: Callable[[HttpRequest], HttpResponse], request: HttpRequest) -> HttpResponse | None:
         """Answer a request in a thread; None if the queue is full."""
@@ -68,71 +59,13 @@ class Lane:
             return None
         self._room -= 1
         try:
-            loop = asyncio.get_running_loop()
-            answered = loop.create_future()
-            self._queue.put(_Job(answer, request, loop, answered))
-            self._see_that_a_thread_comes()
-            response: HttpResponse = await answered
-            return response
+            return await asyncio.get_running_loop().run_in_executor(self._pool, answer, request)
         finally:
             self._room += 1
 
-    def _see_that_a_thread_comes(self) -> None:
-        try:
-            self._idle.pop()
-        except IndexError:
-            if len(self._threads) < self._width.threads:
-                self._threads.append(Thread(target=self._work, name=self._name, daemon=True))
-                self._threads[-1].start()
-
-    def _work(self) -> None:
-        while _answer(self._queue.get()):
-            self._idle.append(None)
-
     def close(self) -> None:
         """Wait for the requests that are being answered."""
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
-
-
-class _Job(NamedTuple):
-    """A request, what answers it, and the future of a loop that waits for the answer."""
-
-    answer: Callable[[HttpRequest], HttpResponse]
-    request: HttpRequest
-    loop: asyncio.AbstractEventLoop
-    answered: asyncio.Future[HttpResponse]
-
-
-def _answer(job: _Job | None) -> bool:
-    """Answer a request; False if there is none, and will be none."""
-    if job is None:
-        return False
-    if job.answered.cancelled():
-        return True
-    try:
-        response = job.answer(job.request)
-    except Exception as error:  # noqa: BLE001  for whoever waits
-        _tell(job, None, error)
-    else:
-        _tell(job, response, None)
-    return True
-
-
-def _tell(job: _Job, response: HttpResponse | None, error: Exception | None) -> None:
-    with suppress(RuntimeError):  # the loop was closed: nobody waits
-        job.loop.call_soon_threadsafe(_settle, job.answered, response, error)
-
-
-def _settle(answered: asyncio.Future[Any], response: HttpResponse | None, error: Exception | None) -> None:
-    if answered.done():  # whoever waited does so no longer
-        return
-    if error is None:
-        answered.set_result(response)
-    else:
-        answered.set_exception(error)
+        self._pool.shutdown()
 
 
 def kind_of(request: HttpRequest) -> Kind:
