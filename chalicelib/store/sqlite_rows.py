@@ -68,6 +68,12 @@ _STATEMENTS = {name: _statements(name) for name in TABLES}
 sqlite3.register_adapter(bytes, bytes)
 
 
+class Cursor(sqlite3.Cursor):
+    """A cursor that counts the bytes of the items that it has stored."""
+
+    stored = 0
+
+
 def table_of(pk: str) -> str:
     """The table that has the items of a partition, or those that an index has in one of its partitions."""
     return "entries" if pk.startswith(_IN_ENTRIES) else "items"
@@ -95,7 +101,7 @@ def row_of(item: Item) -> tuple[Any, ...]:
     return (*key, item.get("due_pk"), item.get("due_sk"), *listed, sqlite_items.encode(item))
 
 
-def refusal(cursor: sqlite3.Cursor, writes: Sequence[Write]) -> ConditionFailedError | None:
+def refusal(cursor: Cursor, writes: Sequence[Write]) -> ConditionFailedError | None:
     """Make the writes if all their conditions hold; else none."""
     failed: dict[int, Item | None] = {}
     changes: list[_Change] = []
@@ -115,7 +121,7 @@ def refusal(cursor: sqlite3.Cursor, writes: Sequence[Write]) -> ConditionFailedE
     return None
 
 
-def _make(cursor: sqlite3.Cursor, write: Write, packed: tuple[Packed, Packed], item: Item | None) -> None:
+def _make(cursor: Cursor, write: Write, packed: tuple[Packed, Packed], item: Item | None) -> None:
     """Make a write; an update of `item`, if it is present, leaves the index `list` alone if its entry stays."""
     if isinstance(write, Put):
         _store(cursor, write.item, packed)
@@ -125,19 +131,22 @@ def _make(cursor: sqlite3.Cursor, write: Write, packed: tuple[Packed, Packed], i
         if item is None or any(item.get(name) != changed.get(name) for name in ("list_pk", "list_sk")):
             _store(cursor, changed, packed)
         else:
-            values = (changed.get("due_pk"), changed.get("due_sk"), sqlite_items.encode(changed), *packed)
+            body = sqlite_items.encode(changed)
+            cursor.stored += len(body)
+            values = (changed.get("due_pk"), changed.get("due_sk"), body, *packed)
             cursor.execute(_STATEMENTS[table_of(pk)].replace, values)
     elif isinstance(write, Delete):
         cursor.execute(_STATEMENTS[table_of(write.key.pk)].delete, packed)
 
 
-def _store(cursor: sqlite3.Cursor, item: Item, packed: tuple[Packed, Packed]) -> None:
-    indexes, values = "", list[Any](packed)
+def _store(cursor: Cursor, item: Item, packed: tuple[Packed, Packed]) -> None:
+    indexes, values, body = "", list[Any](packed), sqlite_items.encode(item)
     if "due_pk" in item:
         indexes = "due"
         values += (item["due_pk"], item["due_sk"])
     if "list_pk" in item:
         indexes += " list" if indexes else "list"
         values += sqlite_keys.pack(str(item["list_pk"]), str(item["list_sk"]))
-    values.append(sqlite_items.encode(item))
+    values.append(body)
+    cursor.stored += len(body)
     cursor.execute(_STATEMENTS[table_of(str(item["pk"]))].store[indexes], values)

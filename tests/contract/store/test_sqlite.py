@@ -64,11 +64,18 @@ def test_log_is_copied_into_the_database_by_writes_that_wait(path: Path, *, dura
     assert table.size() == 600
 
 
+def test_large_items_do_not_let_the_log_grow(path: Path) -> None:
+    table = SqliteTable(path)
+    for number in range(40):
+        table.write(Put({"pk": "A", "sk": str(number), "data": os.urandom(500_000)}))
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 10_000_000
+
+
 class FailingCursor:
     """Cannot copy the log."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor, self.failures = cursor, 0
+        self._cursor, self.failures, self.stored = cursor, 0, 0
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
         if "checkpoint" in sql:
