@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -12,8 +13,9 @@ from chalicelib.local.gateway import HttpRequest, HttpResponse
 from chalicelib.local.lanes import Lane, Width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
+T = TypeVar("T")
 REQUEST = HttpRequest("GET", "/", "", (), b"")
 ANSWER = HttpResponse(200, (), b"")
 
@@ -23,6 +25,12 @@ def lane() -> Iterator[Lane]:
     made = Lane("tested", Width(threads=2, waiting=1))
     yield made
     made.close()
+
+
+def run(act: Coroutine[Any, Any, T]) -> T:
+    """Run in a thread of its own: a test of the browser may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, act).result()
 
 
 def threads() -> int:
@@ -37,7 +45,7 @@ def test_one_request_after_another_needs_one_thread(lane: Lane) -> None:
             await asyncio.sleep(0.01)  # the thread becomes idle after its answer
         return found
 
-    assert asyncio.run(answers()) == [ANSWER] * 5
+    assert run(answers()) == [ANSWER] * 5
     assert threads() == 1
 
 
@@ -55,7 +63,7 @@ def test_requests_at_once_are_answered_by_so_many_threads_and_the_last_is_refuse
         go.set()
         return await asyncio.gather(*waiting)
 
-    assert asyncio.run(answers()) == [ANSWER, ANSWER, ANSWER, None]
+    assert run(answers()) == [ANSWER, ANSWER, ANSWER, None]
     assert threads() == 2
 
 
@@ -68,7 +76,7 @@ def test_error_reaches_whoever_waits_and_the_thread_goes_on(lane: Lane) -> None:
             await lane.run(fail, REQUEST)
         return await lane.run(lambda _: ANSWER, REQUEST)
 
-    assert asyncio.run(answers()) == ANSWER
+    assert run(answers()) == ANSWER
 
 
 def test_request_whose_client_has_gone_is_answered_for_nobody(lane: Lane) -> None:
@@ -86,7 +94,7 @@ def test_request_whose_client_has_gone_is_answered_for_nobody(lane: Lane) -> Non
         go.set()
         return await lane.run(lambda _: ANSWER, REQUEST)
 
-    assert asyncio.run(answers()) == ANSWER
+    assert run(answers()) == ANSWER
 
 
 def test_closing_waits_for_the_answer_and_begins_none_that_nobody_waits_for() -> None:
@@ -104,7 +112,7 @@ def test_closing_waits_for_the_answer_and_begins_none_that_nobody_waits_for() ->
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    asyncio.run(begin())
+    run(begin())
     go.set()
     lane.close()
     assert answered == ["/0"]
