@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,16 +73,34 @@ def _milliseconds(act: Callable[[], object]) -> float:
 
 
 class _Timed(sqlite3.Connection):
-    """A connection that adds up the processor time of what it executes."""
+    """A connection that adds up the processor time of what it and its cursors execute."""
 
     spent = 0.0
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        begun = time.thread_time()
-        try:
+        with _adding():
             return super().execute(*arguments)
-        finally:
-            _Timed.spent += time.thread_time() - begun
+
+    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
+        return super().cursor(_timed_cursor(factory))
+
+
+@cache
+def _timed_cursor(kind: type[sqlite3.Cursor]) -> type[sqlite3.Cursor]:
+    def execute(self: sqlite3.Cursor, *arguments: Any) -> sqlite3.Cursor:
+        with _adding():
+            return kind.execute(self, *arguments)
+
+    return type(kind.__name__, (kind,), {"execute": execute})
+
+
+@contextmanager
+def _adding() -> Iterator[None]:
+    begun = time.thread_time()
+    try:
+        yield
+    finally:
+        _Timed.spent += time.thread_time() - begun
 
 
 @contextmanager
@@ -100,6 +119,8 @@ def _sqlite(home: Path) -> float:
         _Timed.spent = 0.0
         for _ in range(TIMES):
             issue(client, arn)
+        if not _Timed.spent:
+            raise RuntimeError("No statement of an issue was measured.")
         return 1000 * _Timed.spent / TIMES
 
 
