@@ -130,7 +130,7 @@ def authorization(headers: Mapping[str, str], body: bytes, credentials: Any, sco
     return f"AWS4-HMAC-SHA256 {claim}"
 
 
-@lru_cache(8)
+@lru_cache(8)  # secrets of the process's own role, which botocore has in memory, too
 def _signing_key(secret: str, scope: str) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in scope.split("/"):

@@ -43,12 +43,12 @@ class Entry:
         self._resources: tuple[str, ...] = ()
         self._answer: Mapping[str, Any] | None = None
         self._settle: Callable[[], None] = nothing
-        self._event: dict[str, Any] | None = None  # as the first record has it, without details
+        self._event: dict[str, Any] | None = None  # as the last record has it, without details
         self.changes = not name.startswith(_READS)
 
     def about(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
         """Say what the record may hold of the request."""
-        self._parameters, self._resources = shown, tuple(resources)
+        self._parameters, self._resources, self._event = shown, tuple(resources), None
 
     def begin(self, shown: Mapping[str, Any], resources: Iterable[str]) -> None:
         """Record that the call begins, if it may change something; nothing has changed yet.

@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import replace
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import endpoint
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.local.gateway import Gateway
     from chalicelib.runtime import Runtime
 
-_FOR_EVERYBODY = frozenset({"ocsp", "crl"})  # under any host name
+FOR_EVERYBODY: frozenset[lanes.Kind] = frozenset({"ocsp", "crl"})  # under any host name
 _TRY_LATER = ocsp.error("tryLater")
 
 
@@ -99,7 +99,7 @@ class Application:
             return refusal(415, (("Connection", "close"),))
         by_name, most = dict(headers), lanes.most_body_bytes(kind, head)
         with self._bodies.reserved(bodies.declared_bytes(by_name, most)):
-            if kind not in _FOR_EVERYBODY and not host_names.is_named(self._names, head.all("host")):
+            if kind not in FOR_EVERYBODY and not host_names.is_named(self._names, head.all("host")):
                 return refusal(421, (("Connection", "close"),))
             if kind == "api" and (refused := self._unsigned(head)):
                 return refused
@@ -130,13 +130,13 @@ class Application:
 
     async def _in_lane(self, kind: lanes.Kind, request: HttpRequest) -> HttpResponse:
         lane = lanes.lane_of(self._rt, kind, request)
-        response = await self._lanes[lane].run(self._in_thread, request)
+        response = await self._lanes[lane].run(partial(self._in_thread, kind), request)
         if response is None and lane.startswith("ocsp"):
             return HttpResponse(200, (("Content-Type", ocsp_http.RESPONSE_TYPE),), _TRY_LATER)
         return response or refusal(503, (("Retry-After", "1"),))
 
-    def _in_thread(self, request: HttpRequest) -> HttpResponse:
-        if lanes.is_for_everybody(request):  # under any host name, so that it leads to nothing else
+    def _in_thread(self, kind: lanes.Kind, request: HttpRequest) -> HttpResponse:
+        if kind in FOR_EVERYBODY:  # so that it leads to nothing else
             return crl_or_ocsp(self._rt, request) or refusal(404)
         direct = console_fallback.answer(self._rt, request)
         return direct or compressed(request, self._gateway.answer(request))

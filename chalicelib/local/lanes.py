@@ -70,32 +70,27 @@ class Lane:
 
 def kind_of(request: HttpRequest) -> Kind:
     """Return the kind of a request, by its head alone."""
-    if is_ocsp(request):
+    if _is_ocsp(request):
         return "ocsp"
     if _is_crl(request):
         return "crl"
-    if is_of_api(request):
+    if _is_of_api(request):
         return "api"
     if _is_console(request.path):
         return "console"
     return "acme" if request.path.startswith(_ACME) else "other"
 
 
-def is_ocsp(request: HttpRequest) -> bool:
+def _is_ocsp(request: HttpRequest) -> bool:
     """Tell by its head whether a request is for OCSP."""
     return ocsp_http.request_of(request.method, request.path, request.header("content-type"), b"") is not None
-
-
-def is_for_everybody(request: HttpRequest) -> bool:
-    """Return whether a request, by its head, is for OCSP or for a CRL: those answer under any host name."""
-    return is_ocsp(request) or _is_crl(request)
 
 
 def _is_crl(request: HttpRequest) -> bool:
     return request.path.endswith(".crl") and request.method in {"GET", "HEAD"}
 
 
-def is_of_api(request: HttpRequest) -> bool:
+def _is_of_api(request: HttpRequest) -> bool:
     """Return whether a request, by its head, is one of the AWS API with its extensions, which has to be signed."""
     return request.method == "POST" and (request.path == "/" or request.path.startswith(("/service/", EXTENSIONS)))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import __version__, logs
 from chalicelib.api.health import health
 from chalicelib.local import console_fallback, lanes
-from chalicelib.local.application import Application
+from chalicelib.local.application import FOR_EVERYBODY, Application
 from chalicelib.local.compression import compressed
 from chalicelib.local.gateway import HttpResponse, from_wire, http_response, refusal, to_wire
 
@@ -49,12 +49,12 @@ class TestApplication(Application):
     def _at_once(self, kind: lanes.Kind, request: HttpRequest) -> None:  # noqa: ARG002  state of before a reset must not answer
         return None
 
-    def _in_thread(self, request: HttpRequest) -> HttpResponse:
+    def _in_thread(self, kind: lanes.Kind, request: HttpRequest) -> HttpResponse:
         if request.path.startswith(CONTROL):
             return controlled(self._signet, request)
-        if lanes.is_for_everybody(request):
+        if kind in FOR_EVERYBODY:
             return self._signet.public(request) or refusal(404)
-        if lanes.is_of_api(request) or request.path.startswith(lanes.EXTENSIONS):
+        if kind == "api" or request.path.startswith(lanes.EXTENSIONS):
             return from_wire(request.method, self._signet.answer(to_wire(request)))
         rt = _default(self._signet)
         if request.path == "/healthz":

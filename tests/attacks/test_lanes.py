@@ -77,10 +77,10 @@ def test_ocsp_beyond_what_may_wait_is_told_to_try_later(
         answered = application._in_thread
         slow = {ocsp_watch.request_about(ca, number) for number in range(1, 200)}
 
-        def in_thread(request: HttpRequest) -> HttpResponse:
+        def in_thread(kind: lanes.Kind, request: HttpRequest) -> HttpResponse:
             if request.body in slow:
                 go.wait(30)
-            return answered(request)
+            return answered(kind, request)
 
         monkeypatch.setattr(application, "_in_thread", in_thread)
         flood = [asyncio.create_task(sent(application, "POST", "/ocsp", request_der)) for request_der in slow]

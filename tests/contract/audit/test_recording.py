@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib import recording
 from chalicelib.access import access_keys, principals
 from chalicelib.api.dispatch import OPERATIONS
 from chalicelib.audit import AuditError
@@ -199,6 +200,17 @@ def test_an_owner_sees_what_another_account_was_allowed_and_not_what_it_was_refu
     assert allowed["additionalEventData"]["decision"] == {"effect": "Allow", "policies": "resource", "statement": None}
     assert allowed in ends(rt)
     assert denied not in ends(rt)
+
+
+def test_end_of_a_call_has_what_it_was_last_said_to_be_about(rt: Runtime) -> None:
+    key = rt.store.get_access_key(access_keys.ensure_root_key(rt).access_key_id)
+    assert key is not None
+    with recording.recorded(rt, "CreateSomething", recording.actor_of_key(rt, key)) as entry:
+        entry.begin({"name": "first"}, [])
+        entry.about({"name": "second"}, ["arn:second"])
+    begun, ended = records(rt)[-2:]
+    assert [each["requestParameters"] for each in (begun, ended)] == [{"name": "first"}, {"name": "second"}]
+    assert [each["ARN"] for each in ended["resources"]] == ["arn:second"]
 
 
 def test_calls_that_nobody_signed_are_counted_once_a_minute(rt: Runtime, clock: Any) -> None:

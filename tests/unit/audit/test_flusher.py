@@ -83,8 +83,9 @@ def test_one_flush_serves_all_who_wait_and_they_may_ask_again(disk: Disk) -> Non
 
     made = Flusher(flush, disk.settle)
     waits = []
-    for disk.written in range(1, 6):
-        waits.append(made.ask(disk.written))
+    for sequence in range(1, 6):
+        disk.written = sequence
+        waits.append(made.ask(sequence))
     free.set()
     for wait in [*waits, *waits]:
         wait()
