@@ -1,6 +1,7 @@
-"""DynamoDB and KMS behind botocore's connections: canned answers in this process, without a network and without moto.
+"""DynamoDB and KMS as canned answers in this process, without a network and without moto.
 
-What botocore, urllib3 and http.client do for a call is real; encryption of the connection and the services are not.
+They stand in place of what botocore sends a request with, so that botocore's own work is real; or behind its
+connections, so that urllib3's and http.client's is real, too. Nothing is encrypted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from botocore.awsrequest import AWSHTTPSConnection
+from botocore.awsrequest import AWSHTTPSConnection, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.httpsession import URLLib3Session
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -47,7 +50,16 @@ class Services:
             "kms.Sign": self._sign,
         }
 
-    def install(self, patch: pytest.MonkeyPatch) -> None:
+    def replace_sending(self, patch: pytest.MonkeyPatch) -> None:
+        """Answer each request that botocore would send."""
+
+        def send(_: URLLib3Session, request: Any) -> AWSResponse:
+            body = self._answer(request.headers["X-Amz-Target"], request.body)
+            return AWSResponse(request.url, 200, HTTPHeaders.from_dict(_headers(body)), _Body((body,)))
+
+        patch.setattr(URLLib3Session, "send", send)
+
+    def replace_connections(self, patch: pytest.MonkeyPatch) -> None:
         """Lead every HTTPS connection of botocore's here."""
 
         def connect(connection: Any) -> None:
@@ -56,16 +68,22 @@ class Services:
         patch.setattr(AWSHTTPSConnection, "connect", connect)
 
     def answer(self, request: bytes) -> bytes:
-        """Answer a request that repeats an earlier one with the earlier answer, except for signatures."""
+        """Answer a request, both as sent over a connection."""
         head, _, body = request.partition(b"\r\n\r\n")
         begin = head.lower().index(_TARGET) + len(_TARGET)
-        prefix, _, name = head[begin:].partition(b"\r\n")[0].decode().partition(".")
+        answer = self._answer(head[begin:].partition(b"\r\n")[0].decode(), body)
+        headers = b"".join(b"%s: %s\r\n" % (name.encode(), value.encode()) for name, value in _headers(answer).items())
+        return b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n" + answer
+
+    def _answer(self, target: str, body: bytes) -> bytes:
+        """Answer a request that repeats an earlier one with the earlier answer, except for signatures."""
+        prefix, _, name = target.partition(".")
         call = f"{_SERVICES[prefix]}.{name}"
         self.calls[call] += 1
         asked = (call, b"" if name == "TransactWriteItems" else body)
         answer = self._answers.get(asked)
         if answer is None:
-            answer = _http(json.dumps(self._makers[call](json.loads(body))).encode())
+            answer = json.dumps(self._makers[call](json.loads(body))).encode()
             if name != "Sign":
                 self._answers[asked] = answer
         return answer
@@ -78,6 +96,13 @@ class Services:
         digest = base64.b64decode(asked["Message"])
         signature = self._keys[asked["KeyId"]].sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
         return {"KeyId": asked["KeyId"], "Signature": _text(signature), "SigningAlgorithm": asked["SigningAlgorithm"]}
+
+
+class _Body(tuple[bytes]):
+    """The body of an answer, in one piece."""
+
+    __slots__ = ()
+    stream = tuple.__iter__
 
 
 class _Connection:
@@ -105,14 +130,17 @@ class _Connection:
             end.close()
 
 
-def _http(body: bytes) -> bytes:
-    """An answer with the headers that DynamoDB sends."""
-    headers = (
-        b"HTTP/1.1 200 OK\r\nServer: Server\r\nDate: Sun, 29 Nov 2026 12:00:00 GMT\r\n"
-        b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\nConnection: keep-alive\r\n"
-        b"x-amzn-RequestId: B1CSO6IE7VN2GT6VP1HNBJIKTVVV4KQNSO5AEMVJF66Q9ASUAAJG\r\nx-amz-crc32: %d\r\n\r\n"
-    )
-    return headers % (len(body), zlib.crc32(body)) + body
+def _headers(body: bytes) -> dict[str, str]:
+    """The headers of an answer of DynamoDB's."""
+    return {
+        "Server": "Server",
+        "Date": "Sun, 29 Nov 2026 12:00:00 GMT",
+        "Content-Type": "application/x-amz-json-1.0",
+        "Content-Length": str(len(body)),
+        "Connection": "keep-alive",
+        "x-amzn-RequestId": "B1CSO6IE7VN2GT6VP1HNBJIKTVVV4KQNSO5AEMVJF66Q9ASUAAJG",
+        "x-amz-crc32": str(zlib.crc32(body)),
+    }
 
 
 def _text(data: bytes) -> str:

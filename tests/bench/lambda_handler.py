@@ -1,4 +1,4 @@
-"""The Lambda function in this process, beside canned DynamoDB and KMS: its processor time, and its calls of services.
+"""The Lambda function in this process, with canned DynamoDB and KMS: its processor time, and its calls of services.
 
 `python -m tests.bench.lambda_handler OPERATION TIMES` only answers so many warm requests, for profilers.
 """
@@ -62,7 +62,7 @@ class World(NamedTuple):
 
 
 def lambda_handler(work: Path, sizes: Sizes) -> list[Row]:
-    """One warm request at a time."""
+    """One warm request at a time: with the services alone left out, and with their connections left out, too."""
     with _world(work) as world:
         return [row for operation in world.members for row in _measured(world, operation)]
 
@@ -84,7 +84,6 @@ def _world(work: Path) -> Iterator[World]:
                 "GetCertificate": of_ca | {"CertificateArn": leaf},
             }
             services = _services(rt, arn)
-        services.install(patch)
         yield World(services, Key(root.access_key_id, root.secret), members)
 
 
@@ -113,6 +112,18 @@ def _base64(data: bytes) -> str:
 
 
 def _measured(world: World, operation: str) -> list[Row]:
+    name, services = f"Lambda, one warm {operation}", world.services
+    with pytest.MonkeyPatch.context() as patch:
+        services.replace_sending(patch)
+        without = Row(f"{name}: processor time without the services", _processor_ms(world, operation), "ms")
+    with pytest.MonkeyPatch.context() as patch:
+        services.replace_connections(patch)
+        with_http = Row(f"{name}: … with the connections to them", _processor_ms(world, operation), "ms")
+    calls = {f"{name}: calls of {each}": times / CALLS for each, times in sorted(services.calls.items())}
+    return [without, with_http, *(Row(each, value, "") for each, value in calls.items())]
+
+
+def _processor_ms(world: World, operation: str) -> float:
     times = list[float]()
     for number in range(WARM + CALLS):
         if number == WARM:
@@ -122,15 +133,13 @@ def _measured(world: World, operation: str) -> list[Row]:
         answer = signet_app.app(event, Context())
         times.append(1000 * (time.process_time() - begun))
         assert answer["statusCode"] == 200, answer
-    name = f"Lambda, one warm {operation}"
-    calls = {f"{name}: calls of {each}": times / CALLS for each, times in sorted(world.services.calls.items())}
-    own = Row(f"{name}: processor time without the services", median(times[WARM:]), "ms")
-    return [own, *(Row(each, value, "") for each, value in calls.items())]
+    return median(times[WARM:])
 
 
 def main(operation: str, times: str) -> None:
     """Answer warm requests."""
-    with tempfile.TemporaryDirectory() as work, _world(Path(work)) as world:
+    with tempfile.TemporaryDirectory() as work, _world(Path(work)) as world, pytest.MonkeyPatch.context() as patch:
+        world.services.replace_connections(patch)
         for event in [world.event(operation) for _ in range(int(times))]:
             answer = signet_app.app(event, Context())
             assert answer["statusCode"] == 200, answer
