@@ -113,7 +113,7 @@ def _signet(work: Path, network: Network) -> Iterator[Server]:
 
         def is_revoked(serial: str) -> bool:
             issued = [certificate for each in authorities for certificate in home.certificates(each)]
-            return "RevokedAt" in {each["Serial"].replace(":", ""): each for each in issued}[serial.lower()]
+            return "RevokedAt" in {int(each["Serial"], 16): each for each in issued}[int(serial, 16)]
 
         def revoke(serial: str) -> None:
             client.revoke_certificate(

@@ -64,12 +64,21 @@ class Responder:
         self._directory = tempfile.TemporaryDirectory()
         web = ThreadingHTTPServer((LOOPBACK, http_port), _http(self))
         tls = _Tls((LOOPBACK, tls_port), self)
-        udp = _Udp((LOOPBACK, dns_port), _datagram(self))
+        udp, tcp = self._dns(dns_port)
         self.http_port, self.tls_port, self.dns_port = (int(each.socket.getsockname()[1]) for each in (web, tls, udp))
-        tcp = _Tcp((LOOPBACK, self.dns_port), _stream(self))
         self._servers: list[socketserver.BaseServer] = [web, tls, udp, tcp]
         for each in self._servers:
             threading.Thread(target=each.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _dns(self, port: int) -> tuple[_Udp, _Tcp]:
+        """Servers for UDP and TCP at one port; if it is 0, at any that is free for both."""
+        for _ in range(50):
+            tcp = _Tcp((LOOPBACK, port), _stream(self))
+            try:
+                return _Udp((LOOPBACK, int(tcp.server_address[1])), _datagram(self)), tcp
+            except OSError:
+                tcp.server_close()
+        raise OSError(f"Port {port} is not free for UDP and TCP.")
 
     def close(self) -> None:
         for each in self._servers:

@@ -295,7 +295,8 @@ def test_unknown_object_is_refused(account: Account, kind: str) -> None:
     order = account.order()
     url, found = order.authorizations()[0]
     urls = {"order": order.url, "authorization": url, "challenge": found["challenges"][0]["url"]}
-    refused(account.fetch(urls[kind][:-3] + "AAA"))
+    url = urls[kind]
+    refused(account.fetch(url[:-3] + ("AAA" if url[-3:] != "AAA" else "BBB")))
 
 
 @about(must("RFC 8555 7.5", "the server responds with the current authorization object"))

@@ -287,6 +287,7 @@ def test_killed_worker_s_successor_serves_the_same(tmp_path: Path) -> None:
     shown = tls.shown()
     for worker in workers_of(tls.home):
         os.kill(worker, signal.SIGKILL)
+        wait_until(lambda worker=worker: worker not in workers_of(tls.home), "the worker ends")  # type: ignore[misc]
         wait_until(lambda: are_serving(tls.home, 2), "the worker is replaced")
     assert {tls.shown() for _ in range(8)} == {shown}
     assert tls.home.stop(signal.SIGTERM) == 0

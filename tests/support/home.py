@@ -11,7 +11,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,11 +32,19 @@ BIN = Path(sys.executable).parent
 START_SECONDS = 30
 
 
+# Where no kernel takes the ports that it chooses itself: a server gets one some time before it listens, or stops and
+# starts again. Each process of pytest-xdist has some of its own.
+_PORTS = range(10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 16, 32_768, 16)
+_CHOSEN = cycle(SystemRandom().sample(_PORTS, len(_PORTS)))
+
+
 def free_port() -> int:
     """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in _CHOSEN:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("every port is in use")
 
 
 def make_home(data: Path) -> None:

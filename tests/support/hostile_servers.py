@@ -62,6 +62,8 @@ class UdpServer:
         self._answers, self._sock = answers, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.bind(("127.0.0.1", 0))
         self.port: int = self._sock.getsockname()[1]
+        self._last = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._last.bind(("127.0.0.1", 0))
 
     def _run(self) -> None:
         while True:
@@ -69,7 +71,7 @@ class UdpServer:
                 datagram, client = self._sock.recvfrom(65535)
             except OSError:
                 return
-            if not client:
+            if client == self._last.getsockname():
                 return
             self.datagrams += 1
             with suppress(OSError):  # the test has ended
@@ -82,10 +84,11 @@ class UdpServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # the socket is not connected; its reader wakes nevertheless
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
+        """End once every datagram that has come is counted: the last one comes behind them."""
+        self._last.sendto(b"", ("127.0.0.1", self.port))
         self._thread.join(5)
+        self._last.close()
+        self._sock.close()
 
 
 def silent(connection: socket.socket) -> None:

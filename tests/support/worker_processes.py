@@ -6,6 +6,7 @@ import http.client
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from socket import inet_ntoa
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ def _worker_of(home: Home, connection: http.client.HTTPConnection) -> int:
     connection.getresponse().read()
     socket = _sockets(home.port, "01", connection.sock.getsockname()[1])
     return next(worker for worker in workers_of(home) if socket.intersection(_descriptors(worker)))
+
+
+def listening_at(process: int) -> set[str]:
+    """The addresses at which a process accepts connections."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    own = set(_descriptors(process))
+    found = [row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in own]
+    return {inet_ntoa(bytes.fromhex(address)[::-1]) for address in found}
 
 
 def _sockets(port: int, state: str, other: int = 0) -> set[str]:

@@ -85,7 +85,8 @@ def test_other_account_and_other_region_see_nothing(acm: Any, endpoint: str, acm
     assert elsewhere.list_acme_endpoints()["AcmeEndpoints"] == []
     assert refusal(elsewhere.describe_acme_endpoint, AcmeEndpointArn=endpoint)[0] == "ResourceNotFoundException"
     foreign = endpoint.replace(OWNER, "111111111111")
-    for arn in (foreign, foreign[:-1] + "0"):
+    missing = foreign[:-1] + ("0" if foreign[-1] != "0" else "1")
+    for arn in (foreign, missing):
         assert refusal(acm.describe_acme_endpoint, AcmeEndpointArn=arn)[0] == "AccessDeniedException"
 
 

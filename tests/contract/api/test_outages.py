@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,23 +53,36 @@ class Hanging:
     """A server that counts its connections, reads nothing, and says at most how its answer begins."""
 
     def __init__(self, says: bytes = b"") -> None:
-        self.asked, self._says, self._kept = 0, says, list[socket.socket]()
+        self._came, self._own = list[object](), list[object]()
+        self._says, self._kept = says, list[socket.socket]()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:{1}".format(*self._listening.getsockname())
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listening.accept()
+                connection, client = self._listening.accept()
             except OSError:
                 return
-            self.asked += 1
-            connection.sendall(self._says)
             self._kept.append(connection)
+            self._came.append(client)
+            with suppress(OSError):  # the client has left meanwhile
+                connection.sendall(self._says)
+
+    @property
+    def asked(self) -> int:
+        """How many connections have come: one of its own comes behind them."""
+        with socket.create_connection(self._listening.getsockname()) as own:
+            self._own.append(own.getsockname())
+            while self._own[-1] not in self._came:
+                time.sleep(0.001)
+        return len(self._came) - len(self._own)
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
         for each in (self._listening, *self._kept):
             each.close()
 

@@ -34,8 +34,8 @@ def csv_rows(answer: Answer) -> list[dict[str, str]]:
 
 
 def shows(page: Answer, serial: str) -> bool:
-    """Whether a page has a serial number, in whichever spelling."""
-    return serial in re.sub(":|<wbr>", "", page.text).lower()
+    """Whether a page has a serial number, in whichever spelling: one with colons has no zeros before it."""
+    return serial.lstrip("0") in re.sub(":|<wbr>", "", page.text).lower()
 
 
 def disposition(answer: Answer) -> str:

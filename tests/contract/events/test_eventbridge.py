@@ -189,7 +189,7 @@ FAILURES = {
 def test_bus_that_fails_is_left_alone_for_a_minute(service: Service, behaviour: str) -> None:
     service.behaviours = [behaviour, "answer"]
     now = [1000.0]
-    bus = EventBridge(REGION, seconds=0.3, clock=lambda: now[0])
+    bus = EventBridge(REGION, seconds=1 if behaviour == "stall" else 10, clock=lambda: now[0])
     with pytest.raises(EventsError) as failed:
         bus.send(EVENT)
     assert str(failed.value) == FAILURES[behaviour]

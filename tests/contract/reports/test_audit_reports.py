@@ -209,7 +209,8 @@ def test_bucket_that_cannot_be_used_is_refused(acm_pca: Any, rt: Any, arn: str, 
 def test_certificates_that_were_never_issued_are_not_in_it(acm_pca: Any, rt: Any, arn: str) -> None:
     issued = issue(acm_pca, arn)
     record = rt.store.get_certificate(arn, int(serial_of(issued), 16))
-    pending = replace(record, arn=record.arn[:-4] + "abcd", serial_number=(record.serial_number >> 16 << 16) | 0xABCD)
+    number = record.serial_number ^ 1
+    pending = replace(record, arn=f"{arn}/certificate/{number:032x}", serial_number=number)
     unsigned = replace(pending, status="PENDING", certificate_der=None, tbs_der=b"x")
     rt.store.reserve_certificate(unsigned, rt.store.get_certificate_authority(arn), None, now=START)
     assert len(json.loads(written(rt, ask(acm_pca, arn)))) == 2

@@ -216,8 +216,11 @@ def test_nothing_is_tried_again_once_it_is_committed(path: Path) -> None:
     table._marks[os.getpid()] = FailingMark(2)  # for the first writer, and then for the others together
     with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(4) as threads:
         other.execute("BEGIN IMMEDIATE")
-        writers = [threads.submit(table.write, Put({"pk": "A", "sk": str(number)}, ABSENT)) for number in range(4)]
-        while len(table._commits._waiting) < 3:  # one leads, and waits for the other program
+        writers = [threads.submit(table.write, Put({"pk": "A", "sk": "0"}, ABSENT))]
+        while not table._commits._is_led or table._commits._waiting:  # it leads alone, and waits for the other program
+            time.sleep(0.01)
+        writers += [threads.submit(table.write, Put({"pk": "A", "sk": str(number)}, ABSENT)) for number in range(1, 4)]
+        while len(table._commits._waiting) < 3:
             time.sleep(0.01)
         other.execute("ROLLBACK")
     assert {type(writer.exception()) for writer in writers} == {StoreError}

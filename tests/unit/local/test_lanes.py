@@ -38,11 +38,14 @@ def threads() -> int:
 
 
 def test_one_request_after_another_needs_one_thread(lane: Lane) -> None:
+    idle = lane._pool._idle_semaphore
+
     async def answers() -> list[HttpResponse | None]:
         found = []
         for _ in range(5):
             found.append(await lane.run(lambda _: ANSWER, REQUEST))
-            await asyncio.sleep(0.01)  # the thread becomes idle after its answer
+            assert await asyncio.to_thread(idle.acquire, timeout=10)  # the thread becomes idle after its answer
+            idle.release()
         return found
 
     assert run(answers()) == [ANSWER] * 5
@@ -80,15 +83,16 @@ def test_error_reaches_whoever_waits_and_the_thread_goes_on(lane: Lane) -> None:
 
 
 def test_request_whose_client_has_gone_is_answered_for_nobody(lane: Lane) -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def answer(_: HttpRequest) -> HttpResponse:
+        begun.set()
         go.wait(10)
         return ANSWER
 
     async def answers() -> HttpResponse | None:
         waiting = asyncio.create_task(lane.run(answer, REQUEST))
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(begun.wait, 10)
         waiting.cancel()
         await asyncio.sleep(0)
         go.set()
@@ -98,16 +102,18 @@ def test_request_whose_client_has_gone_is_answered_for_nobody(lane: Lane) -> Non
 
 
 def test_closing_waits_for_the_answer_and_begins_none_that_nobody_waits_for() -> None:
-    lane, answered, go = Lane("tested", Width(threads=1, waiting=5)), list[str](), threading.Event()
+    lane, answered = Lane("tested", Width(threads=1, waiting=5)), list[str]()
+    begun, go = threading.Event(), threading.Event()
 
     def answer(request: HttpRequest) -> HttpResponse:
+        begun.set()
         go.wait(10)
         answered.append(request.path)
         return ANSWER
 
     async def begin() -> None:
         waiting = [asyncio.create_task(lane.run(answer, REQUEST._replace(path=f"/{number}"))) for number in range(3)]
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(begun.wait, 10)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -152,6 +152,10 @@ def naming_another_algorithm(made: bytes) -> bytes:
     return signed.sign(tbs, ROOT_KEY, "SHA256WITHECDSA").replace(b"\x04\x03\x02", b"\x04\x03\x03")
 
 
+def with_another_signature(made: bytes) -> bytes:
+    return made[:-1] + bytes([made[-1] ^ 1])
+
+
 PUBLISHED = signed_crl(
     *entries_of(1, 2, 3), crl_number=NUMBER - 1, this_update=START - DAY, next_update=START + 6 * DAY
 )
@@ -176,7 +180,7 @@ REFUSED = {
     "missing entry": (signed_crl(*entries_of(1, 3)), "lacks the revoked serial number 0{31}4"),
     "early removal": (signed_crl(*entries_of(1, 4)), "serial number 0{31}3"),
     "duplicate": (signed_crl(*GOOD, *entries_of(3)), "twice"),
-    "bad signature": (signed_crl(*GOOD)[:-1] + b"\x00", "signature"),
+    "bad signature": (with_another_signature(signed_crl(*GOOD)), "signature"),
     "past nextUpdate": (signed_crl(*GOOD, next_update=START), "nextUpdate has passed"),
     "nextUpdate too late": (signed_crl(*GOOD, next_update=START + 8 * DAY), "the latest that is configured"),
     "future thisUpdate": (signed_crl(*GOOD, this_update=START + timedelta(seconds=1)), "future"),

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import time
 import urllib.request
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from chalicelib.acme import validation
 from chalicelib.config import Settings
 from tests.support.challenges import DIGEST, KEY_AUTHORIZATION, NAME, TOKEN
+from tests.support.home import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Responder:
     """The program, managed over HTTP."""
 
     def __init__(self) -> None:
-        self.http, self.tls, self.dns, self.management = free_ports(4)
+        self.http, self.tls, self.dns, self.management = (free_port() for _ in range(4))
         ports = {"http01": self.http, "tlsalpn01": self.tls, "dns01": self.dns, "management": self.management}
         options = [part for name, port in ports.items() for part in (f"-{name}", f"127.0.0.1:{port}")]
         command = [str(PROGRAM), *options, "-https01", "", "-defaultIPv6", ""]
@@ -53,11 +53,6 @@ class Responder:
         }
         challenge = validation.Challenge(kind, kind_of_name, value, TOKEN, KEY_AUTHORIZATION)
         return validation.validate(challenge, validation.vantage(Settings.from_env(environment)))
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def listens(port: int) -> bool:
