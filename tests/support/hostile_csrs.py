@@ -29,6 +29,7 @@ from tests.support.pki_forge import (
     name,
     request_attribute,
     spki,
+    with_unused_bit,
 )
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "signature-flipped": lambda: _changed(-1),
     "signature-other-content": lambda: armored(csr(tbs=info(subject=common("a")), signature=key().sign(b"b", ec.ECDSA(hashes.SHA256())))),
     "signature-empty": lambda: armored(csr(signature=b"")),
+    "signature-unused-bit": lambda: armored(with_unused_bit(csr)),
     "signature-zero": lambda: armored(csr(signature=der.sequence(der.integer(0), der.integer(0)))),
     "signature-other-key": lambda: armored(csr(spki_der=ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))),
     "signature-other-hash-named": lambda: armored(csr(hash_algorithm=hashes.SHA384())),

@@ -262,6 +262,18 @@ def _has_whole_arcs(content: bytes) -> bool:
     return all(arc[0] != 0x80 and 7 * (len(arc) - 1) + (arc[0] & 0x7F).bit_length() <= MAX_ARC_BITS for arc in arcs)
 
 
+def octets(element: Element, what: str) -> bytes:
+    """The octets of a BIT STRING that has no unused bits, as those of signatures and keys.
+
+    Raises:
+        DerError: it has some, and OpenSSL's clients refuse it.
+    """
+    content = element.expect(BIT_STRING, what).content
+    if content[:1] != b"\x00":
+        raise DerError(f"{what} has unused bits.")
+    return content[1:]
+
+
 def bits(content: bytes) -> list[bool] | None:
     """The bits in the content of a BIT STRING; None if that is malformed."""
     if not _bit_string_content(content):

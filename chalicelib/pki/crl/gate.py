@@ -136,12 +136,13 @@ def read(crl_der: bytes) -> Crl:
         CrlRefusedError: it is none, or has no number.
     """
     try:
-        tbs, identifier, signature = der.fields(_whole(crl_der), "A CRL", *_MEMBERS)
+        tbs, identifier, bits = der.fields(_whole(crl_der), "A CRL", *_MEMBERS)
+        signature = der.octets(bits, "The signature")
         entries = crl_entries.of_tbs(tbs)
         head = [member for member in tbs.children() if member.content_start != entries.begin]
-        without_entries = der.sequence(der.sequence(*(member.der for member in head)), identifier.der, signature.der)
+        without_entries = der.sequence(der.sequence(*(member.der for member in head)), identifier.der, bits.der)
         parsed = x509.load_der_x509_crl(without_entries)  # refuses two identifiers that differ
-        crl = Crl(tbs, identifier.der, signature.content[1:], entries, parsed)
+        crl = Crl(tbs, identifier.der, signature, entries, parsed)
         _ = crl.number, crl.scope, crl.this_update, crl.next_update
     except _UNREADABLE as error:
         raise CrlRefusedError("It is not a CRL with a CRL number.") from error

@@ -150,12 +150,13 @@ def _verify(csr_der: bytes, parts: Sequence[Element], public_key: PublicKeyTypes
 
     The library reads every CSR, too. It verifies by itself what is signed otherwise than the API's keys sign.
     """
-    info, algorithm, signature = parts
+    info, algorithm, bits = parts
+    signature = der.octets(bits, "The signature")
     name = algorithms.NAMES_BY_IDENTIFIER.get(algorithm.der)
     try:
         request = x509.load_der_x509_csr(csr_der)
-        if name is not None and signed.fits(public_key, name) and signature.content[0] == 0:
-            strong, verified = True, signed.verifies(public_key, signature.content[1:], info.der, name)
+        if name is not None and signed.fits(public_key, name):
+            strong, verified = True, signed.verifies(public_key, signature, info.der, name)
         else:
             strong = algorithms.is_strong(request.signature_hash_algorithm)
             verified = request.is_signature_valid or (

@@ -95,9 +95,10 @@ def key_of_tbs(tbs_der: bytes) -> PublicKeyTypes:
 
 
 def _parse(certificate_der: bytes) -> ParsedCertificate:
-    tbs, algorithm, _ = der.fields(
+    tbs, algorithm, signature = der.fields(
         der.parse(certificate_der), "A certificate", der.SEQUENCE, der.SEQUENCE, der.BIT_STRING
     )
+    der.octets(signature, "Its signature")
     members = tbs.children()
     # version, serial number, algorithm, issuer, validity, subject, key, extensions; no unique identifiers
     if [member.tag for member in members] != [0xA0, der.INTEGER, *[der.SEQUENCE] * 5, 0xA3]:

@@ -79,8 +79,9 @@ def verifies_certificate(public_key: PublicKeyTypes, certificate_der: bytes) -> 
     """Verify the signature of a certificate that a key of the API should have signed."""
     kinds = (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
     try:
-        tbs, identifier, signature = der.fields(der.parse(certificate_der), "A certificate", *kinds)
+        tbs, identifier, bits = der.fields(der.parse(certificate_der), "A certificate", *kinds)
+        signature = der.octets(bits, "The signature")
     except DerError:
         return False
     name = algorithms.NAMES_BY_IDENTIFIER.get(identifier.der)
-    return name is not None and verifies(public_key, signature.content[1:], tbs.der, name)
+    return name is not None and verifies(public_key, signature, tbs.der, name)

@@ -23,6 +23,7 @@ from chalicelib.pki.errors import ArgumentError
 from chalicelib.pki.x509 import extensions, signed
 from chalicelib.pki.x509.issuer import issuer_of
 from tests.support.builders import ROOT_KEY, START, root_certificate
+from tests.support.pki_forge import with_unused_bit
 
 ISSUER = issuer_of(root_certificate().public_bytes(Encoding.DER))
 NUMBER = 1519676905984  # epoch milliseconds, as AWS numbers its CRLs
@@ -181,6 +182,7 @@ REFUSED = {
     "early removal": (signed_crl(*entries_of(1, 4)), "serial number 0{31}3"),
     "duplicate": (signed_crl(*GOOD, *entries_of(3)), "twice"),
     "bad signature": (with_another_signature(signed_crl(*GOOD)), "signature"),
+    "signature with an unused bit": (with_unused_bit(lambda: signed_crl(*GOOD)), "not a CRL"),
     "past nextUpdate": (signed_crl(*GOOD, next_update=START), "nextUpdate has passed"),
     "nextUpdate too late": (signed_crl(*GOOD, next_update=START + 8 * DAY), "the latest that is configured"),
     "future thisUpdate": (signed_crl(*GOOD, this_update=START + timedelta(seconds=1)), "future"),

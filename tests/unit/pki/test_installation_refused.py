@@ -38,7 +38,7 @@ from tests.support.ca_certificate_paths import (
     san,
     usage,
 )
-from tests.support.pki_forge import key
+from tests.support.pki_forge import key, with_unused_bit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +74,10 @@ def _sha1(*, pss: bool = False) -> bytes:
     return pems.encode(der.sequence(der.sequence(*fields), algorithm, der.bit_string(signature))).encode()
 
 
+def _with_unused_bit(make: Callable[[], x509.Certificate]) -> bytes:
+    return with_unused_bit(lambda: make().public_bytes(Encoding.DER))
+
+
 CRITICAL_URL = x509.DistributionPoint([x509.UniformResourceIdentifier("http://a.example")], None, None, None)
 PATH = "Path length check failed"
 REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = {
@@ -97,6 +101,16 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = 
         lambda: (pems.encode(certificate().public_bytes(Encoding.DER) + b"\0").encode(), root()),
         CertificateParseError,
         "follows",
+    ),
+    "signature with an unused bit": (
+        lambda: (pems.encode(_with_unused_bit(certificate)).encode(), root()),
+        CertificateParseError,
+        "unused bits",
+    ),
+    "signature in the chain with an unused bit": (
+        lambda: (certificate(), x509.load_der_x509_certificate(_with_unused_bit(root))),
+        CertificateParseError,
+        "unused bits",
     ),
     "chain missing": (lambda: (certificate(),), RequestError, "needs its chain"),
     "self-signed subordinate": (lambda: (own_root(), root()), RequestError, "must not be self-signed"),

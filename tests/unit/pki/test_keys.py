@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from functools import partial
 from math import factorial, gcd, prod
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.pki.errors import ArgumentError, PkiError
 from chalicelib.pki.x509 import algorithms, keys, signed
-from tests.support.pki_forge import key
+from tests.support.pki_forge import key, with_unused_bit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,3 +179,8 @@ def test_sign_every_algorithm_of_the_key_verifies(kind: str) -> None:
 
 def test_verifies_key_of_another_kind_verifies_nothing() -> None:
     assert not signed.verifies(key("Ed25519").public_key(), b"", b"", "SHA256WITHRSA")
+
+
+def test_certificate_whose_signature_has_an_unused_bit_does_not_verify() -> None:
+    made = with_unused_bit(partial(signed.sign, b"\x30\x00", key(), "SHA256WITHECDSA"))
+    assert not signed.verifies_certificate(key().public_key(), made)
