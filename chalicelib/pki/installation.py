@@ -24,7 +24,7 @@ from chalicelib.pki.errors import (
     within,
 )
 from chalicelib.pki.issuing import name_rules
-from chalicelib.pki.x509 import algorithms, csr, extension_values, keys, names, signed
+from chalicelib.pki.x509 import algorithms, csr, extension_rules, extension_values, keys, names, signed
 from chalicelib.pki.x509.csr_gate import HINT, STRICT
 from chalicelib.pki.x509.reading import ParsedCertificate, parse_certificate
 
@@ -193,6 +193,8 @@ def _check_certificate(certificate: ParsedCertificate, what: str, now: datetime)
             extension_values.check_outline(extension)
         if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
             raise CertificateParseError(f"Extension {extension.oid} of {what} is critical, which is not supported.")
+        with refused(CertificateParseError, f"An extension of {what} is refused."):
+            extension_rules.check_readable(extension)  # clients would refuse the certificate
     _check_is_ca(certificate, what)
 
 

@@ -41,29 +41,37 @@ def check_value(extension: Extension, gate: Gate = STRICT) -> None:
     Raises:
         PkiError: it breaks a rule.
     """
+    grammar = _GRAMMARS.get(extension.oid)
     try:
         if extension.oid == oids.SUBJECT_ALTERNATIVE_NAME:
             general_names.parse_general_names(extension.value_der, gate)
             return
-        root, grammar = der.parse(extension.value_der), _GRAMMARS.get(extension.oid)
-        if grammar is None:
-            _check_readable(extension)
-        else:
+        root = der.parse(extension.value_der)
+        if grammar is not None:
             grammar(root)
     except PkiError as error:
         raise PkiError(f"The value of extension {extension.oid} is malformed. {error}") from error
+    if grammar is None:
+        check_readable(extension)
 
 
-def _check_readable(extension: Extension) -> None:
-    """Let the library read a CSR that holds this extension alone."""
+def check_readable(extension: Extension) -> None:
+    """Let the library read a CSR that holds this extension alone.
+
+    Raises:
+        PkiError: the library knows the extension, and cannot read it.
+    """
     requested = der.tlv(der.SET, extensions.encode_extensions([extension]))
     attribute = der.sequence(der.oid(oids.EXTENSION_REQUEST), requested)
     no_key = der.sequence(_ALGORITHM, der.bit_string(b""))
     info = der.sequence(der.integer(0), der.sequence(), no_key, der.tlv(0xA0, attribute))
     try:
         x509.load_der_x509_csr(der.sequence(info, _ALGORITHM, der.bit_string(b""))).extensions  # noqa: B018  it reads
+    except x509.UnsupportedGeneralNameType:
+        pass  # names of some kinds the library leaves to others
     except (ValueError, TypeError, LookupError) as error:
-        raise DerError("It does not have the members that it must have.") from error
+        text = "is malformed. It does not have the members that it must have."
+        raise PkiError(f"The value of extension {extension.oid} {text}") from error
 
 
 _ALGORITHM = der.sequence(der.oid("1.2.840.10045.4.3.2"))

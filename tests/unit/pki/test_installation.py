@@ -61,7 +61,11 @@ CRITICAL: tuple[x509.ExtensionType, ...] = (
     x509.SubjectAlternativeName([x509.DNSName("ca.example")]),
     x509.IssuerAlternativeName([x509.DNSName("ca.example")]),
 )
+_EDI_PARTY = x509.UnrecognizedExtension(  # a GeneralName that the library does not read
+    x509.ObjectIdentifier("2.5.29.31"), bytes.fromhex("3010300ea00ca00aa508a1060c04686f7374")
+)
 ACCEPTED: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "distribution point named by an EDI party": lambda: (certificate(extensions=[(_EDI_PARTY, False)]), root()),
     "signed by the root": lambda: (certificate(), root()),
     "two levels": lambda: (below(), middle(), root()),
     "text around": lambda: (b"Certificate:\n    Data:\n" + pem(certificate()), root()),

@@ -54,6 +54,10 @@ def _critical(oid: str, value: bytes = b"\x05\x00") -> list[tuple[x509.Extension
     return [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), True)]
 
 
+def _unread(oid: str, value: str) -> list[tuple[x509.ExtensionType, bool]]:
+    return [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes.fromhex(value)), False)]
+
+
 def _constraints(value: bytes) -> list[tuple[x509.ExtensionType, bool]]:
     return [(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), value), True)]
 
@@ -253,6 +257,22 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, ...]], type[PkiError], str]] = 
         lambda: (certificate(extensions=[(x509.PolicyConstraints(0, None), True)]), root()),
         CertificateParseError,
         "2.5.29.36",
+    ),
+    # what clients read
+    "distribution point that cannot be read": (
+        lambda: (certificate(extensions=_unread("2.5.29.31", "30123010a00ea00c120a687474703a2f2f782f79")), root()),
+        CertificateParseError,
+        "An extension of the certificate is refused. The value of extension 2.5.29.31",
+    ),
+    "authority key identifier that cannot be read": (
+        lambda: (certificate(), root(extensions=_unread("2.5.29.35", "3003830101"))),
+        CertificateParseError,
+        "An extension of certificate 1 of the chain is refused. The value of extension 2.5.29.35",
+    ),
+    "access description without a method": (
+        lambda: (certificate(extensions=_unread("1.3.6.1.5.5.7.1.1", "300c300a8608687474703a2f2f6f")), root()),
+        CertificateParseError,
+        "1.3.6.1.5.5.7.1.1",
     ),
     # name constraints
     "other name constrained": (
