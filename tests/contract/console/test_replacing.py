@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from chalicelib.access import principals
+from chalicelib.access import access_keys, principals
 from chalicelib.console import table
 from chalicelib.operations import issuing_presets
 from tests.contract.audit.conftest import ends
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.runtime import Runtime
+    from tests.faults.world import Clock
     from tests.support.console_browser import Answer, Browser
 
 pytestmark = pytest.mark.laptop  # pages are the same in every home
@@ -265,6 +266,20 @@ def test_preview_of_a_policy_keeps_what_the_form_showed(world: World, browser: B
     )
     assert preview.status == 200
     assert is_refused(browser.submit(preview, case.action))
+
+
+def test_form_that_was_kept_while_the_session_had_ended_still_knows_what_it_showed(
+    world: World, browser: Browser, clock: Clock
+) -> None:
+    case = CASES["tag"]
+    form = opened(browser, case, world)
+    clock.forward(minutes=31)
+    asked = browser.submit(form, case.action, **case.fields(world))
+    case.by_api(world)
+    key = access_keys.ensure_root_key(world.rt)
+    offered = browser.submit(asked, "sign-in", access_key_id=key.access_key_id, secret_access_key=key.secret)
+    assert is_refused(browser.submit(offered, case.action))
+    assert world.tags() == {"team": "by the API"}
 
 
 # which forms
