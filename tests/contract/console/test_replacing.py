@@ -10,11 +10,12 @@ from urllib.parse import urljoin
 import pytest
 
 from chalicelib.access import access_keys, principals
+from chalicelib.api import throttling
 from chalicelib.console import table
 from chalicelib.operations import issuing_presets
 from tests.contract.audit.conftest import ends
 from tests.support.console_replacing import ACCOUNT, CASES, Case, World, furnished
-from tests.support.console_steps import HOSTILE, check_harmless, signed_in
+from tests.support.console_steps import CALLER, HOSTILE, check_harmless, signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,6 +255,20 @@ def test_value_under_another_name_is_a_copy(world: World, browser: Browser, name
     assert case.value(world).keys() == before.keys() | {"copy"}
     taken = browser.submit(form, case.action, **{field: "copy"})
     assert is_refused(taken, TAKEN), taken.text
+
+
+def test_tag_that_could_not_be_removed_still_knows_what_its_form_showed(world: World) -> None:
+    case, limits = CASES["tag"], replace(world.rt.settings, rates="aws")
+    browser = signed_in(replace(world.rt, settings=limits, rate_tokens={}))
+    form = opened(browser, case, world)
+    fields = form.form(case.action)["fields"]
+    case.by_api(world)
+    for _ in range(throttling.RATES["UntagCertificateAuthority"]):
+        throttling.take_token(browser.rt, CALLER, "UntagCertificateAuthority")
+    refused = browser.post(f"{form.url}/remove", fields)
+    assert (refused.status, "Rate exceeded" in refused.text) == (422, True)
+    shown = refused.form(case.action)["fields"]
+    assert (shown["value"], shown["opened"]) == (fields["value"], fields["opened"])
 
 
 def test_preview_of_a_policy_keeps_what_the_form_showed(world: World, browser: Browser) -> None:
