@@ -12,7 +12,7 @@ from chalicelib.console.parts import authority_page
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.forms.refusals import Problems, Typed
+    from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
     from chalicelib.shapes import Tag
 
@@ -24,10 +24,11 @@ def show(visit: Visit) -> WireResponse:
     return _page(visit, {})
 
 
-def _page(visit: Visit, problems: Problems, present: Typed = replacing.NOTHING) -> WireResponse:
+def _page(visit: Visit, problems: Problems, error: replacing.ChangedError | None = None) -> WireResponse:
     request = {"CertificateAuthorityArn": visit.ca.arn}
     tags = _tags(visit)
     key = visit.form.fields.get("key", "") if problems else ""
+    carried = replacing.digest_field(error.now) if error else visit.form.fields
     changed = next((number for number, tag in enumerate(tags, 1) if tag["Key"] == key), None)
     if changed is not None:
         problems = {f"tag-{changed}": message for message in problems.values()}
@@ -38,13 +39,13 @@ def _page(visit: Visit, problems: Problems, present: Typed = replacing.NOTHING) 
         problems=problems,
         commands=(command("ListTags", request),),
         tags=[
-            (tag, visit.form.fields if number == changed and not present else replacing.digest_field(_entries(tag)))
+            (tag, carried if number == changed else replacing.digest_field(_entries(tag)))
             for number, tag in enumerate(tags, 1)
         ],
         typed=visit.form.fields,
         changed=changed,
         new=replacing.digest_field(replacing.NOTHING),
-        present=present,
+        present=error.rows if error else replacing.NOTHING,
     )
 
 
@@ -64,7 +65,7 @@ def save(visit: Visit) -> WireResponse:
     try:
         replacing.check(visit.form, _entries(now), _entries(tag))
     except replacing.ChangedError as error:
-        return _page(visit, error.problems, error.rows)
+        return _page(visit, error.problems, error)
     problem = _refusal(visit, "TagCertificateAuthority", tag)
     return _page(visit, problem) if problem else authority_page.done(visit, TAB, "tagged")
 
