@@ -119,15 +119,36 @@ def delete(rt: Runtime, account_id: str, name: str) -> None:
     forget(rt, "principal", account_id, name)
 
 
-def put_policy(rt: Runtime, account_id: str, name: str, policy_name: str, text: str) -> tuple[Statement, ...]:
+def put_policy(
+    rt: Runtime,
+    account_id: str,
+    name: str,
+    policy_name: str,
+    text: str,
+    *,
+    agree: Callable[[str | None], object] = lambda _: None,
+) -> tuple[Statement, ...]:
     """Give a principal a policy, in the place of its policy of the same name, and return the policy's statements.
+
+    Args:
+        rt: the runtime.
+        account_id: of the principal.
+        name: of the principal.
+        policy_name: of the policy.
+        text: of the policy.
+        agree: gets the text of the policy of that name, or None, and raises to leave it so; may run several times.
 
     Raises:
         PrincipalError: there is no such principal.
         PolicyError: the policy is invalid.
     """
     statements = check_policies(((policy_name, text),))
-    _change(rt, account_id, name, lambda policies: with_policy(policies, policy_name, text))
+
+    def change(policies: Policies) -> Policies:
+        agree(dict(policies).get(policy_name))
+        return with_policy(policies, policy_name, text)
+
+    _change(rt, account_id, name, change)
     return statements
 
 

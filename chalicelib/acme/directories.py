@@ -88,7 +88,7 @@ def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
         AcmeError: a part is invalid, or a directory has the name.
     """
     made = replace(
-        _checked(rt, directory),
+        checked(rt, directory),
         directory_id=directory.directory_id or new_id(),
         created_at=rt.now(),
         changed_at=rt.now(),
@@ -110,7 +110,7 @@ def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirec
     """
     for _ in range(_ATTEMPTS):
         old = find(rt, account_id, name)
-        new = replace(_checked(rt, changed(old), old), changed_at=rt.now())
+        new = replace(checked(rt, changed(old), old), changed_at=rt.now())
         try:
             return rt.store.update_entity(old, new)
         except ConflictError:
@@ -119,7 +119,13 @@ def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirec
 
 
 def replace_authority(
-    rt: Runtime, account_id: str, name: str, ca_arn: str, *, is_compromised: bool = False
+    rt: Runtime,
+    account_id: str,
+    name: str,
+    ca_arn: str,
+    *,
+    is_compromised: bool = False,
+    agree: Callable[[AcmeDirectory], object] = lambda _: None,
 ) -> AcmeDirectory:
     """Issue from another CA from now on.
 
@@ -130,6 +136,7 @@ def replace_authority(
         ca_arn: of the new CA.
         is_compromised: the present CA is compromised: ARI asks clients to renew at once, and each of its certificates
             is revoked as soon as an order replaces it.
+        agree: gets the directory as it is, and raises to leave it so; may run several times.
 
     Raises:
         AcmeError: there is no such directory or CA, or the directory issues from this CA already.
@@ -139,6 +146,7 @@ def replace_authority(
         raise AcmeError("ca", "The directory issues from this CA already: name another one.")
 
     def changed(directory: AcmeDirectory) -> AcmeDirectory:
+        agree(directory)
         former = tuple(arn for arn in dict.fromkeys((directory.ca_arn, *directory.former)) if arn != ca_arn)
         if len(former) > MOST_FORMER:
             raise AcmeError("ca", f"A directory has at most {MOST_FORMER} former CAs: create another directory.")
@@ -176,7 +184,7 @@ def new_id() -> str:
 # rules
 
 
-def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None) -> AcmeDirectory:
+def checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None) -> AcmeDirectory:
     """Return a directory with its patterns normalized, and the defaults for no profiles and no principal.
 
     Raises:

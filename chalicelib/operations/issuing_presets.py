@@ -21,6 +21,8 @@ from chalicelib.pki.issuing.templates import TEMPLATES
 from chalicelib.store import ConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib import shapes
     from chalicelib.pki.issuing.specification import Plan
     from chalicelib.runtime import Caller, Runtime
@@ -55,8 +57,17 @@ def named(rt: Runtime, account_id: str, name: str) -> IssuingPreset | None:
     return rt.store.get_entity(IssuingPreset, account_id, name) if _NAME.fullmatch(name) else None
 
 
-def save(rt: Runtime, preset: IssuingPreset) -> IssuingPreset:
+def save(
+    rt: Runtime,
+    preset: IssuingPreset,
+    agree: Callable[[IssuingPreset | None, IssuingPreset], object] = lambda *_: None,
+) -> IssuingPreset:
     """Add a preset, or replace the one of its name.
+
+    Args:
+        rt: the runtime.
+        preset: to be saved.
+        agree: gets the preset of its name, or None, with the one in its place, and raises to leave it so.
 
     Raises:
         IssuingPresetError: it is not valid, the account has too many, or another one was saved at the same moment.
@@ -75,6 +86,7 @@ def save(rt: Runtime, preset: IssuingPreset) -> IssuingPreset:
         if is_wrong:
             raise IssuingPresetError(part, text)
     before = rt.store.get_entity(IssuingPreset, preset.account_id, preset.name)
+    agree(before, checked)
     if before is None and len(of_account(rt, preset.account_id)) >= MOST:
         raise IssuingPresetError("name", f"An account has at most {MOST} issuing presets.")
     try:

@@ -76,3 +76,41 @@ def test_client_gets_a_certificate_with_a_binding_of_the_console(
         press(page, "Revoke")
         expect(page.get_by_role("status").first).to_contain_text("The account and its certificates are revoked.")
         assert client.order("b.example.test").status == 401
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_second_of_two_visitors_sees_the_change_of_the_first_and_decides(
+    chromium: Browser, home: Home, *, scripts: bool
+) -> None:
+    name = "both" if scripts else "both-plain"
+    root = active_root(home.client())
+    with (
+        visitor(chromium, home.console_url, java_script_enabled=scripts) as first,
+        visitor(chromium, home.console_url, java_script_enabled=scripts) as second,
+    ):
+        for page in (first, second):
+            sign_in(page, home)
+        first.goto(f"{home.console_url}acme/create")
+        first.get_by_label("Name", exact=True).fill(name)
+        first.get_by_label("Certificate authority").fill(root)
+        press(first, "Create")
+        for page in (first, second):
+            page.goto(f"{home.console_url}acme/directory/update?name={name}")
+        first.get_by_label("Allowed names").fill("*.example.test")
+        press(first, "Save")
+        expect(first.get_by_role("status").first).to_contain_text("The ACME directory is changed.")
+
+        second.get_by_label("Terms of service").fill("https://example.test/terms")
+        press(second, "Save")
+        expect(second.get_by_role("alert")).to_contain_text("Somebody has changed this since you opened the form.")
+        expect(second.get_by_role("region", name="What is there now")).to_contain_text("*.example.test")
+        expect(second.get_by_label("Terms of service")).to_have_value("https://example.test/terms")
+        if scripts:
+            second.evaluate(AXE)
+            assert second.evaluate(RUN_AXE, {}) == []
+        second.get_by_label("Allowed names").fill("*.example.test")
+        press(second, "Save")
+        expect(second.get_by_role("status").first).to_contain_text("The ACME directory is changed.")
+        press(second, "Change…")
+        expect(second.get_by_label("Allowed names")).to_have_value("*.example.test")
+        expect(second.get_by_label("Terms of service")).to_have_value("https://example.test/terms")

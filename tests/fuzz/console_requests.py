@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from chalicelib.console import fields, table
+from chalicelib.console.forms import replacing
 from tests.fuzz import mutation
 from tests.fuzz.target import latin, one_line
 from tests.support.rsgi import HOST, Request
@@ -32,12 +33,16 @@ VALUES = (
 )
 
 
+NEW = replacing.digest_field(replacing.NOTHING)[replacing.FIELD]
+
+
 def _fields(rng: Random, target: Target) -> list[tuple[str, str]]:
     chosen = rng.sample(FIELDS, rng.randrange(1, 8))
     named = [(name if rng.random() < 0.95 else mutation.text(rng, name), rng.choice(VALUES)) for name in chosen]
     typed = [(name, mutation.text(rng, found) if rng.random() < 0.4 else found) for name, found in named]
     token = target.form_token if rng.random() < 0.9 else mutation.text(rng, target.form_token)
-    return [("token", token), *typed] * rng.choice((1, 1, 1, 1, 1, 2, 30))
+    opened = NEW if rng.random() < 0.9 else mutation.text(rng, NEW)
+    return [("token", token), (replacing.FIELD, opened), *typed] * rng.choice((1, 1, 1, 1, 1, 2, 30))
 
 
 def path_of(rng: Random, target: Target, path: str) -> str:

@@ -12,15 +12,15 @@ from chalicelib.acme import bindings, directories, profile_text
 from chalicelib.acme.directories import AcmeError
 from chalicelib.acme_records import AcmeDirectory
 from chalicelib.console import render, severity
+from chalicelib.console.forms import replacing
 from chalicelib.console.parts import access, acme, notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from chalicelib.acme_records import AcmeBinding
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.forms.refusals import Problems
+    from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.severity import Sign
     from chalicelib.console.web import Visit
 
@@ -85,22 +85,35 @@ def create(visit: Visit) -> WireResponse:
 def update_form(visit: Visit) -> WireResponse:
     """The form, with what holds now."""
     found = acme.directory(visit)
-    return _form_page(visit, found, _entries_of(found))
+    return _form_page(visit, found, _entries_of(found) | replacing.digest_field(_entries_of(found)))
 
 
 def update(visit: Visit) -> WireResponse:
     """Change a directory to what the form says; its name and its CA stay."""
-    found = acme.directory(visit)
+    found, form = acme.directory(visit), visit.form
+
+    def changed(old: AcmeDirectory) -> AcmeDirectory:
+        new = directories.checked(visit.rt, _as_entered(visit, old), old)
+        replacing.check(form, _entries_of(old), _entries_of(new))
+        return new
+
     try:
-        directories.change(visit.rt, found.owner, found.name, lambda old: _as_entered(visit, old))
+        directories.change(visit.rt, found.owner, found.name, changed)
+    except replacing.ChangedError as error:
+        typed = {**form.fields, **replacing.digest_field(error.now)}
+        return _form_page(visit, found, typed, error.problems, error.rows)
     except AcmeError as error:
         field = "" if error.part in {"name", "ca"} else _FIELDS[error.part]  # the form has no such fields
-        return _form_page(visit, found, visit.form.fields, {field: str(error)})
+        return _form_page(visit, found, form.fields, {field: str(error)})
     return notes.done(visit, acme.address(found.name), "directory_changed")
 
 
 def _form_page(
-    visit: Visit, found: AcmeDirectory | None, typed: Mapping[str, str], problems: Problems | None = None
+    visit: Visit,
+    found: AcmeDirectory | None,
+    typed: Typed,
+    problems: Problems | None = None,
+    present: Typed = replacing.NOTHING,
 ) -> WireResponse:
     """The form of a directory; None: of a new one."""
     return render.page(
@@ -115,6 +128,7 @@ def _form_page(
         authorities=[] if found else access.authorities(visit),
         typed=typed,
         problems=problems or {},
+        present=present,
     )
 
 
@@ -197,11 +211,17 @@ def show_clients(visit: Visit) -> WireResponse:
 
 def replace_form(visit: Visit) -> WireResponse:
     """The form, with what a replacement changes."""
-    return _replace_page(visit, {})
-
-
-def _replace_page(visit: Visit, problems: Problems) -> WireResponse:
     found = acme.directory(visit)
+    return _replace_page(visit, found, replacing.digest_field(_ca_of(found)), {})
+
+
+def _ca_of(directory: AcmeDirectory) -> Typed:
+    return {"acme_ca": directory.ca_arn}
+
+
+def _replace_page(
+    visit: Visit, found: AcmeDirectory, typed: Typed, problems: Problems, present: Typed = replacing.NOTHING
+) -> WireResponse:
     return render.page(
         visit,
         "acme_replace.html",
@@ -213,8 +233,9 @@ def _replace_page(visit: Visit, problems: Problems) -> WireResponse:
         action=acme.address(found.name, "replace"),
         ca=acme.authority(visit, found.ca_arn),
         authorities=[each for each in access.authorities(visit) if each.arn != found.ca_arn],
-        typed=visit.form.fields,
+        typed=typed,
         problems=problems,
+        present=present,
     )
 
 
@@ -222,12 +243,22 @@ def replace_authority(visit: Visit) -> WireResponse:
     """Let a directory issue from another CA from now on."""
     found, form = acme.directory(visit), visit.form
     is_compromised = bool(form.get("acme_compromised"))
+    entered = {"acme_ca": form.get("acme_ca")}
     try:
         directories.replace_authority(
-            visit.rt, found.owner, found.name, form.get("acme_ca"), is_compromised=is_compromised
+            visit.rt,
+            found.owner,
+            found.name,
+            entered["acme_ca"],
+            is_compromised=is_compromised,
+            agree=lambda old: replacing.check(form, _ca_of(old), entered),
         )
+    except replacing.ChangedError as error:
+        typed = {**form.fields, **replacing.digest_field(error.now)}
+        return _replace_page(visit, acme.directory(visit), typed, error.problems, error.rows)
     except AcmeError as error:
-        return _replace_page(visit, {_FIELDS[error.part] if error.part == "ca" else "": str(error)})
+        problems = {_FIELDS[error.part] if error.part == "ca" else "": str(error)}
+        return _replace_page(visit, found, form.fields, problems)
     return notes.done(visit, acme.address(found.name), "authority_replaced")
 
 

@@ -8,13 +8,14 @@ from chalicelib.access import policy, principals
 from chalicelib.access.policy_documents import PolicyError
 from chalicelib.access.principals import PrincipalError
 from chalicelib.console import render, web
+from chalicelib.console.forms import replacing
 from chalicelib.console.parts import access, notes, rights
 from chalicelib.console.parts.confirmation import Question
 from chalicelib.identities import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from chalicelib.api.dispatch import WireResponse
-    from chalicelib.console.forms.refusals import Problems
+    from chalicelib.console.forms.refusals import Problems, Typed
     from chalicelib.console.web import Visit
     from chalicelib.identities import Principal
 
@@ -36,8 +37,13 @@ def edit(visit: Visit) -> WireResponse:
     found = dict(_principal(visit).policies)
     if name and name not in found:
         raise web.NotFoundError
-    typed = {"policy_name": name, "document": found[name] if name else _EXAMPLE}
-    return _page(visit, typed, {})
+    typed = _entries(name, found.get(name)) or {"policy_name": "", "document": _EXAMPLE}
+    return _page(visit, typed | replacing.digest_field(_entries(name, found.get(name))), {})
+
+
+def _entries(name: str, document: str | None) -> dict[str, str]:
+    """The entries of the form that describe a policy; none without one."""
+    return {} if document is None else {"policy_name": name, "document": document}
 
 
 def _principal(visit: Visit) -> Principal:
@@ -54,14 +60,28 @@ def preview(visit: Visit) -> WireResponse:
 
 def _typed(visit: Visit) -> dict[str, str]:
     document = visit.form.get("document").replace("\r\n", "\n")
-    return {"policy_name": visit.form.get("policy_name"), "document": document, "ca": visit.form.get("ca")}
+    return {
+        "policy_name": visit.form.get("policy_name"),
+        "document": document,
+        "ca": visit.form.get("ca"),
+        replacing.FIELD: visit.form.get(replacing.FIELD),
+    }
 
 
 def save(visit: Visit) -> WireResponse:
-    """Save a policy."""
+    """Save a policy: the address has the name of the one that the form showed."""
     rt, principal, typed = visit.rt, _principal(visit), _typed(visit)
+    name, document = typed["policy_name"], typed["document"]
+
+    def agree(present: str | None) -> None:
+        is_other = name != visit.query.get("policy", "")
+        replacing.check(visit.form, _entries(name, present), _entries(name, document), is_other=is_other)
+
     try:
-        principals.put_policy(rt, principal.account_id, principal.name, typed["policy_name"], typed["document"])
+        principals.put_policy(rt, principal.account_id, principal.name, name, document, agree=agree)
+    except replacing.ChangedError as error:
+        typed |= replacing.digest_field(error.now)
+        return _page(visit, typed, error.problems, opened=name, present=error.rows)
     except PolicyError as error:
         return _page(visit, typed, {"document": str(error)})
     except PrincipalError as error:
@@ -69,8 +89,17 @@ def save(visit: Visit) -> WireResponse:
     return notes.done(visit, access.address(principal.name), "policy_saved")
 
 
-def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireResponse:
+def _page(
+    visit: Visit,
+    typed: dict[str, str],
+    problems: Problems,
+    *,
+    opened: str = "",
+    present: Typed = replacing.NOTHING,
+) -> WireResponse:
     rt, principal, ca = visit.rt, _principal(visit), access.chosen_ca(visit, typed.get("ca"))
+    opened = opened or visit.query.get("policy", "")
+    more = {"policy": opened} if opened else {}
     table, warnings = [], list[str]()
     try:
         text = (typed["policy_name"] or "policy", typed["document"])
@@ -93,14 +122,15 @@ def _page(visit: Visit, typed: dict[str, str], problems: Problems) -> WireRespon
         status=422 if problems else 200,
         principal=principal,
         address=access.address(principal.name),
-        action=access.address(principal.name, "policy"),
-        preview=access.address(principal.name, "policy/preview"),
+        action=access.address(principal.name, "policy", **more),
+        preview=access.address(principal.name, "policy/preview", **more),
         warnings=warnings,
         rights=table,
         ca=ca,
         authorities=access.authorities(visit),
         typed={"ca": ca.typed} | typed,
         problems=problems,
+        present=present,
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
 from chalicelib.ca import state
 from chalicelib.console import web
 from chalicelib.console.commands import command
-from chalicelib.console.forms import revocation_checks, revocation_form
+from chalicelib.console.forms import replacing, revocation_checks, revocation_form
 from chalicelib.console.forms.refusals import problems_of
-from chalicelib.console.parts import authority_page, crl_rows, reachability
+from chalicelib.console.parts import authority_page, ca_signing, crl_rows, reachability
 from chalicelib.crl import publication
 
 if TYPE_CHECKING:
@@ -56,10 +56,16 @@ def edit(visit: Visit) -> WireResponse:
     """The form of the settings."""
     if web.asks_for_commands(visit):
         return _form(visit, revocation_form.read(visit.query), {})
-    return _form(visit, revocation_form.typed_of(visit.ca.described["RevocationConfiguration"]), {})
+    present = _present(visit)
+    return _form(visit, present | replacing.digest_field(present), {})
 
 
-def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
+def _present(visit: Visit) -> dict[str, str]:
+    """The entries of the form that describe the present settings."""
+    return revocation_form.typed_of(visit.ca.described["RevocationConfiguration"])
+
+
+def _form(visit: Visit, typed: Typed, problems: Problems, present: Typed = replacing.NOTHING) -> WireResponse:
     configuration = revocation_form.configuration_of(typed)
     request = {"CertificateAuthorityArn": visit.ca.arn, "RevocationConfiguration": configuration}
     return authority_page.show(
@@ -69,6 +75,7 @@ def _form(visit: Visit, typed: Typed, problems: Problems) -> WireResponse:
         problems=problems,
         commands=(command("UpdateCertificateAuthority", request),),
         typed=typed,
+        present=present,
         **revocation_checks.shown(visit.rt, visit.caller.account_id, typed, problems, current=_bucket(visit.ca)),
     )
 
@@ -79,7 +86,7 @@ def _bucket(ca: Authority) -> str:
 
 def _unconfirmed(visit: Visit, typed: Typed) -> Problems:
     """The problem of settings that turn something off without a confirmation."""
-    before = revocation_form.typed_of(visit.ca.described["RevocationConfiguration"])
+    before = _present(visit)
     off = [label for name, label in (("crl", "CRLs"), ("ocsp", "OCSP")) if before.get(name) and not typed.get(name)]
     if not off or visit.form.get("confirmed"):
         return {}
@@ -87,15 +94,29 @@ def _unconfirmed(visit: Visit, typed: Typed) -> Problems:
 
 
 def save(visit: Visit) -> WireResponse:
-    """Change the settings, if they have no problem."""
+    """Change the settings, if they are those that the form showed and it has no problem."""
     rt, account_id, typed = visit.rt, visit.caller.account_id, revocation_form.read(visit.form.fields)
+    configuration = revocation_form.configuration_of(typed)
+    typed |= {replacing.FIELD: visit.form.get(replacing.FIELD)}
     problems = revocation_checks.problems_of(rt, account_id, typed, current=_bucket(visit.ca))
     problems = problems or _unconfirmed(visit, typed)
-    if not problems and visit.ca.described["Status"] in _EDITABLE:
-        problems = revocation_checks.settle_bucket(rt, account_id, typed, current=_bucket(visit.ca))
     if problems:
         return _form(visit, typed, problems)
-    configuration = revocation_form.configuration_of(typed)
+    try:
+        present = revocation_form.typed_of(ca_signing.as_it_is_now(visit).revocation_configuration)
+        replacing.check(visit.form, present, revocation_form.typed_of(configuration))
+    except replacing.ChangedError as error:
+        return _form(visit, typed | replacing.digest_field(error.now), error.problems, error.rows)
+    return _save(visit, typed, configuration)
+
+
+def _save(visit: Visit, typed: Typed, configuration: dict[str, Any]) -> WireResponse:
+    """Change the settings, with a new bucket if the form says so."""
+    if visit.ca.described["Status"] in _EDITABLE:
+        current = _bucket(visit.ca)
+        problems = revocation_checks.settle_bucket(visit.rt, visit.caller.account_id, typed, current=current)
+        if problems:
+            return _form(visit, typed, problems)
     try:
         visit.client.call(
             "UpdateCertificateAuthority", CertificateAuthorityArn=visit.ca.arn, RevocationConfiguration=configuration

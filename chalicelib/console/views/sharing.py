@@ -10,6 +10,7 @@ from chalicelib.access import resource_policy
 from chalicelib.access import sharing as access_sharing
 from chalicelib.access.policy_documents import PolicyError, check_cost
 from chalicelib.console.commands import command
+from chalicelib.console.forms import replacing
 from chalicelib.console.forms.refusals import problems_of
 from chalicelib.console.parts import authority_page
 from chalicelib.console.parts.confirmation import Question
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from chalicelib.api.client import Client
     from chalicelib.api.dispatch import WireResponse
+    from chalicelib.console.forms.refusals import Problems
     from chalicelib.console.web import Visit
 
 TAB = "sharing"
@@ -33,7 +35,9 @@ def show(visit: Visit) -> WireResponse:
     return _page(visit, {})
 
 
-def _page(visit: Visit, problems: dict[str, str], losses: tuple[str, ...] = ()) -> WireResponse:
+def _page(
+    visit: Visit, problems: Problems, losses: tuple[str, ...] = (), changed: replacing.ChangedError | None = None
+) -> WireResponse:
     arn = visit.ca.arn
     listed = visit.client.call("ListPermissions", CertificateAuthorityArn=arn)["Permissions"]
     readable = visit.ca.allows("GetPolicy")
@@ -55,8 +59,17 @@ def _page(visit: Visit, problems: dict[str, str], losses: tuple[str, ...] = ()) 
         shares=access_sharing.shares(policy, arn) if policy else [],
         example=_example(arn),
         losses=losses,
-        typed={"policy": policy or ""} | dict(visit.form.fields if problems else {}),
+        typed=_entries(policy)
+        | replacing.digest_field(_entries(policy))
+        | dict(visit.form.fields if problems else {})
+        | (replacing.digest_field(changed.now) if changed else {}),
+        present=changed.rows if changed else replacing.NOTHING,
     )
+
+
+def _entries(policy: str | None) -> dict[str, str]:
+    """The entries of the form that describe a policy; none without one."""
+    return {} if policy is None else {"policy": policy}
 
 
 def _example(arn: str) -> str:
@@ -164,6 +177,10 @@ def _losses_of(visit: Visit, text: str) -> tuple[str, ...]:
 def share(visit: Visit) -> WireResponse:
     """Attach a policy."""
     text = visit.form.get("policy").replace("\r\n", "\n")
+    try:
+        replacing.check(visit.form, _entries(_policy(visit.client, visit.ca.arn)), _entries(text))
+    except replacing.ChangedError as error:
+        return _page(visit, error.problems, changed=error)
     try:
         losses = () if visit.form.get("confirmed") else _losses_of(visit, text)
         if losses:

@@ -300,7 +300,8 @@ def test_pages_of_a_ca_of_another_account_are_not_there(browser: Browser, rt: An
         "sharing/policy",
         "reports",
     ):
-        answer = stranger.post(path_of(arn, f"/{action}"), {"token": token, "key": "a", "bucket": "b", "policy": "{}"})
+        fields = {"token": token, "key": "a", "bucket": "b", "policy": "{}", "opened": "0" * 64}
+        answer = stranger.post(path_of(arn, f"/{action}"), fields)
         assert answer.status == 404, action
         assert "Could not find Certificate Authority" in answer.text
     assert authority(browser, arn) == before

@@ -99,7 +99,8 @@ def test_tag_beyond_the_fiftieth_is_refused(browser: Browser, acm_pca: Any) -> N
         CertificateAuthorityArn=arn, Tags=[{"Key": f"k{number}", "Value": "v"} for number in range(50)]
     )
     page = page_of(browser, arn, "/tags")
-    refused = send(browser, page, page.forms[-1]["action"], key="one more", value="")
+    form = page.forms[-1]
+    refused = send(browser, page, form["action"], **form["fields"] | {"key": "one more"})
     assert "at most 50 tags" in problems(refused)["key"]
     assert len(tags(browser, arn)) == 50
 

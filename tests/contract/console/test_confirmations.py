@@ -88,7 +88,8 @@ def test_policy_that_takes_access_away_is_confirmed_and_one_that_gives_more_is_n
     ca = root(rt)
     attach(rt, ca, OTHER)
     page = page_of(browser, arn_of(ca), "/sharing")
-    assert note(browser.submit(page, "/policy", policy=policy(ca, OTHER, THIRD))) == "The resource policy is saved."
+    page = browser.submit(page, "/policy", policy=policy(ca, OTHER, THIRD))
+    assert note(page) == "The resource policy is saved."
     refused = browser.submit(page, "/policy", policy=policy(ca, THIRD))
     assert set(problems(refused)) == {"policy"}
     assert f"Account {OTHER} can no longer use: " in refused.text

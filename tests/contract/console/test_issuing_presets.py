@@ -42,7 +42,7 @@ def test_preset_is_saved_shown_changed_and_removed(browser: Browser, rt: Any) ->
     assert "arn:aws:acm-pca:us-east-1:000000000000:preset/web" in page.text
     edit = browser.get("/console/presets?name=web")
     assert 'value="30"' in edit.text
-    browser.submit(edit, "presets", preset_days="7")
+    browser.submit(edit, "presets?name=web", preset_days="7")
     (preset,) = issuing_presets.of_account(rt, OWNER)
     assert (preset.days, preset.names) == (7, ("*.example.com",))
     page = browser.submit(browser.get("/console/presets"), "presets/remove")
