@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import uuid
+from collections import defaultdict
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import Loader
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
 
 from chalicelib import logs
 from chalicelib.config import Settings
 from chalicelib.runtime import Runtime, from_settings
 from tests.faults.world import Clock
+from tests.support import quick_moto
 from tests.support.client import client_for
 from tests.support.home import Home
 from tests.support.localstack_home import LocalStack, LocalStackHome, OpenBuckets, make_state, own_account
@@ -32,7 +31,7 @@ from tests.support.sampling import samples
 from tests.support.traces import Traces, traces_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from playwright.sync_api import Browser, Page
@@ -105,10 +104,14 @@ def _environment() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _models_are_read_once() -> Iterator[None]:
-    """Keep the JSON that botocore reads anew for each session, which takes longer than most tests."""
-    load_file = cache(JSONFileLoader().load_file)
+    """Let botocore's loaders of the same directories share what each session would read, list and merge anew.
+
+    That takes longer than most tests.
+    """
+    caches: defaultdict[tuple[str, ...], dict[Any, Any]] = defaultdict(dict)
+    shared = property(lambda loader: caches[tuple(loader.search_paths)], lambda _loader, _empty: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
+        patch.setattr(Loader, "_cache", shared, raising=False)
         yield
 
 
@@ -136,20 +139,9 @@ def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         own_account(request.getfixturevalue("localstack"), monkeypatch)
         yield
         return
-    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", _one_at_a_time(DynamoDBBackend.transact_write_items))
+    quick_moto.hasten(monkeypatch)
     with mock_aws():
         yield
-
-
-def _one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
-    """DynamoDB's transactions are atomic; moto's are not among threads."""
-    turn = threading.Lock()
-
-    def locked(*args: Any, **kwargs: Any) -> Any:
-        with turn:
-            return call(*args, **kwargs)
-
-    return locked
 
 
 @pytest.fixture

@@ -105,16 +105,21 @@ def look(page: Page, address: str, looks: Sequence[Look]) -> Seen:
     faults = list[str]()
     for scheme, size, rules in looks:
         page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size(size)
+        resize(page, size)
         faults += [f"{scheme}, {size['width']} pixels: {each}" for each in page.evaluate(RUN_AXE, rules)]
         if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
             faults.append(f"It is wider than {size['width']} pixels.")
-    page.set_viewport_size(PHONE)
+    resize(page, PHONE)
     width = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size(DESKTOP)
     read = page.evaluate(READ)
     links = [urldefrag(each).url for each in read["links"] + read["parts"]]
     return Seen(answer.status, links, read["forms"], faults, width)
+
+
+def resize(page: Page, size: ViewportSize) -> None:
+    """Give the screen a size unless it has it: most pages are only looked at on a phone, and layout takes long."""
+    if page.viewport_size != size:
+        page.set_viewport_size(size)
 
 
 def of_row(site: dict[str, Seen], row: table.Page) -> dict[str, Seen]:

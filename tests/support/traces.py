@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 import boto3
@@ -12,10 +13,7 @@ import boto3
 APART = ("AUDIT", "OUTBOX", "JOURNAL")
 ALIAS = "alias/signet/"
 _OTHERS = " AND ".join(f"pk NOT GLOB '{each}*'" for each in APART)
-_ALL_BUT_APART = (
-    f"SELECT * FROM items WHERE {_OTHERS} ORDER BY pk, sk",
-    "SELECT * FROM entries ORDER BY pk, sk",
-)
+_ALL_BUT_APART = (f"SELECT * FROM items WHERE {_OTHERS}", "SELECT * FROM entries")
 
 
 class Traces(Protocol):
@@ -43,7 +41,8 @@ class TracesOnTheLaptop:
         self._version, self._state = -1, 0
 
     def ca_keys(self) -> set[str]:
-        return {path.name for path in self._data.glob("keys/*-*.key")}
+        _, _, names = next(os.walk(self._data / "keys"), ("", [], []))
+        return {name for name in names if fnmatchcase(name, "*-*.key")}
 
     def objects(self) -> set[str]:
         return {f"{folder}/{name}" for folder, _, names in os.walk(self._data / "buckets") for name in names}
@@ -52,10 +51,8 @@ class TracesOnTheLaptop:
         """SQLite counts other connections' commits; what was committed is read again after each."""
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
         if version != self._version:
-            self._version, self._state = (
-                version,
-                hash(tuple(row for sql in _ALL_BUT_APART for row in self._database.execute(sql))),
-            )
+            rows = [self._database.execute(sql).fetchall() for sql in _ALL_BUT_APART]
+            self._version, self._state = version, hash(tuple(map(frozenset, rows)))
         return self._state
 
     def close(self) -> None:
