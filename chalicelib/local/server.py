@@ -243,6 +243,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):  # the loop's handlers lose signals while its pipe is full
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+    _let_signals_wake(loop)
     for server in servers:
         server.listen()
     serving = {loop.create_task(server.serve()) for server in servers}
@@ -253,6 +254,18 @@ async def _serve(
     done, _ = await asyncio.wait(serving, timeout=_STOP_SECONDS)
     for task in done:
         task.result()
+
+
+def _let_signals_wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Let each signal wake the loop: its handler runs in the main thread, which may be about to wait for events.
+
+    Source: Python, `signal.set_wakeup_fd`.
+    """
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.settimeout(0)
+    loop.add_reader(reading, reading.recv, 4096)
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)  # if it is full, the loop is awake
 
 
 def _allow_connections(descriptors: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import http.client
 import json
@@ -12,6 +13,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +29,7 @@ from botocore.exceptions import ClientError
 from tests.support.authority_steps import active_root, issue, serial_of
 from tests.support.builders import csr
 from tests.support.home import BIN, ROOT, Home
+from tests.support.worker_processes import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.laptop]
 
@@ -180,6 +183,18 @@ def test_server_stops_cleanly(tmp_path: Path, number: int) -> None:
     assert home.signet("status", check=False).returncode == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a signal for one thread of a process is Linux's")
+def test_signal_that_another_thread_gets_ends_an_idle_server(tmp_path: Path) -> None:
+    """The kernel may hand a signal to any thread, or to the main one just before it falls asleep."""
+    home = Home(tmp_path / "home", SIGNET_WORKERS="1")
+    home.start()
+    assert home.process is not None
+    process = home.process.pid
+    others = {int(task.name) for task in Path(f"/proc/{process}/task").iterdir()} - {process}
+    assert not ctypes.CDLL(None).tgkill(process, max(others), signal.SIGTERM)
+    assert home.process.wait(timeout=20) == 0
+
+
 def test_half_sent_requests_neither_delay_the_end_nor_break_it(tmp_path: Path) -> None:
     """A head has 10 seconds to arrive, a body 10 or 30; the server waits for none of them, and ends with 0."""
     home = Home(tmp_path / "home")
@@ -260,6 +275,7 @@ def test_kills_under_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) 
     home = Home(tmp_path / "home", SIGNET_PENDING_SECONDS="30", SIGNET_JOURNAL=str(tmp_path / "journal"))
     home.start()
     arn = active_root(home.client())
+    wait_until((tmp_path / "journal" / "log" / "checkpoint").exists, "the journal begins")
     issued: list[str] = []
     revoked: list[str] = []
     chance, copy = random.Random(7), b""
