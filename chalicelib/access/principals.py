@@ -136,7 +136,7 @@ def put_policy(
         name: of the principal.
         policy_name: of the policy.
         text: of the policy.
-        agree: gets the text of the policy of that name, or None, and raises to leave it so; may run several times.
+        agree: gets the text of the policy of that name, or None; raises to leave it as it is; may run several times.
 
     Raises:
         PrincipalError: there is no such principal.

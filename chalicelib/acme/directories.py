@@ -88,7 +88,7 @@ def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
         AcmeError: a part is invalid, or a directory has the name.
     """
     made = replace(
-        checked(rt, directory),
+        _checked(rt, directory),
         directory_id=directory.directory_id or new_id(),
         created_at=rt.now(),
         changed_at=rt.now(),
@@ -100,19 +100,33 @@ def create(rt: Runtime, directory: AcmeDirectory) -> AcmeDirectory:
     return made
 
 
-def change(rt: Runtime, account_id: str, name: str, changed: Callable[[AcmeDirectory], AcmeDirectory]) -> AcmeDirectory:
-    """Replace a directory by what `changed` returns for it, which may run several times.
+def change(
+    rt: Runtime,
+    account_id: str,
+    name: str,
+    changed: Callable[[AcmeDirectory], AcmeDirectory],
+    agree: Callable[[AcmeDirectory, AcmeDirectory], object] = lambda *_: None,
+) -> AcmeDirectory:
+    """Replace a directory.
 
     Only what differs is checked: a directory whose CA or principal is gone can be disabled.
+
+    Args:
+        rt: the runtime.
+        account_id: the owner.
+        name: of the directory.
+        changed: returns what takes the place of the directory; may run several times.
+        agree: gets the directory and what takes its place, and raises to leave it as it is; may run several times.
 
     Raises:
         AcmeError: there is no such directory, a part is invalid, or a binding needs a profile that would be removed.
     """
     for _ in range(_ATTEMPTS):
         old = find(rt, account_id, name)
-        new = replace(checked(rt, changed(old), old), changed_at=rt.now())
+        new = _checked(rt, changed(old), old)
+        agree(old, new)
         try:
-            return rt.store.update_entity(old, new)
+            return rt.store.update_entity(old, replace(new, changed_at=rt.now()))
         except ConflictError:
             continue
     raise AcmeError("name", "Other changes to the directory are still running; try again.")
@@ -125,7 +139,7 @@ def replace_authority(
     ca_arn: str,
     *,
     is_compromised: bool = False,
-    agree: Callable[[AcmeDirectory], object] = lambda _: None,
+    agree: Callable[[AcmeDirectory, AcmeDirectory], object] = lambda *_: None,
 ) -> AcmeDirectory:
     """Issue from another CA from now on.
 
@@ -136,7 +150,7 @@ def replace_authority(
         ca_arn: of the new CA.
         is_compromised: the present CA is compromised: ARI asks clients to renew at once, and each of its certificates
             is revoked as soon as an order replaces it.
-        agree: gets the directory as it is, and raises to leave it so; may run several times.
+        agree: as in `change`.
 
     Raises:
         AcmeError: there is no such directory or CA, or the directory issues from this CA already.
@@ -146,14 +160,13 @@ def replace_authority(
         raise AcmeError("ca", "The directory issues from this CA already: name another one.")
 
     def changed(directory: AcmeDirectory) -> AcmeDirectory:
-        agree(directory)
         former = tuple(arn for arn in dict.fromkeys((directory.ca_arn, *directory.former)) if arn != ca_arn)
         if len(former) > MOST_FORMER:
             raise AcmeError("ca", f"A directory has at most {MOST_FORMER} former CAs: create another directory.")
         bad = {*directory.compromised, *((directory.ca_arn,) if is_compromised else ())}
         return replace(directory, ca_arn=ca_arn, former=former, compromised=tuple(arn for arn in former if arn in bad))
 
-    return change(rt, account_id, name, changed)
+    return change(rt, account_id, name, changed, agree)
 
 
 def delete(rt: Runtime, account_id: str, name: str) -> None:
@@ -184,7 +197,7 @@ def new_id() -> str:
 # rules
 
 
-def checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None) -> AcmeDirectory:
+def _checked(rt: Runtime, given: AcmeDirectory, old: AcmeDirectory | None = None) -> AcmeDirectory:
     """Return a directory with its patterns normalized, and the defaults for no profiles and no principal.
 
     Raises:

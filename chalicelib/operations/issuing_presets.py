@@ -67,7 +67,7 @@ def save(
     Args:
         rt: the runtime.
         preset: to be saved.
-        agree: gets the preset of its name, or None, with the one in its place, and raises to leave it so.
+        agree: gets the preset of its name, or None, and what takes its place, and raises to leave it as it is.
 
     Raises:
         IssuingPresetError: it is not valid, the account has too many, or another one was saved at the same moment.

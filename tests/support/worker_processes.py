@@ -66,17 +66,20 @@ def _worker_of(home: Home, connection: http.client.HTTPConnection) -> int:
 
 def listening_at(process: int) -> set[str]:
     """The addresses at which a process accepts connections."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     own = set(_descriptors(process))
-    found = [row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in own]
+    found = [row[1].partition(":")[0] for row in _tcp_rows() if row[3] == "0A" and row[9] in own]
     return {inet_ntoa(bytes.fromhex(address)[::-1]) for address in found}
 
 
 def _sockets(port: int, state: str, other: int = 0) -> set[str]:
-    """The inodes of sockets of a port, by their state and the port of the other end. Source: proc(5), /proc/net/tcp."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    """The inodes of sockets of a port, by their state and the port of the other end."""
     ends = f"0100007F:{port:04X}", f":{other:04X}"
-    return {row[9] for row in rows if row[1] == ends[0] and row[2].endswith(ends[1]) and row[3] == state}
+    return {row[9] for row in _tcp_rows() if row[1] == ends[0] and row[2].endswith(ends[1]) and row[3] == state}
+
+
+def _tcp_rows() -> list[list[str]]:
+    """The sockets of all processes. Source: proc(5), /proc/net/tcp."""
+    return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
 
 
 def _descriptors(process: int) -> list[str]:

@@ -53,7 +53,7 @@ def digest_field(entries: Typed) -> dict[str, str]:
 
 
 def check(form: Form, now: Typed, entered: Typed, *, is_other: bool = False) -> None:
-    """See that the value is the one that the form showed; one that is what was entered already is no problem.
+    """Check that the value is still the one that the form showed, or is already what was entered.
 
     Args:
         form: that was sent.

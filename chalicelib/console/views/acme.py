@@ -91,14 +91,14 @@ def update_form(visit: Visit) -> WireResponse:
 def update(visit: Visit) -> WireResponse:
     """Change a directory to what the form says; its name and its CA stay."""
     found, form = acme.directory(visit), visit.form
-
-    def changed(old: AcmeDirectory) -> AcmeDirectory:
-        new = directories.checked(visit.rt, _as_entered(visit, old), old)
-        replacing.check(form, _entries_of(old), _entries_of(new))
-        return new
-
     try:
-        directories.change(visit.rt, found.owner, found.name, changed)
+        directories.change(
+            visit.rt,
+            found.owner,
+            found.name,
+            lambda old: _as_entered(visit, old),
+            lambda old, new: replacing.check(form, _entries_of(old), _entries_of(new)),
+        )
     except replacing.ChangedError as error:
         typed = {**form.fields, **replacing.digest_field(error.now)}
         return _form_page(visit, found, typed, error.problems, error.rows)
@@ -243,15 +243,14 @@ def replace_authority(visit: Visit) -> WireResponse:
     """Let a directory issue from another CA from now on."""
     found, form = acme.directory(visit), visit.form
     is_compromised = bool(form.get("acme_compromised"))
-    entered = {"acme_ca": form.get("acme_ca")}
     try:
         directories.replace_authority(
             visit.rt,
             found.owner,
             found.name,
-            entered["acme_ca"],
+            form.get("acme_ca"),
             is_compromised=is_compromised,
-            agree=lambda old: replacing.check(form, _ca_of(old), entered),
+            agree=lambda old, new: replacing.check(form, _ca_of(old), _ca_of(new)),
         )
     except replacing.ChangedError as error:
         typed = {**form.fields, **replacing.digest_field(error.now)}

@@ -163,26 +163,26 @@ def _losses(before: str | None, after: str, ca_arn: str) -> Iterator[str]:
             yield f"{account} can no longer issue by {templates} of its templates."
 
 
-def _losses_of(visit: Visit, text: str) -> tuple[str, ...]:
-    """The losses by another policy; none if the visitor may not read the present one, or the new one is refused."""
-    if not visit.ca.allows("GetPolicy") or len(text) > _MOST_CHARACTERS:
+def _losses_of(before: str | None, text: str, ca_arn: str) -> tuple[str, ...]:
+    """The losses by another policy; none if that one is refused."""
+    if len(text) > _MOST_CHARACTERS:
         return ()
     try:
-        check_cost(resource_policy.parse(text, visit.ca.arn))
-        return tuple(_losses(_policy(visit.client, visit.ca.arn), text, visit.ca.arn))
+        check_cost(resource_policy.parse(text, ca_arn))
+        return tuple(_losses(before, text, ca_arn))
     except PolicyError:
         return ()
 
 
 def share(visit: Visit) -> WireResponse:
     """Attach a policy."""
-    text = visit.form.get("policy").replace("\r\n", "\n")
+    text, before = visit.form.get("policy").replace("\r\n", "\n"), _policy(visit.client, visit.ca.arn)
     try:
-        replacing.check(visit.form, _entries(_policy(visit.client, visit.ca.arn)), _entries(text))
+        replacing.check(visit.form, _entries(before), _entries(text))
     except replacing.ChangedError as error:
         return _page(visit, error.problems, changed=error)
     try:
-        losses = () if visit.form.get("confirmed") else _losses_of(visit, text)
+        losses = () if visit.form.get("confirmed") else _losses_of(before, text, visit.ca.arn)
         if losses:
             return _page(visit, {"policy": _CONFIRM}, losses)
         visit.client.call("PutPolicy", ResourceArn=visit.ca.arn, Policy=text)

@@ -263,10 +263,10 @@ def _has_whole_arcs(content: bytes) -> bool:
 
 
 def octets(element: Element, what: str) -> bytes:
-    """The octets of a BIT STRING that has no unused bits, as those of signatures and keys.
+    """The octets of a BIT STRING without unused bits, such as a signature.
 
     Raises:
-        DerError: it has some, and OpenSSL's clients refuse it.
+        DerError: it has unused bits, which OpenSSL refuses.
     """
     content = element.expect(BIT_STRING, what).content
     if content[:1] != b"\x00":
